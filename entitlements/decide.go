@@ -1,0 +1,160 @@
+package entitlements
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// State is what a document says of the user's subscriptions, by the best of them.
+type State string
+
+// The states, best first.
+const (
+	StateActive  State = "active"
+	StateGrace   State = "grace"
+	StateExpired State = "expired"
+	StateRevoked State = "revoked"
+	StateNone    State = "none"
+)
+
+var stateRank = map[State]int{StateActive: 4, StateGrace: 3, StateExpired: 2, StateRevoked: 1, StateNone: 0}
+
+// Reason says why there are no features; empty where there is nothing to explain.
+type Reason string
+
+const (
+	ReasonRevoked       Reason = "revoked"
+	ReasonSuspended     Reason = "suspended"
+	ReasonLapsed        Reason = "lapsed"
+	ReasonDeviceForked  Reason = "device_forked"
+	ReasonDeviceRemoved Reason = "device_removed"
+)
+
+// Decision is what a user may use at one instant.
+type Decision struct {
+	State       State
+	Reason      Reason
+	PaidThrough *time.Time // of the best subscription
+	Plans       []PlanID   // those that grant, best first
+	Features    map[string]Feature
+	DeviceLimit int
+
+	// Window is the longest life that the plan allows a document; 0 is the server's offline window.
+	Window time.Duration
+	// End is the latest end of a document with the offline features: no feature in it outlives the paid time and
+	// grace, or the window, of the subscription that it comes from. Zero where no feature is usable offline.
+	End time.Time
+}
+
+// Decide judges all subscriptions of one user at now, in whole seconds. Features are the union, limits the highest,
+// the state that of the best subscription. A subscription whose plan is not in plans grants nothing.
+//
+// A document carries all features to one end, so a subscription that adds something must bound it by its own end; one
+// that adds nothing to what longer-lived ones give does not shorten it.
+func Decide(subscriptions []Subscription, plans map[PlanID]Plan, now time.Time) Decision {
+	now = now.Truncate(time.Second)
+	judged := make([]judgement, 0, len(subscriptions))
+	for _, s := range subscriptions {
+		judged = append(judged, judge(s, plans[s.Plan], now))
+	}
+	slices.SortFunc(judged, func(a, b judgement) int {
+		return cmp.Or(
+			cmp.Compare(stateRank[b.state], stateRank[a.state]),
+			betterPlan(a.plan, b.plan),
+			b.subscription.PaidThrough.Compare(a.subscription.PaidThrough),
+			strings.Compare(string(a.subscription.ID), string(b.subscription.ID)),
+		)
+	})
+
+	d := Decision{State: StateNone, Features: map[string]Feature{}, DeviceLimit: DefaultDeviceLimit}
+	if len(judged) == 0 {
+		return d
+	}
+	best := judged[0]
+	paidThrough := best.subscription.PaidThrough.Truncate(time.Second)
+	d.State, d.Reason, d.PaidThrough, d.Window = best.state, best.reason, &paidThrough, best.plan.Window
+
+	granting := slices.DeleteFunc(judged, func(j judgement) bool { return !j.grants })
+	if len(granting) > 0 {
+		d.DeviceLimit = 0
+	}
+	for _, j := range granting {
+		d.DeviceLimit = max(d.DeviceLimit, j.plan.DeviceLimit)
+		if !slices.Contains(d.Plans, j.plan.ID) {
+			d.Plans = append(d.Plans, j.plan.ID)
+		}
+	}
+
+	slices.SortStableFunc(granting, func(a, b judgement) int { return b.end.Compare(a.end) })
+	for _, j := range granting {
+		added := false
+		for _, name := range slices.Sorted(maps.Keys(j.plan.Features)) {
+			have, ok := d.Features[name]
+			merged := j.plan.Features[name]
+			if ok {
+				merged = union(have, merged)
+			}
+			d.Features[name] = merged
+			added = added || merged.Offline && (!ok || !same(have, merged))
+		}
+		if added {
+			d.End = j.end
+		}
+	}
+	return d
+}
+
+// judgement is what one subscription is worth.
+type judgement struct {
+	subscription Subscription
+	plan         Plan
+	state        State
+	reason       Reason
+	grants       bool
+	end          time.Time // where it grants: when a document under it must end
+}
+
+func judge(s Subscription, plan Plan, now time.Time) judgement {
+	j := judgement{subscription: s, plan: plan}
+	paid := s.PaidThrough.Truncate(time.Second)
+	end := paid.Add(plan.Grace)
+	switch {
+	case s.Revoked:
+		j.state, j.reason = StateRevoked, ReasonRevoked
+	case s.Suspended:
+		j.state, j.reason = StateRevoked, ReasonSuspended
+	case s.State != SubscriptionPastDue && now.Before(paid):
+		j.state, j.grants = StateActive, true
+	case now.Before(end):
+		j.state, j.grants = StateGrace, true
+	default:
+		j.state, j.reason = StateExpired, ReasonLapsed
+	}
+	j.end = end
+	if window := now.Add(plan.Window); plan.Window > 0 && window.Before(end) {
+		j.end = window
+	}
+	return j
+}
+
+func union(a, b Feature) Feature {
+	merged := Feature{Offline: a.Offline || b.Offline}
+	if a.Limit != nil && b.Limit != nil {
+		merged.Limit = new(max(*a.Limit, *b.Limit))
+	}
+	return merged
+}
+
+func same(a, b Feature) bool {
+	if a.Offline != b.Offline || (a.Limit == nil) != (b.Limit == nil) {
+		return false
+	}
+	return a.Limit == nil || *a.Limit == *b.Limit
+}
+
+func betterPlan(a, b Plan) int {
+	return cmp.Or(cmp.Compare(b.Rank, a.Rank), cmp.Compare(a.ID, b.ID))
+}

@@ -1,0 +1,195 @@
+package entitlements
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"holdfast/entitlements/jose"
+)
+
+const (
+	documentType = "entitlement+jwt"
+	passkeysType = "passkeys+jwt"
+)
+
+// Document is the claims of an entitlement document. Times are unix seconds.
+type Document struct {
+	Issuer       string `json:"iss"`
+	Audience     string `json:"aud"`
+	Subject      UserID `json:"sub"`
+	ID           string `json:"jti"` // authenticated by the server's secret; carries iat and exp
+	IssuedAt     int64  `json:"iat"`
+	NotBefore    int64  `json:"nbf"`
+	ExpiresAt    int64  `json:"exp"` // without leeway
+	RefreshAfter int64  `json:"refresh_after"`
+	Revision     int64  `json:"rev"`
+
+	State       State                      `json:"state"`
+	Reason      *Reason                    `json:"reason"`
+	PaidThrough *int64                     `json:"paid_through"`
+	Plans       []PlanID                   `json:"plans"`
+	Features    map[string]DocumentFeature `json:"features"` // only those usable offline
+
+	Device       DeviceID     `json:"device"`
+	Confirmation Confirmation `json:"cnf"`
+	Proof        string       `json:"proof"` // the jti of the proof that this answers
+	Status       StatusClaim  `json:"status"`
+}
+
+// DocumentFeature is a feature in a document. Limit is nil where there is none.
+type DocumentFeature struct {
+	Limit *int64 `json:"limit,omitempty"`
+}
+
+// Confirmation binds a document to the key with that thumbprint (RFC 7800, RFC 9449 §6).
+type Confirmation struct {
+	JKT string `json:"jkt"`
+}
+
+// StatusClaim says where the document's status is published (draft-ietf-oauth-status-list §6).
+type StatusClaim struct {
+	StatusList StatusReference `json:"status_list"`
+}
+
+// StatusReference is an index in a status list.
+type StatusReference struct {
+	Index int    `json:"idx"`
+	URI   string `json:"uri"`
+}
+
+func (d Document) consistent() bool {
+	_, known := stateRank[d.State]
+	return known && d.Issuer != "" && d.Audience != "" && d.Subject != "" && d.ID != "" && d.Device != "" && d.Proof != "" &&
+		d.Confirmation.JKT != "" && d.Status.StatusList.URI != "" && d.Features != nil && d.Plans != nil &&
+		d.Revision >= 0 &&
+		d.IssuedAt == d.NotBefore && d.IssuedAt < d.ExpiresAt && d.IssuedAt <= d.RefreshAfter && d.RefreshAfter <= d.ExpiresAt
+}
+
+// PasskeysDocument is what the user's passkeys can be verified against offline. It never leaves the device.
+type PasskeysDocument struct {
+	Issuer    string           `json:"iss"`
+	Audience  string           `json:"aud"`
+	Subject   UserID           `json:"sub"`
+	Device    DeviceID         `json:"device"`
+	IssuedAt  int64            `json:"iat"`
+	ExpiresAt int64            `json:"exp"`
+	RPID      string           `json:"rp_id"`
+	Passkeys  []OfflinePasskey `json:"passkeys"`
+}
+
+// OfflinePasskey is a passkey's credential id (base64url) and public key.
+type OfflinePasskey struct {
+	ID  string          `json:"id"`
+	JWK json.RawMessage `json:"jwk"`
+}
+
+// issue is one answer to one proof of one device.
+type issue struct {
+	user     UserID
+	device   DeviceID
+	jkt      string
+	proof    string
+	revision int64
+	decision Decision
+	bound    time.Time // no document with features may end later; what the device's row holds
+	list     int
+	index    int
+	passkeys []OfflinePasskey
+}
+
+// maxRefresh is the longest that a device should go without asking again, if it can.
+const maxRefresh = 24 * time.Hour
+
+// documents signs the entitlement document and the passkeys document of an answer.
+func (s *Service) documents(i issue, now time.Time) (document, passkeys string, err error) {
+	now = now.Truncate(time.Second)
+	key, ok := s.config.Keys.signer(now)
+	if !ok {
+		return "", "", ErrKeysetEnded
+	}
+	d := Document{
+		Issuer: s.config.Issuer, Audience: s.config.Issuer, Subject: i.user, IssuedAt: now.Unix(), NotBefore: now.Unix(),
+		Revision: i.revision, State: i.decision.State, Plans: i.decision.Plans, Features: i.decision.offline(),
+		Device: i.device, Confirmation: Confirmation{JKT: i.jkt}, Proof: i.proof,
+		Status: StatusClaim{StatusList: StatusReference{Index: i.index, URI: fmt.Sprintf("%s/v1/status-lists/%d", s.config.Issuer, i.list)}},
+	}
+	if d.Plans == nil {
+		d.Plans = []PlanID{}
+	}
+	if i.decision.Reason != "" {
+		d.Reason = &i.decision.Reason
+	}
+	if i.decision.PaidThrough != nil {
+		d.PaidThrough = new(i.decision.PaidThrough.Unix())
+	}
+
+	window := s.config.OfflineWindow
+	if i.decision.Window > 0 {
+		window = min(window, i.decision.Window)
+	}
+	end := now.Add(s.config.OfflineWindow)
+	if len(d.Features) == 0 {
+		end = now.Add(window)
+	} else {
+		end = earliest(end, i.decision.End, i.bound)
+	}
+	end = earliest(end, s.config.Keys.Keyset.End())
+	if !end.After(now) {
+		return "", "", ErrKeysetEnded
+	}
+	d.ExpiresAt = end.Unix()
+	d.RefreshAfter = now.Add(min(maxRefresh, end.Sub(now)/2)).Unix()
+	if d.ID, err = s.documentID(d); err != nil {
+		return "", "", err
+	}
+	if document, err = jose.Sign(key, documentType, d); err != nil {
+		return "", "", err
+	}
+	passkeys, err = jose.Sign(key, passkeysType, PasskeysDocument{
+		Issuer: d.Issuer, Audience: d.Audience, Subject: d.Subject, Device: d.Device, IssuedAt: d.IssuedAt,
+		ExpiresAt: d.ExpiresAt, RPID: s.config.RPID, Passkeys: append([]OfflinePasskey{}, i.passkeys...),
+	})
+	return document, passkeys, err
+}
+
+// documentID is base64url of iat and exp (8 bytes each), 12 random bytes, and 16 bytes of HMAC-SHA-256 over these, the
+// device and the user: the server can tell that it gave such a document without a row for it.
+func (s *Service) documentID(d Document) (string, error) {
+	id := binary.BigEndian.AppendUint64(nil, uint64(d.IssuedAt))
+	id = binary.BigEndian.AppendUint64(id, uint64(d.ExpiresAt))
+	random := make([]byte, 12)
+	if _, err := io.ReadFull(s.config.Rand, random); err != nil {
+		return "", fmt.Errorf("document id: %w", err)
+	}
+	id = append(id, random...)
+	h := hmac.New(sha256.New, s.documentSecret)
+	h.Write([]byte("holdfast document\x00"))
+	h.Write(id)
+	h.Write([]byte(d.Device + "\x00" + DeviceID(d.Subject)))
+	return jose.EncodeBase64(h.Sum(id)[:len(id)+16]), nil
+}
+
+// offline is the features that a document carries.
+func (d Decision) offline() map[string]DocumentFeature {
+	features := map[string]DocumentFeature{}
+	for name, feature := range d.Features {
+		if feature.Offline {
+			features[name] = DocumentFeature{Limit: feature.Limit}
+		}
+	}
+	return features
+}
+
+func earliest(first time.Time, others ...time.Time) time.Time {
+	for _, t := range others {
+		if t.Before(first) {
+			first = t
+		}
+	}
+	return first
+}

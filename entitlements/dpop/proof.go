@@ -1,0 +1,118 @@
+package dpop
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/url"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"holdfast/entitlements/jose"
+)
+
+var (
+	// ErrInvalidProof says that a proof is not one for this request (RFC 9449 §5, invalid_dpop_proof).
+	ErrInvalidProof = errors.New("invalid DPoP proof")
+	// ErrUseNonce says that a proof is sound but carries no nonce of this server, or one that has ended (RFC 9449 §8).
+	ErrUseNonce = errors.New("DPoP proof without a fresh nonce")
+)
+
+// maxJTI is the longest jti, in characters.
+const maxJTI = 64
+
+// Proof is a proof whose signature, method and URL have been checked.
+type Proof struct {
+	// JKT is the RFC 7638 thumbprint of the key that signed.
+	JKT string
+	// JTI is the proof's own id, at most 64 characters.
+	JTI string
+	// Nonce is what the proof carries; empty where it carries none. [Nonces.Check] judges it.
+	Nonce string
+	// Binding is what the nonce is bound to, once it has been checked; nil for an unbound one.
+	Binding []byte
+
+	body []byte // SHA-256 of the request body; nil where the proof does not say
+}
+
+// Parse checks a proof for a request of method to target (RFC 9449 §4.3): the DPoP header's value, a compact JWS with
+// exactly the header members typ, alg and jwk. Query and fragment of its htu are ignored. It fails with
+// [ErrInvalidProof].
+func Parse(header, method, target string) (Proof, error) {
+	message, err := jose.Parse(header)
+	if err != nil {
+		return Proof{}, fmt.Errorf("%w: %w", ErrInvalidProof, err)
+	}
+	var h struct {
+		Typ string         `json:"typ"`
+		Alg string         `json:"alg"`
+		JWK jsontext.Value `json:"jwk"`
+	}
+	if err := json.Unmarshal(message.Header, &h, json.RejectUnknownMembers(true)); err != nil {
+		return Proof{}, fmt.Errorf("%w: header: %w", ErrInvalidProof, err)
+	}
+	if h.Typ != "dpop+jwt" || h.Alg != jose.Algorithm {
+		return Proof{}, fmt.Errorf("%w: typ %q, alg %q", ErrInvalidProof, h.Typ, h.Alg)
+	}
+	key, err := jose.ParsePublicKey(h.JWK)
+	if err != nil {
+		return Proof{}, fmt.Errorf("%w: %w", ErrInvalidProof, err)
+	}
+	if err := message.Verify(key); err != nil {
+		return Proof{}, fmt.Errorf("%w: %w", ErrInvalidProof, err)
+	}
+
+	var claims struct {
+		JTI   string   `json:"jti"`
+		HTM   string   `json:"htm"`
+		HTU   string   `json:"htu"`
+		IAT   *float64 `json:"iat"`
+		Nonce string   `json:"nonce"`
+		Body  *string  `json:"body"`
+	}
+	if err := json.Unmarshal(message.Payload, &claims); err != nil {
+		return Proof{}, fmt.Errorf("%w: claims: %w", ErrInvalidProof, err)
+	}
+	switch {
+	case claims.JTI == "" || utf8.RuneCountInString(claims.JTI) > maxJTI:
+		return Proof{}, fmt.Errorf("%w: jti", ErrInvalidProof)
+	case claims.IAT == nil:
+		return Proof{}, fmt.Errorf("%w: iat", ErrInvalidProof)
+	case claims.HTM != method:
+		return Proof{}, fmt.Errorf("%w: htm", ErrInvalidProof)
+	case !sameTarget(claims.HTU, target):
+		return Proof{}, fmt.Errorf("%w: htu", ErrInvalidProof)
+	}
+	proof := Proof{JKT: key.ID(), JTI: claims.JTI, Nonce: claims.Nonce}
+	if claims.Body != nil {
+		if proof.body, err = jose.DecodeBase64(*claims.Body); err != nil || len(proof.body) != sha256.Size {
+			return Proof{}, fmt.Errorf("%w: body", ErrInvalidProof)
+		}
+	}
+	return proof, nil
+}
+
+// CheckBody compares the request's body with the hash in the proof, where there is one. It fails with
+// [ErrInvalidProof].
+func (p Proof) CheckBody(body []byte) error {
+	if p.body == nil {
+		return nil
+	}
+	if sum := sha256.Sum256(body); subtle.ConstantTimeCompare(sum[:], p.body) != 1 {
+		return fmt.Errorf("%w: the body is not the one that was signed", ErrInvalidProof)
+	}
+	return nil
+}
+
+// sameTarget compares without query and fragment (RFC 9449 §4.3, number 9).
+func sameTarget(htu, target string) bool {
+	u, err := url.Parse(htu)
+	if err != nil {
+		return false
+	}
+	u.RawQuery, u.ForceQuery, u.Fragment, u.RawFragment = "", false, "", ""
+	return u.String() == target
+}

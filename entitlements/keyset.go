@@ -1,0 +1,152 @@
+package entitlements
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"holdfast/entitlements/jose"
+)
+
+const (
+	keysetType = "keyset+jwt"
+	// KeysetLife is how long a keyset is good, unless an operator says otherwise.
+	KeysetLife = 400 * 24 * time.Hour
+	// KeysetWarning is how long before its end a keyset is to be renewed with some urgency.
+	KeysetWarning = 60 * 24 * time.Hour
+)
+
+// Roots are the public keys that a keyset may be signed by: what a client embeds. Next is zero where there is none.
+type Roots struct{ Current, Next jose.PublicKey }
+
+// ParseRoots reads roots.json: {"current": JWK, "next": JWK or null}.
+func ParseRoots(data []byte) (Roots, error) {
+	var file struct {
+		Current jsontext.Value `json:"current"`
+		Next    jsontext.Value `json:"next"`
+	}
+	if err := json.Unmarshal(data, &file, json.RejectUnknownMembers(true)); err != nil {
+		return Roots{}, fmt.Errorf("roots: %w", err)
+	}
+	var (
+		roots Roots
+		err   error
+	)
+	if roots.Current, err = jose.ParsePublicKey(file.Current); err != nil {
+		return Roots{}, fmt.Errorf("roots: current: %w", err)
+	}
+	if len(file.Next) > 0 && file.Next.Kind() != 'n' {
+		if roots.Next, err = jose.ParsePublicKey(file.Next); err != nil {
+			return Roots{}, fmt.Errorf("roots: next: %w", err)
+		}
+	}
+	return roots, nil
+}
+
+// Marshal writes roots.json.
+func (r Roots) Marshal() ([]byte, error) {
+	var file struct {
+		Current jose.JWK  `json:"current"`
+		Next    *jose.JWK `json:"next"`
+	}
+	file.Current = r.Current.JWK()
+	if !r.Next.IsZero() {
+		file.Next = new(r.Next.JWK())
+	}
+	return json.Marshal(file)
+}
+
+// Keyset is the list of keys that documents are signed with, under the signature of a root.
+type Keyset struct {
+	Issuer    string      `json:"iss"`
+	IssuedAt  int64       `json:"iat"` // unix seconds, like all times here
+	ExpiresAt int64       `json:"exp"`
+	Version   int64       `json:"version"` // only grows
+	Keys      []KeysetKey `json:"keys"`
+}
+
+// KeysetKey is a signing key with the time in which a document under it may have been issued: from NotBefore, and
+// before ExpiresAt.
+type KeysetKey struct {
+	jose.JWK
+	KeyID     string `json:"kid"`
+	Algorithm string `json:"alg"`
+	Use       string `json:"use"`
+	NotBefore int64  `json:"nbf"`
+	ExpiresAt int64  `json:"exp"`
+}
+
+// sign signs the keyset with a root's private key.
+func (k Keyset) sign(root jose.PrivateKey) (string, error) { return jose.Sign(root, keysetType, k) }
+
+// End is when the keyset ends.
+func (k Keyset) End() time.Time { return time.Unix(k.ExpiresAt, 0).UTC() }
+
+// covers says whether a document may have been issued under the key at that time.
+func (k KeysetKey) covers(at time.Time) bool {
+	return k.NotBefore <= at.Unix() && at.Unix() < k.ExpiresAt
+}
+
+// VerifyKeyset checks a keyset against the roots at now. It fails with a [VerificationError].
+func (r Roots) VerifyKeyset(compact, issuer string, now time.Time) (Keyset, error) {
+	message, err := parseTyped(compact, keysetType)
+	if err != nil {
+		return Keyset{}, err
+	}
+	root, ok := map[string]jose.PublicKey{r.Current.ID(): r.Current, r.Next.ID(): r.Next}[message.kid]
+	if !ok || root.IsZero() {
+		return Keyset{}, RootUnknown
+	}
+	if err := message.Verify(root); err != nil {
+		return Keyset{}, SignatureInvalid
+	}
+	var keyset Keyset
+	if err := json.Unmarshal(message.Payload, &keyset); err != nil || keyset.check() != nil {
+		return Keyset{}, ClaimsInvalid
+	}
+	if keyset.Issuer != issuer {
+		return Keyset{}, IssuerMismatch
+	}
+	if now.Unix() >= keyset.ExpiresAt {
+		return Keyset{}, KeysetExpired
+	}
+	return keyset, nil
+}
+
+func (k Keyset) check() error {
+	if k.Version < 1 || k.ExpiresAt <= k.IssuedAt || len(k.Keys) == 0 {
+		return errors.New("version, times and keys")
+	}
+	seen := map[string]bool{}
+	for _, entry := range k.Keys {
+		key, err := entry.PublicKey()
+		if err != nil {
+			return err
+		}
+		if entry.KeyID != key.ID() || entry.Algorithm != jose.Algorithm || entry.Use != "sig" || seen[entry.KeyID] {
+			return errors.New("key members")
+		}
+		seen[entry.KeyID] = true
+	}
+	return nil
+}
+
+// jwks is the same keys as a JWK Set (RFC 7517 §5), which any JWT library can read.
+func (k Keyset) jwks() ([]byte, error) {
+	type key struct {
+		jose.JWK
+		KeyID     string `json:"kid"`
+		Algorithm string `json:"alg"`
+		Use       string `json:"use"`
+	}
+	set := struct {
+		Keys []key `json:"keys"`
+	}{Keys: make([]key, len(k.Keys))}
+	for i, entry := range k.Keys {
+		set.Keys[i] = key{JWK: entry.JWK, KeyID: entry.KeyID, Algorithm: entry.Algorithm, Use: entry.Use}
+	}
+	return json.Marshal(set)
+}

@@ -1,0 +1,168 @@
+package entitlements
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"io"
+
+	"github.com/google/uuid"
+
+	"holdfast/entitlements/jose"
+)
+
+// Tag is the random name of a lineage token. The zero Tag is no token's: it is the parent of the first.
+type Tag [16]byte
+
+// Lineage is what a device's row holds of its lineage: refresh-token rotation in proof-of-possession form.
+//
+// Each reconcile consumes the device's token and gives it a child. Where two copies of a profile both go on, one of
+// them is left with a token that is stale, and says so again under a nonce that proves it is not merely late: then the
+// device is forked. An answer that is lost does no harm, because the token last consumed may be shown again.
+type Lineage struct {
+	N      int64 // the generation that the next token consumed is expected to have
+	Parent Tag   // the token last consumed; zero at linking
+	Forked bool
+}
+
+// Token is what a lineage token says. Outside it is opaque base64url under a MAC.
+type Token struct {
+	Device     DeviceID
+	User       UserID
+	Generation int64
+	Tag        Tag
+	Parent     Tag
+	Revision   int64
+	Ledger     LedgerHead
+}
+
+// LedgerHead is the last ledger entry that the server has taken: Seq from 1, Hash the SHA-256 of its bytes; both zero
+// before the first.
+type LedgerHead struct {
+	Seq  int64
+	Hash [32]byte
+}
+
+// Verdict is how a token stands to a lineage.
+type Verdict int
+
+const (
+	// Stale: the token is older than the one last consumed. The device may have a newer one in its storage.
+	Stale Verdict = iota
+	// Repeated: the token is the one last consumed; the answer to it was lost. It is answered anew.
+	Repeated
+	// Advances: the token is a child of the one last consumed, or of a later one whose commit we have lost.
+	Advances
+	// Forked: the device is quarantined, or is now.
+	Forked
+)
+
+// Judge is the rule, and [Lineage.Advance] what follows from it. bound is the generation to which the server bound the
+// nonce that came with the token; negative where the nonce was not bound to this device.
+//
+// The statement behind [Store.Advance] says the same in SQL, so that no other transaction comes between the judgement
+// and its consequence; a test holds the two against each other.
+func (l Lineage) Judge(t Token, bound int64) Verdict {
+	switch {
+	case l.Forked:
+		return Forked
+	case t.Tag == l.Parent:
+		return Repeated
+	case t.Generation > l.N, t.Generation == l.N && t.Parent == l.Parent:
+		return Advances
+	case bound == l.N:
+		return Forked
+	default:
+		return Stale
+	}
+}
+
+// Advance is the lineage after token t was judged v.
+func (l Lineage) Advance(t Token, v Verdict) Lineage {
+	switch v {
+	case Advances:
+		return Lineage{N: t.Generation + 1, Parent: t.Tag}
+	case Forked:
+		l.Forked = true
+	}
+	return l
+}
+
+// sealer makes and opens lineage tokens.
+type sealer struct {
+	secret []byte
+	rand   io.Reader
+}
+
+const (
+	tokenVersion = 1
+	tokenBody    = 1 + 16 + 16 + 8 + 16 + 16 + 8 + 8 + 32
+)
+
+// first is the token that a device gets when it is linked.
+func (s sealer) first(device DeviceID, user UserID, revision int64) (string, error) {
+	return s.seal(Token{Device: device, User: user, Revision: revision})
+}
+
+// seal gives the token a fresh tag and a MAC.
+func (s sealer) seal(t Token) (string, error) {
+	device, err := uuid.Parse(string(t.Device))
+	if err != nil {
+		return "", fmt.Errorf("seal lineage: device id: %w", err)
+	}
+	user, err := uuid.Parse(string(t.User))
+	if err != nil {
+		return "", fmt.Errorf("seal lineage: user id: %w", err)
+	}
+	if _, err := io.ReadFull(s.rand, t.Tag[:]); err != nil {
+		return "", fmt.Errorf("seal lineage: %w", err)
+	}
+	body := make([]byte, 0, tokenBody+sha256.Size)
+	body = append(body, tokenVersion)
+	body = append(body, device[:]...)
+	body = append(body, user[:]...)
+	body = binary.BigEndian.AppendUint64(body, uint64(t.Generation))
+	body = append(body, t.Tag[:]...)
+	body = append(body, t.Parent[:]...)
+	body = binary.BigEndian.AppendUint64(body, uint64(t.Revision))
+	body = binary.BigEndian.AppendUint64(body, uint64(t.Ledger.Seq))
+	body = append(body, t.Ledger.Hash[:]...)
+	return jose.EncodeBase64(append(body, s.mac(body)...)), nil
+}
+
+// open reads a token that this server has sealed. It fails with [ErrLineageInvalid].
+func (s sealer) open(text string) (Token, error) {
+	b, err := jose.DecodeBase64(text)
+	if err != nil || len(b) != tokenBody+sha256.Size {
+		return Token{}, ErrLineageInvalid
+	}
+	body, mac := b[:tokenBody], b[tokenBody:]
+	if !hmac.Equal(mac, s.mac(body)) || body[0] != tokenVersion {
+		return Token{}, ErrLineageInvalid
+	}
+	r := bytes.NewReader(body[1:])
+	var fixed struct {
+		Device, User uuid.UUID
+		Generation   int64
+		Tag, Parent  Tag
+		Revision     int64
+		Seq          int64
+		Hash         [32]byte
+	}
+	if err := binary.Read(r, binary.BigEndian, &fixed); err != nil {
+		return Token{}, ErrLineageInvalid
+	}
+	return Token{
+		Device: DeviceID(fixed.Device.String()), User: UserID(fixed.User.String()), Generation: fixed.Generation,
+		Tag: fixed.Tag, Parent: fixed.Parent, Revision: fixed.Revision, Ledger: LedgerHead{Seq: fixed.Seq, Hash: fixed.Hash},
+	}, nil
+}
+
+func (s sealer) mac(body []byte) []byte {
+	h := hmac.New(sha256.New, s.secret)
+	h.Write([]byte("holdfast lineage\x00"))
+	h.Write(body)
+	return h.Sum(nil)
+}

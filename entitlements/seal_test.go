@@ -1,0 +1,63 @@
+package entitlements
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"testing"
+)
+
+const (
+	someUser   = UserID("6f6c5a4e-1111-4222-8333-444455556666")
+	someDevice = DeviceID("7f6c5a4e-1111-4222-8333-444455556666")
+)
+
+func TestLineageToken(t *testing.T) {
+	s := sealer{secret: bytes.Repeat([]byte{7}, 32), rand: rand.Reader}
+	want := Token{Device: someDevice, User: someUser, Generation: 1 << 40, Parent: Tag{1, 2}, Revision: 12, Ledger: LedgerHead{Seq: 3, Hash: [32]byte{4}}}
+	text, err := s.seal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.open(text)
+	if err != nil || got.Tag == (Tag{}) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if want.Tag = got.Tag; got != want {
+		t.Errorf("opened %+v, sealed %+v", got, want)
+	}
+	if again, _ := s.seal(want); again == text {
+		t.Error("two tokens have one tag")
+	}
+	other := sealer{secret: bytes.Repeat([]byte{8}, 32), rand: rand.Reader}
+	if _, err := other.open(text); !errors.Is(err, ErrLineageInvalid) {
+		t.Errorf("under another secret: %v", err)
+	}
+	for i := range text {
+		for _, c := range []byte("Aq-_=+") {
+			if c == text[i] {
+				continue
+			}
+			if _, err := s.open(text[:i] + string(c) + text[i+1:]); !errors.Is(err, ErrLineageInvalid) {
+				t.Fatalf("byte %d may be %q", i, c)
+			}
+		}
+	}
+}
+
+func FuzzLineageToken(f *testing.F) {
+	s := sealer{secret: bytes.Repeat([]byte{7}, 32), rand: rand.Reader}
+	good, err := s.first(someDevice, someUser, 1)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add(good[:40])
+	f.Fuzz(func(t *testing.T, text string) {
+		if _, err := s.open(text); err == nil && text != good {
+			t.Errorf("made up: %q", text)
+		} else if err != nil && !errors.Is(err, ErrLineageInvalid) {
+			t.Errorf("an error of no kind: %v", err)
+		}
+	})
+}

@@ -1,0 +1,83 @@
+package entitlements
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"holdfast/entitlements/dpop"
+)
+
+// Config is what the service needs to know. All members are required, but for TrialLength.
+type Config struct {
+	// Issuer is the server's origin, without a trailing slash. It is the audience too, and what a proof's htu begins
+	// with.
+	Issuer string
+	// RPID is the WebAuthn relying party whose passkeys go into passkeys documents.
+	RPID string
+	Keys Keys
+	// OfflineWindow is the longest life of a document.
+	OfflineWindow time.Duration
+	// TrialLength is how long the self-service trial of TrialPlan lasts; 0 is no trial.
+	TrialLength time.Duration
+	TrialPlan   PlanID
+	Now         func() time.Time
+	Rand        io.Reader // cryptographically secure
+}
+
+// Service is the package's front door. It is safe for concurrent use.
+type Service struct {
+	config         Config
+	store          Store
+	nonces         *dpop.Nonces
+	sealer         sealer
+	documentSecret []byte
+	jwks           []byte
+}
+
+// New reads the secrets that all replicas share from the store, making them where there are none.
+func New(ctx context.Context, config Config, store Store) (*Service, error) {
+	if config.Issuer == "" || strings.HasSuffix(config.Issuer, "/") || config.RPID == "" || config.OfflineWindow < time.Minute ||
+		config.Now == nil || config.Rand == nil || len(config.Keys.Keyset.Keys) == 0 {
+		return nil, errors.New("entitlements: incomplete configuration")
+	}
+	s := &Service{config: config, store: store}
+	var err error
+	if s.jwks, err = config.Keys.Keyset.jwks(); err != nil {
+		return nil, fmt.Errorf("entitlements: %w", err)
+	}
+	secrets := map[string][]byte{}
+	for _, name := range []string{"nonce", "lineage", "document"} {
+		candidate := make([]byte, 32)
+		if _, err := io.ReadFull(config.Rand, candidate); err != nil {
+			return nil, fmt.Errorf("entitlements: %w", err)
+		}
+		if secrets[name], err = store.Secret(ctx, name, candidate); err != nil {
+			return nil, fmt.Errorf("entitlements: %w", err)
+		}
+	}
+	if s.nonces, err = dpop.NewNonces(secrets["nonce"], config.Now, config.Rand); err != nil {
+		return nil, fmt.Errorf("entitlements: %w", err)
+	}
+	s.sealer = sealer{secret: secrets["lineage"], rand: config.Rand}
+	s.documentSecret = secrets["document"]
+	return s, nil
+}
+
+// JWKS is the signing keys as a JWK Set.
+func (s *Service) JWKS() []byte { return s.jwks }
+
+// Keyset is the signed keyset, a compact JWS.
+func (s *Service) Keyset() string { return s.config.Keys.Compact }
+
+// KeysetVersion is its version, KeysetEnd its end.
+func (s *Service) KeysetVersion() int64 { return s.config.Keys.Keyset.Version }
+
+// KeysetEnd is when no document can be given any more.
+func (s *Service) KeysetEnd() time.Time { return s.config.Keys.Keyset.End() }
+
+// instant is now, as PostgreSQL keeps it: in microseconds.
+func (s *Service) instant() time.Time { return s.config.Now().UTC().Truncate(time.Microsecond) }

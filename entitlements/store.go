@@ -1,0 +1,110 @@
+package entitlements
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+)
+
+// Store keeps what this package decides. Each method is atomic. An error that is not one of the sentinels named at the
+// method is the store's own and means that nothing is known to have happened.
+type Store interface {
+	// Secret returns the secret of that name, which all replicas share. Where there is none, candidate becomes it; of
+	// two that try at once, both get the winner's.
+	Secret(ctx context.Context, name string, candidate []byte) ([]byte, error)
+
+	// Account reads what a decision about the user depends on, in one snapshot. ErrNotFound without the user.
+	Account(ctx context.Context, user UserID) (Account, error)
+
+	// Update changes an account. It locks the user's row and then the user's devices, so that it waits for every
+	// reconcile under way and holds up those that come; reads the account as it then is; calls change, which must be
+	// pure, since it may be called again; and commits what change returns, all of it or nothing, synchronously. The
+	// Account that comes back is the one that change saw, with the revision as it is now. An error from change ends it with nothing
+	// changed and comes back as it is. ErrNotFound without the user; ErrConflict where a subscription's id, a device's
+	// key or its id is taken by somebody else.
+	Update(ctx context.Context, user UserID, change func(Account) (Change, error)) (Account, error)
+
+	// Advance judges a device's lineage and reads the account, in one statement: see [Step]. A device that is not there,
+	// or has another key, is ErrDeviceUnknown. A change of the account that commits in between makes it start again,
+	// so what comes back is never older than the last change that held the device's row.
+	Advance(ctx context.Context, step Step) (Advanced, error)
+
+	// DeviceByKey finds a device by the thumbprint of its key, DeviceByID by its id. ErrDeviceUnknown if there is none.
+	DeviceByKey(ctx context.Context, jkt string) (UserID, Device, error)
+	DeviceByID(ctx context.Context, id DeviceID) (UserID, Device, error)
+
+	// SubscriptionOwner and UserByExternalID find the user to change. ErrNotFound if there is none.
+	SubscriptionOwner(ctx context.Context, id SubscriptionID) (UserID, error)
+	UserByExternalID(ctx context.Context, externalID string) (UserID, error)
+
+	// Plans reads the whole catalogue.
+	Plans(ctx context.Context) ([]Plan, error)
+	// PutPlan stores a plan, raises the revision of its holders and of their devices, and audits, in one transaction.
+	PutPlan(ctx context.Context, actor string, plan Plan, now time.Time) error
+
+	// Audit lists entries, newest first.
+	Audit(ctx context.Context, query AuditQuery) ([]AuditEntry, error)
+}
+
+// Account is all that is known of one user's rights.
+type Account struct {
+	User          UserID
+	Revision      int64
+	TrialStarted  bool
+	Subscriptions []Subscription
+	Plans         map[PlanID]Plan // those that the subscriptions name; in Update, all
+	Devices       []Device        // oldest first, the removed ones too; not in Advance
+}
+
+// Decide judges the account at now.
+func (a Account) Decide(now time.Time) Decision { return Decide(a.Subscriptions, a.Plans, now) }
+
+// Change is what Update commits. The zero value changes nothing.
+type Change struct {
+	At time.Time
+	// Raise raises the user's revision, and that of every device.
+	Raise        bool
+	Subscription *Subscription // made or replaced
+	StartTrial   bool
+	Link         *Device // a new device, with a status list index of its own
+	Remove       []DeviceID
+	// Status sets what the status list says of devices. INVALID is final: a device that stays gets a new index.
+	Status map[DeviceID]Status
+	Audit  []AuditEntry // At is Change's; User is the account's
+}
+
+// Status is a value of the IETF Token Status List.
+type Status int
+
+// The values of draft-ietf-oauth-status-list §7.1 that are used.
+const (
+	StatusValid     Status = 0
+	StatusInvalid   Status = 1
+	StatusSuspended Status = 2
+)
+
+// AuditEntry is one line of the trail: who did what to which object. Before and After hold ids and enumerations only;
+// Reason, the free text, is kept apart and can be erased.
+type AuditEntry struct {
+	ID     int64
+	At     time.Time
+	Actor  string // "user:<uuid>", "token:<uuid>", "device:<uuid>", "operator" or "server"
+	Action string // "subscription.revoke", …
+	Object string // "subscription:<id>", "device:<uuid>", …
+	User   string
+	Before json.RawMessage
+	After  json.RawMessage
+	Reason string
+}
+
+// AuditQuery selects entries: of one user, or of all where User is empty; older than Before, where it is not 0.
+type AuditQuery struct {
+	User   UserID
+	Before int64
+	Limit  int
+}
+
+// Audit lists the trail, newest first.
+func (s *Service) Audit(ctx context.Context, query AuditQuery) ([]AuditEntry, error) {
+	return s.store.Audit(ctx, query)
+}

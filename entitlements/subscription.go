@@ -1,0 +1,318 @@
+package entitlements
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+)
+
+// SubscriptionState is what billing says.
+type SubscriptionState string
+
+const (
+	SubscriptionTrialing  SubscriptionState = "trialing"
+	SubscriptionActive    SubscriptionState = "active"
+	SubscriptionPastDue   SubscriptionState = "past_due"
+	SubscriptionCancelled SubscriptionState = "cancelled"
+)
+
+// Subscription is a user's claim to a plan. Revoked and Suspended are support's: billing neither sets nor clears them.
+type Subscription struct {
+	ID          SubscriptionID
+	User        UserID
+	Plan        PlanID
+	State       SubscriptionState
+	PaidThrough time.Time
+	Revoked     bool
+	Suspended   bool
+	CreatedAt   time.Time
+	UpdatedAt   time.Time
+}
+
+// SubscriptionChange is what billing puts. Either User or ExternalID names the user.
+type SubscriptionChange struct {
+	User        UserID
+	ExternalID  string
+	Plan        PlanID
+	State       SubscriptionState
+	PaidThrough time.Time
+}
+
+// Revocation is what support needs to know after a revoke: by when it is dead everywhere.
+type Revocation struct {
+	Subscription Subscription
+	Revision     int64
+	// OfflineUntil is the end of the last document with features that can exist anywhere; nil where none can. It is
+	// never early.
+	OfflineUntil *time.Time
+	// Devices are those that may hold such a document, removed ones too.
+	Devices []Device
+}
+
+var subscriptionName = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
+
+// maxReason is the longest free text of a reason, in characters.
+const maxReason = 1000
+
+// StartTrial gives the user the trial of the trial plan, once in the user's life: [ErrConflict] after that, and
+// [ErrNoTrial] where the server gives none.
+func (s *Service) StartTrial(ctx context.Context, user UserID) (Subscription, int64, error) {
+	if s.config.TrialLength <= 0 {
+		return Subscription{}, 0, ErrNoTrial
+	}
+	id, err := uuid.NewRandomFromReader(s.config.Rand)
+	if err != nil {
+		return Subscription{}, 0, fmt.Errorf("start trial: %w", err)
+	}
+	now := s.instant()
+	trial := Subscription{
+		ID: SubscriptionID(id.String()), User: user, Plan: s.config.TrialPlan, State: SubscriptionTrialing,
+		PaidThrough: now.Add(s.config.TrialLength).Truncate(time.Second), CreatedAt: now, UpdatedAt: now,
+	}
+	account, err := s.store.Update(ctx, user, func(a Account) (Change, error) {
+		if a.TrialStarted {
+			return Change{}, ErrConflict
+		}
+		if _, ok := a.Plans[trial.Plan]; !ok {
+			return Change{}, fmt.Errorf("%w: the trial's plan %q", ErrNoTrial, trial.Plan)
+		}
+		change := subscriptionChange(a, nil, trial, now)
+		change.StartTrial = true
+		change.Audit = []AuditEntry{{
+			Actor: "user:" + string(user), Action: "subscription.trial", Object: "subscription:" + string(trial.ID), After: auditState(trial),
+		}}
+		return change, nil
+	})
+	if err != nil {
+		return Subscription{}, 0, fmt.Errorf("start trial: %w", err)
+	}
+	return trial, account.Revision, nil
+}
+
+// PutSubscription makes or changes a subscription, as billing knows it. A put of what is already so changes nothing,
+// the revision included. It fails with [ErrInvalid], [ErrUserUnknown], [ErrPlanUnknown], or [ErrConflict] where the id is
+// another user's.
+func (s *Service) PutSubscription(ctx context.Context, actor string, id SubscriptionID, put SubscriptionChange) (Subscription, int64, error) {
+	user, err := s.subscriber(ctx, id, put)
+	if err != nil {
+		return Subscription{}, 0, err
+	}
+	now := s.instant()
+	var stored Subscription
+	account, err := s.store.Update(ctx, user, func(a Account) (Change, error) {
+		if _, ok := a.Plans[put.Plan]; !ok {
+			return Change{}, ErrPlanUnknown
+		}
+		before := a.subscription(id)
+		stored = Subscription{ID: id, User: user, CreatedAt: now}
+		if before != nil {
+			stored = *before
+		}
+		stored.Plan, stored.State, stored.PaidThrough = put.Plan, put.State, put.PaidThrough.UTC().Truncate(time.Second)
+		if before != nil && stored == *before {
+			return Change{}, nil
+		}
+		stored.UpdatedAt = now
+		change := subscriptionChange(a, before, stored, now)
+		change.Audit = []AuditEntry{{
+			Actor: actor, Action: "subscription.put", Object: "subscription:" + string(id),
+			Before: auditStatePointer(before), After: auditState(stored),
+		}}
+		return change, nil
+	})
+	if errors.Is(err, ErrNotFound) {
+		return Subscription{}, 0, ErrUserUnknown
+	}
+	if err != nil {
+		return Subscription{}, 0, fmt.Errorf("put subscription: %w", err)
+	}
+	return stored, account.Revision, nil
+}
+
+func (s *Service) subscriber(ctx context.Context, id SubscriptionID, put SubscriptionChange) (UserID, error) {
+	states := []SubscriptionState{SubscriptionTrialing, SubscriptionActive, SubscriptionPastDue, SubscriptionCancelled}
+	switch {
+	case !subscriptionName.MatchString(string(id)):
+		return "", fmt.Errorf("%w: a subscription's id is 1 to 128 of A-Z, a-z, 0-9, . _ : and -", ErrInvalid)
+	case !slices.Contains(states, put.State):
+		return "", fmt.Errorf("%w: state is trialing, active, past_due or cancelled", ErrInvalid)
+	case put.PaidThrough.Year() < 1970 || put.PaidThrough.Year() > 9999:
+		return "", fmt.Errorf("%w: paid_through is out of range", ErrInvalid)
+	case (put.User == "") == (put.ExternalID == ""):
+		return "", fmt.Errorf("%w: either user or external_id names the user", ErrInvalid)
+	case put.User != "":
+		return put.User, nil
+	}
+	user, err := s.store.UserByExternalID(ctx, put.ExternalID)
+	if errors.Is(err, ErrNotFound) {
+		return "", ErrUserUnknown
+	}
+	if err != nil {
+		return "", fmt.Errorf("put subscription: %w", err)
+	}
+	return user, nil
+}
+
+// Revoke ends a subscription for good; only [Service.Reinstate] undoes it. Once it has returned, no reconcile that
+// begins later gives the lost features. A repeated revoke changes nothing and answers the same.
+func (s *Service) Revoke(ctx context.Context, actor string, id SubscriptionID, reason string) (Revocation, error) {
+	return s.supportChange(ctx, actor, "subscription.revoke", id, reason, func(sub *Subscription) { sub.Revoked = true })
+}
+
+// Suspend holds a subscription until [Service.Reinstate].
+func (s *Service) Suspend(ctx context.Context, actor string, id SubscriptionID, reason string) (Revocation, error) {
+	return s.supportChange(ctx, actor, "subscription.suspend", id, reason, func(sub *Subscription) { sub.Suspended = true })
+}
+
+// Reinstate clears what Revoke and Suspend set.
+func (s *Service) Reinstate(ctx context.Context, actor string, id SubscriptionID, reason string) (Subscription, int64, error) {
+	r, err := s.supportChange(ctx, actor, "subscription.reinstate", id, reason, func(sub *Subscription) {
+		sub.Revoked, sub.Suspended = false, false
+	})
+	return r.Subscription, r.Revision, err
+}
+
+func (s *Service) supportChange(
+	ctx context.Context, actor, action string, id SubscriptionID, reason string, apply func(*Subscription),
+) (Revocation, error) {
+	if err := validReason(reason); err != nil {
+		return Revocation{}, err
+	}
+	user, err := s.store.SubscriptionOwner(ctx, id)
+	if err != nil {
+		return Revocation{}, fmt.Errorf("%s: %w", action, err)
+	}
+	now := s.instant()
+	var after Subscription
+	account, err := s.store.Update(ctx, user, func(a Account) (Change, error) {
+		before := a.subscription(id)
+		if before == nil {
+			return Change{}, ErrNotFound
+		}
+		after = *before
+		apply(&after)
+		if after == *before {
+			return Change{}, nil
+		}
+		after.UpdatedAt = now
+		change := subscriptionChange(a, before, after, now)
+		change.Audit = []AuditEntry{{
+			Actor: actor, Action: action, Object: "subscription:" + string(id),
+			Before: auditState(*before), After: auditState(after), Reason: reason,
+		}}
+		return change, nil
+	})
+	if err != nil {
+		return Revocation{}, fmt.Errorf("%s: %w", action, err)
+	}
+	r := Revocation{Subscription: after, Revision: account.Revision}
+	for _, device := range account.Devices {
+		if bound := device.DocumentExpiresAt; bound != nil && bound.After(now) {
+			r.Devices = append(r.Devices, device)
+			if r.OfflineUntil == nil || bound.After(*r.OfflineUntil) {
+				r.OfflineUntil = bound
+			}
+		}
+	}
+	return r, nil
+}
+
+// subscriptionChange replaces before by after and draws the consequences: a higher revision, and for each device that
+// counts what the status list says of the documents it holds. A feature that is lost is lost for good: INVALID. One that
+// only a suspension withholds comes back with it: SUSPENDED.
+func subscriptionChange(a Account, before *Subscription, after Subscription, now time.Time) Change {
+	changed := a
+	changed.Subscriptions = slices.Clone(a.Subscriptions)
+	if before == nil {
+		changed.Subscriptions = append(changed.Subscriptions, after)
+	} else {
+		i := slices.IndexFunc(changed.Subscriptions, func(s Subscription) bool { return s.ID == after.ID })
+		changed.Subscriptions[i] = after
+	}
+
+	status, entitled := StatusValid, changed.unsuspended().Decide(now)
+	switch {
+	case loses(a.unsuspended().Decide(now), entitled):
+		status = StatusInvalid
+	case loses(entitled, changed.Decide(now)):
+		status = StatusSuspended
+	}
+	change := Change{At: now, Raise: true, Subscription: &after, Status: map[DeviceID]Status{}}
+	for _, device := range a.Devices {
+		if device.counts() {
+			change.Status[device.ID] = status
+		}
+	}
+	return change
+}
+
+// unsuspended is the account as if support had suspended nothing.
+func (a Account) unsuspended() Account {
+	a.Subscriptions = slices.Clone(a.Subscriptions)
+	for i := range a.Subscriptions {
+		a.Subscriptions[i].Suspended = false
+	}
+	return a
+}
+
+// loses says whether has lacks a feature, or some of its limit, that had gave.
+func loses(had, has Decision) bool {
+	for name, feature := range had.Features {
+		now, ok := has.Features[name]
+		if !ok || feature.Offline && !now.Offline || now.Limit != nil && (feature.Limit == nil || *now.Limit < *feature.Limit) {
+			return true
+		}
+	}
+	return false
+}
+
+func (a Account) subscription(id SubscriptionID) *Subscription {
+	for _, s := range a.Subscriptions {
+		if s.ID == id {
+			return &s
+		}
+	}
+	return nil
+}
+
+// Subscriptions lists the user's subscriptions, oldest first.
+func (s *Service) Subscriptions(ctx context.Context, user UserID) ([]Subscription, error) {
+	account, err := s.store.Account(ctx, user)
+	if err != nil {
+		return nil, fmt.Errorf("subscriptions: %w", err)
+	}
+	return account.Subscriptions, nil
+}
+
+func validReason(reason string) error {
+	if !utf8.ValidString(reason) || strings.ContainsRune(reason, 0) || utf8.RuneCountInString(reason) > maxReason {
+		return fmt.Errorf("%w: a reason has at most %d characters", ErrInvalid, maxReason)
+	}
+	return nil
+}
+
+// auditState is what the trail holds of a subscription: ids and enumerations.
+func auditState(s Subscription) json.RawMessage {
+	state, err := json.Marshal(map[string]any{
+		"plan": s.Plan, "state": s.State, "paid_through": s.PaidThrough.UTC(), "revoked": s.Revoked, "suspended": s.Suspended,
+	})
+	if err != nil {
+		panic(err) // a map of strings, times and booleans marshals
+	}
+	return state
+}
+
+func auditStatePointer(s *Subscription) json.RawMessage {
+	if s == nil {
+		return nil
+	}
+	return auditState(*s)
+}

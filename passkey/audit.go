@@ -1,0 +1,38 @@
+package passkey
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// AuditEntry is one line of the audit trail. It holds ids and enumerations only, never a name or free text.
+type AuditEntry struct {
+	At     time.Time
+	Actor  string // "user:<uuid>", "token:<uuid>", "operator" or "server"
+	Action string // "passkey.added", "passkey.removed", "passkey.rejected", "user.created", "token.created", "token.revoked"
+	Object string // "passkey:<base64url>", "user:<uuid>", "token:<uuid>"
+	User   UserID // whom it concerns; "" for tokens
+	After  json.RawMessage
+}
+
+// passkeyEntry is the audit entry for something that the user did with a passkey.
+func passkeyEntry(at time.Time, action string, user UserID, credentialID []byte) AuditEntry {
+	return AuditEntry{
+		At:     at,
+		Actor:  "user:" + string(user),
+		Action: action,
+		Object: "passkey:" + encode(credentialID),
+		User:   user,
+	}
+}
+
+// with returns the entry with the state after the change.
+func (e AuditEntry) with(after any) (AuditEntry, error) {
+	text, err := json.Marshal(after)
+	if err != nil {
+		return AuditEntry{}, fmt.Errorf("encode audit entry: %w", err)
+	}
+	e.After = text
+	return e, nil
+}

@@ -1,0 +1,196 @@
+package passkey
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-webauthn/webauthn/protocol"
+	"github.com/go-webauthn/webauthn/protocol/webauthncbor"
+	"github.com/go-webauthn/webauthn/protocol/webauthncose"
+	"github.com/go-webauthn/webauthn/webauthn"
+)
+
+// Causes of a rejection, for the log.
+var (
+	errNotVerified       = errors.New("user was not verified")
+	errUnknownCredential = errors.New("credential is unknown or of another user")
+)
+
+// BeginAuthentication begins the ceremony that signs in. It names no user and no credential: the authenticator offers
+// the passkeys that it has.
+func (s *Service) BeginAuthentication(ctx context.Context) (Options, error) {
+	challenge, err := s.random(challengeSize)
+	if err != nil {
+		return Options{}, err
+	}
+	assertion, session, err := s.webauthn.BeginDiscoverableMediatedLogin(protocol.MediationDefault, webauthn.WithChallenge(challenge))
+	if err != nil {
+		return Options{}, fmt.Errorf("begin authentication: %w", err)
+	}
+	return s.begin(ctx, KindAuthentication, "", ceremonyData{WebAuthn: *session}, assertion.Response)
+}
+
+// FinishAuthentication signs in. The session that previous opens, if any, ends in the transaction that begins the new
+// one. It returns ErrCeremony, or ErrCredentialRejected; a rejection that means a copied passkey is audited.
+func (s *Service) FinishAuthentication(
+	ctx context.Context, previous SessionToken, ceremony string, credential []byte, userAgent string,
+) (SignedIn, error) {
+	_, data, err := s.take(ctx, ceremony, KindAuthentication)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	parsed, err := protocol.ParseCredentialRequestResponseBytes(credential)
+	if err != nil {
+		return SignedIn{}, rejected(fmt.Errorf("parse: %w", err))
+	}
+	user, stored, err := s.find(ctx, parsed)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	now := s.now()
+	used, err := s.verifyAssertion(stored, data.WebAuthn, parsed)
+	if errors.Is(err, ErrCloned) {
+		return SignedIn{}, s.rejectClone(ctx, stored, used, now)
+	}
+	if err != nil {
+		return SignedIn{}, rejected(err)
+	}
+	used.At = now
+
+	session, token, err := s.newSession(user, userAgent, now)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	var ended *TokenKey
+	if key, ok := previous.key(); ok {
+		ended = &key
+	}
+	switch err := s.store.SignIn(ctx, used, ended, session); {
+	case errors.Is(err, ErrCloned):
+		return SignedIn{}, s.rejectClone(ctx, stored, used, now)
+	case errors.Is(err, ErrNotFound):
+		return SignedIn{}, rejected(errUnknownCredential)
+	case err != nil:
+		return SignedIn{}, fmt.Errorf("sign in: %w", err)
+	}
+	stored.BackupState = used.BackupState
+	stored.LastUsedAt = &now
+	return SignedIn{User: user, Passkey: stored.passkey(), Session: session.Session, Token: token}, nil
+}
+
+// find looks up the credential that the answer names under the user that it names. What is not there is returned as
+// the zero Credential, not as an error: verification then does the same work as for a known one.
+func (s *Service) find(ctx context.Context, parsed *protocol.ParsedCredentialAssertionData) (User, Credential, error) {
+	id, ok := userOf(parsed.Response.UserHandle)
+	if !ok {
+		return User{}, Credential{}, nil
+	}
+	user, credential, err := s.store.Credential(ctx, s.config.RPID, id, parsed.RawID)
+	if isNotFound(err) {
+		return User{}, Credential{}, nil
+	}
+	if err != nil {
+		return User{}, Credential{}, fmt.Errorf("read passkey: %w", err)
+	}
+	return user, credential, nil
+}
+
+// verifyAssertion returns what a valid answer changes in the credential. Its errors are causes of a rejection; with
+// ErrCloned, which only a valid signature brings about, the use is returned too.
+//
+// Specification: §7.2, Verifying an Authentication Assertion. The library does the steps that are not named here.
+func (s *Service) verifyAssertion(
+	stored Credential, session webauthn.SessionData, parsed *protocol.ParsedCredentialAssertionData,
+) (CredentialUse, error) {
+	flags := parsed.Response.AuthenticatorData.Flags
+	known := stored.ID != nil
+	credential := s.decoy
+	if known {
+		credential = webauthn.Credential{PublicKey: stored.PublicKey}
+		credential.Authenticator.SignCount = stored.SignCount
+	}
+	credential.ID = parsed.RawID
+	// The library would refuse a changed backup eligibility with an error like any other. It is compared below
+	// instead, where it is known that the passkey itself has signed it and that it is worth an audit entry.
+	credential.Flags.BackupEligible = flags.HasBackupEligible()
+
+	// Step 6: the user handle names the owner of the credential; the lookup was by both.
+	owner := func(_, handle []byte) (webauthn.User, error) {
+		return account{handle: bytes.Clone(handle), credentials: []webauthn.Credential{credential}}, nil
+	}
+	_, verified, err := s.webauthn.ValidatePasskeyLogin(owner, session, parsed)
+	if err != nil {
+		return CredentialUse{}, fmt.Errorf("verify: %w", err)
+	}
+	if !known {
+		return CredentialUse{}, errUnknownCredential
+	}
+	// Step 17: of this very assertion; the library's record of the credential remembers earlier ones.
+	if !flags.HasUserVerified() {
+		return CredentialUse{}, errNotVerified
+	}
+	use := CredentialUse{
+		RPID:           stored.RPID,
+		User:           stored.User,
+		ID:             stored.ID,
+		SignCount:      parsed.Response.AuthenticatorData.Counter,
+		BackupEligible: flags.HasBackupEligible(),
+		BackupState:    flags.HasBackupState(),
+	}
+	// Step 19: backup eligibility is for life. Step 22: the count rises, or the authenticator keeps none.
+	if use.BackupEligible != stored.BackupEligible || verified.Authenticator.CloneWarning {
+		return use, ErrCloned
+	}
+	return use, nil
+}
+
+// rejectClone records and returns the rejection of a credential that shows signs of having been copied. If it cannot
+// be recorded, that failure is returned instead.
+func (s *Service) rejectClone(ctx context.Context, stored Credential, use CredentialUse, now time.Time) error {
+	cause := "sign_count"
+	if use.BackupEligible != stored.BackupEligible {
+		cause = "backup_eligible"
+	}
+	entry, err := passkeyEntry(now, "passkey.rejected", stored.User, stored.ID).with(struct {
+		Cause string `json:"cause"`
+	}{cause})
+	if err != nil {
+		return err
+	}
+	if err := s.store.Record(ctx, entry); err != nil {
+		return fmt.Errorf("record rejected passkey: %w", err)
+	}
+	return rejected(fmt.Errorf("%w: %s", ErrCloned, cause))
+}
+
+// newDecoy makes the credential that answers naming an unknown one are verified against, so that both take equally
+// long. Nobody has its private key, and even a signature by it would be rejected.
+func newDecoy() (webauthn.Credential, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return webauthn.Credential{}, fmt.Errorf("generate decoy key: %w", err)
+	}
+	point, err := key.PublicKey.Bytes() // 0x04 ‖ x ‖ y
+	if err != nil {
+		return webauthn.Credential{}, fmt.Errorf("encode decoy key: %w", err)
+	}
+	cose, err := webauthncbor.Marshal(webauthncose.EC2PublicKeyData{
+		PublicKeyData: webauthncose.PublicKeyData{
+			KeyType:   int64(webauthncose.EllipticKey),
+			Algorithm: int64(webauthncose.AlgES256),
+		},
+		Curve:  int64(webauthncose.P256),
+		XCoord: point[1:33],
+		YCoord: point[33:],
+	})
+	if err != nil {
+		return webauthn.Credential{}, fmt.Errorf("encode decoy key: %w", err)
+	}
+	return webauthn.Credential{PublicKey: cose}, nil
+}

@@ -1,0 +1,145 @@
+package passkey
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-webauthn/webauthn/protocol"
+	"github.com/go-webauthn/webauthn/webauthn"
+	"github.com/google/uuid"
+)
+
+// MaxPasskeys is how many passkeys a user can have.
+const MaxPasskeys = 20
+
+// Passkey is what a user is shown of a passkey.
+type Passkey struct {
+	ID         []byte // WebAuthn credential id
+	Name       string // given by the user; at first the provider's name or "Passkey"
+	Provider   string // where the passkey is kept, going by its AAGUID, which nobody vouches for; "" = unknown
+	CreatedAt  time.Time
+	LastUsedAt *time.Time // nil: never since it was registered
+	Synced     bool       // backed up by its provider as of the last use
+}
+
+// Credential is a passkey as it is stored: WebAuthn's credential record.
+//
+// Specification: §4, credential record (https://www.w3.org/TR/webauthn-3/#credential-record)
+type Credential struct {
+	RPID           string
+	ID             []byte
+	User           UserID
+	Name           string
+	PublicKey      []byte          // COSE_Key, as the authenticator gave it
+	PublicJWK      json.RawMessage // the same key as a JWK
+	AAGUID         uuid.UUID
+	Transports     []string
+	SignCount      uint32
+	BackupEligible bool
+	BackupState    bool
+	CreatedAt      time.Time
+	LastUsedAt     *time.Time
+}
+
+// passkey is the credential as its user sees it.
+func (c Credential) passkey() Passkey {
+	return Passkey{
+		ID:         c.ID,
+		Name:       c.Name,
+		Provider:   provider(c.AAGUID),
+		CreatedAt:  c.CreatedAt,
+		LastUsedAt: c.LastUsedAt,
+		Synced:     c.BackupState,
+	}
+}
+
+// descriptor names the credential to a browser.
+func (c Credential) descriptor() protocol.CredentialDescriptor {
+	transports := make([]protocol.AuthenticatorTransport, len(c.Transports))
+	for i, transport := range c.Transports {
+		transports[i] = protocol.AuthenticatorTransport(transport)
+	}
+	return protocol.CredentialDescriptor{
+		Type:         protocol.PublicKeyCredentialType,
+		CredentialID: c.ID,
+		Transport:    transports,
+	}
+}
+
+// knownTransports keeps of the client's claim what the specification knows, once each, so that a client cannot store
+// text of its own here.
+//
+// Specification: §5.8.4, AuthenticatorTransport
+func knownTransports(claimed []protocol.AuthenticatorTransport) []string {
+	known := []string{}
+	for _, transport := range []protocol.AuthenticatorTransport{
+		protocol.USB, protocol.NFC, protocol.BLE, protocol.SmartCard, protocol.Hybrid, protocol.Internal,
+	} {
+		if slices.Contains(claimed, transport) {
+			known = append(known, string(transport))
+		}
+	}
+	return known
+}
+
+// account is a user as the WebAuthn library wants to see one.
+type account struct {
+	handle      []byte
+	name        string
+	credentials []webauthn.Credential
+}
+
+func (a account) WebAuthnID() []byte                         { return a.handle }
+func (a account) WebAuthnName() string                       { return a.name }
+func (a account) WebAuthnDisplayName() string                { return a.name }
+func (a account) WebAuthnCredentials() []webauthn.Credential { return a.credentials }
+
+// Passkeys lists the user's passkeys, oldest first.
+func (s *Service) Passkeys(ctx context.Context, user UserID) ([]Passkey, error) {
+	if !isID(string(user)) {
+		return nil, nil
+	}
+	credentials, err := s.store.Credentials(ctx, s.config.RPID, user)
+	if err != nil {
+		return nil, fmt.Errorf("read passkeys: %w", err)
+	}
+	passkeys := make([]Passkey, len(credentials))
+	for i, credential := range credentials {
+		passkeys[i] = credential.passkey()
+	}
+	return passkeys, nil
+}
+
+// RenamePasskey gives one of the user's passkeys another name. It returns ErrInvalidName, or ErrNotFound if the user
+// has no such passkey.
+func (s *Service) RenamePasskey(ctx context.Context, user UserID, id []byte, name string) (Passkey, error) {
+	name, err := cleanName(name)
+	if err != nil {
+		return Passkey{}, err
+	}
+	if !isID(string(user)) {
+		return Passkey{}, ErrNotFound
+	}
+	credential, err := s.store.RenamePasskey(ctx, s.config.RPID, user, id, name)
+	if err != nil {
+		return Passkey{}, fmt.Errorf("rename passkey: %w", err)
+	}
+	return credential.passkey(), nil
+}
+
+// DeletePasskey deletes a passkey of the session's user and audits that. It returns ErrNotRecent, ErrNotFound, or
+// ErrLastPasskey, which also one of two callers gets who delete the last two at once.
+func (s *Service) DeletePasskey(ctx context.Context, session Session, id []byte) error {
+	now := s.now()
+	if !session.Recent(now) {
+		return ErrNotRecent
+	}
+	entry := passkeyEntry(now, "passkey.removed", session.User.ID, id)
+	if err := s.store.DeletePasskey(ctx, s.config.RPID, session.User.ID, id, entry); err != nil {
+		return fmt.Errorf("delete passkey: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,28 @@
+// Package passkey answers one question: who is this?
+//
+// A user is known by passkeys alone: discoverable WebAuthn credentials that verify their user. Registering one makes
+// the account; presenting one opens a session. There is no password, no second kind of factor and nothing to look a
+// user up by before the authenticator has spoken, so the answers tell nobody who has an account.
+//
+// Both acts are ceremonies of two steps. The first step stores what the authenticator is asked, for five minutes, and
+// gives the client the options that a browser's parseCreationOptionsFromJSON and parseRequestOptionsFromJSON take. The
+// second step first deletes the stored ceremony and commits that, and only then looks at the answer.
+//
+// What the package promises:
+//
+//   - A ceremony is finished at most once, whoever races, and only by its own kind, for its own user, in its time.
+//     Every try spends it, a failed one too.
+//   - A session starts only with a signature by a registered passkey, made for this relying party, from one of its
+//     origins, with the user verified in that very act. Its token is new each time, kept only as a hash, and the
+//     session that it replaces ends in the same transaction.
+//   - A credential id belongs to one user of a relying party, for as long as the passkey exists.
+//   - A sign count that does not rise (both zero aside) and a backup eligibility that changes mean a copied passkey:
+//     refused and written to the audit trail. The passkey stays: it is for the user to delete it.
+//   - A user never falls to zero passkeys and never has more than MaxPasskeys.
+//   - Whatever fails to verify is ErrCredentialRejected, in one shape and, for a known and an unknown credential, with
+//     the same work. The reason is in the error chain, for the log.
+//   - Results of the prf extension are secrets of the client: they are neither read nor kept.
+//
+// Persistence is behind Store, whose methods are each atomic. Time and randomness come in through Config. The admin
+// API's bearer tokens live here as well: they answer the same question for machines.
+package passkey

@@ -1,0 +1,60 @@
+package passkey
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The failures that callers tell apart. Everything else that a method returns is a fault of the server or of its
+// database. Compare with errors.Is.
+var (
+	// ErrCeremony: the ceremony (or the enrolment code) is unknown, used, has ended, or is of another kind or user.
+	ErrCeremony = errors.New("ceremony is unknown, used or has ended")
+
+	// ErrCredentialRejected: the answer of the authenticator did not verify, whatever the reason. The reason is
+	// wrapped for the log; it holds no secret, but it must not reach the client, which could learn from it.
+	ErrCredentialRejected = errors.New("credential rejected")
+
+	// ErrUnauthenticated: no live session or token.
+	ErrUnauthenticated = errors.New("not authenticated")
+
+	// ErrNotRecent: the session's authentication is too old for what was asked.
+	ErrNotRecent = errors.New("authentication is not recent")
+
+	// ErrInviteOnly: nobody may register without an enrolment link.
+	ErrInviteOnly = errors.New("registration is by invitation only")
+
+	// ErrLastPasskey: a user's only passkey cannot be deleted.
+	ErrLastPasskey = errors.New("the last passkey cannot be deleted")
+
+	// ErrTooManyPasskeys: the user has MaxPasskeys already.
+	ErrTooManyPasskeys = fmt.Errorf("a user can have %d passkeys at most", MaxPasskeys)
+
+	// ErrNotFound: no such user, passkey, session or token for this caller.
+	ErrNotFound = errors.New("not found")
+
+	// ErrConflict: the external id belongs to another user.
+	ErrConflict = errors.New("external id is taken")
+
+	// ErrInvalid: an argument is not acceptable; the whole text may be shown to the caller.
+	ErrInvalid = errors.New("invalid")
+
+	// ErrInvalidName: a name is not 1 to 100 characters of text. It is an ErrInvalid.
+	ErrInvalidName = fmt.Errorf("%w name: 1 to %d characters, without control characters", ErrInvalid, maxName)
+)
+
+// What a Store tells this package; callers of a Service get ErrCredentialRejected for both.
+var (
+	// ErrCredentialTaken: the relying party knows the credential id already.
+	ErrCredentialTaken = errors.New("credential id is taken")
+
+	// ErrCloned: the sign count did not rise or the backup eligibility changed.
+	ErrCloned = errors.New("passkey shows signs of having been copied")
+)
+
+// rejected is ErrCredentialRejected with its cause.
+func rejected(cause error) error {
+	return fmt.Errorf("%w: %w", ErrCredentialRejected, cause)
+}
+
+func isNotFound(err error) bool { return errors.Is(err, ErrNotFound) }

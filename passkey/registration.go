@@ -1,0 +1,222 @@
+package passkey
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-webauthn/webauthn/protocol"
+	"github.com/go-webauthn/webauthn/protocol/webauthncose"
+	"github.com/go-webauthn/webauthn/webauthn"
+	"github.com/google/uuid"
+)
+
+// algorithms are those that a browser can verify offline with WebCrypto, the preferred one first.
+var algorithms = []protocol.CredentialParameter{
+	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgES256},
+	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgEdDSA},
+	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgRS256},
+}
+
+// SignedIn is what a finished ceremony gives.
+type SignedIn struct {
+	User    User
+	Passkey Passkey
+	Session Session
+	Token   SessionToken // goes to the browser, once
+}
+
+// BeginRegistration begins the ceremony that makes an account. It returns ErrInvalidName, or ErrInviteOnly.
+func (s *Service) BeginRegistration(ctx context.Context, name string) (Options, error) {
+	if s.config.InviteOnly {
+		return Options{}, ErrInviteOnly
+	}
+	name, err := cleanName(name)
+	if err != nil {
+		return Options{}, err
+	}
+	id, err := s.newID()
+	if err != nil {
+		return Options{}, err
+	}
+	user := User{ID: UserID(id), Name: name}
+	return s.beginCreation(ctx, KindRegistration, "", user, nil, nil)
+}
+
+// BeginPasskey begins the ceremony that adds a passkey to the session's user. It returns ErrNotRecent, or
+// ErrTooManyPasskeys.
+func (s *Service) BeginPasskey(ctx context.Context, session Session) (Options, error) {
+	if !session.Recent(s.now()) {
+		return Options{}, ErrNotRecent
+	}
+	return s.beginAddition(ctx, KindRegistration, session.User, nil)
+}
+
+// beginAddition begins a ceremony that adds a passkey to an account which exists.
+func (s *Service) beginAddition(ctx context.Context, kind CeremonyKind, user User, codeHash []byte) (Options, error) {
+	credentials, err := s.store.Credentials(ctx, s.config.RPID, user.ID)
+	if err != nil {
+		return Options{}, fmt.Errorf("read passkeys: %w", err)
+	}
+	// Finishing checks again, atomically. Here it spares the user a passkey that could not be stored.
+	if len(credentials) >= MaxPasskeys {
+		return Options{}, ErrTooManyPasskeys
+	}
+	exclusions := make([]protocol.CredentialDescriptor, len(credentials))
+	for i, credential := range credentials {
+		exclusions[i] = credential.descriptor()
+	}
+	return s.beginCreation(ctx, kind, user.ID, user, exclusions, codeHash)
+}
+
+// beginCreation begins a ceremony that creates a credential for user; owner is whose account exists already, or "".
+func (s *Service) beginCreation(
+	ctx context.Context, kind CeremonyKind, owner UserID, user User, exclusions []protocol.CredentialDescriptor, codeHash []byte,
+) (Options, error) {
+	challenge, err := s.random(challengeSize)
+	if err != nil {
+		return Options{}, err
+	}
+	creation, session, err := s.webauthn.BeginMediatedRegistration(
+		account{handle: user.ID.handle(), name: user.Name},
+		protocol.MediationDefault,
+		withCreationChallenge(challenge),
+		webauthn.WithCredentialParameters(algorithms),
+		webauthn.WithExclusions(exclusions),
+		// Firefox on Android keeps a discoverable credential only if credProps is asked for. prf without input asks
+		// whether the authenticator could, and makes those that must decide at creation enable it.
+		webauthn.WithExtensions(webauthn.WithExtensionCredProps(), webauthn.WithExtensionPRFSupport()),
+	)
+	if err != nil {
+		return Options{}, fmt.Errorf("begin registration: %w", err)
+	}
+	data := ceremonyData{WebAuthn: *session, Name: user.Name, CodeHash: codeHash}
+	return s.begin(ctx, kind, owner, data, creation.Response)
+}
+
+func withCreationChallenge(challenge []byte) webauthn.RegistrationOption {
+	return func(options *protocol.PublicKeyCredentialCreationOptions) error {
+		options.Challenge = challenge
+		return nil
+	}
+}
+
+// FinishRegistration finishes what BeginRegistration (session is nil) or BeginPasskey began (session is the live one;
+// it ends and a new one takes its place). It returns ErrCeremony, also for a ceremony begun by another user or begun
+// signed in and finished signed out, or the other way round; ErrCredentialRejected; ErrTooManyPasskeys; and
+// ErrUnauthenticated if the session has been ended meanwhile.
+func (s *Service) FinishRegistration(
+	ctx context.Context, session *Session, ceremony string, credential []byte, userAgent string,
+) (SignedIn, error) {
+	begun, data, err := s.take(ctx, ceremony, KindRegistration)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	if session != nil {
+		if begun.User != session.User.ID {
+			return SignedIn{}, fmt.Errorf("%w: begun by another user", ErrCeremony)
+		}
+		return s.create(ctx, session.User, data, credential, userAgent, func(made creation) error {
+			return s.store.AddPasskey(ctx, made.credential, MaxPasskeys, session.ID, made.session, made.entry)
+		})
+	}
+	if begun.User != "" {
+		return SignedIn{}, fmt.Errorf("%w: begun by a user who is not signed in", ErrCeremony)
+	}
+	if s.config.InviteOnly {
+		return SignedIn{}, ErrInviteOnly
+	}
+	id, ok := userOf(data.WebAuthn.UserID)
+	if !ok {
+		return SignedIn{}, fmt.Errorf("%w: no user id", ErrCeremony)
+	}
+	user := User{ID: id, Name: data.Name, CreatedAt: s.now()}
+	return s.create(ctx, user, data, credential, userAgent, func(made creation) error {
+		return s.store.Register(ctx, user, made.credential, made.session, made.entry)
+	})
+}
+
+// creation is what a verified registration leaves to be stored.
+type creation struct {
+	credential Credential
+	session    NewSession
+	entry      AuditEntry
+}
+
+// create verifies the authenticator's answer and has the result stored by store.
+func (s *Service) create(
+	ctx context.Context, user User, data ceremonyData, answer []byte, userAgent string, store func(creation) error,
+) (SignedIn, error) {
+	now := s.now()
+	credential, err := s.verifyCreation(user.ID, data.WebAuthn, answer, now)
+	if err != nil {
+		return SignedIn{}, rejected(err)
+	}
+	session, token, err := s.newSession(user, userAgent, now)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	entry, err := passkeyEntry(now, "passkey.added", user.ID, credential.ID).with(struct {
+		AAGUID uuid.UUID `json:"aaguid"`
+		Synced bool      `json:"synced"`
+	}{credential.AAGUID, credential.BackupState})
+	if err != nil {
+		return SignedIn{}, err
+	}
+	if err := store(creation{credential, session, entry}); err != nil {
+		if errors.Is(err, ErrCredentialTaken) {
+			return SignedIn{}, rejected(err)
+		}
+		return SignedIn{}, fmt.Errorf("store passkey: %w", err)
+	}
+	return SignedIn{User: user, Passkey: credential.passkey(), Session: session.Session, Token: token}, nil
+}
+
+// verifyCreation turns a valid answer into the credential to store. Its errors are causes of a rejection.
+//
+// Specification: §7.1, Registering a New Credential. The library does the steps that are not named here; the ceremony
+// holds what it compares with: challenge, origins, RP ID, algorithms, user presence and verification.
+func (s *Service) verifyCreation(user UserID, session webauthn.SessionData, answer []byte, now time.Time) (Credential, error) {
+	parsed, err := protocol.ParseCredentialCreationResponseBytes(answer)
+	if err != nil {
+		return Credential{}, fmt.Errorf("parse: %w", err)
+	}
+	created, err := s.webauthn.CreateCredential(account{handle: user.handle()}, session, parsed)
+	if err != nil {
+		return Credential{}, fmt.Errorf("verify: %w", err)
+	}
+	if !parsed.Response.AttestationObject.AuthData.Flags.HasUserVerified() {
+		return Credential{}, errNotVerified
+	}
+	// §10.1.3: a client that says so has made a credential which could never sign in here.
+	if rk := created.Extensions.RK; rk != nil && !*rk {
+		return Credential{}, errors.New("credential is not discoverable")
+	}
+	aaguid, err := uuid.FromBytes(created.Authenticator.AAGUID)
+	if err != nil {
+		return Credential{}, fmt.Errorf("AAGUID: %w", err)
+	}
+	jwk, err := publicJWK(created.PublicKey)
+	if err != nil {
+		return Credential{}, fmt.Errorf("public key: %w", err)
+	}
+	name := provider(aaguid)
+	if name == "" {
+		name = "Passkey"
+	}
+	return Credential{
+		RPID:           s.config.RPID,
+		ID:             created.ID,
+		User:           user,
+		Name:           name,
+		PublicKey:      created.PublicKey,
+		PublicJWK:      jwk,
+		AAGUID:         aaguid,
+		Transports:     knownTransports(created.Transport),
+		SignCount:      created.Authenticator.SignCount,
+		BackupEligible: created.Flags.BackupEligible,
+		BackupState:    created.Flags.BackupState,
+		CreatedAt:      now,
+	}, nil
+}

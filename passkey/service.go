@@ -1,0 +1,111 @@
+package passkey
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/go-webauthn/webauthn/protocol"
+	"github.com/go-webauthn/webauthn/webauthn"
+	"github.com/google/uuid"
+)
+
+// Config is what a Service needs to know of its surroundings.
+type Config struct {
+	// RPID is the WebAuthn relying party id: a host name. Passkeys are bound to it for ever.
+	RPID string
+	// RPName is what authenticators show as the name of the service.
+	RPName string
+	// Origins are the web origins whose ceremonies count ("https://app.example.org"). At least one.
+	Origins []string
+	// InviteOnly refuses registrations that do not come from an enrolment link.
+	InviteOnly bool
+	// EnrolmentLife is how long an enrolment link can be used. Zero means 7 days.
+	EnrolmentLife time.Duration
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
+	// Rand is where ids, challenges, tokens and codes come from; it must be fit for secrets. Nil means crypto/rand.
+	Rand io.Reader
+}
+
+// Service holds the rules. It is safe for concurrent use and keeps no state of its own: any number of them may serve
+// one Store.
+type Service struct {
+	config   Config
+	store    Store
+	webauthn *webauthn.WebAuthn
+	decoy    webauthn.Credential
+}
+
+// New returns a Service, or an error that names the member of config that is missing or wrong.
+func New(config Config, store Store) (*Service, error) {
+	if config.RPID == "" {
+		return nil, errors.New("passkey: RPID is missing")
+	}
+	if config.RPName == "" {
+		return nil, errors.New("passkey: RPName is missing")
+	}
+	if config.EnrolmentLife == 0 {
+		config.EnrolmentLife = 7 * 24 * time.Hour
+	}
+	if config.Now == nil {
+		config.Now = time.Now
+	}
+	if config.Rand == nil {
+		config.Rand = rand.Reader
+	}
+	timeout := webauthn.TimeoutConfig{Enforce: true, Timeout: CeremonyLife, TimeoutUVD: CeremonyLife}
+	relyingParty, err := webauthn.New(&webauthn.Config{
+		RPID:                  config.RPID,
+		RPDisplayName:         config.RPName,
+		RPOrigins:             config.Origins,
+		AttestationPreference: protocol.PreferNoAttestation,
+		AuthenticatorSelection: protocol.AuthenticatorSelection{
+			ResidentKey:        protocol.ResidentKeyRequirementRequired,
+			RequireResidentKey: protocol.ResidentKeyRequired(),
+			UserVerification:   protocol.VerificationRequired,
+		},
+		Timeouts: webauthn.TimeoutsConfig{Login: timeout, Registration: timeout},
+		// Browsers answer extensions that nobody asked for (Safari: appid), and nothing here depends on the answers.
+		ExtensionsUnsolicitedOutputPolicy: protocol.UnsolicitedOutputPolicyIgnore,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("passkey: %w", err)
+	}
+	decoy, err := newDecoy()
+	if err != nil {
+		return nil, fmt.Errorf("passkey: %w", err)
+	}
+	return &Service{config: config, store: store, webauthn: relyingParty, decoy: decoy}, nil
+}
+
+// now is the time in the precision that PostgreSQL keeps, so that what is returned equals what is read back.
+func (s *Service) now() time.Time {
+	return s.config.Now().UTC().Truncate(time.Microsecond)
+}
+
+// random returns n random bytes.
+func (s *Service) random(n int) ([]byte, error) {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(s.config.Rand, b); err != nil {
+		return nil, fmt.Errorf("read random bytes: %w", err)
+	}
+	return b, nil
+}
+
+// newID returns a random (version 4) UUID in its canonical text.
+func (s *Service) newID() (string, error) {
+	id, err := uuid.NewRandomFromReader(s.config.Rand)
+	if err != nil {
+		return "", fmt.Errorf("read random bytes: %w", err)
+	}
+	return id.String(), nil
+}
+
+// isID tells whether s is a UUID in its canonical text, which is the only form that ids are stored and compared in.
+func isID(s string) bool {
+	id, err := uuid.Parse(s)
+	return err == nil && id.String() == s
+}

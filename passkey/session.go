@@ -1,0 +1,131 @@
+package passkey
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+)
+
+const (
+	sessionLife     = 90 * 24 * time.Hour // from authentication to the end, whatever happens
+	sessionIdleLife = 14 * 24 * time.Hour // from the last use to the end
+	sessionTouch    = time.Hour           // how exactly the last use is known: it is written this often at most
+	recentLife      = 10 * time.Minute    // how long an authentication is recent
+	tokenSecret     = 32                  // random bytes in a session token
+)
+
+// Session is one signed-in browser. It ends 90 days after its authentication or 14 days after its last use.
+type Session struct {
+	ID              string // UUID; names the session in lists, opens nothing
+	User            User
+	UserAgent       string // in words ("Chrome on Windows"); "" = unknown
+	AuthenticatedAt time.Time
+	LastActiveAt    time.Time // true to the hour
+	ExpiresAt       time.Time // absolute end; idleness may end it before
+}
+
+// Recent tells whether the session's authentication is younger than 10 minutes, which sensitive acts ask for.
+func (s Session) Recent(now time.Time) bool {
+	return now.Sub(s.AuthenticatedAt) < recentLife
+}
+
+// SessionToken opens a session: base64url of the user's 16 bytes and 32 random ones. It is a secret, kept as a hash.
+type SessionToken string
+
+// NewSession is a session to store, with the hash of the token that opens it.
+type NewSession struct {
+	Session
+	TokenHash []byte
+}
+
+// TokenKey is where the session of a token is found.
+type TokenKey struct {
+	User UserID
+	Hash []byte // SHA-256 of the token's bytes
+}
+
+// key takes a token apart; ok is false for text that cannot be a token.
+func (t SessionToken) key() (key TokenKey, ok bool) {
+	b, err := decode(string(t))
+	if err != nil || len(b) != 16+tokenSecret {
+		return TokenKey{}, false
+	}
+	user, _ := userOf(b[:16])
+	hash := sha256.Sum256(b)
+	return TokenKey{User: user, Hash: hash[:]}, true
+}
+
+// newSession makes a session that begins now, and its token.
+func (s *Service) newSession(user User, userAgent string, now time.Time) (NewSession, SessionToken, error) {
+	id, err := s.newID()
+	if err != nil {
+		return NewSession{}, "", err
+	}
+	secret, err := s.random(tokenSecret)
+	if err != nil {
+		return NewSession{}, "", err
+	}
+	token := append(user.ID.handle(), secret...)
+	hash := sha256.Sum256(token)
+	session := Session{
+		ID:              id,
+		User:            user,
+		UserAgent:       describeUserAgent(userAgent),
+		AuthenticatedAt: now,
+		LastActiveAt:    now,
+		ExpiresAt:       now.Add(sessionLife),
+	}
+	return NewSession{Session: session, TokenHash: hash[:]}, SessionToken(encode(token)), nil
+}
+
+// Session returns the live session that the token opens and notes its use, or ErrUnauthenticated.
+func (s *Service) Session(ctx context.Context, token SessionToken) (Session, error) {
+	key, ok := token.key()
+	if !ok {
+		return Session{}, ErrUnauthenticated
+	}
+	now := s.now()
+	session, err := s.store.UseSession(ctx, key, SessionUse{
+		At:         now,
+		IdleSince:  now.Add(-sessionIdleLife),
+		TouchSince: now.Add(-sessionTouch),
+	})
+	if err != nil {
+		return Session{}, fmt.Errorf("read session: %w", err)
+	}
+	return session, nil
+}
+
+// Sessions lists the user's live sessions, the latest used first.
+func (s *Service) Sessions(ctx context.Context, user UserID) ([]Session, error) {
+	if !isID(string(user)) {
+		return nil, nil
+	}
+	now := s.now()
+	sessions, err := s.store.Sessions(ctx, user, now, now.Add(-sessionIdleLife))
+	if err != nil {
+		return nil, fmt.Errorf("read sessions: %w", err)
+	}
+	return sessions, nil
+}
+
+// EndSession ends one of the user's sessions, or returns ErrNotFound.
+func (s *Service) EndSession(ctx context.Context, user UserID, id string) error {
+	if !isID(string(user)) || !isID(id) {
+		return ErrNotFound
+	}
+	if err := s.store.EndSession(ctx, user, id); err != nil {
+		return fmt.Errorf("end session: %w", err)
+	}
+	return nil
+}
+
+// SignOut ends the session. One that has ended already is no error.
+func (s *Service) SignOut(ctx context.Context, session Session) error {
+	err := s.EndSession(ctx, session.User.ID, session.ID)
+	if isNotFound(err) {
+		return nil
+	}
+	return err
+}

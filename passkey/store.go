@@ -1,0 +1,151 @@
+package passkey
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps what the package must remember. Every method is one atomic act: all of it is committed when the method
+// returns nil, none of it when it returns an error, and of concurrent callers each sees the others either wholly or not
+// at all. Errors that are not named here are faults of the store. User ids given to it are canonical UUIDs.
+type Store interface {
+	CeremonyStore
+	CredentialStore
+	SessionStore
+	UserStore
+	TokenStore
+}
+
+// CeremonyStore keeps ceremonies between their two steps.
+type CeremonyStore interface {
+	// CreateCeremony stores a ceremony. It may delete some that have ended before now.
+	CreateCeremony(ctx context.Context, ceremony Ceremony, now time.Time) error
+
+	// TakeCeremony deletes the ceremony and returns what it was. The deletion is committed before TakeCeremony
+	// returns: of any number of callers exactly one gets the ceremony, the others ErrCeremony.
+	TakeCeremony(ctx context.Context, id string) (Ceremony, error)
+}
+
+// CredentialStore keeps passkeys. Credentials of another relying party id than the one given do not exist for it.
+type CredentialStore interface {
+	// Credential returns the user's credential of that id, and the user, or ErrNotFound.
+	Credential(ctx context.Context, rpID string, user UserID, id []byte) (User, Credential, error)
+
+	// Credentials returns the user's credentials, oldest first; none for an unknown user.
+	Credentials(ctx context.Context, rpID string, user UserID) ([]Credential, error)
+
+	// Register stores a new user, the first passkey, the session and the audit entry. If the relying party knows the
+	// credential id already, whoever has it, it returns ErrCredentialTaken.
+	Register(ctx context.Context, user User, credential Credential, session NewSession, entry AuditEntry) error
+
+	// AddPasskey stores a further passkey of credential.User and the audit entry, ends the session named replaced and
+	// begins another. It returns ErrUnauthenticated if that session is not there any more, ErrCredentialTaken, and
+	// ErrTooManyPasskeys if the user has limit passkeys: concurrent additions never exceed it.
+	AddPasskey(ctx context.Context, credential Credential, limit int, replaced string, session NewSession, entry AuditEntry) error
+
+	// Enrol spends the enrolment code, stores the passkey and the audit entry and begins the session. If the code is
+	// not credential.User's, is spent, or has ended at session.AuthenticatedAt, it returns ErrCeremony: of concurrent
+	// callers with one code exactly one succeeds. It returns ErrCredentialTaken and ErrTooManyPasskeys as AddPasskey
+	// does; the code is not spent then.
+	Enrol(ctx context.Context, credential Credential, limit int, codeHash []byte, session NewSession, entry AuditEntry) error
+
+	// SignIn advances the credential to what use says, ends the session of previous (nil, or gone: no matter) and
+	// begins the new session. The sign count is compared and set in one statement: if it is not above the stored one
+	// and not both are 0, or if the backup eligibility is not the stored one, nothing changes and SignIn returns
+	// ErrCloned; if the credential is gone, ErrNotFound. Two callers with one count: one succeeds (unless it is 0).
+	SignIn(ctx context.Context, use CredentialUse, previous *TokenKey, session NewSession) error
+
+	// RenamePasskey returns the credential as renamed, or ErrNotFound.
+	RenamePasskey(ctx context.Context, rpID string, user UserID, id []byte, name string) (Credential, error)
+
+	// DeletePasskey deletes the credential and stores the audit entry, or returns ErrNotFound or ErrLastPasskey. Of
+	// concurrent deletions as many succeed as leave the user one passkey.
+	DeletePasskey(ctx context.Context, rpID string, user UserID, id []byte, entry AuditEntry) error
+
+	// Record stores an audit entry for an act that changed nothing.
+	Record(ctx context.Context, entry AuditEntry) error
+}
+
+// CredentialUse is what an authentication changes in a credential.
+type CredentialUse struct {
+	RPID           string
+	User           UserID
+	ID             []byte
+	SignCount      uint32
+	BackupEligible bool // must be as stored
+	BackupState    bool
+	At             time.Time
+}
+
+// SessionStore keeps sessions.
+type SessionStore interface {
+	// UseSession returns the live session of the token and raises its last use to use.At if that was at or before
+	// use.TouchSince. It returns ErrUnauthenticated if there is none, if it has ended at use.At, or if it was last
+	// used at or before use.IdleSince. An ended session is never revived.
+	UseSession(ctx context.Context, key TokenKey, use SessionUse) (Session, error)
+
+	// Sessions returns the user's sessions that end after now and were last used after idleSince, the latest first.
+	Sessions(ctx context.Context, user UserID, now, idleSince time.Time) ([]Session, error)
+
+	// EndSession deletes the user's session of that id, a UUID, or returns ErrNotFound.
+	EndSession(ctx context.Context, user UserID, id string) error
+}
+
+// SessionUse holds the times that UseSession compares with.
+type SessionUse struct {
+	At, IdleSince, TouchSince time.Time
+}
+
+// UserStore keeps users and their enrolment codes.
+type UserStore interface {
+	// CreateUser stores a user without passkeys, a code to enrol with and the audit entry. It returns ErrConflict if
+	// another user has the external id.
+	CreateUser(ctx context.Context, user User, enrolment NewEnrolment, entry AuditEntry) error
+
+	// User returns a user or ErrNotFound.
+	User(ctx context.Context, id UserID) (User, error)
+
+	// FindUsers returns the users that match any of the search's criteria and come after its position, ordered by
+	// lower-case name, byte by byte, and id.
+	FindUsers(ctx context.Context, search UserSearch) ([]User, error)
+
+	// EnrolmentUser returns the user who may enrol with the code at that time, or ErrNotFound. It does not spend it.
+	EnrolmentUser(ctx context.Context, codeHash []byte, now time.Time) (User, error)
+}
+
+// UserSearch says which users to find.
+type UserSearch struct {
+	NamePrefix string // case does not matter; "" matches all
+	ID         UserID // "" matches none
+	ExternalID string
+	After      *UserPosition // nil: from the first
+	Limit      int
+}
+
+// UserPosition is a place in the order of users, whether or not somebody is there.
+type UserPosition struct {
+	Name string
+	ID   UserID
+}
+
+// NewEnrolment is an enrolment code to store, as its hash.
+type NewEnrolment struct {
+	CodeHash  []byte
+	ExpiresAt time.Time
+}
+
+// TokenStore keeps the admin API's bearer tokens.
+type TokenStore interface {
+	// CreateToken stores a token, the hash of its secret and the audit entry.
+	CreateToken(ctx context.Context, token Token, hash []byte, entry AuditEntry) error
+
+	// Tokens returns all tokens, revoked and ended ones too, oldest first.
+	Tokens(ctx context.Context) ([]Token, error)
+
+	// RevokeToken revokes a token at entry.At and stores the audit entry, or returns ErrNotFound. A token that is
+	// revoked already stays as it is, and nothing is stored.
+	RevokeToken(ctx context.Context, id string, entry AuditEntry) error
+
+	// Token returns the token with that hash unless it is revoked or has ended at now: then ErrUnauthenticated.
+	Token(ctx context.Context, hash []byte, now time.Time) (Token, error)
+}
