@@ -1,0 +1,771 @@
+package sql_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	mathrand "math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"holdfast/entitlements"
+	"holdfast/entitlements/dpop"
+	"holdfast/entitlements/jose"
+	"holdfast/sql"
+	"holdfast/sql/sqltest"
+)
+
+const issuer = "https://app.example.com"
+
+// manualClock is a clock that tests set.
+type manualClock struct{ nanos atomic.Int64 }
+
+func newManualClock(t time.Time) *manualClock {
+	c := &manualClock{}
+	c.nanos.Store(t.UnixNano())
+	return c
+}
+
+func (c *manualClock) Now() time.Time          { return time.Unix(0, c.nanos.Load()) }
+func (c *manualClock) Advance(d time.Duration) { c.nanos.Add(int64(d)) }
+
+// bench is a service over a fresh database.
+type bench struct {
+	*entitlements.Service
+	db       *sqlx.DB
+	store    *sql.Entitlements
+	clock    *manualClock
+	keys     entitlements.Keys
+	verifier entitlements.Verifier
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	db := sqltest.New(t)
+	store, err := sql.NewEntitlements(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bench{db: db, store: store, clock: newManualClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
+	if b.keys, err = entitlements.GenerateKeys(rand.Reader, issuer, b.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	b.verifier = entitlements.Verifier{Keyset: b.keys.Keyset, Issuer: issuer}
+	b.Service = b.replica(t)
+	return b
+}
+
+// replica is another server process over the same database.
+func (b *bench) replica(t *testing.T) *entitlements.Service {
+	t.Helper()
+	service, err := entitlements.New(t.Context(), entitlements.Config{
+		Issuer: issuer, RPID: "app.example.com", Keys: b.keys, OfflineWindow: 7 * 24 * time.Hour,
+		TrialLength: 14 * 24 * time.Hour, TrialPlan: "premium", Now: b.clock.Now, Rand: rand.Reader,
+	}, b.store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return service
+}
+
+func (b *bench) user(t *testing.T) entitlements.UserID {
+	t.Helper()
+	id := uuid.NewString()
+	b.db.MustExec(`INSERT INTO users (id, name, external_id, created_at) VALUES ($1, 'Ada', $2, $3)`, id, "ext-"+id, b.clock.Now())
+	return entitlements.UserID(id)
+}
+
+// device is an honest installation.
+type device struct {
+	user    entitlements.UserID
+	id      entitlements.DeviceID
+	jkt     string
+	lineage string
+	nonce   []byte // what the nonce it holds is bound to
+	proofs  int
+}
+
+func (d *device) proof() dpop.Proof {
+	d.proofs++
+	return dpop.Proof{JKT: d.jkt, JTI: fmt.Sprintf("%s-%d", d.id, d.proofs), Binding: d.nonce}
+}
+
+func (b *bench) link(t *testing.T, user entitlements.UserID) *device {
+	t.Helper()
+	d := &device{user: user, jkt: uuid.NewString()}
+	linked, err := b.Link(t.Context(), user, d.proof(), entitlements.LinkRequest{Name: "Phone"})
+	if err != nil {
+		t.Fatal("link:", err)
+	}
+	d.id, d.lineage = linked.Device, linked.Lineage
+	return d
+}
+
+func (d *device) reconcile(ctx context.Context, service *entitlements.Service) (entitlements.Reconciled, error) {
+	return service.Reconcile(ctx, d.proof(), entitlements.ReconcileRequest{Device: d.id, Lineage: d.lineage})
+}
+
+// refresh reconciles and returns the verified document.
+func (b *bench) refresh(t *testing.T, d *device) entitlements.Document {
+	t.Helper()
+	r, err := d.reconcile(t.Context(), b.Service)
+	if err != nil {
+		t.Fatal("reconcile:", err)
+	}
+	d.lineage = r.Lineage
+	return b.verify(t, r.Document)
+}
+
+func (b *bench) verify(t *testing.T, compact string) entitlements.Document {
+	t.Helper()
+	document, err := b.verifier.Verify(compact, b.clock.Now())
+	if err != nil {
+		t.Fatal("verify:", err)
+	}
+	return document
+}
+
+func (b *bench) subscribe(t *testing.T, user entitlements.UserID, id string, paid time.Duration) {
+	t.Helper()
+	_, _, err := b.PutSubscription(t.Context(), "operator", entitlements.SubscriptionID(id), entitlements.SubscriptionChange{
+		User: user, Plan: "premium", State: entitlements.SubscriptionActive, PaidThrough: b.clock.Now().Add(paid),
+	})
+	if err != nil {
+		t.Fatal("put subscription:", err)
+	}
+}
+
+func TestReconcileGivesWhatIsTrue(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	d := b.link(t, user)
+
+	document := b.refresh(t, d)
+	if document.State != entitlements.StateNone || len(document.Features) != 0 || document.Reason != nil || document.PaidThrough != nil {
+		t.Errorf("without a subscription: %+v", document)
+	}
+	if got := time.Unix(document.ExpiresAt, 0).Sub(b.clock.Now()); got != 7*24*time.Hour {
+		t.Errorf("without a subscription the document lives %v", got)
+	}
+
+	trial, revision, err := b.StartTrial(t.Context(), user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	document = b.refresh(t, d)
+	if document.State != entitlements.StateActive || len(document.Features) != 2 || document.Revision != revision || document.Plans[0] != "premium" {
+		t.Errorf("in the trial: %+v", document)
+	}
+	if document.Subject != user || document.Device != d.id || document.Confirmation.JKT != d.jkt || document.Proof != fmt.Sprintf("%s-%d", d.id, d.proofs) {
+		t.Errorf("bound to somebody else: %+v", document)
+	}
+	if document.RefreshAfter-document.IssuedAt != 24*3600 {
+		t.Errorf("refresh after %d s", document.RefreshAfter-document.IssuedAt)
+	}
+	if _, _, err := b.StartTrial(t.Context(), user); !errors.Is(err, entitlements.ErrConflict) {
+		t.Errorf("a second trial: %v", err)
+	}
+
+	// The window is 7 days, paid time and grace end before: that is the document's end, to the second.
+	b.clock.Advance(13 * 24 * time.Hour)
+	document = b.refresh(t, d)
+	if want := trial.PaidThrough.Add(3 * 24 * time.Hour); document.ExpiresAt != want.Unix() {
+		t.Errorf("ends at %d, want %d", document.ExpiresAt, want.Unix())
+	}
+	if document.RefreshAfter != document.IssuedAt+24*3600 {
+		t.Errorf("refresh after %d s", document.RefreshAfter-document.IssuedAt)
+	}
+	b.clock.Advance(25 * time.Hour)
+	if document = b.refresh(t, d); document.State != entitlements.StateGrace || len(document.Features) != 2 {
+		t.Errorf("after the paid time: %+v", document)
+	}
+	b.clock.Advance(3 * 24 * time.Hour)
+	if document = b.refresh(t, d); document.State != entitlements.StateExpired || *document.Reason != entitlements.ReasonLapsed || len(document.Features) != 0 {
+		t.Errorf("after the grace: %+v", document)
+	}
+}
+
+func TestKeysetEndBoundsEveryDocument(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	b.subscribe(t, user, "sub", 1000*24*time.Hour)
+	d := b.link(t, user)
+	b.clock.Advance(entitlements.KeysetLife - 24*time.Hour)
+	if document := b.refresh(t, d); document.ExpiresAt != b.keys.Keyset.ExpiresAt {
+		t.Errorf("ends at %d, the keyset at %d", document.ExpiresAt, b.keys.Keyset.ExpiresAt)
+	}
+	b.clock.Advance(24 * time.Hour)
+	if _, err := d.reconcile(t.Context(), b.Service); !errors.Is(err, entitlements.ErrKeysetEnded) {
+		t.Errorf("after the keyset's end: %v", err)
+	}
+}
+
+func TestRevokeAndReinstate(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	b.subscribe(t, user, "sub", 30*24*time.Hour)
+	d, idle := b.link(t, user), b.link(t, user)
+	held := b.refresh(t, d)
+
+	r, err := b.Revoke(t.Context(), "operator", "sub", "chargeback")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.OfflineUntil == nil || r.OfflineUntil.Unix() != held.ExpiresAt {
+		t.Errorf("offline until %v, the document ends at %d", r.OfflineUntil, held.ExpiresAt)
+	}
+	if len(r.Devices) != 1 || r.Devices[0].ID != d.id {
+		t.Errorf("devices with documents: %+v; %s never had one", r.Devices, idle.id)
+	}
+	again, err := b.Revoke(t.Context(), "operator", "sub", "chargeback")
+	if err != nil || again.Revision != r.Revision || !again.OfflineUntil.Equal(*r.OfflineUntil) {
+		t.Errorf("revoked again: %+v, %v", again, err)
+	}
+	document := b.refresh(t, d)
+	if document.State != entitlements.StateRevoked || *document.Reason != entitlements.ReasonRevoked || len(document.Features) != 0 || document.Revision != r.Revision {
+		t.Errorf("after the revoke: %+v", document)
+	}
+	if document.Status == held.Status {
+		t.Error("the lost features' status index is still in use")
+	}
+	var status int
+	if err := b.db.Get(&status, `SELECT status FROM status_entries WHERE idx = $1`, held.Status.StatusList.Index); err != nil || status != 1 {
+		t.Errorf("status of the index that was held: %d, %v", status, err)
+	}
+
+	// Billing does not undo it.
+	b.subscribe(t, user, "sub", 60*24*time.Hour)
+	if document = b.refresh(t, d); document.State != entitlements.StateRevoked {
+		t.Errorf("after a put: %+v", document)
+	}
+	if _, _, err := b.Reinstate(t.Context(), "operator", "sub", "mistake"); err != nil {
+		t.Fatal(err)
+	}
+	if document = b.refresh(t, d); document.State != entitlements.StateActive || len(document.Features) != 2 {
+		t.Errorf("after reinstating: %+v", document)
+	}
+
+	entries, err := b.Audit(t.Context(), entitlements.AuditQuery{User: user, Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var actions []string
+	for _, entry := range entries {
+		actions = append(actions, entry.Action)
+		if entry.Action == "subscription.revoke" && (entry.Reason != "chargeback" || !strings.Contains(string(entry.After), `"revoked": true`)) {
+			t.Errorf("audit: %+v", entry)
+		}
+	}
+	want := "subscription.reinstate subscription.put subscription.revoke device.linked device.linked subscription.put"
+	if got := strings.Join(actions, " "); got != want {
+		t.Errorf("audit: %s, want %s", got, want)
+	}
+}
+
+func TestSuspensionReturnsToTheSameIndex(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	b.subscribe(t, user, "sub", 30*24*time.Hour)
+	d := b.link(t, user)
+	held := b.refresh(t, d)
+	status := func() (status int) {
+		t.Helper()
+		if err := b.db.Get(&status, `SELECT status FROM status_entries WHERE list = 0 AND idx = $1`, held.Status.StatusList.Index); err != nil {
+			t.Fatal(err)
+		}
+		return status
+	}
+	if _, err := b.Suspend(t.Context(), "operator", "sub", ""); err != nil {
+		t.Fatal(err)
+	}
+	document := b.refresh(t, d)
+	if *document.Reason != entitlements.ReasonSuspended || len(document.Features) != 0 || status() != 2 {
+		t.Errorf("suspended: %+v, status %d", document, status())
+	}
+	if _, err := b.PutPlan(t.Context(), "operator", entitlements.Plan{
+		ID: "basic", Features: map[string]entitlements.Feature{"notes": {Offline: true, Limit: new(int64(9))}}, DeviceLimit: 5,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := b.PutSubscription(t.Context(), "operator", "lesser", entitlements.SubscriptionChange{
+		User: user, Plan: "basic", State: entitlements.SubscriptionActive, PaidThrough: b.clock.Now().Add(24 * time.Hour),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if status() != 2 {
+		t.Errorf("a lesser subscription lifted the suspension's status: %d", status())
+	}
+	if _, _, err := b.Reinstate(t.Context(), "operator", "sub", ""); err != nil {
+		t.Fatal(err)
+	}
+	if document = b.refresh(t, d); document.Status != held.Status || status() != 0 {
+		t.Errorf("reinstated: %+v, status %d", document.Status, status())
+	}
+	if _, err := b.Suspend(t.Context(), "operator", "sub", ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Revoke(t.Context(), "operator", "sub", ""); err != nil {
+		t.Fatal(err)
+	}
+	if status() != 1 {
+		t.Errorf("revoked while suspended: status %d", status())
+	}
+	if _, _, err := b.Reinstate(t.Context(), "operator", "sub", ""); err != nil {
+		t.Fatal(err)
+	}
+	if status() != 1 {
+		t.Errorf("INVALID has not been final: status %d", status())
+	}
+}
+
+// TestNoDocumentOutlivesARevoke lets devices reconcile on two replicas without a pause while subscriptions are revoked.
+func TestNoDocumentOutlivesARevoke(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	replicas := []*entitlements.Service{b.Service, b.replica(t)}
+	for round := range 10 {
+		user := b.user(t)
+		id := entitlements.SubscriptionID(fmt.Sprintf("sub-%d", round))
+		b.subscribe(t, user, string(id), 30*24*time.Hour)
+		var (
+			wg        sync.WaitGroup
+			mu        sync.Mutex
+			latest    int64 // end of the last document with features
+			answered  atomic.Bool
+			afterward atomic.Int64
+		)
+		reconciled := make(chan struct{}, 400)
+		for i := range 4 {
+			d := b.link(t, user)
+			wg.Go(func() {
+				for n := 0; n < 100 && afterward.Load() < 20; n++ {
+					b.clock.Advance(time.Second)
+					begun := answered.Load()
+					r, err := d.reconcile(t.Context(), replicas[(i+n)%2])
+					if err != nil {
+						t.Error("reconcile:", err)
+						return
+					}
+					d.lineage = r.Lineage
+					reconciled <- struct{}{}
+					document, err := b.verifier.Verify(r.Document, time.Unix(r.ServerTime.Unix(), 0))
+					if err != nil {
+						t.Error("verify:", err)
+						return
+					}
+					if begun {
+						afterward.Add(1)
+					}
+					if len(document.Features) == 0 {
+						continue
+					}
+					if begun {
+						t.Error("a reconcile that began after the revoke had answered gave features")
+					}
+					mu.Lock()
+					latest = max(latest, document.ExpiresAt)
+					mu.Unlock()
+				}
+			})
+		}
+		for range round * 3 { // the revoke falls on another moment in every round
+			<-reconciled
+		}
+		r, err := b.Revoke(t.Context(), "operator", id, "")
+		answered.Store(true)
+		wg.Wait()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if latest > 0 && (r.OfflineUntil == nil || latest > r.OfflineUntil.Unix()) {
+			t.Errorf("a document ends at %d, after offline_until %v", latest, r.OfflineUntil)
+		}
+	}
+}
+
+// TestLineageInSQL holds the statement against the rule: whatever the row and the token, both say the same.
+func TestLineageInSQL(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	d := b.link(t, b.user(t))
+	random := mathrand.New(mathrand.NewPCG(1, 2))
+	tag := func() (tag entitlements.Tag) {
+		tag[0] = byte(random.IntN(4))
+		return tag
+	}
+	seen := map[entitlements.Verdict]int{}
+	for range 2000 {
+		row := entitlements.Lineage{N: random.Int64N(4), Parent: tag(), Forked: random.IntN(8) == 0}
+		token := entitlements.Token{Device: d.id, User: d.user, Generation: random.Int64N(5), Tag: tag(), Parent: tag(), Revision: 1}
+		token.Tag[1] = byte(random.IntN(2))
+		bound := random.Int64N(5) - 1
+		b.db.MustExec(`UPDATE devices SET lineage_n = $2, lineage_parent = $3, forked_at = CASE WHEN $4 THEN now() END WHERE id = $1`,
+			d.id, row.N, row.Parent[:], row.Forked)
+		advanced, err := b.store.Advance(t.Context(), entitlements.Step{
+			Token: token, JKT: d.jkt, Bound: bound, Now: b.clock.Now(), Window: time.Hour, KeysetEnd: b.keys.Keyset.End(), RPID: "app.example.com",
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		verdict := row.Judge(token, bound)
+		seen[verdict]++
+		if want := row.Advance(token, verdict); advanced.Lineage != want {
+			t.Fatalf("%+v with %+v under %d is judged %d: SQL makes it %+v, the rule %+v", row, token, bound, verdict, advanced.Lineage, want)
+		}
+		taken := verdict == entitlements.Repeated || verdict == entitlements.Advances
+		if taken != (!advanced.Lineage.Forked && advanced.Lineage.Parent == token.Tag) {
+			t.Fatalf("%+v with %+v: whether it was taken cannot be told from %+v", row, token, advanced.Lineage)
+		}
+	}
+	if len(seen) != 4 {
+		t.Errorf("not every verdict was met: %v", seen)
+	}
+}
+
+func TestForkedDevice(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	b.subscribe(t, user, "sub", 30*24*time.Hour)
+	d := b.link(t, user)
+	held := b.refresh(t, d)
+	thief := *d
+	b.refresh(t, d)
+	b.refresh(t, d)
+
+	_, err := thief.reconcile(t.Context(), b.Service)
+	var stale *entitlements.NonceError
+	if !errors.As(err, &stale) || !errors.Is(err, dpop.ErrUseNonce) {
+		t.Fatalf("a stale token: %v", err)
+	}
+	// The nonce comes back in a real proof.
+	thief.nonce = boundNonce(t, b, &thief, stale.Nonce)
+	_, err = thief.reconcile(t.Context(), b.Service)
+	var forked *entitlements.ForkedError
+	if !errors.As(err, &forked) {
+		t.Fatalf("a stale token under its nonce: %v", err)
+	}
+	document := b.verify(t, forked.Reconciled.Document)
+	if len(document.Features) != 0 || *document.Reason != entitlements.ReasonDeviceForked || forked.Reconciled.Lineage != "" {
+		t.Errorf("quarantined: %+v", document)
+	}
+	if _, err := d.reconcile(t.Context(), b.Service); !errors.As(err, &forked) {
+		t.Errorf("the other copy: %v", err)
+	}
+	var status, audited int
+	b.db.Get(&status, `SELECT status FROM status_entries WHERE list = 0 AND idx = $1`, held.Status.StatusList.Index)
+	b.db.Get(&audited, `SELECT count(*) FROM audit WHERE action = 'device.forked' AND user_id = $1`, user)
+	if status != 1 || audited != 1 {
+		t.Errorf("status %d, audited %d times", status, audited)
+	}
+	// One tap links anew, and the quarantined device does not count.
+	for range 5 {
+		b.link(t, user)
+	}
+}
+
+func boundNonce(t *testing.T, b *bench, d *device, nonce string) []byte {
+	t.Helper()
+	var secret []byte
+	if err := b.db.Get(&secret, `SELECT value FROM secrets WHERE name = 'nonce'`); err != nil {
+		t.Fatal(err)
+	}
+	nonces, err := dpop.NewNonces(secret, b.clock.Now, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof, err := nonces.Check(dpop.Proof{Nonce: nonce})
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := uuid.MustParse(string(d.id))
+	if string(proof.Binding[:16]) != string(id[:]) || binary.BigEndian.Uint64(proof.Binding[16:]) != 3 {
+		t.Errorf("bound to %x", proof.Binding)
+	}
+	return proof.Binding
+}
+
+func TestRestoredDatabaseCatchesUp(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	b.subscribe(t, user, "sub", 30*24*time.Hour)
+	d := b.link(t, user)
+	b.refresh(t, d)
+	var n int64
+	var parent []byte
+	if err := b.db.QueryRow(`SELECT lineage_n, lineage_parent FROM devices WHERE id = $1`, d.id).Scan(&n, &parent); err != nil {
+		t.Fatal(err)
+	}
+	var yesterday int64
+	b.db.Get(&yesterday, `SELECT revision FROM users WHERE id = $1`, user)
+	for range 3 {
+		if _, err := b.Suspend(t.Context(), "operator", "sub", ""); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := b.Reinstate(t.Context(), "operator", "sub", ""); err != nil {
+			t.Fatal(err)
+		}
+		b.refresh(t, d)
+	}
+	today := b.refresh(t, d).Revision
+	b.db.MustExec(`UPDATE devices SET lineage_n = $2, lineage_parent = $3, revision = $4 WHERE id = $1`, d.id, n, parent, yesterday)
+	b.db.MustExec(`UPDATE users SET revision = $2 WHERE id = $1`, user, yesterday)
+
+	if document := b.refresh(t, d); document.Revision != today || document.State != entitlements.StateActive {
+		t.Errorf("after the restore: revision %d, was %d", document.Revision, today)
+	}
+	b.refresh(t, d)
+	var revision int64
+	var audited int
+	b.db.Get(&revision, `SELECT revision FROM users WHERE id = $1`, user)
+	b.db.Get(&audited, `SELECT count(*) FROM audit WHERE action = 'lineage.recovered' AND user_id = $1`, user)
+	if revision != today || audited != 1 {
+		t.Errorf("revision %d, want %d; audited %d times", revision, today, audited)
+	}
+}
+
+func TestRefusedReconciles(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	d, other := b.link(t, b.user(t)), b.link(t, b.user(t))
+	request := entitlements.ReconcileRequest{Device: d.id, Lineage: d.lineage}
+	flipped := []byte(d.lineage)
+	flipped[40] ^= 1
+	tests := map[string]struct {
+		jkt     string
+		request entitlements.ReconcileRequest
+		want    error
+	}{
+		"unknown device":       {d.jkt, entitlements.ReconcileRequest{Device: entitlements.DeviceID(uuid.NewString()), Lineage: d.lineage}, entitlements.ErrDeviceUnknown},
+		"another's key":        {other.jkt, request, entitlements.ErrDeviceUnknown},
+		"another's device":     {d.jkt, entitlements.ReconcileRequest{Device: other.id, Lineage: other.lineage}, entitlements.ErrDeviceUnknown},
+		"another's lineage":    {d.jkt, entitlements.ReconcileRequest{Device: d.id, Lineage: other.lineage}, entitlements.ErrLineageInvalid},
+		"no lineage":           {d.jkt, entitlements.ReconcileRequest{Device: d.id}, entitlements.ErrLineageInvalid},
+		"a changed lineage":    {d.jkt, entitlements.ReconcileRequest{Device: d.id, Lineage: string(flipped)}, entitlements.ErrLineageInvalid},
+		"a lineage and more":   {d.jkt, entitlements.ReconcileRequest{Device: d.id, Lineage: d.lineage + "AA"}, entitlements.ErrLineageInvalid},
+		"padding":              {d.jkt, entitlements.ReconcileRequest{Device: d.id, Lineage: d.lineage + "="}, entitlements.ErrLineageInvalid},
+		"a ledger":             {d.jkt, entitlements.ReconcileRequest{Device: d.id, Lineage: d.lineage, Ledger: "x"}, entitlements.ErrLedgerInvalid},
+		"a ledger, no lineage": {d.jkt, entitlements.ReconcileRequest{Device: d.id, Ledger: "x"}, entitlements.ErrLineageInvalid},
+		"a ledger, no device":  {other.jkt, entitlements.ReconcileRequest{Device: d.id, Ledger: "x"}, entitlements.ErrDeviceUnknown},
+	}
+	for name, test := range tests {
+		if _, err := b.Reconcile(t.Context(), dpop.Proof{JKT: test.jkt, JTI: "x"}, test.request); !errors.Is(err, test.want) {
+			t.Errorf("%s: %v, want %v", name, err, test.want)
+		}
+	}
+	b.refresh(t, d)
+}
+
+func TestLink(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user, stranger := b.user(t), b.user(t)
+	link := func(user entitlements.UserID, jkt string, request entitlements.LinkRequest) (entitlements.Linked, error) {
+		if request.Name == "" {
+			request.Name = "Phone"
+		}
+		return b.Link(t.Context(), user, dpop.Proof{JKT: jkt, JTI: "x"}, request)
+	}
+	first := b.link(t, user)
+	b.clock.Advance(time.Second)
+	again, err := link(user, first.jkt, entitlements.LinkRequest{})
+	if err != nil || again.Device != first.id {
+		t.Fatalf("the same key again: %+v, %v", again, err)
+	}
+	if _, err := link(stranger, first.jkt, entitlements.LinkRequest{}); !errors.Is(err, entitlements.ErrConflict) {
+		t.Errorf("somebody else's key: %v", err)
+	}
+	first.lineage = again.Lineage
+	b.refresh(t, first)
+	if _, err := link(user, first.jkt, entitlements.LinkRequest{}); !errors.Is(err, entitlements.ErrConflict) {
+		t.Errorf("a key that has reconciled: %v", err)
+	}
+	if _, err := link(user, "new", entitlements.LinkRequest{Name: "\x00"}); !errors.Is(err, entitlements.ErrInvalid) {
+		t.Errorf("a bad name: %v", err)
+	}
+	if _, err := link(stranger, "new", entitlements.LinkRequest{Replaces: first.id}); !errors.Is(err, entitlements.ErrNotFound) {
+		t.Errorf("replacing another's device: %v", err)
+	}
+	if _, err := link(stranger, "new", entitlements.LinkRequest{Cookie: first.id}); err != nil {
+		t.Errorf("another's device in the cookie: %v", err)
+	}
+	b.refresh(t, first)
+
+	for len(devices(t, b, user)) < entitlements.DefaultDeviceLimit {
+		b.link(t, user)
+		b.clock.Advance(time.Second)
+	}
+	var limit *entitlements.DeviceLimitError
+	if _, err := link(user, "sixth", entitlements.LinkRequest{}); !errors.As(err, &limit) || len(limit.Devices) != 5 || limit.Devices[0].ID != first.id {
+		t.Errorf("over the limit: %v", err)
+	}
+	replaced, err := link(user, "sixth", entitlements.LinkRequest{Cookie: first.id})
+	if err != nil {
+		t.Fatal("replacing by the cookie:", err)
+	}
+	document := b.refresh(t, first)
+	if *document.Reason != entitlements.ReasonDeviceRemoved || len(document.Features) != 0 {
+		t.Errorf("the replaced device: %+v", document)
+	}
+	if err := b.Unlink(t.Context(), "user:"+string(user), stranger, replaced.Device); !errors.Is(err, entitlements.ErrNotFound) {
+		t.Errorf("unlinking another's device: %v", err)
+	}
+
+	// Twenty at once: the limit holds.
+	crowd := b.user(t)
+	var wg sync.WaitGroup
+	for i := range 20 {
+		wg.Go(func() {
+			if _, err := link(crowd, fmt.Sprint("crowd", i), entitlements.LinkRequest{}); err != nil && !errors.As(err, new(*entitlements.DeviceLimitError)) {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(devices(t, b, crowd)); n != entitlements.DefaultDeviceLimit {
+		t.Errorf("%d devices", n)
+	}
+}
+
+func devices(t *testing.T, b *bench, user entitlements.UserID) []entitlements.Device {
+	t.Helper()
+	devices, err := b.Devices(t.Context(), user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return devices
+}
+
+func TestRemovedDeviceKeepsItsBound(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	b.subscribe(t, user, "sub", 30*24*time.Hour)
+	d := b.link(t, user)
+	held := b.refresh(t, d)
+	if err := b.RevokeDevice(t.Context(), "operator", d.id, "lost on a train"); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.Advance(time.Hour)
+	if document := b.refresh(t, d); len(document.Features) != 0 || *document.Reason != entitlements.ReasonDeviceRemoved {
+		t.Errorf("a removed device: %+v", document)
+	}
+	r, err := b.Revoke(t.Context(), "operator", "sub", "")
+	if err != nil || r.OfflineUntil == nil || r.OfflineUntil.Unix() != held.ExpiresAt {
+		t.Errorf("its document counts: %+v, %v", r, err)
+	}
+}
+
+func TestPutSubscription(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user, stranger := b.user(t), b.user(t)
+	put := func(id string, change entitlements.SubscriptionChange) (int64, error) {
+		_, revision, err := b.PutSubscription(t.Context(), "operator", entitlements.SubscriptionID(id), change)
+		return revision, err
+	}
+	good := entitlements.SubscriptionChange{ExternalID: "ext-" + string(user), Plan: "premium", State: "active", PaidThrough: b.clock.Now().Add(time.Hour)}
+	first, err := put("billing:1", good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same, err := put("billing:1", good); err != nil || same != first {
+		t.Errorf("the same again: revision %d after %d, %v", same, first, err)
+	}
+	tests := map[string]struct {
+		id     string
+		change func(*entitlements.SubscriptionChange)
+		want   error
+	}{
+		"another user": {"billing:1", func(c *entitlements.SubscriptionChange) { c.ExternalID, c.User = "", stranger }, entitlements.ErrConflict},
+		"unknown user": {"billing:2", func(c *entitlements.SubscriptionChange) {
+			c.ExternalID, c.User = "", entitlements.UserID(uuid.NewString())
+		}, entitlements.ErrUserUnknown},
+		"unknown reference": {"billing:2", func(c *entitlements.SubscriptionChange) { c.ExternalID = "nobody" }, entitlements.ErrUserUnknown},
+		"both references":   {"billing:2", func(c *entitlements.SubscriptionChange) { c.User = user }, entitlements.ErrInvalid},
+		"unknown plan":      {"billing:2", func(c *entitlements.SubscriptionChange) { c.Plan = "gold" }, entitlements.ErrPlanUnknown},
+		"unknown state":     {"billing:2", func(c *entitlements.SubscriptionChange) { c.State = "revoked" }, entitlements.ErrInvalid},
+		"no time":           {"billing:2", func(c *entitlements.SubscriptionChange) { c.PaidThrough = time.Time{} }, entitlements.ErrInvalid},
+		"bad id":            {"billing 2", func(*entitlements.SubscriptionChange) {}, entitlements.ErrInvalid},
+	}
+	for name, test := range tests {
+		change := good
+		test.change(&change)
+		if _, err := put(test.id, change); !errors.Is(err, test.want) {
+			t.Errorf("%s: %v, want %v", name, err, test.want)
+		}
+	}
+}
+
+func TestPutPlanReachesItsHolders(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	b.subscribe(t, user, "sub", 30*24*time.Hour)
+	d := b.link(t, user)
+	before := b.refresh(t, d)
+	plan, err := b.Plan(t.Context(), "premium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan.Features["maps"] = entitlements.Feature{Offline: true}
+	plan.Features["chat"] = entitlements.Feature{}
+	plan.Window = 24 * time.Hour
+	if _, err := b.PutPlan(t.Context(), "operator", plan); err != nil {
+		t.Fatal(err)
+	}
+	after := b.refresh(t, d)
+	if after.Revision != before.Revision+1 || after.ExpiresAt-after.IssuedAt != 24*3600 {
+		t.Errorf("after the change: %+v", after)
+	}
+	if _, ok := after.Features["maps"]; !ok || len(after.Features) != 3 {
+		t.Errorf("features: %v", after.Features)
+	}
+	online, err := b.DeviceEntitlements(t.Context(), dpop.Proof{JKT: d.jkt})
+	if err != nil || len(online.Decision.Features) != 4 || online.Revision != after.Revision {
+		t.Errorf("online: %+v, %v", online, err)
+	}
+	if _, err := b.Plan(t.Context(), "gold"); !errors.Is(err, entitlements.ErrNotFound) {
+		t.Errorf("an unknown plan: %v", err)
+	}
+}
+
+func TestPasskeysDocument(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	for i, rp := range []string{"app.example.com", "elsewhere.example.com"} {
+		b.db.MustExec(`INSERT INTO passkeys (user_id, credential_id, rp_id, name, public_key, public_jwk, aaguid, sign_count, backup_eligible, backup_state, created_at)
+			VALUES ($1, $2, $3, 'Passkey', '\x00', '{"kty":"EC"}', $4, 0, false, false, now())`, user, []byte{1, 2, 250, byte(i)}, rp, uuid.NewString())
+	}
+	d := b.link(t, user)
+	r, err := d.reconcile(t.Context(), b.Service)
+	if err != nil {
+		t.Fatal(err)
+	}
+	message, err := jose.Parse(r.Passkeys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var passkeys entitlements.PasskeysDocument
+	if err := json.Unmarshal(message.Payload, &passkeys); err != nil {
+		t.Fatal(err)
+	}
+	if len(passkeys.Passkeys) != 1 || passkeys.Passkeys[0].ID != "AQL6AA" || passkeys.RPID != "app.example.com" || passkeys.Device != d.id || passkeys.Subject != user {
+		t.Errorf("passkeys: %+v", passkeys)
+	}
+}

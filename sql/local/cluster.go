@@ -1,0 +1,308 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// Owner is the superuser of a private cluster: it migrates.
+	Owner = "holdfast_owner"
+	// Runtime is the login role that the server acts as.
+	Runtime = "holdfast_runtime"
+	// Database is the database made at the first start.
+	Database = "holdfast"
+)
+
+// ErrInUse is returned by [Start] while another process holds the folder.
+var ErrInUse = errors.New("in use by another process")
+
+// Options say where a cluster lives and how it is run.
+type Options struct {
+	// Dir is made if it does not exist. Its parent must be open to the user that PostgreSQL runs as.
+	Dir string
+	// Logger gets PostgreSQL's own log lines, at level debug, or warn where PostgreSQL says FATAL or PANIC.
+	Logger *slog.Logger
+	// Fast gives up all durability. For tests only: a crash of the machine loses the cluster.
+	Fast bool
+}
+
+// Cluster is a running private cluster.
+type Cluster struct {
+	socket    string // folder of the socket
+	temporary bool   // the folder is ours to remove
+	lock      *os.File
+	pid       int
+	done      chan struct{} // closed when the server has ended; nil for a cluster that another process runs
+}
+
+// Start starts the cluster in opts.Dir, making it first if need be, and returns when it takes connections and has the
+// roles and the database. A folder made by another major version of PostgreSQL is refused. While another process runs
+// the cluster, the error is [ErrInUse].
+//
+// ctx bounds the start, not the life of the cluster; the caller ends that with Stop.
+func Start(ctx context.Context, opts Options) (*Cluster, error) {
+	dir, err := filepath.Abs(opts.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("private PostgreSQL: %w", err)
+	}
+	c, err := start(ctx, dir, opts)
+	if err != nil {
+		return nil, fmt.Errorf("private PostgreSQL in %s: %w", dir, err)
+	}
+	return c, nil
+}
+
+func start(ctx context.Context, dir string, opts Options) (_ *Cluster, err error) {
+	who, err := chooseAccount()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := who.own(dir); err != nil {
+		return nil, err
+	}
+	if err := who.canReach(dir); err != nil {
+		return nil, err
+	}
+	c := &Cluster{done: make(chan struct{})}
+	if c.lock, err = lock(filepath.Join(dir, "lock")); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			c.release()
+		}
+	}()
+
+	data := filepath.Join(dir, "data")
+	if err := awaitPredecessor(ctx, data); err != nil {
+		return nil, err
+	}
+	bin, err := findBinaries(data, who)
+	if err != nil {
+		return nil, err
+	}
+	if err := initialise(ctx, bin, data, who, opts.Fast); err != nil {
+		return nil, err
+	}
+	if err := c.makeSocketDir(dir, who); err != nil {
+		return nil, err
+	}
+	if err := c.launch(ctx, bin, data, who, opts); err != nil {
+		return nil, err
+	}
+	if err := c.provision(ctx); err != nil {
+		return nil, errors.Join(err, c.Stop(context.WithoutCancel(ctx)))
+	}
+	return c, nil
+}
+
+// Attach gives access to the cluster in opts.Dir: the running one, when another process runs it, else one started for
+// the moment. Stop leaves a running one alone.
+func Attach(ctx context.Context, opts Options) (*Cluster, error) {
+	for {
+		c, err := Start(ctx, opts)
+		if !errors.Is(err, ErrInUse) {
+			return c, err
+		}
+		running, found := readPIDFile(filepath.Join(opts.Dir, "data"))
+		if found && running.ready {
+			return &Cluster{socket: running.socket}, nil
+		}
+		select { // it is starting or stopping
+		case <-ctx.Done():
+			return nil, errors.Join(err, ctx.Err())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// URL is the address of a database of the cluster for a role.
+func (c *Cluster) URL(role, database string) string {
+	query := url.Values{"host": {c.socket}, "port": {port}, "sslmode": {"disable"}}
+	u := url.URL{
+		Scheme: "postgres",
+		User:   url.User(role),
+		Path:   "/" + database,
+		// libpq takes a plus sign for itself, not for a space.
+		RawQuery: strings.ReplaceAll(query.Encode(), "+", "%20"),
+	}
+	return u.String()
+}
+
+// Done is closed when the server has ended, by Stop or by itself. It is nil for a cluster that another process runs.
+func (c *Cluster) Done() <-chan struct{} { return c.done }
+
+// Stop shuts the server down, open connections or not, and returns when it has ended and the folder is free. When ctx
+// ends first, the server is stopped without a checkpoint: the next start recovers. Stopping twice is harmless.
+func (c *Cluster) Stop(ctx context.Context) error {
+	if c.done == nil {
+		return nil
+	}
+	defer c.release()
+	c.signal(syscall.SIGINT)
+	select {
+	case <-c.done:
+		return nil
+	case <-ctx.Done():
+		c.signal(syscall.SIGQUIT)
+		<-c.done
+		return fmt.Errorf("private PostgreSQL: stopped at once: %w", ctx.Err())
+	}
+}
+
+func (c *Cluster) signal(s syscall.Signal) {
+	select {
+	case <-c.done: // the number may belong to another process by now
+	default:
+		// An error means that the process has just ended, which done is about to tell.
+		_ = syscall.Kill(c.pid, s)
+	}
+}
+
+func (c *Cluster) release() {
+	if c.temporary {
+		_ = os.RemoveAll(c.socket) // an empty folder in the temporary folder is all that could be left
+	}
+	_ = c.lock.Close() // gives the lock back
+}
+
+// launch runs postgres and returns when it takes connections.
+func (c *Cluster) launch(ctx context.Context, bin, data string, who account, opts Options) error {
+	args := []string{
+		"-D", data, "-k", c.socket, "-p", port,
+		"-c", "listen_addresses=",
+		"-c", "unix_socket_permissions=0700",
+		"-c", "timezone=UTC", "-c", "log_timezone=UTC",
+		// Statements and their values are personal data: they stay out of the log.
+		"-c", "log_min_error_statement=panic", "-c", "log_error_verbosity=terse",
+	}
+	if opts.Fast {
+		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
+	}
+	log := &logWriter{logger: opts.Logger}
+	cmd := who.command(context.WithoutCancel(ctx), filepath.Join(bin, "postgres"), args...)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.WaitDelay = 5 * time.Second // should a stray child keep the log open
+
+	started := make(chan error)
+	go func() {
+		// The parent-death signal follows the thread that started the process, so that thread stays.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		if err != nil {
+			started <- err
+			return
+		}
+		c.pid = cmd.Process.Pid
+		started <- nil
+		_ = cmd.Wait() // why it ended is in its log
+		close(c.done)
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+
+	// As long as the server lives it may be recovering, which takes what it takes; ctx is the limit.
+	for {
+		if running, found := readPIDFile(data); found && running.pid == c.pid && running.ready {
+			return nil
+		}
+		select {
+		case <-c.done:
+			return fmt.Errorf("postgres ended: %s", log.last())
+		case <-ctx.Done():
+			c.signal(syscall.SIGQUIT)
+			<-c.done
+			return fmt.Errorf("postgres is not ready: %w: %s", ctx.Err(), log.last())
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// initialise makes the data folder if there is none. It appears under its name when it is complete, so that an initdb
+// that was killed leaves nothing that looks like a cluster.
+func initialise(ctx context.Context, bin, data string, who account, fast bool) error {
+	if _, err := os.Stat(data); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	unfinished := data + ".new"
+	if err := os.RemoveAll(unfinished); err != nil {
+		return err
+	}
+	args := []string{
+		"-D", unfinished, "-U", Owner, "-E", "UTF8", "--locale=" + locale, "--data-checksums",
+		// Whoever reaches the socket is the server's own user: its folder is closed to all others.
+		"--auth-local=trust", "--auth-host=reject",
+	}
+	if fast {
+		args = append(args, "--no-sync")
+	}
+	if out, err := who.command(ctx, filepath.Join(bin, "initdb"), args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	if err := os.Rename(unfinished, data); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(data))
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	return dir.Sync()
+}
+
+// port only names the socket: nothing listens on TCP.
+const port = "5432"
+
+// maxSocketPath is what fits in sockaddr_un everywhere: 104 bytes with the final zero on the BSDs, 108 on Linux.
+const maxSocketPath = 103
+
+func (c *Cluster) makeSocketDir(dir string, who account) error {
+	c.socket = filepath.Join(dir, "socket")
+	// A comma separates folders for PostgreSQL and hosts for its clients.
+	if len(filepath.Join(c.socket, ".s.PGSQL."+port)) > maxSocketPath || strings.Contains(c.socket, ",") {
+		var err error
+		if c.socket, err = os.MkdirTemp("", "holdfast-"); err != nil {
+			return err
+		}
+		c.temporary = true
+	} else if err := os.MkdirAll(c.socket, 0o700); err != nil {
+		return err
+	}
+	return who.own(c.socket)
+}
+
+// lock takes the folder for this process; the kernel gives it back however the process ends.
+func lock(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = file.Close()
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			return nil, ErrInUse
+		}
+		return nil, &fs.PathError{Op: "lock", Path: path, Err: err}
+	}
+	return file, nil
+}

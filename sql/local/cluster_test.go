@@ -1,0 +1,315 @@
+package local_test
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	_ "github.com/lib/pq"
+
+	"holdfast/sql/local"
+)
+
+// TestMain lets the test binary be the process that is killed: see TestParentKilled.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("HOLDFAST_TEST_CLUSTER"); dir != "" {
+		cluster, err := local.Start(context.Background(), local.Options{Dir: dir, Fast: true})
+		if err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		fmt.Println("up")
+		<-cluster.Done()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// folder is a folder that any user can pass.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "local-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func start(t *testing.T, dir string) *local.Cluster {
+	t.Helper()
+	cluster, err := local.Start(t.Context(), local.Options{Dir: dir, Fast: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { stop(t, cluster) })
+	return cluster
+}
+
+func stop(t *testing.T, cluster *local.Cluster) {
+	t.Helper()
+	if err := cluster.Stop(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+func query(t *testing.T, cluster *local.Cluster, role, statement string) string {
+	t.Helper()
+	db, err := sql.Open("postgres", cluster.URL(role, local.Database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	var answer string
+	if err := db.QueryRow(statement).Scan(&answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+// serverPID is the number of the server that runs, or ran, in dir.
+func serverPID(t *testing.T, dir string) int {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	pid, err := strconv.Atoi(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
+}
+
+func TestStartStopStart(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(folder(t), "a place with spaces, & 'quotes'")
+	first := start(t, dir)
+	if got := query(t, first, local.Runtime, "SELECT session_user || ' ' || current_database()"); got != "holdfast_runtime holdfast" {
+		t.Errorf("the runtime role sees %q", got)
+	}
+	if got := query(t, first, local.Owner, "SELECT current_setting('listen_addresses')"); got != "" {
+		t.Errorf("listens on %q", got)
+	}
+	query(t, first, local.Owner, "CREATE TABLE kept (a int); SELECT ''")
+	pid := serverPID(t, dir)
+	stop(t, first)
+	stop(t, first) // harmless
+	select {
+	case <-first.Done():
+	default:
+		t.Error("stopped, but not done")
+	}
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("after Stop, the server's process: %v", err)
+	}
+
+	second := start(t, dir)
+	if got := query(t, second, local.Owner, "SELECT count(*)::text FROM kept"); got != "0" {
+		t.Errorf("after the second start: %q", got)
+	}
+}
+
+func TestLongPath(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(folder(t), strings.Repeat("long", 30))
+	cluster := start(t, dir)
+	if got := query(t, cluster, local.Runtime, "SELECT 'up'"); got != "up" {
+		t.Error(got)
+	}
+}
+
+func TestInUse(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	cluster := start(t, dir)
+	if _, err := local.Start(t.Context(), local.Options{Dir: dir, Fast: true}); !errors.Is(err, local.ErrInUse) {
+		t.Errorf("a second start: %v", err)
+	}
+
+	attached, err := local.Attach(t.Context(), local.Options{Dir: dir, Fast: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := query(t, attached, local.Owner, "SELECT 'up'"); got != "up" {
+		t.Error(got)
+	}
+	stop(t, attached)
+	if got := query(t, cluster, local.Owner, "SELECT 'still up'"); got != "still up" {
+		t.Error(got)
+	}
+}
+
+func TestAttachStarts(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	attached, err := local.Attach(t.Context(), local.Options{Dir: dir, Fast: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	query(t, attached, local.Owner, "SELECT 'up'")
+	stop(t, attached)
+	start(t, dir) // the folder is free
+}
+
+// What a killed first start may leave: half an initdb, or a cluster without its roles and database.
+func TestHalfMade(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	half := filepath.Join(dir, "data.new", "base")
+	if err := os.MkdirAll(half, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "data.new", "PG_VERSION"), []byte("15\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	query(t, start(t, dir), local.Runtime, "SELECT 'up'")
+	if _, err := os.Stat(filepath.Join(dir, "data.new")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the half-made folder: %v", err)
+	}
+}
+
+func TestOtherVersion(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "data", "PG_VERSION"), []byte("9\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := local.Start(t.Context(), local.Options{Dir: dir, Fast: true})
+	if err == nil || !strings.Contains(err.Error(), "made by PostgreSQL 9") {
+		t.Errorf("data of another major version: %v", err)
+	}
+}
+
+func TestNotInstalled(t *testing.T) {
+	t.Setenv("HOLDFAST_POSTGRES_BIN", t.TempDir())
+	_, err := local.Start(t.Context(), local.Options{Dir: folder(t), Fast: true})
+	if err == nil || !strings.Contains(err.Error(), "not installed") {
+		t.Errorf("without PostgreSQL: %v", err)
+	}
+}
+
+func TestClosedParent(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Log("only root runs PostgreSQL as another user")
+		return
+	}
+	dir := folder(t)
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, err := local.Start(t.Context(), local.Options{Dir: filepath.Join(dir, "pg"), Fast: true})
+	if err == nil || !strings.Contains(err.Error(), "the folder "+dir+" is closed") {
+		t.Errorf("below a closed folder: %v", err)
+	}
+}
+
+// However often the process that started the cluster is killed, the next start finds its way.
+func TestParentKilled(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	stop(t, start(t, dir))
+	for range 10 {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), "HOLDFAST_TEST_CLUSTER="+dir)
+		out, err := child.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := child.Start(); err != nil {
+			t.Fatal(err)
+		}
+		line, err := bufio.NewReader(out).ReadString('\n')
+		if err != nil || line != "up\n" {
+			t.Fatalf("the child says %q, %v", line, err)
+		}
+		server := serverPID(t, dir)
+		if err := child.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = child.Wait() // killed
+
+		again, err := local.Start(t.Context(), local.Options{Dir: dir, Fast: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if now := serverPID(t, dir); now == server {
+			t.Error("the server of the killed process is still there")
+		}
+		query(t, again, local.Runtime, "SELECT 'up'")
+		stop(t, again)
+	}
+}
+
+// The server itself is killed: Done tells, and the next start recovers, also when its number belongs to some other
+// process by then, as happens in containers.
+func TestServerKilled(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	cluster, err := local.Start(t.Context(), local.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	query(t, cluster, local.Owner, "CREATE TABLE kept (a int); SELECT ''")
+	pidFile := filepath.Join(dir, "data", "postmaster.pid")
+	text, err := os.ReadFile(pidFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid := serverPID(t, dir)
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-cluster.Done():
+	case <-time.After(time.Minute):
+		t.Fatal("Done does not tell")
+	}
+	stop(t, cluster)
+
+	other := exec.Command("sleep", "600")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer other.Wait()
+	defer other.Process.Kill()
+	stale := strings.Replace(string(text), strconv.Itoa(pid), strconv.Itoa(other.Process.Pid), 1)
+	if err := os.WriteFile(pidFile, []byte(stale), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// The killed server's children need a moment to notice; until then its memory is in use, and PostgreSQL says so.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for {
+		again, err := local.Start(ctx, local.Options{Dir: dir, Fast: true})
+		if err == nil {
+			defer stop(t, again)
+			if got := query(t, again, local.Owner, "SELECT count(*)::text FROM kept"); got != "0" {
+				t.Errorf("after recovery: %q", got)
+			}
+			return
+		}
+		if !strings.Contains(err.Error(), "shared memory") || ctx.Err() != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}

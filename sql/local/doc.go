@@ -1,0 +1,12 @@
+// Package local runs a private PostgreSQL cluster: the database of a Holdfast that was given no other, and of the tests.
+//
+// The cluster lives in one folder, listens on a Unix socket that only its user and root can reach, and never on TCP.
+// Inside, there are two roles: [Owner] made the cluster and migrates; [Runtime] is what the server acts as.
+//
+//	DIR/lock    held (flock) by the process that started the cluster, for as long as that process lives
+//	DIR/data    PostgreSQL's own folder
+//	DIR/socket  the socket, unless the path does not do for one (too long, a comma): then in a new temporary folder
+//
+// PostgreSQL ends with the process that started it, whatever ends that process. A process that is killed leaves a
+// server that needs a moment to shut down: the next Start waits for it.
+package local

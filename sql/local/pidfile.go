@@ -1,0 +1,91 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// pidFile is what postmaster.pid tells (PostgreSQL's pidfile.h): process number, data folder, start, port, socket
+// folder, address, shared memory, status, one to a line, written as they become known.
+type pidFile struct {
+	pid    int
+	socket string
+	ready  bool
+}
+
+// readPIDFile reports false when there is no file or not yet a whole one.
+func readPIDFile(data string) (pidFile, bool) {
+	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
+	if err != nil {
+		return pidFile{}, false
+	}
+	lines := strings.Split(string(text), "\n")
+	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
+	if err != nil || pid <= 0 {
+		return pidFile{}, false
+	}
+	found := pidFile{pid: pid}
+	if len(lines) >= 8 {
+		found.socket = lines[4]
+		found.ready = strings.TrimSpace(lines[7]) == "ready"
+	}
+	return found, true
+}
+
+// awaitPredecessor waits until a server that outlives the process that started it has shut down. The caller holds the
+// lock: a server that is found here belongs to nobody any more.
+func awaitPredecessor(ctx context.Context, data string) error {
+	for asked := false; ; asked = true {
+		running, found := readPIDFile(data)
+		if !found {
+			return nil
+		}
+		if !isServer(running.pid, data) {
+			return disown(data)
+		}
+		if !asked {
+			// Where the kernel did not tell it to stop, we do; once more does not matter.
+			if err := syscall.Kill(running.pid, syscall.SIGINT); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("a server left behind (process %d) does not stop: %w", running.pid, err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("a server left behind (process %d) does not end: %w", running.pid, ctx.Err())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// disown puts our number for one that is no server's. PostgreSQL refuses to start while a process of the number in the
+// file lives, and after a container was killed and started again some other process often has it. Its parent's number
+// PostgreSQL knows to be no server's; it still looks whether the shared memory that the file names is in use, which is
+// why the file is not simply removed.
+func disown(data string) error {
+	path := filepath.Join(data, "postmaster.pid")
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) { // its server has removed it since
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, rest, _ := strings.Cut(string(text), "\n")
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(file, "%d\n%s", os.Getpid(), rest)
+	return errors.Join(err, file.Close())
+}

@@ -1,0 +1,22 @@
+//go:build unix && !linux
+
+package local
+
+import (
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// locale folds case for all of Unicode; these systems have no C.UTF-8.
+const locale = "en_US.UTF-8"
+
+// endWithParent can do nothing here: a server that outlives a killed parent is stopped by the next Start.
+func endWithParent(*syscall.SysProcAttr) {}
+
+// isServer reports whether process pid is a PostgreSQL server of the data folder.
+func isServer(pid int, data string) bool {
+	arguments, err := exec.Command("ps", "-o", "command=", "-p", strconv.Itoa(pid)).Output()
+	return err == nil && strings.Contains(string(arguments), " -D "+data+" ")
+}

@@ -1,0 +1,39 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/lib/pq"
+)
+
+// provision makes the runtime role and the database where they are missing: a first start may have been killed at any
+// point, so each start looks.
+func (c *Cluster) provision(ctx context.Context) error {
+	connector, err := pq.NewConnector(c.URL(Owner, "postgres"))
+	if err != nil {
+		return err
+	}
+	db := sql.OpenDB(connector)
+	defer db.Close()
+	for _, step := range []struct{ exists, create string }{
+		{
+			"SELECT FROM pg_roles WHERE rolname = '" + Runtime + "'",
+			"CREATE ROLE " + Runtime + " LOGIN",
+		},
+		{
+			"SELECT FROM pg_database WHERE datname = '" + Database + "'",
+			"CREATE DATABASE " + Database,
+		},
+	} {
+		err := db.QueryRowContext(ctx, step.exists).Scan()
+		if errors.Is(err, sql.ErrNoRows) {
+			_, err = db.ExecContext(ctx, step.create)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package sql
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var embedded embed.FS
+
+// Migrate brings the schema of the database at url to this program's version, as the login that url names: the owner.
+// Several may migrate at once: one does, under an advisory lock, and the others find it done. A schema that is newer
+// is left alone, without error; [CheckVersion] tells.
+func Migrate(ctx context.Context, url string) error {
+	config, err := parse(url)
+	if err != nil {
+		return err
+	}
+	// A migration that waits for a lock makes everybody else wait behind it: better to fail and be tried again.
+	setDefault(config.Runtime, "lock_timeout", "10s")
+	db, err := connect(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+
+	migrations, err := fs.Sub(embedded, "migrations")
+	if err != nil {
+		return err
+	}
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1 /* second */, 300 /* times */))
+	if err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, migrations,
+		goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true), goose.WithSlog(slog.New(slog.DiscardHandler)))
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	_, err = provider.Up(ctx)
+	return failed("migrate", err)
+}
+
+// Version is the schema version that this program works with.
+func Version() int64 {
+	files, err := embedded.ReadDir("migrations")
+	if err != nil {
+		panic(err) // embedded
+	}
+	var newest int64
+	for _, file := range files {
+		version, err := goose.NumericComponent(file.Name())
+		if err != nil {
+			panic(err)
+		}
+		newest = max(newest, version)
+	}
+	return newest
+}
+
+// CheckVersion refuses a database whose schema is not of this program's version, and says what to do.
+func CheckVersion(ctx context.Context, db *sqlx.DB) error {
+	var version int64
+	err := db.GetContext(ctx, &version, "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied")
+	if missing := (*pq.Error)(nil); errors.As(err, &missing) &&
+		(missing.Code == pqerror.UndefinedTable || missing.Code == pqerror.InsufficientPrivilege) {
+		err, version = nil, 0 // migrations make the table and grant it
+	}
+	switch {
+	case err != nil:
+		return failed("read the schema version", err)
+	case version == 0:
+		return errors.New("the database has no schema yet: run 'holdfast migrate'")
+	case version < Version():
+		return fmt.Errorf("the database schema is of version %d, this program needs %d: run 'holdfast migrate'", version, Version())
+	case version > Version():
+		return fmt.Errorf("the database schema is of version %d, newer than the %d of this program: run the newer program", version, Version())
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+-- Who is this? Users, passkeys, ceremonies, sessions, admin tokens, and the audit trail that every domain writes to.
+--
+-- Two roles: the owner runs migrations; holdfast_runtime is what `holdfast serve` acts as. The runtime role owns
+-- nothing, cannot alter the schema, and can only add to the audit trail.
+--
+-- Tables that belong to a user carry user_id first in their key, so that they could be sharded by user.
+
+-- +goose Up
+
+-- +goose StatementBegin
+DO $$
+BEGIN
+    -- Roles belong to the cluster: an administrator, or the migration of another database, may have made it.
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'holdfast_runtime') THEN
+        CREATE ROLE holdfast_runtime NOLOGIN;
+    END IF;
+EXCEPTION
+    WHEN duplicate_object OR unique_violation THEN NULL; -- another one, at the same time
+END
+$$;
+-- +goose StatementEnd
+
+CREATE TABLE users (
+    id uuid PRIMARY KEY,
+    name text NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+    external_id text UNIQUE CHECK (length(external_id) BETWEEN 1 AND 200),
+    -- Raised, in the same transaction, by every change that may alter what the user is entitled to.
+    revision bigint NOT NULL DEFAULT 1,
+    trial_started_at timestamptz,
+    created_at timestamptz NOT NULL
+);
+CREATE INDEX users_by_name ON users (lower(name) COLLATE "C", id);
+
+CREATE TABLE passkeys (
+    user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    credential_id bytea NOT NULL,
+    rp_id text NOT NULL,
+    name text NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+    public_key bytea NOT NULL, -- COSE_Key, as the authenticator gave it
+    public_jwk jsonb NOT NULL, -- the same key for verification in a browser
+    aaguid uuid NOT NULL,
+    transports text[] NOT NULL DEFAULT '{}',
+    sign_count bigint NOT NULL,
+    backup_eligible boolean NOT NULL,
+    backup_state boolean NOT NULL,
+    created_at timestamptz NOT NULL,
+    last_used_at timestamptz,
+    PRIMARY KEY (user_id, credential_id),
+    UNIQUE (rp_id, credential_id)
+);
+
+-- A ceremony lives five minutes and is deleted, and that committed, before its answer is verified.
+CREATE TABLE ceremonies (
+    id text PRIMARY KEY,
+    kind text NOT NULL CHECK (kind IN ('registration', 'authentication', 'enrolment')),
+    user_id uuid, -- whose account a passkey is added to; null where the account comes with it
+    data bytea NOT NULL, -- opaque to SQL: the WebAuthn session data and the name to register
+    expires_at timestamptz NOT NULL
+);
+CREATE INDEX ceremonies_by_end ON ceremonies (expires_at);
+
+CREATE TABLE sessions (
+    user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    id uuid NOT NULL,
+    token_hash bytea NOT NULL, -- SHA-256 of the cookie's token
+    user_agent text NOT NULL DEFAULT '', -- in words ("Chrome on Windows"); no address is stored
+    authenticated_at timestamptz NOT NULL,
+    last_active_at timestamptz NOT NULL,
+    expires_at timestamptz NOT NULL, -- absolute end; the idle end follows from last_active_at
+    PRIMARY KEY (user_id, id),
+    UNIQUE (user_id, token_hash)
+);
+CREATE INDEX sessions_by_end ON sessions (expires_at);
+
+-- One-time links by which an existing customer registers a first passkey.
+CREATE TABLE enrolments (
+    user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    code_hash bytea PRIMARY KEY, -- SHA-256 of a code with 128 random bits
+    expires_at timestamptz NOT NULL,
+    created_at timestamptz NOT NULL
+);
+CREATE INDEX enrolments_by_user ON enrolments (user_id);
+
+CREATE TABLE admin_tokens (
+    id uuid PRIMARY KEY,
+    name text NOT NULL,
+    token_hash bytea NOT NULL UNIQUE,
+    scopes text[] NOT NULL,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz,
+    revoked_at timestamptz
+);
+
+-- Ids and enumerations only; insert-only for the runtime role. user_id has no foreign key: the trail outlives the user.
+CREATE TABLE audit (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL,
+    actor text NOT NULL, -- 'user:<uuid>', 'token:<uuid>', 'device:<uuid>', 'operator' (command line) or 'server'
+    action text NOT NULL, -- 'subscription.revoke', 'passkey.rejected', …
+    object text NOT NULL, -- 'subscription:<id>', 'device:<uuid>', 'passkey:<base64url>', …
+    user_id uuid,
+    before jsonb,
+    after jsonb
+);
+CREATE INDEX audit_by_user ON audit (user_id, id DESC);
+
+-- The free text that a person gave for a change; apart, so that it can be erased.
+CREATE TABLE audit_reasons (
+    audit_id bigint PRIMARY KEY REFERENCES audit (id),
+    user_id uuid,
+    reason text NOT NULL CHECK (length(reason) <= 1000)
+);
+CREATE INDEX audit_reasons_by_user ON audit_reasons (user_id);
+
+-- What all replicas share: the keys of nonces, lineage tokens and document ids.
+CREATE TABLE secrets (
+    name text PRIMARY KEY,
+    value bytea NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+
+REVOKE CREATE ON SCHEMA public FROM PUBLIC; -- which PostgreSQL 14 and older grant
+GRANT USAGE ON SCHEMA public TO holdfast_runtime;
+GRANT SELECT ON goose_db_version TO holdfast_runtime;
+GRANT SELECT, INSERT, UPDATE, DELETE ON users, passkeys, ceremonies, sessions, enrolments, admin_tokens TO holdfast_runtime;
+GRANT SELECT, INSERT ON audit, secrets TO holdfast_runtime;
+GRANT SELECT, INSERT, DELETE ON audit_reasons TO holdfast_runtime;

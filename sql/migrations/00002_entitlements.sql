@@ -1,0 +1,67 @@
+-- What may they use, until when? Plans, subscriptions, devices with their lineage, and status list entries.
+
+-- +goose Up
+
+CREATE TABLE plans (
+    id text PRIMARY KEY CHECK (id ~ '^[a-z0-9][a-z0-9_-]{0,63}$'),
+    features jsonb NOT NULL, -- {"export": {"offline": true}, "notes": {"offline": true, "limit": 500}}
+    window_seconds bigint CHECK (window_seconds > 0), -- null: the server's offline window
+    grace_seconds bigint NOT NULL CHECK (grace_seconds >= 0),
+    device_limit integer NOT NULL CHECK (device_limit > 0),
+    rank integer NOT NULL, -- the higher names the better plan
+    updated_at timestamptz NOT NULL
+);
+
+INSERT INTO plans (id, features, window_seconds, grace_seconds, device_limit, rank, updated_at)
+VALUES ('premium', '{"export": {"offline": true}, "notes": {"offline": true}}', NULL, 259200, 5, 10, now());
+
+CREATE TABLE subscriptions (
+    id text PRIMARY KEY CHECK (id ~ '^[A-Za-z0-9._:-]{1,128}$'), -- chosen by the billing system
+    user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    plan text NOT NULL REFERENCES plans (id),
+    state text NOT NULL CHECK (state IN ('trialing', 'active', 'past_due', 'cancelled')),
+    paid_through timestamptz NOT NULL,
+    revoked boolean NOT NULL DEFAULT false, -- set and cleared by support alone
+    suspended boolean NOT NULL DEFAULT false, -- likewise
+    created_at timestamptz NOT NULL,
+    updated_at timestamptz NOT NULL
+);
+CREATE INDEX subscriptions_by_user ON subscriptions (user_id);
+CREATE INDEX subscriptions_by_plan ON subscriptions (plan);
+
+-- An index is given once: a row is never deleted and never changes hands.
+CREATE TABLE status_entries (
+    list integer NOT NULL CHECK (list >= 0),
+    idx integer NOT NULL CHECK (idx BETWEEN 0 AND 1048575),
+    status smallint NOT NULL DEFAULT 0 CHECK (status IN (0, 1, 2)), -- VALID, INVALID, SUSPENDED
+    PRIMARY KEY (list, idx)
+);
+
+CREATE TABLE devices (
+    user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    id uuid NOT NULL UNIQUE,
+    name text NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+    jkt text NOT NULL UNIQUE, -- RFC 7638 thumbprint of the device key
+    linked_at timestamptz NOT NULL,
+    last_reconciled_at timestamptz,
+    removed_at timestamptz,
+    -- Lineage: the generation that comes next, the tag of the last token consumed (zero at linking), quarantine.
+    lineage_n bigint NOT NULL DEFAULT 0,
+    lineage_parent bytea NOT NULL DEFAULT '\x00000000000000000000000000000000' CHECK (length(lineage_parent) = 16),
+    forked_at timestamptz,
+    -- The user's revision as of the last change that touched this row. Every change of entitlement raises it, which
+    -- both waits for a reconcile under way and makes one that read before the change start again.
+    revision bigint NOT NULL,
+    -- No document with features that was ever given to this device ends later. Never goes back.
+    document_bound timestamptz,
+    status_list integer NOT NULL,
+    status_idx integer NOT NULL,
+    ledger_seq bigint NOT NULL DEFAULT 0,
+    ledger_hash bytea,
+    PRIMARY KEY (user_id, id),
+    UNIQUE (status_list, status_idx),
+    FOREIGN KEY (status_list, status_idx) REFERENCES status_entries (list, idx)
+);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON plans, subscriptions, devices TO holdfast_runtime;
+GRANT SELECT, INSERT, UPDATE ON status_entries TO holdfast_runtime;

@@ -1,0 +1,255 @@
+package sql_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+
+	"holdfast/sql"
+	"holdfast/sql/sqltest"
+)
+
+func TestMain(m *testing.M) { os.Exit(sqltest.Main(m)) }
+
+func connect(t *testing.T, url string) *sqlx.DB {
+	t.Helper()
+	db, err := sqlx.Connect("postgres", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// What the runtime role may not do, whichever login it came by.
+func TestRuntimeRole(t *testing.T) {
+	t.Parallel()
+	owner, runtime := sqltest.Database(t)
+	insert := "INSERT INTO audit (at, actor, action, object) VALUES (now(), 'server', 'test', 'test:1')"
+	connect(t, owner).MustExec(insert)
+
+	for login, address := range map[string]string{"owner's login": owner, "runtime's login": runtime} {
+		t.Run(login, func(t *testing.T) {
+			t.Parallel()
+			db, err := sql.Open(t.Context(), address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			for _, allowed := range []string{
+				insert,
+				"SELECT count(*) FROM audit",
+				"INSERT INTO secrets (name, value) VALUES (gen_random_uuid()::text, '')",
+				"UPDATE users SET name = 'Ada'",
+				"DELETE FROM devices",
+				"CREATE TEMPORARY TABLE audit (a int)", // which is not taken for the real one below
+			} {
+				if _, err := db.Exec(allowed); err != nil {
+					t.Errorf("%s: %v", allowed, err)
+				}
+			}
+			for _, forbidden := range []string{
+				"CREATE TABLE mine (a int)",
+				"CREATE SCHEMA mine",
+				"ALTER TABLE audit DISABLE TRIGGER ALL",
+				"ALTER TABLE users ADD COLUMN mine int",
+				"DROP TABLE audit",
+				"UPDATE audit SET actor = 'nobody'",
+				"DELETE FROM audit",
+				"TRUNCATE audit",
+				"UPDATE secrets SET value = ''",
+				"DELETE FROM secrets",
+				"INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)",
+				"GRANT ALL ON audit TO holdfast_runtime",
+			} {
+				_, err := db.Exec(forbidden)
+				if refused := (*pq.Error)(nil); !errors.As(err, &refused) || refused.Code != pqerror.InsufficientPrivilege {
+					// A GRANT of what one does not have is a warning only; what counts is that it changes nothing.
+					if !strings.HasPrefix(forbidden, "GRANT") {
+						t.Errorf("%s: %v", forbidden, err)
+					}
+				}
+			}
+		})
+	}
+
+	db, err := sql.Open(t.Context(), runtime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for _, escape := range []string{"SET ROLE holdfast_owner", "SET SESSION AUTHORIZATION holdfast_owner", "RESET ROLE; DELETE FROM audit"} {
+		if _, err := db.Exec(escape); err == nil {
+			t.Errorf("the runtime's login may %s", escape)
+		}
+	}
+}
+
+// A login that may not act as the runtime role is refused, and the error says what to do.
+func TestStranger(t *testing.T) {
+	t.Parallel()
+	owner, runtime := sqltest.Database(t)
+	connect(t, owner).MustExec("CREATE ROLE stranger LOGIN")
+	_, err := sql.Open(t.Context(), strings.Replace(runtime, "holdfast_runtime@", "stranger@", 1))
+	if err == nil || !strings.Contains(err.Error(), "GRANT holdfast_runtime to the login") {
+		t.Errorf("a login of no role: %v", err)
+	}
+}
+
+func TestSessionSettings(t *testing.T) {
+	t.Parallel()
+	_, runtime := sqltest.Database(t)
+	settings := func(address string) string {
+		db, err := sql.Open(t.Context(), address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		var all string
+		if err := db.Get(&all, `SELECT concat_ws(' ', current_user, current_setting('application_name'), current_setting('statement_timeout'),
+			current_setting('lock_timeout'), current_setting('idle_in_transaction_session_timeout'))`); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	if got := settings(runtime); got != "holdfast_runtime holdfast 10s 5s 10s" {
+		t.Errorf("by default: %s", got)
+	}
+	// What the address says goes first, but for the role.
+	if got := settings(runtime + "&statement_timeout=3s&application_name=mine&role=holdfast_owner"); got != "holdfast_runtime mine 3s 5s 10s" {
+		t.Errorf("with settings of its own: %s", got)
+	}
+}
+
+// Both forms of an address, and one whose first host is down.
+func TestAddressForms(t *testing.T) {
+	t.Parallel()
+	_, address := sqltest.Database(t)
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	host, name := u.Query().Get("host"), strings.TrimPrefix(u.Path, "/")
+	for _, form := range []string{
+		address,
+		fmt.Sprintf("host='%s' user=holdfast_runtime dbname=%s", host, name),
+		fmt.Sprintf("host='%s,%s' user=holdfast_runtime dbname=%s", t.TempDir(), host, name),
+	} {
+		db, err := sql.Open(t.Context(), form)
+		if err != nil {
+			t.Errorf("%s: %v", form, err)
+			continue
+		}
+		if err := sql.CheckVersion(t.Context(), db); err != nil {
+			t.Errorf("%s: %v", form, err)
+		}
+		db.Close()
+	}
+
+	_, err = sql.Open(t.Context(), "postgres://ada:geheim@[/holdfast")
+	if err == nil || strings.Contains(err.Error(), "geheim") {
+		t.Errorf("an address that is none: %v", err)
+	}
+}
+
+func TestMigrateAgainAndAtOnce(t *testing.T) {
+	t.Parallel()
+	owner, runtime := sqltest.Database(t)
+	db := connect(t, owner)
+	db.MustExec("DROP OWNED BY holdfast_runtime; DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+
+	empty, err := sql.Open(t.Context(), runtime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer empty.Close()
+	if err := sql.CheckVersion(t.Context(), empty); err == nil || !strings.Contains(err.Error(), "no schema yet: run 'holdfast migrate'") {
+		t.Errorf("an empty database: %v", err)
+	}
+
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if err := sql.Migrate(t.Context(), owner); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := sql.Migrate(t.Context(), owner); err != nil {
+		t.Error(err)
+	}
+	if err := sql.CheckVersion(t.Context(), empty); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOtherVersions(t *testing.T) {
+	t.Parallel()
+	owner, runtime := sqltest.Database(t)
+	db, err := sql.Open(t.Context(), runtime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+
+	insert := "INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, true)"
+	connect(t, owner).MustExec(insert, sql.Version()+1)
+	if err := sql.CheckVersion(t.Context(), db); err == nil || !strings.Contains(err.Error(), "newer than") {
+		t.Errorf("a newer schema: %v", err)
+	}
+	if err := sql.Migrate(t.Context(), owner); err != nil {
+		t.Errorf("migrating a newer schema: %v", err)
+	}
+	connect(t, owner).MustExec("DELETE FROM goose_db_version WHERE version_id >= $1", sql.Version())
+	if err := sql.CheckVersion(t.Context(), db); err == nil || !strings.Contains(err.Error(), "run 'holdfast migrate'") {
+		t.Errorf("an older schema: %v", err)
+	}
+}
+
+// Callers find out that the database is away without importing this package.
+func TestUnavailable(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close() // takes connections and never answers
+	silent := fmt.Sprintf("postgres://%s/holdfast?sslmode=disable", listener.Addr())
+
+	_, runtime := sqltest.Database(t)
+	u, err := url.Parse(runtime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := u.Query()
+	query.Set("host", t.TempDir())
+	u.RawQuery = query.Encode()
+
+	for name, address := range map[string]string{"nothing listens": u.String(), "nobody answers": silent} {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		_, err := sql.Open(ctx, address)
+		var away interface{ Unavailable() bool }
+		if !errors.As(err, &away) || !away.Unavailable() {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+
+	_, err = sql.Open(t.Context(), strings.Replace(runtime, "/test_", "/none_", 1))
+	var away interface{ Unavailable() bool }
+	if err == nil || errors.As(err, &away) {
+		t.Errorf("a database that does not exist: %v", err)
+	}
+}

@@ -1,0 +1,346 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"holdfast/entitlements"
+	"holdfast/passkey"
+)
+
+// Passkeys is the [passkey.Store] in PostgreSQL. Its other methods are in session.go, user.go and token.go.
+type Passkeys struct {
+	db *sqlx.DB
+}
+
+var _ passkey.Store = (*Passkeys)(nil)
+
+// NewPasskeys returns the store in db, which it does not close.
+func NewPasskeys(db *sqlx.DB) *Passkeys {
+	return &Passkeys{db: db}
+}
+
+// swept is how many rows that have ended a write deletes by the way: more than it adds, so that none pile up.
+const swept = 10
+
+// CreateCeremony implements [passkey.CeremonyStore].
+func (p *Passkeys) CreateCeremony(ctx context.Context, c passkey.Ceremony, now time.Time) error {
+	_, err := p.db.ExecContext(ctx, `
+		WITH swept AS (
+			DELETE FROM ceremonies WHERE id IN (
+				SELECT id FROM ceremonies WHERE expires_at <= $6 ORDER BY expires_at LIMIT $7 FOR UPDATE SKIP LOCKED)
+		)
+		INSERT INTO ceremonies (id, kind, user_id, data, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+		c.ID, c.Kind, optional(c.User), c.Data, c.ExpiresAt, now, swept)
+	return failed("insert ceremony", err)
+}
+
+// TakeCeremony implements [passkey.CeremonyStore]. Of concurrent deletions of a row, PostgreSQL lets one return it.
+func (p *Passkeys) TakeCeremony(ctx context.Context, id string) (passkey.Ceremony, error) {
+	var row struct {
+		ID        string
+		Kind      passkey.CeremonyKind
+		User      passkey.UserID `db:"user_id"`
+		Data      []byte
+		ExpiresAt time.Time `db:"expires_at"`
+	}
+	err := p.db.GetContext(ctx, &row, `
+		DELETE FROM ceremonies WHERE id = $1
+		RETURNING id, kind, coalesce(user_id::text, '') AS user_id, data, expires_at`, id)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return passkey.Ceremony{}, passkey.ErrCeremony
+	}
+	return passkey.Ceremony(row), failed("delete ceremony", err)
+}
+
+// credentialRow is a row of passkeys.
+type credentialRow struct {
+	RPID           string         `db:"rp_id"`
+	ID             []byte         `db:"credential_id"`
+	User           passkey.UserID `db:"user_id"`
+	Name           string
+	PublicKey      []byte          `db:"public_key"`
+	PublicJWK      json.RawMessage `db:"public_jwk"`
+	AAGUID         uuid.UUID       `db:"aaguid"`
+	Transports     pq.StringArray
+	SignCount      uint32     `db:"sign_count"`
+	BackupEligible bool       `db:"backup_eligible"`
+	BackupState    bool       `db:"backup_state"`
+	CreatedAt      time.Time  `db:"created_at"`
+	LastUsedAt     *time.Time `db:"last_used_at"`
+}
+
+const credentialColumns = `p.rp_id, p.credential_id, p.user_id, p.name, p.public_key, p.public_jwk, p.aaguid, p.transports,
+	p.sign_count, p.backup_eligible, p.backup_state, p.created_at, p.last_used_at`
+
+func (r credentialRow) credential() passkey.Credential {
+	return passkey.Credential{
+		RPID:           r.RPID,
+		ID:             r.ID,
+		User:           r.User,
+		Name:           r.Name,
+		PublicKey:      r.PublicKey,
+		PublicJWK:      r.PublicJWK,
+		AAGUID:         r.AAGUID,
+		Transports:     r.Transports,
+		SignCount:      r.SignCount,
+		BackupEligible: r.BackupEligible,
+		BackupState:    r.BackupState,
+		CreatedAt:      r.CreatedAt.UTC(),
+		LastUsedAt:     utc(r.LastUsedAt),
+	}
+}
+
+// Credential implements [passkey.CredentialStore].
+func (p *Passkeys) Credential(ctx context.Context, rpID string, user passkey.UserID, id []byte) (passkey.User, passkey.Credential, error) {
+	var row struct {
+		credentialRow
+		Owner userRow `db:"owner"`
+	}
+	err := p.db.GetContext(ctx, &row, `
+		SELECT `+credentialColumns+`, u.id AS "owner.id", u.name AS "owner.name",
+			coalesce(u.external_id, '') AS "owner.external_id", u.created_at AS "owner.created_at"
+		FROM passkeys p JOIN users u ON u.id = p.user_id
+		WHERE p.user_id = $1 AND p.credential_id = $2 AND p.rp_id = $3`, user, id, rpID)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return passkey.User{}, passkey.Credential{}, passkey.ErrNotFound
+	}
+	if err != nil {
+		return passkey.User{}, passkey.Credential{}, failed("select passkey", err)
+	}
+	return row.Owner.user(), row.credential(), nil
+}
+
+// Credentials implements [passkey.CredentialStore].
+func (p *Passkeys) Credentials(ctx context.Context, rpID string, user passkey.UserID) ([]passkey.Credential, error) {
+	var rows []credentialRow
+	err := p.db.SelectContext(ctx, &rows, `
+		SELECT `+credentialColumns+` FROM passkeys p
+		WHERE p.user_id = $1 AND p.rp_id = $2 ORDER BY p.created_at, p.credential_id`, user, rpID)
+	if err != nil {
+		return nil, failed("select passkeys", err)
+	}
+	credentials := make([]passkey.Credential, len(rows))
+	for i, row := range rows {
+		credentials[i] = row.credential()
+	}
+	return credentials, nil
+}
+
+// Register implements [passkey.CredentialStore].
+func (p *Passkeys) Register(
+	ctx context.Context, user passkey.User, c passkey.Credential, session passkey.NewSession, entry passkey.AuditEntry,
+) error {
+	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
+		if err := insertUser(ctx, tx, user); err != nil {
+			return err
+		}
+		return insertPasskey(ctx, tx, c, session, entry)
+	})
+}
+
+// AddPasskey implements [passkey.CredentialStore].
+func (p *Passkeys) AddPasskey(
+	ctx context.Context, c passkey.Credential, limit int, replaced string, session passkey.NewSession, entry passkey.AuditEntry,
+) error {
+	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
+		if err := lockUser(ctx, tx, c.User); err != nil {
+			return err
+		}
+		ended, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1 AND id = $2`, c.User, replaced)
+		if none, err := affectedNone(ended, failed("delete session", err)); err != nil {
+			return err
+		} else if none {
+			return passkey.ErrUnauthenticated
+		}
+		if err := checkLimit(ctx, tx, c, limit); err != nil {
+			return err
+		}
+		return insertPasskey(ctx, tx, c, session, entry)
+	})
+}
+
+// Enrol implements [passkey.CredentialStore].
+func (p *Passkeys) Enrol(
+	ctx context.Context, c passkey.Credential, limit int, codeHash []byte, session passkey.NewSession, entry passkey.AuditEntry,
+) error {
+	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
+		if err := lockUser(ctx, tx, c.User); err != nil {
+			return err
+		}
+		spent, err := tx.ExecContext(ctx, `DELETE FROM enrolments WHERE user_id = $1 AND code_hash = $2 AND expires_at > $3`,
+			c.User, codeHash, session.AuthenticatedAt)
+		if none, err := affectedNone(spent, failed("delete enrolment", err)); err != nil {
+			return err
+		} else if none {
+			return passkey.ErrCeremony
+		}
+		if err := checkLimit(ctx, tx, c, limit); err != nil {
+			return err
+		}
+		return insertPasskey(ctx, tx, c, session, entry)
+	})
+}
+
+// lockUser makes those who change the number of a user's passkeys take turns. What comes after it in the transaction
+// sees what the one before has committed. An unknown user is no error: nothing of theirs will be found.
+func lockUser(ctx context.Context, tx *sqlx.Tx, user passkey.UserID) error {
+	_, err := tx.ExecContext(ctx, `SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE`, user)
+	return failed("lock user", err)
+}
+
+// checkLimit needs lockUser before it.
+func checkLimit(ctx context.Context, tx *sqlx.Tx, c passkey.Credential, limit int) error {
+	var n int
+	err := tx.GetContext(ctx, &n, `SELECT count(*) FROM passkeys WHERE user_id = $1 AND rp_id = $2`, c.User, c.RPID)
+	if err != nil {
+		return failed("count passkeys", err)
+	}
+	if n >= limit {
+		return passkey.ErrTooManyPasskeys
+	}
+	return nil
+}
+
+// insertPasskey stores a passkey with the session and the audit entry that come with it.
+func insertPasskey(ctx context.Context, tx *sqlx.Tx, c passkey.Credential, session passkey.NewSession, entry passkey.AuditEntry) error {
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO passkeys (rp_id, credential_id, user_id, name, public_key, public_jwk, aaguid, transports,
+			sign_count, backup_eligible, backup_state, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		c.RPID, c.ID, c.User, c.Name, c.PublicKey, string(c.PublicJWK), c.AAGUID, pq.StringArray(c.Transports),
+		c.SignCount, c.BackupEligible, c.BackupState, c.CreatedAt)
+	if isUnique(err, "passkeys_rp_id_credential_id_key") || isUnique(err, "passkeys_pkey") {
+		return passkey.ErrCredentialTaken
+	}
+	if err != nil {
+		return failed("insert passkey", err)
+	}
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		session.User.ID, session.ID, session.TokenHash, session.UserAgent,
+		session.AuthenticatedAt, session.LastActiveAt, session.ExpiresAt)
+	if err != nil {
+		return failed("insert session", err)
+	}
+	return insertEntry(ctx, tx, entry)
+}
+
+// SignIn implements [passkey.CredentialStore]. The condition on the sign count is part of the UPDATE: PostgreSQL
+// evaluates it anew on the newest row if it had to wait for another sign-in.
+func (p *Passkeys) SignIn(ctx context.Context, use passkey.CredentialUse, previous *passkey.TokenKey, session passkey.NewSession) error {
+	var previousUser, previousHash any
+	if previous != nil {
+		previousUser, previousHash = previous.User, previous.Hash
+	}
+	result, err := p.db.ExecContext(ctx, `
+		WITH used AS (
+			UPDATE passkeys SET sign_count = $4, backup_state = $6, last_used_at = $7
+			WHERE user_id = $1 AND credential_id = $2 AND rp_id = $3 AND backup_eligible = $5
+				AND (sign_count < $4 OR (sign_count = 0 AND $4 = 0))
+			RETURNING user_id
+		), ended AS (
+			DELETE FROM sessions WHERE user_id = $8 AND token_hash = $9 AND EXISTS (SELECT FROM used)
+		), swept AS (
+			DELETE FROM sessions WHERE (user_id, id) IN (
+				SELECT user_id, id FROM sessions WHERE expires_at <= $7 ORDER BY expires_at LIMIT $15 FOR UPDATE SKIP LOCKED)
+		)
+		INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at)
+		SELECT user_id, $10, $11, $12, $7, $13, $14 FROM used`,
+		use.User, use.ID, use.RPID, int64(use.SignCount), use.BackupEligible, use.BackupState, use.At,
+		previousUser, previousHash,
+		session.ID, session.TokenHash, session.UserAgent, session.LastActiveAt, session.ExpiresAt, swept)
+	none, err := affectedNone(result, failed("update passkey", err))
+	if err != nil || !none {
+		return err
+	}
+	// Nothing has changed; what is left is to say why.
+	var exists bool
+	err = p.db.GetContext(ctx, &exists, `
+		SELECT EXISTS (SELECT FROM passkeys WHERE user_id = $1 AND credential_id = $2 AND rp_id = $3)`, use.User, use.ID, use.RPID)
+	if err != nil {
+		return failed("select passkey", err)
+	}
+	if exists {
+		return passkey.ErrCloned
+	}
+	return passkey.ErrNotFound
+}
+
+// RenamePasskey implements [passkey.CredentialStore].
+func (p *Passkeys) RenamePasskey(ctx context.Context, rpID string, user passkey.UserID, id []byte, name string) (passkey.Credential, error) {
+	var row credentialRow
+	err := p.db.GetContext(ctx, &row, `
+		UPDATE passkeys p SET name = $4 WHERE p.user_id = $1 AND p.credential_id = $2 AND p.rp_id = $3
+		RETURNING `+credentialColumns, user, id, rpID, name)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return passkey.Credential{}, passkey.ErrNotFound
+	}
+	if err != nil {
+		return passkey.Credential{}, failed("update passkey", err)
+	}
+	return row.credential(), nil
+}
+
+// DeletePasskey implements [passkey.CredentialStore].
+func (p *Passkeys) DeletePasskey(ctx context.Context, rpID string, user passkey.UserID, id []byte, entry passkey.AuditEntry) error {
+	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
+		if err := lockUser(ctx, tx, user); err != nil {
+			return err
+		}
+		var found struct{ This, All int }
+		err := tx.GetContext(ctx, &found, `
+			SELECT count(*) FILTER (WHERE credential_id = $2) AS this, count(*) AS all
+			FROM passkeys WHERE user_id = $1 AND rp_id = $3`, user, id, rpID)
+		switch {
+		case err != nil:
+			return failed("count passkeys", err)
+		case found.This == 0:
+			return passkey.ErrNotFound
+		case found.All == 1:
+			return passkey.ErrLastPasskey
+		}
+		if _, err := tx.ExecContext(ctx, `
+			DELETE FROM passkeys WHERE user_id = $1 AND credential_id = $2 AND rp_id = $3`, user, id, rpID); err != nil {
+			return failed("delete passkey", err)
+		}
+		return insertEntry(ctx, tx, entry)
+	})
+}
+
+// Record implements [passkey.CredentialStore].
+func (p *Passkeys) Record(ctx context.Context, entry passkey.AuditEntry) error {
+	return insertEntry(ctx, p.db, entry)
+}
+
+// insertEntry adds an entry to the trail that all domains share.
+func insertEntry(ctx context.Context, tx sqlx.ExtContext, e passkey.AuditEntry) error {
+	return audit(ctx, tx, entitlements.AuditEntry{
+		At: e.At, Actor: e.Actor, Action: e.Action, Object: e.Object, User: string(e.User), After: e.After,
+	})
+}
+
+// optional is NULL for "".
+func optional[T ~string](s T) any {
+	if s == "" {
+		return nil
+	}
+	return string(s)
+}
+
+// affectedNone tells whether a statement that ended with err changed no row.
+func affectedNone(result stdsql.Result, err error) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n == 0, err
+}

@@ -1,0 +1,1251 @@
+package sql_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/descope/virtualwebauthn"
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"holdfast/passkey"
+	"holdfast/sql"
+	"holdfast/sql/sqltest"
+)
+
+const chromeOnWindows = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
+
+// relyingParty is what honest clients talk to.
+var relyingParty = virtualwebauthn.RelyingParty{ID: "example.org", Name: "Example", Origin: "https://app.example.org"}
+
+// wristwatch is a clock that tests set.
+type wristwatch struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func (c *wristwatch) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *wristwatch) advance(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// world is a passkey service on a database of its own.
+type world struct {
+	*passkey.Service
+	t     *testing.T
+	db    *sqlx.DB
+	clock *wristwatch
+}
+
+func newWorld(t *testing.T, change ...func(*passkey.Config)) *world {
+	t.Helper()
+	t.Parallel()
+	db := sqltest.New(t)
+	clock := &wristwatch{now: time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)}
+	config := passkey.Config{
+		RPID: relyingParty.ID, RPName: relyingParty.Name, Origins: []string{relyingParty.Origin}, Now: clock.Now,
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	service, err := passkey.New(config, sql.NewPasskeys(db))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &world{Service: service, t: t, db: db, clock: clock}
+}
+
+// authenticator holds one passkey. Tests lie by changing a copy.
+type authenticator struct {
+	rp         virtualwebauthn.RelyingParty
+	options    virtualwebauthn.AuthenticatorOptions
+	aaguid     uuid.UUID
+	credential virtualwebauthn.Credential
+	extensions any // clientExtensionResults
+}
+
+func newAuthenticator() *authenticator {
+	a := &authenticator{rp: relyingParty, aaguid: uuid.MustParse("bada5566-a7aa-401f-bd96-45619a55120d")}
+	// The virtual authenticator drops leading zeros of coordinates, which COSE does not allow: one key in 128.
+	for len(a.credentialKey()) != 77 {
+		a.credential = virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
+	}
+	return a
+}
+
+func (a *authenticator) credentialKey() []byte {
+	if a.credential.Key == nil {
+		return nil
+	}
+	return a.credential.Key.AttestationData()
+}
+
+func (a *authenticator) but(change func(*authenticator)) *authenticator {
+	changed := *a
+	change(&changed)
+	return &changed
+}
+
+func (a *authenticator) virtual() virtualwebauthn.Authenticator {
+	return virtualwebauthn.Authenticator{Options: a.options, Aaguid: a.aaguid}
+}
+
+// create answers registration options, and keeps the user handle as a discoverable credential does.
+func (a *authenticator) create(t *testing.T, options passkey.Options) []byte {
+	t.Helper()
+	parsed, err := virtualwebauthn.ParseAttestationOptions(string(options.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.options.UserHandle = []byte(parsed.UserID)
+	return a.extended(t, virtualwebauthn.CreateAttestationResponse(a.rp, a.virtual(), a.credential, *parsed))
+}
+
+// get answers authentication options.
+func (a *authenticator) get(t *testing.T, options passkey.Options) []byte {
+	t.Helper()
+	parsed, err := virtualwebauthn.ParseAssertionOptions(string(options.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.extended(t, virtualwebauthn.CreateAssertionResponse(a.rp, a.virtual(), a.credential, *parsed))
+}
+
+func (a *authenticator) extended(t *testing.T, answer string) []byte {
+	t.Helper()
+	if a.extensions == nil {
+		return []byte(answer)
+	}
+	var members map[string]any
+	if err := json.Unmarshal([]byte(answer), &members); err != nil {
+		t.Fatal(err)
+	}
+	members["clientExtensionResults"] = a.extensions
+	text, err := json.Marshal(members)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// begun returns the options of a Begin method that must succeed.
+func (w *world) begun(options passkey.Options, err error) passkey.Options {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return options
+}
+
+// register makes an account with a new passkey.
+func (w *world) register(name string) (*authenticator, passkey.SignedIn) {
+	w.t.Helper()
+	a := newAuthenticator()
+	return a, w.registerWith(a, name)
+}
+
+func (w *world) registerWith(a *authenticator, name string) passkey.SignedIn {
+	w.t.Helper()
+	options := w.begun(w.BeginRegistration(w.t.Context(), name))
+	in, err := w.FinishRegistration(w.t.Context(), nil, options.Ceremony, a.create(w.t, options), chromeOnWindows)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return in
+}
+
+// addPasskey adds a passkey to the account of the session.
+func (w *world) addPasskey(session passkey.Session, a *authenticator) (passkey.SignedIn, error) {
+	w.t.Helper()
+	options := w.begun(w.BeginPasskey(w.t.Context(), session))
+	return w.FinishRegistration(w.t.Context(), &session, options.Ceremony, a.create(w.t, options), "")
+}
+
+func (w *world) signIn(a *authenticator, previous passkey.SessionToken) (passkey.SignedIn, error) {
+	w.t.Helper()
+	options := w.begun(w.BeginAuthentication(w.t.Context()))
+	return w.FinishAuthentication(w.t.Context(), previous, options.Ceremony, a.get(w.t, options), "")
+}
+
+func (w *world) mustSignIn(a *authenticator) passkey.SignedIn {
+	w.t.Helper()
+	in, err := w.signIn(a, "")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return in
+}
+
+// scan reads one value from the database.
+func scan[T any](w *world, query string, args ...any) (value T) {
+	w.t.Helper()
+	if err := w.db.GetContext(w.t.Context(), &value, query, args...); err != nil {
+		w.t.Fatal(err)
+	}
+	return value
+}
+
+// actions are the audited actions of a user, in order.
+func (w *world) actions(user passkey.UserID) (actions []string) {
+	w.t.Helper()
+	err := w.db.SelectContext(w.t.Context(), &actions, `
+		SELECT action || coalesce(' ' || (after ->> 'cause'), '') FROM audit WHERE user_id = $1 ORDER BY id`, user)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return actions
+}
+
+func want(t *testing.T, err, target error) {
+	t.Helper()
+	if !errors.Is(err, target) {
+		t.Errorf("got error %v, want %v", err, target)
+	}
+}
+
+func wantLive(w *world, token passkey.SessionToken, live bool) {
+	w.t.Helper()
+	_, err := w.Session(w.t.Context(), token)
+	if live && err != nil {
+		w.t.Errorf("session has ended: %v", err)
+	}
+	if !live && !errors.Is(err, passkey.ErrUnauthenticated) {
+		w.t.Errorf("session is live (%v)", err)
+	}
+}
+
+// together runs f n times at once and returns how many calls gave no error; the errors must all be target.
+func together(t *testing.T, n int, target error, f func(i int) error) (succeeded int) {
+	t.Helper()
+	start, results := make(chan struct{}), make(chan error, n)
+	for i := range n {
+		go func() {
+			<-start
+			results <- f(i)
+		}()
+	}
+	close(start)
+	for range n {
+		if err := <-results; err == nil {
+			succeeded++
+		} else {
+			want(t, err, target)
+		}
+	}
+	return succeeded
+}
+
+func TestRegisterAndSignIn(t *testing.T) {
+	w := newWorld(t)
+	a := newAuthenticator()
+	a.options.BackupEligible = true
+	in := w.registerWith(a, "  Ada Lovelace ")
+
+	if in.User.Name != "Ada Lovelace" || in.Passkey.Name != "1Password" || in.Passkey.Provider != "1Password" ||
+		in.Passkey.Synced || in.Passkey.LastUsedAt != nil || in.Session.UserAgent != "Chrome on Windows" {
+		t.Errorf("registered: %+v", in)
+	}
+	if string(in.Passkey.ID) != string(a.credential.ID) {
+		t.Error("the passkey has another id than the credential")
+	}
+	session, err := w.Session(t.Context(), in.Token)
+	if err != nil || !reflect.DeepEqual(session, in.Session) {
+		t.Errorf("session: got %+v, %v, want %+v", session, err, in.Session)
+	}
+	user, err := w.User(t.Context(), in.User.ID)
+	if err != nil || user != in.User {
+		t.Errorf("user: got %+v, %v, want %+v", user, err, in.User)
+	}
+
+	w.clock.advance(time.Hour)
+	a.credential.Counter, a.options.BackupState = 5, true
+	again := w.mustSignIn(a)
+	if again.User != in.User || !again.Passkey.Synced || again.Passkey.LastUsedAt == nil || !again.Passkey.LastUsedAt.Equal(w.clock.Now()) {
+		t.Errorf("signed in: %+v", again)
+	}
+	if again.Token == in.Token || again.Session.ID == in.Session.ID {
+		t.Error("the session is not a new one")
+	}
+	passkeys, err := w.Passkeys(t.Context(), in.User.ID)
+	if err != nil || len(passkeys) != 1 || !reflect.DeepEqual(passkeys[0], again.Passkey) {
+		t.Errorf("passkeys: got %+v, %v, want %+v", passkeys, err, again.Passkey)
+	}
+	if count := scan[int](w, `SELECT sign_count FROM passkeys WHERE backup_state AND backup_eligible`); count != 5 {
+		t.Errorf("sign count is %d, want 5", count)
+	}
+	if got := w.actions(in.User.ID); !slices.Equal(got, []string{"passkey.added"}) {
+		t.Errorf("audited: %q", got)
+	}
+	if key := scan[string](w, `SELECT public_jwk ->> 'crv' FROM passkeys`); key != "P-256" {
+		t.Errorf("curve of the stored JWK: %q", key)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	w := newWorld(t)
+	a, in := w.register("Ada")
+
+	var creation struct {
+		RP         struct{ ID, Name string }
+		User       struct{ ID, Name, DisplayName string }
+		Challenge  string
+		Parameters []struct {
+			Type string
+			Alg  int
+		} `json:"pubKeyCredParams"`
+		Timeout     int
+		Attestation string
+		Exclude     []struct{ ID, Type string } `json:"excludeCredentials"`
+		Selection   struct {
+			ResidentKey, UserVerification string
+			RequireResidentKey            bool
+		} `json:"authenticatorSelection"`
+		Extensions map[string]any
+	}
+	options := w.begun(w.BeginPasskey(t.Context(), in.Session))
+	if err := json.Unmarshal(options.PublicKey, &creation); err != nil {
+		t.Fatal(err)
+	}
+	algorithms := []int{}
+	for _, parameter := range creation.Parameters {
+		algorithms = append(algorithms, parameter.Alg)
+	}
+	if creation.RP.ID != "example.org" || len(creation.User.ID) != 22 || len(creation.Challenge) != 43 ||
+		creation.Timeout != 300_000 || creation.Attestation != "none" || creation.Selection.ResidentKey != "required" ||
+		!creation.Selection.RequireResidentKey || creation.Selection.UserVerification != "required" ||
+		!slices.Equal(algorithms, []int{-7, -8, -257}) {
+		t.Errorf("creation options: %s", options.PublicKey)
+	}
+	if !reflect.DeepEqual(creation.Extensions, map[string]any{"credProps": true, "prf": map[string]any{}}) {
+		t.Errorf("extensions: %v", creation.Extensions)
+	}
+	parsed, err := virtualwebauthn.ParseAttestationOptions(string(options.PublicKey))
+	if err != nil || len(creation.Exclude) != 1 || !a.credential.IsExcludedForAttestation(*parsed) {
+		t.Errorf("excludeCredentials: %v, %v", creation.Exclude, err)
+	}
+
+	var request map[string]any
+	options = w.begun(w.BeginAuthentication(t.Context()))
+	if err := json.Unmarshal(options.PublicKey, &request); err != nil {
+		t.Fatal(err)
+	}
+	delete(request, "challenge")
+	expected := map[string]any{"rpId": "example.org", "timeout": 300_000.0, "userVerification": "required"}
+	if !reflect.DeepEqual(request, expected) {
+		t.Errorf("request options: %v", request)
+	}
+}
+
+func TestCeremonyIsSpentOnce(t *testing.T) {
+	w := newWorld(t)
+	a, _ := w.register("Ada")
+	options := w.begun(w.BeginAuthentication(t.Context()))
+	answer := a.get(t, options)
+	if _, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, answer, ""); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, answer, "")
+	want(t, err, passkey.ErrCeremony)
+
+	creation := w.begun(w.BeginRegistration(t.Context(), "Bob"))
+	b := newAuthenticator()
+	if _, err := w.FinishRegistration(t.Context(), nil, creation.Ceremony, b.create(t, creation), ""); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.FinishRegistration(t.Context(), nil, creation.Ceremony, newAuthenticator().create(t, creation), "")
+	want(t, err, passkey.ErrCeremony)
+
+	for _, ceremony := range []string{"", "x", "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAA\x00", "\xff"} {
+		_, err = w.FinishAuthentication(t.Context(), "", ceremony, answer, "")
+		want(t, err, passkey.ErrCeremony)
+	}
+}
+
+func TestFailedTrySpendsTheCeremony(t *testing.T) {
+	w := newWorld(t)
+	a, _ := w.register("Ada")
+	options := w.begun(w.BeginAuthentication(t.Context()))
+	_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, []byte("{"), "")
+	want(t, err, passkey.ErrCredentialRejected)
+	_, err = w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), "")
+	want(t, err, passkey.ErrCeremony)
+
+	options = w.begun(w.BeginAuthentication(t.Context()))
+	_, err = w.FinishRegistration(t.Context(), nil, options.Ceremony, a.get(t, options), "")
+	want(t, err, passkey.ErrCeremony)
+	_, err = w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), "")
+	want(t, err, passkey.ErrCeremony)
+}
+
+func TestConcurrentFinishesOfOneCeremony(t *testing.T) {
+	w := newWorld(t)
+	a, _ := w.register("Ada") // keeps no sign count, so that only the ceremony stands in the way
+	options := w.begun(w.BeginAuthentication(t.Context()))
+	answer := a.get(t, options)
+	n := together(t, 50, passkey.ErrCeremony, func(int) error {
+		_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, answer, "")
+		return err
+	})
+	if n != 1 {
+		t.Errorf("%d of 50 won, want 1", n)
+	}
+	if sessions := scan[int](w, `SELECT count(*) FROM sessions`); sessions != 2 {
+		t.Errorf("%d sessions, want those of registration and one sign-in", sessions)
+	}
+}
+
+func TestEndedCeremony(t *testing.T) {
+	w := newWorld(t)
+	a, _ := w.register("Ada")
+	options := w.begun(w.BeginAuthentication(t.Context()))
+	w.clock.advance(5*time.Minute - time.Microsecond)
+	if _, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), ""); err != nil {
+		t.Error(err)
+	}
+	options = w.begun(w.BeginAuthentication(t.Context()))
+	w.clock.advance(5 * time.Minute)
+	_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), "")
+	want(t, err, passkey.ErrCeremony)
+}
+
+func TestEndedCeremoniesAreSwept(t *testing.T) {
+	w := newWorld(t)
+	for range 5 {
+		w.begun(w.BeginAuthentication(t.Context()))
+	}
+	w.clock.advance(5 * time.Minute)
+	w.begun(w.BeginAuthentication(t.Context()))
+	if n := scan[int](w, `SELECT count(*) FROM ceremonies`); n != 1 {
+		t.Errorf("%d ceremonies are left, want 1", n)
+	}
+}
+
+func TestCeremonyOfAnotherKind(t *testing.T) {
+	w := newWorld(t)
+	a, in := w.register("Ada")
+	_, enrolment, err := w.CreateUser(t.Context(), "operator", "Bob", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	enrol := func() passkey.Options { return w.begun(w.BeginEnrolment(t.Context(), enrolment.Code)) }
+	register := func() passkey.Options { return w.begun(w.BeginRegistration(t.Context(), "Eve")) }
+	add := func() passkey.Options { return w.begun(w.BeginPasskey(t.Context(), in.Session)) }
+	authenticate := func() passkey.Options { return w.begun(w.BeginAuthentication(t.Context())) }
+
+	for name, begin := range map[string]func() passkey.Options{"registration": register, "addition": add, "authentication": authenticate} {
+		options := begin()
+		_, err := w.FinishEnrolment(t.Context(), options.Ceremony, answerTo(t, newAuthenticator(), options), "")
+		if !errors.Is(err, passkey.ErrCeremony) {
+			t.Errorf("%s finished as enrolment: %v", name, err)
+		}
+	}
+	for name, begin := range map[string]func() passkey.Options{"registration": register, "addition": add, "enrolment": enrol} {
+		options := begin()
+		_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), "")
+		if !errors.Is(err, passkey.ErrCeremony) {
+			t.Errorf("%s finished as authentication: %v", name, err)
+		}
+	}
+	for name, begin := range map[string]func() passkey.Options{"enrolment": enrol, "authentication": authenticate} {
+		options := begin()
+		_, err := w.FinishRegistration(t.Context(), nil, options.Ceremony, answerTo(t, newAuthenticator(), options), "")
+		if !errors.Is(err, passkey.ErrCeremony) {
+			t.Errorf("%s finished as registration: %v", name, err)
+		}
+	}
+}
+
+// answerTo creates a credential whatever the options are for.
+func answerTo(t *testing.T, a *authenticator, options passkey.Options) []byte {
+	t.Helper()
+	request, err := virtualwebauthn.ParseAssertionOptions(string(options.PublicKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []byte(virtualwebauthn.CreateAttestationResponse(a.rp, a.virtual(), a.credential,
+		virtualwebauthn.AttestationOptions{Challenge: request.Challenge}))
+}
+
+func TestCeremonyOfAnotherUser(t *testing.T) {
+	w := newWorld(t)
+	_, ada := w.register("Ada")
+	_, bob := w.register("Bob")
+	add := w.begun(w.BeginPasskey(t.Context(), ada.Session))
+	_, err := w.FinishRegistration(t.Context(), &bob.Session, add.Ceremony, newAuthenticator().create(t, add), "")
+	want(t, err, passkey.ErrCeremony)
+
+	add = w.begun(w.BeginPasskey(t.Context(), ada.Session))
+	_, err = w.FinishRegistration(t.Context(), nil, add.Ceremony, newAuthenticator().create(t, add), "")
+	want(t, err, passkey.ErrCeremony)
+
+	register := w.begun(w.BeginRegistration(t.Context(), "Eve"))
+	_, err = w.FinishRegistration(t.Context(), &bob.Session, register.Ceremony, newAuthenticator().create(t, register), "")
+	want(t, err, passkey.ErrCeremony)
+
+	if n := scan[int](w, `SELECT count(*) FROM passkeys`); n != 2 {
+		t.Errorf("%d passkeys, want 2", n)
+	}
+}
+
+func TestUndecodableCeremony(t *testing.T) {
+	w := newWorld(t)
+	a, _ := w.register("Ada")
+	for _, data := range []string{"", "\x82\xa1c", "null", "{}", `{"format":0}`, `{"format":1,"webauthn":[]}`, `{"format":1,"webauthn":{"new":1}}`} {
+		options := w.begun(w.BeginAuthentication(t.Context()))
+		w.db.MustExec(`UPDATE ceremonies SET data = $1`, []byte(data))
+		_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), "")
+		if !errors.Is(err, passkey.ErrCeremony) {
+			t.Errorf("data %q: %v", data, err)
+		}
+	}
+}
+
+func TestRejectedAssertions(t *testing.T) {
+	w := newWorld(t)
+	a := newAuthenticator()
+	a.credential.Counter = 3
+	ada := w.registerWith(a, "Ada")
+	b, bob := w.register("Bob")
+	before := scan[int](w, `SELECT count(*) FROM sessions`)
+
+	lies := map[string]func(*authenticator){
+		"user not verified":     func(a *authenticator) { a.options.UserNotVerified = true },
+		"user not present":      func(a *authenticator) { a.options.UserNotPresent = true },
+		"other origin":          func(a *authenticator) { a.rp.Origin = "https://evil.example.com" },
+		"sibling origin":        func(a *authenticator) { a.rp.Origin = "https://other.example.org" },
+		"plain http":            func(a *authenticator) { a.rp.Origin = "http://app.example.org" },
+		"other relying party":   func(a *authenticator) { a.rp.ID = "example.com" },
+		"handle of another":     func(a *authenticator) { a.options.UserHandle = b.options.UserHandle },
+		"handle of nobody":      func(a *authenticator) { a.options.UserHandle = make([]byte, 16) },
+		"handle too short":      func(a *authenticator) { a.options.UserHandle = []byte{1} },
+		"no handle":             func(a *authenticator) { a.options.UserHandle = nil },
+		"credential of another": func(a *authenticator) { a.credential.ID = b.credential.ID },
+		"unknown credential":    func(a *authenticator) { a.credential.ID = []byte("nobody's") },
+		"key of another":        func(a *authenticator) { a.credential.Key = b.credential.Key },
+		"backed up, not able":   func(a *authenticator) { a.options.BackupState = true },
+	}
+	for name, lie := range lies {
+		liar := a.but(func(a *authenticator) { a.credential.Counter = 10 }).but(lie)
+		in, err := w.signIn(liar, "")
+		if !errors.Is(err, passkey.ErrCredentialRejected) || in.Token != "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// A challenge that was not this ceremony's.
+	one, other := w.begun(w.BeginAuthentication(t.Context())), w.begun(w.BeginAuthentication(t.Context()))
+	_, err := w.FinishAuthentication(t.Context(), "", one.Ceremony, a.but(func(a *authenticator) { a.credential.Counter = 10 }).get(t, other), "")
+	want(t, err, passkey.ErrCredentialRejected)
+
+	if after := scan[int](w, `SELECT count(*) FROM sessions`); after != before {
+		t.Errorf("%d sessions began", after-before)
+	}
+	// None of them is a copied passkey, and none of them changed anything.
+	for _, user := range []passkey.UserID{ada.User.ID, bob.User.ID} {
+		if got := w.actions(user); !slices.Equal(got, []string{"passkey.added"}) {
+			t.Errorf("audited: %q", got)
+		}
+	}
+	a.credential.Counter = 4
+	w.mustSignIn(a)
+}
+
+func TestCredentialOfAnotherRelyingParty(t *testing.T) {
+	w := newWorld(t)
+	a, in := w.register("Ada")
+	w.db.MustExec(`UPDATE passkeys SET rp_id = 'old.example.org'`)
+	_, err := w.signIn(a, "")
+	want(t, err, passkey.ErrCredentialRejected)
+	if passkeys, err := w.Passkeys(t.Context(), in.User.ID); err != nil || len(passkeys) != 0 {
+		t.Errorf("passkeys: %v, %v", passkeys, err)
+	}
+}
+
+func TestSignCount(t *testing.T) {
+	w := newWorld(t)
+	a := newAuthenticator()
+	a.credential.Counter = 7
+	in := w.registerWith(a, "Ada")
+	for _, count := range []uint32{6, 7, 0} {
+		a.credential.Counter = count
+		_, err := w.signIn(a, "")
+		want(t, err, passkey.ErrCredentialRejected)
+		want(t, err, passkey.ErrCloned)
+	}
+	if count := scan[int](w, `SELECT sign_count FROM passkeys`); count != 7 {
+		t.Errorf("sign count is %d, want 7", count)
+	}
+	expected := []string{"passkey.added", "passkey.rejected sign_count", "passkey.rejected sign_count", "passkey.rejected sign_count"}
+	if got := w.actions(in.User.ID); !slices.Equal(got, expected) {
+		t.Errorf("audited: %q", got)
+	}
+	a.credential.Counter = 4294967295
+	w.mustSignIn(a)
+
+	// No count at all is fine for ever; once it counts, it counts.
+	b, _ := w.register("Bob")
+	w.mustSignIn(b)
+	w.mustSignIn(b)
+	b.credential.Counter = 1
+	w.mustSignIn(b)
+	b.credential.Counter = 0
+	_, err := w.signIn(b, "")
+	want(t, err, passkey.ErrCredentialRejected)
+}
+
+func TestConcurrentSignInsWithOneSignCount(t *testing.T) {
+	w := newWorld(t)
+	a, in := w.register("Ada")
+	a.credential.Counter = 1
+	ceremonies, answers := make([]string, 10), make([][]byte, 10)
+	for i := range answers {
+		options := w.begun(w.BeginAuthentication(t.Context()))
+		ceremonies[i], answers[i] = options.Ceremony, a.get(t, options)
+	}
+	n := together(t, 10, passkey.ErrCloned, func(i int) error {
+		_, err := w.FinishAuthentication(t.Context(), "", ceremonies[i], answers[i], "")
+		return err
+	})
+	if n != 1 {
+		t.Errorf("%d of 10 won, want 1", n)
+	}
+	if got := w.actions(in.User.ID); len(got) != 1+9 {
+		t.Errorf("audited: %q", got)
+	}
+}
+
+// The store alone keeps the count rising: the service's own comparison is with what it read before.
+func TestSignInComparesAndSets(t *testing.T) {
+	w := newWorld(t)
+	a := newAuthenticator()
+	a.credential.Counter = 5
+	in := w.registerWith(a, "Ada")
+	store := sql.NewPasskeys(w.db)
+	use := passkey.CredentialUse{RPID: "example.org", User: in.User.ID, ID: a.credential.ID, At: w.clock.Now()}
+	signIn := func(change func(*passkey.CredentialUse)) error {
+		use := use
+		change(&use)
+		hash := sha256.Sum256([]byte(uuid.NewString()))
+		session := passkey.NewSession{Session: in.Session, TokenHash: hash[:]}
+		session.ID = uuid.NewString()
+		return store.SignIn(t.Context(), use, nil, session)
+	}
+	want(t, signIn(func(u *passkey.CredentialUse) { u.SignCount = 5 }), passkey.ErrCloned)
+	want(t, signIn(func(u *passkey.CredentialUse) { u.SignCount = 0 }), passkey.ErrCloned)
+	want(t, signIn(func(u *passkey.CredentialUse) { u.SignCount, u.BackupEligible = 6, true }), passkey.ErrCloned)
+	want(t, signIn(func(u *passkey.CredentialUse) { u.SignCount, u.RPID = 6, "example.com" }), passkey.ErrNotFound)
+	want(t, signIn(func(u *passkey.CredentialUse) { u.SignCount, u.ID = 6, []byte{1} }), passkey.ErrNotFound)
+	if n := scan[int](w, `SELECT count(*) FROM sessions`); n != 1 {
+		t.Errorf("%d sessions, want 1", n)
+	}
+	if err := signIn(func(u *passkey.CredentialUse) { u.SignCount = 6 }); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestBackupEligibilityNeverChanges(t *testing.T) {
+	w := newWorld(t)
+	for _, eligible := range []bool{true, false} {
+		a := newAuthenticator()
+		a.options.BackupEligible = eligible
+		in := w.registerWith(a, "Ada")
+		changed := a.but(func(a *authenticator) { a.options.BackupEligible = !eligible })
+		_, err := w.signIn(changed, "")
+		want(t, err, passkey.ErrCredentialRejected)
+		// Without the passkey's signature the flag says nothing.
+		_, err = w.signIn(changed.but(func(a *authenticator) { a.credential.Key = newAuthenticator().credential.Key }), "")
+		want(t, err, passkey.ErrCredentialRejected)
+		if got := w.actions(in.User.ID); !slices.Equal(got, []string{"passkey.added", "passkey.rejected backup_eligible"}) {
+			t.Errorf("audited: %q", got)
+		}
+		w.mustSignIn(a) // the passkey itself is not locked
+	}
+}
+
+func TestRejectedRegistrations(t *testing.T) {
+	w := newWorld(t)
+	lies := map[string]func(*authenticator){
+		"user not verified":   func(a *authenticator) { a.options.UserNotVerified = true },
+		"user not present":    func(a *authenticator) { a.options.UserNotPresent = true },
+		"other origin":        func(a *authenticator) { a.rp.Origin = "https://evil.example.com" },
+		"other relying party": func(a *authenticator) { a.rp.ID = "example.com" },
+		"backed up, not able": func(a *authenticator) { a.options.BackupState = true },
+		"not discoverable": func(a *authenticator) {
+			a.extensions = map[string]any{"credProps": map[string]any{"rk": false}}
+		},
+		"id too long": func(a *authenticator) { a.credential.ID = make([]byte, 1024) },
+	}
+	for name, lie := range lies {
+		options := w.begun(w.BeginRegistration(t.Context(), "Ada"))
+		_, err := w.FinishRegistration(t.Context(), nil, options.Ceremony, newAuthenticator().but(lie).create(t, options), "")
+		if !errors.Is(err, passkey.ErrCredentialRejected) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if n := scan[int](w, `SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM passkeys) + (SELECT count(*) FROM audit)`); n != 0 {
+		t.Errorf("%d rows were stored", n)
+	}
+}
+
+func TestCredentialIDBelongsToOneUser(t *testing.T) {
+	w := newWorld(t)
+	a, ada := w.register("Ada")
+	_, bob := w.register("Bob")
+
+	thief := newAuthenticator().but(func(thief *authenticator) { thief.credential.ID = a.credential.ID })
+	options := w.begun(w.BeginRegistration(t.Context(), "Eve"))
+	_, err := w.FinishRegistration(t.Context(), nil, options.Ceremony, thief.create(t, options), "")
+	want(t, err, passkey.ErrCredentialRejected)
+	for _, in := range []passkey.SignedIn{ada, bob} {
+		_, err := w.addPasskey(in.Session, thief)
+		want(t, err, passkey.ErrCredentialRejected)
+		wantLive(w, in.Token, true) // nothing of the addition is left, the end of the old session neither
+	}
+	if n := scan[int](w, `SELECT count(*) FROM users`); n != 2 {
+		t.Errorf("%d users, want 2", n)
+	}
+	w.mustSignIn(a)
+}
+
+func TestExtensionResults(t *testing.T) {
+	w := newWorld(t)
+	a := newAuthenticator()
+	const secret = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U"
+	prf := map[string]any{"enabled": true, "results": map[string]any{"first": secret}}
+	// Neither was asked for by all ceremonies: Safari sends appid, others what they like.
+	a.extensions = map[string]any{"appid": false, "credProps": map[string]any{"rk": true}, "prf": prf, "unheardOf": []int{1}}
+	w.registerWith(a, "Ada")
+	w.mustSignIn(a)
+
+	_, err := w.signIn(a.but(func(a *authenticator) { a.rp.Origin = "https://evil.example.com" }), "")
+	if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, secret) {
+		t.Error("the error holds the prf result")
+	}
+	for _, table := range []string{"users", "passkeys", "sessions", "ceremonies", "audit"} {
+		text := scan[string](w, `SELECT coalesce(string_agg(t::text, ''), '') FROM `+table+` t`)
+		if strings.Contains(text, secret) || strings.Contains(text, fmt.Sprintf("%x", "secretsecret")) {
+			t.Errorf("%s holds the prf result", table)
+		}
+	}
+}
+
+func TestAddPasskey(t *testing.T) {
+	w := newWorld(t)
+	a, in := w.register("Ada")
+	b := newAuthenticator()
+	added, err := w.addPasskey(in.Session, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if added.User != in.User || added.Token == in.Token {
+		t.Errorf("added: %+v", added)
+	}
+	wantLive(w, in.Token, false)
+	wantLive(w, added.Token, true)
+	for _, a := range []*authenticator{a, b} {
+		if in := w.mustSignIn(a); in.User.ID != added.User.ID {
+			t.Error("signed in as another user")
+		}
+	}
+	if got := w.actions(in.User.ID); !slices.Equal(got, []string{"passkey.added", "passkey.added"}) {
+		t.Errorf("audited: %q", got)
+	}
+
+	// A session that ends between the two steps adds nothing.
+	options := w.begun(w.BeginPasskey(t.Context(), added.Session))
+	if err := w.SignOut(t.Context(), added.Session); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.FinishRegistration(t.Context(), &added.Session, options.Ceremony, newAuthenticator().create(t, options), "")
+	want(t, err, passkey.ErrUnauthenticated)
+	if err := w.SignOut(t.Context(), added.Session); err != nil {
+		t.Errorf("sign out again: %v", err)
+	}
+
+	w.clock.advance(10 * time.Minute)
+	_, err = w.BeginPasskey(t.Context(), added.Session)
+	want(t, err, passkey.ErrNotRecent)
+}
+
+func TestPasskeyLimit(t *testing.T) {
+	w := newWorld(t)
+	a, in := w.register("Ada")
+	for range passkey.MaxPasskeys - 2 {
+		added, err := w.addPasskey(in.Session, newAuthenticator())
+		if err != nil {
+			t.Fatal(err)
+		}
+		in = added
+	}
+	// One place is left and several sessions want it.
+	const n = 8
+	sessions, ceremonies, answers := make([]passkey.Session, n), make([]string, n), make([][]byte, n)
+	for i := range n {
+		sessions[i] = w.mustSignIn(a).Session
+		options := w.begun(w.BeginPasskey(t.Context(), sessions[i]))
+		ceremonies[i], answers[i] = options.Ceremony, newAuthenticator().create(t, options)
+	}
+	succeeded := together(t, n, passkey.ErrTooManyPasskeys, func(i int) error {
+		_, err := w.FinishRegistration(t.Context(), &sessions[i], ceremonies[i], answers[i], "")
+		return err
+	})
+	if succeeded != 1 {
+		t.Errorf("%d of %d got the last place", succeeded, n)
+	}
+	_, err := w.BeginPasskey(t.Context(), w.mustSignIn(a).Session)
+	want(t, err, passkey.ErrTooManyPasskeys)
+}
+
+func TestRenamePasskey(t *testing.T) {
+	w := newWorld(t)
+	a, in := w.register("Ada")
+	_, bob := w.register("Bob")
+	renamed, err := w.RenamePasskey(t.Context(), in.User.ID, a.credential.ID, " My phone ")
+	if err != nil || renamed.Name != "My phone" || renamed.Provider != "1Password" {
+		t.Errorf("renamed: %+v, %v", renamed, err)
+	}
+	_, err = w.RenamePasskey(t.Context(), bob.User.ID, a.credential.ID, "Mine")
+	want(t, err, passkey.ErrNotFound)
+	_, err = w.RenamePasskey(t.Context(), "nobody", a.credential.ID, "Mine")
+	want(t, err, passkey.ErrNotFound)
+	_, err = w.RenamePasskey(t.Context(), in.User.ID, a.credential.ID, "\t")
+	want(t, err, passkey.ErrInvalidName)
+}
+
+func TestDeletePasskey(t *testing.T) {
+	w := newWorld(t)
+	a, in := w.register("Ada")
+	_, bob := w.register("Bob")
+	want(t, w.DeletePasskey(t.Context(), in.Session, a.credential.ID), passkey.ErrLastPasskey)
+	want(t, w.DeletePasskey(t.Context(), bob.Session, a.credential.ID), passkey.ErrNotFound)
+	b := newAuthenticator()
+	in, err := w.addPasskey(in.Session, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(10 * time.Minute)
+	want(t, w.DeletePasskey(t.Context(), in.Session, a.credential.ID), passkey.ErrNotRecent)
+	in = w.mustSignIn(b)
+	w.clock.advance(10*time.Minute - time.Microsecond)
+	if err := w.DeletePasskey(t.Context(), in.Session, a.credential.ID); err != nil {
+		t.Fatal(err)
+	}
+	want(t, w.DeletePasskey(t.Context(), in.Session, a.credential.ID), passkey.ErrNotFound)
+	_, err = w.signIn(a, "")
+	want(t, err, passkey.ErrCredentialRejected)
+	if got := w.actions(in.User.ID); !slices.Equal(got, []string{"passkey.added", "passkey.added", "passkey.removed"}) {
+		t.Errorf("audited: %q", got)
+	}
+}
+
+func TestConcurrentDeletionsLeaveOnePasskey(t *testing.T) {
+	w := newWorld(t)
+	for range 10 {
+		a, in := w.register("Ada")
+		b := newAuthenticator()
+		in, err := w.addPasskey(in.Session, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids := [][]byte{a.credential.ID, b.credential.ID}
+		n := together(t, 2, passkey.ErrLastPasskey, func(i int) error {
+			return w.DeletePasskey(t.Context(), in.Session, ids[i])
+		})
+		left := scan[int](w, `SELECT count(*) FROM passkeys WHERE user_id = $1`, in.User.ID)
+		if n != 1 || left != 1 {
+			t.Errorf("%d deletions succeeded and %d passkeys are left, want 1 and 1", n, left)
+		}
+	}
+}
+
+func TestSessionEnds(t *testing.T) {
+	const day = 24 * time.Hour
+	w := newWorld(t)
+	a, idle := w.register("Ada")
+	w.clock.advance(14*day - time.Microsecond)
+	wantLive(w, idle.Token, true)
+	w.clock.advance(14 * day)
+	wantLive(w, idle.Token, false)
+	if sessions, err := w.Sessions(t.Context(), idle.User.ID); err != nil || len(sessions) != 0 {
+		t.Errorf("sessions: %v, %v", sessions, err)
+	}
+
+	used := w.mustSignIn(a)
+	for range 8 {
+		w.clock.advance(10 * day)
+		wantLive(w, used.Token, true)
+	}
+	w.clock.advance(10*day - time.Microsecond)
+	wantLive(w, used.Token, true)
+	w.clock.advance(time.Microsecond)
+	wantLive(w, used.Token, false)
+
+	// Whoever signs in sweeps what has ended for good; an idle session has not yet.
+	w.mustSignIn(a)
+	if n := scan[int](w, `SELECT count(*) FROM sessions`); n != 1 {
+		t.Errorf("%d sessions are left, want 1", n)
+	}
+}
+
+func TestSessionUseIsNotedHourly(t *testing.T) {
+	w := newWorld(t)
+	_, in := w.register("Ada")
+	began := w.clock.Now()
+	read := func() time.Time { return scan[time.Time](w, `SELECT last_active_at FROM sessions`) }
+	w.clock.advance(time.Hour - time.Microsecond)
+	wantLive(w, in.Token, true)
+	if got := read(); !got.Equal(began) {
+		t.Errorf("noted at %s, within the hour", got)
+	}
+	w.clock.advance(time.Microsecond)
+	wantLive(w, in.Token, true)
+	if got := read(); !got.Equal(began.Add(time.Hour)) {
+		t.Errorf("noted at %s, want %s", got, began.Add(time.Hour))
+	}
+}
+
+func TestSessionTokens(t *testing.T) {
+	w := newWorld(t)
+	_, ada := w.register("Ada")
+	_, bob := w.register("Bob")
+	if text := scan[string](w, `SELECT string_agg(t::text, '') FROM sessions t`); strings.Contains(text, string(ada.Token)) {
+		t.Error("a token is stored")
+	}
+	first, second := string(ada.Token[:22]), string(bob.Token[22:])
+	for _, token := range []string{"", "x", string(ada.Token) + "A", string(ada.Token[:63]) + "\n", string(ada.Token[:30]) + "\n" + string(ada.Token[30:]), first + second, strings.Repeat("A", 64)} {
+		wantLive(w, passkey.SessionToken(token), false)
+	}
+}
+
+func TestSessionRotation(t *testing.T) {
+	w := newWorld(t)
+	a, in := w.register("Ada")
+	b, _ := w.register("Bob")
+	// A failed sign-in leaves the session as it is.
+	_, err := w.signIn(a.but(func(a *authenticator) { a.options.UserNotVerified = true }), in.Token)
+	want(t, err, passkey.ErrCredentialRejected)
+	wantLive(w, in.Token, true)
+
+	again, err := w.signIn(a, in.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantLive(w, in.Token, false)
+	wantLive(w, again.Token, true)
+	// Somebody else signs in at the same browser.
+	other, err := w.signIn(b, again.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantLive(w, again.Token, false)
+	wantLive(w, other.Token, true)
+	// A token that is none does not hinder.
+	if _, err := w.signIn(a, "nonsense"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestSessionsOfUser(t *testing.T) {
+	w := newWorld(t)
+	a, one := w.register("Ada")
+	_, bob := w.register("Bob")
+	w.clock.advance(time.Minute)
+	two := w.mustSignIn(a)
+	sessions, err := w.Sessions(t.Context(), one.User.ID)
+	if err != nil || len(sessions) != 2 || sessions[0].ID != two.Session.ID || sessions[1].ID != one.Session.ID {
+		t.Errorf("sessions: %+v, %v", sessions, err)
+	}
+	want(t, w.EndSession(t.Context(), bob.User.ID, one.Session.ID), passkey.ErrNotFound)
+	want(t, w.EndSession(t.Context(), one.User.ID, "nonsense"), passkey.ErrNotFound)
+	wantLive(w, one.Token, true)
+	if err := w.EndSession(t.Context(), one.User.ID, one.Session.ID); err != nil {
+		t.Error(err)
+	}
+	want(t, w.EndSession(t.Context(), one.User.ID, one.Session.ID), passkey.ErrNotFound)
+	wantLive(w, one.Token, false)
+	wantLive(w, two.Token, true)
+}
+
+func TestEnrolment(t *testing.T) {
+	w := newWorld(t, func(c *passkey.Config) { c.InviteOnly = true })
+	user, enrolment, err := w.CreateUser(t.Context(), "token:x", "Ada", "crm-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !enrolment.ExpiresAt.Equal(w.clock.Now().Add(7 * 24 * time.Hour)) {
+		t.Errorf("ends at %s", enrolment.ExpiresAt)
+	}
+	// A try that fails spends the ceremony, not the code.
+	options := w.begun(w.BeginEnrolment(t.Context(), enrolment.Code))
+	_, err = w.FinishEnrolment(t.Context(), options.Ceremony, []byte("{}"), "")
+	want(t, err, passkey.ErrCredentialRejected)
+	_, err = w.FinishEnrolment(t.Context(), options.Ceremony, newAuthenticator().create(t, options), "")
+	want(t, err, passkey.ErrCeremony)
+
+	const n = 10
+	ceremonies, answers := make([]string, n), make([][]byte, n)
+	authenticators := make([]*authenticator, n)
+	for i := range n {
+		options := w.begun(w.BeginEnrolment(t.Context(), enrolment.Code))
+		authenticators[i] = newAuthenticator()
+		ceremonies[i], answers[i] = options.Ceremony, authenticators[i].create(t, options)
+	}
+	winners := make(chan int, n)
+	succeeded := together(t, n, passkey.ErrCeremony, func(i int) error {
+		in, err := w.FinishEnrolment(t.Context(), ceremonies[i], answers[i], "")
+		if err == nil {
+			winners <- i
+			if in.User != user {
+				return fmt.Errorf("enrolled %+v, want %+v", in.User, user)
+			}
+		}
+		return err
+	})
+	if succeeded != 1 {
+		t.Fatalf("%d of %d enrolled, want 1", succeeded, n)
+	}
+	if in := w.mustSignIn(authenticators[<-winners]); in.User != user {
+		t.Errorf("signed in as %+v, want %+v", in.User, user)
+	}
+	_, err = w.BeginEnrolment(t.Context(), enrolment.Code)
+	want(t, err, passkey.ErrCeremony)
+	if got := w.actions(user.ID); !slices.Equal(got, []string{"user.created", "passkey.added"}) {
+		t.Errorf("audited: %q", got)
+	}
+}
+
+func TestEnrolmentEnds(t *testing.T) {
+	w := newWorld(t, func(c *passkey.Config) { c.EnrolmentLife = time.Hour })
+	_, enrolment, err := w.CreateUser(t.Context(), "operator", "Ada", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(time.Hour - time.Minute)
+	options := w.begun(w.BeginEnrolment(t.Context(), enrolment.Code))
+	w.clock.advance(time.Minute)
+	_, err = w.FinishEnrolment(t.Context(), options.Ceremony, newAuthenticator().create(t, options), "")
+	want(t, err, passkey.ErrCeremony)
+	for _, code := range []string{enrolment.Code, "", "x", "AAAAAAAAAAAAAAAAAAAAAA", "\x00"} {
+		_, err = w.BeginEnrolment(t.Context(), code)
+		want(t, err, passkey.ErrCeremony)
+	}
+}
+
+func TestInviteOnly(t *testing.T) {
+	w := newWorld(t, func(c *passkey.Config) { c.InviteOnly = true })
+	_, err := w.BeginRegistration(t.Context(), "Ada")
+	want(t, err, passkey.ErrInviteOnly)
+
+	// A ceremony begun before the operator closed the door.
+	open, err := passkey.New(passkey.Config{
+		RPID: relyingParty.ID, RPName: relyingParty.Name, Origins: []string{relyingParty.Origin}, Now: w.clock.Now,
+	}, sql.NewPasskeys(w.db))
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := w.begun(open.BeginRegistration(t.Context(), "Ada"))
+	_, err = w.FinishRegistration(t.Context(), nil, options.Ceremony, newAuthenticator().create(t, options), "")
+	want(t, err, passkey.ErrInviteOnly)
+}
+
+func TestCreateUserConflict(t *testing.T) {
+	w := newWorld(t)
+	if _, _, err := w.CreateUser(t.Context(), "operator", "Ada", "crm-1"); err != nil {
+		t.Fatal(err)
+	}
+	_, _, err := w.CreateUser(t.Context(), "operator", "Bob", "crm-1")
+	want(t, err, passkey.ErrConflict)
+	_, _, err = w.CreateUser(t.Context(), "operator", "Bob", " crm-2")
+	want(t, err, passkey.ErrInvalid)
+	if n := scan[int](w, `SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM audit)`); n != 2 {
+		t.Errorf("%d users and audit entries, want one of each", n)
+	}
+}
+
+func TestFindUsers(t *testing.T) {
+	w := newWorld(t)
+	var ids []passkey.UserID
+	create := func(name, externalID string) passkey.User {
+		t.Helper()
+		user, _, err := w.CreateUser(t.Context(), "operator", name, externalID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, user.ID)
+		return user
+	}
+	find := func(query string) (names []string) {
+		t.Helper()
+		cursor := ""
+		for {
+			users, next, err := w.FindUsers(t.Context(), query, cursor, 2)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, user := range users {
+				names = append(names, user.Name)
+			}
+			if next == "" {
+				return names
+			}
+			if len(users) != 2 {
+				t.Fatalf("%d users on a page that is not the last", len(users))
+			}
+			cursor = next
+		}
+	}
+	for _, name := range []string{"ada", "Ada", "Ada L", "Bob", "100%", "100x", "Émile", "ada"} {
+		create(name, "")
+	}
+	eve := create("Eve", "crm-7")
+	for query, expected := range map[string]int{
+		"": 9, "a": 4, "ADA": 4, "ada l": 1, "100%": 1, "_": 0, `\`: 0, "émile": 1, "crm-7": 1, "crm": 0, "nobody": 0,
+		string(eve.ID): 1, strings.ToUpper(string(eve.ID)): 1, uuid.NewString(): 0,
+	} {
+		if got := find(query); len(got) != expected {
+			t.Errorf("%q finds %q, want %d", query, got, expected)
+		}
+	}
+
+	// Users who come and go between the pages do not disturb those who stay.
+	page, cursor, err := w.FindUsers(t.Context(), "", "", 4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[passkey.UserID]int{}
+	for _, user := range page {
+		seen[user.ID]++
+	}
+	create("0 new, before the cursor", "")
+	create("zoe, new, behind it", "")
+	w.db.MustExec(`DELETE FROM users WHERE id = $1`, page[3].ID)
+	for cursor != "" {
+		page, cursor, err = w.FindUsers(t.Context(), "", cursor, 4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, user := range page {
+			seen[user.ID]++
+		}
+	}
+	for i, id := range ids[:9] {
+		if seen[id] != 1 {
+			t.Errorf("user %d was seen %d times", i, seen[id])
+		}
+	}
+
+	for _, bad := range []struct {
+		query, cursor string
+		limit         int
+	}{{"\x00", "", 1}, {"\xff", "", 1}, {"", "!", 1}, {"", "AAAA", 1}, {"", "", 0}, {"", "", 201}} {
+		_, _, err := w.FindUsers(t.Context(), bad.query, bad.cursor, bad.limit)
+		want(t, err, passkey.ErrInvalid)
+	}
+	for _, id := range []passkey.UserID{"", "nobody", passkey.UserID(uuid.NewString())} {
+		_, err := w.User(t.Context(), id)
+		want(t, err, passkey.ErrNotFound)
+	}
+}
+
+func TestTokens(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	token, secret, err := w.CreateToken(ctx, "operator", "CRM", []passkey.Scope{passkey.SupportRead, passkey.BillingWrite, passkey.SupportRead}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(secret, "holdfast_") || len(secret) != len("holdfast_")+43 {
+		t.Errorf("secret: %q", secret)
+	}
+	if text := scan[string](w, `SELECT string_agg(t::text, '') FROM admin_tokens t`); strings.Contains(text, secret[9:]) {
+		t.Error("the secret is stored")
+	}
+	found, err := w.Token(ctx, secret)
+	if err != nil || !reflect.DeepEqual(found, token) {
+		t.Errorf("token: got %+v, %v, want %+v", found, err, token)
+	}
+	for scope, allowed := range map[passkey.Scope]bool{
+		passkey.SupportRead: true, passkey.BillingWrite: true, passkey.SupportWrite: false, passkey.Admin: false,
+	} {
+		if found.Allows(scope) != allowed {
+			t.Errorf("allows %s: %t", scope, !allowed)
+		}
+	}
+	for _, wrong := range []string{"", "holdfast_", secret[:51] + "!", secret + "A", strings.ToUpper(secret), "\x00"} {
+		_, err := w.Token(ctx, wrong)
+		want(t, err, passkey.ErrUnauthenticated)
+	}
+
+	w.clock.advance(time.Hour - time.Microsecond)
+	if _, err := w.Token(ctx, secret); err != nil {
+		t.Error(err)
+	}
+	w.clock.advance(time.Microsecond)
+	_, err = w.Token(ctx, secret)
+	want(t, err, passkey.ErrUnauthenticated)
+
+	lasting, secret, err := w.CreateToken(ctx, "operator", "Root", []passkey.Scope{passkey.Admin}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(100 * 365 * 24 * time.Hour)
+	if found, err = w.Token(ctx, secret); err != nil || !found.Allows(passkey.SupportWrite) {
+		t.Errorf("token: %+v, %v", found, err)
+	}
+	for range 2 {
+		if err := w.RevokeToken(ctx, "operator", lasting.ID); err != nil {
+			t.Error(err)
+		}
+		w.clock.advance(time.Minute)
+	}
+	_, err = w.Token(ctx, secret)
+	want(t, err, passkey.ErrUnauthenticated)
+	want(t, w.RevokeToken(ctx, "operator", uuid.NewString()), passkey.ErrNotFound)
+	want(t, w.RevokeToken(ctx, "operator", "nonsense"), passkey.ErrNotFound)
+
+	tokens, err := w.Tokens(ctx)
+	if err != nil || len(tokens) != 2 || tokens[0].ID != token.ID || tokens[0].RevokedAt != nil ||
+		tokens[1].RevokedAt == nil || !tokens[1].RevokedAt.Equal(w.clock.Now().Add(-2*time.Minute)) {
+		t.Errorf("tokens: %+v, %v", tokens, err)
+	}
+	var actions []string
+	if err := w.db.SelectContext(ctx, &actions, `SELECT action FROM audit ORDER BY id`); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(actions, []string{"token.created", "token.created", "token.revoked"}) {
+		t.Errorf("audited: %q", actions)
+	}
+	for _, scopes := range [][]passkey.Scope{nil, {"everything"}} {
+		_, _, err := w.CreateToken(ctx, "operator", "CRM", scopes, 0)
+		want(t, err, passkey.ErrInvalid)
+	}
+	_, _, err = w.CreateToken(ctx, "operator", "", []passkey.Scope{passkey.Admin}, 0)
+	want(t, err, passkey.ErrInvalidName)
+}
+
+// A database that fails is not a credential that fails.
+func TestStoreFailureIsNotRejection(t *testing.T) {
+	w := newWorld(t)
+	a, _ := w.register("Ada")
+	options := w.begun(w.BeginAuthentication(t.Context()))
+	w.db.Close()
+	_, err := w.FinishAuthentication(context.Background(), "", options.Ceremony, a.get(t, options), "")
+	if err == nil || errors.Is(err, passkey.ErrCredentialRejected) || errors.Is(err, passkey.ErrCeremony) {
+		t.Errorf("got %v", err)
+	}
+}

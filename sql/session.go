@@ -1,0 +1,81 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"time"
+
+	"holdfast/passkey"
+)
+
+// sessionRow is a row of sessions with its user.
+type sessionRow struct {
+	ID              string
+	UserAgent       string    `db:"user_agent"`
+	AuthenticatedAt time.Time `db:"authenticated_at"`
+	LastActiveAt    time.Time `db:"last_active_at"`
+	ExpiresAt       time.Time `db:"expires_at"`
+	Owner           userRow   `db:"owner"`
+}
+
+const sessionColumns = `s.id, s.user_agent, s.authenticated_at, s.last_active_at, s.expires_at, u.id AS "owner.id",
+	u.name AS "owner.name", coalesce(u.external_id, '') AS "owner.external_id", u.created_at AS "owner.created_at"`
+
+func (r sessionRow) session() passkey.Session {
+	return passkey.Session{
+		ID:              r.ID,
+		User:            r.Owner.user(),
+		UserAgent:       r.UserAgent,
+		AuthenticatedAt: r.AuthenticatedAt.UTC(),
+		LastActiveAt:    r.LastActiveAt.UTC(),
+		ExpiresAt:       r.ExpiresAt.UTC(),
+	}
+}
+
+// UseSession implements [passkey.SessionStore].
+func (p *Passkeys) UseSession(ctx context.Context, key passkey.TokenKey, use passkey.SessionUse) (passkey.Session, error) {
+	var row sessionRow
+	err := p.db.GetContext(ctx, &row, `
+		WITH touched AS (
+			UPDATE sessions SET last_active_at = $3
+			WHERE user_id = $1 AND token_hash = $2 AND expires_at > $3 AND last_active_at > $4 AND last_active_at <= $5
+		)
+		SELECT `+sessionColumns+` FROM sessions s JOIN users u ON u.id = s.user_id
+		WHERE s.user_id = $1 AND s.token_hash = $2 AND s.expires_at > $3 AND s.last_active_at > $4`,
+		key.User, key.Hash, use.At, use.IdleSince, use.TouchSince)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return passkey.Session{}, passkey.ErrUnauthenticated
+	}
+	if err != nil {
+		return passkey.Session{}, failed("select session", err)
+	}
+	return row.session(), nil
+}
+
+// Sessions implements [passkey.SessionStore].
+func (p *Passkeys) Sessions(ctx context.Context, user passkey.UserID, now, idleSince time.Time) ([]passkey.Session, error) {
+	var rows []sessionRow
+	err := p.db.SelectContext(ctx, &rows, `
+		SELECT `+sessionColumns+` FROM sessions s JOIN users u ON u.id = s.user_id
+		WHERE s.user_id = $1 AND s.expires_at > $2 AND s.last_active_at > $3
+		ORDER BY s.last_active_at DESC, s.id`, user, now, idleSince)
+	if err != nil {
+		return nil, failed("select sessions", err)
+	}
+	sessions := make([]passkey.Session, len(rows))
+	for i, row := range rows {
+		sessions[i] = row.session()
+	}
+	return sessions, nil
+}
+
+// EndSession implements [passkey.SessionStore].
+func (p *Passkeys) EndSession(ctx context.Context, user passkey.UserID, id string) error {
+	result, err := p.db.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1 AND id = $2`, user, id)
+	none, err := affectedNone(result, failed("delete session", err))
+	if err == nil && none {
+		return passkey.ErrNotFound
+	}
+	return err
+}

@@ -1,0 +1,136 @@
+// Package sqltest gives each test a PostgreSQL database of its own.
+//
+// A test binary runs one private cluster, started by the first test that needs it; each test's database is a copy of
+// one that was migrated once, which takes some 20 ms. A package that uses it says
+//
+//	func TestMain(m *testing.M) { os.Exit(sqltest.Main(m)) }
+//
+// A machine without PostgreSQL fails the tests; it never skips them.
+package sqltest
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"holdfast/sql"
+	"holdfast/sql/local"
+)
+
+// Main runs the tests and then stops the cluster, if one was started, and removes its data. It returns the exit code.
+func Main(m *testing.M) int {
+	code := m.Run()
+	if err := shared.stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "sqltest:", err)
+		return max(code, 1)
+	}
+	return code
+}
+
+// New returns a migrated, otherwise empty database, connected to as the server connects. It goes when the test ends.
+func New(t testing.TB) *sqlx.DB {
+	t.Helper()
+	_, url := Database(t)
+	db, err := sql.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal("sqltest:", err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+// Database makes a migrated, otherwise empty database and returns its addresses for the owner's and the runtime role's
+// logins. It goes when the test ends.
+func Database(t testing.TB) (owner, runtime string) {
+	t.Helper()
+	s, err := shared.start()
+	if err != nil {
+		t.Fatal("sqltest:", err)
+	}
+	name := "test_" + uuid.NewString()
+	if err := s.exec("CREATE DATABASE " + pq.QuoteIdentifier(name) + " TEMPLATE " + template); err != nil {
+		t.Fatal("sqltest:", err)
+	}
+	t.Cleanup(func() {
+		if err := s.exec("DROP DATABASE " + pq.QuoteIdentifier(name) + " WITH (FORCE)"); err != nil {
+			t.Error("sqltest:", err)
+		}
+	})
+	return s.cluster.URL(local.Owner, name), s.cluster.URL(local.Runtime, name)
+}
+
+// template is the database that all others are copies of. Nothing stays connected to it: PostgreSQL copies no database
+// that is in use.
+const template = "template_holdfast"
+
+// shared is the test binary's cluster.
+var shared server
+
+type server struct {
+	once    sync.Once
+	err     error
+	dir     string
+	cluster *local.Cluster
+	admin   *stdsql.DB // as the owner, to make and drop databases
+}
+
+func (s *server) start() (*server, error) {
+	s.once.Do(func() { s.err = s.boot() })
+	return s, s.err
+}
+
+func (s *server) boot() error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var err error
+	// PostgreSQL must be able to pass the folder when it runs as another user.
+	if s.dir, err = os.MkdirTemp("", "sqltest-"); err != nil {
+		return err
+	}
+	if err := os.Chmod(s.dir, 0o711); err != nil {
+		return err
+	}
+	if s.cluster, err = local.Start(ctx, local.Options{Dir: filepath.Join(s.dir, "pg"), Fast: true}); err != nil {
+		return err
+	}
+	if s.admin, err = stdsql.Open("postgres", s.cluster.URL(local.Owner, "postgres")); err != nil {
+		return err
+	}
+	if err := s.exec("CREATE DATABASE " + template); err != nil {
+		return err
+	}
+	return sql.Migrate(ctx, s.cluster.URL(local.Owner, template))
+}
+
+func (s *server) exec(statement string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	_, err := s.admin.ExecContext(ctx, statement)
+	return err
+}
+
+func (s *server) stop() error {
+	var errs []error
+	if s.admin != nil {
+		errs = append(errs, s.admin.Close())
+	}
+	if s.cluster != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		errs = append(errs, s.cluster.Stop(ctx))
+	}
+	if s.dir != "" {
+		errs = append(errs, os.RemoveAll(s.dir))
+	}
+	return errors.Join(errs...)
+}

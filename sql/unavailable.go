@@ -1,0 +1,62 @@
+package sql
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+)
+
+// UnavailableError says that the database did not do what was asked because it is down, failing over, overloaded or
+// too slow: the same request may succeed later.
+type UnavailableError struct{ Err error }
+
+func (e *UnavailableError) Error() string { return "database unavailable: " + e.Err.Error() }
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// Unavailable is true. Callers that do not import this package look for the method with errors.As.
+func (e *UnavailableError) Unavailable() bool { return true }
+
+// failed wraps an error of the driver with the operation that met it, as an [UnavailableError] where it is one.
+// A nil error stays nil; a request that its caller gave up is not the database's failure.
+func failed(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if unavailable(err) {
+		err = &UnavailableError{err}
+	}
+	return fmt.Errorf("%s: %w", operation, err)
+}
+
+func unavailable(err error) bool {
+	if errors.Is(err, context.Canceled) {
+		return false
+	}
+	if server := (*pq.Error)(nil); errors.As(err, &server) {
+		switch server.Code.Class() {
+		case pqerror.ClassConnectionException, pqerror.ClassInsufficientResources,
+			pqerror.ClassTransactionRollback: // deadlock, serialization
+			return true
+		}
+		switch server.Code {
+		case pqerror.AdminShutdown, pqerror.CrashShutdown, pqerror.CannotConnectNow, pqerror.IdleSessionTimeout,
+			pqerror.ReadOnlySQLTransaction, // a primary that has become a standby
+			pqerror.QueryCanceled,          // statement_timeout
+			pqerror.LockNotAvailable:       // lock_timeout
+			return true
+		}
+		return false
+	}
+	var network net.Error
+	return errors.As(err, &network) ||
+		errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}

@@ -1,0 +1,103 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"holdfast/passkey"
+)
+
+// userRow is a row of users, as far as package passkey knows it.
+type userRow struct {
+	ID         passkey.UserID
+	Name       string
+	ExternalID string    `db:"external_id"`
+	CreatedAt  time.Time `db:"created_at"`
+}
+
+func (r userRow) user() passkey.User {
+	r.CreatedAt = r.CreatedAt.UTC()
+	return passkey.User(r)
+}
+
+func insertUser(ctx context.Context, tx *sqlx.Tx, user passkey.User) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, external_id, created_at) VALUES ($1, $2, $3, $4)`,
+		user.ID, user.Name, optional(user.ExternalID), user.CreatedAt)
+	if isUnique(err, "users_external_id_key") {
+		return passkey.ErrConflict
+	}
+	return failed("insert user", err)
+}
+
+// CreateUser implements [passkey.UserStore].
+func (p *Passkeys) CreateUser(
+	ctx context.Context, user passkey.User, enrolment passkey.NewEnrolment, entry passkey.AuditEntry,
+) error {
+	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
+		if err := insertUser(ctx, tx, user); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `
+			INSERT INTO enrolments (user_id, code_hash, expires_at, created_at) VALUES ($1, $2, $3, $4)`,
+			user.ID, enrolment.CodeHash, enrolment.ExpiresAt, user.CreatedAt); err != nil {
+			return failed("insert enrolment", err)
+		}
+		return insertEntry(ctx, tx, entry)
+	})
+}
+
+// User implements [passkey.UserStore].
+func (p *Passkeys) User(ctx context.Context, id passkey.UserID) (passkey.User, error) {
+	return p.user(ctx, `
+		SELECT id, name, coalesce(external_id, '') AS external_id, created_at FROM users WHERE id = $1`, id)
+}
+
+// EnrolmentUser implements [passkey.UserStore].
+func (p *Passkeys) EnrolmentUser(ctx context.Context, codeHash []byte, now time.Time) (passkey.User, error) {
+	return p.user(ctx, `
+		SELECT u.id, u.name, coalesce(u.external_id, '') AS external_id, u.created_at
+		FROM enrolments e JOIN users u ON u.id = e.user_id WHERE e.code_hash = $1 AND e.expires_at > $2`, codeHash, now)
+}
+
+func (p *Passkeys) user(ctx context.Context, query string, args ...any) (passkey.User, error) {
+	var row userRow
+	err := p.db.GetContext(ctx, &row, query, args...)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return passkey.User{}, passkey.ErrNotFound
+	}
+	if err != nil {
+		return passkey.User{}, failed("select user", err)
+	}
+	return row.user(), nil
+}
+
+// likeSpecial escapes what has a meaning in a LIKE pattern.
+var likeSpecial = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
+
+// FindUsers implements [passkey.UserStore]. Its order is that of the index users_by_name.
+func (p *Passkeys) FindUsers(ctx context.Context, search passkey.UserSearch) ([]passkey.User, error) {
+	var afterName, afterID any
+	if search.After != nil {
+		afterName, afterID = search.After.Name, search.After.ID
+	}
+	var rows []userRow
+	err := p.db.SelectContext(ctx, &rows, `
+		SELECT id, name, coalesce(external_id, '') AS external_id, created_at FROM users
+		WHERE (lower(name) COLLATE "C" LIKE lower($1) COLLATE "C" OR id = $2 OR external_id = $3)
+			AND ($5::uuid IS NULL OR (lower(name) COLLATE "C", id) > (lower($4) COLLATE "C", $5))
+		ORDER BY lower(name) COLLATE "C", id LIMIT $6`,
+		likeSpecial.Replace(search.NamePrefix)+"%", optional(search.ID), search.ExternalID, afterName, afterID, search.Limit)
+	if err != nil {
+		return nil, failed("select users", err)
+	}
+	users := make([]passkey.User, len(rows))
+	for i, row := range rows {
+		users[i] = row.user()
+	}
+	return users, nil
+}
