@@ -1,0 +1,85 @@
+package api
+
+import (
+	"math"
+	"net/http"
+	"time"
+
+	"holdfast/entitlements"
+)
+
+// plan is an entry of the catalogue; Window and Grace in seconds.
+type plan struct {
+	ID          entitlements.PlanID             `json:"id"`
+	Features    map[string]entitlements.Feature `json:"features"`
+	Window      *int64                          `json:"window"` // null: the server's offline window
+	Grace       int64                           `json:"grace"`
+	DeviceLimit int                             `json:"device_limit"`
+	Rank        int                             `json:"rank"`
+}
+
+func planOf(p entitlements.Plan) plan {
+	shown := plan{p.ID, p.Features, nil, int64(p.Grace / time.Second), p.DeviceLimit, p.Rank}
+	if p.Window != 0 {
+		shown.Window = new(int64(p.Window / time.Second))
+	}
+	return shown
+}
+
+// seconds is n as a duration; beyond what a duration holds it is the longest or the shortest, which no plan allows.
+func seconds(n int64) time.Duration {
+	const most = math.MaxInt64 / int64(time.Second)
+	return time.Duration(min(max(n, -most), most)) * time.Second
+}
+
+func (s *server) listPlans(w http.ResponseWriter, r *http.Request, _ caller) error {
+	catalogue, err := s.entitlements.Plans(r.Context())
+	if err != nil {
+		return err
+	}
+	plans := make([]plan, 0, len(catalogue))
+	for _, p := range catalogue {
+		plans = append(plans, planOf(p))
+	}
+	return answer(w, http.StatusOK, struct {
+		Plans []plan `json:"plans"`
+	}{plans})
+}
+
+func (s *server) showPlan(w http.ResponseWriter, r *http.Request, _ caller) error {
+	id, err := pathText(r, "id")
+	if err != nil {
+		return err
+	}
+	found, err := s.entitlements.Plan(r.Context(), entitlements.PlanID(id))
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, planOf(found))
+}
+
+// putPlan takes what showPlan gives, so that a plan can be read, edited and put back.
+func (s *server) putPlan(w http.ResponseWriter, r *http.Request, by caller) error {
+	id, err := pathText(r, "id")
+	if err != nil {
+		return err
+	}
+	request := plan{ID: entitlements.PlanID(id)}
+	if err := decode(r, &request); err != nil {
+		return err
+	}
+	if string(request.ID) != id || request.Features == nil || request.Window != nil && *request.Window == 0 {
+		return invalidRequest
+	}
+	put := entitlements.Plan{
+		ID: request.ID, Features: request.Features, Grace: seconds(request.Grace), DeviceLimit: request.DeviceLimit, Rank: request.Rank,
+	}
+	if request.Window != nil {
+		put.Window = seconds(*request.Window)
+	}
+	stored, err := s.entitlements.PutPlan(r.Context(), by.actor, put)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, planOf(stored))
+}

@@ -1,0 +1,137 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"holdfast/entitlements"
+)
+
+type subscription struct {
+	ID          entitlements.SubscriptionID    `json:"id"`
+	User        entitlements.UserID            `json:"user"`
+	Plan        entitlements.PlanID            `json:"plan"`
+	State       entitlements.SubscriptionState `json:"state"`
+	PaidThrough time.Time                      `json:"paid_through"`
+	Revoked     bool                           `json:"revoked"`
+	Suspended   bool                           `json:"suspended"`
+	CreatedAt   time.Time                      `json:"created_at"`
+	UpdatedAt   time.Time                      `json:"updated_at"`
+}
+
+func subscriptionOf(s entitlements.Subscription) subscription {
+	return subscription{s.ID, s.User, s.Plan, s.State, s.PaidThrough.UTC(), s.Revoked, s.Suspended, s.CreatedAt.UTC(), s.UpdatedAt.UTC()}
+}
+
+// subscriptionAnswer is a subscription after a change, with the user's revision that the change led to.
+type subscriptionAnswer struct {
+	Subscription subscription `json:"subscription"`
+	Revision     int64        `json:"revision"`
+}
+
+// pathSubscription is the id that the billing system chose.
+func pathSubscription(r *http.Request) (entitlements.SubscriptionID, error) {
+	id, err := pathText(r, "id")
+	return entitlements.SubscriptionID(id), err
+}
+
+// decodeReason reads the reason that every change by support must state.
+func decodeReason(r *http.Request) (string, error) {
+	var request struct {
+		Reason string `json:"reason"`
+	}
+	if err := decode(r, &request); err != nil {
+		return "", err
+	}
+	if strings.TrimSpace(request.Reason) == "" {
+		return "", refusal{invalidRequest.status, invalidRequest.code, "A reason is required."}
+	}
+	return request.Reason, nil
+}
+
+func (s *server) putSubscription(w http.ResponseWriter, r *http.Request, by caller) error {
+	id, err := pathSubscription(r)
+	if err != nil {
+		return err
+	}
+	var request struct {
+		User        *string                        `json:"user"`
+		ExternalID  string                         `json:"external_id"`
+		Plan        entitlements.PlanID            `json:"plan"`
+		State       entitlements.SubscriptionState `json:"state"`
+		PaidThrough time.Time                      `json:"paid_through"`
+	}
+	if err := decode(r, &request); err != nil {
+		return err
+	}
+	user, err := bodyUUID(request.User)
+	if err != nil {
+		return err
+	}
+	stored, revision, err := s.entitlements.PutSubscription(r.Context(), by.actor, id, entitlements.SubscriptionChange{
+		User: entitlements.UserID(user), ExternalID: request.ExternalID, Plan: request.Plan, State: request.State, PaidThrough: request.PaidThrough,
+	})
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, subscriptionAnswer{subscriptionOf(stored), revision})
+}
+
+func (s *server) revokeSubscription(w http.ResponseWriter, r *http.Request, by caller) error {
+	return withdraw(w, r, by, s.entitlements.Revoke)
+}
+
+func (s *server) suspendSubscription(w http.ResponseWriter, r *http.Request, by caller) error {
+	return withdraw(w, r, by, s.entitlements.Suspend)
+}
+
+// withdraw takes a subscription's features away, and tells by when they are gone everywhere.
+func withdraw(
+	w http.ResponseWriter, r *http.Request, by caller,
+	act func(ctx context.Context, actor string, id entitlements.SubscriptionID, reason string) (entitlements.Revocation, error),
+) error {
+	id, err := pathSubscription(r)
+	if err != nil {
+		return err
+	}
+	reason, err := decodeReason(r)
+	if err != nil {
+		return err
+	}
+	revocation, err := act(r.Context(), by.actor, id, reason)
+	if err != nil {
+		return err
+	}
+	type holder struct {
+		ID                entitlements.DeviceID `json:"id"`
+		Name              string                `json:"name"`
+		DocumentExpiresAt *time.Time            `json:"document_expires_at"`
+	}
+	holders := make([]holder, 0, len(revocation.Devices))
+	for _, d := range revocation.Devices {
+		holders = append(holders, holder{d.ID, d.Name, utc(d.DocumentExpiresAt)})
+	}
+	return answer(w, http.StatusOK, struct {
+		subscriptionAnswer
+		OfflineUntil *time.Time `json:"offline_until"`
+		Devices      []holder   `json:"devices"`
+	}{subscriptionAnswer{subscriptionOf(revocation.Subscription), revocation.Revision}, utc(revocation.OfflineUntil), holders})
+}
+
+func (s *server) reinstateSubscription(w http.ResponseWriter, r *http.Request, by caller) error {
+	id, err := pathSubscription(r)
+	if err != nil {
+		return err
+	}
+	reason, err := decodeReason(r)
+	if err != nil {
+		return err
+	}
+	reinstated, revision, err := s.entitlements.Reinstate(r.Context(), by.actor, id, reason)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, subscriptionAnswer{subscriptionOf(reinstated), revision})
+}

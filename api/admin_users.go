@@ -1,0 +1,133 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"holdfast/entitlements"
+	"holdfast/passkey"
+)
+
+// adminUser is a user as support sees them.
+type adminUser struct {
+	ID         passkey.UserID `json:"id"`
+	Name       string         `json:"name"`
+	ExternalID *string        `json:"external_id"`
+	CreatedAt  time.Time      `json:"created_at"`
+}
+
+func adminUserOf(u passkey.User) adminUser {
+	return adminUser{u.ID, u.Name, orNull(u.ExternalID), u.CreatedAt.UTC()}
+}
+
+// Limits of a list's page.
+const (
+	defaultLimit = 50
+	maxLimit     = 200
+)
+
+// queryLimit is the page size that the query asks for.
+func queryLimit(r *http.Request) (int, error) {
+	text := r.URL.Query().Get("limit")
+	if text == "" {
+		return defaultLimit, nil
+	}
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 || limit > maxLimit {
+		return 0, refusal{invalidRequest.status, invalidRequest.code, "limit is 1 to 200."}
+	}
+	return limit, nil
+}
+
+func (s *server) findUsers(w http.ResponseWriter, r *http.Request, _ caller) error {
+	limit, err := queryLimit(r)
+	if err != nil {
+		return err
+	}
+	query := r.URL.Query()
+	found, next, err := s.passkeys.FindUsers(r.Context(), query.Get("q"), query.Get("cursor"), limit)
+	if err != nil {
+		return err
+	}
+	users := make([]adminUser, 0, len(found))
+	for _, u := range found {
+		users = append(users, adminUserOf(u))
+	}
+	return answer(w, http.StatusOK, struct {
+		Users []adminUser `json:"users"`
+		Next  *string     `json:"next"`
+	}{users, orNull(next)})
+}
+
+// createUser makes an account for somebody who is a customer already. The link is the only way into it: it is shown
+// once, and its code travels in the fragment, which no server's log sees.
+func (s *server) createUser(w http.ResponseWriter, r *http.Request, by caller) error {
+	var request struct {
+		Name       string `json:"name"`
+		ExternalID string `json:"external_id"`
+	}
+	if err := decode(r, &request); err != nil {
+		return err
+	}
+	created, enrolment, err := s.passkeys.CreateUser(r.Context(), by.actor, request.Name, request.ExternalID)
+	if err != nil {
+		return err
+	}
+	type link struct {
+		URL       string    `json:"url"`
+		ExpiresAt time.Time `json:"expires_at"`
+	}
+	return answer(w, http.StatusCreated, struct {
+		User      adminUser `json:"user"`
+		Enrolment link      `json:"enrolment"`
+	}{adminUserOf(created), link{s.origin + "/#enrol=" + enrolment.Code, enrolment.ExpiresAt.UTC()}})
+}
+
+// showUser is all that support needs to answer a call: who, what they may use and why, on which devices, since when.
+func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) error {
+	id, err := pathUUID(r, "id")
+	if err != nil {
+		return err
+	}
+	ctx, holder := r.Context(), entitlements.UserID(id)
+	shown, err := s.passkeys.User(ctx, passkey.UserID(id))
+	if err != nil {
+		return err
+	}
+	passkeys, err := s.passkeys.Passkeys(ctx, shown.ID)
+	if err != nil {
+		return err
+	}
+	current, err := s.entitlements.Entitlements(ctx, holder)
+	if err != nil {
+		return err
+	}
+	held, err := s.entitlements.Subscriptions(ctx, holder)
+	if err != nil {
+		return err
+	}
+	linked, err := s.entitlements.Devices(ctx, holder)
+	if err != nil {
+		return err
+	}
+	trail, err := s.entitlements.Audit(ctx, entitlements.AuditQuery{User: holder, Limit: defaultLimit})
+	if err != nil {
+		return err
+	}
+	subscriptions := make([]subscription, 0, len(held))
+	for _, h := range held {
+		subscriptions = append(subscriptions, subscriptionOf(h))
+	}
+	return answer(w, http.StatusOK, struct {
+		User          adminUser      `json:"user"`
+		Revision      int64          `json:"revision"`
+		Decision      decision       `json:"decision"`
+		Subscriptions []subscription `json:"subscriptions"`
+		Devices       []device       `json:"devices"`
+		Passkeys      []passkeyItem  `json:"passkeys"`
+		Audit         []auditEntry   `json:"audit"`
+	}{
+		adminUserOf(shown), current.Revision, decisionOf(current.Decision), subscriptions, devices(linked), passkeysOf(passkeys), auditOf(trail),
+	})
+}

@@ -1,0 +1,190 @@
+package api
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// asset is a file held in memory, with what its answer says about it.
+type asset struct {
+	body  []byte
+	media string
+	etag  string
+	cache string
+	csp   string // "": dataCSP
+	// shared says that pages of any origin may read it; it is the same for everybody and sent without credentials.
+	shared bool
+}
+
+func newAsset(body []byte, media string) asset {
+	sum := sha256.Sum256(body)
+	// Weak, since the compressed form has the same tag.
+	return asset{body: body, media: media, etag: `W/"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`, cache: "no-cache"}
+}
+
+// publicDocument is an asset that any page, proxy and CDN may read and keep for maxAge.
+func publicDocument(body []byte, media string, maxAge time.Duration) asset {
+	a := newAsset(body, media)
+	a.cache = fmt.Sprintf("public, max-age=%d", int(maxAge.Seconds()))
+	a.shared = true
+	return a
+}
+
+// rootsDocument is what the service worker pins: always asked for anew, so that new roots arrive with the app that
+// knows their hash.
+func rootsDocument(roots []byte) asset { return newAsset(roots, "application/json") }
+
+func (a asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("ETag", a.etag)
+	h.Set("Cache-Control", a.cache)
+	if a.csp != "" {
+		h.Set("Content-Security-Policy", a.csp)
+	}
+	if a.shared {
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Access-Control-Expose-Headers", "ETag")
+		h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	}
+	if isFresh(r.Header.Values("If-None-Match"), a.etag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", a.media)
+	_, _ = w.Write(a.body)
+}
+
+// isFresh compares weakly (RFC 9110 §13.1.2).
+func isFresh(ifNoneMatch []string, etag string) bool {
+	for tag := range strings.SplitSeq(strings.Join(ifNoneMatch, ","), ",") {
+		tag = strings.TrimSpace(tag)
+		if tag == "*" || strings.TrimPrefix(tag, "W/") == strings.TrimPrefix(etag, "W/") {
+			return true
+		}
+	}
+	return false
+}
+
+// app is a built web application: its files by their path on the server. A nil app has none.
+type app map[string]asset
+
+// What the build leaves in sw.js for the server to fill in: the hash of the roots that this server trusts.
+const (
+	serviceWorker        = "sw.js"
+	revisionPlaceholder  = "__ROOTS_REVISION__"
+	integrityPlaceholder = "__ROOTS_INTEGRITY__"
+)
+
+// hashed matches the names that the build gives to files whose content never changes under that name.
+var hashed = regexp.MustCompile(`^assets/.*-[A-Za-z0-9_-]{8,}\.[a-z0-9.]+$`)
+
+var mediaTypes = map[string]string{
+	".css":         "text/css; charset=utf-8",
+	".html":        "text/html; charset=utf-8",
+	".ico":         "image/x-icon",
+	".jpg":         "image/jpeg",
+	".js":          "text/javascript; charset=utf-8",
+	".json":        "application/json",
+	".map":         "application/json",
+	".png":         "image/png",
+	".svg":         "image/svg+xml",
+	".txt":         "text/plain; charset=utf-8",
+	".wasm":        "application/wasm",
+	".webmanifest": "application/manifest+json",
+	".webp":        "image/webp",
+	".woff2":       "font/woff2",
+}
+
+// notBuilt stands in where there is no index.html.
+const notBuilt = "This server was built without its web app. `make run` builds it and starts again.\n"
+
+// loadApp reads all of files, and fills the hash of the roots into the service worker. It fails unless the worker has
+// exactly one place for each form of the hash: an app that does not pin its roots must not be served.
+func loadApp(files fs.FS, roots []byte) (app, error) {
+	loaded := app{}
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() || strings.HasPrefix(path.Base(name), ".") {
+			return err
+		}
+		body, err := fs.ReadFile(files, name)
+		if err != nil {
+			return err
+		}
+		if name == serviceWorker {
+			if body, err = pinRoots(body, roots); err != nil {
+				return err
+			}
+		}
+		file := newAsset(body, cmp.Or(mediaTypes[path.Ext(name)], "application/octet-stream"))
+		file.csp = pageCSP
+		if hashed.MatchString(name) {
+			file.cache = "public, max-age=31536000, immutable"
+		}
+		loaded["/"+name] = file
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("app: %w", err)
+	}
+	index, built := loaded["/index.html"]
+	if !built {
+		return app{"/": newAsset([]byte(notBuilt), mediaTypes[".txt"])}, nil
+	}
+	if _, ok := loaded["/"+serviceWorker]; !ok {
+		return nil, errors.New("app: there is no " + serviceWorker)
+	}
+	loaded["/"] = index
+	return loaded, nil
+}
+
+func pinRoots(worker, roots []byte) ([]byte, error) {
+	sum := sha256.Sum256(roots)
+	for placeholder, value := range map[string]string{
+		revisionPlaceholder:  hex.EncodeToString(sum[:]),
+		integrityPlaceholder: "sha256-" + base64.StdEncoding.EncodeToString(sum[:]),
+	} {
+		if n := bytes.Count(worker, []byte(placeholder)); n != 1 {
+			return nil, fmt.Errorf("%s holds %s %d times, not once", serviceWorker, placeholder, n)
+		}
+		worker = bytes.Replace(worker, []byte(placeholder), []byte(value), 1)
+	}
+	return worker, nil
+}
+
+// find is the file that r asks for. A navigation to an address that only the app's own router knows finds the index.
+func (a app) find(r *http.Request) (asset, bool) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return asset{}, false
+	}
+	if file, ok := a[r.URL.Path]; ok {
+		return file, true
+	}
+	for _, prefix := range []string{"/v1/", "/admin/", "/.well-known/", "/assets/"} {
+		if strings.HasPrefix(r.URL.Path, prefix) {
+			return asset{}, false
+		}
+	}
+	index, built := a["/index.html"]
+	return index, built && strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// showApp serves the two of the app's files that have a row in the table.
+func (s *server) showApp(w http.ResponseWriter, r *http.Request, _ caller) error {
+	file, ok := s.app.find(r)
+	if !ok {
+		return notFound
+	}
+	file.ServeHTTP(w, r)
+	return nil
+}

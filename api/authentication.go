@@ -1,0 +1,26 @@
+package api
+
+import "net/http"
+
+func (s *server) beginAuthentication(w http.ResponseWriter, r *http.Request, _ caller) error {
+	if err := decodeOptional(r, &struct{}{}); err != nil {
+		return err
+	}
+	begun, err := s.passkeys.BeginAuthentication(r.Context())
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, optionsOf(begun))
+}
+
+func (s *server) finishAuthentication(w http.ResponseWriter, r *http.Request, _ caller) error {
+	request, err := decodeFinish(r)
+	if err != nil {
+		return err
+	}
+	in, err := s.passkeys.FinishAuthentication(r.Context(), s.sessionToken(r), request.Ceremony, request.Credential, userAgent(r))
+	if err != nil {
+		return err
+	}
+	return s.signedIn(w, http.StatusOK, in)
+}

@@ -1,0 +1,38 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"holdfast/entitlements"
+)
+
+// decision is what a user may use now, online-only features too.
+type decision struct {
+	State       entitlements.State              `json:"state"`
+	Reason      *entitlements.Reason            `json:"reason"`
+	PaidThrough *time.Time                      `json:"paid_through"`
+	Plans       []entitlements.PlanID           `json:"plans"`
+	Features    map[string]entitlements.Feature `json:"features"`
+}
+
+func decisionOf(d entitlements.Decision) decision {
+	return decision{d.State, orNull(d.Reason), utc(d.PaidThrough), d.Plans, d.Features}
+}
+
+func (s *server) showEntitlements(w http.ResponseWriter, r *http.Request, by caller) error {
+	var current entitlements.Entitlements
+	var err error
+	if by.proof != nil {
+		current, err = s.entitlements.DeviceEntitlements(r.Context(), *by.proof)
+	} else {
+		current, err = s.entitlements.Entitlements(r.Context(), by.user())
+	}
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, struct {
+		Revision int64 `json:"revision"`
+		decision
+	}{current.Revision, decisionOf(current.Decision)})
+}

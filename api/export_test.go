@@ -1,0 +1,24 @@
+package api
+
+import "io/fs"
+
+// Row is what a test may know of a route.
+type Row struct {
+	Method, Path, Scope string
+	Admin, Proof        bool
+}
+
+// Routes is the route table.
+func Routes() []Row {
+	var rows []Row
+	for _, r := range (&server{}).routes() {
+		rows = append(rows, Row{r.method, r.path, string(r.scope), r.access == bearer, r.access.takesProof()})
+	}
+	return rows
+}
+
+// CheckApp says whether New would take the app.
+func CheckApp(files fs.FS) error {
+	_, err := loadApp(files, []byte("{}"))
+	return err
+}

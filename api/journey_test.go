@@ -1,0 +1,307 @@
+package api_test
+
+import (
+	"encoding/base64"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestJourney is the main path, over HTTP alone: sign up, trial, link, reconcile, revoke, reinstate, sign out.
+func TestJourney(t *testing.T) {
+	w := newWorld(t)
+	ada := w.browser()
+	user := ada.register("Ada")
+
+	session := ada.do("GET", "/v1/session", nil).want(t, 200, "")
+	if session.text("user.id") != user || session.text("user.name") != "Ada" || session.text("expires_at") == "" {
+		t.Fatalf("session: %s", session.body)
+	}
+	none := ada.do("GET", "/v1/entitlements", nil).want(t, 200, "")
+	if none.text("state") != "none" || none.member("reason") != nil || none.member("features") == nil || none.member("plans") == nil {
+		t.Fatalf("entitlements before: %s", none.body)
+	}
+
+	trial := ada.do("POST", "/v1/trial", nil).want(t, 201, "")
+	subscription := trial.text("subscription.id")
+	ada.do("POST", "/v1/trial", nil).want(t, 409, "conflict")
+
+	device, lineage := ada.link()
+	w.clock.forward(time.Minute)
+	first := ada.reconcile(device, lineage).want(t, 200, "")
+	document := claims(t, first.text("document"))
+	if document["state"] != "active" || document["sub"] != user || document["device"] != device || first.text("keyset") == "" {
+		t.Fatalf("first document: %v", document)
+	}
+	if verdicts, ok := first.member("verdicts").([]any); !ok || len(verdicts) != 0 || first.member("ledger_head.seq") != 0.0 {
+		t.Fatalf("verdicts and ledger head: %s", first.body)
+	}
+	byProof := ada.prove("GET", "/v1/entitlements", nil).want(t, 200, "")
+	if byProof.text("state") != "active" {
+		t.Fatalf("entitlements by proof: %s", byProof.body)
+	}
+
+	support := w.browser()
+	found := support.admin("GET", "/admin/v1/users?q=ad", nil).want(t, 200, "")
+	if users, ok := found.member("users").([]any); !ok || len(users) != 1 {
+		t.Fatalf("search: %s", found.body)
+	}
+	shown := support.admin("GET", "/admin/v1/users/"+user, nil).want(t, 200, "")
+	for _, list := range []string{"subscriptions", "devices", "passkeys", "audit"} {
+		if items, ok := shown.member(list).([]any); !ok || len(items) == 0 {
+			t.Fatalf("%s of the user: %s", list, shown.body)
+		}
+	}
+	revoke := func() answer {
+		return support.admin("POST", "/admin/v1/subscriptions/"+subscription+"/revoke", map[string]string{"reason": "chargeback"}).want(t, 200, "")
+	}
+	revoked := revoke()
+	if revoked.text("offline_until") == "" || revoked.member("subscription.revoked") != true {
+		t.Fatalf("revoke: %s", revoked.body)
+	}
+	until, err := time.Parse(time.RFC3339, revoked.text("offline_until"))
+	must(t, err)
+	if end := time.Unix(int64(document["exp"].(float64)), 0); until.Before(end) {
+		t.Fatalf("offline_until %v is before the document's end %v", until, end)
+	}
+	if again := revoke(); again.member("revision") != revoked.member("revision") {
+		t.Fatalf("a repeated revoke changed the revision: %s", again.body)
+	}
+
+	second := ada.reconcile(device, first.text("lineage")).want(t, 200, "")
+	locked := claims(t, second.text("document"))
+	if features, ok := locked["features"].(map[string]any); !ok || len(features) != 0 || locked["state"] != "revoked" || locked["reason"] != "revoked" {
+		t.Fatalf("document after the revoke: %v", locked)
+	}
+	support.admin("POST", "/admin/v1/subscriptions/"+subscription+"/reinstate", map[string]string{"reason": "paid"}).want(t, 200, "")
+	third := ada.reconcile(device, second.text("lineage")).want(t, 200, "")
+	if claims(t, third.text("document"))["state"] != "active" {
+		t.Fatalf("document after reinstating: %v", claims(t, third.text("document")))
+	}
+
+	ada.do("DELETE", "/v1/session", map[string]string{"device": device}).want(t, 204, "")
+	ada.do("GET", "/v1/session", nil).want(t, 401, "unauthenticated")
+	ada.do("DELETE", "/v1/session", nil).want(t, 204, "")
+	removed := claims(t, ada.reconcile(device, third.text("lineage")).want(t, 200, "").text("document"))
+	if removed["reason"] != "device_removed" {
+		t.Fatalf("document of an unlinked device: %v", removed)
+	}
+	if in := ada.signIn(); in.text("user.id") != user {
+		t.Fatalf("signed in as %s", in.body)
+	}
+}
+
+// TestForkedDevice stages a copied profile: the copy's stale lineage, tried again with the nonce it is given, puts the
+// device in quarantine, and the refusal carries the signed document that says so.
+func TestForkedDevice(t *testing.T) {
+	w := newWorld(t)
+	ada := w.browser()
+	ada.register("Ada")
+	ada.do("POST", "/v1/trial", nil).want(t, 201, "")
+	device, copied := ada.link()
+	lineage := copied
+	for range 2 {
+		lineage = ada.reconcile(device, lineage).want(t, 200, "").text("lineage")
+	}
+	stale := ada.reconcile(device, copied).want(t, 401, "use_dpop_nonce")
+	if nonces := stale.Header.Values("DPoP-Nonce"); len(nonces) != 1 || len(nonces[0]) < 60 {
+		t.Fatalf("a stale lineage gets one nonce, bound to the device: %q", nonces)
+	}
+	forked := ada.reconcile(device, copied).want(t, 409, "device_forked")
+	document := claims(t, forked.text("document"))
+	if document["reason"] != "device_forked" || forked.text("keyset") == "" || forked.text("server_time") == "" || forked.member("lineage") != nil {
+		t.Fatalf("forked: %s", forked.body)
+	}
+	ada.reconcile(device, lineage).want(t, 409, "device_forked")
+}
+
+func TestPasskeys(t *testing.T) {
+	w := newWorld(t)
+	ada := w.browser()
+	ada.register("Ada")
+	list := ada.do("GET", "/v1/passkeys", nil).want(t, 200, "")
+	id := base64.RawURLEncoding.EncodeToString(ada.credential.ID)
+	if items := list.member("passkeys").([]any); len(items) != 1 || items[0].(map[string]any)["id"] != id {
+		t.Fatalf("passkeys: %s", list.body)
+	}
+	if renamed := ada.do("PATCH", "/v1/passkeys/"+id, `{"name":"Key ring"}`).want(t, 200, ""); renamed.text("name") != "Key ring" {
+		t.Fatalf("renamed: %s", renamed.body)
+	}
+	ada.do("DELETE", "/v1/passkeys/"+id, nil).want(t, 409, "last_passkey")
+
+	// A second passkey: the session changes, and the old cookie is worth nothing.
+	before := ada.do("GET", "/v1/session", nil).Request.Header.Get("Cookie")
+	first := ada.credential
+	ada.credential = w.browser().credential
+	options := ada.do("POST", "/v1/registration/options", nil)
+	ada.do("POST", "/v1/registration", ada.attest(options)).want(t, 201, "")
+	stranger := w.browser()
+	stranger.do("GET", "/v1/session", nil, "Cookie", before).want(t, 401, "unauthenticated")
+	ada.do("DELETE", "/v1/passkeys/"+base64.RawURLEncoding.EncodeToString(first.ID), nil).want(t, 204, "")
+
+	// Ten minutes later the authentication is not recent any more.
+	w.clock.forward(10 * time.Minute)
+	ada.do("POST", "/v1/registration/options", nil).want(t, 403, "reauthentication_required")
+	ada.do("DELETE", "/v1/passkeys/"+base64.RawURLEncoding.EncodeToString(ada.credential.ID), nil).want(t, 403, "reauthentication_required")
+	ada.fetchNonce()
+	ada.prove("POST", "/v1/devices", map[string]string{"name": "Laptop"}).want(t, 403, "reauthentication_required")
+}
+
+func TestEnrolment(t *testing.T) {
+	w := newWorld(t)
+	support, ada := w.browser(), w.browser()
+	made := support.admin("POST", "/admin/v1/users", `{"name":"Ada","external_id":"crm-1"}`).want(t, 201, "")
+	support.admin("POST", "/admin/v1/users", `{"name":"Bob","external_id":"crm-1"}`).want(t, 409, "conflict")
+	code, ok := strings.CutPrefix(made.text("enrolment.url"), origin+"/#enrol=")
+	if !ok || made.text("enrolment.expires_at") == "" {
+		t.Fatalf("enrolment: %s", made.body)
+	}
+	options := ada.do("POST", "/v1/recovery/options", map[string]string{"code": code})
+	in := ada.do("POST", "/v1/recovery", ada.attest(options)).want(t, 201, "")
+	if in.text("user.id") != made.text("user.id") {
+		t.Fatalf("enrolled as %s", in.body)
+	}
+	ada.do("POST", "/v1/recovery/options", map[string]string{"code": code}).want(t, 400, "ceremony_invalid")
+
+	put := support.admin("PUT", "/admin/v1/subscriptions/stripe%3Asub_1",
+		`{"external_id":"crm-1","plan":"premium","state":"active","paid_through":"2099-01-01T00:00:00Z"}`).want(t, 200, "")
+	if put.text("subscription.id") != "stripe:sub_1" || put.text("subscription.user") != in.text("user.id") {
+		t.Fatalf("put: %s", put.body)
+	}
+	suspended := support.admin("POST", "/admin/v1/subscriptions/stripe:sub_1/suspend", `{"reason":"dispute"}`).want(t, 200, "")
+	if suspended.member("offline_until") != nil || suspended.member("subscription.suspended") != true {
+		t.Fatalf("suspend: %s", suspended.body)
+	}
+	if e := ada.do("GET", "/v1/entitlements", nil); e.text("reason") != "suspended" {
+		t.Fatalf("entitlements: %s", e.body)
+	}
+}
+
+func TestSessionsAndDevices(t *testing.T) {
+	w := newWorld(t)
+	ada := w.browser()
+	ada.register("Ada")
+	device, _ := ada.link()
+	other := w.browser()
+	other.authenticator, other.credential = ada.authenticator, ada.credential
+	other.signIn()
+
+	list := ada.do("GET", "/v1/sessions", nil).want(t, 200, "").member("sessions").([]any)
+	if len(list) != 2 {
+		t.Fatalf("%d sessions", len(list))
+	}
+	for _, item := range list {
+		if session := item.(map[string]any); session["current"] != true {
+			ada.do("DELETE", "/v1/sessions/"+session["id"].(string), nil).want(t, 204, "")
+		}
+	}
+	other.do("GET", "/v1/session", nil).want(t, 401, "unauthenticated")
+
+	// The same browser linking again with a new key replaces its device.
+	ada.key = w.browser().key
+	again, _ := ada.link()
+	devices := ada.do("GET", "/v1/devices", nil).want(t, 200, "").member("devices").([]any)
+	if len(devices) != 1 || again == device || devices[0].(map[string]any)["id"] != again {
+		t.Fatalf("devices: %v", devices)
+	}
+	// Other browsers of the user add up, until the plan's limit.
+	for range 4 {
+		fresh := w.browser()
+		fresh.authenticator, fresh.credential = ada.authenticator, ada.credential
+		fresh.signIn()
+		w.clock.forward(time.Second)
+		fresh.link()
+	}
+	full := w.browser()
+	full.authenticator, full.credential = ada.authenticator, ada.credential
+	full.signIn()
+	full.fetchNonce()
+	limit := full.prove("POST", "/v1/devices", map[string]string{"name": "One more"}).want(t, 409, "device_limit")
+	if listed, ok := limit.member("devices").([]any); !ok || len(listed) != 5 || listed[0].(map[string]any)["id"] != again {
+		t.Fatalf("device_limit: %s", limit.body)
+	}
+	full.prove("POST", "/v1/devices", map[string]any{"name": "One more", "replaces": again}).want(t, 201, "")
+	listed := full.do("GET", "/v1/devices", nil).member("devices").([]any)
+	full.do("DELETE", "/v1/devices/"+listed[0].(map[string]any)["id"].(string), nil).want(t, 204, "")
+	full.admin("POST", "/admin/v1/devices/"+listed[1].(map[string]any)["id"].(string)+"/revoke", `{"reason":"lost"}`).want(t, 204, "")
+}
+
+func TestPlansAndAudit(t *testing.T) {
+	w := newWorld(t)
+	support := w.browser()
+	support.admin("PUT", "/admin/v1/plans/team", `{"features":{"export":{"offline":true},"seats":{"limit":5,"offline":false}},"window":3600,"grace":60,"device_limit":9,"rank":20}`).want(t, 200, "")
+	plan := support.admin("GET", "/admin/v1/plans/team", nil).want(t, 200, "")
+	if plan.member("window") != 3600.0 || plan.member("grace") != 60.0 || plan.member("features.seats.limit") != 5.0 || plan.member("device_limit") != 9.0 {
+		t.Fatalf("plan: %s", plan.body)
+	}
+	support.admin("PUT", "/admin/v1/plans/team", plan.body).want(t, 200, "") // what GET gives can be put back
+	plans := support.admin("GET", "/admin/v1/plans", nil).want(t, 200, "").member("plans").([]any)
+	if len(plans) != 2 || plans[0].(map[string]any)["id"] != "team" {
+		t.Fatalf("plans: %v", plans)
+	}
+	for _, name := range []string{"Ada", "Bob", "Cleo"} {
+		support.admin("POST", "/admin/v1/users", map[string]string{"name": name}).want(t, 201, "")
+	}
+	var ids []any
+	cursor := ""
+	for {
+		page := support.admin("GET", "/admin/v1/audit?limit=2&cursor="+cursor, nil).want(t, 200, "")
+		for _, entry := range page.member("entries").([]any) {
+			if actor := entry.(map[string]any)["actor"]; actor != "token:bootstrap" {
+				t.Fatalf("actor %v", actor)
+			}
+			ids = append(ids, entry.(map[string]any)["id"])
+		}
+		if cursor = page.text("next"); cursor == "" {
+			break
+		}
+	}
+	if len(ids) < 4 {
+		t.Fatalf("the trail has %d entries", len(ids))
+	}
+	for i := 1; i < len(ids); i++ {
+		if ids[i].(float64) >= ids[i-1].(float64) {
+			t.Fatalf("the trail is not newest first, without repeats: %v", ids)
+		}
+	}
+	page := support.admin("GET", "/admin/v1/users?limit=2", nil).want(t, 200, "")
+	rest := support.admin("GET", "/admin/v1/users?limit=2&cursor="+page.text("next"), nil).want(t, 200, "")
+	if len(page.member("users").([]any)) != 2 || len(rest.member("users").([]any)) != 1 || rest.member("next") != nil {
+		t.Fatalf("pages: %s %s", page.body, rest.body)
+	}
+}
+
+// TestLogIsSilent runs a whole journey and looks for secrets and addresses in what was logged.
+func TestLogIsSilent(t *testing.T) {
+	w := newWorld(t)
+	ada := w.browser()
+	const agent = "Mozilla/5.0 (Tell-tale)"
+	options := ada.do("POST", "/v1/registration/options", `{"name":"Ada Tell-tale"}`, "User-Agent", agent)
+	ada.do("POST", "/v1/registration", ada.attest(options), "User-Agent", agent).want(t, http.StatusCreated, "")
+	device, lineage := ada.link()
+	reconciled := ada.reconcile(device, lineage).want(t, 200, "")
+	made := ada.admin("POST", "/admin/v1/users", `{"name":"Bob Tell-tale"}`).want(t, 201, "")
+	_, code, _ := strings.Cut(made.text("enrolment.url"), "#enrol=")
+	ada.admin("GET", "/admin/v1/users?q=tell-tale", nil).want(t, 200, "")
+	ada.do("GET", "/admin/v1/users", nil, "Authorization", "Bearer guessed-tell-tale").want(t, 401, "unauthenticated")
+	ada.do("GET", "/nowhere/tell-tale", nil, "X-Forwarded-For", "203.0.113.9").want(t, 404, "not_found")
+	spoilt := strings.Replace(ada.assert(ada.do("POST", "/v1/authentication/options", nil)), `"signature":"`, `"signature":"AAAA`, 1)
+	ada.do("POST", "/v1/authentication", spoilt).want(t, 400, "credential_rejected")
+	cookie := ada.do("GET", "/v1/session", nil).Request.Header.Get("Cookie")
+
+	log := w.log.String()
+	if !strings.Contains(log, "route=/v1/reconcile status=200") || !strings.Contains(log, "credential rejected") {
+		t.Fatalf("the log lacks its lines:\n%s", log)
+	}
+	secrets := []string{"tell-tale", "Tell-tale", "127.0.0.1", "203.0.113.9", adminSecret, code, lineage, reconciled.text("document"), ada.nonce}
+	for pair := range strings.SplitSeq(cookie, "; ") {
+		_, value, _ := strings.Cut(pair, "=")
+		secrets = append(secrets, value)
+	}
+	for _, secret := range secrets {
+		if secret == "" || strings.Contains(log, secret) {
+			t.Errorf("the log holds %q:\n%s", secret, log)
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package api
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/google/uuid"
+)
+
+// readBody reads what is left of the body, up to the limit that the route has put on it.
+func readBody(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(r.Body)
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return nil, payloadTooLarge
+	}
+	if err != nil {
+		return nil, invalidRequest
+	}
+	return body, nil
+}
+
+// decode reads the body, one JSON object, into v, and takes nothing that v does not name. The parser refuses duplicate
+// names, trailing data and invalid UTF-8 by itself.
+func decode(r *http.Request, v any) error {
+	body, err := readBody(r)
+	if err != nil {
+		return err
+	}
+	return unmarshal(r, body, v)
+}
+
+// decodeOptional is decode for routes where no body at all is as good as an empty object.
+func decodeOptional(r *http.Request, v any) error {
+	body, err := readBody(r)
+	if err != nil || len(body) == 0 {
+		return err
+	}
+	return unmarshal(r, body, v)
+}
+
+func unmarshal(r *http.Request, body []byte, v any) error {
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != "application/json" {
+		return unsupportedMediaType
+	}
+	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
+		return unsupportedMediaType
+	}
+	if !isTame(body) {
+		return invalidRequest
+	}
+	if err := json.Unmarshal(body, v, json.RejectUnknownMembers(true)); err != nil {
+		return invalidRequest
+	}
+	return nil
+}
+
+// maxDepth is how deep JSON may be nested. The deepest that a browser sends, a credential, is not half as deep.
+const maxDepth = 16
+
+// isTame says whether body is one JSON object (null would otherwise pass for an empty one), nested no deeper than
+// maxDepth, without U+0000 in any string, which PostgreSQL text cannot hold. What it does not read to the end, because it
+// is no JSON, is left to the parser to refuse.
+func isTame(body []byte) bool {
+	mayHoldNUL := bytes.Contains(body, []byte(`\u0000`)) // the only way to write it
+	dec := jsontext.NewDecoder(bytes.NewReader(body))
+	if dec.PeekKind() != '{' {
+		return false
+	}
+	for {
+		token, err := dec.ReadToken()
+		if err != nil {
+			return true
+		}
+		if dec.StackDepth() > maxDepth || mayHoldNUL && token.Kind() == '"' && strings.ContainsRune(token.String(), 0) {
+			return false
+		}
+	}
+}
+
+// answer writes a success.
+func answer(w http.ResponseWriter, status int, v any) error {
+	writeJSON(w, status, "application/json", v)
+	return nil
+}
+
+// noContent answers 204.
+func noContent(w http.ResponseWriter) error {
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func writeJSON(w http.ResponseWriter, status int, media string, v any) {
+	body, err := json.Marshal(v, json.Deterministic(true), jsontext.AllowInvalidUTF8(true))
+	if err != nil {
+		panic(err) // our own types always marshal
+	}
+	w.Header().Set("Content-Type", media)
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n')) // a client that has gone needs no answer
+}
+
+// pathText is the unescaped path parameter.
+func pathText(r *http.Request, name string) (string, error) {
+	text := chi.URLParam(r, name)
+	if r.URL.RawPath != "" { // then chi routes by the escaped form
+		var err error
+		if text, err = url.PathUnescape(text); err != nil {
+			return "", notFound
+		}
+	}
+	return text, nil
+}
+
+// pathUUID is the path parameter as a canonical UUID. What is none names nothing: not_found.
+func pathUUID(r *http.Request, name string) (string, error) {
+	text, err := pathText(r, name)
+	if err != nil {
+		return "", err
+	}
+	id, ok := canonicalUUID(text)
+	if !ok {
+		return "", notFound
+	}
+	return id, nil
+}
+
+// pathBytes is the path parameter as strict base64url without padding.
+func pathBytes(r *http.Request, name string) ([]byte, error) {
+	text, err := pathText(r, name)
+	if err != nil {
+		return nil, err
+	}
+	id, err := base64.RawURLEncoding.DecodeString(text)
+	// The decoder skips line ends and takes loose last bits: only what it would write itself is strict.
+	if err != nil || len(id) == 0 || base64.RawURLEncoding.EncodeToString(id) != text {
+		return nil, notFound
+	}
+	return id, nil
+}
+
+// bodyUUID is an id from a body in canonical form; "" where the member was absent or null.
+func bodyUUID(id *string) (string, error) {
+	if id == nil {
+		return "", nil
+	}
+	canonical, ok := canonicalUUID(*id)
+	if !ok {
+		return "", invalidRequest
+	}
+	return canonical, nil
+}
+
+// canonicalUUID takes the 36-character form alone, in either case.
+func canonicalUUID(text string) (string, bool) {
+	id, err := uuid.Parse(text)
+	if err != nil || len(text) != 36 {
+		return "", false
+	}
+	return id.String(), true
+}
+
+// utc is t as bodies show it; nil stays nil.
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	return new(t.UTC())
+}
+
+// orNull is a string member that is null when there is nothing to say.
+func orNull[S ~string](s S) *S {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,89 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"net/http/pprof"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics counts what the public listener does; the operations listener shows it. Labels are route patterns, codes and
+// classes, never anything that a client chose.
+type Metrics struct {
+	registry   *prometheus.Registry
+	requests   *prometheus.CounterVec
+	durations  *prometheus.HistogramVec
+	reconciles *prometheus.CounterVec
+}
+
+// NewMetrics makes the counters of one server.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "holdfast_http_requests_total", Help: "Requests answered.",
+		}, []string{"route", "method", "status"}),
+		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "holdfast_http_request_duration_seconds", Help: "Time from the request's header to the end of its answer.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"route", "method"}),
+		reconciles: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "holdfast_reconciles_total", Help: "Reconciles with a good proof, by outcome: ok, or the problem's code.",
+		}, []string{"outcome"}),
+	}
+	m.registry.MustRegister(m.requests, m.durations, m.reconciles,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+func (m *Metrics) request(route, name string, status int, elapsed time.Duration) {
+	m.requests.WithLabelValues(route, method(name), strconv.Itoa(status/100)+"xx").Inc()
+	m.durations.WithLabelValues(route, method(name)).Observe(elapsed.Seconds())
+}
+
+// watchKeyset shows the end of the keyset that is served.
+func (m *Metrics) watchKeyset(expiresAt func() time.Time) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "holdfast_keyset_expiry_timestamp_seconds", Help: "When the keyset ends: after that, no document is valid. Unix time.",
+	}, func() float64 { return float64(expiresAt().Unix()) }))
+}
+
+// NewOps is the handler of the operations listener, which must never be public: metrics, liveness, readiness and
+// profiles. ready fails when the server should get no requests; it must answer within a second or so by itself or when
+// its context ends.
+func NewOps(metrics *Metrics, ready func(context.Context) error) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		plain(w, http.StatusOK, "ok\n")
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+		defer cancel()
+		if err := ready(ctx); err != nil {
+			plain(w, http.StatusServiceUnavailable, "not ready: "+err.Error()+"\n")
+			return
+		}
+		plain(w, http.StatusOK, "ready\n")
+	})
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // without its cmdline, which may hold the bootstrap token
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text))
+}

@@ -1,0 +1,273 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/go-chi/cors"
+	"github.com/google/uuid"
+
+	"holdfast/entitlements"
+	"holdfast/entitlements/dpop"
+	"holdfast/passkey"
+)
+
+// caller is who asks, as far as the route's access had it found out before the handler runs.
+type caller struct {
+	session passkey.Session // where the access is a cookie
+	proof   *dpop.Proof     // where it is a proof; nil on a cookieOr route that was called by cookie
+	actor   string          // as the audit trail names them
+}
+
+// user is the session's user in the vocabulary of entitlements.
+func (c caller) user() entitlements.UserID { return entitlements.UserID(c.session.User.ID) }
+
+// admit finds out who asks, and whether they may.
+func (s *server) admit(w http.ResponseWriter, r *http.Request, route route) (caller, error) {
+	var by caller
+	authorised := route.access == bearer && r.Header.Get("Authorization") != "" // which no page sends by itself
+	if !authorised && s.isCrossOrigin(r) {
+		return by, crossOrigin
+	}
+
+	var err error
+	proved := route.access == proof || route.access == cookieProof || route.access == cookieOr && len(r.Header.Values("DPoP")) > 0
+	if proved {
+		if by.proof, err = s.checkProof(r); err != nil {
+			return by, err
+		}
+	}
+	if route.access == cookie || route.access == cookieProof || route.access == cookieOr && !proved {
+		if by.session, err = s.session(w, r); err != nil {
+			return by, err
+		}
+		by.actor = "user:" + string(by.session.User.ID)
+	}
+	if route.access == bearer {
+		by.actor, err = s.checkToken(w, r, route.scope)
+	}
+	return by, err
+}
+
+// isCrossOrigin says whether an unsafe request comes from a page of another origin. Browsers send at least one of the
+// two headers with every such request; a client that sends neither is no page, and holds no cookie of a victim.
+func (s *server) isCrossOrigin(r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return false
+	}
+	origins := r.Header.Values("Origin")
+	if len(origins) == 1 && slices.Contains(s.allowOrigins, origins[0]) {
+		return false
+	}
+	for _, site := range r.Header.Values("Sec-Fetch-Site") {
+		if site != "same-origin" && site != "none" {
+			return true
+		}
+	}
+	return slices.ContainsFunc(origins, func(origin string) bool { return origin != s.origin })
+}
+
+// checkProof checks proof, nonce and body, in this order, before anything else is looked at. The body can still be read
+// afterwards.
+func (s *server) checkProof(r *http.Request) (*dpop.Proof, error) {
+	headers := r.Header.Values("DPoP")
+	if len(headers) != 1 { // RFC 9449 §4.3, check 1
+		return nil, invalidProof
+	}
+	proof, err := s.entitlements.CheckProof(headers[0], r.Method, r.URL.Path)
+	if err != nil {
+		return nil, err
+	}
+	body, err := readBody(r)
+	if err != nil {
+		return nil, err
+	}
+	if err := proof.CheckBody(body); err != nil {
+		return nil, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return &proof, nil
+}
+
+// checkToken finds the admin token of the request, and says as whom its bearer acts.
+func (s *server) checkToken(w http.ResponseWriter, r *http.Request, scope passkey.Scope) (actor string, err error) {
+	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		return "", unauthenticated
+	}
+	hash := sha256.Sum256([]byte(secret))
+	if s.bootstrap != [sha256.Size]byte{} && subtle.ConstantTimeCompare(hash[:], s.bootstrap[:]) == 1 {
+		return "token:bootstrap", nil
+	}
+	token, err := s.passkeys.Token(r.Context(), secret)
+	if err != nil {
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750 §3.1
+		return "", err
+	}
+	if !token.Allows(scope) {
+		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer error="insufficient_scope", scope=%q`, scope))
+		return "", forbidden
+	}
+	return "token:" + token.ID, nil
+}
+
+// cors lets pages of the allowed origins call /v1 with their cookies, and pages of any origin read what is public.
+func (s *server) cors(next http.Handler) http.Handler {
+	private := next
+	if len(s.allowOrigins) > 0 { // the library takes an empty list for "all"
+		private = cors.Handler(cors.Options{
+			AllowedOrigins:   s.allowOrigins,
+			AllowedMethods:   []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
+			AllowedHeaders:   []string{"Content-Type", "DPoP"},
+			ExposedHeaders:   []string{"DPoP-Nonce", "Retry-After"},
+			AllowCredentials: true,
+			MaxAge:           600,
+		})(next)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v1/") {
+			private.ServeHTTP(w, r)
+			return
+		}
+		if isPublic(r.URL.Path) && r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			h := w.Header()
+			h.Set("Access-Control-Allow-Origin", "*")
+			h.Set("Access-Control-Allow-Methods", "GET, HEAD")
+			h.Set("Access-Control-Allow-Headers", "If-None-Match")
+			h.Set("Access-Control-Max-Age", "86400")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// refuseHostileURLs keeps NUL and invalid UTF-8, which PostgreSQL text cannot hold, out of paths and queries.
+func (s *server) refuseHostileURLs(next http.Handler) http.Handler {
+	hostile := func(text string) bool { return !utf8.ValidString(text) || strings.ContainsRune(text, 0) }
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if hostile(r.URL.Path) {
+			s.fail(w, r, notFound)
+			return
+		}
+		query, err := url.QueryUnescape(r.URL.RawQuery)
+		if err != nil || hostile(query) {
+			s.fail(w, r, invalidRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// pageCSP is the policy of the app's pages and of its service worker, whose own answer rules what it may fetch. It is
+// what the three browser engines run the app under without a violation.
+const (
+	pageCSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; " +
+		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types holdfast"
+	dataCSP = "default-src 'none'; frame-ancestors 'none'"
+)
+
+// securityHeaders sets what holds for every answer; the app's files widen the policy to pageCSP.
+func (s *server) securityHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", dataCSP)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "same-origin")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Permissions-Policy", "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), geolocation=(), microphone=(), payment=(), usb=()")
+		if s.secure {
+			h.Set("Strict-Transport-Security", "max-age=31536000")
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// deadline bounds the time for one request, the wait for the database included.
+func deadline(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// recoverPanics answers a panic with a 500. If the answer had begun, the connection is cut instead, so that nobody takes
+// half an answer for a whole one.
+func (s *server) recoverPanics(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			begun, ok := w.(middleware.WrapResponseWriter)
+			if cause == http.ErrAbortHandler || ok && begun.Status() != 0 {
+				panic(http.ErrAbortHandler)
+			}
+			s.fail(w, r, fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+type requestIDKey struct{}
+
+// requestID is the id that the log and the problem documents name the request by.
+func requestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// observe names, counts and logs every request: by the route's pattern, never by what the client has put into it.
+func (s *server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		start := time.Now() // a duration, not an instant that anything is judged by
+		id := uuid.Must(uuid.NewRandomFromReader(rand.Reader)).String()
+		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+		written := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
+		defer func() {
+			status := written.Status()
+			if status == 0 {
+				status = http.StatusOK
+			}
+			pattern := "other"
+			if routed := chi.RouteContext(r.Context()); routed != nil && routed.RoutePattern() != "" {
+				pattern = routed.RoutePattern()
+			}
+			elapsed := time.Since(start)
+			s.metrics.request(pattern, r.Method, status, elapsed)
+			s.log.LogAttrs(r.Context(), slog.LevelInfo, "request",
+				slog.String("method", method(r.Method)), slog.String("route", pattern), slog.Int("status", status),
+				slog.String("duration", strconv.FormatFloat(elapsed.Seconds()*1000, 'f', 2, 64)+"ms"), slog.String("request", id))
+		}()
+		next.ServeHTTP(written, r)
+	})
+}
+
+// method is the request's method if it is one that exists: clients may send any word.
+func method(name string) string {
+	switch name {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return name
+	}
+	return "OTHER"
+}

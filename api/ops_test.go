@@ -1,0 +1,105 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/api"
+	"holdfast/sql"
+)
+
+func TestOps(t *testing.T) {
+	w := newWorld(t)
+	ada := w.browser()
+	ada.register("Ada")
+	device, lineage := ada.link()
+	ada.reconcile(device, lineage).want(t, 200, "")
+	ada.reconcile(device, "AAAA").want(t, 400, "lineage_invalid")
+	ada.do("GET", "/secret/path", nil).want(t, 404, "not_found")
+	ada.do("BREW", "/v1/session", nil).want(t, 405, "method_not_allowed")
+
+	var down error
+	ops := httptest.NewServer(api.NewOps(w.metrics, func(context.Context) error { return down }))
+	defer ops.Close()
+	b := w.browser()
+	b.w = &world{t: t, url: ops.URL}
+	metrics := string(b.do("GET", "/metrics", nil).want(t, 200, "").body)
+	for _, line := range []string{
+		`holdfast_http_requests_total{method="POST",route="/v1/reconcile",status="2xx"} 1`,
+		`holdfast_http_requests_total{method="GET",route="other",status="4xx"} 1`,
+		`holdfast_http_requests_total{method="OTHER",route="other",status="4xx"} 1`,
+		`holdfast_http_request_duration_seconds_count{method="POST",route="/v1/reconcile"} 2`,
+		`holdfast_reconciles_total{outcome="ok"} 1`,
+		`holdfast_reconciles_total{outcome="lineage_invalid"} 1`,
+		`holdfast_keyset_expiry_timestamp_seconds `,
+	} {
+		if !strings.Contains(metrics, line) {
+			t.Errorf("no %s", line)
+		}
+	}
+	if strings.Contains(metrics, "secret") {
+		t.Error("a path that a client chose is a label")
+	}
+	b.do("GET", "/healthz", nil).want(t, 200, "")
+	b.do("GET", "/readyz", nil).want(t, 200, "")
+	down = errors.New("database unavailable")
+	b.do("GET", "/readyz", nil).want(t, 503, "")
+	b.do("GET", "/healthz", nil).want(t, 200, "")
+	b.do("GET", "/debug/pprof/goroutine", nil).want(t, 200, "")
+	b.do("GET", "/debug/pprof/cmdline", nil).want(t, 404, "") // the arguments may hold a token
+}
+
+// TestUnavailable: a database that does not answer in time is a 503 that says when to come back, not a 500.
+func TestUnavailable(t *testing.T) {
+	w := newWorld(t)
+	ada := w.browser()
+	ada.register("Ada")
+	owner, err := sql.Open(t.Context(), w.owner)
+	must(t, err)
+	defer owner.Close()
+	conn, err := owner.Connx(t.Context())
+	must(t, err)
+	defer conn.Close()
+	for _, statement := range []string{"RESET ROLE", "SET ROLE NONE", "BEGIN", "LOCK TABLE sessions IN ACCESS EXCLUSIVE MODE"} {
+		_, err = conn.ExecContext(t.Context(), statement)
+		must(t, err)
+	}
+	refused := ada.do("GET", "/v1/session", nil).want(t, http.StatusServiceUnavailable, "unavailable")
+	if refused.Header.Get("Retry-After") == "" || len(refused.Header.Values("Set-Cookie")) != 0 {
+		t.Errorf("unavailable: %v", refused.Header)
+	}
+	_, err = conn.ExecContext(t.Context(), "ROLLBACK")
+	must(t, err)
+	ada.do("GET", "/v1/session", nil).want(t, 200, "")
+	if !strings.Contains(w.log.String(), "lock timeout") {
+		t.Error("the cause is not in the log")
+	}
+}
+
+// TestPanic: a fault of ours is a 500 with a fixed text; the cause is in the log alone, and the server lives on.
+func TestPanic(t *testing.T) {
+	w := newWorld(t)
+	client := w.browser()
+	w.clock.mu.Lock()
+	w.clock.broken = true
+	w.clock.mu.Unlock()
+	got := client.do("POST", "/v1/authentication/options", nil).want(t, 500, "internal")
+	if strings.Contains(string(got.body), "clock") || got.text("instance") == "" {
+		t.Errorf("the answer tells the cause: %s", got.body)
+	}
+	log := w.log.String()
+	if !strings.Contains(log, "the clock is broken") || !strings.Contains(log, strings.TrimPrefix(got.text("instance"), "urn:uuid:")) ||
+		!strings.Contains(log, "route=/v1/authentication/options status=500") {
+		t.Errorf("log: %s", log)
+	}
+	w.clock.mu.Lock()
+	w.clock.broken = false
+	w.clock.mu.Unlock()
+	client.do("POST", "/v1/authentication/options", nil).want(t, 200, "")
+	w.clock.forward(time.Second)
+}

@@ -1,0 +1,181 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"holdfast/entitlements"
+	"holdfast/entitlements/dpop"
+	"holdfast/passkey"
+)
+
+// refusal is an answer that is not a success: the status, a code that clients may rely on, and a text for people that
+// never says whether a user or a credential exists. It is an error, so that handlers can return it like any other.
+type refusal struct {
+	status       int
+	code, detail string
+}
+
+func (r refusal) Error() string { return r.code }
+
+// What the edge itself refuses.
+var (
+	invalidRequest       = refusal{http.StatusBadRequest, "invalid_request", "The request is not what this route takes."}
+	unsupportedMediaType = refusal{http.StatusUnsupportedMediaType, "unsupported_media_type", "The body must be application/json."}
+	payloadTooLarge      = refusal{http.StatusRequestEntityTooLarge, "payload_too_large", "The body is larger than this route takes."}
+	methodNotAllowed     = refusal{http.StatusMethodNotAllowed, "method_not_allowed", "This path does not take this method; Allow says which it takes."}
+	notFound             = refusal{http.StatusNotFound, "not_found", "There is nothing here."}
+	unauthenticated      = refusal{http.StatusUnauthorized, "unauthenticated", "Sign in first."}
+	notRecent            = refusal{http.StatusForbidden, "reauthentication_required", "This needs an authentication in the last 10 minutes."}
+	forbidden            = refusal{http.StatusForbidden, "forbidden", "The token lacks the scope that this route needs."}
+	crossOrigin          = refusal{http.StatusForbidden, "cross_origin", "Pages of other origins may not do this."}
+	invalidProof         = refusal{http.StatusUnauthorized, "invalid_dpop_proof", "The DPoP proof does not fit this request."}
+	useNonce             = refusal{http.StatusUnauthorized, "use_dpop_nonce", "Make the proof again with the nonce in DPoP-Nonce."}
+	unavailable          = refusal{http.StatusServiceUnavailable, "unavailable", "The service cannot answer just now; try again soon."}
+	internal             = refusal{http.StatusInternalServerError, "internal", "Something went wrong on our side."}
+)
+
+// refusals is the one place where domain errors become answers; the first that matches is the answer. What is not
+// here is a 500 with a fixed text.
+var refusals = []struct {
+	err    error
+	answer refusal
+}{
+	{passkey.ErrUnauthenticated, unauthenticated},
+	{passkey.ErrNotRecent, notRecent},
+	{passkey.ErrInvalid, invalidRequest},
+	{passkey.ErrInviteOnly, refusal{http.StatusForbidden, "forbidden", "Accounts are made by invitation here."}},
+	{passkey.ErrCeremony, refusal{http.StatusBadRequest, "ceremony_invalid", "This ceremony or code is unknown, ended or used; start again."}},
+	{passkey.ErrCredentialRejected, refusal{http.StatusBadRequest, "credential_rejected", "This passkey was not accepted; try another one."}},
+	{passkey.ErrLastPasskey, refusal{http.StatusConflict, "last_passkey", "The last passkey cannot be deleted; add another one first."}},
+	{passkey.ErrTooManyPasskeys, refusal{http.StatusConflict, "conflict", "You have as many passkeys as an account can hold; delete one first."}},
+	{passkey.ErrConflict, refusal{http.StatusConflict, "conflict", "This contradicts what is stored."}},
+	{passkey.ErrNotFound, notFound},
+
+	{dpop.ErrUseNonce, useNonce},
+	{dpop.ErrInvalidProof, invalidProof},
+	{entitlements.ErrInvalid, invalidRequest},
+	{entitlements.ErrUserUnknown, refusal{http.StatusBadRequest, "invalid_request", "There is no such user."}},
+	{entitlements.ErrPlanUnknown, refusal{http.StatusBadRequest, "invalid_request", "There is no such plan."}},
+	{entitlements.ErrDeviceUnknown, refusal{http.StatusNotFound, "device_unknown", "This device is not known, or the proof is not by its key."}},
+	{entitlements.ErrLineageInvalid, refusal{http.StatusBadRequest, "lineage_invalid", "The lineage is not one of this server for this device."}},
+	{entitlements.ErrLedgerInvalid, refusal{http.StatusBadRequest, "ledger_invalid", "The ledger cannot be taken."}},
+	{entitlements.ErrConflict, refusal{http.StatusConflict, "conflict", "This contradicts what is stored."}},
+	{entitlements.ErrNoTrial, notFound},
+	{entitlements.ErrNotFound, notFound},
+}
+
+// problem is a problem document (RFC 9457). The members after Instance belong to single codes.
+type problem struct {
+	Type     string `json:"type"`
+	Title    string `json:"title"`
+	Status   int    `json:"status"`
+	Detail   string `json:"detail"`
+	Code     string `json:"code"`
+	Instance string `json:"instance"`
+
+	Devices []device `json:"devices,omitempty"` // device_limit: those that count, oldest first
+
+	Document   string     `json:"document,omitempty"` // device_forked: the signed document that says so
+	Passkeys   string     `json:"passkeys,omitempty"`
+	Keyset     string     `json:"keyset,omitempty"`
+	ServerTime *time.Time `json:"server_time,omitempty"`
+}
+
+// classify turns any error into its answer, with the members that belong to it.
+func classify(ctx context.Context, err error) (refusal, problem) {
+	var extra problem
+	var answer refusal
+	if errors.As(err, &answer) {
+		return answer, extra
+	}
+	if limit, ok := errors.AsType[*entitlements.DeviceLimitError](err); ok {
+		extra.Devices = devices(limit.Devices)
+		return refusal{http.StatusConflict, "device_limit", "The plan allows no further device; unlink one."}, extra
+	}
+	if forked, ok := errors.AsType[*entitlements.ForkedError](err); ok {
+		r := forked.Reconciled
+		extra.Document, extra.Passkeys, extra.Keyset, extra.ServerTime = r.Document, r.Passkeys, r.Keyset, new(r.ServerTime.UTC())
+		return refusal{http.StatusConflict, "device_forked", "Two copies of this device exist; sign in to link it anew."}, extra
+	}
+	for _, known := range refusals {
+		if errors.Is(err, known.err) {
+			answer = known.answer
+			if sentence, ok := sentenceOf(err); ok {
+				answer.detail = sentence
+			}
+			return answer, extra
+		}
+	}
+	if isUnavailable(ctx, err) {
+		return unavailable, extra
+	}
+	return internal, extra
+}
+
+// sentenceOf is the text that an error promises to hold for people.
+func sentenceOf(err error) (string, bool) {
+	if errors.Is(err, passkey.ErrInvalid) {
+		return err.Error(), true
+	}
+	if errors.Is(err, entitlements.ErrInvalid) { // the sentence follows the sentinel's own text
+		_, sentence, ok := strings.Cut(err.Error(), entitlements.ErrInvalid.Error()+": ")
+		return sentence, ok
+	}
+	return "", false
+}
+
+// isUnavailable says whether the cause is that the database, or the time for it, was not there: another try may work.
+func isUnavailable(ctx context.Context, err error) bool {
+	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return true
+	}
+	down, ok := errors.AsType[interface {
+		error
+		Unavailable() bool
+	}](err)
+	return ok && down.Unavailable()
+}
+
+// fail answers err with its problem document, and logs the cause where the answer does not tell it.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	answer, body := classify(r.Context(), err)
+	id := requestID(r.Context())
+	switch {
+	case answer.code == unavailable.code && errors.Is(r.Context().Err(), context.Canceled):
+		// The client has gone; nobody reads the answer, and nothing is wrong here.
+	case answer.status >= http.StatusInternalServerError:
+		s.log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("request", id), slog.String("code", answer.code), slog.Any("error", err))
+	case answer.code == "credential_rejected":
+		s.log.LogAttrs(r.Context(), slog.LevelInfo, "credential rejected", slog.String("request", id), slog.Any("error", err))
+	}
+
+	h := w.Header()
+	h.Set("Cache-Control", "no-store")
+	switch answer.code {
+	case useNonce.code:
+		if stale, ok := errors.AsType[*entitlements.NonceError](err); ok {
+			h.Set("DPoP-Nonce", stale.Nonce)
+		}
+		h.Set("WWW-Authenticate", `DPoP error="use_dpop_nonce", algs="ES256"`)
+	case invalidProof.code:
+		h.Set("WWW-Authenticate", `DPoP error="invalid_dpop_proof", algs="ES256"`)
+	case unavailable.code:
+		h.Set("Retry-After", "2")
+	}
+	body.Type = "urn:holdfast:problem:" + answer.code
+	body.Title = title(answer.code)
+	body.Status, body.Detail, body.Code = answer.status, answer.detail, answer.code
+	body.Instance = "urn:uuid:" + id
+	writeJSON(w, answer.status, "application/problem+json", body)
+}
+
+// title is the code in words: "invalid_request" is "Invalid request".
+func title(code string) string {
+	words := strings.ReplaceAll(code, "_", " ")
+	return strings.ToUpper(words[:1]) + words[1:]
+}

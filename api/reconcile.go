@@ -1,0 +1,71 @@
+package api
+
+import (
+	"encoding/base64"
+	"net/http"
+	"time"
+
+	"holdfast/entitlements"
+)
+
+// ledgerHead is the last ledger entry that the server has applied; its hash is null before the first.
+type ledgerHead struct {
+	Seq  int64   `json:"seq"`
+	Hash *string `json:"hash"`
+}
+
+func ledgerHeadOf(head entitlements.LedgerHead) ledgerHead {
+	if head.Seq == 0 {
+		return ledgerHead{}
+	}
+	return ledgerHead{head.Seq, new(base64.RawURLEncoding.EncodeToString(head.Hash[:]))}
+}
+
+// reconcile brings a device up to date. It counts every outcome, since a rise of any but ok is the first sign of trouble.
+func (s *server) reconcile(w http.ResponseWriter, r *http.Request, by caller) error {
+	reconciled, err := s.reconcileDevice(r, by)
+	if err != nil {
+		refused, _ := classify(r.Context(), err)
+		s.metrics.reconciles.WithLabelValues(refused.code).Inc()
+		return err
+	}
+	s.metrics.reconciles.WithLabelValues("ok").Inc()
+	return answer(w, http.StatusOK, struct {
+		Document   string     `json:"document"`
+		Passkeys   string     `json:"passkeys"`
+		Keyset     string     `json:"keyset,omitempty"`
+		Lineage    string     `json:"lineage"`
+		ServerTime time.Time  `json:"server_time"`
+		Verdicts   []struct{} `json:"verdicts"`
+		LedgerHead ledgerHead `json:"ledger_head"`
+	}{
+		Document: reconciled.Document, Passkeys: reconciled.Passkeys, Keyset: reconciled.Keyset, Lineage: reconciled.Lineage,
+		ServerTime: reconciled.ServerTime.UTC(), LedgerHead: ledgerHeadOf(reconciled.Ledger),
+	})
+}
+
+func (s *server) reconcileDevice(r *http.Request, by caller) (entitlements.Reconciled, error) {
+	var request struct {
+		Device        string  `json:"device"`
+		Lineage       string  `json:"lineage"`
+		KeysetVersion int64   `json:"keyset_version"`
+		Ledger        *string `json:"ledger"`
+	}
+	if err := decode(r, &request); err != nil {
+		return entitlements.Reconciled{}, err
+	}
+	device, ok := canonicalUUID(request.Device)
+	if !ok {
+		return entitlements.Reconciled{}, invalidRequest
+	}
+	asked := entitlements.ReconcileRequest{
+		Device: entitlements.DeviceID(device), Lineage: request.Lineage, KeysetVersion: request.KeysetVersion,
+	}
+	if request.Ledger != nil {
+		if *request.Ledger == "" { // which would pass for none
+			return entitlements.Reconciled{}, entitlements.ErrLedgerInvalid
+		}
+		asked.Ledger = *request.Ledger
+	}
+	return s.entitlements.Reconcile(r.Context(), *by.proof, asked)
+}

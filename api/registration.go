@@ -1,0 +1,103 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"holdfast/passkey"
+)
+
+// options is a ceremony that has begun: PublicKey is what the browser's parse…OptionsFromJSON takes.
+type options struct {
+	Ceremony  string         `json:"ceremony"`
+	PublicKey jsontext.Value `json:"publicKey"`
+}
+
+func optionsOf(o passkey.Options) options {
+	return options{o.Ceremony, jsontext.Value(o.PublicKey)}
+}
+
+// finish is the answer to a ceremony: Credential is the browser's toJSON.
+type finish struct {
+	Ceremony   string         `json:"ceremony"`
+	Credential jsontext.Value `json:"credential"`
+}
+
+func decodeFinish(r *http.Request) (finish, error) {
+	var request finish
+	if err := decode(r, &request); err != nil {
+		return finish{}, err
+	}
+	if request.Ceremony == "" || request.Credential.Kind() != '{' {
+		return finish{}, invalidRequest
+	}
+	return request, nil
+}
+
+type user struct {
+	ID   passkey.UserID `json:"id"`
+	Name string         `json:"name"`
+}
+
+func userOf(u passkey.User) user { return user{u.ID, u.Name} }
+
+// signedIn answers a finished ceremony with the session's cookie.
+func (s *server) signedIn(w http.ResponseWriter, status int, in passkey.SignedIn) error {
+	s.setCookie(w, s.sessionCookie(), string(in.Token), in.Session.ExpiresAt.Sub(s.now()))
+	return answer(w, status, struct {
+		User    user        `json:"user"`
+		Passkey passkeyItem `json:"passkey"`
+	}{userOf(in.User), passkeyOf(in.Passkey)})
+}
+
+// userAgent is the header as text; the domain makes words of it.
+func userAgent(r *http.Request) string { return strings.ToValidUTF8(r.UserAgent(), "") }
+
+// beginRegistration begins an account, or adds a passkey to the account that is signed in. A dead cookie is an error
+// here: whoever believes to be signed in must not end up with a second account.
+func (s *server) beginRegistration(w http.ResponseWriter, r *http.Request, _ caller) error {
+	var request struct {
+		Name string `json:"name"`
+	}
+	if err := decodeOptional(r, &request); err != nil {
+		return err
+	}
+	var begun passkey.Options
+	var err error
+	if s.sessionToken(r) == "" {
+		begun, err = s.passkeys.BeginRegistration(r.Context(), request.Name)
+	} else {
+		var session passkey.Session
+		if session, err = s.session(w, r); err != nil {
+			return err
+		}
+		begun, err = s.passkeys.BeginPasskey(r.Context(), session)
+	}
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, optionsOf(begun))
+}
+
+func (s *server) finishRegistration(w http.ResponseWriter, r *http.Request, _ caller) error {
+	request, err := decodeFinish(r)
+	if err != nil {
+		return err
+	}
+	// Without a live session the ceremony of a new account still counts; that of an existing one is refused.
+	var live *passkey.Session
+	switch session, err := s.liveSession(r); {
+	case err == nil:
+		live = &session
+	case !errors.Is(err, passkey.ErrUnauthenticated):
+		return err
+	}
+	in, err := s.passkeys.FinishRegistration(r.Context(), live, request.Ceremony, request.Credential, userAgent(r))
+	if err != nil {
+		return err
+	}
+	return s.signedIn(w, http.StatusCreated, in)
+}

@@ -1,0 +1,84 @@
+package api
+
+import (
+	"net/http"
+
+	"holdfast/passkey"
+)
+
+// access says who may call a route.
+type access int
+
+const (
+	document    access = iota // anybody: a public document, cacheable and compressible
+	open                      // anybody; the handler looks for a session itself where one matters
+	cookie                    // a live session
+	cookieProof               // a live session and a DPoP proof
+	cookieOr                  // a DPoP proof if there is one, else a live session
+	proof                     // a DPoP proof alone
+	bearer                    // an admin token with the route's scope
+)
+
+// takesProof says whether every answer of the route carries the next nonce.
+func (a access) takesProof() bool { return a == cookieProof || a == cookieOr || a == proof }
+
+// route is one row of the table.
+type route struct {
+	method, path string
+	access       access
+	scope        passkey.Scope // bearer routes only
+	handler      func(http.ResponseWriter, *http.Request, caller) error
+	limit        int64 // of the body in bytes; 0: bodyLimit
+}
+
+// routes is the whole surface, but for the app's own files, which answer where no route does.
+func (s *server) routes() []route {
+	const (
+		get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
+		read, write                = passkey.SupportRead, passkey.SupportWrite
+		billing, admin             = passkey.BillingWrite, passkey.Admin
+	)
+	return []route{
+		{method: post, path: "/v1/registration/options", access: open, handler: s.beginRegistration},
+		{method: post, path: "/v1/registration", access: open, handler: s.finishRegistration},
+		{method: post, path: "/v1/authentication/options", access: open, handler: s.beginAuthentication},
+		{method: post, path: "/v1/authentication", access: open, handler: s.finishAuthentication},
+		{method: post, path: "/v1/recovery/options", access: open, handler: s.beginRecovery},
+		{method: post, path: "/v1/recovery", access: open, handler: s.finishRecovery},
+
+		{method: get, path: "/v1/session", access: cookie, handler: s.showSession},
+		{method: del, path: "/v1/session", access: open, handler: s.signOut},
+		{method: get, path: "/v1/sessions", access: cookie, handler: s.listSessions},
+		{method: del, path: "/v1/sessions/{id}", access: cookie, handler: s.endSession},
+		{method: get, path: "/v1/passkeys", access: cookie, handler: s.listPasskeys},
+		{method: patch, path: "/v1/passkeys/{id}", access: cookie, handler: s.renamePasskey},
+		{method: del, path: "/v1/passkeys/{id}", access: cookie, handler: s.deletePasskey},
+
+		{method: post, path: "/v1/devices", access: cookieProof, handler: s.linkDevice},
+		{method: get, path: "/v1/devices", access: cookie, handler: s.listDevices},
+		{method: del, path: "/v1/devices/{id}", access: cookie, handler: s.unlinkDevice},
+		{method: post, path: "/v1/reconcile", access: proof, handler: s.reconcile, limit: reconcileBodyLimit},
+		{method: get, path: "/v1/entitlements", access: cookieOr, handler: s.showEntitlements},
+		{method: post, path: "/v1/trial", access: cookie, handler: s.startTrial},
+
+		{method: get, path: "/admin/v1/users", access: bearer, scope: read, handler: s.findUsers},
+		{method: post, path: "/admin/v1/users", access: bearer, scope: write, handler: s.createUser},
+		{method: get, path: "/admin/v1/users/{id}", access: bearer, scope: read, handler: s.showUser},
+		{method: put, path: "/admin/v1/subscriptions/{id}", access: bearer, scope: billing, handler: s.putSubscription},
+		{method: post, path: "/admin/v1/subscriptions/{id}/revoke", access: bearer, scope: write, handler: s.revokeSubscription},
+		{method: post, path: "/admin/v1/subscriptions/{id}/suspend", access: bearer, scope: write, handler: s.suspendSubscription},
+		{method: post, path: "/admin/v1/subscriptions/{id}/reinstate", access: bearer, scope: write, handler: s.reinstateSubscription},
+		{method: post, path: "/admin/v1/devices/{id}/revoke", access: bearer, scope: write, handler: s.revokeDevice},
+		{method: get, path: "/admin/v1/plans", access: bearer, scope: read, handler: s.listPlans},
+		{method: get, path: "/admin/v1/plans/{id}", access: bearer, scope: read, handler: s.showPlan},
+		{method: put, path: "/admin/v1/plans/{id}", access: bearer, scope: admin, handler: s.putPlan},
+		{method: get, path: "/admin/v1/audit", access: bearer, scope: read, handler: s.listAudit},
+
+		{method: get, path: "/.well-known/jwks.json", access: document, handler: s.showJWKS},
+		{method: get, path: "/.well-known/holdfast-keyset", access: document, handler: s.showKeyset},
+		{method: get, path: "/openapi.yaml", access: document, handler: s.showOpenAPI},
+		{method: get, path: "/roots.json", access: document, handler: s.showRoots},
+		{method: get, path: "/sw.js", access: document, handler: s.showApp},
+		{method: get, path: "/", access: document, handler: s.showApp},
+	}
+}

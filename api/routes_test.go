@@ -1,0 +1,181 @@
+package api_test
+
+import (
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v4"
+
+	"holdfast/api"
+	"holdfast/passkey"
+)
+
+// TestOpenAPI holds the route table against the document that describes it, both ways.
+func TestOpenAPI(t *testing.T) {
+	source, err := os.ReadFile("openapi.yaml")
+	must(t, err)
+	var document struct {
+		OpenAPI string                    `yaml:"openapi"`
+		Raw     map[string]map[string]any `yaml:"paths"`
+	}
+	must(t, yaml.Unmarshal(source, &document))
+	if document.OpenAPI != "3.1.0" {
+		t.Fatalf("openapi: %q", document.OpenAPI)
+	}
+	var described, routed []string
+	for path, operations := range document.Raw {
+		for method := range operations {
+			if method == "parameters" {
+				continue
+			}
+			described = append(described, strings.ToUpper(method)+" "+path)
+			operation := operations[method].(map[string]any)
+			if operation["operationId"] == nil || operation["summary"] == nil || operation["security"] == nil || operation["responses"] == nil {
+				t.Errorf("%s %s is not described in full", method, path)
+			}
+		}
+	}
+	for _, row := range api.Routes() {
+		routed = append(routed, row.Method+" "+row.Path)
+		operation, _ := document.Raw[row.Path][strings.ToLower(row.Method)].(map[string]any)
+		description, _ := operation["description"].(string)
+		if row.Scope != "" && !strings.Contains(description, "Needs `"+row.Scope+"`") {
+			t.Errorf("%s %s: the description does not name scope %s", row.Method, row.Path, row.Scope)
+		}
+	}
+	slices.Sort(described)
+	slices.Sort(routed)
+	if !slices.Equal(described, routed) {
+		t.Errorf("described:\n%s\nrouted:\n%s", strings.Join(described, "\n"), strings.Join(routed, "\n"))
+	}
+
+	// Every reference leads somewhere.
+	var all any
+	must(t, yaml.Unmarshal(source, &all))
+	for _, reference := range regexp.MustCompile(`#/components/([a-zA-Z]+)/([A-Za-z0-9-]+)`).FindAllStringSubmatch(string(source), -1) {
+		components := all.(map[string]any)["components"].(map[string]any)
+		kind, _ := components[reference[1]].(map[string]any)
+		if kind[reference[2]] == nil {
+			t.Errorf("%s leads nowhere", reference[0])
+		}
+	}
+}
+
+// path fills a pattern with ids that are well-formed and unknown.
+func path(pattern string) string {
+	switch {
+	case strings.HasPrefix(pattern, "/v1/passkeys/"):
+		return strings.ReplaceAll(pattern, "{id}", "AAAA")
+	case strings.HasPrefix(pattern, "/admin/v1/plans/"), strings.HasPrefix(pattern, "/admin/v1/subscriptions/"):
+		return strings.ReplaceAll(pattern, "{id}", "unknown")
+	}
+	return strings.ReplaceAll(pattern, "{id}", "00000000-0000-4000-8000-000000000000")
+}
+
+// TestScopes walks every route with every scope: a token opens exactly what its scope says.
+func TestScopes(t *testing.T) {
+	w := newWorld(t)
+	secrets := map[passkey.Scope]string{}
+	for _, scope := range passkey.Scopes() {
+		_, secret, err := w.passkeys.CreateToken(t.Context(), "operator", string(scope), []passkey.Scope{scope}, time.Hour)
+		must(t, err)
+		secrets[scope] = secret
+	}
+	client := w.browser()
+	for _, row := range api.Routes() {
+		var body any
+		if row.Method != http.MethodGet {
+			body = `{"member":"unknown to all routes"}`
+		}
+		if row.Admin != strings.HasPrefix(row.Path, "/admin/") || row.Admin != (row.Scope != "") {
+			t.Errorf("%s %s: admin %v, scope %q", row.Method, row.Path, row.Admin, row.Scope)
+		}
+		for scope, secret := range secrets {
+			got := client.do(row.Method, path(row.Path), body, "Authorization", "Bearer "+secret)
+			refused := got.code() == "forbidden"
+			if want := row.Admin && string(scope) != row.Scope && scope != passkey.Admin; refused != want {
+				t.Errorf("%s %s with %s: %d %s", row.Method, row.Path, scope, got.StatusCode, got.code())
+			}
+		}
+		if !row.Admin {
+			continue
+		}
+		for name, header := range map[string]string{
+			"none": "", "another": "Bearer holdfast_" + strings.Repeat("A", 43), "basic": "Basic " + adminSecret, "empty": "Bearer ", "half": "Bearer " + adminSecret[:40],
+		} {
+			got := client.do(row.Method, path(row.Path), body, "Authorization", header)
+			if name == "none" {
+				got = client.do(row.Method, path(row.Path), body)
+			}
+			if got.StatusCode != 401 || got.code() != "unauthenticated" || !strings.HasPrefix(got.Header.Get("WWW-Authenticate"), "Bearer") {
+				t.Errorf("%s %s with %s token: %d %s %v", row.Method, row.Path, name, got.StatusCode, got.code(), got.Header)
+			}
+		}
+	}
+	// A session is no token.
+	ada := w.browser()
+	ada.register("Ada")
+	ada.do("GET", "/admin/v1/users", nil).want(t, 401, "unauthenticated")
+}
+
+// TestExpiredToken wants dead tokens to open nothing.
+func TestExpiredToken(t *testing.T) {
+	w := newWorld(t)
+	_, secret, err := w.passkeys.CreateToken(t.Context(), "operator", "short", []passkey.Scope{passkey.Admin}, time.Hour)
+	must(t, err)
+	revoked, revokedSecret, err := w.passkeys.CreateToken(t.Context(), "operator", "revoked", []passkey.Scope{passkey.Admin}, 0)
+	must(t, err)
+	client := w.browser()
+	client.do("GET", "/admin/v1/users", nil, "Authorization", "bearer "+secret).want(t, 200, "")
+	w.clock.forward(time.Hour)
+	client.do("GET", "/admin/v1/users", nil, "Authorization", "Bearer "+secret).want(t, 401, "unauthenticated")
+	client.do("GET", "/admin/v1/users", nil, "Authorization", "Bearer "+revokedSecret).want(t, 200, "")
+	must(t, w.passkeys.RevokeToken(t.Context(), "operator", revoked.ID))
+	client.do("GET", "/admin/v1/users", nil, "Authorization", "Bearer "+revokedSecret).want(t, 401, "unauthenticated")
+}
+
+// TestNonceOnEveryAnswer wants the next nonce on whatever a proof route answers, one and only one.
+func TestNonceOnEveryAnswer(t *testing.T) {
+	w := newWorld(t)
+	ada := w.browser()
+	ada.register("Ada")
+	device, lineage := ada.link()
+	big := strings.Repeat(" ", 5<<20)
+	answers := map[string]answer{
+		"no proof":       ada.do("POST", "/v1/reconcile", "{}"),
+		"two proofs":     ada.do("POST", "/v1/reconcile", "{}", "DPoP", "a", "DPoP", "b"),
+		"no JSON":        ada.do("POST", "/v1/reconcile", "{", "DPoP", ada.proof("POST", "/v1/reconcile", []byte("{"), nil)),
+		"too large":      ada.do("POST", "/v1/reconcile", big, "DPoP", ada.proof("POST", "/v1/reconcile", []byte(big), nil)),
+		"cross-origin":   ada.do("POST", "/v1/reconcile", "{}", "Origin", "https://evil.example"),
+		"bad lineage":    ada.reconcile(device, "AAAA"),
+		"ok":             ada.reconcile(device, lineage),
+		"by cookie":      ada.do("GET", "/v1/entitlements", nil),
+		"not signed in":  w.browser().do("GET", "/v1/entitlements", nil),
+		"link, no proof": ada.do("POST", "/v1/devices", `{"name":"Laptop"}`),
+	}
+	// Two sound proofs are one too many.
+	twice := []string{"DPoP", ada.proof("GET", "/v1/entitlements", nil, nil), "DPoP", ada.proof("GET", "/v1/entitlements", nil, nil)}
+	answers["two sound proofs"] = ada.do("GET", "/v1/entitlements", nil, twice...).want(t, 401, "invalid_dpop_proof")
+	for name, got := range answers {
+		if nonces := got.Header.Values("DPoP-Nonce"); len(nonces) != 1 || nonces[0] == "" {
+			t.Errorf("%s: %d %s with nonces %q", name, got.StatusCode, got.code(), nonces)
+		}
+		if got.StatusCode == 401 && strings.Contains(got.code(), "dpop") && got.Header.Get("WWW-Authenticate") != `DPoP error="`+got.code()+`", algs="ES256"` {
+			t.Errorf("%s: WWW-Authenticate %q", name, got.Header.Get("WWW-Authenticate"))
+		}
+	}
+	if answers["too large"].code() != "payload_too_large" || answers["ok"].StatusCode != 200 {
+		t.Errorf("too large: %s, ok: %d", answers["too large"].code(), answers["ok"].StatusCode)
+	}
+	for _, row := range api.Routes() {
+		got := w.browser().do(row.Method, path(row.Path), nil)
+		if has := got.Header.Get("DPoP-Nonce") != ""; has != row.Proof {
+			t.Errorf("%s %s: nonce %v", row.Method, row.Path, has)
+		}
+	}
+}

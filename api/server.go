@@ -1,0 +1,184 @@
+// Package api is the HTTP surface: it turns requests into domain types, asks passkey and entitlements, and turns what
+// they say into answers. It decides nothing about users or rights itself.
+//
+// The whole surface is the table in routes.go: for each route who may call it, and with which scope. Around every
+// handler, in this order: the cross-origin guard, the proof or the session or the token, and the body's limit. Every
+// answer that is not a success is a problem document (RFC 9457) with a stable code; see problem.go.
+//
+// What the package promises: nothing that a client sends becomes a 5xx; no log line or metric holds an address, a
+// token, a cookie, a body or a query; and an answer below /v1 or /admin is never cached.
+package api
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"holdfast/entitlements"
+	"holdfast/passkey"
+)
+
+// Config is what the public surface is made of. All fields are required unless they say otherwise.
+type Config struct {
+	Passkeys     *passkey.Service
+	Entitlements *entitlements.Service
+
+	// Origin is the public origin, such as "https://app.example.org": requests of its own pages pass the cross-origin
+	// guard. The Host header is never believed.
+	Origin string
+	// AllowOrigins are further origins whose pages may call /v1 with credentials. Optional.
+	AllowOrigins []string
+	// BootstrapToken is the SHA-256 of a bearer token that has every scope; zero is none.
+	BootstrapToken [sha256.Size]byte
+
+	// App holds the built web application; nil serves none. It is read once, here.
+	App fs.FS
+	// Roots is the document served as /roots.json, which the app's service worker pins.
+	Roots []byte
+
+	Metrics *Metrics
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// requestTimeout is how long a request may take, the database included, before it is answered 503.
+const requestTimeout = 10 * time.Second
+
+// Body limits in bytes. A reconcile may carry a ledger.
+const (
+	bodyLimit          = 64 << 10
+	reconcileBodyLimit = 4 << 20
+)
+
+type server struct {
+	passkeys     *passkey.Service
+	entitlements *entitlements.Service
+	origin       string
+	allowOrigins []string
+	secure       bool // the origin is https
+	bootstrap    [sha256.Size]byte
+	app          app // nil: none is served
+	openAPI      asset
+	roots        asset
+	compress     func(http.Handler) http.Handler // for what is public: it holds no secret that compression could leak
+	metrics      *Metrics
+	log          *slog.Logger
+	now          func() time.Time
+	router       *chi.Mux
+}
+
+// New builds the handler of the public listener. It fails if the origin is none, or if the app does not fit: see
+// [Config.App].
+func New(cfg Config) (http.Handler, error) {
+	origin, err := url.Parse(cfg.Origin)
+	if err != nil || origin.Host == "" || origin.Scheme+"://"+origin.Host != cfg.Origin {
+		return nil, fmt.Errorf("api: %q is not an origin", cfg.Origin)
+	}
+	if cfg.Passkeys == nil || cfg.Entitlements == nil || cfg.Metrics == nil || cfg.Log == nil || cfg.Now == nil {
+		return nil, errors.New("api: incomplete configuration")
+	}
+	s := &server{
+		passkeys:     cfg.Passkeys,
+		entitlements: cfg.Entitlements,
+		origin:       cfg.Origin,
+		allowOrigins: slices.Clone(cfg.AllowOrigins),
+		secure:       origin.Scheme == "https",
+		bootstrap:    cfg.BootstrapToken,
+		metrics:      cfg.Metrics,
+		log:          cfg.Log,
+		now:          cfg.Now,
+		openAPI:      publicDocument(openAPI, "application/yaml", time.Hour),
+		roots:        rootsDocument(cfg.Roots),
+		compress: middleware.Compress(5, "text/html", "text/css", "text/javascript", "text/plain", "application/json",
+			"application/yaml", "application/jwk-set+json", "application/manifest+json", "image/svg+xml"),
+	}
+	if cfg.App != nil {
+		if s.app, err = loadApp(cfg.App, cfg.Roots); err != nil {
+			return nil, fmt.Errorf("api: %w", err)
+		}
+	}
+	cfg.Metrics.watchKeyset(cfg.Entitlements.KeysetEnd)
+
+	r := chi.NewRouter()
+	s.router = r
+	r.Use(s.observe, s.recoverPanics, deadline, s.securityHeaders, s.cors, s.refuseHostileURLs)
+	r.NotFound(s.handleNotFound)
+	r.MethodNotAllowed(s.handleMethodNotAllowed)
+	for _, route := range s.routes() {
+		var handler http.Handler = s.handle(route)
+		if route.access == document {
+			handler = s.compress(handler)
+		}
+		r.Method(route.method, route.path, handler)
+		if route.method == http.MethodGet {
+			r.Method(http.MethodHead, route.path, handler)
+		}
+	}
+	return r, nil
+}
+
+// handle puts around a route's handler what its row in the table asks for.
+func (s *server) handle(route route) http.HandlerFunc {
+	limit := int64(bodyLimit)
+	if route.limit != 0 {
+		limit = route.limit
+	}
+	private := strings.HasPrefix(route.path, "/v1/") || strings.HasPrefix(route.path, "/admin/")
+	return func(w http.ResponseWriter, r *http.Request) {
+		if private {
+			w.Header().Set("Cache-Control", "no-store")
+		}
+		if route.access.takesProof() {
+			nonce, err := s.entitlements.Nonce()
+			if err != nil {
+				s.fail(w, r, err)
+				return
+			}
+			w.Header().Set("DPoP-Nonce", nonce)
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		by, err := s.admit(w, r, route)
+		if err == nil {
+			err = route.handler(w, r, by)
+		}
+		if err != nil {
+			s.fail(w, r, err)
+		}
+	}
+}
+
+// handleNotFound serves the app to whoever navigates to one of its addresses, and refuses everybody else.
+func (s *server) handleNotFound(w http.ResponseWriter, r *http.Request) {
+	if file, ok := s.app.find(r); ok {
+		s.compress(file).ServeHTTP(w, r)
+		return
+	}
+	s.fail(w, r, notFound)
+}
+
+func (s *server) handleMethodNotAllowed(w http.ResponseWriter, r *http.Request) {
+	path := r.URL.Path
+	if r.URL.RawPath != "" {
+		path = r.URL.RawPath
+	}
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		if s.router.Match(chi.NewRouteContext(), method, path) {
+			w.Header().Add("Allow", method)
+		}
+	}
+	if w.Header().Get("Allow") == "" { // a method that the router does not know, anywhere
+		s.handleNotFound(w, r)
+		return
+	}
+	s.fail(w, r, methodNotAllowed)
+}

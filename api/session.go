@@ -1,0 +1,144 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"holdfast/entitlements"
+	"holdfast/passkey"
+)
+
+// deviceCookieLife is as long as browsers keep a cookie.
+const deviceCookieLife = 400 * 24 * time.Hour
+
+// cookieName prefixes name on an https origin: a __Host- cookie belongs to this very host. On a plain http localhost
+// WebKit refuses such cookies, so there it goes without.
+func (s *server) cookieName(name string) string {
+	if s.secure {
+		return "__Host-" + name
+	}
+	return name
+}
+
+func (s *server) sessionCookie() string { return s.cookieName("holdfast") }
+func (s *server) deviceCookie() string  { return s.cookieName("holdfast-device") }
+
+// setCookie sets a cookie for life, and clears it where value is "".
+func (s *server) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
+	maxAge := int(life / time.Second)
+	if value == "" || maxAge < 1 {
+		value, maxAge = "", -1
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteStrictMode,
+	})
+}
+
+// sessionToken is what the session cookie holds; "" without one.
+func (s *server) sessionToken(r *http.Request) passkey.SessionToken {
+	cookie, err := r.Cookie(s.sessionCookie())
+	if err != nil {
+		return ""
+	}
+	return passkey.SessionToken(cookie.Value)
+}
+
+// liveSession is the session that the cookie opens.
+func (s *server) liveSession(r *http.Request) (passkey.Session, error) {
+	token := s.sessionToken(r)
+	if token == "" {
+		return passkey.Session{}, passkey.ErrUnauthenticated
+	}
+	return s.passkeys.Session(r.Context(), token)
+}
+
+// session is liveSession for routes that cannot go on without: a dead cookie is cleared.
+func (s *server) session(w http.ResponseWriter, r *http.Request) (passkey.Session, error) {
+	session, err := s.liveSession(r)
+	if errors.Is(err, passkey.ErrUnauthenticated) && s.sessionToken(r) != "" {
+		s.setCookie(w, s.sessionCookie(), "", 0)
+	}
+	return session, err
+}
+
+func (s *server) showSession(w http.ResponseWriter, _ *http.Request, by caller) error {
+	return answer(w, http.StatusOK, struct {
+		User            user      `json:"user"`
+		AuthenticatedAt time.Time `json:"authenticated_at"`
+		ExpiresAt       time.Time `json:"expires_at"`
+	}{userOf(by.session.User), by.session.AuthenticatedAt.UTC(), by.session.ExpiresAt.UTC()})
+}
+
+// signOut ends the session, and on request unlinks the device with it. Whoever is not signed in is signed out already.
+func (s *server) signOut(w http.ResponseWriter, r *http.Request, _ caller) error {
+	var request struct {
+		Device *string `json:"device"`
+	}
+	if err := decodeOptional(r, &request); err != nil {
+		return err
+	}
+	device, err := bodyUUID(request.Device)
+	if err != nil {
+		return err
+	}
+	session, err := s.session(w, r)
+	if errors.Is(err, passkey.ErrUnauthenticated) {
+		return noContent(w)
+	}
+	if err != nil {
+		return err
+	}
+	if device != "" {
+		user := entitlements.UserID(session.User.ID)
+		err := s.entitlements.Unlink(r.Context(), "user:"+string(user), user, entitlements.DeviceID(device))
+		if err != nil && !errors.Is(err, entitlements.ErrNotFound) { // not theirs: nothing to unlink
+			return err
+		}
+		s.setCookie(w, s.deviceCookie(), "", 0)
+	}
+	if err := s.passkeys.SignOut(r.Context(), session); err != nil {
+		return err
+	}
+	s.setCookie(w, s.sessionCookie(), "", 0)
+	return noContent(w)
+}
+
+func (s *server) listSessions(w http.ResponseWriter, r *http.Request, by caller) error {
+	sessions, err := s.passkeys.Sessions(r.Context(), by.session.User.ID)
+	if err != nil {
+		return err
+	}
+	type item struct {
+		ID              string    `json:"id"`
+		UserAgent       string    `json:"user_agent"`
+		AuthenticatedAt time.Time `json:"authenticated_at"`
+		LastActiveAt    time.Time `json:"last_active_at"`
+		ExpiresAt       time.Time `json:"expires_at"`
+		Current         bool      `json:"current"`
+	}
+	list := make([]item, 0, len(sessions))
+	for _, session := range sessions {
+		list = append(list, item{
+			session.ID, session.UserAgent, session.AuthenticatedAt.UTC(), session.LastActiveAt.UTC(), session.ExpiresAt.UTC(),
+			session.ID == by.session.ID,
+		})
+	}
+	return answer(w, http.StatusOK, struct {
+		Sessions []item `json:"sessions"`
+	}{list})
+}
+
+func (s *server) endSession(w http.ResponseWriter, r *http.Request, by caller) error {
+	id, err := pathUUID(r, "id")
+	if err != nil {
+		return err
+	}
+	if err := s.passkeys.EndSession(r.Context(), by.session.User.ID, id); err != nil {
+		return err
+	}
+	if id == by.session.ID {
+		s.setCookie(w, s.sessionCookie(), "", 0)
+	}
+	return noContent(w)
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"time"
+)
+
+// Config is what the server can be told. Every flag has an environment twin.
+//
+// TrustedProxies is checked, and that is all so far: nothing yet looks at the addresses of clients.
+type Config struct {
+	Listen    string `default:"localhost:8080" env:"HOLDFAST_LISTEN" placeholder:"HOST:PORT" help:"Public listener; port 0 takes a free one (default: ${default})."`
+	OpsListen string `default:"localhost:9090" env:"HOLDFAST_OPS_LISTEN" placeholder:"HOST:PORT" help:"Listener of /metrics, /healthz, /readyz and pprof; never public (default: ${default})."`
+
+	Origin         string   `env:"HOLDFAST_ORIGIN" placeholder:"URL" help:"Public origin, which is issuer and audience too (default: from --listen)."`
+	RPID           string   `name:"rp-id" env:"HOLDFAST_RP_ID" placeholder:"HOST" help:"WebAuthn RP ID: the origin's host or a domain above it (default: the host). Passkeys are bound to it for ever."`
+	AllowOrigin    []string `env:"HOLDFAST_ALLOW_ORIGIN" placeholder:"URL" help:"Further origin of the same site whose pages may call and whose ceremonies count (repeatable)."`
+	TrustedProxies []string `env:"HOLDFAST_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies whose Forwarded and X-Forwarded-For are believed."`
+
+	Database
+	DataFolder
+	KeysFolder
+	Migrate *bool `env:"HOLDFAST_MIGRATE" negatable:"" help:"Migrate the database at start (default: for the private cluster only)."`
+
+	OfflineWindow time.Duration `default:"168h" env:"HOLDFAST_OFFLINE_WINDOW" placeholder:"DURATION" help:"Longest life of a document; a plan may say less (default: ${default})."`
+	Registration  string        `default:"open" enum:"open,invite" env:"HOLDFAST_REGISTRATION" help:"Who may register: ${enum}, the latter with an enrolment link only (default: ${default})."`
+	App           string        `default:"fieldbook" env:"HOLDFAST_APP" placeholder:"APP" help:"What is served at /: the sample app fieldbook, none, or a folder (default: ${default})."`
+	Trial         time.Duration `default:"336h" env:"HOLDFAST_TRIAL" placeholder:"DURATION" help:"Length of the self-service trial of plan premium; 0 is none (default: ${default})."`
+	AdminToken    string        `env:"HOLDFAST_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bootstrap bearer token for /admin/v1, at least 32 characters. Better set in the environment, where other users cannot see it."`
+}
+
+// DataFolder is where everything lies that is not told to lie elsewhere.
+type DataFolder struct {
+	Data string `default:"./.holdfast" env:"HOLDFAST_DATA" placeholder:"FOLDER" help:"Folder of the private cluster and of generated keys (default: ${default})."`
+}
+
+// Database says which database: what the operator's tools share with the server.
+type Database struct {
+	DatabaseURL string `env:"HOLDFAST_DATABASE_URL,DATABASE_URL" placeholder:"URL" help:"PostgreSQL database (default: a private cluster below --data)."`
+}
+
+// KeysFolder says where the keys lie.
+type KeysFolder struct {
+	Keys string `env:"HOLDFAST_KEYS" placeholder:"FOLDER" help:"Folder of root and signing keys and keyset (default: keys below --data)."`
+}
+
+// private says that the database is a private cluster.
+func (d Database) private() bool { return d.DatabaseURL == "" }
+
+func (d DataFolder) clusterDir() string { return filepath.Join(d.Data, "postgres") }
+
+// keysDir is the keys folder: below the data folder unless told otherwise.
+func (k KeysFolder) keysDir(data DataFolder) string {
+	if k.Keys != "" {
+		return k.Keys
+	}
+	return filepath.Join(data.Data, "keys")
+}
+
+// migrates says whether the server migrates at start.
+func (c Config) migrates() bool {
+	if c.Migrate != nil {
+		return *c.Migrate
+	}
+	return c.private()
+}
+
+// minAdminToken is how long a bootstrap token must be: 32 characters, which hold 128 bits even in hexadecimal.
+const minAdminToken = 32
+
+// adminToken is the SHA-256 of the bootstrap token; zero is none.
+func (c Config) adminToken() ([sha256.Size]byte, error) {
+	if c.AdminToken == "" {
+		return [sha256.Size]byte{}, nil
+	}
+	if len(c.AdminToken) < minAdminToken {
+		return [sha256.Size]byte{}, fmt.Errorf("--admin-token is too short: at least %d characters, such as from 'openssl rand -hex 32'", minAdminToken)
+	}
+	return sha256.Sum256([]byte(c.AdminToken)), nil
+}
+
+func (c Config) trustedProxies() ([]netip.Prefix, error) {
+	prefixes := make([]netip.Prefix, 0, len(c.TrustedProxies))
+	for _, text := range c.TrustedProxies {
+		prefix, err := netip.ParsePrefix(text)
+		if err != nil {
+			return nil, fmt.Errorf("--trusted-proxies %q is not a CIDR such as 10.0.0.0/8", text)
+		}
+		prefixes = append(prefixes, prefix.Masked())
+	}
+	return prefixes, nil
+}
+
+func (c Config) checkDurations() error {
+	if c.OfflineWindow < time.Minute {
+		return errors.New("--offline-window must be at least a minute")
+	}
+	if c.Trial < 0 {
+		return errors.New("--trial must not be negative")
+	}
+	return nil
+}

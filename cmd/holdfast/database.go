@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"holdfast/sql"
+	"holdfast/sql/local"
+)
+
+// clusterPatience is how long the private cluster gets to shut down before it is stopped without a checkpoint.
+const clusterPatience = 30 * time.Second
+
+type migrateCommand struct {
+	Database
+	DataFolder
+}
+
+func (c migrateCommand) Run(ctx context.Context, con console) (err error) {
+	url := c.DatabaseURL
+	if c.private() {
+		if err := makeDataFolder(c.Data); err != nil {
+			return err
+		}
+		cluster, err := local.Attach(ctx, local.Options{Dir: c.clusterDir(), Logger: newLogger(con.err)})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, stopCluster(ctx, cluster)) }()
+		url = cluster.URL(local.Owner, local.Database)
+	}
+	if err := sql.Migrate(ctx, url); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(con.out, "The schema is of version %d.\n", sql.Version())
+	return err
+}
+
+// open connects an operator's tool to the server's database; to the private cluster whether or not the server runs at
+// the moment. The second result ends the connection.
+func (d Database) open(ctx context.Context, data DataFolder, log *slog.Logger) (*sqlx.DB, func() error, error) {
+	url := d.DatabaseURL
+	stop := func() error { return nil }
+	if d.private() {
+		cluster, err := attach(ctx, data, log)
+		if err != nil {
+			return nil, nil, err
+		}
+		stop = func() error { return stopCluster(ctx, cluster) }
+		url = cluster.URL(local.Runtime, local.Database)
+	}
+	db, err := sql.Open(ctx, url)
+	if err != nil {
+		return nil, nil, errors.Join(err, stop())
+	}
+	if err := sql.CheckVersion(ctx, db); err != nil {
+		return nil, nil, errors.Join(err, db.Close(), stop())
+	}
+	return db, func() error { return errors.Join(db.Close(), stop()) }, nil
+}
+
+// attach refuses to make a cluster: a tool that was called in the wrong folder should say so.
+func attach(ctx context.Context, data DataFolder, log *slog.Logger) (*local.Cluster, error) {
+	if _, err := os.Stat(data.clusterDir()); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no private cluster in %s: name the server's --data or --database-url, or run 'holdfast serve' first", data.Data)
+	}
+	return local.Attach(ctx, local.Options{Dir: data.clusterDir(), Logger: log})
+}
+
+// startCluster starts the server's private cluster.
+func startCluster(ctx context.Context, data DataFolder, log *slog.Logger) (*local.Cluster, error) {
+	if err := makeDataFolder(data.Data); err != nil {
+		return nil, err
+	}
+	cluster, err := local.Start(ctx, local.Options{Dir: data.clusterDir(), Logger: log})
+	if errors.Is(err, local.ErrInUse) {
+		return nil, fmt.Errorf("another holdfast is running on %s", absolute(data.Data))
+	}
+	return cluster, err
+}
+
+func makeDataFolder(path string) error {
+	mode := os.FileMode(0o700)
+	if os.Geteuid() == 0 {
+		mode = 0o711 // PostgreSQL runs as another user, who must pass
+	}
+	return os.MkdirAll(path, mode)
+}
+
+func stopCluster(ctx context.Context, cluster *local.Cluster) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), clusterPatience)
+	defer cancel()
+	return cluster.Stop(ctx)
+}
+
+// absolute is for people to read.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}

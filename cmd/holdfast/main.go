@@ -1,0 +1,70 @@
+// Command holdfast is the server for passkey sign-in and signed offline entitlements, and its operator's tools.
+//
+// Exit codes: 0 done, 1 refused or failed (one line on standard error says why), 2 used wrongly.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+type commands struct {
+	Serve   serveCommand   `cmd:"" default:"withargs" help:"Run the server. This is what happens when no command is given."`
+	Migrate migrateCommand `cmd:"" help:"Bring the database's schema to this program's version, as the owner that --database-url names."`
+	Keys    struct {
+		Init  keysInitCommand  `cmd:"" help:"Make a root key, a signing key and a keyset."`
+		List  keysListCommand  `cmd:"" help:"List the keyset and its signing keys."`
+		Roots keysRootsCommand `cmd:"" help:"Print the root public keys, for builds of other apps to embed."`
+	} `cmd:"" help:"Root and signing keys."`
+	Token struct {
+		Create tokenCreateCommand `cmd:"" help:"Make a bearer token for /admin/v1 and print it, this once."`
+		List   tokenListCommand   `cmd:"" help:"List the tokens."`
+		Revoke tokenRevokeCommand `cmd:"" help:"End a token."`
+	} `cmd:"" help:"Bearer tokens for /admin/v1."`
+	Verify  verifyCommand  `cmd:"" help:"Check an entitlement document and print its claims."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// console is where a command reads and writes.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	// The first signal asks for an orderly end; a second one, no longer caught, ends the program at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(execute(ctx, os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+func execute(ctx context.Context, args []string, con console) (code int) {
+	var cmds commands
+	parser, err := kong.New(&cmds,
+		kong.Name("holdfast"),
+		kong.Description("Passkey sign-in and signed offline entitlements."),
+		kong.Writers(con.out, con.err),
+		kong.Bind(con),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
+	if err != nil {
+		panic(err) // the grammar above is wrong
+	}
+	command, err := parser.Parse(args)
+	if err != nil {
+		fmt.Fprintf(con.err, "holdfast: %v (try holdfast --help)\n", err)
+		return 2
+	}
+	if err := command.Run(); err != nil {
+		fmt.Fprintf(con.err, "holdfast: %v\n", err)
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,268 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"holdfast/api"
+	"holdfast/entitlements"
+	"holdfast/passkey"
+	"holdfast/sql"
+	"holdfast/sql/local"
+	"holdfast/web"
+)
+
+const (
+	// relyingParty is what authenticators call us.
+	relyingParty = "Holdfast"
+	// trialPlan is the plan of the self-service trial.
+	trialPlan = "premium"
+	// shutdownPatience is how long requests under way may take when the server is asked to end.
+	shutdownPatience = 10 * time.Second
+)
+
+type serveCommand struct{ Config }
+
+func (c serveCommand) Run(ctx context.Context, con console) error {
+	return run(ctx, c.Config, con.out, con.err)
+}
+
+// run is the server, from its listeners to its database: it serves until ctx ends, finishes what is under way, and
+// returns nil. It returns an error, in one line, if it refuses to start or cannot go on. All wiring is here.
+func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err error) {
+	log := newLogger(stderr)
+	asked := ctx // ends when the server is asked to end
+	ctx = context.WithoutCancel(ctx)
+
+	if err := config.check(); err != nil {
+		return err
+	}
+	public, err := net.Listen("tcp", config.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+	defer public.Close() // once it is served, serve closes it
+	ops, err := net.Listen("tcp", config.OpsListen)
+	if err != nil {
+		return fmt.Errorf("--ops-listen: %w", err)
+	}
+	defer ops.Close()
+	site, err := config.site(public.Addr())
+	if err != nil {
+		return err
+	}
+	app, err := config.app(log)
+	if err != nil {
+		return err
+	}
+
+	url, owner := config.DatabaseURL, config.DatabaseURL
+	var clusterEnded <-chan struct{}
+	if config.private() {
+		cluster, err := startCluster(asked, config.DataFolder, log)
+		if err != nil {
+			return unlessAsked(asked, err)
+		}
+		defer func() { err = errors.Join(err, stopCluster(ctx, cluster)) }()
+		clusterEnded = cluster.Done()
+		url, owner = cluster.URL(local.Runtime, local.Database), cluster.URL(local.Owner, local.Database)
+	}
+	keys, err := serverKeys(config.keysDir(config.DataFolder), site.origin, config.private(), time.Now(), log)
+	if err != nil {
+		return err
+	}
+	if config.migrates() {
+		if err := sql.Migrate(asked, owner); err != nil {
+			return unlessAsked(asked, err)
+		}
+	}
+	db, err := sql.Open(asked, url)
+	if err != nil {
+		return unlessAsked(asked, err)
+	}
+	defer db.Close()
+	if err := sql.CheckVersion(asked, db); err != nil {
+		return unlessAsked(asked, err)
+	}
+
+	metrics := api.NewMetrics()
+	handler, err := config.handler(ctx, site, keys, app, db, metrics, log)
+	if err != nil {
+		return err
+	}
+	go warnOfKeysetEnd(asked, log, keys.Keyset.End())
+	ready := func(ctx context.Context) error {
+		if asked.Err() != nil {
+			return errors.New("shutting down")
+		}
+		return db.PingContext(ctx)
+	}
+
+	log.Info("serving", "origin", site.origin, "listen", public.Addr().String(), "ops", ops.Addr().String(), "version", version())
+	config.greet(stdout, site, ops.Addr())
+	servers := []*http.Server{
+		// A reconcile of 4 MiB may come over a slow line; an answer may wait for a slow client.
+		{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second},
+		{Handler: api.NewOps(metrics, ready), ReadHeaderTimeout: 5 * time.Second}, // profiles take as long as they are asked to
+	}
+	failed := make(chan error, len(servers))
+	for i, listener := range []net.Listener{public, ops} {
+		servers[i].IdleTimeout = 2 * time.Minute
+		servers[i].MaxHeaderBytes = 32 << 10
+		// The server's own complaints are about clients and name their addresses, which belong in no log.
+		servers[i].ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+		go func() { failed <- servers[i].Serve(listener) }()
+	}
+
+	select {
+	case <-asked.Done():
+		log.Info("shutting down")
+	case err = <-failed:
+	case <-clusterEnded:
+		err = errors.New("the private PostgreSQL has ended by itself")
+	}
+	return errors.Join(err, shutdown(ctx, servers))
+}
+
+// check refuses what can be refused before anything is touched.
+func (c Config) check() error {
+	if _, err := c.adminToken(); err != nil {
+		return err
+	}
+	if _, err := c.trustedProxies(); err != nil {
+		return err
+	}
+	return c.checkDurations()
+}
+
+// unlessAsked drops an error of a start that was cut short because the server was asked to end.
+func unlessAsked(asked context.Context, err error) error {
+	if asked.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// handler builds the domains and the public surface.
+func (c Config) handler(ctx context.Context, site site, keys entitlements.Keys, app fs.FS, db *sqlx.DB, metrics *api.Metrics, log *slog.Logger) (http.Handler, error) {
+	passkeys, err := passkey.New(passkey.Config{
+		RPID:       site.rpID,
+		RPName:     relyingParty,
+		Origins:    append([]string{site.origin}, site.allowed...),
+		InviteOnly: c.Registration == "invite",
+		Now:        time.Now,
+		Rand:       rand.Reader,
+	}, sql.NewPasskeys(db))
+	if err != nil {
+		return nil, err
+	}
+	store, err := sql.NewEntitlements(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	rights, err := entitlements.New(ctx, entitlements.Config{
+		Issuer:        site.origin,
+		RPID:          site.rpID,
+		Keys:          keys,
+		OfflineWindow: c.OfflineWindow,
+		TrialLength:   c.Trial,
+		TrialPlan:     trialPlan,
+		Now:           time.Now,
+		Rand:          rand.Reader,
+	}, store)
+	if err != nil {
+		return nil, err
+	}
+	token, err := c.adminToken()
+	if err != nil {
+		return nil, err
+	}
+	roots, err := keys.Roots.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	return api.New(api.Config{
+		Passkeys:       passkeys,
+		Entitlements:   rights,
+		Origin:         site.origin,
+		AllowOrigins:   site.allowed,
+		BootstrapToken: token,
+		App:            app,
+		Roots:          roots,
+		Metrics:        metrics,
+		Log:            log,
+		Now:            time.Now,
+	})
+}
+
+// app is what is served at /; nil is nothing.
+func (c Config) app(log *slog.Logger) (fs.FS, error) {
+	switch c.App {
+	case "none":
+		return nil, nil
+	case "fieldbook":
+		app := web.Dist()
+		if _, err := fs.Stat(app, "index.html"); err != nil {
+			log.Warn("this program was built without the sample app: nothing is served at /")
+			return nil, nil
+		}
+		return app, nil
+	}
+	app := os.DirFS(c.App)
+	if _, err := fs.Stat(app, "index.html"); err != nil {
+		return nil, fmt.Errorf("--app %q is neither fieldbook nor none nor a folder with an index.html", c.App)
+	}
+	return app, nil
+}
+
+// greet tells people where things are.
+func (c Config) greet(w io.Writer, site site, ops net.Addr) {
+	lies, option := "a database elsewhere; keys in "+absolute(c.keysDir(c.DataFolder)), "--database-url …"
+	if c.private() {
+		lies, option = absolute(c.Data), "--data "+c.Data
+	}
+	fmt.Fprintf(w, `
+  Holdfast is running.
+
+  Open         %s
+  Operations   http://%s/metrics, /readyz (never make it public)
+  Data         %s
+  Admin token  holdfast token create --scope admin %s
+  End          Ctrl-C
+
+`, site.origin, ops, lies, option)
+}
+
+// shutdown stops accepting, gives requests under way shutdownPatience, and cuts off those that are left.
+func shutdown(ctx context.Context, servers []*http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, shutdownPatience)
+	defer cancel()
+	var errs []error
+	for _, server := range servers {
+		if err := server.Shutdown(ctx); err != nil {
+			errs = append(errs, server.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// newLogger logs for people on a terminal, as JSON elsewhere.
+func newLogger(w io.Writer) *slog.Logger {
+	if file, ok := w.(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			return slog.New(slog.NewTextHandler(w, nil))
+		}
+	}
+	return slog.New(slog.NewJSONHandler(w, nil))
+}

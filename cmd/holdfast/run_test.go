@@ -1,0 +1,381 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// configure is what a command line with these arguments would serve: with the defaults, on free ports.
+func configure(t *testing.T, args ...string) Config {
+	t.Helper()
+	var command serveCommand
+	parser, err := kong.New(&command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse(append([]string{"--listen=localhost:0", "--ops-listen=localhost:0", "--app=none"}, args...)); err != nil {
+		t.Fatal(err)
+	}
+	return command.Config
+}
+
+// server is a run that serves.
+type server struct {
+	origin, ops string
+	greeting    *buffer
+	log         *buffer
+	end         context.CancelFunc
+	ended       chan error
+}
+
+// buffer is written by a server and read by its test.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// serve runs a server until the test ends, and returns when it serves.
+func serve(t *testing.T, config Config) *server {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &server{greeting: &buffer{}, log: &buffer{}, end: cancel, ended: make(chan error, 1)}
+	go func() { s.ended <- run(ctx, config, s.greeting, s.log) }()
+	t.Cleanup(func() { s.stop(t) })
+	for !strings.Contains(s.greeting.String(), "Ctrl-C") {
+		select {
+		case err := <-s.ended:
+			s.ended <- err
+			t.Fatalf("run: %v\n%s", err, s.log)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	s.origin = find(t, `Open +(\S+)`, s.greeting.String())
+	s.ops = find(t, `Operations +(http://[^/]+)`, s.greeting.String())
+	return s
+}
+
+// stop asks the server to end and waits for it. A second time it does nothing.
+func (s *server) stop(t *testing.T) {
+	t.Helper()
+	s.end()
+	err := <-s.ended
+	if err != nil {
+		t.Errorf("run: %v\n%s", err, s.log)
+	}
+	s.ended <- nil
+}
+
+func find(t *testing.T, pattern, text string) string {
+	t.Helper()
+	match := regexp.MustCompile(pattern).FindStringSubmatch(text)
+	if match == nil {
+		t.Fatalf("no %s in %q", pattern, text)
+	}
+	return match[1]
+}
+
+// ask sends a request, with a bearer token if one is given, and returns the answer's status and body.
+func ask(t *testing.T, method, url, token, body string) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response.StatusCode, string(text)
+}
+
+const bootstrapToken = "0123456789abcdef0123456789abcdef"
+
+// A first start makes all that it needs; a second one finds it, also on another port.
+func TestServe(t *testing.T) {
+	t.Parallel()
+	config := configure(t, "--data", filepath.Join(folder(t), "data"), "--admin-token", bootstrapToken)
+	first := serve(t, config)
+
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 200, "/v1/session": 404} {
+		if got, body := ask(t, "GET", first.ops+path, "", ""); got != want {
+			t.Errorf("operations: GET %s: %d, want %d: %s", path, got, want, body)
+		}
+	}
+	for path, want := range map[string]int{"/v1/session": 401, "/.well-known/jwks.json": 200, "/roots.json": 200, "/metrics": 404, "/healthz": 404} {
+		if got, body := ask(t, "GET", first.origin+path, "", ""); got != want {
+			t.Errorf("public: GET %s: %d, want %d: %s", path, got, want, body)
+		}
+	}
+
+	status, body := ask(t, "POST", first.origin+"/admin/v1/users", bootstrapToken, `{"name":"Ada","external_id":"customer-1"}`)
+	if status != 201 {
+		t.Fatalf("making a user: %d %s", status, body)
+	}
+	var made struct {
+		User      struct{ ID string }
+		Enrolment struct{ URL string }
+	}
+	if err := json.Unmarshal([]byte(body), &made); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(made.Enrolment.URL, first.origin+"/") {
+		t.Errorf("the enrolment link %s does not lead to %s", made.Enrolment.URL, first.origin)
+	}
+
+	// A tool finds the cluster of the running server.
+	var out, errs bytes.Buffer
+	if code := execute(t.Context(), []string{"token", "create", "--scope", "support:read", "--data", config.Data}, console{nil, &out, &errs}); code != 0 {
+		t.Fatalf("token create: %d %s", code, &errs)
+	}
+	token := strings.TrimSpace(out.String())
+
+	// Another server on the same folder is refused, in one line.
+	if err := run(t.Context(), config, io.Discard, io.Discard); err == nil || err.Error() != "another holdfast is running on "+config.Data {
+		t.Errorf("a second server: %v", err)
+	}
+	first.stop(t)
+
+	second := serve(t, config)
+	if second.origin == first.origin {
+		t.Log("the same port again: the keyset's change of origin goes untested")
+	}
+	if status, body := ask(t, "GET", second.origin+"/admin/v1/users/"+made.User.ID, token, ""); status != 200 || !strings.Contains(body, "Ada") {
+		t.Errorf("the user after a restart: %d %s", status, body)
+	}
+	if status, _ := ask(t, "POST", second.origin+"/admin/v1/users", token, `{"name":"Eve"}`); status != 403 {
+		t.Errorf("a token that may only read makes a user: %d", status)
+	}
+	if status, _ := ask(t, "GET", second.origin+"/readyz", "", ""); status != 404 {
+		t.Errorf("readiness on the public listener: %d", status)
+	}
+}
+
+// A folder of one's own takes the place of the sample app.
+func TestServeFolder(t *testing.T) {
+	t.Parallel()
+	app := t.TempDir()
+	for name, text := range map[string]string{
+		"index.html": "<!doctype html><title>Mine</title>",
+		"sw.js":      `"__ROOTS_REVISION__"; "__ROOTS_INTEGRITY__"`,
+	} {
+		if err := os.WriteFile(filepath.Join(app, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := serve(t, configure(t, "--data", filepath.Join(folder(t), "data"), "--app", app))
+	if status, body := ask(t, "GET", s.origin+"/", "", ""); status != 200 || !strings.Contains(body, "Mine") {
+		t.Errorf("GET /: %d %s", status, body)
+	}
+}
+
+// A request that is under way when the server is asked to end is finished; new ones are not taken.
+func TestShutdownFinishes(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "localhost:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, finish := make(chan struct{}), make(chan struct{})
+	httpServer := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		close(begun)
+		<-finish
+		fmt.Fprint(w, "finished")
+	})}
+	go httpServer.Serve(listener)
+	answer := make(chan string, 1)
+	go func() {
+		response, err := http.Get("http://" + listener.Addr().String())
+		if err != nil {
+			answer <- err.Error()
+			return
+		}
+		defer response.Body.Close()
+		text, _ := io.ReadAll(response.Body)
+		answer <- string(text)
+	}()
+	<-begun
+	done := make(chan error, 1)
+	go func() { done <- shutdown(context.Background(), []*http.Server{httpServer}) }()
+	for { // until it takes no more
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			break
+		}
+		conn.Close()
+	}
+	close(finish)
+	if got := <-answer; got != "finished" {
+		t.Errorf("the request under way: %s", got)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// SIGTERM ends the program with 0 and PostgreSQL with it; SIGKILL ends PostgreSQL too, and the next start goes well.
+func TestSignals(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(folder(t), "data")
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL, syscall.SIGINT} {
+		command := exec.Command("holdfast", "serve", "--listen=localhost:0", "--ops-listen=localhost:0", "--app=none", "--data="+data)
+		var log buffer
+		command.Stderr = &log
+		out, err := command.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := command.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for lines := bufio.NewScanner(out); lines.Scan() && !strings.Contains(lines.Text(), "Ctrl-C"); {
+		}
+		text, err := os.ReadFile(filepath.Join(data, "postgres", "data", "postmaster.pid"))
+		if err != nil {
+			t.Fatalf("%v\n%s", err, log.String())
+		}
+		line, _, _ := strings.Cut(string(text), "\n")
+		postgres, err := strconv.Atoi(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := command.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		err = command.Wait()
+		if signal == syscall.SIGKILL {
+			continue // the next start waits for PostgreSQL
+		}
+		if err != nil {
+			t.Errorf("%v: %v\n%s", signal, err, log.String())
+		}
+		if err := syscall.Kill(postgres, 0); !errors.Is(err, syscall.ESRCH) {
+			t.Errorf("%v: PostgreSQL's process: %v", signal, err)
+		}
+	}
+}
+
+// When PostgreSQL dies, the server does not linger.
+func TestClusterDies(t *testing.T) {
+	t.Parallel()
+	config := configure(t, "--data", filepath.Join(folder(t), "data"))
+	ended := make(chan error, 1)
+	greeting := &buffer{}
+	go func() { ended <- run(t.Context(), config, greeting, io.Discard) }()
+	for !strings.Contains(greeting.String(), "Ctrl-C") {
+		time.Sleep(5 * time.Millisecond)
+	}
+	text, err := os.ReadFile(filepath.Join(config.clusterDir(), "data", "postmaster.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	postgres, err := strconv.Atoi(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(postgres, syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "has ended by itself") {
+		t.Errorf("run: %v", err)
+	}
+}
+
+func TestNoMigrate(t *testing.T) {
+	t.Parallel()
+	config := configure(t, "--data", filepath.Join(folder(t), "data"), "--no-migrate")
+	if err := run(t.Context(), config, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "run 'holdfast migrate'") {
+		t.Errorf("an empty database: %v", err)
+	}
+}
+
+// Asked to end while it starts, the server ends without complaint.
+func TestEndWhileStarting(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // initdb alone takes longer
+	defer cancel()
+	config := configure(t, "--data", filepath.Join(folder(t), "data"))
+	if err := run(ctx, config, io.Discard, io.Discard); err != nil {
+		t.Errorf("run: %v", err)
+	}
+}
+
+func TestOriginOf(t *testing.T) {
+	t.Parallel()
+	port8080 := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}
+	for listen, want := range map[string]string{
+		"localhost:0":    "http://localhost:8080",
+		"127.0.0.1:8080": "http://localhost:8080",
+		":8080":          "http://localhost:8080",
+		"[::]:8080":      "http://localhost:8080",
+		"nas.lan:8080":   "http://nas.lan:8080",
+	} {
+		if got, err := originOf(listen, port8080); err != nil || got != want {
+			t.Errorf("%s: %s, %v; want %s", listen, got, err, want)
+		}
+	}
+}
+
+func TestSite(t *testing.T) {
+	t.Parallel()
+	listener := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}
+	for _, test := range []struct {
+		args []string
+		want site
+	}{
+		{nil, site{origin: "http://localhost:8080", rpID: "localhost"}},
+		{[]string{"--origin=https://App.Example.org:443/"}, site{origin: "https://app.example.org", rpID: "app.example.org"}},
+		{[]string{"--origin=http://app.localhost:8080", "--rp-id=localhost"}, site{origin: "http://app.localhost:8080", rpID: "localhost"}},
+		{
+			[]string{"--origin=https://app.example.org:8443", "--rp-id=example.org", "--allow-origin=https://example.org", "--allow-origin=https://b.example.org"},
+			site{origin: "https://app.example.org:8443", rpID: "example.org", allowed: []string{"https://example.org", "https://b.example.org"}},
+		},
+	} {
+		got, err := configure(t, test.args...).site(listener)
+		if err != nil || fmt.Sprint(got) != fmt.Sprint(test.want) {
+			t.Errorf("%v: %v, %v; want %v", test.args, got, err, test.want)
+		}
+	}
+}

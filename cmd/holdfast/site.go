@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// site is who the server is on the web.
+type site struct {
+	origin  string // issuer and audience too
+	rpID    string
+	allowed []string // further origins
+}
+
+// site derives and checks the site. listener is the address that the public listener has really got.
+func (c Config) site(listener net.Addr) (site, error) {
+	origin := c.Origin
+	if origin == "" {
+		var err error
+		if origin, err = originOf(c.Listen, listener); err != nil {
+			return site{}, err
+		}
+	}
+	u, err := parseOrigin(origin)
+	if err != nil {
+		return site{}, fmt.Errorf("--origin %q %w", origin, err)
+	}
+	host := u.Hostname()
+	s := site{origin: u.String(), rpID: c.RPID}
+	if s.rpID == "" {
+		s.rpID = host
+	}
+	if err := checkRPID(s.rpID, host); err != nil {
+		return site{}, err
+	}
+	for _, allowed := range c.AllowOrigin {
+		u, err := parseOrigin(allowed)
+		if err != nil {
+			return site{}, fmt.Errorf("--allow-origin %q %w", allowed, err)
+		}
+		if !below(u.Hostname(), s.rpID) {
+			return site{}, fmt.Errorf("--allow-origin %s is not of the site %s (--rp-id): no passkey of it would count", allowed, s.rpID)
+		}
+		s.allowed = append(s.allowed, u.String())
+	}
+	return s, nil
+}
+
+// originOf is the origin that a listener has by itself. On a loopback address, or on all, it is localhost: browsers
+// make no passkeys for addresses.
+func originOf(listen string, listener net.Addr) (string, error) {
+	host, _, err := net.SplitHostPort(listen)
+	if err != nil {
+		return "", fmt.Errorf("--listen %q is not HOST:PORT", listen)
+	}
+	_, port, err := net.SplitHostPort(listener.String())
+	if err != nil {
+		return "", err
+	}
+	if addr, err := netip.ParseAddr(host); host == "" || err == nil && (addr.IsLoopback() || addr.IsUnspecified()) {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port), nil
+}
+
+// parseOrigin reads an origin and brings it into the form that browsers send: lower case, no default port, no slash.
+// Only on this machine may it be http: elsewhere browsers have neither passkeys nor service workers there, and cookies
+// would travel in the clear. The error continues a sentence that begins with what was parsed.
+func parseOrigin(text string) (*url.URL, error) {
+	u, err := url.Parse(strings.ToLower(text))
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" ||
+		u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, errors.New("is not an origin such as https://app.example.org")
+	}
+	if u.Scheme == "http" && !isLocal(u.Hostname()) {
+		return nil, errors.New("is neither https nor on this machine")
+	}
+	if u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80" {
+		u.Host = strings.TrimSuffix(u.Host, ":"+u.Port())
+	}
+	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
+}
+
+// isLocal follows the Secure Contexts specification, §3.1: loopback addresses and localhost are trustworthy.
+func isLocal(host string) bool {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.IsLoopback()
+	}
+	return below(host, "localhost")
+}
+
+// checkRPID refuses what WebAuthn §5.1.3 lets no browser use. Whether the domain is one that anybody can register below
+// (a public suffix) only browsers know for sure; a bare top-level domain never does.
+func checkRPID(rpID, host string) error {
+	if _, err := netip.ParseAddr(rpID); err == nil {
+		return fmt.Errorf("--rp-id %s is an address: browsers make passkeys for names only (set --origin to http://localhost:PORT, or to a name)", rpID)
+	}
+	if rpID != strings.ToLower(rpID) || !below(host, rpID) || rpID != host && rpID != "localhost" && !strings.Contains(rpID, ".") {
+		return fmt.Errorf("--rp-id %q is neither the origin's host %s nor a domain above it", rpID, host)
+	}
+	return nil
+}
+
+// below says whether host is the domain or lies below it.
+func below(host, domain string) bool {
+	return host == domain || domain != "" && strings.HasSuffix(host, "."+domain)
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"holdfast/passkey"
+	"holdfast/sql"
+)
+
+// operator is who acts on the command line, as the audit trail names it.
+const operator = "operator"
+
+type tokenCreateCommand struct {
+	Database
+	DataFolder
+	Scope   []string      `required:"" placeholder:"SCOPE" help:"What it may do: support:read, support:write, billing:write or admin (repeatable)."`
+	Name    string        `default:"command line" help:"What it is for, to tell it from others (default: ${default})."`
+	Expires time.Duration `placeholder:"DURATION" help:"How long it is good, such as 720h (default: until it is revoked)."`
+}
+
+func (c tokenCreateCommand) Run(ctx context.Context, con console) error {
+	return withTokens(ctx, c.Database, c.DataFolder, con, func(service *passkey.Service) error {
+		scopes := make([]passkey.Scope, len(c.Scope))
+		for i, scope := range c.Scope {
+			scopes[i] = passkey.Scope(scope)
+		}
+		token, secret, err := service.CreateToken(ctx, operator, c.Name, scopes, c.Expires)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(con.err, "Token %s. Keep it now: it is not shown again.\n", token.ID)
+		_, err = fmt.Fprintln(con.out, secret)
+		return err
+	})
+}
+
+type tokenListCommand struct {
+	Database
+	DataFolder
+}
+
+func (c tokenListCommand) Run(ctx context.Context, con console) error {
+	return withTokens(ctx, c.Database, c.DataFolder, con, func(service *passkey.Service) error {
+		tokens, err := service.Tokens(ctx)
+		if err != nil {
+			return err
+		}
+		table := tabwriter.NewWriter(con.out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "ID\tNAME\tSCOPES\tCREATED\tEND")
+		for _, token := range tokens {
+			scopes := make([]string, len(token.Scopes))
+			for i, scope := range token.Scopes {
+				scopes[i] = string(scope)
+			}
+			end := "none"
+			switch {
+			case token.RevokedAt != nil:
+				end = "revoked " + token.RevokedAt.Format(time.RFC3339)
+			case token.ExpiresAt != nil:
+				end = token.ExpiresAt.Format(time.RFC3339)
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", token.ID, token.Name, strings.Join(scopes, ","), token.CreatedAt.Format(time.RFC3339), end)
+		}
+		return table.Flush()
+	})
+}
+
+type tokenRevokeCommand struct {
+	Database
+	DataFolder
+	ID string `arg:"" help:"The token's id, as 'token list' shows it."`
+}
+
+func (c tokenRevokeCommand) Run(ctx context.Context, con console) error {
+	return withTokens(ctx, c.Database, c.DataFolder, con, func(service *passkey.Service) error {
+		if err := service.RevokeToken(ctx, operator, c.ID); errors.Is(err, passkey.ErrNotFound) {
+			return fmt.Errorf("there is no token %s", c.ID)
+		} else if err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(con.out, "Token %s is revoked.\n", c.ID)
+		return err
+	})
+}
+
+// withTokens does something with the tokens of the server's database.
+func withTokens(ctx context.Context, database Database, data DataFolder, con console, do func(*passkey.Service) error) error {
+	db, closeDB, err := database.open(ctx, data, newLogger(con.err))
+	if err != nil {
+		return err
+	}
+	// Tokens belong to no relying party: any will do.
+	service, err := passkey.New(passkey.Config{RPID: "localhost", RPName: relyingParty, Origins: []string{"http://localhost"}}, sql.NewPasskeys(db))
+	if err == nil {
+		err = do(service)
+	}
+	return errors.Join(err, closeDB())
+}
