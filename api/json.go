@@ -49,6 +49,9 @@ func decodeOptional(r *http.Request, v any) error {
 }
 
 func unmarshal(r *http.Request, body []byte, v any) error {
+	if len(body) == 0 { // of no type at all, so not of a wrong one
+		return invalidRequest
+	}
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/json" {
 		return unsupportedMediaType

@@ -65,6 +65,7 @@ var refusals = []struct {
 	{entitlements.ErrLineageInvalid, refusal{http.StatusBadRequest, "lineage_invalid", "The lineage is not one of this server for this device."}},
 	{entitlements.ErrLedgerInvalid, refusal{http.StatusBadRequest, "ledger_invalid", "The ledger cannot be taken."}},
 	{entitlements.ErrConflict, refusal{http.StatusConflict, "conflict", "This contradicts what is stored."}},
+	{entitlements.ErrKeysetEnded, unavailable},
 	{entitlements.ErrNoTrial, notFound},
 	{entitlements.ErrNotFound, notFound},
 }

@@ -21,6 +21,16 @@ func ledgerHeadOf(head entitlements.LedgerHead) ledgerHead {
 	return ledgerHead{head.Seq, new(base64.RawURLEncoding.EncodeToString(head.Hash[:]))}
 }
 
+// showNonce gives a device that has none its first nonce, so that it need not be refused to get one.
+func (s *server) showNonce(w http.ResponseWriter, _ *http.Request, _ caller) error {
+	nonce, err := s.entitlements.Nonce()
+	if err != nil {
+		return err
+	}
+	w.Header().Set("DPoP-Nonce", nonce)
+	return noContent(w)
+}
+
 // reconcile brings a device up to date. It counts every outcome, since a rise of any but ok is the first sign of trouble.
 func (s *server) reconcile(w http.ResponseWriter, r *http.Request, by caller) error {
 	reconciled, err := s.reconcileDevice(r, by)

@@ -82,7 +82,7 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "POST", "/v1/registration/options", `{"name":"A"}`, []string{"Cookie", "holdfast=dead"}, 401, "unauthenticated"},
 
 		// Ceremonies.
-		{nobody, "POST", "/v1/registration", nil, nil, 415, "unsupported_media_type"},
+		{nobody, "POST", "/v1/registration", nil, nil, 400, "invalid_request"},
 		{nobody, "POST", "/v1/registration", `{}`, nil, 400, "invalid_request"},
 		{nobody, "POST", "/v1/registration", `{"ceremony":"x","credential":"y"}`, nil, 400, "invalid_request"},
 		{nobody, "POST", "/v1/registration", `{"ceremony":"x","credential":null}`, nil, 400, "invalid_request"},
@@ -123,6 +123,7 @@ func TestBadRequests(t *testing.T) {
 		{ada, "DELETE", "/v1/devices/x", nil, nil, 404, "not_found"},
 
 		// Proofs that are none.
+		{nobody, "POST", "/v1/nonce", nil, nil, 405, "method_not_allowed"},
 		{ada, "POST", "/v1/devices", `{"name":"Laptop"}`, nil, 401, "invalid_dpop_proof"},
 		{ada, "POST", "/v1/devices", `{"name":"Laptop"}`, []string{"DPoP", ""}, 401, "invalid_dpop_proof"},
 		{nobody, "POST", "/v1/reconcile", `{}`, []string{"DPoP", "a.b.c"}, 401, "invalid_dpop_proof"},
@@ -142,7 +143,7 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "POST", "/admin/v1/users", `{"name":"  "}`, admin, 400, "invalid_request"},
 		{nobody, "POST", "/admin/v1/users", `{"name":"A","external_id":"` + strings.Repeat("x", 201) + `"}`, admin, 400, "invalid_request"},
 		{nobody, "POST", "/admin/v1/users", `{"name":"A","id":"x"}`, admin, 400, "invalid_request"},
-		{nobody, "POST", "/admin/v1/users", nil, admin, 415, "unsupported_media_type"},
+		{nobody, "POST", "/admin/v1/users", nil, admin, 400, "invalid_request"},
 		{nobody, "GET", "/admin/v1/users/x", nil, admin, 404, "not_found"},
 		{nobody, "GET", "/admin/v1/users/" + unknown, nil, admin, 404, "not_found"},
 		{nobody, "PUT", "/admin/v1/subscriptions/s1", `{` + good + `}`, admin, 400, "invalid_request"},
@@ -161,7 +162,7 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "POST", "/admin/v1/subscriptions/unknown/revoke", `{"reason":"x"}`, admin, 404, "not_found"},
 		{nobody, "POST", "/admin/v1/subscriptions/bobs/revoke", `{}`, admin, 400, "invalid_request"},
 		{nobody, "POST", "/admin/v1/subscriptions/bobs/revoke", `{"reason":"` + strings.Repeat("x", 1001) + `"}`, admin, 400, "invalid_request"},
-		{nobody, "POST", "/admin/v1/subscriptions/bobs/revoke", nil, admin, 415, "unsupported_media_type"},
+		{nobody, "POST", "/admin/v1/subscriptions/bobs/revoke", nil, admin, 400, "invalid_request"},
 		{nobody, "POST", "/admin/v1/subscriptions/bobs/suspend", `{"reason":" "}`, admin, 400, "invalid_request"},
 		{nobody, "POST", "/admin/v1/subscriptions/%ff/suspend", `{"reason":"x"}`, admin, 404, "not_found"},
 		{nobody, "POST", "/admin/v1/subscriptions/unknown/reinstate", `{"reason":"x"}`, admin, 404, "not_found"},

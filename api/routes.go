@@ -57,6 +57,7 @@ func (s *server) routes() []route {
 		{method: post, path: "/v1/devices", access: cookieProof, handler: s.linkDevice},
 		{method: get, path: "/v1/devices", access: cookie, handler: s.listDevices},
 		{method: del, path: "/v1/devices/{id}", access: cookie, handler: s.unlinkDevice},
+		{method: get, path: "/v1/nonce", access: open, handler: s.showNonce},
 		{method: post, path: "/v1/reconcile", access: proof, handler: s.reconcile, limit: reconcileBodyLimit},
 		{method: get, path: "/v1/entitlements", access: cookieOr, handler: s.showEntitlements},
 		{method: post, path: "/v1/trial", access: cookie, handler: s.startTrial},

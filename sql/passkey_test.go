@@ -231,8 +231,20 @@ func wantLive(w *world, token passkey.SessionToken, live bool) {
 }
 
 // together runs f n times at once and returns how many calls gave no error; the errors must all be target.
-func together(t *testing.T, n int, target error, f func(i int) error) (succeeded int) {
-	t.Helper()
+func (w *world) together(n int, target error, f func(i int) error) (succeeded int) {
+	w.t.Helper()
+	// Connections that must be opened first would make the calls take turns.
+	var open []*sqlx.Conn
+	for range min(n, 10) {
+		conn, err := w.db.Connx(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		open = append(open, conn)
+	}
+	for _, conn := range open {
+		conn.Close()
+	}
 	start, results := make(chan struct{}), make(chan error, n)
 	for i := range n {
 		go func() {
@@ -245,7 +257,7 @@ func together(t *testing.T, n int, target error, f func(i int) error) (succeeded
 		if err := <-results; err == nil {
 			succeeded++
 		} else {
-			want(t, err, target)
+			want(w.t, err, target)
 		}
 	}
 	return succeeded
@@ -398,7 +410,7 @@ func TestConcurrentFinishesOfOneCeremony(t *testing.T) {
 	a, _ := w.register("Ada") // keeps no sign count, so that only the ceremony stands in the way
 	options := w.begun(w.BeginAuthentication(t.Context()))
 	answer := a.get(t, options)
-	n := together(t, 50, passkey.ErrCeremony, func(int) error {
+	n := w.together(50, passkey.ErrCeremony, func(int) error {
 		_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, answer, "")
 		return err
 	})
@@ -617,7 +629,7 @@ func TestConcurrentSignInsWithOneSignCount(t *testing.T) {
 		options := w.begun(w.BeginAuthentication(t.Context()))
 		ceremonies[i], answers[i] = options.Ceremony, a.get(t, options)
 	}
-	n := together(t, 10, passkey.ErrCloned, func(i int) error {
+	n := w.together(10, passkey.ErrCloned, func(i int) error {
 		_, err := w.FinishAuthentication(t.Context(), "", ceremonies[i], answers[i], "")
 		return err
 	})
@@ -800,7 +812,7 @@ func TestPasskeyLimit(t *testing.T) {
 		options := w.begun(w.BeginPasskey(t.Context(), sessions[i]))
 		ceremonies[i], answers[i] = options.Ceremony, newAuthenticator().create(t, options)
 	}
-	succeeded := together(t, n, passkey.ErrTooManyPasskeys, func(i int) error {
+	succeeded := w.together(n, passkey.ErrTooManyPasskeys, func(i int) error {
 		_, err := w.FinishRegistration(t.Context(), &sessions[i], ceremonies[i], answers[i], "")
 		return err
 	})
@@ -863,7 +875,7 @@ func TestConcurrentDeletionsLeaveOnePasskey(t *testing.T) {
 			t.Fatal(err)
 		}
 		ids := [][]byte{a.credential.ID, b.credential.ID}
-		n := together(t, 2, passkey.ErrLastPasskey, func(i int) error {
+		n := w.together(2, passkey.ErrLastPasskey, func(i int) error {
 			return w.DeletePasskey(t.Context(), in.Session, ids[i])
 		})
 		left := scan[int](w, `SELECT count(*) FROM passkeys WHERE user_id = $1`, in.User.ID)
@@ -1006,7 +1018,7 @@ func TestEnrolment(t *testing.T) {
 		ceremonies[i], answers[i] = options.Ceremony, authenticators[i].create(t, options)
 	}
 	winners := make(chan int, n)
-	succeeded := together(t, n, passkey.ErrCeremony, func(i int) error {
+	succeeded := w.together(n, passkey.ErrCeremony, func(i int) error {
 		in, err := w.FinishEnrolment(t.Context(), ceremonies[i], answers[i], "")
 		if err == nil {
 			winners <- i
