@@ -1,0 +1,28 @@
+import { effect } from '@preact/signals';
+import { render } from 'preact';
+import { openClient, user } from './client.ts';
+import { openBook } from './notes/book.ts';
+import { followAddress } from './route.ts';
+import { App } from './ui/app.tsx';
+import { NotOpened } from './ui/not-opened.tsx';
+import { watchForUpdates } from './update.ts';
+
+const root = document.getElementById('app') as HTMLElement;
+
+async function start(): Promise<void> {
+  followAddress();
+  try {
+    await openClient();
+  } catch (error) {
+    console.error(error);
+    render(<NotOpened />, root);
+    return;
+  }
+  effect(() => {
+    void openBook(user.value?.id ?? null);
+  });
+  render(<App />, root);
+}
+
+void start();
+void watchForUpdates();

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest';
+import { exportName, toMarkdown } from './markdown.ts';
+import type { Note } from './note.ts';
+
+const say = (time: Date) => `at ${time.getTime()}`;
+const note = (id: string, title: string, text: string, changedAt: number): Note => ({
+  id,
+  user: 'u',
+  title,
+  text,
+  createdAt: 0,
+  changedAt,
+});
+
+test('newest first, texts as written, titles as plain text', () => {
+  const notes = [note('a', 'Older', '# mine\n\n* as is\n', 1), note('b', '', '#1 *new*\nrest', 2)];
+  expect(toMarkdown(notes, new Date(9), say)).toBe(
+    [
+      '# Fieldbook\n\n2 notes, exported at 9.',
+      '## \\#1 \\*new\\*\n\n*Last changed at 2*\n\n#1 *new*\nrest',
+      '## Older\n\n*Last changed at 1*\n\n# mine\n\n* as is\n',
+    ].join('\n\n---\n\n'),
+  );
+});
+
+test('an empty note has a name and no text', () => {
+  expect(toMarkdown([note('a', ' ', '', 1)], new Date(9), say)).toContain(
+    '1 note, exported at 9.\n\n---\n\n## Untitled\n\n*Last changed at 1*\n',
+  );
+});
+
+test('the file is named by the local day', () => {
+  expect(exportName(new Date(2026, 0, 2, 23, 59))).toBe('fieldbook-2026-01-02.md');
+});

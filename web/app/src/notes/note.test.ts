@@ -1,0 +1,35 @@
+import { expect, test } from 'vitest';
+import { byChange, excerptOf, type Note, nameOf, search } from './note.ts';
+
+const note = (title: string, text: string, changedAt = 0): Note => ({
+  id: title || text,
+  user: 'u',
+  title,
+  text,
+  createdAt: 0,
+  changedAt,
+});
+
+test.each([
+  [note('Title', 'First\nsecond'), 'Title', 'First'],
+  [note('', '\n First\n\nsecond'), 'First', 'second'],
+  [note('', ''), 'Untitled', ''],
+])('%o', (subject, name, excerpt) => {
+  expect(nameOf(subject)).toBe(name);
+  expect(excerptOf(subject)).toBe(excerpt);
+});
+
+test('a search wants every word, in title or text, whatever the case', () => {
+  const notes = [note('Salt marsh', 'spoonbills'), note('Roof', 'slate')];
+  expect(search(notes, ' SPOON salt ')).toEqual([notes[0]]);
+  expect(search(notes, 'salt slate')).toEqual([]);
+  expect(search(notes, '  ')).toBe(notes);
+});
+
+test('newest change first', () => {
+  expect([note('a', '', 1), note('b', '', 2), note('c', '', 1)].sort(byChange).map(({ id }) => id)).toEqual([
+    'b',
+    'a',
+    'c',
+  ]);
+});

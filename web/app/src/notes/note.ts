@@ -1,0 +1,43 @@
+/** One note, as kept in this browser. */
+export interface Note {
+  /** UUID. */
+  readonly id: string;
+  /** The user it belongs to: several people may use one browser, each sees their own. */
+  readonly user: string;
+  readonly title: string;
+  readonly text: string;
+  /** Milliseconds since 1970, by this device's clock. */
+  readonly createdAt: number;
+  readonly changedAt: number;
+}
+
+/** What a note is called in lists and files: its title, else its first line, else "Untitled". */
+export function nameOf(note: Note): string {
+  return note.title.trim() || firstLine(note.text) || 'Untitled';
+}
+
+/** The line below the name in lists: the first text that the name does not say already. */
+export function excerptOf(note: Note): string {
+  const text = note.text.trim();
+  if (note.title.trim()) return firstLine(text);
+  return firstLine(text.slice(firstLine(text).length));
+}
+
+/** Newest change first; the id decides between equals, so that the order never flickers. */
+export function byChange(a: Note, b: Note): number {
+  return b.changedAt - a.changedAt || (a.id < b.id ? -1 : 1);
+}
+
+/** The notes that contain every word of `query`, in title or text, whatever the case. */
+export function search(notes: readonly Note[], query: string): readonly Note[] {
+  const words = query.toLocaleLowerCase().split(/\s+/).filter(Boolean);
+  if (words.length === 0) return notes;
+  return notes.filter((note) => {
+    const haystack = `${note.title}\n${note.text}`.toLocaleLowerCase();
+    return words.every((word) => haystack.includes(word));
+  });
+}
+
+function firstLine(text: string): string {
+  return (text.trimStart().split('\n', 1)[0] ?? '').trim();
+}

@@ -1,0 +1,45 @@
+import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import type { Note } from './note.ts';
+
+interface Schema extends DBSchema {
+  notes: { key: string; value: Note; indexes: { user: string } };
+}
+
+let connection: Promise<IDBPDatabase<Schema>> | undefined;
+
+/** One connection, made at first use and made anew after the browser has dropped it or an opening failed. */
+function open(): Promise<IDBPDatabase<Schema>> {
+  const forget = () => {
+    connection = undefined;
+  };
+  connection ??= openDB<Schema>('fieldbook', 1, {
+    upgrade(db) {
+      db.createObjectStore('notes', { keyPath: 'id' }).createIndex('user', 'user');
+    },
+    // A newer version of the app in another tab must not wait for this one.
+    blocking(_current, _blocked, event) {
+      (event.target as IDBDatabase).close();
+      forget();
+    },
+    terminated: forget,
+  }).catch((error: unknown) => {
+    forget();
+    throw error;
+  });
+  return connection;
+}
+
+/** All notes of one user, in no order. */
+export async function readNotes(user: string): Promise<Note[]> {
+  return (await open()).getAllFromIndex('notes', 'user', user);
+}
+
+/** Stores a note; rejects (QuotaExceededError and others) if it is not stored. */
+export async function writeNote(note: Note): Promise<void> {
+  await (await open()).put('notes', note);
+}
+
+/** Removes a note for good; one that is gone already is no error. */
+export async function removeNote(id: string): Promise<void> {
+  await (await open()).delete('notes', id);
+}

@@ -1,0 +1,21 @@
+import { user } from '../client.ts';
+import { route } from '../route.ts';
+import { Enrolment } from './enrolment.tsx';
+import { Notebook } from './notebook.tsx';
+import { UpdatePrompt } from './update-prompt.tsx';
+import { Welcome } from './welcome.tsx';
+
+export function App() {
+  return (
+    <>
+      <Screen />
+      <UpdatePrompt />
+    </>
+  );
+}
+
+function Screen() {
+  const place = route.value;
+  if (place.at === 'enrolment') return <Enrolment code={place.code} />;
+  return user.value === null ? <Welcome /> : <Notebook user={user.value} />;
+}

@@ -1,0 +1,75 @@
+import { useEffect, useRef } from 'preact/hooks';
+import { now } from '../client.ts';
+import { changeNote, deleteNote } from '../notes/book.ts';
+import { type Note, nameOf } from '../notes/note.ts';
+import { go } from '../route.ts';
+import { inWords } from '../when.ts';
+import { BackIcon, BinIcon } from './icons.tsx';
+
+/** One note, open for writing. Every keystroke is stored. */
+export function Editor({ note }: { note: Note }) {
+  const title = useRef<HTMLInputElement>(null);
+  const text = useRef<HTMLTextAreaElement>(null);
+  const question = useRef<HTMLDialogElement>(null);
+
+  useEffect(() => {
+    if (!note.title && !note.text) title.current?.focus();
+  }, []);
+
+  return (
+    <article class="editor">
+      <div class="pane-head">
+        <a class="button quiet back" href="#/">
+          <BackIcon /> Notes
+        </a>
+        <p class="changed">Changed {inWords(new Date(note.changedAt), now.value)}</p>
+        <button type="button" class="button quiet" onClick={() => question.current?.showModal()}>
+          <BinIcon /> Delete
+        </button>
+      </div>
+      <input
+        class="title"
+        ref={title}
+        aria-label="Title"
+        placeholder="Title"
+        autocomplete="off"
+        enterkeyhint="next"
+        value={note.title}
+        onInput={(event) => changeNote(note, { title: event.currentTarget.value })}
+        onKeyDown={(event) => {
+          if (event.key !== 'Enter' || event.isComposing) return;
+          event.preventDefault();
+          text.current?.focus();
+        }}
+      />
+      <textarea
+        class="text"
+        ref={text}
+        aria-label="Text"
+        placeholder="Write…"
+        value={note.text}
+        onInput={(event) => changeNote(note, { text: event.currentTarget.value })}
+      />
+      <dialog class="question" ref={question} aria-labelledby="delete-question">
+        <h2 id="delete-question">Delete this note?</h2>
+        <p>“{nameOf(note)}” is gone from this device for good.</p>
+        <form method="dialog">
+          <button type="submit" class="button">
+            Keep it
+          </button>
+          <button
+            type="button"
+            class="button danger"
+            onClick={() => {
+              question.current?.close();
+              deleteNote(note);
+              go({ at: 'list' }, true);
+            }}
+          >
+            Delete note
+          </button>
+        </form>
+      </dialog>
+    </article>
+  );
+}

@@ -1,0 +1,17 @@
+/** Shown instead of a blank page when not even what is stored here can be opened. */
+export function NotOpened() {
+  return (
+    <main class="threshold">
+      <div class="threshold-card" role="alert">
+        <h1>Fieldbook cannot open here</h1>
+        <p>
+          This browser refuses to store anything for this page, or a part of the app is missing. Nothing of yours was
+          changed. Leave private browsing or free some space, make sure that you are connected, then reload.
+        </p>
+        <button type="button" class="button primary" onClick={() => location.reload()}>
+          Reload
+        </button>
+      </div>
+    </main>
+  );
+}

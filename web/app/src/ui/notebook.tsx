@@ -1,0 +1,80 @@
+import type { User } from '@holdfast/client';
+import { untracked, useSignalEffect } from '@preact/signals';
+import { useLayoutEffect, useRef } from 'preact/hooks';
+import { loaded, notes } from '../notes/book.ts';
+import { go, route } from '../route.ts';
+import { here } from '../standing.ts';
+import { Account } from './account.tsx';
+import { Editor } from './editor.tsx';
+import { createNote, List } from './list.tsx';
+import { Mark } from './mark.tsx';
+import { StatusBar } from './status-bar.tsx';
+
+/** The signed-in app: the list beside the open note or the account; on narrow screens one of them at a time. */
+export function Notebook({ user }: { user: User }) {
+  const place = route.value;
+  const pane = useRef<HTMLElement>(null);
+  const open = place.at === 'note' ? notes.value.find((note) => note.id === place.id) : undefined;
+
+  useSignalEffect(() => {
+    if (!loaded.value) return;
+    const wanted = route.value;
+    if (wanted.at === 'new') {
+      untracked(() => {
+        go({ at: 'list' }, true);
+        createNote();
+      });
+    } else if (wanted.at === 'note' && !notes.value.some((note) => note.id === wanted.id)) go({ at: 'list' }, true);
+  });
+
+  // Where the focused element went out of sight, the keyboard goes on in what came into sight.
+  const address = place.at === 'note' ? place.id : place.at;
+  useLayoutEffect(() => {
+    const focused = document.activeElement;
+    if (address !== 'list' && focused instanceof HTMLElement && !focused.checkVisibility()) pane.current?.focus();
+  }, [address]);
+
+  return (
+    <div class="notebook" data-view={place.at === 'account' || open ? 'pane' : 'list'}>
+      <button type="button" class="skip" onClick={() => pane.current?.focus()}>
+        Skip to the open page
+      </button>
+      <header class="bar">
+        <h1 class="brand">
+          <a class="home" href="#/">
+            <Mark /> Fieldbook
+          </a>
+        </h1>
+        <span class={`badge ${here.value.tone}`}>{here.value.badge}</span>
+        <a class="account-link" href="#/account" aria-current={place.at === 'account' ? 'page' : undefined}>
+          <span class="avatar" aria-hidden="true">
+            {[...user.name][0]?.toLocaleUpperCase()}
+          </span>
+          Account
+        </a>
+      </header>
+      <main class="panes">
+        <List open={open?.id ?? null} />
+        <section
+          class="pane"
+          id="pane"
+          ref={pane}
+          tabIndex={-1}
+          aria-label={place.at === 'account' ? 'Account' : 'Note'}
+        >
+          {place.at === 'account' ? (
+            <Account user={user} />
+          ) : open ? (
+            <Editor key={open.id} note={open} />
+          ) : (
+            <div class="blank">
+              <Mark />
+              <p>{notes.value.length > 0 ? 'Choose a note, or write a new one.' : 'Nothing written yet.'}</p>
+            </div>
+          )}
+        </section>
+      </main>
+      <StatusBar />
+    </div>
+  );
+}

@@ -1,0 +1,44 @@
+/**
+ * A moment in the user's locale and time zone, in words: "today, 14:05", "tomorrow, 09:00", "Friday, 12 December, 14:05";
+ * with the year when it is not this one.
+ */
+export function inWords(time: Date, now: Date, locale?: string): string {
+  const clock = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' }).format(time);
+  return `${dayInWords(time, now, locale)}, ${clock}`;
+}
+
+/** A moment with weekday, date, year and time, for where "today" would say nothing. */
+export function inFull(time: Date, locale?: string): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'short' }).format(time);
+}
+
+/** A short form for lists: the time today, else the day, else day and year. */
+export function inShort(time: Date, now: Date, locale?: string): string {
+  if (sameDay(time, now)) {
+    return new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' }).format(time);
+  }
+  const sameYear = time.getFullYear() === now.getFullYear();
+  return new Intl.DateTimeFormat(locale, {
+    day: 'numeric',
+    month: 'short',
+    ...(sameYear ? {} : { year: 'numeric' }),
+  }).format(time);
+}
+
+function dayInWords(time: Date, now: Date, locale?: string): string {
+  if (sameDay(time, now)) return 'today';
+  // By calendar, not by 24 hours: days of 23 and 25 hours exist.
+  if (sameDay(time, new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1))) return 'tomorrow';
+  if (sameDay(time, new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1))) return 'yesterday';
+  const sameYear = time.getFullYear() === now.getFullYear();
+  return new Intl.DateTimeFormat(locale, {
+    weekday: 'long',
+    day: 'numeric',
+    month: 'long',
+    ...(sameYear ? {} : { year: 'numeric' }),
+  }).format(time);
+}
+
+function sameDay(a: Date, b: Date): boolean {
+  return a.getFullYear() === b.getFullYear() && a.getMonth() === b.getMonth() && a.getDate() === b.getDate();
+}

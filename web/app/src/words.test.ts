@@ -1,0 +1,206 @@
+import type { Entitlement } from '@holdfast/client';
+import { expect, test } from 'vitest';
+import { inWords } from './when.ts';
+import { dates, failure, type Standing, standing } from './words.ts';
+
+// Local times throughout: what is said follows the reader's time zone.
+const now = new Date(2025, 11, 5, 12, 0);
+const nothing: Entitlement = {
+  state: 'none',
+  reason: null,
+  signInNeeded: false,
+  until: null,
+  refreshAfter: null,
+  paidThrough: null,
+  plans: [],
+  features: {},
+  revision: 1,
+  error: null,
+  lastContact: null,
+};
+const premium: Entitlement = {
+  ...nothing,
+  state: 'active',
+  until: new Date(2025, 11, 12, 14, 5),
+  refreshAfter: new Date(2025, 11, 6, 14, 5),
+  paidThrough: new Date(2025, 11, 4, 9, 0),
+  plans: ['premium'],
+  features: { export: {}, notes: {} },
+};
+
+interface Row {
+  name: string;
+  entitlement: Entitlement;
+  reached?: boolean;
+  badge: string;
+  headline: string;
+  remedy: Standing['remedy'];
+  line: string | null;
+}
+
+const until = inWords(new Date(2025, 11, 12, 14, 5), now, 'en-GB');
+const table: Row[] = [
+  {
+    name: 'free',
+    entitlement: nothing,
+    badge: 'Free',
+    headline: 'You are on the free plan',
+    remedy: 'trial',
+    line: null,
+  },
+  {
+    name: 'free, out of reach',
+    entitlement: nothing,
+    reached: false,
+    badge: 'Free',
+    headline: 'You are on the free plan',
+    remedy: 'trial',
+    line: 'The server is out of reach. Your notes are on this device.',
+  },
+  { name: 'active', entitlement: premium, badge: 'Premium', headline: 'Premium is on', remedy: null, line: null },
+  {
+    name: 'active, out of reach',
+    entitlement: premium,
+    reached: false,
+    badge: 'Premium',
+    headline: 'Premium is on',
+    remedy: 'connect',
+    line: `The server is out of reach. Premium stays until ${until}.`,
+  },
+  {
+    name: 'active, the server no longer knows the device',
+    entitlement: { ...premium, signInNeeded: true },
+    badge: 'Premium',
+    headline: 'Premium is on, but this device is no longer linked',
+    remedy: 'sign-in',
+    line: `Sign in again to keep premium beyond ${until}.`,
+  },
+  {
+    name: 'grace',
+    entitlement: { ...premium, state: 'grace' },
+    badge: 'Premium',
+    headline: 'Premium is on, but a payment is missing',
+    remedy: null,
+    line: `A payment is missing. Premium stays until ${until}.`,
+  },
+  {
+    name: 'revoked',
+    entitlement: { ...nothing, state: 'revoked', reason: 'revoked' },
+    badge: 'Locked',
+    headline: 'Support has ended this subscription',
+    remedy: 'connect',
+    line: 'Premium is locked: support has ended this subscription.',
+  },
+  {
+    name: 'suspended',
+    entitlement: { ...nothing, state: 'revoked', reason: 'suspended' },
+    badge: 'Locked',
+    headline: 'Support has paused this subscription',
+    remedy: 'connect',
+    line: 'Premium is locked: support has paused this subscription.',
+  },
+  {
+    name: 'lapsed',
+    entitlement: { ...nothing, state: 'expired', reason: 'lapsed' },
+    badge: 'Locked',
+    headline: 'Your subscription is over',
+    remedy: 'connect',
+    line: 'Premium is locked: the subscription is over.',
+  },
+  {
+    name: 'the document ended offline',
+    entitlement: { ...premium, state: 'ended', features: {}, until: new Date(2025, 11, 4), error: 'expired' },
+    reached: false,
+    badge: 'Locked',
+    headline: 'Connect to renew premium',
+    remedy: 'connect',
+    line: 'Premium is locked: connect to renew it.',
+  },
+  {
+    name: 'two copies of the device',
+    entitlement: { ...nothing, state: 'active', reason: 'device_forked', signInNeeded: true },
+    badge: 'Locked',
+    headline: 'This device has to be linked anew',
+    remedy: 'sign-in',
+    line: 'Premium is locked: this copy of the app was used in two places.',
+  },
+  {
+    name: 'removed device',
+    entitlement: { ...nothing, reason: 'device_removed', signInNeeded: true },
+    badge: 'Locked',
+    headline: 'This device was removed from your account',
+    remedy: 'sign-in',
+    line: 'Premium is locked: this device was removed from your account.',
+  },
+  {
+    name: 'clock behind',
+    entitlement: { ...premium, state: 'clock_behind', features: {}, error: 'clock_behind' },
+    badge: 'Locked',
+    headline: "This device's clock is behind",
+    remedy: 'connect',
+    line: "Premium is locked: this device's clock is behind. Connect to put it right.",
+  },
+  {
+    name: 'never linked',
+    entitlement: { ...nothing, signInNeeded: true },
+    badge: 'Free',
+    headline: 'This device is not linked to your account',
+    remedy: 'sign-in',
+    line: 'This device is not linked. Sign in to bring back what you have.',
+  },
+  {
+    name: 'a document that was tampered with',
+    entitlement: { ...nothing, error: 'signature_invalid' },
+    badge: 'Locked',
+    headline: 'Connect to renew premium',
+    remedy: 'connect',
+    line: 'Connect to see what you have.',
+  },
+  {
+    name: 'storage out of order',
+    entitlement: { ...nothing, error: 'storage_unavailable' },
+    badge: 'Locked',
+    headline: "This browser's storage does not work",
+    remedy: null,
+    line: "This browser's storage does not work. Reload the page.",
+  },
+];
+
+test.each(table)('$name', ({ entitlement, reached, badge, headline, remedy, line }) => {
+  const said = standing(entitlement, { now, reached: reached ?? true, locale: 'en-GB' });
+  expect(said).toMatchObject({ badge, headline, remedy, line });
+});
+
+test('whatever is locked says that the notes stay, and what to do', () => {
+  for (const { entitlement } of table) {
+    const said = standing(entitlement, { now, reached: true });
+    if (said.badge !== 'Locked' || entitlement.error === 'storage_unavailable') continue;
+    expect(said.meaning).toContain('notes stay readable');
+    expect(said.advice).not.toBeNull();
+  }
+});
+
+test('the dates say until when, and when the server is wanted next', () => {
+  expect(dates(premium, now, 'en-GB')).toEqual([
+    { term: 'Works offline until', value: until },
+    { term: 'Next wants the server', value: 'tomorrow, 14:05' },
+    { term: 'Paid until', value: 'yesterday, 09:00' },
+  ]);
+  const due = dates(premium, new Date(2025, 11, 8), 'en-GB')[1];
+  expect(due?.value).toBe('as soon as it can be reached');
+});
+
+test('a prompt that the user has ended is no failure to talk about', () => {
+  expect(failure('cancelled')).toBeNull();
+  expect(failure('conflict')).toContain('conflict');
+});
+
+test.each([
+  [{ notes: {}, export: {} }, 'You have unlimited notes and export, also offline.'],
+  [{ notes: { limit: 500 } }, 'You have up to 500 notes, also offline.'],
+  [{ export: {} }, 'You have export, also offline.'],
+  [{}, 'You have what your plan grants, also offline.'],
+])('what works follows the features: %o', (features, words) => {
+  const said = standing({ ...premium, features }, { now, reached: true });
+  expect(said.meaning).toContain(words);
+});

@@ -1,0 +1,253 @@
+import type { Entitlement, ErrorCode } from '@holdfast/client';
+import { freeNotes } from './allowance.ts';
+import { inFull, inWords } from './when.ts';
+
+/** What the user can do about a state: which button is offered. */
+export type Remedy = 'trial' | 'connect' | 'sign-in' | null;
+
+/** A state of the entitlement, put into plain words. */
+export interface Standing {
+  readonly tone: 'calm' | 'good' | 'attention';
+  /** One or two words beside the name. */
+  readonly badge: string;
+  readonly headline: string;
+  /** What works now, and why. */
+  readonly meaning: string;
+  /** What to do about it; null: nothing to do. */
+  readonly advice: string | null;
+  readonly remedy: Remedy;
+  /** The status line; null when all is well and there is nothing to say. */
+  readonly line: string | null;
+}
+
+interface Circumstances {
+  readonly now: Date;
+  /** Whether the last try found the server; null: not tried yet. */
+  readonly reached: boolean | null;
+  readonly locale?: string;
+}
+
+const kept = 'All your notes stay readable and editable.';
+
+/** Says what an entitlement means for the user at a moment. Pure: same input, same words. */
+export function standing(entitlement: Entitlement, { now, reached, locale }: Circumstances): Standing {
+  const { reason, state, until, refreshAfter, paidThrough, features, error } = entitlement;
+  const say = (time: Date | null) => (time ? inWords(time, now, locale) : 'its end');
+  const offline = reached === false;
+
+  if (reason === 'device_forked') {
+    return locked({
+      headline: 'This device has to be linked anew',
+      meaning: `This copy of the app was used in two places, so premium is locked here. ${kept}`,
+      advice: 'Sign in with your passkey to link this device anew.',
+      remedy: 'sign-in',
+      line: 'Premium is locked: this copy of the app was used in two places.',
+    });
+  }
+  if (reason === 'device_removed') {
+    return locked({
+      headline: 'This device was removed from your account',
+      meaning: `It was removed on another device or by support, so premium is locked here. ${kept}`,
+      advice: 'Sign in with your passkey to link this device again.',
+      remedy: 'sign-in',
+      line: 'Premium is locked: this device was removed from your account.',
+    });
+  }
+
+  switch (state) {
+    case 'active':
+    case 'grace': {
+      const grace = state === 'grace';
+      const due = refreshAfter !== null && now >= refreshAfter;
+      if (entitlement.signInNeeded) {
+        return {
+          tone: 'attention',
+          badge: 'Premium',
+          headline: 'Premium is on, but this device is no longer linked',
+          meaning: `${granted(features)} This ends ${say(until)}.`,
+          advice: 'Sign in with your passkey to link this device and keep premium.',
+          remedy: 'sign-in',
+          line: `Sign in again to keep premium beyond ${say(until)}.`,
+        };
+      }
+      if (grace) {
+        return {
+          tone: 'attention',
+          badge: 'Premium',
+          headline: 'Premium is on, but a payment is missing',
+          meaning: `${granted(features)} Without the payment this ends ${say(until)}.`,
+          advice: 'Renew your payment; premium then simply goes on.',
+          remedy: offline ? 'connect' : null,
+          line: offline
+            ? `The server is out of reach. Premium stays until ${say(until)}.`
+            : `A payment is missing. Premium stays until ${say(until)}.`,
+        };
+      }
+      return {
+        tone: 'good',
+        badge: 'Premium',
+        headline: 'Premium is on',
+        meaning: `${granted(features)}${paidThrough ? ` Paid until ${say(paidThrough)}.` : ''}`,
+        advice: due ? `It is time for a renewal, which happens by itself once the server can be reached.` : null,
+        remedy: offline ? 'connect' : null,
+        line: offline ? `The server is out of reach. Premium stays until ${say(until)}.` : null,
+      };
+    }
+    case 'revoked':
+      return reason === 'suspended'
+        ? locked({
+            headline: 'Support has paused this subscription',
+            meaning: `Premium is locked for as long as the pause lasts. ${kept}`,
+            advice: 'Ask support what is open. When the pause ends, premium comes back by itself.',
+            remedy: 'connect',
+            line: 'Premium is locked: support has paused this subscription.',
+          })
+        : locked({
+            headline: 'Support has ended this subscription',
+            meaning: `Premium is locked. ${kept}`,
+            advice:
+              'If you think this is a mistake, write to support. When it is put right, premium comes back by itself.',
+            remedy: 'connect',
+            line: 'Premium is locked: support has ended this subscription.',
+          });
+    case 'expired':
+      return locked({
+        headline: 'Your subscription is over',
+        meaning: `${paidThrough ? `It was paid until ${say(paidThrough)}. ` : ''}${kept}`,
+        advice: 'Renew the subscription to get unlimited notes and export back.',
+        remedy: 'connect',
+        line: 'Premium is locked: the subscription is over.',
+      });
+    case 'ended':
+      return locked({
+        headline: 'Connect to renew premium',
+        meaning: `${until && until <= now ? `Premium worked offline until ${say(until)} and` : 'Premium'} now has to ask the server. ${kept}`,
+        advice: offline
+          ? 'The server is out of reach. As soon as it can be reached, premium comes back by itself.'
+          : 'Connect to the internet; premium then comes back by itself.',
+        remedy: 'connect',
+        line: 'Premium is locked: connect to renew it.',
+      });
+    case 'clock_behind':
+      return locked({
+        headline: "This device's clock is behind",
+        meaning: `It shows ${inFull(now, locale)}, which is earlier than a time already seen, so premium waits. ${kept}`,
+        advice: "Connect to the internet: the server's time puts it right. Or set the clock.",
+        remedy: 'connect',
+        line: "Premium is locked: this device's clock is behind. Connect to put it right.",
+      });
+    default:
+      if (error === 'storage_unavailable') {
+        return locked({
+          headline: "This browser's storage does not work",
+          meaning: 'What you have cannot be read here right now.',
+          advice: 'Reload the page. If that does not help, leave private browsing or free some space.',
+          remedy: null,
+          line: "This browser's storage does not work. Reload the page.",
+        });
+      }
+      if (entitlement.signInNeeded) {
+        return {
+          tone: 'attention',
+          badge: 'Free',
+          headline: 'This device is not linked to your account',
+          meaning: `You can keep up to ${freeNotes} notes here. ${kept}`,
+          advice: 'Sign in with your passkey to link it and bring back what you have.',
+          remedy: 'sign-in',
+          line: 'This device is not linked. Sign in to bring back what you have.',
+        };
+      }
+      if (error !== null) {
+        return locked({
+          headline: 'Connect to renew premium',
+          meaning: `What is stored on this device does not prove what you have (${error}). ${kept}`,
+          advice: 'Connect to the internet: the server sends a new proof.',
+          remedy: 'connect',
+          line: 'Connect to see what you have.',
+        });
+      }
+      return {
+        tone: 'calm',
+        badge: 'Free',
+        headline: 'You are on the free plan',
+        meaning: `Up to ${freeNotes} notes on this device, also offline. Premium adds unlimited notes and export.`,
+        advice: null,
+        remedy: 'trial',
+        line: offline ? 'The server is out of reach. Your notes are on this device.' : null,
+      };
+  }
+}
+
+/** "Until when": the lines under the headline, present only where there is something true to say. */
+export function dates(entitlement: Entitlement, now: Date, locale?: string): { term: string; value: string }[] {
+  const { until, refreshAfter, paidThrough, lastContact, state } = entitlement;
+  const say = (time: Date) => inWords(time, now, locale);
+  const lines: { term: string; value: string }[] = [];
+  if (state === 'active' || state === 'grace') {
+    if (until) lines.push({ term: 'Works offline until', value: say(until) });
+    if (refreshAfter) {
+      lines.push({
+        term: 'Next wants the server',
+        value: now >= refreshAfter ? 'as soon as it can be reached' : say(refreshAfter),
+      });
+    }
+    if (paidThrough) lines.push({ term: 'Paid until', value: say(paidThrough) });
+  }
+  if (lastContact) lines.push({ term: 'Last heard from the server', value: say(lastContact) });
+  return lines;
+}
+
+/** What went wrong with something the user asked for, and what to do. Null: nothing to say, the user ended it. */
+export function failure(code: ErrorCode): string | null {
+  switch (code) {
+    case 'cancelled':
+      return null;
+    case 'timeout':
+      return 'The passkey prompt was not answered in time. Try again.';
+    case 'no_contact':
+      return 'The server cannot be reached right now. Your notes are safe here; try again when you are online.';
+    case 'not_supported':
+      return 'This browser or device cannot use passkeys. Try another browser, or a phone nearby.';
+    case 'already_registered':
+      return 'This device already holds a passkey for this account. Sign in with it.';
+    case 'origin_refused':
+      return 'Passkeys do not work at this address. Open the app at its usual address.';
+    case 'credential_rejected':
+      return 'This passkey was not accepted. Try another one.';
+    case 'ceremony_invalid':
+      return 'This took too long or was used already. Try again.';
+    case 'unauthenticated':
+    case 'reauthentication_required':
+      return 'For this, sign in with your passkey once more.';
+    case 'rate_limited':
+      return 'Too many tries at once. Wait a minute, then try again.';
+    case 'unavailable':
+      return 'The server is busy. Try again in a moment.';
+    case 'storage_unavailable':
+      return "This browser's storage does not work here. Leave private browsing or free some space, then reload.";
+    case 'device_key_unavailable':
+      return 'This browser cannot keep a key for this device, so premium cannot work offline here.';
+    case 'roots_unavailable':
+      return 'A part of the app is missing. Connect and reload the page.';
+    case 'forbidden':
+      return 'New accounts need an invitation here. Open the link that you were sent.';
+    case 'invalid_request':
+      return 'This name cannot be used. Take a shorter, plain one.';
+    case 'device_limit':
+      return "Your plan's devices are all in use. Choose one that this device replaces.";
+    default:
+      return `That did not work (${code}). Try again.`;
+  }
+}
+
+/** What works now: the features this app knows, by name. */
+function granted({ notes, export: exporting }: Entitlement['features']): string {
+  const parts = [];
+  if (notes) parts.push(notes.limit === undefined ? 'unlimited notes' : `up to ${notes.limit} notes`);
+  if (exporting) parts.push('export');
+  return `You have ${parts.length > 0 ? parts.join(' and ') : 'what your plan grants'}, also offline.`;
+}
+
+function locked(words: Omit<Standing, 'tone' | 'badge'>): Standing {
+  return { tone: 'attention', badge: 'Locked', ...words };
+}

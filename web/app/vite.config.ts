@@ -1,0 +1,91 @@
+import { defineConfig, type Plugin } from 'vite';
+import { VitePWA } from 'vite-plugin-pwa';
+
+/**
+ * Emptying the output folder takes its .gitignore with it; the build writes
+ * it again, so that git and go:embed always find the folder.
+ */
+const keepFolder: Plugin = {
+  name: 'keep-folder',
+  apply: 'build',
+  generateBundle() {
+    this.emitFile({
+      type: 'asset',
+      fileName: '.gitignore',
+      source: '# Everything here is built from ../app; this file keeps the folder for go:embed.\n*\n!.gitignore\n',
+    });
+  },
+};
+
+export default defineConfig({
+  build: {
+    outDir: '../dist',
+    emptyOutDir: true,
+    target: 'es2023',
+    // Inlined assets would be data: URLs, which the content security policy refuses.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
+  server: {
+    // The server must know this origin: holdfast serve --origin http://localhost:5173
+    proxy: {
+      '/v1': 'http://localhost:8080',
+      '/roots.json': 'http://localhost:8080',
+    },
+  },
+  plugins: [
+    keepFolder,
+    VitePWA({
+      strategies: 'injectManifest',
+      srcDir: 'src',
+      filename: 'sw.ts',
+      registerType: 'prompt',
+      // The plugin's own registration cannot run under Trusted Types; see src/update.ts.
+      injectRegister: false,
+      injectManifest: {
+        // The plugin adds the manifest and its icons itself.
+        globPatterns: ['**/*.{html,js,css}'],
+        rollupFormat: 'iife',
+        sourcemap: false,
+        manifestTransforms: [
+          // The page is precached under the address it is opened by.
+          async (entries) => ({
+            manifest: entries.map((entry) => (entry.url === 'index.html' ? { ...entry, url: '/' } : entry)),
+          }),
+          // The root keys are the server's, not the build's: it fills both
+          // placeholders in at start. New roots thus arrive as any update does.
+          async (entries) => ({
+            manifest: [
+              ...entries,
+              { url: '/roots.json', revision: '__ROOTS_REVISION__', integrity: '__ROOTS_INTEGRITY__', size: 0 },
+            ],
+          }),
+        ],
+      },
+      manifest: {
+        id: '/',
+        name: 'Fieldbook',
+        short_name: 'Fieldbook',
+        description: 'A notebook that works offline. One tap of a passkey, no password.',
+        lang: 'en',
+        start_url: '/',
+        scope: '/',
+        display: 'standalone',
+        background_color: '#f6f5f1',
+        theme_color: '#f6f5f1',
+        categories: ['productivity'],
+        icons: [
+          { src: '/icons/icon.svg', sizes: 'any', type: 'image/svg+xml', purpose: 'any' },
+          { src: '/icons/icon-192.png', sizes: '192x192', type: 'image/png', purpose: 'any' },
+          { src: '/icons/icon-512.png', sizes: '512x512', type: 'image/png', purpose: 'any' },
+          { src: '/icons/maskable-512.png', sizes: '512x512', type: 'image/png', purpose: 'maskable' },
+        ],
+        shortcuts: [
+          { name: 'New note', url: '/#/new', icons: [{ src: '/icons/icon-192.png', sizes: '192x192' }] },
+          { name: 'Account', url: '/#/account', icons: [{ src: '/icons/icon-192.png', sizes: '192x192' }] },
+        ],
+      },
+    }),
+  ],
+});

@@ -1,0 +1,15 @@
+// Makes dist/, the package as it is published: inside the workspace the sources are used as they are.
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+const folder = (path) => fileURLToPath(new URL(path, import.meta.url));
+rmSync(folder('dist'), { recursive: true, force: true });
+execFileSync('npx', ['tsc', '-p', folder('tsconfig.build.json')], { stdio: 'inherit' });
+
+const { name, version, description, license, type, sideEffects, dependencies } = JSON.parse(
+  readFileSync(folder('package.json'), 'utf8'),
+);
+const published = { name, version, description, license, type, sideEffects, dependencies };
+const exports = { '.': { types: './index.d.ts', default: './index.js' } };
+writeFileSync(folder('dist/package.json'), `${JSON.stringify({ ...published, exports }, null, 2)}\n`);

@@ -1,0 +1,17 @@
+/** Base64url without padding, RFC 4648 §5. */
+export function encodeBase64url(bytes: Uint8Array): string {
+  let binary = '';
+  for (const byte of bytes) binary += String.fromCharCode(byte);
+  return btoa(binary).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+}
+
+/**
+ * The one spelling only: no padding, no other characters, unused trailing bits zero (RFC 4648 §3.5). Else null: a text
+ * that decodes in two ways would let one signed message have two forms.
+ */
+export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | null {
+  if (!/^[\w-]*$/.test(text) || text.length % 4 === 1) return null;
+  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
+  const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
+  return encodeBase64url(bytes) === text ? bytes : null;
+}

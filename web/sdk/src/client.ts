@@ -1,0 +1,409 @@
+import type { Context } from './context.ts';
+import { describe, type Phase, phaseOf } from './describe.ts';
+import type { Entitlement } from './entitlement.ts';
+import { HoldfastError } from './error.ts';
+import type { Holdfast, LinkOptions, SignInOptions } from './holdfast.ts';
+import { linkDevice } from './link.ts';
+import { withLock } from './lock.ts';
+import { createPasskey, pickPasskey } from './passkey-prompt.ts';
+import { reconcileDevice } from './reconcile.ts';
+import type { ReconcileResult } from './reconcile-result.ts';
+import { Retry } from './retry.ts';
+import type { Session } from './session.ts';
+import { examine, type Standing } from './standing.ts';
+import type { Changes } from './store.ts';
+import type { JsonObject } from './strict-json.ts';
+import { estimateTime, type TrustedTime } from './trusted-time.ts';
+import { readUser, type User } from './user.ts';
+
+/** How often the time seen is noted, and at the latest noticed: a sleeping machine's timers stand still. */
+const tickInterval = 60_000;
+
+/** A ceremony lives five minutes on the server; autofill may wait for hours, so it gets a new one in good time. */
+const ceremonyLife = 4 * 60_000;
+
+/** Nothing of the user remains. Keyset, marks and time stay: they belong to the server, not to the user. */
+const nobody: Changes = {
+  user: undefined,
+  device: undefined,
+  former: undefined,
+  pending: undefined,
+  lineage: undefined,
+  document: undefined,
+  passkeys: undefined,
+};
+
+/** The one implementation of {@link Holdfast}: keeps what storage holds in memory, verified, and tells about changes. */
+export class Client implements Holdfast {
+  readonly #context: Context;
+  readonly #name: string;
+  readonly #channel: BroadcastChannel;
+  readonly #listeners = new Set<() => void>();
+  readonly #retry = new Retry();
+  #standing: Standing = emptyStanding;
+  #time: TrustedTime = emptyStanding.time;
+  #view: { standing: Standing; phase: Phase; deviceUnknown: boolean; entitlement: Entitlement } | undefined;
+  /** What listeners were last told of. */
+  #told: Entitlement | undefined;
+  /** The server does not know this device any more. */
+  #deviceUnknown = false;
+  #loading: Promise<void> = Promise.resolve();
+  #running: Promise<ReconcileResult> | undefined;
+  #queued: Promise<ReconcileResult> | undefined;
+  #prompt: AbortController | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopTriggers: (() => void) | undefined;
+  #closed = false;
+
+  constructor(context: Context, name: string) {
+    this.#context = context;
+    this.#name = name;
+    this.#channel = new BroadcastChannel(name);
+    this.#channel.onmessage = () => void this.load();
+  }
+
+  get user(): User | null {
+    return this.#standing.user;
+  }
+
+  get device(): string | null {
+    return this.#standing.device;
+  }
+
+  get entitlement(): Entitlement {
+    const [standing, deviceUnknown] = [this.#standing, this.#deviceUnknown];
+    const phase = this.#phase();
+    const view = this.#view;
+    if (view?.standing === standing && view.phase === phase && view.deviceUnknown === deviceUnknown) {
+      return view.entitlement;
+    }
+    const entitlement = describe(standing, phase, deviceUnknown);
+    this.#view = { standing, phase, deviceUnknown, entitlement };
+    return entitlement;
+  }
+
+  has(feature: string): boolean {
+    return Object.hasOwn(this.entitlement.features, feature);
+  }
+
+  limit(feature: string): number | undefined {
+    return this.has(feature) ? this.entitlement.features[feature]?.limit : undefined;
+  }
+
+  subscribe(listener: () => void): () => void {
+    const own = () => listener();
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
+  }
+
+  reconcile(): Promise<ReconcileResult> {
+    if (this.#running) {
+      // The run under way may have asked before whatever made the caller ask: the next one is for it.
+      this.#queued ??= this.#running.then(() => {
+        this.#queued = undefined;
+        return this.reconcile();
+      });
+      return this.#queued;
+    }
+    this.#running = this.#reconcile().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  start(): () => void {
+    this.#stopTriggers ??= this.#listenForTriggers();
+    void this.#trigger();
+    return () => this.#stop();
+  }
+
+  register(name: string): Promise<User> {
+    return this.#create('/v1/registration', { name });
+  }
+
+  enrol(code: string): Promise<User> {
+    return this.#create('/v1/recovery', { code });
+  }
+
+  async signIn({ mediation, signal }: SignInOptions = {}): Promise<User> {
+    const ended = this.#replacePrompt(signal);
+    await this.#finishSignOut();
+    for (;;) {
+      const { ceremony, publicKey } = await this.#context.server.request('POST', '/v1/authentication/options', {});
+      const renewal = mediation && AbortSignal.timeout(ceremonyLife);
+      let credential: JsonObject;
+      try {
+        credential = await pickPasskey(publicKey, renewal ? AbortSignal.any([ended, renewal]) : ended, mediation);
+      } catch (error) {
+        if (renewal?.aborted && !ended.aborted) continue;
+        throw error;
+      }
+      return this.#adopt(await this.#context.server.request('POST', '/v1/authentication', { ceremony, credential }));
+    }
+  }
+
+  async link(options: LinkOptions = {}): Promise<void> {
+    await withLock(this.#name, () => linkDevice(this.#context, options));
+    this.#deviceUnknown = false;
+    await this.#changed();
+    await this.reconcile();
+  }
+
+  async signOut(): Promise<boolean> {
+    await this.#context.store.update((held) =>
+      held.user ? { ...nobody, farewell: { device: held.device?.id ?? null } } : null,
+    );
+    this.#deviceUnknown = false;
+    await this.#changed();
+    return this.#sayFarewell();
+  }
+
+  async startTrial(): Promise<ReconcileResult> {
+    await this.#context.server.request('POST', '/v1/trial');
+    return this.reconcile();
+  }
+
+  async session(): Promise<Session | null> {
+    try {
+      const body = await this.#context.server.request('GET', '/v1/session');
+      const user = readUser(body.user);
+      if (!user) throw new HoldfastError('no_contact', "the answer is not the server's");
+      const [authenticatedAt, expiresAt] = [new Date(String(body.authenticated_at)), new Date(String(body.expires_at))];
+      return { user, authenticatedAt, expiresAt };
+    } catch (error) {
+      if (error instanceof HoldfastError && error.code === 'unauthenticated') return null;
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#stop();
+    clearTimeout(this.#timer);
+    this.#prompt?.abort();
+    this.#listeners.clear();
+    this.#channel.close();
+    void this.#context.store.close();
+  }
+
+  /** Verifies what storage holds now and tells the listeners, one load after the other. Never rejects. */
+  load(): Promise<void> {
+    this.#loading = this.#loading.then(() => this.#load());
+    return this.#loading;
+  }
+
+  async #load(): Promise<void> {
+    const { roots: loadRoots, store, origin } = this.#context;
+    const roots = await orError(loadRoots());
+    const held = await orError(store.read());
+    if (this.#closed) return;
+    const [trusted, failedRoots] = roots instanceof HoldfastError ? [[], roots.code] : [roots, null];
+    // Storage that fails for a moment takes nothing away: what was verified before stays until its end.
+    const [examined, failed] =
+      held instanceof HoldfastError ? [this.#standing, held.code] : [await examine(held, trusted, origin), failedRoots];
+    const standing = { ...examined, error: failed ?? examined.error };
+    // A tick seen here may be later than the one on disk; only another document may take it back.
+    const seen = standing.taken === this.#standing.taken ? this.#time.mark : 0;
+    this.#standing = standing;
+    this.#time = { ...standing.time, mark: Math.max(standing.time.mark, seen) };
+    this.#tell();
+    this.#tick();
+  }
+
+  async #changed(): Promise<void> {
+    await this.load();
+    if (!this.#closed) this.#channel.postMessage(null);
+  }
+
+  #phase(): Phase {
+    const clock = this.#context.clock();
+    const { now, behind } = estimateTime(this.#time, clock);
+    if (!behind) this.#time = { ...this.#time, mark: now };
+    return phaseOf(this.#standing, this.#time, clock);
+  }
+
+  #tell(): void {
+    if (this.entitlement === this.#told) return;
+    this.#told = this.entitlement;
+    for (const listener of this.#listeners) queueMicrotask(listener);
+  }
+
+  async #reconcile(): Promise<ReconcileResult> {
+    const result = await withLock(this.#name, () => this.#ask()).catch((error: unknown) => refused(error));
+    const { outcome } = result;
+    if (outcome === 'sign_in_needed') this.#deviceUnknown = this.#standing.device !== null;
+    if (outcome === 'reconciled' || outcome === 'forked') this.#deviceUnknown = false;
+    this.#retry.settled(result);
+    if (outcome === 'reconciled' || outcome === 'forked' || outcome === 'superseded') await this.#changed();
+    else this.#tell();
+    this.#tick();
+    return result;
+  }
+
+  async #ask(): Promise<ReconcileResult> {
+    await this.#sayFarewell();
+    const { user, device, pending } = await this.#context.store.read();
+    if (!user) return { outcome: 'signed_out' };
+    if (!device) {
+      // A linking whose answer was lost is finished with the same key; a first one needs the user.
+      if (!pending) return { outcome: 'sign_in_needed' };
+      await linkDevice(this.#context);
+    }
+    return reconcileDevice(this.#context);
+  }
+
+  async #create(path: string, request: JsonObject): Promise<User> {
+    const ended = this.#replacePrompt();
+    await this.#finishSignOut();
+    const { server } = this.#context;
+    const begin = () => server.request('POST', `${path}/options`, request);
+    const { ceremony, publicKey } = await begin().catch((error) => {
+      // A session that has died is told of once; its cookie is gone with that answer.
+      if (error.code === 'unauthenticated') return begin();
+      throw error;
+    });
+    const credential = await createPasskey(publicKey, ended);
+    return this.#adopt(await server.request('POST', path, { ceremony, credential }));
+  }
+
+  /** Browsers run one prompt at a time: a waiting autofill is ended before the next begins. */
+  #replacePrompt(signal?: AbortSignal): AbortSignal {
+    this.#prompt?.abort();
+    this.#prompt = new AbortController();
+    return signal ? AbortSignal.any([this.#prompt.signal, signal]) : this.#prompt.signal;
+  }
+
+  /** Makes the one who has just signed in this device's user. What another user left is gone. */
+  async #adopt(body: JsonObject): Promise<User> {
+    const user = readUser(body.user);
+    if (!user) throw new HoldfastError('no_contact', "the answer is not the server's");
+    await this.#context.store.update((held) => ({
+      ...(held.user?.id === user.id ? {} : nobody),
+      user,
+      farewell: undefined,
+    }));
+    await this.#changed();
+    await this.#ensureLinked();
+    return user;
+  }
+
+  /** A device that the server still knows stays; every other one is linked anew. */
+  async #ensureLinked(): Promise<void> {
+    if (this.#standing.device && this.#standing.key) {
+      await this.reconcile();
+      if (!this.entitlement.signInNeeded) return;
+    }
+    await this.link();
+  }
+
+  /** What an earlier user still has to say must not end the session that is about to begin. */
+  async #finishSignOut(): Promise<void> {
+    await withLock(this.#name, () => this.#sayFarewell());
+  }
+
+  /** True when there is nothing (more) to tell the server about a sign-out. */
+  async #sayFarewell(): Promise<boolean> {
+    const { store, server } = this.#context;
+    const { farewell } = await store.read();
+    if (!farewell) return true;
+    try {
+      await server.request('DELETE', '/v1/session', farewell.device === null ? {} : { device: farewell.device });
+    } catch (error) {
+      // A session that ended by itself is as good as ended.
+      if (!(error instanceof HoldfastError)) throw error;
+      if (error.code !== 'unauthenticated') return false;
+    }
+    await store.update((held) => (held.farewell ? { farewell: undefined } : null));
+    return true;
+  }
+
+  /** Notes the time, notices what has ended, reconciles when it is due, and comes back when the next thing is. */
+  #tick(): void {
+    clearTimeout(this.#timer);
+    if (this.#closed) return;
+    this.#tell();
+    const { now } = estimateTime(this.#time, this.#context.clock());
+    const wait = this.#stopTriggers ? this.#retry.wait(this.#due(now)) : Number.POSITIVE_INFINITY;
+    if (wait === 0 && !this.#running) return void this.#trigger();
+
+    const ends = [this.#standing.document?.exp, this.#standing.keyset?.exp].map((exp) => (exp ?? 0) * 1000 - now);
+    const delay = Math.min(tickInterval, wait || tickInterval, ...ends.filter((end) => end > 0));
+    this.#timer = setTimeout(() => {
+      void this.#noteTime();
+      this.#tick();
+    }, delay);
+  }
+
+  /** Milliseconds until the server is wanted. */
+  #due(now: number): number {
+    if (!this.#standing.user || this.entitlement.signInNeeded) return Number.POSITIVE_INFINITY;
+    const { refreshAfter, error } = this.entitlement;
+    return refreshAfter && !error ? Math.max(0, refreshAfter.getTime() - now) : 0;
+  }
+
+  /** The mark on disk only rises, unless another document was taken meanwhile. */
+  async #noteTime(): Promise<void> {
+    const { taken } = this.#standing;
+    if (taken === undefined) return;
+    await this.#context.store
+      .update((held) => {
+        const known = held.time ?? { mark: 0, skew: 0 };
+        return held.document === taken && known.mark < this.#time.mark
+          ? { time: { ...known, mark: this.#time.mark } }
+          : null;
+      })
+      .catch(() => {});
+  }
+
+  #listenForTriggers(): () => void {
+    const events = new AbortController();
+    const trigger = () => void this.#trigger();
+    const seen = () => {
+      if (document.visibilityState === 'visible') trigger();
+      else void this.#noteTime();
+    };
+    globalThis.addEventListener?.('online', trigger, { signal: events.signal });
+    globalThis.document?.addEventListener('visibilitychange', seen, { signal: events.signal });
+    return () => events.abort();
+  }
+
+  async #trigger(): Promise<void> {
+    this.#tell();
+    if (this.#closed || this.#running || this.#retry.barred) return;
+    await this.reconcile();
+  }
+
+  #stop(): void {
+    this.#stopTriggers?.();
+    this.#stopTriggers = undefined;
+  }
+}
+
+const emptyStanding: Standing = {
+  user: null,
+  device: null,
+  key: null,
+  keyset: null,
+  document: null,
+  time: { mark: 0, skew: 0 },
+  error: null,
+  taken: undefined,
+};
+
+/** A failure as a value. */
+function orError<T>(work: Promise<T>): Promise<T | HoldfastError> {
+  return work.catch((error: unknown) => {
+    if (error instanceof HoldfastError) return error;
+    throw error;
+  });
+}
+
+/** Linking by itself, in the background, may need the user; everything else is a result of its own. */
+function refused(error: unknown): ReconcileResult {
+  if (!(error instanceof HoldfastError)) throw error;
+  const { code, retryAfter } = error;
+  const silent = code === 'no_contact' || code === 'unavailable' || code === 'rate_limited';
+  if (silent) return { outcome: 'no_contact', ...(retryAfter !== undefined && { retryAfter }) };
+  if (code === 'storage_unavailable' || code === 'signed_out') return { outcome: code };
+  return { outcome: 'sign_in_needed' };
+}

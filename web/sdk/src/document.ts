@@ -1,0 +1,78 @@
+import { Claims, isCount, require } from './claims.ts';
+import type { Feature } from './feature.ts';
+import { isObject, type JsonObject } from './strict-json.ts';
+
+/** The claims of an entitlement document. Times in unix seconds. */
+export interface Document {
+  readonly iss: string;
+  readonly aud: string;
+  readonly sub: string;
+  readonly iat: number;
+  readonly exp: number;
+  readonly refreshAfter: number;
+  readonly rev: number;
+  readonly state: DocumentState;
+  readonly reason: string | null;
+  readonly paidThrough: number | null;
+  readonly plans: readonly string[];
+  readonly features: Readonly<Record<string, Feature>>;
+  readonly device: string;
+  readonly jkt: string;
+  readonly proof: string;
+}
+
+export type DocumentState = (typeof states)[number];
+
+const states = ['none', 'active', 'grace', 'expired', 'revoked'] as const;
+
+/** Throws `claims_invalid` where a claim is missing, of another type, or contradicts another one. */
+export function readDocument(values: JsonObject): Document {
+  const claims = new Claims(values);
+  claims.text('jti');
+  const [iat, nbf, exp] = [claims.time('iat'), claims.time('nbf'), claims.time('exp')];
+  const refreshAfter = claims.time('refresh_after');
+  require(nbf === iat, 'nbf');
+  require(exp > iat, 'exp');
+  require(refreshAfter >= iat && refreshAfter <= exp, 'refresh_after');
+
+  const state = states.find((known) => known === claims.get('state'));
+  require(state !== undefined, 'state');
+  const reason = claims.get('reason');
+  require(reason === null || typeof reason === 'string', 'reason');
+  const paidThrough = claims.get('paid_through') === null ? null : claims.time('paid_through');
+  const plans = claims.list('plans');
+  require(plans.every((plan) => typeof plan === 'string'), 'plans');
+  const features = readFeatures(claims.object('features'));
+  require(state === 'active' || state === 'grace' || Object.keys(features).length === 0, 'features');
+  const status = claims.object('status').object('status_list');
+  status.integer('idx');
+  status.text('uri');
+
+  return {
+    iss: claims.text('iss'),
+    aud: claims.text('aud'),
+    sub: claims.text('sub'),
+    iat,
+    exp,
+    refreshAfter,
+    rev: claims.integer('rev'),
+    state,
+    reason,
+    paidThrough,
+    plans,
+    features,
+    device: claims.text('device'),
+    jkt: claims.object('cnf').text('jkt'),
+    proof: claims.text('proof'),
+  };
+}
+
+function readFeatures(claims: Claims): Readonly<Record<string, Feature>> {
+  const features = claims.entries().map(([name, value]): [string, Feature] => {
+    require(isObject(value), 'features');
+    const limit = new Claims(value).get('limit');
+    require(limit === undefined || isCount(limit), 'features');
+    return [name, limit === undefined ? {} : { limit }];
+  });
+  return Object.fromEntries(features);
+}

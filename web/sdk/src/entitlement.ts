@@ -1,0 +1,56 @@
+import type { ErrorCode } from './error-code.ts';
+import type { Feature } from './feature.ts';
+
+/**
+ * What the user may use on this device right now, and why. A snapshot: the same object until something changes,
+ * so it can be compared with `===`.
+ *
+ * @example
+ * const { state, until } = hf.entitlement;
+ * if (state === "active") status.textContent = `Premium, works offline until ${until?.toLocaleString()}`;
+ */
+export interface Entitlement {
+  /**
+   * - `signed_out`: nobody is signed in on this device.
+   * - `none`, `active`, `grace`, `expired`, `revoked`: the subscription, as the held document states it. `none` also
+   *   when no document is held, or the held one was refused (`error` says why).
+   * - `ended`: the document's own time is over and the server was not reached since; the subscription may be alive.
+   * - `clock_behind`: this device's clock is more than ten minutes behind a time already seen; a reconcile settles it.
+   *
+   * Features are granted in `active` and `grace` only.
+   */
+  readonly state: EntitlementState;
+  /** Why there are no features, or null. `device_forked` and `device_removed` are mended by signing in again. */
+  readonly reason: EntitlementReason | null;
+  /** What a passkey tap would mend: the server no longer knows this device, or it was never linked. */
+  readonly signInNeeded: boolean;
+  /** The document's end: features work offline up to this moment, without leeway. */
+  readonly until: Date | null;
+  /** When the server is wanted next. */
+  readonly refreshAfter: Date | null;
+  readonly paidThrough: Date | null;
+  /** The plans that grant the features. */
+  readonly plans: readonly string[];
+  /** What may be used now, by name; empty unless `state` is `active` or `grace`. */
+  readonly features: Readonly<Record<string, Feature>>;
+  /** The user's revision in the held document; only grows. */
+  readonly revision: number | null;
+  /** Why the held document does not count, why storage could not be read, or null. */
+  readonly error: ErrorCode | null;
+  /** When an answer of the server was last taken (the server's time). */
+  readonly lastContact: Date | null;
+}
+
+/** See {@link Entitlement.state}. */
+export type EntitlementState =
+  | 'signed_out'
+  | 'none'
+  | 'active'
+  | 'grace'
+  | 'expired'
+  | 'revoked'
+  | 'ended'
+  | 'clock_behind';
+
+/** See {@link Entitlement.reason}. */
+export type EntitlementReason = 'revoked' | 'suspended' | 'lapsed' | 'device_forked' | 'device_removed';

@@ -1,0 +1,81 @@
+/** Why a signed document or keyset was refused, in the order in which the checks are made. */
+export const verifierCodes = [
+  'malformed',
+  'header_invalid',
+  'algorithm_invalid',
+  'type_invalid',
+  'root_unknown',
+  'key_unknown',
+  'signature_invalid',
+  'claims_invalid',
+  'issuer_mismatch',
+  'audience_mismatch',
+  'key_outside_validity',
+  'keyset_expired',
+  'not_yet_valid',
+  'expired',
+  'subject_mismatch',
+  'device_mismatch',
+  'proof_mismatch',
+  'revision_rollback',
+  'keyset_rollback',
+  'clock_behind',
+] as const;
+
+/** The codes of the server's problem documents (RFC 9457). */
+export const problemCodes = [
+  'invalid_request',
+  'unsupported_media_type',
+  'payload_too_large',
+  'method_not_allowed',
+  'not_found',
+  'unauthenticated',
+  'reauthentication_required',
+  'forbidden',
+  'cross_origin',
+  'ceremony_invalid',
+  'credential_rejected',
+  'last_passkey',
+  'use_dpop_nonce',
+  'invalid_dpop_proof',
+  'device_unknown',
+  'device_limit',
+  'device_forked',
+  'lineage_invalid',
+  'ledger_invalid',
+  'conflict',
+  'rate_limited',
+  'unavailable',
+] as const;
+
+/** What can go wrong on this device, before or instead of an answer. */
+export const clientCodes = [
+  /** The server was not reached, or what answered was not it. */
+  'no_contact',
+  /** IndexedDB is blocked, broken, or was written by a newer version. */
+  'storage_unavailable',
+  /** The roots could not be loaded or are not two P-256 public keys. */
+  'roots_unavailable',
+  /** The browser cannot keep a device key, or cannot sign with it. */
+  'device_key_unavailable',
+  /** Nobody is signed in on this device. */
+  'signed_out',
+  /** The user, the platform or the caller's signal ended the passkey prompt. */
+  'cancelled',
+  /** The passkey prompt took too long. */
+  'timeout',
+  /** This browser has no WebAuthn, or no authenticator that fits. */
+  'not_supported',
+  /** The authenticator holds a passkey of this account already. */
+  'already_registered',
+  /** The page's origin may not use this relying party's passkeys. */
+  'origin_refused',
+] as const;
+
+/**
+ * Every code a {@link HoldfastError} or an entitlement can carry. Codes are stable; messages are not.
+ *
+ * @example
+ * const silent: ErrorCode[] = ["cancelled", "no_contact"];
+ */
+export type ErrorCode = (typeof verifierCodes)[number] | (typeof problemCodes)[number] | (typeof clientCodes)[number];

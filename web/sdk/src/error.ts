@@ -1,0 +1,33 @@
+import type { ErrorCode } from './error-code.ts';
+import type { LinkedDevice } from './linked-device.ts';
+
+/**
+ * The one error that this package throws. Decide by `code`; `message` is for logs.
+ *
+ * @example
+ * try {
+ *   await hf.signIn();
+ * } catch (error) {
+ *   if (error instanceof HoldfastError && error.code === "cancelled") return;
+ *   throw error;
+ * }
+ */
+export class HoldfastError extends Error {
+  override readonly name = 'HoldfastError';
+  readonly code: ErrorCode;
+  /** With `device_limit`: the user's devices, oldest first; one of them can be replaced. Else empty. */
+  readonly devices: readonly LinkedDevice[];
+  /** Seconds the server asked to wait before the next try. */
+  readonly retryAfter: number | undefined;
+
+  constructor(
+    code: ErrorCode,
+    message: string = code,
+    options: { cause?: unknown; devices?: readonly LinkedDevice[]; retryAfter?: number | undefined } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.devices = options.devices ?? [];
+    this.retryAfter = options.retryAfter;
+  }
+}

@@ -1,0 +1,77 @@
+import type { Entitlement } from './entitlement.ts';
+import type { ReconcileResult } from './reconcile-result.ts';
+import type { Session } from './session.ts';
+import type { User } from './user.ts';
+
+/**
+ * The signed-in user and their rights on this device. Reads are synchronous and work offline; whatever talks to the
+ * server is a promise. Methods reject with {@link HoldfastError} only.
+ *
+ * @example
+ * const hf = await openHoldfast({ origin: location.origin, roots });
+ * hf.subscribe(() => render(hf.user, hf.entitlement));
+ * exportButton.disabled = !hf.has("export");
+ */
+export interface Holdfast {
+  /** Who is signed in on this device, offline too; null: nobody. */
+  readonly user: User | null;
+  /** The UUID under which the server knows this installation; null: not linked. */
+  readonly device: string | null;
+  /** What may be used now, and why; the same object until something changes. */
+  readonly entitlement: Entitlement;
+
+  /** Whether `feature` may be used at this moment. Cheap enough to ask on every click. */
+  has(feature: string): boolean;
+  /** The feature's limit; undefined if it may not be used now (ask `has`) or has no limit. */
+  limit(feature: string): number | undefined;
+  /** Calls `listener` after every change of `user` or `entitlement`, made in this tab or another. Returns the way out. */
+  subscribe(listener: () => void): () => void;
+
+  /**
+   * Asks the server for a new document and takes it if every check passes. Never rejects for lack of network. A call
+   * while another runs waits for the next run, so its answer is never older than the call.
+   */
+  reconcile(): Promise<ReconcileResult>;
+  /** Starts reconciling by itself (see {@link Options.autoReconcile}); returns how to stop. */
+  start(): () => void;
+
+  /**
+   * Creates an account with a new passkey, links this device and reconciles. With a live session the passkey is added to
+   * that account instead. Rejects with `device_limit` when signed in but not linked: call `link({ replaces })`.
+   */
+  register(name: string): Promise<User>;
+  /**
+   * Signs in with a passkey, links this device unless it still is, and reconciles. With mediation `conditional` the browser offers
+   * passkeys in the form's autofill; a later modal call ends it.
+   */
+  signIn(options?: SignInOptions): Promise<User>;
+  /** Stores a new passkey for the account that a one-time enrolment or recovery code belongs to; then as `register`. */
+  enrol(code: string): Promise<User>;
+  /** Links this device to the signed-in user under a new key, optionally in place of another one, and reconciles. */
+  link(options?: LinkOptions): Promise<void>;
+  /**
+   * Forgets user, device and document here, and ends session and device on the server: at once (true), or, when it cannot
+   * be reached, at the next contact (false).
+   */
+  signOut(): Promise<boolean>;
+
+  /** Starts the one trial that each user has, and reconciles. Rejects with `conflict` if it was had before. */
+  startTrial(): Promise<ReconcileResult>;
+  /** The session with the server, or null. Rejects with `no_contact` offline. */
+  session(): Promise<Session | null>;
+
+  /** Stops timers and listeners and closes the database. Nothing else may be called afterwards. */
+  close(): void;
+}
+
+/** See {@link Holdfast.signIn}. */
+export interface SignInOptions {
+  readonly mediation?: 'conditional';
+  readonly signal?: AbortSignal;
+}
+
+/** See {@link Holdfast.link}. */
+export interface LinkOptions {
+  /** The device to replace, when the plan's limit is reached. */
+  readonly replaces?: string;
+}

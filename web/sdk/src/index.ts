@@ -1,0 +1,12 @@
+export type { Entitlement, EntitlementReason, EntitlementState } from './entitlement.ts';
+export { HoldfastError } from './error.ts';
+export type { ErrorCode } from './error-code.ts';
+export type { Feature } from './feature.ts';
+export type { Holdfast, LinkOptions, SignInOptions } from './holdfast.ts';
+export type { LinkedDevice } from './linked-device.ts';
+export { openHoldfast } from './open-holdfast.ts';
+export type { Options } from './options.ts';
+export type { ReconcileResult } from './reconcile-result.ts';
+export type { Roots } from './roots.ts';
+export type { Session } from './session.ts';
+export type { User } from './user.ts';

@@ -1,0 +1,30 @@
+import { digest } from './digest.ts';
+import { isObject } from './strict-json.ts';
+
+/** The members that make a P-256 public key (RFC 7518 §6.2.1), and no others. */
+export interface PublicJwk {
+  readonly kty: 'EC';
+  readonly crv: 'P-256';
+  readonly x: string;
+  readonly y: string;
+}
+
+const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
+
+/** Picks the public members; null if `value` is no P-256 key or carries the private one. */
+export function publicJwk(value: unknown): PublicJwk | null {
+  if (!isObject(value) || 'd' in value) return null;
+  const { kty, crv, x, y } = value;
+  if (kty !== 'EC' || crv !== 'P-256' || typeof x !== 'string' || typeof y !== 'string') return null;
+  return { kty, crv, x, y };
+}
+
+/** RFC 7638 thumbprint, SHA-256. */
+export function thumbprint({ crv, kty, x, y }: PublicJwk): Promise<string> {
+  return digest(JSON.stringify({ crv, kty, x, y }));
+}
+
+/** For verifying only. Rejects if the coordinates are not a point on the curve. */
+export function importPublicKey(jwk: PublicJwk): Promise<CryptoKey> {
+  return crypto.subtle.importKey('jwk', { ...jwk }, algorithm, true, ['verify']);
+}

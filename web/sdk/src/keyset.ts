@@ -1,0 +1,103 @@
+import { Claims, require } from './claims.ts';
+import { digest } from './digest.ts';
+import { HoldfastError } from './error.ts';
+import { verifyJws } from './jws.ts';
+import { importPublicKey, publicJwk, thumbprint } from './key.ts';
+import { isObject } from './strict-json.ts';
+import type { TrustedRoots } from './trusted-roots.ts';
+
+/** The signing keys that a root vouches for. Times in unix seconds. */
+export interface Keyset {
+  readonly version: number;
+  readonly exp: number;
+  readonly keys: ReadonlyMap<string, SigningKey>;
+  /** What must be remembered once this keyset is taken. */
+  readonly mark: KeysetMark;
+}
+
+/** A signing key and the bounds of the documents' iat that it may sign. */
+export interface SigningKey {
+  readonly key: CryptoKey;
+  readonly nbf: number;
+  readonly exp: number;
+}
+
+/** The newest keyset taken of one root. */
+export interface KeysetMark {
+  /** The root's kid; its slot is looked up when needed, because roots move from next to current. */
+  readonly root: string;
+  readonly version: number;
+  /** Of the keyset's compact form. */
+  readonly digest: string;
+}
+
+/** See {@link verifyKeyset}. */
+export interface KeysetExpectations {
+  readonly roots: TrustedRoots;
+  readonly issuer: string;
+  readonly marks: readonly KeysetMark[];
+  /**
+   * Milliseconds since 1970. Left out where the keyset's end is judged together with a document's, which never
+   * outlives it.
+   */
+  readonly now?: number;
+}
+
+/** Verifies a keyset against the embedded roots and the marks of the keysets taken before. */
+export async function verifyKeyset(jws: string, expected: KeysetExpectations): Promise<Keyset> {
+  const { roots, issuer, marks, now } = expected;
+  let root = '';
+  const findRoot = (kid: string) => {
+    root = kid;
+    return roots.find((candidate) => candidate.kid === kid)?.key;
+  };
+  const claims = new Claims(await verifyJws(jws, 'keyset+jwt', findRoot, 'root_unknown'));
+
+  const iss = claims.text('iss');
+  const exp = claims.time('exp');
+  require(exp > claims.time('iat'), 'exp');
+  const version = claims.integer('version');
+  require(version > 0, 'version');
+  const keys = await readKeys(claims.list('keys'));
+  if (iss !== issuer) throw new HoldfastError('issuer_mismatch');
+  if (now !== undefined && now >= exp * 1000) throw new HoldfastError('keyset_expired');
+
+  const mark = { root, version, digest: await digest(jws) };
+  if (isRolledBack(mark, marks, roots)) throw new HoldfastError('keyset_rollback');
+  return { version, exp, keys, mark };
+}
+
+/** The marks to keep once the keyset of `mark` is taken; those of roots that are no longer embedded are dropped. */
+export function raiseMarks(marks: readonly KeysetMark[], mark: KeysetMark, roots: TrustedRoots): readonly KeysetMark[] {
+  return [...marks.filter(({ root }) => root !== mark.root && slot(root, roots) >= 0), mark];
+}
+
+/** A keyset by the next root outranks all by the current one; below that, the version decides. */
+function isRolledBack(keyset: KeysetMark, marks: readonly KeysetMark[], roots: TrustedRoots): boolean {
+  return marks.some((mark) => {
+    if (mark.root !== keyset.root) return slot(mark.root, roots) > slot(keyset.root, roots);
+    return keyset.version < mark.version || (keyset.version === mark.version && keyset.digest !== mark.digest);
+  });
+}
+
+function slot(root: string, roots: TrustedRoots): number {
+  return roots.findIndex(({ kid }) => kid === root);
+}
+
+async function readKeys(list: readonly unknown[]): Promise<ReadonlyMap<string, SigningKey>> {
+  const keys = new Map<string, SigningKey>();
+  for (const value of list) {
+    require(isObject(value), 'keys');
+    const key = new Claims(value);
+    const kid = key.text('kid');
+    const jwk = publicJwk(value);
+    require(jwk !== null && key.text('alg') === 'ES256' && key.text('use') === 'sig' && !keys.has(kid), 'keys');
+    const [nbf, exp] = [key.time('nbf'), key.time('exp')];
+    require(exp > nbf && kid === (await thumbprint(jwk)), 'keys');
+    const imported = await importPublicKey(jwk).catch(() => null);
+    require(imported !== null, 'keys');
+    keys.set(kid, { key: imported, nbf, exp });
+  }
+  require(keys.size > 0, 'keys');
+  return keys;
+}

@@ -1,0 +1,73 @@
+import { encodeBase64url } from './base64url.ts';
+import type { Context } from './context.ts';
+import { generateDeviceKey, openDeviceKey } from './device-key.ts';
+import { HoldfastError } from './error.ts';
+import type { LinkOptions } from './holdfast.ts';
+import { type ProvenRequest, throwProblem } from './server.ts';
+import type { PendingDevice, Store } from './store.ts';
+
+interface Try extends ProvenRequest {
+  readonly pending: PendingDevice;
+}
+
+/**
+ * Links this installation to the signed-in user under a new key. The key is kept before it is sent: when the answer is
+ * lost, the next call sends the same one and the server gives the same device.
+ */
+export async function linkDevice(context: Context, { replaces }: LinkOptions = {}): Promise<void> {
+  const { store, server, deviceName } = context;
+  const prepare = async (): Promise<Try> => {
+    const pending = await pendingDevice(store);
+    const body = { name: deviceName, ...(replaces !== undefined && { replaces }) };
+    return { key: await openDeviceKey(pending.pair), pending, body };
+  };
+
+  let proven = await server.prove('/v1/devices', prepare);
+  if (proven?.answer.code === 'conflict') {
+    // The server knows this key by a device that has moved on: only a new one can be linked.
+    await forget(store, proven.sent.pending);
+    proven = await server.prove('/v1/devices', prepare);
+  }
+  if (!proven) return;
+  throwProblem(proven.answer);
+
+  const { device, lineage } = proven.answer.body;
+  if (typeof device !== 'string' || typeof lineage !== 'string') throw new HoldfastError('no_contact');
+  const { pending } = proven.sent;
+  await store.update((held) =>
+    held.pending?.id === pending.id
+      ? {
+          device: { id: device, pair: pending.pair },
+          lineage,
+          pending: undefined,
+          // What the old device holds stays good until the new one has taken its own document.
+          former: held.document === undefined ? undefined : (held.former ?? held.device),
+        }
+      : null,
+  );
+}
+
+/** The key of an attempt that was not finished, or a new one as storage gives it back. */
+async function pendingDevice(store: Store): Promise<PendingDevice> {
+  const { user, pending } = await store.read();
+  if (!user) throw new HoldfastError('signed_out');
+  if (pending?.user === user.id && (await isUsable(pending))) return pending;
+
+  const id = encodeBase64url(crypto.getRandomValues(new Uint8Array(16)));
+  const pair = await generateDeviceKey();
+  await store.update((held) => (held.user?.id === user.id ? { pending: { id, user: user.id, pair } } : null));
+  const stored = (await store.read()).pending;
+  if (stored?.id !== id) throw new HoldfastError('signed_out', 'the user changed meanwhile');
+  return stored;
+}
+
+async function isUsable({ pair }: PendingDevice): Promise<boolean> {
+  return openDeviceKey(pair).then(
+    () => true,
+    () => false,
+  );
+}
+
+async function forget(store: Store, { id }: PendingDevice): Promise<void> {
+  await store.update((held) => (held.pending?.id === id ? { pending: undefined } : null));
+}

@@ -1,0 +1,20 @@
+import { HoldfastError } from './error.ts';
+
+/** Longer than any one holder's requests may take together. */
+const patience = 120_000;
+
+/** One at a time over all tabs and workers; where there are no Web Locks, the compare-and-swap in storage must do. */
+export async function withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
+  const locks = globalThis.navigator?.locks;
+  if (!locks) return work();
+  let begun = false;
+  try {
+    return await locks.request(name, { signal: AbortSignal.timeout(patience) }, () => {
+      begun = true;
+      return work();
+    });
+  } catch (cause) {
+    if (begun) throw cause;
+    throw new HoldfastError('no_contact', 'another tab holds the lock', { cause });
+  }
+}

@@ -1,0 +1,28 @@
+import type { Roots } from './roots.ts';
+
+/**
+ * What {@link openHoldfast} wants to know.
+ *
+ * @example
+ * const options: Options = { origin: location.origin, roots };
+ */
+export interface Options {
+  /** The server's public origin, without a trailing slash: issuer and audience of every document. */
+  readonly origin: string;
+  /** The embedded roots, or how to load them without network (the app's precached /roots.json). */
+  readonly roots: Roots | (() => Promise<Roots>);
+  /** The relying party's id, if the passkeys document shall be held to it. Default: not compared. */
+  readonly rpId?: string;
+  /** What this device is called in the user's list. Default: read from the browser's user agent. */
+  readonly deviceName?: string;
+  /** Reconcile by itself: at start, when the page becomes visible or online, and when it is due. Default: true. */
+  readonly autoReconcile?: boolean;
+  /** Name of the IndexedDB database, of the lock and of the channel between tabs. Default: "holdfast". */
+  readonly database?: string;
+  /** Milliseconds since 1970, for tests. Default: Date.now. */
+  readonly clock?: () => number;
+  /** For tests and for wrapping. Default: the global fetch. */
+  readonly fetch?: typeof globalThis.fetch;
+  /** Milliseconds until a request without an answer counts as no contact. Default: 15 000. */
+  readonly timeout?: number;
+}

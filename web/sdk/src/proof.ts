@@ -1,0 +1,31 @@
+import { encodeBase64url } from './base64url.ts';
+import type { DeviceKey } from './device-key.ts';
+import { digest } from './digest.ts';
+
+/** What a proof vouches for. */
+export interface ProofSubject {
+  readonly method: string;
+  readonly url: string;
+  /** The exact text of the request's body. */
+  readonly body: string;
+  /** The server's nonce; left out, the server answers with one. */
+  readonly nonce: string | undefined;
+}
+
+/** A DPoP proof (RFC 9449 §4.2) and its jti, which the document that answers it must repeat. */
+export async function makeProof(
+  key: DeviceKey,
+  { method, url, body, nonce }: ProofSubject,
+  clock: () => number,
+): Promise<{ proof: string; jti: string }> {
+  const jti = encodeBase64url(crypto.getRandomValues(new Uint8Array(16)));
+  const header = { typ: 'dpop+jwt', alg: 'ES256', jwk: key.jwk };
+  const iat = Math.floor(clock() / 1000);
+  const claims = { jti, htm: method, htu: url, iat, nonce, body: await digest(body) };
+  const text = `${encodeJson(header)}.${encodeJson(claims)}`;
+  return { proof: `${text}.${await key.sign(text)}`, jti };
+}
+
+function encodeJson(value: unknown): string {
+  return encodeBase64url(new TextEncoder().encode(JSON.stringify(value)));
+}

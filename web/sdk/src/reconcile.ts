@@ -1,0 +1,119 @@
+import type { Context } from './context.ts';
+import { HoldfastError } from './error.ts';
+import { raiseMarks, verifyKeyset } from './keyset.ts';
+import { verifyPasskeys } from './passkeys.ts';
+import type { ReconcileResult } from './reconcile-result.ts';
+import type { Answer, ProvenRequest } from './server.ts';
+import { examine, type Standing } from './standing.ts';
+import type { Changes, Held } from './store.ts';
+import type { TrustedRoots } from './trusted-roots.ts';
+import { settleTime } from './trusted-time.ts';
+import { authenticateDocument, checkBinding } from './verify.ts';
+
+/** One try: what storage held when it was made, which its answer will be compared with. */
+interface Try extends ProvenRequest {
+  readonly held: Held;
+  readonly standing: Standing;
+}
+
+/**
+ * Asks the server for a new document and takes the answer only if every part of it verifies. Rights change by a signed
+ * document and in no other way: whatever else comes back leaves storage as it is.
+ */
+export async function reconcileDevice(context: Context): Promise<ReconcileResult> {
+  try {
+    const roots = await context.roots();
+    const asked = await context.server.prove('/v1/reconcile', () => prepare(context, roots));
+    if (!asked) return { outcome: 'sign_in_needed' };
+    const received = context.clock();
+    const { answer, sent, jti } = asked;
+    if (answer.code !== null && answer.code !== 'device_forked') return failure(answer);
+
+    const changes = await verifyAnswer(context, roots, answer, sent, jti, received);
+    const taken = await context.store.update((held) =>
+      held.lineage === sent.held.lineage && held.device?.id === sent.held.device?.id ? changes : null,
+    );
+    if (!taken) return { outcome: 'superseded' };
+    return { outcome: answer.code === null ? 'reconciled' : 'forked' };
+  } catch (error) {
+    return refusal(error);
+  }
+}
+
+/** Every try reads the lineage anew: another tab may have moved it on since the one before. */
+async function prepare({ store, origin }: Context, roots: TrustedRoots): Promise<Try | null> {
+  const held = await store.read();
+  const standing = await examine(held, roots, origin);
+  const { user, device, key, keyset } = standing;
+  if (!user || !device || !key || held.lineage === undefined) return null;
+  const body = { device, lineage: held.lineage, keyset_version: keyset?.version ?? 0 };
+  return { key, body, held, standing };
+}
+
+/** Throws the code of the first check that fails; else what is to be stored. */
+async function verifyAnswer(
+  { origin, rpId }: Context,
+  roots: TrustedRoots,
+  { body, code }: Answer,
+  { key, held, standing }: Try,
+  jti: string,
+  received: number,
+): Promise<Changes> {
+  const jws = text(body.document);
+  const newLineage = code === 'device_forked' ? held.lineage : text(body.lineage);
+  const newKeyset = body.keyset === undefined ? undefined : text(body.keyset);
+  const passkeys = body.passkeys === undefined ? undefined : text(body.passkeys);
+
+  const keyset =
+    newKeyset === undefined
+      ? standing.keyset
+      : await verifyKeyset(newKeyset, { roots, issuer: origin, marks: held.marks ?? [] });
+  if (!keyset) throw new HoldfastError('key_unknown', 'the server sent no keyset');
+
+  const authority = { keyset, issuer: origin, audience: origin };
+  const document = await authenticateDocument(jws, authority);
+  // The proof shows that the document was made just now, whatever this device's clock says: its iat is the time.
+  if (document.iat >= keyset.exp) throw new HoldfastError('keyset_expired');
+  const { user, device } = standing;
+  if (!user || !device) throw new HoldfastError('signed_out');
+  checkBinding(document, {
+    subject: user.id,
+    device,
+    jkt: key.jkt,
+    proof: jti,
+    // A device never goes back; what another one was told before it was linked anew is no measure for it.
+    minRevision: standing.document?.device === device ? standing.document.rev : 0,
+  });
+  if (passkeys !== undefined) {
+    await verifyPasskeys(passkeys, { ...authority, subject: user.id, device, exp: document.exp, rpId });
+  }
+
+  return {
+    document: jws,
+    lineage: newLineage,
+    time: settleTime(document.iat, received),
+    former: undefined,
+    ...(passkeys !== undefined && { passkeys }),
+    ...(newKeyset !== undefined && { keyset: newKeyset, marks: raiseMarks(held.marks ?? [], keyset.mark, roots) }),
+  };
+}
+
+/** JSON that is not shaped like an answer was not written by the server. */
+function text(value: unknown): string {
+  if (typeof value !== 'string') throw new HoldfastError('no_contact', "the answer is not the server's");
+  return value;
+}
+
+/** A problem document is not signed: it says what to do next, and changes nothing. */
+function failure({ code, retryAfter }: Answer): ReconcileResult {
+  if (code === 'device_unknown' || code === 'lineage_invalid') return { outcome: 'sign_in_needed' };
+  return { outcome: 'no_contact', ...(retryAfter !== undefined && { retryAfter }) };
+}
+
+function refusal(error: unknown): ReconcileResult {
+  if (!(error instanceof HoldfastError)) throw error;
+  const { code, retryAfter } = error;
+  if (code === 'no_contact') return { outcome: code, ...(retryAfter !== undefined && { retryAfter }) };
+  if (code === 'storage_unavailable' || code === 'signed_out') return { outcome: code };
+  return { outcome: 'refused', code };
+}

@@ -1,0 +1,131 @@
+import type { DeviceKey } from './device-key.ts';
+import { HoldfastError } from './error.ts';
+import { type ErrorCode, problemCodes } from './error-code.ts';
+import { readLinkedDevices } from './linked-device.ts';
+import { makeProof } from './proof.ts';
+import { isObject, type JsonObject } from './strict-json.ts';
+
+/** An answer that bears the marks of the server: JSON of the right kind, or an empty success. */
+export interface Answer {
+  readonly status: number;
+  readonly body: JsonObject;
+  /** The problem's code; null on success. */
+  readonly code: ErrorCode | null;
+  /** Seconds, if the server asked to wait. */
+  readonly retryAfter: number | undefined;
+}
+
+/** A request that carries a proof by the device's key. */
+export interface ProvenRequest {
+  readonly key: DeviceKey;
+  readonly body: JsonObject;
+}
+
+/** See {@link Server.constructor}. */
+export interface ServerOptions {
+  readonly origin: string;
+  readonly fetch: typeof globalThis.fetch;
+  readonly timeout: number;
+  readonly clock: () => number;
+}
+
+/** After so many nonces refused in a row, asking again is no use. */
+const nonceRetries = 2;
+
+/** Milliseconds in which a nonce is used again: a minute less than the server takes it. */
+const nonceLife = 4 * 60_000;
+
+/** Talks to the server. Whatever is not its answer rejects with `no_contact`: portals, proxies, cut bodies, silence. */
+export class Server {
+  readonly #options: ServerOptions;
+  #nonce: { readonly value: string; readonly since: number } | undefined;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects with the problem's code unless the answer is a success. */
+  async request(method: string, path: string, body?: JsonObject): Promise<JsonObject> {
+    const answer = await this.#send(method, path, body && JSON.stringify(body), {});
+    throwProblem(answer);
+    return answer.body;
+  }
+
+  /**
+   * Posts with a proof and, where the server wants another nonce, again at once. Without a fresh nonce it asks for one
+   * first: that costs what a refusal would, and leaves no error in the browser's console. `prepare` is asked before every try, so
+   * that each one is made of what storage holds then; null gives up.
+   */
+  async prove<T extends ProvenRequest>(
+    path: string,
+    prepare: () => Promise<T | null>,
+  ): Promise<{ answer: Answer; sent: T; jti: string } | null> {
+    if (!this.#hasFreshNonce()) await this.request('GET', '/v1/nonce');
+    for (let retries = nonceRetries; ; retries--) {
+      const sent = await prepare();
+      if (!sent) return null;
+      const body = JSON.stringify(sent.body);
+      const url = this.#options.origin + path;
+      const subject = { method: 'POST', url, body, nonce: this.#nonce?.value };
+      const { proof, jti } = await makeProof(sent.key, subject, this.#options.clock);
+      const answer = await this.#send('POST', path, body, { DPoP: proof });
+      if (answer.code !== 'use_dpop_nonce' || retries === 0) return { answer, sent, jti };
+    }
+  }
+
+  #hasFreshNonce(): boolean {
+    return this.#nonce !== undefined && Math.abs(this.#options.clock() - this.#nonce.since) < nonceLife;
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    body: string | undefined,
+    headers: Record<string, string>,
+  ): Promise<Answer> {
+    try {
+      // The signal covers the body too: a connection that stalls halfway is no contact.
+      const response = await this.#options.fetch(this.#options.origin + path, {
+        method,
+        headers: body === undefined ? headers : { ...headers, 'Content-Type': 'application/json' },
+        ...(body !== undefined && { body }),
+        credentials: 'include',
+        cache: 'no-store',
+        redirect: 'error',
+        signal: AbortSignal.timeout(this.#options.timeout),
+      });
+      const answer = readAnswer(response, await response.text());
+      const nonce = response.headers.get('DPoP-Nonce');
+      if (nonce !== null) this.#nonce = { value: nonce, since: this.#options.clock() };
+      return answer;
+    } catch (cause) {
+      if (cause instanceof HoldfastError) throw cause;
+      throw new HoldfastError('no_contact', undefined, { cause });
+    }
+  }
+}
+
+/** Rejects with the problem's code unless the answer is a success. */
+export function throwProblem({ code, body, retryAfter }: Answer): void {
+  if (code === null) return;
+  const detail = typeof body.detail === 'string' ? body.detail : undefined;
+  throw new HoldfastError(code, detail, { retryAfter, devices: readLinkedDevices(body.devices) });
+}
+
+function readAnswer(response: Response, text: string): Answer {
+  const { status, ok } = response;
+  const retryAfter = readRetryAfter(response.headers.get('Retry-After'));
+  if (status === 204) return { status, body: {}, code: null, retryAfter };
+
+  const type = response.headers.get('Content-Type')?.split(';')[0]?.trim().toLowerCase();
+  const body: unknown = type === (ok ? 'application/json' : 'application/problem+json') ? JSON.parse(text) : null;
+  const code = isObject(body) && !ok ? problemCodes.find((known) => known === body.code) : null;
+  if (!isObject(body) || code === undefined) {
+    throw new HoldfastError('no_contact', `answer ${status} is not the server's`, { retryAfter });
+  }
+  return { status, body, code, retryAfter };
+}
+
+function readRetryAfter(value: string | null): number | undefined {
+  return value !== null && /^\d{1,6}$/.test(value) ? Number(value) : undefined;
+}

@@ -1,0 +1,161 @@
+import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import { HoldfastError } from './error.ts';
+import type { KeysetMark } from './keyset.ts';
+import type { TrustedTime } from './trusted-time.ts';
+import type { User } from './user.ts';
+
+/** Everything that is kept, by its key in the object store "state". Signed texts are verified again at every start. */
+export interface Records {
+  user: User;
+  device: Device;
+  /** The device that the held document belongs to, while the one linked after it has not taken its own. */
+  former: Device;
+  /** A key whose linking was begun: the answer may have been lost, so the same key is sent again. */
+  pending: PendingDevice;
+  lineage: string;
+  document: string;
+  passkeys: string;
+  keyset: string;
+  marks: readonly KeysetMark[];
+  time: TrustedTime;
+  /** Signed out while the server could not be reached: what it is still to be told. */
+  farewell: Farewell;
+}
+
+/** This installation, as the server knows it. */
+export interface Device {
+  readonly id: string;
+  readonly pair: CryptoKeyPair;
+}
+
+export interface PendingDevice {
+  /** Tells one attempt from another. */
+  readonly id: string;
+  readonly user: string;
+  readonly pair: CryptoKeyPair;
+}
+
+export interface Farewell {
+  readonly device: string | null;
+}
+
+export type Held = Readonly<Partial<Records>>;
+
+/** A member set to undefined is deleted. */
+export type Changes = { readonly [K in keyof Records]?: Records[K] | undefined };
+
+interface Schema extends DBSchema {
+  state: { key: string; value: unknown };
+}
+
+/** An open that takes longer hangs for good in some engines. */
+const openTimeout = 5_000;
+
+/** IndexedDB, opened when needed and again after the connection was lost. Rejects with `storage_unavailable` only. */
+export class Store {
+  readonly #name: string;
+  #database: Promise<IDBPDatabase<Schema>> | undefined;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** All records, of one moment. */
+  read(): Promise<Held> {
+    return this.#attempt(async (database) => {
+      const transaction = database.transaction('state', 'readonly');
+      const held = await readAll(transaction.store);
+      await transaction.done;
+      return held;
+    });
+  }
+
+  /**
+   * Compare and swap: `change` sees what is held and says what becomes of it, or null to leave all as it is; nobody writes
+   * in between. Resolves once the transaction is complete and on disk, with whether it was made.
+   */
+  update(change: (held: Held) => Changes | null): Promise<boolean> {
+    return this.#attempt(async (database) => {
+      const transaction = database.transaction('state', 'readwrite', { durability: 'strict' });
+      try {
+        const changes = change(await readAll(transaction.store));
+        const writes = Object.entries(changes ?? {}).map(([key, value]) =>
+          value === undefined ? transaction.store.delete(key) : transaction.store.put(value, key),
+        );
+        await Promise.all([...writes, transaction.done]);
+        return changes !== null;
+      } catch (error) {
+        // A value that cannot be cloned throws before its request exists: without this the others would be committed.
+        abort(transaction);
+        throw error;
+      }
+    });
+  }
+
+  async close(): Promise<void> {
+    const database = this.#database;
+    this.#database = undefined;
+    await database?.then((open) => open.close()).catch(() => {});
+  }
+
+  /** A lost connection is reopened once; a second failure is the caller's. */
+  async #attempt<T>(work: (database: IDBPDatabase<Schema>) => Promise<T>): Promise<T> {
+    try {
+      try {
+        return await work(await this.#open());
+      } catch (error) {
+        if (!isConnectionLost(error)) throw error;
+        await this.close();
+        return await work(await this.#open());
+      }
+    } catch (cause) {
+      throw new HoldfastError('storage_unavailable', undefined, { cause });
+    }
+  }
+
+  #open(): Promise<IDBPDatabase<Schema>> {
+    if (this.#database) return this.#database;
+    const forget = () => {
+      if (this.#database === opening) this.#database = undefined;
+    };
+    const opening = withTimeout(
+      openDB<Schema>(this.#name, 1, {
+        upgrade: (database) => {
+          database.createObjectStore('state');
+        },
+        blocking: () => void this.close(),
+        terminated: forget,
+      }),
+    );
+    opening.catch(forget);
+    this.#database = opening;
+    return opening;
+  }
+}
+
+async function readAll(store: { getAllKeys(): Promise<string[]>; getAll(): Promise<unknown[]> }): Promise<Held> {
+  const [keys, values] = await Promise.all([store.getAllKeys(), store.getAll()]);
+  return Object.fromEntries(keys.map((key, index) => [key, values[index]]));
+}
+
+function withTimeout<T>(work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('opening IndexedDB takes too long')), openTimeout);
+  });
+  return Promise.race([work, timeout]).finally(() => clearTimeout(timer));
+}
+
+/** WebKit says UnknownError when its storage process went away; a transaction on a closed connection, InvalidStateError. */
+function isConnectionLost(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'InvalidStateError' || error.name === 'UnknownError');
+}
+
+function abort(transaction: { abort(): void; done: Promise<void> }): void {
+  transaction.done.catch(() => {});
+  try {
+    transaction.abort();
+  } catch {
+    // It is over already.
+  }
+}

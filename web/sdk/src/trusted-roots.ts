@@ -1,0 +1,28 @@
+import { HoldfastError } from './error.ts';
+import { importPublicKey, publicJwk, thumbprint } from './key.ts';
+import type { Roots } from './roots.ts';
+
+/** An embedded root, ready to verify. */
+export interface TrustedRoot {
+  /** RFC 7638 thumbprint: the kid of the keysets it signs. */
+  readonly kid: string;
+  readonly key: CryptoKey;
+}
+
+/** By rank: the current root, then the next one if there is one. What a later root signs outranks an earlier one's. */
+export type TrustedRoots = readonly TrustedRoot[];
+
+/** Rejects with `roots_unavailable` unless every slot is a P-256 public key. */
+export async function trustRoots(roots: Roots): Promise<TrustedRoots> {
+  try {
+    return await Promise.all([roots.current, ...(roots.next ? [roots.next] : [])].map(trustRoot));
+  } catch (cause) {
+    throw new HoldfastError('roots_unavailable', 'a root is not a P-256 public key', { cause });
+  }
+}
+
+async function trustRoot(value: JsonWebKey): Promise<TrustedRoot> {
+  const jwk = publicJwk(value);
+  if (!jwk) throw new TypeError('not a P-256 public key');
+  return { kid: await thumbprint(jwk), key: await importPublicKey(jwk) };
+}

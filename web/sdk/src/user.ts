@@ -1,0 +1,20 @@
+import { isObject } from './strict-json.ts';
+
+/**
+ * The person a passkey belongs to, as kept on this device: known offline too.
+ *
+ * @example
+ * greeting.textContent = hf.user ? `Hello, ${hf.user.name}` : "Not signed in";
+ */
+export interface User {
+  /** UUID, never changes. */
+  readonly id: string;
+  readonly name: string;
+}
+
+/** Reads a user from storage or an answer; null if it is none. */
+export function readUser(value: unknown): User | null {
+  if (!isObject(value)) return null;
+  const { id, name } = value;
+  return typeof id === 'string' && id !== '' && typeof name === 'string' ? { id, name } : null;
+}

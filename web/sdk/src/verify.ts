@@ -1,0 +1,81 @@
+import { type Document, readDocument } from './document.ts';
+import { HoldfastError } from './error.ts';
+import { verifyJws } from './jws.ts';
+import type { Keyset } from './keyset.ts';
+import type { JsonObject } from './strict-json.ts';
+
+/** See {@link verifyDocument}. What is left out is not compared. */
+export interface DocumentExpectations extends Authority, Binding {
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/** Whose documents count. */
+export interface Authority {
+  readonly keyset: Keyset;
+  readonly issuer: string;
+  readonly audience: string;
+}
+
+/** What a document must belong to. */
+export interface Binding {
+  readonly subject?: string;
+  readonly device?: string;
+  /** Thumbprint of the device key. */
+  readonly jkt?: string;
+  /** The jti of the proof it must answer. */
+  readonly proof?: string;
+  readonly minRevision?: number;
+}
+
+/** Verifies an entitlement document entirely; rejects with the code of the first check that fails. */
+export async function verifyDocument(jws: string, expected: DocumentExpectations): Promise<Document> {
+  const document = await authenticateDocument(jws, expected);
+  if (expected.now >= expected.keyset.exp * 1000) throw new HoldfastError('keyset_expired');
+  checkTime(document, expected.now);
+  checkBinding(document, expected);
+  return document;
+}
+
+/** All checks that no passing of time can change: form, signature, claims, issuer, audience, key's validity. */
+export async function authenticateDocument(jws: string, authority: Authority): Promise<Document> {
+  return authenticate(jws, 'entitlement+jwt', authority, readDocument);
+}
+
+/** As {@link authenticateDocument}, for any message that a signing key of the keyset may sign. */
+export async function authenticate<T extends { iss: string; aud: string; iat: number }>(
+  jws: string,
+  typ: string,
+  { keyset, issuer, audience }: Authority,
+  read: (claims: JsonObject) => T,
+): Promise<T> {
+  let signer = '';
+  const findKey = (kid: string) => {
+    signer = kid;
+    return keyset.keys.get(kid)?.key;
+  };
+  const message = read(await verifyJws(jws, typ, findKey, 'key_unknown'));
+  if (message.iss !== issuer) throw new HoldfastError('issuer_mismatch');
+  if (message.aud !== audience) throw new HoldfastError('audience_mismatch');
+  const bounds = keyset.keys.get(signer);
+  if (!bounds || message.iat < bounds.nbf || message.iat >= bounds.exp) {
+    throw new HoldfastError('key_outside_validity');
+  }
+  return message;
+}
+
+/** The end has no leeway: at `exp` the document is over (RFC 7519 §4.1.4). */
+export function checkTime({ iat, exp }: { iat: number; exp: number }, now: number): void {
+  if (now < iat * 1000) throw new HoldfastError('not_yet_valid');
+  if (now >= exp * 1000) throw new HoldfastError('expired');
+}
+
+export function checkBinding(document: Document, expected: Binding): void {
+  const differs = (wanted: string | undefined, actual: string) => wanted !== undefined && wanted !== actual;
+  if (differs(expected.subject, document.sub)) throw new HoldfastError('subject_mismatch');
+  if (differs(expected.device, document.device) || differs(expected.jkt, document.jkt)) {
+    throw new HoldfastError('device_mismatch');
+  }
+  if (differs(expected.proof, document.proof)) throw new HoldfastError('proof_mismatch');
+  if (document.rev < (expected.minRevision ?? 0)) throw new HoldfastError('revision_rollback');
+}

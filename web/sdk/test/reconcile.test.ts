@@ -1,0 +1,323 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Holdfast } from '../src/index.ts';
+import { Profile, stubPasskeys } from './support/device.ts';
+import { day, epoch, FakeServer, type Interference, json, origin, problem } from './support/fake-server.ts';
+import { newSigner } from './support/signer.ts';
+
+let server: FakeServer;
+let profile: Profile;
+let hf: Holdfast;
+
+beforeEach(async () => {
+  stubPasskeys();
+  server = await FakeServer.create();
+  profile = new Profile(server);
+  hf = await profile.openPremium();
+});
+
+afterEach(() => {
+  profile.close();
+  vi.unstubAllGlobals();
+});
+
+const free = () => {
+  server.revision++;
+  server.claims = { state: 'revoked', reason: 'revoked', features: {}, plans: [] };
+};
+const only =
+  (path: string, interfere: Interference): Interference =>
+  (request, pass) =>
+    request.url.endsWith(path) ? interfere(request, pass) : undefined;
+const html = () => new Response('<h1>Sign in to the airport</h1>', { headers: { 'Content-Type': 'text/html' } });
+
+describe('an answer that is taken', () => {
+  it('gives features and limits', () => {
+    expect(hf.has('export')).toBe(true);
+    expect(hf.has('toString')).toBe(false);
+    expect(hf.limit('notes')).toBe(500);
+    expect(hf.limit('export')).toBeUndefined();
+    expect(hf.entitlement).toMatchObject({ state: 'active', error: null, signInNeeded: false, revision: 1 });
+    expect(hf.entitlement.until).toEqual(new Date((epoch + 7 * day) * 1000));
+  });
+
+  it('takes features away, with the reason', async () => {
+    free();
+    expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
+    expect(hf.has('export')).toBe(false);
+    expect(hf.entitlement).toMatchObject({ state: 'revoked', reason: 'revoked', features: {} });
+  });
+
+  it('is there after a restart, without the server', async () => {
+    profile.close();
+    server.interfere = async () => Promise.reject(new TypeError('offline'));
+    const again = await profile.open();
+    expect(again.has('export')).toBe(true);
+    expect(again.user).toEqual(server.user);
+  });
+
+  it('settles a clock that is years off', async () => {
+    profile.clock += 400 * day * 1000;
+    expect(hf.entitlement).toMatchObject({ state: 'ended', error: 'keyset_expired' });
+    expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
+    expect(hf.has('export')).toBe(true);
+  });
+
+  it('brings a newer keyset with it', async () => {
+    server.keysetVersion = 2;
+    server.signer = await newSigner();
+    expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
+    expect((await profile.held()).marks).toMatchObject([{ version: 2 }]);
+    expect(hf.has('export')).toBe(true);
+  });
+
+  it('may be a fork, signed', async () => {
+    server.forked = true;
+    server.revision++;
+    expect(await hf.reconcile()).toEqual({ outcome: 'forked' });
+    expect(hf.has('export')).toBe(false);
+    expect(hf.entitlement).toMatchObject({ reason: 'device_forked', signInNeeded: true });
+  });
+});
+
+describe('what is no answer of the server changes nothing', () => {
+  const cases: [string, Interference][] = [
+    ['no network', async () => Promise.reject(new TypeError('offline'))],
+    ['a captive portal', async () => html()],
+    ['a portal that says JSON', async () => json(200, { document: 'x' })],
+    [
+      'a portal that says no JSON',
+      async () => new Response('hello', { headers: { 'Content-Type': 'application/json' } }),
+    ],
+    ['a 500', async () => new Response('oops', { status: 500 })],
+    ['a proxy that says 404', async () => new Response('not found', { status: 404 })],
+    ['a 404 of another API', async () => json(404, { error: 'device_unknown' })],
+    ['a 409 of nobody', async () => problem(409, 'device_forked')],
+    ['an empty 204', async () => new Response(null, { status: 204 })],
+    [
+      'a cut body',
+      async (_, pass) => {
+        const whole = await (await pass()).text();
+        return new Response(whole.slice(0, 100), { headers: { 'Content-Type': 'application/json' } });
+      },
+    ],
+    [
+      'a connection lost halfway',
+      async () => {
+        const body = new ReadableStream({ start: (controller) => controller.error(new TypeError('reset')) });
+        return new Response(body, { headers: { 'Content-Type': 'application/json' } });
+      },
+    ],
+  ];
+
+  it.each(cases)('%s', async (_, interfere) => {
+    const before = await profile.held();
+    free();
+    server.interfere = only('/v1/reconcile', interfere);
+    expect(await hf.reconcile()).toEqual({ outcome: 'no_contact' });
+    expect(hf.has('export')).toBe(true);
+    expect(await profile.held()).toEqual(before);
+
+    server.interfere = () => undefined;
+    expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
+    expect(hf.has('export')).toBe(false);
+  });
+
+  it('silence', async () => {
+    const slow = await profile.open({ timeout: 20 });
+    server.interfere = (request) =>
+      new Promise((_, reject) => request.signal.addEventListener('abort', () => reject(request.signal.reason)));
+    expect(await slow.reconcile()).toEqual({ outcome: 'no_contact' });
+    expect(slow.has('export')).toBe(true);
+  });
+
+  it('being asked to wait', async () => {
+    server.interfere = async () => problem(503, 'unavailable', { 'Retry-After': '30' });
+    expect(await hf.reconcile()).toEqual({ outcome: 'no_contact', retryAfter: 30 });
+    expect(hf.has('export')).toBe(true);
+  });
+});
+
+describe('an answer that fails a check is refused by its code, and changes nothing', () => {
+  const cases: [string, () => void][] = [
+    ['proof_mismatch', () => (server.bend = (claims) => ({ ...claims, proof: 'of another request' }))],
+    ['revision_rollback', () => (server.revision = 0)],
+    ['device_mismatch', () => (server.bend = (claims) => ({ ...claims, device: crypto.randomUUID() }))],
+    ['device_mismatch', () => (server.bend = (claims) => ({ ...claims, cnf: { jkt: 'another' } }))],
+    ['subject_mismatch', () => (server.bend = (claims) => ({ ...claims, sub: 'another' }))],
+    ['issuer_mismatch', () => (server.bend = (claims) => ({ ...claims, iss: 'https://other.test' }))],
+    ['audience_mismatch', () => (server.bend = (claims) => ({ ...claims, aud: 'https://other.test' }))],
+    ['claims_invalid', () => (server.bend = ({ exp: _, ...claims }) => claims)],
+    ['claims_invalid', () => (server.bendPasskeys = (claims) => ({ ...claims, rp_id: 'other.test' }))],
+    ['claims_invalid', () => (server.bendPasskeys = (claims) => ({ ...claims, exp: epoch + 1 }))],
+    ['device_mismatch', () => (server.bendPasskeys = (claims) => ({ ...claims, device: 'another' }))],
+    ['subject_mismatch', () => (server.bendPasskeys = (claims) => ({ ...claims, sub: 'another' }))],
+  ];
+
+  it.each(cases)('%s', async (code, bend) => {
+    const before = await profile.held();
+    free();
+    bend();
+    expect(await hf.reconcile()).toEqual({ outcome: 'refused', code });
+    expect(hf.has('export')).toBe(true);
+    expect(hf.entitlement).toMatchObject({ state: 'active', error: null });
+    expect(await profile.held()).toEqual(before);
+  });
+
+  it('key_unknown: signed by a key that no root has vouched for', async () => {
+    server.signer = await newSigner();
+    expect(await hf.reconcile()).toEqual({ outcome: 'refused', code: 'key_unknown' });
+  });
+
+  it('root_unknown: the key is in a keyset of another root', async () => {
+    [server.signer, server.root] = [await newSigner(), await newSigner()];
+    server.keysetVersion = 2;
+    expect(await hf.reconcile()).toEqual({ outcome: 'refused', code: 'root_unknown' });
+  });
+
+  it('keyset_rollback: an older keyset brings a withdrawn key back', async () => {
+    server.keysetVersion = 2;
+    await hf.reconcile();
+    server.keysetVersion = 1;
+    expect(await hf.reconcile()).toEqual({ outcome: 'refused', code: 'keyset_rollback' });
+    expect(hf.has('export')).toBe(true);
+  });
+
+  it('proof_mismatch: an old good answer is replayed', async () => {
+    let recorded = '';
+    server.interfere = only('/v1/reconcile', async (_, pass) => {
+      const response = await pass();
+      recorded = await response.clone().text();
+      return response;
+    });
+    await hf.reconcile();
+    server.interfere = only('/v1/reconcile', async () => json(200, JSON.parse(recorded)));
+    expect(await hf.reconcile()).toEqual({ outcome: 'refused', code: 'proof_mismatch' });
+    expect(hf.has('export')).toBe(true);
+  });
+});
+
+describe('the server does not know the device', () => {
+  it.each([
+    [404, 'device_unknown'],
+    [400, 'lineage_invalid'],
+  ])('%i %s: premium stays, a tap is asked for', async (status, code) => {
+    server.interfere = only('/v1/reconcile', async () => problem(status, code));
+    expect(await hf.reconcile()).toEqual({ outcome: 'sign_in_needed' });
+    expect(hf.has('export')).toBe(true);
+    expect(hf.entitlement.signInNeeded).toBe(true);
+  });
+
+  it('one tap links it anew, and premium is never gone in between', async () => {
+    const before = hf.device;
+    server.devices.clear();
+    server.interfere = only('/v1/reconcile', async (_, pass) => {
+      expect(hf.has('export')).toBe(true);
+      return pass();
+    });
+    await hf.signIn();
+    expect(hf.device).not.toBe(before);
+    expect(hf.entitlement).toMatchObject({ state: 'active', signInNeeded: false });
+    expect((await profile.held()).former).toBeUndefined();
+  });
+});
+
+describe('lineage and nonces', () => {
+  it('survives a lost answer', async () => {
+    server.interfere = only('/v1/reconcile', async (_, pass) => {
+      await pass();
+      throw new TypeError('lost');
+    });
+    const { lineage } = await profile.held();
+    expect(await hf.reconcile()).toEqual({ outcome: 'no_contact' });
+    expect((await profile.held()).lineage).toBe(lineage);
+    server.interfere = () => undefined;
+    expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
+    expect((await profile.held()).lineage).not.toBe(lineage);
+  });
+
+  it('takes another nonce and tries again at once', async () => {
+    server.changeNonce();
+    server.requests.length = 0;
+    expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
+    expect(server.requests).toEqual(['POST /v1/reconcile', 'POST /v1/reconcile']);
+  });
+
+  it('asks for a nonce where it has none, or an old one', async () => {
+    profile.clock += 4 * 60_000;
+    server.requests.length = 0;
+    expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
+    expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
+    expect(server.requests).toEqual(['GET /v1/nonce', 'POST /v1/reconcile', 'POST /v1/reconcile']);
+  });
+
+  it('gives up after the third nonce', async () => {
+    server.requests.length = 0;
+    server.interfere = async () => problem(401, 'use_dpop_nonce', { 'DPoP-Nonce': crypto.randomUUID() });
+    expect(await hf.reconcile()).toEqual({ outcome: 'no_contact' });
+    expect(server.requests).toHaveLength(3);
+  });
+
+  it('reads the lineage anew for every try', async () => {
+    const sent: unknown[] = [];
+    let first = true;
+    server.interfere = only('/v1/reconcile', async (request, pass) => {
+      sent.push((await request.clone().json()).lineage);
+      if (!first) return pass();
+      first = false;
+      await profile.tamper({ lineage: 'moved-on' });
+      return problem(401, 'use_dpop_nonce', { 'DPoP-Nonce': 'nonce-1' });
+    });
+    await hf.reconcile();
+    expect(sent[1]).toBe('moved-on');
+  });
+
+  it('stores an answer only on top of the lineage that was sent', async () => {
+    server.interfere = only('/v1/reconcile', async (_, pass) => {
+      const response = await pass();
+      await profile.tamper({ lineage: 'of another tab' });
+      return response;
+    });
+    const { document } = await profile.held();
+    free();
+    expect(await hf.reconcile()).toEqual({ outcome: 'superseded' });
+    expect(await profile.held()).toMatchObject({ document, lineage: 'of another tab' });
+  });
+
+  it('two tabs without locks both end with what one of them took', async () => {
+    const other = await profile.open();
+    free();
+    const outcomes = (await Promise.all([hf.reconcile(), other.reconcile()])).map(({ outcome }) => outcome);
+    expect(outcomes).toContain('reconciled');
+    expect(outcomes.every((outcome) => outcome === 'reconciled' || outcome === 'superseded')).toBe(true);
+    await vi.waitFor(() => expect([hf.has('export'), other.has('export')]).toEqual([false, false]));
+  });
+
+  it('a call during a run is answered by the next run, and all such calls share it', async () => {
+    server.requests.length = 0;
+    const first = hf.reconcile();
+    const [second, third] = [hf.reconcile(), hf.reconcile()];
+    expect(second).toBe(third);
+    await Promise.all([first, second, third]);
+    expect(server.requests).toHaveLength(2);
+  });
+});
+
+describe('nobody', () => {
+  it('has nothing to reconcile', async () => {
+    const empty = new Profile(server);
+    const tab = await empty.open();
+    expect(await tab.reconcile()).toEqual({ outcome: 'signed_out' });
+    expect(tab.entitlement).toMatchObject({ state: 'signed_out', error: null });
+    empty.close();
+  });
+});
+
+it('asks only its own origin', async () => {
+  const seen: string[] = [];
+  server.interfere = (request) => {
+    seen.push(new URL(request.url).origin);
+    return undefined;
+  };
+  await hf.reconcile();
+  expect(seen).toEqual([origin]);
+});

@@ -1,0 +1,208 @@
+import { decodeBase64url, encodeBase64url } from '../../src/base64url.ts';
+import { importPublicKey, publicJwk, thumbprint } from '../../src/key.ts';
+import type { Roots } from '../../src/roots.ts';
+import { decode, newSigner, type Signer } from './signer.ts';
+
+type Json = Record<string, unknown>;
+
+/** What a test puts between the client and the server. Undefined: nothing. */
+export type Interference = (request: Request, pass: () => Promise<Response>) => Promise<Response> | undefined;
+
+export const origin = 'https://holdfast.test';
+export const day = 86_400;
+
+/** 2026-01-01T00:00:00Z */
+export const epoch = 1_767_225_600;
+
+/**
+ * The server's side of linking and reconciling, on a page: real proofs, nonces, signatures and the lineage's order, no
+ * accounts. What it signs can be bent by `bend`, what travels by `interfere`.
+ */
+export class FakeServer {
+  /** The server's clock, unix seconds. */
+  now = epoch;
+  user = { id: '5f6d2a4e-0000-4000-8000-000000000001', name: 'Ada' };
+  revision = 1;
+  claims: Json = { state: 'active', reason: null, features: { export: {}, notes: { limit: 500 } }, plans: ['premium'] };
+  window = 7 * day;
+  keysetVersion = 1;
+  forked = false;
+  /** Changes the claims of the next documents. */
+  bend: (claims: Json) => Json = (claims) => claims;
+  bendPasskeys: (claims: Json) => Json = (claims) => claims;
+  signer!: Signer;
+  root!: Signer;
+  nextRoot: Signer | null = null;
+  interfere: Interference = () => undefined;
+  readonly requests: string[] = [];
+  readonly devices = new Map<string, { jkt: string; lineage: string; parent: string }>();
+  #nonce = 'nonce-1';
+  #count = 0;
+
+  static async create(): Promise<FakeServer> {
+    const server = new FakeServer();
+    [server.signer, server.root] = await Promise.all([newSigner(), newSigner()]);
+    return server;
+  }
+
+  get roots(): Roots {
+    return { current: this.root.jwk, next: this.nextRoot?.jwk ?? null };
+  }
+
+  get fetch(): typeof globalThis.fetch {
+    return async (input, init) => {
+      const request = new Request(String(input), init);
+      this.requests.push(`${request.method} ${new URL(request.url).pathname}`);
+      const pass = () => this.#answer(request);
+      return this.interfere(request, pass) ?? pass();
+    };
+  }
+
+  /** Nonces given so far are good no longer. */
+  changeNonce(): void {
+    this.#nonce = `nonce-${++this.#count + 1}`;
+  }
+
+  async keyset(root = this.root, bend: (claims: Json) => Json = (claims) => claims): Promise<string> {
+    const { jwk, kid } = this.signer;
+    const key = { ...jwk, kid, alg: 'ES256', use: 'sig', nbf: epoch - day, exp: epoch + 400 * day };
+    const claims = { iss: origin, iat: epoch - day, exp: epoch + 400 * day, version: this.keysetVersion, keys: [key] };
+    return root.sign({ alg: 'ES256', kid: root.kid, typ: 'keyset+jwt' }, bend(claims));
+  }
+
+  document(claims: Json): Promise<string> {
+    return this.signer.sign(
+      { alg: 'ES256', kid: this.signer.kid, typ: 'entitlement+jwt' },
+      this.bend({
+        iss: origin,
+        aud: origin,
+        sub: this.user.id,
+        jti: 'document',
+        iat: this.now,
+        nbf: this.now,
+        exp: this.now + this.window,
+        refresh_after: this.now + Math.min(day, this.window / 2),
+        rev: this.revision,
+        paid_through: this.now + 30 * day,
+        status: { status_list: { idx: 1, uri: `${origin}/v1/status-lists/0` } },
+        ...this.claims,
+        ...claims,
+      }),
+    );
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    const path = new URL(request.url).pathname;
+    const text = await request.text();
+    if (path === '/v1/session')
+      return request.method === 'DELETE' ? new Response(null, { status: 204 }) : problem(401, 'unauthenticated');
+    if (path === '/v1/trial') return json(201, { subscription: {}, revision: this.revision });
+    if (path.endsWith('/options')) return json(200, { ceremony: 'ceremony', publicKey: {} });
+    if (path === '/v1/authentication') return json(200, { user: this.user, passkey: {} });
+    if (path === '/v1/registration' || path === '/v1/recovery') return json(201, { user: this.user, passkey: {} });
+
+    if (path === '/v1/nonce') return new Response(null, { status: 204, headers: { 'DPoP-Nonce': this.#nonce } });
+
+    const proof = await readProof(request, text);
+    if (!proof) return problem(401, 'invalid_dpop_proof', { 'DPoP-Nonce': this.#nonce });
+    if (proof.nonce !== this.#nonce) return problem(401, 'use_dpop_nonce', { 'DPoP-Nonce': this.#nonce });
+    const answer = path === '/v1/devices' ? this.#link(proof.jkt) : await this.#reconcile(proof, JSON.parse(text));
+    answer.headers.set('DPoP-Nonce', this.#nonce);
+    return answer;
+  }
+
+  #link(jkt: string): Response {
+    const known = [...this.devices].find(([, device]) => device.jkt === jkt);
+    const id = known?.[0] ?? crypto.randomUUID();
+    const device = known?.[1] ?? { jkt, lineage: crypto.randomUUID(), parent: '' };
+    if (device.parent !== '') return problem(409, 'conflict');
+    this.devices.set(id, device);
+    return json(201, { device: id, lineage: device.lineage });
+  }
+
+  async #reconcile(proof: Proof, body: Json): Promise<Response> {
+    const device = this.devices.get(String(body.device));
+    if (device?.jkt !== proof.jkt) return problem(404, 'device_unknown');
+    const claims = { device: body.device, cnf: { jkt: proof.jkt }, proof: proof.jti };
+    const signed = {
+      server_time: this.now,
+      ...(body.keyset_version !== this.keysetVersion && { keyset: await this.keyset(this.nextRoot ?? this.root) }),
+    };
+    if (this.forked) {
+      const none = { state: 'none', reason: 'device_forked', features: {}, plans: [] };
+      return problem(409, 'device_forked', {}, { ...signed, document: await this.document({ ...claims, ...none }) });
+    }
+    const sent = String(body.lineage);
+    if (sent !== device.lineage && sent !== device.parent) {
+      this.changeNonce();
+      return problem(401, 'use_dpop_nonce', { 'DPoP-Nonce': this.#nonce });
+    }
+    device.parent = sent;
+    device.lineage = crypto.randomUUID();
+    const passkeys = this.bendPasskeys({
+      iss: origin,
+      aud: origin,
+      sub: this.user.id,
+      device: body.device,
+      iat: this.now,
+      exp: this.now + this.window,
+      rp_id: 'holdfast.test',
+      passkeys: [{ id: 'AAAA', jwk: this.signer.jwk }],
+    });
+    return json(200, {
+      ...signed,
+      document: await this.document(claims),
+      passkeys: await this.signer.sign({ alg: 'ES256', kid: this.signer.kid, typ: 'passkeys+jwt' }, passkeys),
+      lineage: device.lineage,
+      verdicts: [],
+      ledger_head: { seq: 0, hash: null },
+    });
+  }
+}
+
+interface Proof {
+  readonly jkt: string;
+  readonly jti: string;
+  readonly nonce: unknown;
+}
+
+async function readProof(request: Request, text: string): Promise<Proof | null> {
+  const parts = (request.headers.get('DPoP') ?? '').split('.');
+  if (parts.length !== 3) return null;
+  const header = decode(parts[0]);
+  const jwk = publicJwk(header.jwk);
+  const { jti, htm, htu, iat, nonce, body } = decode(parts[1]);
+  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
+  const shaped =
+    Object.keys(header).sort().join() === 'alg,jwk,typ' &&
+    Object.keys(header.jwk as Json)
+      .sort()
+      .join() === 'crv,kty,x,y' &&
+    header.typ === 'dpop+jwt' &&
+    header.alg === 'ES256' &&
+    htm === request.method &&
+    htu === request.url &&
+    typeof iat === 'number' &&
+    typeof jti === 'string' &&
+    jti.length <= 64 &&
+    body === encodeBase64url(new Uint8Array(hash));
+  if (!jwk || !shaped) return null;
+  const signed = new TextEncoder().encode(`${parts[0]}.${parts[1]}`);
+  const signature = decodeBase64url(parts[2] ?? '') ?? new Uint8Array();
+  const algorithm = { name: 'ECDSA', hash: 'SHA-256' };
+  const verified = await crypto.subtle.verify(algorithm, await importPublicKey(jwk), signature, signed);
+  return verified ? { jkt: await thumbprint(jwk), jti: jti as string, nonce } : null;
+}
+
+export function json(status: number, body: Json, headers: Record<string, string> = {}): Response {
+  return new Response(JSON.stringify(body), { status, headers: { 'Content-Type': 'application/json', ...headers } });
+}
+
+export function problem(
+  status: number,
+  code: string,
+  headers: Record<string, string> = {},
+  members: Json = {},
+): Response {
+  return json(status, { code, status, ...members }, { 'Content-Type': 'application/problem+json', ...headers });
+}
