@@ -60,7 +60,7 @@ func (s *Service) Link(ctx context.Context, user UserID, proof dpop.Proof, reque
 	}
 	now := s.instant()
 	var device DeviceID
-	account, err := s.store.Update(ctx, user, func(a Account) (Change, error) {
+	account, err := s.store.Update(ctx, user, now, func(a Account) (Change, error) {
 		for _, d := range a.Devices {
 			if d.JKT != proof.JKT {
 				continue
@@ -87,19 +87,20 @@ func (s *Service) Link(ctx context.Context, user UserID, proof dpop.Proof, reque
 func link(a Account, request LinkRequest, device Device, now time.Time) (Change, error) {
 	replaced := map[DeviceID]bool{}
 	if request.Replaces != "" {
-		if !slices.ContainsFunc(a.Devices, func(d Device) bool { return d.ID == request.Replaces }) {
+		if !slices.ContainsFunc(a.Devices, func(d Device) bool { return d.ID == request.Replaces && !d.Removed }) {
 			return Change{}, ErrNotFound
 		}
 		replaced[request.Replaces] = true
 	}
 	replaced[request.Cookie] = true
 
-	change := Change{At: now, Link: &device, Status: map[DeviceID]Status{}}
+	change := Change{Link: &device, Status: map[DeviceID]Status{}}
 	var counted []Device
 	actor := "user:" + string(a.User)
 	for _, d := range a.Devices {
 		switch {
 		case replaced[d.ID] && !d.Removed:
+			change.Raise = true
 			change.Remove = append(change.Remove, d.ID)
 			change.Status[d.ID] = StatusInvalid
 			change.Audit = append(change.Audit, AuditEntry{Actor: actor, Action: "device.replaced", Object: "device:" + string(d.ID)})
@@ -116,14 +117,14 @@ func link(a Account, request LinkRequest, device Device, now time.Time) (Change,
 
 // Devices lists the user's devices, oldest first: quarantined ones too, removed ones not.
 func (s *Service) Devices(ctx context.Context, user UserID) ([]Device, error) {
-	account, err := s.store.Account(ctx, user)
+	account, err := s.Account(ctx, user)
 	if err != nil {
 		return nil, fmt.Errorf("devices: %w", err)
 	}
 	return slices.DeleteFunc(account.Devices, func(d Device) bool { return d.Removed }), nil
 }
 
-// Unlink takes the device from the user. At its next reconcile it gets a signed document that says so.
+// Unlink takes the device from the user, or fails with [ErrNotFound]. At its next reconcile it gets a signed document that says so.
 func (s *Service) Unlink(ctx context.Context, actor string, user UserID, device DeviceID) error {
 	return s.removeDevice(ctx, actor, "device.unlinked", user, device, "")
 }
@@ -145,16 +146,12 @@ func (s *Service) RevokeDevice(ctx context.Context, actor string, device DeviceI
 
 func (s *Service) removeDevice(ctx context.Context, actor, action string, user UserID, device DeviceID, reason string) error {
 	now := s.instant()
-	_, err := s.store.Update(ctx, user, func(a Account) (Change, error) {
-		i := slices.IndexFunc(a.Devices, func(d Device) bool { return d.ID == device })
-		switch {
-		case i < 0:
+	_, err := s.store.Update(ctx, user, now, func(a Account) (Change, error) {
+		if !slices.ContainsFunc(a.Devices, func(d Device) bool { return d.ID == device && !d.Removed }) {
 			return Change{}, ErrNotFound
-		case a.Devices[i].Removed:
-			return Change{}, nil
 		}
 		return Change{
-			At: now, Raise: true, Remove: []DeviceID{device}, Status: map[DeviceID]Status{device: StatusInvalid},
+			Raise: true, Remove: []DeviceID{device}, Status: map[DeviceID]Status{device: StatusInvalid},
 			Audit: []AuditEntry{{Actor: actor, Action: action, Object: "device:" + string(device), Reason: reason}},
 		}, nil
 	})

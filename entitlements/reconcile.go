@@ -171,9 +171,9 @@ type Entitlements struct {
 
 // Entitlements judges the user now. [ErrNotFound] without the user.
 func (s *Service) Entitlements(ctx context.Context, user UserID) (Entitlements, error) {
-	account, err := s.store.Account(ctx, user)
+	account, err := s.Account(ctx, user)
 	if err != nil {
-		return Entitlements{}, fmt.Errorf("entitlements: %w", err)
+		return Entitlements{}, err
 	}
 	return Entitlements{Revision: account.Revision, Decision: account.Decide(s.instant())}, nil
 }

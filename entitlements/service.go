@@ -79,5 +79,17 @@ func (s *Service) KeysetVersion() int64 { return s.config.Keys.Keyset.Version }
 // KeysetEnd is when no document can be given any more.
 func (s *Service) KeysetEnd() time.Time { return s.config.Keys.Keyset.End() }
 
+// OfflineWindow is the longest life of a document.
+func (s *Service) OfflineWindow() time.Duration { return s.config.OfflineWindow }
+
+// Account is everything that a decision about the user depends on now, in one snapshot. [ErrNotFound] without the user.
+func (s *Service) Account(ctx context.Context, user UserID) (Account, error) {
+	account, err := s.store.Account(ctx, user, s.instant())
+	if err != nil {
+		return Account{}, fmt.Errorf("account: %w", err)
+	}
+	return account, nil
+}
+
 // instant is now, as PostgreSQL keeps it: in microseconds.
 func (s *Service) instant() time.Time { return s.config.Now().UTC().Truncate(time.Microsecond) }

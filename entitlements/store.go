@@ -13,16 +13,17 @@ type Store interface {
 	// two that try at once, both get the winner's.
 	Secret(ctx context.Context, name string, candidate []byte) ([]byte, error)
 
-	// Account reads what a decision about the user depends on, in one snapshot. ErrNotFound without the user.
-	Account(ctx context.Context, user UserID) (Account, error)
+	// Account reads what a decision about the user depends on at that time, in one snapshot. ErrNotFound without the
+	// user.
+	Account(ctx context.Context, user UserID, at time.Time) (Account, error)
 
-	// Update changes an account. It locks the user's row and then the user's devices, so that it waits for every
+	// Update changes an account at that time. It locks the user's row and then the user's devices, so that it waits for every
 	// reconcile under way and holds up those that come; reads the account as it then is; calls change, which must be
 	// pure, since it may be called again; and commits what change returns, all of it or nothing, synchronously. The
 	// Account that comes back is the one that change saw, with the revision as it is now. An error from change ends it with nothing
 	// changed and comes back as it is. ErrNotFound without the user; ErrConflict where a subscription's id, a device's
 	// key or its id is taken by somebody else.
-	Update(ctx context.Context, user UserID, change func(Account) (Change, error)) (Account, error)
+	Update(ctx context.Context, user UserID, at time.Time, change func(Account) (Change, error)) (Account, error)
 
 	// Advance judges a device's lineage and reads the account, in one statement: see [Step]. A device that is not there,
 	// or has another key, is ErrDeviceUnknown. A change of the account that commits in between makes it start again,
@@ -39,8 +40,10 @@ type Store interface {
 
 	// Plans reads the whole catalogue.
 	Plans(ctx context.Context) ([]Plan, error)
-	// PutPlan stores a plan, raises the revision of its holders and of their devices, and audits, in one transaction.
-	PutPlan(ctx context.Context, actor string, plan Plan, now time.Time) error
+	// PutPlan stores a plan and its audit entry in one transaction: from then on it decides. Then it raises the revision
+	// of the plan's holders and of their devices, in batches, so that no reconcile waits long. Where it is cut off, the
+	// same call again raises them all.
+	PutPlan(ctx context.Context, actor string, plan Plan, at time.Time) error
 
 	// Audit lists entries, newest first.
 	Audit(ctx context.Context, query AuditQuery) ([]AuditEntry, error)
@@ -53,15 +56,16 @@ type Account struct {
 	TrialStarted  bool
 	Subscriptions []Subscription
 	Plans         map[PlanID]Plan // those that the subscriptions name; in Update, all
-	Devices       []Device        // oldest first, the removed ones too; not in Advance
+	// Devices are oldest first, and with them the removed ones that may still hold a document with features. Not in
+	// Advance.
+	Devices []Device
 }
 
 // Decide judges the account at now.
 func (a Account) Decide(now time.Time) Decision { return Decide(a.Subscriptions, a.Plans, now) }
 
-// Change is what Update commits. The zero value changes nothing.
+// Change is what Update commits. Whatever changes something is audited: without Audit nothing changes.
 type Change struct {
-	At time.Time
 	// Raise raises the user's revision, and that of every device.
 	Raise        bool
 	Subscription *Subscription // made or replaced
@@ -70,7 +74,7 @@ type Change struct {
 	Remove       []DeviceID
 	// Status sets what the status list says of devices. INVALID is final: a device that stays gets a new index.
 	Status map[DeviceID]Status
-	Audit  []AuditEntry // At is Change's; User is the account's
+	Audit  []AuditEntry // At and User are Update's
 }
 
 // Status is a value of the IETF Token Status List.

@@ -77,7 +77,7 @@ func (s *Service) StartTrial(ctx context.Context, user UserID) (Subscription, in
 		ID: SubscriptionID(id.String()), User: user, Plan: s.config.TrialPlan, State: SubscriptionTrialing,
 		PaidThrough: now.Add(s.config.TrialLength).Truncate(time.Second), CreatedAt: now, UpdatedAt: now,
 	}
-	account, err := s.store.Update(ctx, user, func(a Account) (Change, error) {
+	account, err := s.store.Update(ctx, user, now, func(a Account) (Change, error) {
 		if a.TrialStarted {
 			return Change{}, ErrConflict
 		}
@@ -87,7 +87,7 @@ func (s *Service) StartTrial(ctx context.Context, user UserID) (Subscription, in
 		change := subscriptionChange(a, nil, trial, now)
 		change.StartTrial = true
 		change.Audit = []AuditEntry{{
-			Actor: "user:" + string(user), Action: "subscription.trial", Object: "subscription:" + string(trial.ID), After: auditState(trial),
+			Actor: "user:" + string(user), Action: "subscription.trial", Object: "subscription:" + string(trial.ID), After: auditState(&trial),
 		}}
 		return change, nil
 	})
@@ -101,13 +101,14 @@ func (s *Service) StartTrial(ctx context.Context, user UserID) (Subscription, in
 // the revision included. It fails with [ErrInvalid], [ErrUserUnknown], [ErrPlanUnknown], or [ErrConflict] where the id is
 // another user's.
 func (s *Service) PutSubscription(ctx context.Context, actor string, id SubscriptionID, put SubscriptionChange) (Subscription, int64, error) {
+	put.PaidThrough = put.PaidThrough.UTC().Truncate(time.Second)
 	user, err := s.subscriber(ctx, id, put)
 	if err != nil {
 		return Subscription{}, 0, err
 	}
 	now := s.instant()
 	var stored Subscription
-	account, err := s.store.Update(ctx, user, func(a Account) (Change, error) {
+	account, err := s.store.Update(ctx, user, now, func(a Account) (Change, error) {
 		if _, ok := a.Plans[put.Plan]; !ok {
 			return Change{}, ErrPlanUnknown
 		}
@@ -116,7 +117,7 @@ func (s *Service) PutSubscription(ctx context.Context, actor string, id Subscrip
 		if before != nil {
 			stored = *before
 		}
-		stored.Plan, stored.State, stored.PaidThrough = put.Plan, put.State, put.PaidThrough.UTC().Truncate(time.Second)
+		stored.Plan, stored.State, stored.PaidThrough = put.Plan, put.State, put.PaidThrough
 		if before != nil && stored == *before {
 			return Change{}, nil
 		}
@@ -124,7 +125,7 @@ func (s *Service) PutSubscription(ctx context.Context, actor string, id Subscrip
 		change := subscriptionChange(a, before, stored, now)
 		change.Audit = []AuditEntry{{
 			Actor: actor, Action: "subscription.put", Object: "subscription:" + string(id),
-			Before: auditStatePointer(before), After: auditState(stored),
+			Before: auditState(before), After: auditState(&stored),
 		}}
 		return change, nil
 	})
@@ -192,7 +193,7 @@ func (s *Service) supportChange(
 	}
 	now := s.instant()
 	var after Subscription
-	account, err := s.store.Update(ctx, user, func(a Account) (Change, error) {
+	account, err := s.store.Update(ctx, user, now, func(a Account) (Change, error) {
 		before := a.subscription(id)
 		if before == nil {
 			return Change{}, ErrNotFound
@@ -206,7 +207,7 @@ func (s *Service) supportChange(
 		change := subscriptionChange(a, before, after, now)
 		change.Audit = []AuditEntry{{
 			Actor: actor, Action: action, Object: "subscription:" + string(id),
-			Before: auditState(*before), After: auditState(after), Reason: reason,
+			Before: auditState(before), After: auditState(&after), Reason: reason,
 		}}
 		return change, nil
 	})
@@ -238,17 +239,23 @@ func subscriptionChange(a Account, before *Subscription, after Subscription, now
 		changed.Subscriptions[i] = after
 	}
 
-	status, entitled := StatusValid, changed.unsuspended().Decide(now)
+	had, entitled := a.unsuspended().Decide(now), changed.unsuspended().Decide(now)
+	status := StatusValid
 	switch {
-	case loses(a.unsuspended().Decide(now), entitled):
+	case loses(had, entitled):
 		status = StatusInvalid
 	case loses(entitled, changed.Decide(now)):
 		status = StatusSuspended
 	}
-	change := Change{At: now, Raise: true, Subscription: &after, Status: map[DeviceID]Status{}}
+	change := Change{Raise: true, Subscription: &after, Status: map[DeviceID]Status{}}
 	for _, device := range a.Devices {
-		if device.counts() {
-			change.Status[device.ID] = status
+		if !device.counts() {
+			continue
+		}
+		change.Status[device.ID] = status
+		// A document that would outlive what is paid for now has lost its features too, from their new end on.
+		if bound := device.DocumentExpiresAt; bound != nil && entitled.End.Before(had.End) && bound.After(entitled.End) {
+			change.Status[device.ID] = StatusInvalid
 		}
 	}
 	return change
@@ -285,7 +292,7 @@ func (a Account) subscription(id SubscriptionID) *Subscription {
 
 // Subscriptions lists the user's subscriptions, oldest first.
 func (s *Service) Subscriptions(ctx context.Context, user UserID) ([]Subscription, error) {
-	account, err := s.store.Account(ctx, user)
+	account, err := s.Account(ctx, user)
 	if err != nil {
 		return nil, fmt.Errorf("subscriptions: %w", err)
 	}
@@ -293,26 +300,29 @@ func (s *Service) Subscriptions(ctx context.Context, user UserID) ([]Subscriptio
 }
 
 func validReason(reason string) error {
+	if strings.TrimSpace(reason) == "" {
+		return fmt.Errorf("%w: a reason is required", ErrInvalid)
+	}
 	if !utf8.ValidString(reason) || strings.ContainsRune(reason, 0) || utf8.RuneCountInString(reason) > maxReason {
 		return fmt.Errorf("%w: a reason has at most %d characters", ErrInvalid, maxReason)
 	}
 	return nil
 }
 
-// auditState is what the trail holds of a subscription: ids and enumerations.
-func auditState(s Subscription) json.RawMessage {
-	state, err := json.Marshal(map[string]any{
-		"plan": s.Plan, "state": s.State, "paid_through": s.PaidThrough.UTC(), "revoked": s.Revoked, "suspended": s.Suspended,
-	})
-	if err != nil {
-		panic(err) // a map of strings, times and booleans marshals
-	}
-	return state
-}
-
-func auditStatePointer(s *Subscription) json.RawMessage {
+// auditState is what the trail holds of a subscription: ids and enumerations. Nil stays nil.
+func auditState(s *Subscription) json.RawMessage {
 	if s == nil {
 		return nil
 	}
-	return auditState(*s)
+	state, err := json.Marshal(struct {
+		Plan        PlanID            `json:"plan"`
+		State       SubscriptionState `json:"state"`
+		PaidThrough int64             `json:"paid_through"` // unix seconds
+		Revoked     bool              `json:"revoked"`
+		Suspended   bool              `json:"suspended"`
+	}{s.Plan, s.State, s.PaidThrough.Unix(), s.Revoked, s.Suspended})
+	if err != nil {
+		panic(err) // strings, a number and booleans marshal
+	}
+	return state
 }

@@ -55,10 +55,13 @@ const (
 	allPlans = `(SELECT coalesce(json_agg(p), '[]') FROM plans p)`
 )
 
+// keptDevices are the user's devices that still matter at $2: a removed one does while a document of it may live.
+const keptDevices = `user_id = $1 AND (removed_at IS NULL OR document_bound > $2)`
+
 const deviceColumns = `id, name, jkt, linked_at, last_reconciled_at, document_bound, forked_at IS NOT NULL AS quarantined, removed_at IS NOT NULL AS removed`
 
 // Account implements [entitlements.Store].
-func (s *Entitlements) Account(ctx context.Context, user entitlements.UserID) (entitlements.Account, error) {
+func (s *Entitlements) Account(ctx context.Context, user entitlements.UserID, at time.Time) (entitlements.Account, error) {
 	var row struct {
 		accountRow
 		Devices jsonColumn[[]deviceRow]
@@ -67,8 +70,8 @@ func (s *Entitlements) Account(ctx context.Context, user entitlements.UserID) (e
 		SELECT u.id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
 			`+subscriptionsOf+` AS subscriptions, `+plansOf+` AS plans,
 			(SELECT coalesce(json_agg(d ORDER BY d.linked_at, d.id), '[]')
-				FROM (SELECT `+deviceColumns+` FROM devices WHERE user_id = u.id) d) AS devices
-		FROM users u WHERE u.id = $1`, user)
+				FROM (SELECT `+deviceColumns+` FROM devices WHERE `+keptDevices+`) d) AS devices
+		FROM users u WHERE u.id = $1`, user, at)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return entitlements.Account{}, entitlements.ErrNotFound
 	}
@@ -85,49 +88,35 @@ func (s *Entitlements) Account(ctx context.Context, user entitlements.UserID) (e
 // Update implements [entitlements.Store]. Locks are taken in the order user, devices. The one statement that takes them
 // the other way round, after commits were lost, can deadlock with it; PostgreSQL ends one of the two, which starts again.
 func (s *Entitlements) Update(
-	ctx context.Context, user entitlements.UserID, change func(entitlements.Account) (entitlements.Change, error),
-) (entitlements.Account, error) {
-	for attempt := 1; ; attempt++ {
-		account, err := s.update(ctx, user, change)
-		if !isDeadlock(err) || attempt == maxAttempts {
-			return account, err
+	ctx context.Context, user entitlements.UserID, at time.Time,
+	change func(entitlements.Account) (entitlements.Change, error),
+) (account entitlements.Account, err error) {
+	for range maxAttempts {
+		err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
+			if account, err = lockAccount(ctx, tx, user, at); err != nil {
+				return err
+			}
+			c, err := change(account)
+			if err != nil || len(c.Audit) == 0 {
+				return err
+			}
+			account.Revision, err = apply(ctx, tx, account, at, c)
+			return err
+		})
+		if !isDeadlock(err) {
+			break
 		}
 	}
+	if err != nil {
+		return entitlements.Account{}, err
+	}
+	return account, nil
 }
 
 // maxAttempts bounds how often a statement or transaction starts again because another one came in between.
 const maxAttempts = 10
 
-func (s *Entitlements) update(
-	ctx context.Context, user entitlements.UserID, change func(entitlements.Account) (entitlements.Change, error),
-) (entitlements.Account, error) {
-	tx, err := s.db.BeginTxx(ctx, nil)
-	if err != nil {
-		return entitlements.Account{}, failed("begin", err)
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
-
-	account, err := lockAccount(ctx, tx, user)
-	if err != nil {
-		return entitlements.Account{}, err
-	}
-	c, err := change(account)
-	if err != nil {
-		return entitlements.Account{}, err
-	}
-	if c.At.IsZero() {
-		return account, nil
-	}
-	if account.Revision, err = apply(ctx, tx, account, c); err != nil {
-		return entitlements.Account{}, err
-	}
-	if err := tx.Commit(); err != nil {
-		return entitlements.Account{}, failed("commit", err)
-	}
-	return account, nil
-}
-
-func lockAccount(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID) (entitlements.Account, error) {
+func lockAccount(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, at time.Time) (entitlements.Account, error) {
 	var found bool
 	err := tx.GetContext(ctx, &found, `SELECT true FROM users WHERE id = $1 FOR NO KEY UPDATE`, user)
 	if errors.Is(err, stdsql.ErrNoRows) {
@@ -139,7 +128,7 @@ func lockAccount(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID) (en
 	// A statement of its own, so that its snapshot is younger than the lock: nobody else changes the account now.
 	var devices []deviceRow
 	err = tx.SelectContext(ctx, &devices, `
-		SELECT `+deviceColumns+` FROM devices WHERE user_id = $1 ORDER BY linked_at, id FOR NO KEY UPDATE`, user)
+		SELECT `+deviceColumns+` FROM devices WHERE `+keptDevices+` ORDER BY linked_at, id FOR NO KEY UPDATE`, user, at)
 	if err != nil {
 		return entitlements.Account{}, failed("lock devices", err)
 	}
@@ -158,15 +147,17 @@ func lockAccount(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID) (en
 	return account, nil
 }
 
-func apply(ctx context.Context, tx *sqlx.Tx, account entitlements.Account, c entitlements.Change) (revision int64, err error) {
+func apply(
+	ctx context.Context, tx *sqlx.Tx, account entitlements.Account, at time.Time, c entitlements.Change,
+) (revision int64, err error) {
 	revision = account.Revision
 	if c.Raise {
-		if revision, err = raise(ctx, tx, account.User); err != nil {
+		if revision, err = raise(ctx, tx, account.User, at); err != nil {
 			return 0, err
 		}
 	}
 	if c.StartTrial {
-		if _, err := tx.ExecContext(ctx, `UPDATE users SET trial_started_at = $2 WHERE id = $1`, account.User, c.At); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE users SET trial_started_at = $2 WHERE id = $1`, account.User, at); err != nil {
 			return 0, failed("start trial", err)
 		}
 	}
@@ -178,7 +169,7 @@ func apply(ctx context.Context, tx *sqlx.Tx, account entitlements.Account, c ent
 	if len(c.Remove) > 0 {
 		_, err := tx.ExecContext(ctx, `
 			UPDATE devices SET removed_at = $3 WHERE user_id = $1 AND id = ANY($2::uuid[]) AND removed_at IS NULL`,
-			account.User, pq.Array(c.Remove), c.At)
+			account.User, pq.Array(c.Remove), at)
 		if err != nil {
 			return 0, failed("remove devices", err)
 		}
@@ -194,7 +185,7 @@ func apply(ctx context.Context, tx *sqlx.Tx, account entitlements.Account, c ent
 		}
 	}
 	for _, entry := range c.Audit {
-		entry.At, entry.User = c.At, string(account.User)
+		entry.At, entry.User = at, string(account.User)
 		if err := audit(ctx, tx, entry); err != nil {
 			return 0, err
 		}
@@ -203,12 +194,12 @@ func apply(ctx context.Context, tx *sqlx.Tx, account entitlements.Account, c ent
 }
 
 // raise raises the revision of a user and, with it, of the user's devices: see devices.revision in the schema.
-func raise(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID) (revision int64, err error) {
+func raise(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, at time.Time) (revision int64, err error) {
 	err = tx.GetContext(ctx, &revision, `UPDATE users SET revision = revision + 1 WHERE id = $1 RETURNING revision`, user)
 	if err != nil {
 		return 0, failed("raise revision", err)
 	}
-	if _, err := tx.ExecContext(ctx, `UPDATE devices SET revision = $2 WHERE user_id = $1`, user, revision); err != nil {
+	if _, err := tx.ExecContext(ctx, `UPDATE devices SET revision = $3 WHERE `+keptDevices, user, at, revision); err != nil {
 		return 0, failed("raise devices' revision", err)
 	}
 	return revision, nil
@@ -247,12 +238,16 @@ func setStatus(
 	if status != entitlements.StatusInvalid {
 		return nil
 	}
+	var stays bool
+	err = tx.GetContext(ctx, &stays, `SELECT removed_at IS NULL FROM devices WHERE user_id = $1 AND id = $2`, user, device)
+	if err != nil || !stays {
+		return failed("read device", err)
+	}
 	list, index, err := allotIndex(ctx, tx)
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `
-		UPDATE devices SET status_list = $3, status_idx = $4 WHERE user_id = $1 AND id = $2 AND removed_at IS NULL`,
+	_, err = tx.ExecContext(ctx, `UPDATE devices SET status_list = $3, status_idx = $4 WHERE user_id = $1 AND id = $2`,
 		user, device, list, index)
 	return failed("allot status index", err)
 }
@@ -329,15 +324,15 @@ WITH seen AS (
 	RETURNING d.*
 ), raised AS (
 	UPDATE users u SET revision = $12::bigint FROM stepped d
-	WHERE u.id = $1 AND u.revision < $12::bigint AND d.lineage_parent = $5
+	WHERE u.id = $1 AND u.revision < $12::bigint AND d.forked_at IS NULL AND d.lineage_parent = $5
 ), withdrawn AS (
 	UPDATE status_entries e SET status = 1 FROM stepped d, seen
-	WHERE d.forked_at IS NOT NULL AND seen.forked_at IS NULL AND e.list = d.status_list AND e.idx = d.status_idx
+	WHERE d.forked_at = $8::timestamptz AND seen.forked_at IS NULL AND e.list = d.status_list AND e.idx = d.status_idx
 ), audited AS (
 	INSERT INTO audit (at, actor, action, object, user_id, before, after)
 	SELECT $8::timestamptz, 'device:' || d.id, 'device.forked', 'device:' || d.id, $1,
 		jsonb_build_object('generation', d.lineage_n), jsonb_build_object('generation', $4::bigint)
-	FROM stepped d, seen WHERE d.forked_at IS NOT NULL AND seen.forked_at IS NULL
+	FROM stepped d, seen WHERE d.forked_at = $8::timestamptz AND seen.forked_at IS NULL
 	UNION ALL
 	SELECT $8::timestamptz, 'device:' || d.id, 'lineage.recovered', 'device:' || d.id, $1,
 		jsonb_build_object('generation', seen.lineage_n, 'revision', seen.revision),
@@ -472,50 +467,62 @@ func (s *Entitlements) Plans(ctx context.Context) ([]entitlements.Plan, error) {
 }
 
 // PutPlan implements [entitlements.Store].
-func (s *Entitlements) PutPlan(ctx context.Context, actor string, plan entitlements.Plan, now time.Time) error {
+func (s *Entitlements) PutPlan(ctx context.Context, actor string, plan entitlements.Plan, at time.Time) error {
 	features, err := json.Marshal(plan.Features)
 	if err != nil {
 		return fmt.Errorf("put plan: %w", err)
 	}
-	tx, err := s.db.BeginTxx(ctx, nil)
-	if err != nil {
-		return failed("begin", err)
-	}
-	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
-
 	window := stdsql.NullInt64{Int64: int64(plan.Window / time.Second), Valid: plan.Window > 0}
-	_, err = tx.ExecContext(ctx, `
-		INSERT INTO plans (id, features, window_seconds, grace_seconds, device_limit, rank, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)
-		ON CONFLICT (id) DO UPDATE SET features = excluded.features, window_seconds = excluded.window_seconds,
-			grace_seconds = excluded.grace_seconds, device_limit = excluded.device_limit, rank = excluded.rank,
-			updated_at = excluded.updated_at`,
-		plan.ID, string(features), window, int64(plan.Grace/time.Second), plan.DeviceLimit, plan.Rank, now)
-	if err != nil {
-		return failed("put plan", err)
-	}
-	// In the order in which every other transaction locks: users first, by id so that two plans cannot deadlock.
-	_, err = tx.ExecContext(ctx, `
-		WITH holders AS (
-			SELECT u.id FROM users u WHERE u.id IN (SELECT user_id FROM subscriptions WHERE plan = $1) ORDER BY u.id FOR NO KEY UPDATE
-		)
-		UPDATE users u SET revision = u.revision + 1 FROM holders h WHERE u.id = h.id`, plan.ID)
-	if err != nil {
-		return failed("raise holders' revision", err)
-	}
-	_, err = tx.ExecContext(ctx, `
-		UPDATE devices d SET revision = u.revision FROM users u
-		WHERE d.user_id = u.id AND u.id IN (SELECT user_id FROM subscriptions WHERE plan = $1)`, plan.ID)
-	if err != nil {
-		return failed("raise devices' revision", err)
-	}
-	err = audit(ctx, tx, entitlements.AuditEntry{
-		At: now, Actor: actor, Action: "plan.put", Object: "plan:" + string(plan.ID), After: features,
+	err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
+		_, err := tx.ExecContext(ctx, `
+			INSERT INTO plans (id, features, window_seconds, grace_seconds, device_limit, rank, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT (id) DO UPDATE SET features = excluded.features, window_seconds = excluded.window_seconds,
+				grace_seconds = excluded.grace_seconds, device_limit = excluded.device_limit, rank = excluded.rank,
+				updated_at = excluded.updated_at`,
+			plan.ID, string(features), window, int64(plan.Grace/time.Second), plan.DeviceLimit, plan.Rank, at)
+		if err != nil {
+			return failed("put plan", err)
+		}
+		return audit(ctx, tx, entitlements.AuditEntry{
+			At: at, Actor: actor, Action: "plan.put", Object: "plan:" + string(plan.ID), After: features,
+		})
 	})
 	if err != nil {
 		return err
 	}
-	return failed("commit", tx.Commit())
+	for after, more := "00000000-0000-0000-0000-000000000000", true; more; {
+		if after, more, err = s.raiseHolders(ctx, plan.ID, after); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// raiseHolders raises the revision of the next thousand holders of a plan, and of their devices. Locks are taken in the
+// order in which every other transaction takes them: users, by id, and then devices.
+func (s *Entitlements) raiseHolders(ctx context.Context, plan entitlements.PlanID, after string) (last string, more bool, err error) {
+	const batch = 1000
+	var holders []string
+	err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
+		err := tx.SelectContext(ctx, &holders, `
+			SELECT u.id FROM users u
+			WHERE u.id > $2 AND EXISTS (SELECT FROM subscriptions s WHERE s.user_id = u.id AND s.plan = $1)
+			ORDER BY u.id LIMIT $3 FOR NO KEY UPDATE`, plan, after, batch)
+		if err != nil {
+			return failed("lock holders", err)
+		}
+		_, err = tx.ExecContext(ctx, `
+			WITH raised AS (
+				UPDATE users SET revision = revision + 1 WHERE id = ANY($1::uuid[]) RETURNING id, revision
+			)
+			UPDATE devices d SET revision = u.revision FROM raised u WHERE d.user_id = u.id AND d.removed_at IS NULL`, pq.Array(holders))
+		return failed("raise holders' revision", err)
+	})
+	if err != nil || len(holders) < batch {
+		return "", false, err
+	}
+	return holders[batch-1], true, nil
 }
 
 // accountRow is the columns that every read of an account has.

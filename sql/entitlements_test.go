@@ -288,7 +288,7 @@ func TestSuspensionReturnsToTheSameIndex(t *testing.T) {
 		}
 		return status
 	}
-	if _, err := b.Suspend(t.Context(), "operator", "sub", ""); err != nil {
+	if _, err := b.Suspend(t.Context(), "operator", "sub", "test"); err != nil {
 		t.Fatal(err)
 	}
 	document := b.refresh(t, d)
@@ -308,22 +308,22 @@ func TestSuspensionReturnsToTheSameIndex(t *testing.T) {
 	if status() != 2 {
 		t.Errorf("a lesser subscription lifted the suspension's status: %d", status())
 	}
-	if _, _, err := b.Reinstate(t.Context(), "operator", "sub", ""); err != nil {
+	if _, _, err := b.Reinstate(t.Context(), "operator", "sub", "test"); err != nil {
 		t.Fatal(err)
 	}
 	if document = b.refresh(t, d); document.Status != held.Status || status() != 0 {
 		t.Errorf("reinstated: %+v, status %d", document.Status, status())
 	}
-	if _, err := b.Suspend(t.Context(), "operator", "sub", ""); err != nil {
+	if _, err := b.Suspend(t.Context(), "operator", "sub", "test"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Revoke(t.Context(), "operator", "sub", ""); err != nil {
+	if _, err := b.Revoke(t.Context(), "operator", "sub", "test"); err != nil {
 		t.Fatal(err)
 	}
 	if status() != 1 {
 		t.Errorf("revoked while suspended: status %d", status())
 	}
-	if _, _, err := b.Reinstate(t.Context(), "operator", "sub", ""); err != nil {
+	if _, _, err := b.Reinstate(t.Context(), "operator", "sub", "test"); err != nil {
 		t.Fatal(err)
 	}
 	if status() != 1 {
@@ -384,7 +384,7 @@ func TestNoDocumentOutlivesARevoke(t *testing.T) {
 		for range round * 3 { // the revoke falls on another moment in every round
 			<-reconciled
 		}
-		r, err := b.Revoke(t.Context(), "operator", id, "")
+		r, err := b.Revoke(t.Context(), "operator", id, "test")
 		answered.Store(true)
 		wg.Wait()
 		if err != nil {
@@ -513,10 +513,10 @@ func TestRestoredDatabaseCatchesUp(t *testing.T) {
 	var yesterday int64
 	b.db.Get(&yesterday, `SELECT revision FROM users WHERE id = $1`, user)
 	for range 3 {
-		if _, err := b.Suspend(t.Context(), "operator", "sub", ""); err != nil {
+		if _, err := b.Suspend(t.Context(), "operator", "sub", "test"); err != nil {
 			t.Fatal(err)
 		}
-		if _, _, err := b.Reinstate(t.Context(), "operator", "sub", ""); err != nil {
+		if _, _, err := b.Reinstate(t.Context(), "operator", "sub", "test"); err != nil {
 			t.Fatal(err)
 		}
 		b.refresh(t, d)
@@ -664,7 +664,7 @@ func TestRemovedDeviceKeepsItsBound(t *testing.T) {
 	if document := b.refresh(t, d); len(document.Features) != 0 || *document.Reason != entitlements.ReasonDeviceRemoved {
 		t.Errorf("a removed device: %+v", document)
 	}
-	r, err := b.Revoke(t.Context(), "operator", "sub", "")
+	r, err := b.Revoke(t.Context(), "operator", "sub", "test")
 	if err != nil || r.OfflineUntil == nil || r.OfflineUntil.Unix() != held.ExpiresAt {
 		t.Errorf("its document counts: %+v, %v", r, err)
 	}
@@ -699,8 +699,11 @@ func TestPutSubscription(t *testing.T) {
 		"both references":   {"billing:2", func(c *entitlements.SubscriptionChange) { c.User = user }, entitlements.ErrInvalid},
 		"unknown plan":      {"billing:2", func(c *entitlements.SubscriptionChange) { c.Plan = "gold" }, entitlements.ErrPlanUnknown},
 		"unknown state":     {"billing:2", func(c *entitlements.SubscriptionChange) { c.State = "revoked" }, entitlements.ErrInvalid},
-		"no time":           {"billing:2", func(c *entitlements.SubscriptionChange) { c.PaidThrough = time.Time{} }, entitlements.ErrInvalid},
-		"bad id":            {"billing 2", func(*entitlements.SubscriptionChange) {}, entitlements.ErrInvalid},
+		"year 10000 in UTC": {"billing:2", func(c *entitlements.SubscriptionChange) {
+			c.PaidThrough = time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -3600))
+		}, entitlements.ErrInvalid},
+		"no time": {"billing:2", func(c *entitlements.SubscriptionChange) { c.PaidThrough = time.Time{} }, entitlements.ErrInvalid},
+		"bad id":  {"billing 2", func(*entitlements.SubscriptionChange) {}, entitlements.ErrInvalid},
 	}
 	for name, test := range tests {
 		change := good
@@ -767,5 +770,91 @@ func TestPasskeysDocument(t *testing.T) {
 	}
 	if len(passkeys.Passkeys) != 1 || passkeys.Passkeys[0].ID != "AQL6AA" || passkeys.RPID != "app.example.com" || passkeys.Device != d.id || passkeys.Subject != user {
 		t.Errorf("passkeys: %+v", passkeys)
+	}
+}
+
+// TestShorterPaidTimeWithdrawsTheIndex: a document that outlives what is paid for now must not stay VALID.
+func TestShorterPaidTimeWithdrawsTheIndex(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	b.subscribe(t, user, "sub", 30*24*time.Hour)
+	d := b.link(t, user)
+	held := b.refresh(t, d)
+	b.subscribe(t, user, "sub", 60*24*time.Hour)
+	if after := b.refresh(t, d); after.Status != held.Status {
+		t.Error("a longer time changed the index")
+	}
+	b.subscribe(t, user, "sub", 20*24*time.Hour)
+	if after := b.refresh(t, d); after.Status != held.Status {
+		t.Error("a time that ends after every document changed the index")
+	}
+	b.subscribe(t, user, "sub", 0)
+	if after := b.refresh(t, d); after.Status == held.Status || after.State != entitlements.StateGrace {
+		t.Errorf("documents end after paid time and grace, and the index stayed: %+v", after)
+	}
+	var status int
+	if err := b.db.Get(&status, `SELECT status FROM status_entries WHERE idx = $1`, held.Status.StatusList.Index); err != nil || status != 1 {
+		t.Errorf("status %d, %v", status, err)
+	}
+}
+
+func TestReplacingRaisesTheRevisionAndKeepsNoIndex(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	first := b.link(t, user)
+	before := b.refresh(t, first).Revision
+	if _, err := b.Link(t.Context(), user, dpop.Proof{JKT: "second", JTI: "x"}, entitlements.LinkRequest{Name: "Phone", Replaces: first.id}); err != nil {
+		t.Fatal(err)
+	}
+	if after := b.refresh(t, first); after.Revision != before+1 {
+		t.Errorf("revision %d after %d", after.Revision, before)
+	}
+	var entries int
+	if err := b.db.Get(&entries, `SELECT count(*) FROM status_entries`); err != nil || entries != 2 {
+		t.Errorf("%d indexes for two devices, %v", entries, err)
+	}
+}
+
+// TestStoredBound holds the bound that SQL stores against the decision: never below the document's end, and the same for
+// a single subscription.
+func TestStoredBound(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	random := mathrand.New(mathrand.NewPCG(3, 4))
+	for _, plan := range []entitlements.Plan{
+		{ID: "short", Features: map[string]entitlements.Feature{"maps": {Offline: true}}, Window: 24 * time.Hour, DeviceLimit: 1},
+		{ID: "long", Features: map[string]entitlements.Feature{"notes": {Offline: true}}, Window: 2000 * time.Hour, Grace: 90 * time.Hour, DeviceLimit: 1},
+	} {
+		if _, err := b.PutPlan(t.Context(), "operator", plan); err != nil {
+			t.Fatal(err)
+		}
+	}
+	states := []entitlements.SubscriptionState{"trialing", "active", "past_due", "cancelled"}
+	for range 100 {
+		user := b.user(t)
+		count := random.IntN(4)
+		for i := range count {
+			_, _, err := b.PutSubscription(t.Context(), "operator", entitlements.SubscriptionID(fmt.Sprintf("%s.%d", user, i)), entitlements.SubscriptionChange{
+				User: user, Plan: []entitlements.PlanID{"premium", "short", "long"}[random.IntN(3)], State: states[random.IntN(4)],
+				PaidThrough: b.clock.Now().Add(time.Duration(random.Int64N(int64(400*time.Hour))) - 200*time.Hour),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		document := b.refresh(t, b.link(t, user))
+		bound := devices(t, b, user)[0].DocumentExpiresAt
+		switch {
+		case len(document.Features) == 0:
+			if bound != nil {
+				t.Errorf("no features, and bound %v", bound)
+			}
+		case bound == nil || bound.Unix() < document.ExpiresAt:
+			t.Errorf("a document ends at %d, the bound is %v", document.ExpiresAt, bound)
+		case count == 1 && bound.Unix() != document.ExpiresAt:
+			t.Errorf("a document ends at %d, the bound is %v", document.ExpiresAt, bound)
+		}
 	}
 }
