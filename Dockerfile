@@ -1,0 +1,36 @@
+# syntax=docker/dockerfile:1
+
+# The sample app and the SDK inside it.
+FROM node:22-bookworm-slim AS web
+WORKDIR /src/web
+COPY web/package.json web/package-lock.json web/.npmrc ./
+COPY web/sdk/package.json sdk/
+COPY web/app/package.json app/
+RUN --mount=type=cache,target=/root/.npm npm ci
+COPY web/ ./
+RUN npm run build
+
+# The program: static, so that the last stage needs nothing else.
+FROM golang:1.26-bookworm AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN --mount=type=cache,target=/go/pkg/mod go mod download
+COPY . .
+COPY --from=web /src/web/dist web/dist
+RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
+    CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /holdfast ./cmd/holdfast
+# A volume takes over the owner of the folder that it covers.
+RUN mkdir -p /empty/holdfast && chmod 0700 /empty/holdfast
+
+FROM scratch
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
+COPY --from=build --chown=65532:65532 /empty/ /var/lib/
+COPY --from=build /holdfast /usr/local/bin/holdfast
+USER 65532:65532
+ENV HOLDFAST_DATA=/var/lib/holdfast \
+    HOLDFAST_LISTEN=0.0.0.0:8080 \
+    HOLDFAST_OPS_LISTEN=0.0.0.0:9090
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/local/bin/holdfast"]
+CMD ["serve"]
