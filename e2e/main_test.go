@@ -1,0 +1,41 @@
+// Package e2e runs the real binary from outside: the drills in Go, and the journeys in a browser (*.spec.ts). Nothing
+// here imports the project; only HTTP, the command line and the database say what happened.
+//
+// The drills run in a short form by default. With HOLDFAST_DRILLS=full they take the sizes that a release is checked
+// with.
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// binary is the server under test, built once with the race detector.
+var binary string
+
+// full is set for the long form of the drills.
+var full = os.Getenv("HOLDFAST_DRILLS") == "full"
+
+func TestMain(m *testing.M) {
+	os.Exit(buildAndRun(m))
+}
+
+func buildAndRun(m *testing.M) int {
+	folder, err := os.MkdirTemp("", "hf-bin-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(folder)
+	binary = filepath.Join(folder, "holdfast")
+	build := exec.Command("go", "build", "-race", "-o", binary, "../cmd/holdfast")
+	build.Stdout, build.Stderr = os.Stderr, os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "build the server:", err)
+		return 1
+	}
+	return m.Run()
+}

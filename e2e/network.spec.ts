@@ -1,0 +1,54 @@
+import { Fieldbook } from './support/fieldbook.ts';
+import type { Meddling } from './support/gateway.ts';
+import { expect, test } from './support/test.ts';
+
+const page =
+  (status: number, type: string, body: string): Meddling =>
+  () => ({
+    status,
+    headers: { 'content-type': type },
+    body: Buffer.from(body),
+  });
+
+/** Whatever the network makes of a reconcile, only a signed document takes premium away. */
+const weather: Record<string, Meddling> = {
+  "a captive portal's page": page(
+    200,
+    'text/html',
+    '<!doctype html><title>Free Wi-Fi</title><h1>Accept the terms</h1>',
+  ),
+  "a captive portal's page that calls itself JSON": page(200, 'application/json', '<!doctype html>'),
+  'an answer without a document': page(200, 'application/json', '{}'),
+  'a document of null': page(200, 'application/json', '{"document":null,"lineage":null,"passkeys":null}'),
+  'a server error': page(500, 'application/problem+json', '{"status":500,"code":"internal","title":"Internal error"}'),
+  'an overloaded proxy': page(503, 'text/plain', 'upstream connect error'),
+  'a proxy that says the account is gone': page(403, 'text/html', '<h1>Forbidden</h1>'),
+  'a login page of a proxy': page(302, 'text/html', ''),
+  'a connection cut in the middle of the answer': () => null,
+};
+
+test('premium stays whatever answers in the server’s place', async ({ page: tab, gateway }) => {
+  const fieldbook = new Fieldbook(tab, gateway.server.origin);
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  await fieldbook.write('Kept', '');
+  await fieldbook.startTrial();
+  await fieldbook.installed();
+
+  for (const [what, meddling] of Object.entries(weather)) {
+    await test.step(what, async () => {
+      gateway.meddling = meddling;
+      expect(await fieldbook.checkNow()).toBe('The server cannot be reached right now. What you have keeps working.');
+      await fieldbook.expectPremium();
+      await tab.reload();
+      await fieldbook.expectPremium();
+    });
+  }
+
+  // The device is none the worse for the answers that it never got.
+  gateway.meddling = null;
+  expect(await fieldbook.checkNow()).toBe('Up to date.');
+  await gateway.server.support('revoke', 'Ada');
+  await fieldbook.checkNow();
+  await fieldbook.expectLocked('Support has ended this subscription');
+});

@@ -1,0 +1,177 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from '@playwright/test';
+import { expect, test } from './support/test.ts';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+const looks = {
+  desktop: { width: 1280, height: 800 },
+  phone: { width: 390, height: 844 },
+};
+
+for (const [size, viewport] of Object.entries(looks)) {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    test.describe(`${size}, ${colorScheme}`, () => {
+      test.use({ viewport, colorScheme });
+
+      test('every screen, looked at and checked for accessibility', async ({ fieldbook, page, server }, info) => {
+        test.slow();
+        const shoot = async (name: string) => {
+          await settle(page);
+          await page.screenshot({ path: info.outputPath(`${name}.png`) });
+          expect.soft(await violations(page), name).toEqual([]);
+          expect.soft(await overflow(page), `${name}: wider than the window`).toBeLessThanOrEqual(0);
+        };
+
+        await fieldbook.open();
+        await shoot('welcome');
+        await fieldbook.createAccount('Ada');
+        await shoot('empty');
+
+        for (const [title, text] of notes) await fieldbook.write(title, text);
+        await shoot('note');
+        await page.getByRole('button', { name: 'Delete' }).click();
+        await shoot('delete');
+        await page.getByRole('button', { name: 'Keep it' }).click();
+        await fieldbook.toNotes();
+        await shoot('notes');
+        await page.getByRole('searchbox', { name: 'Search notes' }).fill('nothing like it');
+        await shoot('search-without-result');
+        await page.getByRole('searchbox', { name: 'Search notes' }).fill('');
+        await fieldbook.newNote.click();
+        await shoot('limit');
+
+        await fieldbook.toAccount();
+        await shoot('account-free');
+        await page.getByRole('button', { name: 'Start the 14-day trial' }).click();
+        await fieldbook.expectPremium();
+        await shoot('account-premium');
+        await page.getByRole('button', { name: 'Sign out' }).click();
+        await shoot('sign-out');
+        await page.getByRole('button', { name: 'Stay' }).click();
+
+        await fieldbook.installed();
+        await server.stop();
+        await page.reload();
+        await fieldbook.expectPremium();
+        await expect(fieldbook.line).toContainText('out of reach');
+        await shoot('account-offline');
+        await server.start();
+
+        await server.support('suspend', 'Ada');
+        await fieldbook.checkNow();
+        await fieldbook.expectLocked('Support has paused this subscription');
+        await shoot('account-suspended');
+        await server.support('revoke', 'Ada');
+        await fieldbook.checkNow();
+        await fieldbook.expectLocked('Support has ended this subscription');
+        await shoot('account-revoked');
+        await fieldbook.toNotes();
+        await fieldbook.newNote.click();
+        await shoot('limit-revoked');
+
+        const { enrolment } = await server.admin<{ enrolment: { url: string } }>('POST', 'users', {
+          name: 'Grace',
+          external_id: 'customer-1',
+        });
+        await page.goto(enrolment.url);
+        await expect(page.getByRole('heading', { name: 'Your account is ready.' })).toBeVisible();
+        await shoot('enrolment');
+      });
+    });
+  }
+}
+
+test('an enrolment link makes the first passkey of an account that support prepared, once', async ({
+  fieldbook,
+  server,
+  browser,
+}) => {
+  const { enrolment } = await server.admin<{ enrolment: { url: string } }>('POST', 'users', {
+    name: 'Grace',
+    external_id: 'customer-1',
+  });
+  await fieldbook.open();
+  await fieldbook.page.goto(enrolment.url);
+  await fieldbook.page.getByRole('button', { name: 'Create passkey' }).click();
+  await expect(fieldbook.newNote).toBeVisible();
+  expect((await server.user('Grace')).devices).toHaveLength(1);
+
+  const context = await browser.newContext();
+  const other = await fieldbook.openOn(await context.newPage());
+  await other.page.goto(enrolment.url);
+  await other.page.getByRole('button', { name: 'Create passkey' }).click();
+  await expect(other.page.getByRole('alert')).toContainText('used already');
+  await context.close();
+});
+
+test('the keyboard alone suffices', async ({ fieldbook, page }) => {
+  await fieldbook.open();
+  await page.getByLabel('Your name').focus();
+  await page.keyboard.type('Ada');
+  await page.keyboard.press('Enter');
+  await expect(fieldbook.newNote).toBeVisible();
+  await reach(page, 'New note');
+  await page.keyboard.press('Enter');
+  await expect(fieldbook.title).toBeFocused();
+  await page.keyboard.type('By keyboard');
+  await page.keyboard.press('Enter');
+  await expect(fieldbook.text).toBeFocused();
+  await page.keyboard.type('No mouse');
+  await reach(page, 'Account');
+  await page.keyboard.press('Enter');
+  await expect(fieldbook.headline).toBeVisible();
+  await reach(page, 'Start the 14-day trial');
+  await page.keyboard.press('Enter');
+  await fieldbook.expectPremium();
+});
+
+const notes = [
+  ['Marsh walk, Sunday', 'Two curlews at the sluice.\nTide going out, wind from the north-east.'],
+  ['Seeds to order', 'Borage\nYarrow\nCommon vetch'],
+  ['Hut, key', 'Under the third stone.'],
+  ['Moth trap', 'Elephant hawk-moth, two.\nOne that nobody knew: photograph on the camera, card 3.'],
+  ['Questions for the warden', 'Why is the east path closed until August?'],
+  ['Pond depth', '0.9 m at the reed, 1.4 m at the jetty.'],
+  ['Ringing list', 'Reed warbler 4\nSedge warbler 2\nBearded tit 1'],
+  ['Boat', 'Paint in April, not in May.'],
+  ['Train home', '17:42 from the halt; it stops on request.'],
+  ['First note', 'It works without the network.'],
+] as const;
+
+/** Presses Tab until something with this name is focused. */
+async function reach(page: Page, name: string): Promise<void> {
+  for (let presses = 0; presses < 40; presses++) {
+    const focused = await page.evaluate(() => document.activeElement?.textContent?.trim() ?? '');
+    if (focused.endsWith(name)) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`Tab does not reach ${name}`);
+}
+
+/** Lets transitions end, since contrast is measured as painted. */
+async function settle(page: Page): Promise<void> {
+  await page.evaluate(() =>
+    Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))),
+  );
+}
+
+async function overflow(page: Page): Promise<number> {
+  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+}
+
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(axe);
+  return page.evaluate(async () => {
+    const { axe } = window as unknown as {
+      axe: {
+        run(): Promise<{
+          violations: { id: string; help: string; nodes: { html: string; failureSummary?: string }[] }[];
+        }>;
+      };
+    };
+    const { violations } = await axe.run();
+    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
+  });
+}

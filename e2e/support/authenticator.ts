@@ -1,0 +1,39 @@
+import type { CDPSession, Page } from '@playwright/test';
+
+/** A platform authenticator that says yes to everything. Each page needs its own, or its ceremonies never end. */
+export class Authenticator {
+  readonly #cdp: CDPSession;
+  readonly #id: string;
+
+  private constructor(cdp: CDPSession, id: string) {
+    this.#cdp = cdp;
+    this.#id = id;
+  }
+
+  static async attach(page: Page): Promise<Authenticator> {
+    const cdp = await page.context().newCDPSession(page);
+    await cdp.send('WebAuthn.enable', { enableUI: false });
+    const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
+      options: {
+        protocol: 'ctap2',
+        ctap2Version: 'ctap2_1',
+        transport: 'internal',
+        hasResidentKey: true,
+        hasUserVerification: true,
+        isUserVerified: true,
+        automaticPresenceSimulation: true,
+        defaultBackupEligibility: true,
+        defaultBackupState: true,
+      },
+    });
+    return new Authenticator(cdp, authenticatorId);
+  }
+
+  /** As a synced passkey appears on the user's other device. */
+  async syncTo(other: Authenticator): Promise<void> {
+    const { credentials } = await this.#cdp.send('WebAuthn.getCredentials', { authenticatorId: this.#id });
+    for (const credential of credentials) {
+      await other.#cdp.send('WebAuthn.addCredential', { authenticatorId: other.#id, credential });
+    }
+  }
+}

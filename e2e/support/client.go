@@ -1,0 +1,203 @@
+package support
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// Client is one browser profile: a cookie jar that talks to one server process.
+type Client struct {
+	// Origin is the public origin, which ceremonies and proofs name.
+	Origin string
+	// Address is where requests really go: Origin itself, or another process that serves the same origin.
+	Address string
+
+	http *http.Client
+}
+
+// NewClient returns a client without cookies. An empty address means the origin itself.
+func NewClient(origin, address string) *Client {
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		panic(err) // only options can be wrong, and there are none
+	}
+	if address == "" {
+		address = origin
+	}
+	transport := &http.Transport{MaxIdleConnsPerHost: 4, IdleConnTimeout: 30 * time.Second}
+	return &Client{Origin: origin, Address: address, http: &http.Client{Jar: jar, Transport: transport, Timeout: 30 * time.Second}}
+}
+
+// At returns a client with the same cookies that talks to another process of the same origin.
+func (c *Client) At(address string) *Client {
+	return &Client{Origin: c.Origin, Address: address, http: c.http}
+}
+
+// Close gives idle connections back.
+func (c *Client) Close() { c.http.CloseIdleConnections() }
+
+// Cookies are those that the client would send to its origin.
+func (c *Client) Cookies() []*http.Cookie { return c.http.Jar.Cookies(mustParse(c.Origin)) }
+
+// SetCookie adds a cookie as if the origin had set it.
+func (c *Client) SetCookie(cookie *http.Cookie) {
+	c.http.Jar.SetCookies(mustParse(c.Origin), []*http.Cookie{cookie})
+}
+
+func mustParse(origin string) *url.URL {
+	u, err := url.Parse(origin)
+	if err != nil {
+		panic(err) // an origin of the test's own
+	}
+	return u
+}
+
+// Problem is an RFC 9457 answer. Extra holds the whole body, for members that only some codes carry.
+type Problem struct {
+	Status int    `json:"status"`
+	Code   string `json:"code"`
+	Title  string `json:"title"`
+	Detail string `json:"detail"`
+
+	Extra json.RawMessage `json:"-"`
+	Nonce string          `json:"-"` // DPoP-Nonce
+}
+
+func (p *Problem) Error() string {
+	return fmt.Sprintf("%d %s: %s %s", p.Status, p.Code, p.Title, p.Detail)
+}
+
+// Answer is a successful answer's status and header.
+type Answer struct {
+	Status int
+	Header http.Header
+}
+
+// Do sends body as JSON (none if nil) and reads the answer into out (not read if nil). An answer that is not 2xx is
+// a *Problem; a body of another type than application/problem+json is an error of its own, so that no page of a
+// proxy passes for an answer.
+func (c *Client) Do(ctx context.Context, method, path string, body, out any, header http.Header) (Answer, error) {
+	var payload []byte
+	if body != nil {
+		var err error
+		if payload, err = json.Marshal(body); err != nil {
+			return Answer{}, err
+		}
+	}
+	return c.send(ctx, method, path, payload, out, header)
+}
+
+func (c *Client) send(ctx context.Context, method, path string, payload []byte, out any, header http.Header) (Answer, error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.Address+path, bytes.NewReader(payload))
+	if err != nil {
+		return Answer{}, err
+	}
+	for name, values := range header {
+		request.Header[name] = values
+	}
+	if payload != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer response.Body.Close()
+	answer := Answer{Status: response.StatusCode, Header: response.Header}
+	raw, err := io.ReadAll(response.Body)
+	if err != nil {
+		return answer, fmt.Errorf("%s %s: half an answer: %w", method, path, err)
+	}
+	if response.StatusCode < 200 || response.StatusCode > 299 {
+		problem := &Problem{Extra: raw, Nonce: response.Header.Get("DPoP-Nonce")}
+		if !strings.HasPrefix(response.Header.Get("Content-Type"), "application/problem+json") {
+			return answer, fmt.Errorf("%s %s: %s without a problem document: %.200s", method, path, response.Status, raw)
+		}
+		if err := json.Unmarshal(raw, problem); err != nil {
+			return answer, fmt.Errorf("%s %s: %s: %w", method, path, response.Status, err)
+		}
+		return answer, problem
+	}
+	if out == nil {
+		return answer, nil
+	}
+	if err := json.Unmarshal(raw, out); err != nil {
+		return answer, fmt.Errorf("%s %s: %s: %w", method, path, response.Status, err)
+	}
+	return answer, nil
+}
+
+// User is whom a ceremony signed in.
+type User struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+}
+
+type ceremony struct {
+	ID        string          `json:"ceremony"`
+	PublicKey json.RawMessage `json:"publicKey"`
+}
+
+type ceremonyAnswer struct {
+	ID         string          `json:"ceremony"`
+	Credential json.RawMessage `json:"credential"`
+}
+
+type signedIn struct {
+	User User `json:"user"`
+}
+
+// Register makes an account with a new passkey; the client is signed in afterwards. The passkey is returned with an
+// error too once it was sent: whether the server kept it is then unknown.
+func (c *Client) Register(ctx context.Context, name string) (User, *Passkey, error) {
+	var begun ceremony
+	if _, err := c.Do(ctx, http.MethodPost, "/v1/registration/options", map[string]string{"name": name}, &begun, nil); err != nil {
+		return User{}, nil, err
+	}
+	passkey, credential, err := CreatePasskey(c.Origin, begun.PublicKey)
+	if err != nil {
+		return User{}, nil, err
+	}
+	var done signedIn
+	_, err = c.Do(ctx, http.MethodPost, "/v1/registration", ceremonyAnswer{begun.ID, credential}, &done, nil)
+	return done.User, passkey, err
+}
+
+// SignIn authenticates with passkey; the client is signed in afterwards.
+func (c *Client) SignIn(ctx context.Context, passkey *Passkey) (User, error) {
+	var begun ceremony
+	if _, err := c.Do(ctx, http.MethodPost, "/v1/authentication/options", struct{}{}, &begun, nil); err != nil {
+		return User{}, err
+	}
+	credential, err := passkey.Assert(begun.PublicKey)
+	if err != nil {
+		return User{}, err
+	}
+	var done signedIn
+	_, err = c.Do(ctx, http.MethodPost, "/v1/authentication", ceremonyAnswer{begun.ID, credential}, &done, nil)
+	return done.User, err
+}
+
+// Trial starts the self-service trial of the signed-in user and returns the subscription's id.
+func (c *Client) Trial(ctx context.Context) (string, error) {
+	var started struct {
+		Subscription struct {
+			ID string `json:"id"`
+		} `json:"subscription"`
+	}
+	_, err := c.Do(ctx, http.MethodPost, "/v1/trial", nil, &started, nil)
+	return started.Subscription.ID, err
+}
+
+// Bearer is the header of an admin token.
+func Bearer(token string) http.Header {
+	return http.Header{"Authorization": {"Bearer " + token}}
+}

@@ -1,0 +1,207 @@
+package support
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// reconcileTries bounds the tries of one reconcile. One try without a nonce, one with it and one after a stale
+// lineage are ordinary; more happen only where several reconciles of one device run at once.
+const reconcileTries = 12
+
+// Device is one installation: a key pair and what it stores. It is safe for concurrent use, as the storage that
+// tabs and the service worker share is.
+type Device struct {
+	ID string
+
+	key    *ecdsa.PrivateKey
+	public jwk
+
+	mu      sync.Mutex
+	lineage string
+	nonce   string
+}
+
+type jwk struct {
+	Kty string `json:"kty"`
+	Crv string `json:"crv"`
+	X   string `json:"x"`
+	Y   string `json:"y"`
+}
+
+// NewDevice makes a key pair that no server knows yet.
+func NewDevice() (*Device, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	point, err := key.PublicKey.Bytes() // 0x04 ‖ X ‖ Y
+	if err != nil {
+		return nil, err
+	}
+	return &Device{key: key, public: jwk{Kty: "EC", Crv: "P-256", X: encode(point[1:33]), Y: encode(point[33:])}}, nil
+}
+
+// Link links the device to the user that c is signed in as.
+func (d *Device) Link(ctx context.Context, c *Client, name string) error {
+	payload, err := json.Marshal(map[string]string{"name": name})
+	if err != nil {
+		return err
+	}
+	for range reconcileTries {
+		nonce, _ := d.stored()
+		header, _, err := d.proof(http.MethodPost, c.Origin+"/v1/devices", nonce, payload)
+		if err != nil {
+			return err
+		}
+		var linked struct {
+			Device  string `json:"device"`
+			Lineage string `json:"lineage"`
+		}
+		answer, err := c.send(ctx, http.MethodPost, "/v1/devices", payload, &linked, header)
+		d.keepNonce(answer.Header)
+		var problem *Problem
+		if errors.As(err, &problem) && problem.Code == "use_dpop_nonce" {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.ID, d.lineage = linked.Device, linked.Lineage
+		return nil
+	}
+	return errors.New("link: the server asked for a new nonce every time")
+}
+
+// Reconciled is what a reconcile gave.
+type Reconciled struct {
+	Document Document
+	Status   int // 200, or 409 for a quarantined device
+}
+
+type reconcileRequest struct {
+	Device        string `json:"device"`
+	Lineage       string `json:"lineage"`
+	KeysetVersion int64  `json:"keyset_version"`
+}
+
+// Reconcile asks for a new document through c and keeps to the device's side of the contract: every try reads the
+// lineage from storage anew, and an answer's lineage is stored only where storage still holds the one that was sent.
+// A quarantined device is no error here: its document says so.
+func (d *Device) Reconcile(ctx context.Context, c *Client) (Reconciled, error) {
+	for range reconcileTries {
+		nonce, sent := d.stored()
+		payload, err := json.Marshal(reconcileRequest{Device: d.ID, Lineage: sent})
+		if err != nil {
+			return Reconciled{}, err
+		}
+		header, jti, err := d.proof(http.MethodPost, c.Origin+"/v1/reconcile", nonce, payload)
+		if err != nil {
+			return Reconciled{}, err
+		}
+		var given struct {
+			Document string `json:"document"`
+			Lineage  string `json:"lineage"`
+		}
+		answer, err := c.send(ctx, http.MethodPost, "/v1/reconcile", payload, &given, header)
+		d.keepNonce(answer.Header)
+		var problem *Problem
+		if errors.As(err, &problem) {
+			switch problem.Code {
+			case "use_dpop_nonce":
+				continue
+			case "device_forked":
+				if err := json.Unmarshal(problem.Extra, &given); err != nil {
+					return Reconciled{}, err
+				}
+				document, err := ParseDocument(given.Document)
+				return Reconciled{Document: document, Status: answer.Status}, err
+			}
+		}
+		if err != nil {
+			return Reconciled{}, err
+		}
+		document, err := ParseDocument(given.Document)
+		if err != nil {
+			return Reconciled{}, err
+		}
+		if document.Proof != jti || document.Device != d.ID {
+			return Reconciled{}, fmt.Errorf("the document answers proof %q of device %q, not %q of %q", document.Proof, document.Device, jti, d.ID)
+		}
+		d.compareAndSwap(sent, given.Lineage)
+		return Reconciled{Document: document, Status: answer.Status}, nil
+	}
+	return Reconciled{}, errors.New("reconcile: the server asked for a new nonce every time")
+}
+
+// stored reads the nonce and the lineage at one instant: a nonce that a stale lineage was answered with must never go
+// out with a lineage that was read before that nonce came, or an honest device looks like a copy.
+func (d *Device) stored() (nonce, lineage string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.nonce, d.lineage
+}
+
+func (d *Device) compareAndSwap(sent, received string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.lineage == sent {
+		d.lineage = received
+	}
+}
+
+func (d *Device) keepNonce(header http.Header) {
+	if nonce := header.Get("DPoP-Nonce"); nonce != "" {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.nonce = nonce
+	}
+}
+
+// proof makes a DPoP proof (RFC 9449 §4.2) with the contract's body claim; an empty nonce is left out.
+func (d *Device) proof(method, url, nonce string, body []byte) (http.Header, string, error) {
+	digest := sha256.Sum256(body)
+	jti := rand.Text()
+	claims := map[string]any{"jti": jti, "htm": method, "htu": url, "iat": time.Now().Unix(), "body": encode(digest[:])}
+	if nonce != "" {
+		claims["nonce"] = nonce
+	}
+	signed, err := sign(d.key, map[string]any{"typ": "dpop+jwt", "alg": "ES256", "jwk": d.public}, claims)
+	return http.Header{"Dpop": {signed}}, jti, err
+}
+
+// sign makes a compact ES256 JWS (RFC 7515 §3.1, RFC 7518 §3.4: r ‖ s).
+func sign(key *ecdsa.PrivateKey, header, claims any) (string, error) {
+	head, err := json.Marshal(header)
+	if err != nil {
+		return "", err
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", err
+	}
+	input := encode(head) + "." + encode(payload)
+	digest := sha256.Sum256([]byte(input))
+	r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
+	if err != nil {
+		return "", err
+	}
+	var signature [64]byte
+	r.FillBytes(signature[:32])
+	s.FillBytes(signature[32:])
+	return input + "." + encode(signature[:]), nil
+}
+
+func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

@@ -1,0 +1,186 @@
+import { readFile } from 'node:fs/promises';
+import { expect, type Page } from '@playwright/test';
+import { Authenticator } from './authenticator.ts';
+
+/** The sample app as its user meets it: by what is written on it. */
+export class Fieldbook {
+  readonly page: Page;
+  readonly origin: string;
+  #authenticator: Authenticator | undefined;
+
+  constructor(page: Page, origin: string) {
+    this.page = page;
+    this.origin = origin;
+  }
+
+  get newNote() {
+    return this.page.getByRole('button', { name: 'New note' });
+  }
+
+  get title() {
+    return this.page.getByRole('textbox', { name: 'Title' });
+  }
+
+  get text() {
+    return this.page.getByRole('textbox', { name: 'Text' });
+  }
+
+  get notes() {
+    return this.page.getByRole('region', { name: 'Notes' }).getByRole('listitem');
+  }
+
+  note(title: string) {
+    return this.notes.filter({ has: this.page.getByText(title, { exact: true }) }).getByRole('link');
+  }
+
+  get export() {
+    return this.page.getByRole('button', { name: 'Export all notes' });
+  }
+
+  /** The line at the foot of the page. */
+  get line() {
+    return this.page.locator('footer').getByRole('status');
+  }
+
+  get plan() {
+    return this.page.locator('section[aria-labelledby=plan]');
+  }
+
+  get headline() {
+    return this.plan.getByRole('heading');
+  }
+
+  async open(): Promise<void> {
+    this.#authenticator = await Authenticator.attach(this.page);
+    await this.page.goto(this.origin);
+  }
+
+  /** Another device of the same user, to which their passkeys are synced. */
+  async openOn(page: Page): Promise<Fieldbook> {
+    const other = new Fieldbook(page, this.origin);
+    await other.open();
+    if (!this.#authenticator || !other.#authenticator) throw new Error('not opened yet');
+    await this.#authenticator.syncTo(other.#authenticator);
+    return other;
+  }
+
+  async createAccount(name: string): Promise<void> {
+    await this.page.getByLabel('Your name').fill(name);
+    await this.page.getByRole('button', { name: 'Create account' }).click();
+    await expect(this.newNote).toBeVisible();
+  }
+
+  async signIn(): Promise<void> {
+    await this.page.getByRole('button', { name: 'Sign in with a passkey' }).click();
+    await expect(this.newNote).toBeVisible();
+  }
+
+  async write(title: string, text: string): Promise<void> {
+    await this.toNotes();
+    await this.newNote.click();
+    await this.title.fill(title);
+    await this.text.fill(text);
+    // On a phone the list is out of sight meanwhile.
+    await expect(
+      this.page.getByRole('listitem', { includeHidden: true }).getByText(title, { exact: true }),
+    ).toBeAttached();
+  }
+
+  async read(title: string): Promise<string> {
+    await this.toNotes();
+    await this.note(title).click();
+    await expect(this.title).toHaveValue(title);
+    return this.text.inputValue();
+  }
+
+  /** On a phone, list and pane are seen one at a time. */
+  async toNotes(): Promise<void> {
+    const back = this.page.getByRole('link', { name: 'Notes', exact: true });
+    if (await back.isVisible()) await back.click();
+    await expect(this.newNote).toBeVisible();
+  }
+
+  async toAccount(): Promise<void> {
+    await this.page.getByRole('link', { name: 'Account' }).click();
+    await expect(this.headline).toBeVisible();
+  }
+
+  async startTrial(): Promise<void> {
+    await this.toAccount();
+    await this.page.getByRole('button', { name: 'Start the 14-day trial' }).click();
+    await this.expectPremium();
+  }
+
+  async expectPremium(): Promise<void> {
+    await expect(this.headline).toHaveText('Premium is on');
+    await expect(this.export).toBeEnabled();
+  }
+
+  async expectLocked(headline: string | RegExp): Promise<void> {
+    await expect(this.headline).toHaveText(headline);
+    await expect(this.export).toBeDisabled();
+  }
+
+  /** Asks the server now, and returns what the page says of it. */
+  async checkNow(): Promise<string> {
+    const check = this.plan.getByRole('button', { name: 'Check now' });
+    await check.click();
+    await expect(check).toBeEnabled();
+    const said = this.plan.locator('.outcome');
+    await expect(said).not.toBeEmpty();
+    return (await said.textContent()) ?? '';
+  }
+
+  /** Downloads the export and returns name and text. */
+  async download(): Promise<{ name: string; text: string }> {
+    const [file] = await Promise.all([this.page.waitForEvent('download'), this.export.click()]);
+    return { name: file.suggestedFilename(), text: await readFile(await file.path(), 'utf8') };
+  }
+
+  /** Resolves once the app opens without the network. */
+  async installed(): Promise<void> {
+    await this.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+  }
+
+  /** Reads what the SDK keeps, by its key. */
+  held<T>(key: string): Promise<T> {
+    return this.page.evaluate(async (key) => {
+      const database = await open();
+      try {
+        return await settled<T>(database.transaction('state').objectStore('state').get(key));
+      } finally {
+        database.close();
+      }
+      function open() {
+        return settled<IDBDatabase>(indexedDB.open('holdfast'));
+      }
+      function settled<T>(request: IDBRequest) {
+        return new Promise<T>((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result);
+          request.onerror = () => reject(request.error);
+        });
+      }
+    }, key);
+  }
+
+  /** Puts something else in the place of what the SDK keeps, as anybody with the developer tools can. */
+  async forge(key: string, value: unknown): Promise<void> {
+    await this.page.evaluate(
+      async ([key, value]) => {
+        const opening = indexedDB.open('holdfast');
+        const database = await new Promise<IDBDatabase>((resolve, reject) => {
+          opening.onsuccess = () => resolve(opening.result);
+          opening.onerror = () => reject(opening.error);
+        });
+        const transaction = database.transaction('state', 'readwrite', { durability: 'strict' });
+        transaction.objectStore('state').put(value, key);
+        await new Promise<void>((resolve, reject) => {
+          transaction.oncomplete = () => resolve();
+          transaction.onerror = () => reject(transaction.error);
+        });
+        database.close();
+      },
+      [key, value] as const,
+    );
+  }
+}

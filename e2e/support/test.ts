@@ -1,0 +1,53 @@
+import { type BrowserContext, test as base, expect, type Page } from '@playwright/test';
+import { Fieldbook } from './fieldbook.ts';
+import { Gateway } from './gateway.ts';
+import { Server } from './server.ts';
+
+interface Fixtures {
+  server: Server;
+  gateway: Gateway;
+  /** The app in a fresh browser profile, not opened yet. */
+  fieldbook: Fieldbook;
+}
+
+export const test = base.extend<Fixtures>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the fixtures from it
+  server: async ({}, use) => {
+    const server = await Server.launch();
+    await use(server);
+    await server.dispose();
+  },
+  // biome-ignore lint/correctness/noEmptyPattern: as above
+  gateway: async ({}, use) => {
+    const gateway = await Gateway.launch();
+    await use(gateway);
+    await gateway.dispose();
+  },
+  fieldbook: async ({ page, server }, use) => {
+    const troubles = await watch(page.context(), page);
+    await use(new Fieldbook(page, server.origin));
+    expect(troubles()).toEqual([]);
+  },
+});
+
+/**
+ * Notes what no page of the app may ever show: uncaught errors, violations of the content security policy, errors on
+ * the console. Requests that find no server are not among them: the browser itself reports those.
+ */
+export async function watch(context: BrowserContext, page: Page): Promise<() => string[]> {
+  const troubles: string[] = [];
+  await context.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => {
+      console.error(`content security policy: ${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}`);
+    });
+  });
+  page.on('pageerror', (error) => troubles.push(`uncaught: ${error.stack ?? error}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !/net::ERR_/.test(message.text())) {
+      troubles.push(`${message.text()} ${message.location().url}`);
+    }
+  });
+  return () => troubles;
+}
+
+export { expect };
