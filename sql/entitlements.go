@@ -317,7 +317,11 @@ WITH seen AS (
 		forked_at = CASE WHEN ` + ruleForks + ` THEN $8::timestamptz ELSE d.forked_at END,
 		last_reconciled_at = CASE WHEN ` + ruleTaken + ` THEN greatest(d.last_reconciled_at, $8::timestamptz)
 			ELSE d.last_reconciled_at END,
-		document_bound = CASE WHEN ` + ruleTaken + ` AND d.removed_at IS NULL THEN greatest(d.document_bound, granted.bound)
+		document_bound = CASE
+			WHEN NOT ` + ruleTaken + ` THEN d.document_bound
+			WHEN $4 > d.lineage_n OR $12::bigint > seen.revision -- commits were lost, and with them what bounds they held
+				THEN greatest(d.document_bound, least($8::timestamptz + make_interval(secs => $9::bigint), $10::timestamptz))
+			WHEN d.removed_at IS NULL THEN greatest(d.document_bound, granted.bound)
 			ELSE d.document_bound END
 	FROM seen, granted
 	WHERE d.user_id = $1 AND d.id = $2 AND d.jkt = $3 AND d.revision <= seen.revision

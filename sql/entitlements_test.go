@@ -522,11 +522,18 @@ func TestRestoredDatabaseCatchesUp(t *testing.T) {
 		b.refresh(t, d)
 	}
 	today := b.refresh(t, d).Revision
+	b.clock.Advance(time.Hour)
+	b.db.MustExec(`UPDATE devices SET document_bound = $2 WHERE id = $1`, d.id, b.clock.Now())
+	b.subscribe(t, user, "sub", -2*24*time.Hour) // what is left now is less than what was given
 	b.db.MustExec(`UPDATE devices SET lineage_n = $2, lineage_parent = $3, revision = $4 WHERE id = $1`, d.id, n, parent, yesterday)
 	b.db.MustExec(`UPDATE users SET revision = $2 WHERE id = $1`, user, yesterday)
 
-	if document := b.refresh(t, d); document.Revision != today || document.State != entitlements.StateActive {
+	if document := b.refresh(t, d); document.Revision != today || document.State != entitlements.StateGrace {
 		t.Errorf("after the restore: revision %d, was %d", document.Revision, today)
+	}
+	// What was issued since the backup is unknown: the bound is the latest that any document can have.
+	if bound, want := devices(t, b, user)[0].DocumentExpiresAt, b.clock.Now().Add(7*24*time.Hour); bound == nil || bound.Before(want) {
+		t.Errorf("after the restore the bound is %v, want at least %v", bound, want)
 	}
 	b.refresh(t, d)
 	var revision int64

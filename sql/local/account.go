@@ -2,11 +2,14 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -40,12 +43,32 @@ func chooseAccount() (account, error) {
 	return account{}, fmt.Errorf("PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it as")
 }
 
-// own hands path over.
-func (a account) own(path string) error {
+// mkdir makes the folder path, if there is none, and hands it over. The folder above must be this process's own: in one
+// of the account's, the account could put a link in its place and be handed what the link names.
+func (a account) mkdir(path string) error {
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if info, err := os.Lstat(path); err != nil {
+		return err
+	} else if !info.IsDir() {
+		return &fs.PathError{Op: "use", Path: path, Err: syscall.ENOTDIR}
+	}
 	if a.credential == nil {
 		return nil
 	}
-	return os.Chown(path, int(a.credential.Uid), int(a.credential.Gid))
+	return os.Lchown(path, int(a.credential.Uid), int(a.credential.Gid))
+}
+
+// mkdirAbove makes the folder that holds what mkdir makes: this process's own, and open to the account to pass.
+func (a account) mkdirAbove(path string) error {
+	if err := os.MkdirAll(path, 0o700); err != nil || a.credential == nil {
+		return err
+	}
+	if err := os.Lchown(path, os.Geteuid(), os.Getegid()); err != nil {
+		return err
+	}
+	return os.Chmod(path, 0o711)
 }
 
 // canReach tells whether the account may pass all folders above path. Root passes them all, so without this the
@@ -83,8 +106,12 @@ func (a account) canReach(path string) error {
 func (a account) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = "/" // ours may be closed to the account
+	// The account can read the environment of its processes, and ours may hold tokens and passwords. PGDATA, PGPORT and
+	// the like are for another cluster.
+	cmd.Env = []string{}
 	for _, pair := range os.Environ() {
-		if !strings.HasPrefix(pair, "PG") { // PGDATA, PGPORT and the like are for another cluster
+		name, _, _ := strings.Cut(pair, "=")
+		if strings.HasPrefix(name, "LC_") || slices.Contains([]string{"LANG", "LD_LIBRARY_PATH", "PATH", "TMPDIR", "TZ"}, name) {
 			cmd.Env = append(cmd.Env, pair)
 		}
 	}

@@ -68,13 +68,10 @@ func start(ctx context.Context, dir string, opts Options) (_ *Cluster, err error
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := who.mkdirAbove(dir); err != nil {
 		return nil, err
 	}
-	if err := who.own(dir); err != nil {
-		return nil, err
-	}
-	if err := who.canReach(dir); err != nil {
+	if err := who.canReach(filepath.Join(dir, "data")); err != nil {
 		return nil, err
 	}
 	c := &Cluster{done: make(chan struct{})}
@@ -244,6 +241,9 @@ func initialise(ctx context.Context, bin, data string, who account, fast bool) e
 	if err := os.RemoveAll(unfinished); err != nil {
 		return err
 	}
+	if err := who.mkdir(unfinished); err != nil {
+		return err
+	}
 	args := []string{
 		"-D", unfinished, "-U", Owner, "-E", "UTF8", "--locale=" + locale, "--data-checksums",
 		// Whoever reaches the socket is the server's own user: its folder is closed to all others.
@@ -285,15 +285,13 @@ func (c *Cluster) makeSocketDir(dir string, who account) error {
 			return err
 		}
 		c.temporary = true
-	} else if err := os.MkdirAll(c.socket, 0o700); err != nil {
-		return err
 	}
-	return who.own(c.socket)
+	return who.mkdir(c.socket)
 }
 
 // lock takes the folder for this process; the kernel gives it back however the process ends.
 func lock(path string) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}

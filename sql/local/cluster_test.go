@@ -313,3 +313,66 @@ func TestServerKilled(t *testing.T) {
 		time.Sleep(20 * time.Millisecond)
 	}
 }
+
+// TestLinksAreNotFollowed: PostgreSQL's account owns what is in its folders, and this process may be root. Links that the
+// account, or whoever is it, leaves there must not hand over, or be written through to, what they name.
+func TestLinksAreNotFollowed(t *testing.T) {
+	t.Parallel()
+	above := folder(t)
+	victim := filepath.Join(above, "victim")
+	if err := os.WriteFile(victim, []byte("999999999\nkeep\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	precious := filepath.Join(above, "precious")
+	if err := os.Mkdir(precious, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(above, "cluster")
+	cluster := start(t, dir)
+	stop(t, cluster)
+	if info, err := os.Stat(dir); err != nil || info.Sys().(*syscall.Stat_t).Uid != uint32(os.Geteuid()) {
+		t.Errorf("the folder is not this process's own: %v", err)
+	}
+	for link, target := range map[string]string{"data/postmaster.pid": victim, "socket": precious, "lock": victim} {
+		path := filepath.Join(dir, link)
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(target, path); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := local.Start(t.Context(), local.Options{Dir: dir, Fast: true}); err == nil {
+			stop(t, c)
+			t.Errorf("%s may be a link", link)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text, err := os.ReadFile(victim); err != nil || string(text) != "999999999\nkeep\n" {
+		t.Errorf("the file that was linked to: %q, %v", text, err)
+	}
+	for _, path := range []string{victim, precious} {
+		if info, err := os.Stat(path); err != nil || info.Sys().(*syscall.Stat_t).Uid != uint32(os.Geteuid()) {
+			t.Errorf("%s was handed over: %v", path, err)
+		}
+	}
+}
+
+// TestEnvironmentStaysHere: what the server's process is told must not be readable for PostgreSQL's account.
+func TestEnvironmentStaysHere(t *testing.T) {
+	t.Setenv("HOLDFAST_ADMIN_TOKEN", "not for PostgreSQL")
+	t.Setenv("PGDATA", "/elsewhere")
+	dir := filepath.Join(folder(t), "cluster")
+	start(t, dir)
+	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", serverPID(t, dir)))
+	if errors.Is(err, os.ErrNotExist) {
+		return // no such file system here
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(environment), "not for PostgreSQL") || strings.Contains(string(environment), "/elsewhere") {
+		t.Errorf("PostgreSQL's environment: %q", environment)
+	}
+}

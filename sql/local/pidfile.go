@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -70,22 +71,30 @@ func awaitPredecessor(ctx context.Context, data string) error {
 // PostgreSQL knows to be no server's; it still looks whether the shared memory that the file names is in use, which is
 // why the file is not simply removed.
 func disown(data string) error {
-	path := filepath.Join(data, "postmaster.pid")
-	text, err := os.ReadFile(path)
+	// The folder is PostgreSQL's account's, and we may be root: what is not a plain file of one name is not written to.
+	file, err := os.OpenFile(filepath.Join(data, "postmaster.pid"), os.O_RDWR|syscall.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) { // its server has removed it since
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	_, rest, _ := strings.Cut(string(text), "\n")
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
+	defer file.Close()
+	info, err := file.Stat()
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(file, "%d\n%s", os.Getpid(), rest)
-	return errors.Join(err, file.Close())
+	if stat, ok := info.Sys().(*syscall.Stat_t); !info.Mode().IsRegular() || ok && stat.Nlink != 1 {
+		return &fs.PathError{Op: "write", Path: file.Name(), Err: errors.New("not a plain file")}
+	}
+	text, err := io.ReadAll(io.LimitReader(file, 64<<10))
+	if err != nil {
+		return err
+	}
+	_, rest, _ := strings.Cut(string(text), "\n")
+	if err := file.Truncate(0); err != nil {
+		return err
+	}
+	_, err = file.WriteAt(fmt.Appendf(nil, "%d\n%s", os.Getpid(), rest), 0)
+	return err
 }

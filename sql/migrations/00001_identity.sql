@@ -123,5 +123,7 @@ REVOKE CREATE ON SCHEMA public FROM PUBLIC; -- which PostgreSQL 14 and older gra
 GRANT USAGE ON SCHEMA public TO holdfast_runtime;
 GRANT SELECT ON goose_db_version TO holdfast_runtime;
 GRANT SELECT, INSERT, UPDATE, DELETE ON users, passkeys, ceremonies, sessions, enrolments, admin_tokens TO holdfast_runtime;
-GRANT SELECT, INSERT ON audit, secrets TO holdfast_runtime;
+GRANT SELECT, INSERT ON secrets TO holdfast_runtime;
+-- Not the id: whoever could choose it could take the next ones and stop every change that has to be audited.
+GRANT SELECT, INSERT (at, actor, action, object, user_id, before, after) ON audit TO holdfast_runtime;
 GRANT SELECT, INSERT, DELETE ON audit_reasons TO holdfast_runtime;
