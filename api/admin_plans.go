@@ -64,15 +64,30 @@ func (s *server) putPlan(w http.ResponseWriter, r *http.Request, by caller) erro
 	if err != nil {
 		return err
 	}
-	request := plan{ID: entitlements.PlanID(id)}
+	var request struct {
+		plan
+		// Offline must be said of every feature: to leave it out would take the feature from documents.
+		Features map[string]*struct {
+			Limit   *int64 `json:"limit"`
+			Offline *bool  `json:"offline"`
+		} `json:"features"`
+	}
+	request.ID = entitlements.PlanID(id)
 	if err := decode(r, &request); err != nil {
 		return err
 	}
 	if string(request.ID) != id || request.Features == nil || request.Window != nil && *request.Window == 0 {
 		return invalidRequest
 	}
+	features := make(map[string]entitlements.Feature, len(request.Features))
+	for name, feature := range request.Features {
+		if feature == nil || feature.Offline == nil {
+			return refusal{invalidRequest.status, invalidRequest.code, "Every feature says whether it is offline."}
+		}
+		features[name] = entitlements.Feature{Limit: feature.Limit, Offline: *feature.Offline}
+	}
 	put := entitlements.Plan{
-		ID: request.ID, Features: request.Features, Grace: seconds(request.Grace), DeviceLimit: request.DeviceLimit, Rank: request.Rank,
+		ID: request.ID, Features: features, Grace: seconds(request.Grace), DeviceLimit: request.DeviceLimit, Rank: request.Rank,
 	}
 	if request.Window != nil {
 		put.Window = seconds(*request.Window)

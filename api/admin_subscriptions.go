@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"strings"
 	"time"
 
 	"holdfast/entitlements"
@@ -37,18 +36,13 @@ func pathSubscription(r *http.Request) (entitlements.SubscriptionID, error) {
 	return entitlements.SubscriptionID(id), err
 }
 
-// decodeReason reads the reason that every change by support must state.
+// decodeReason reads the reason that support states for a change.
 func decodeReason(r *http.Request) (string, error) {
 	var request struct {
 		Reason string `json:"reason"`
 	}
-	if err := decode(r, &request); err != nil {
-		return "", err
-	}
-	if strings.TrimSpace(request.Reason) == "" {
-		return "", refusal{invalidRequest.status, invalidRequest.code, "A reason is required."}
-	}
-	return request.Reason, nil
+	err := decode(r, &request)
+	return request.Reason, err
 }
 
 func (s *server) putSubscription(w http.ResponseWriter, r *http.Request, by caller) error {

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -99,15 +101,7 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 	if err != nil {
 		return err
 	}
-	current, err := s.entitlements.Entitlements(ctx, holder)
-	if err != nil {
-		return err
-	}
-	held, err := s.entitlements.Subscriptions(ctx, holder)
-	if err != nil {
-		return err
-	}
-	linked, err := s.entitlements.Devices(ctx, holder)
+	account, err := s.entitlements.Account(ctx, holder)
 	if err != nil {
 		return err
 	}
@@ -115,19 +109,28 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 	if err != nil {
 		return err
 	}
-	subscriptions := make([]subscription, 0, len(held))
-	for _, h := range held {
-		subscriptions = append(subscriptions, subscriptionOf(h))
+	subscriptions := make([]subscription, 0, len(account.Subscriptions))
+	for _, held := range account.Subscriptions {
+		subscriptions = append(subscriptions, subscriptionOf(held))
 	}
+	plans := make([]plan, 0, len(account.Plans))
+	for _, id := range slices.Sorted(maps.Keys(account.Plans)) {
+		plans = append(plans, planOf(account.Plans[id]))
+	}
+	linked := slices.DeleteFunc(account.Devices, func(d entitlements.Device) bool { return d.Removed })
 	return answer(w, http.StatusOK, struct {
 		User          adminUser      `json:"user"`
 		Revision      int64          `json:"revision"`
+		TrialStarted  bool           `json:"trial_started"`
+		OfflineWindow int64          `json:"offline_window"` // seconds
 		Decision      decision       `json:"decision"`
 		Subscriptions []subscription `json:"subscriptions"`
+		Plans         []plan         `json:"plans"` // those of the subscriptions
 		Devices       []device       `json:"devices"`
 		Passkeys      []passkeyItem  `json:"passkeys"`
 		Audit         []auditEntry   `json:"audit"`
 	}{
-		adminUserOf(shown), current.Revision, decisionOf(current.Decision), subscriptions, devices(linked), passkeysOf(passkeys), auditOf(trail),
+		adminUserOf(shown), account.Revision, account.TrialStarted, int64(s.entitlements.OfflineWindow() / time.Second),
+		decisionOf(account.Decide(s.now())), subscriptions, plans, devices(linked), passkeysOf(passkeys), auditOf(trail),
 	})
 }

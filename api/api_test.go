@@ -42,18 +42,25 @@ const (
 
 // clock is a time that tests move.
 type clock struct {
-	mu     sync.Mutex
-	at     time.Time
-	broken bool // panics when it is asked
+	mu    sync.Mutex
+	at    time.Time
+	works int // how often it still answers before it panics; negative: always
 }
 
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.broken {
+	if c.works == 0 {
 		panic("the clock is broken")
 	}
+	c.works--
 	return c.at
+}
+
+func (c *clock) breakAfter(answers int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.works = answers
 }
 
 func (c *clock) forward(d time.Duration) {
@@ -122,7 +129,7 @@ func newWorld(t *testing.T, options ...option) *world {
 	db, err := sql.Open(t.Context(), runtime+"&lock_timeout=200") // ms
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
-	w := &world{owner: owner, t: t, clock: &clock{at: time.Now().UTC().Truncate(time.Second)}, log: &logBuffer{}, metrics: api.NewMetrics()}
+	w := &world{owner: owner, t: t, clock: &clock{at: time.Now().UTC().Truncate(time.Second), works: -1}, log: &logBuffer{}, metrics: api.NewMetrics()}
 
 	a := api.Config{
 		Origin: origin, AllowOrigins: []string{allowed}, BootstrapToken: sha256.Sum256([]byte(adminSecret)), App: builtApp,
@@ -147,6 +154,7 @@ func newWorld(t *testing.T, options ...option) *world {
 	a.Passkeys = w.passkeys
 	store, err := sql.NewEntitlements(t.Context(), db)
 	must(t, err)
+	a.Answers = sql.NewAnswers(db)
 	a.Entitlements, err = entitlements.New(t.Context(), e, store)
 	must(t, err)
 	handler, err := api.New(a)

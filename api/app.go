@@ -109,12 +109,21 @@ var mediaTypes = map[string]string{
 // notBuilt stands in where there is no index.html.
 const notBuilt = "This server was built without its web app. `make run` builds it and starts again.\n"
 
+// isHidden says whether the file or folder is no part of an app: .git, .env and the like, but not .well-known.
+func isHidden(name string) bool {
+	base := path.Base(name)
+	return base != "." && base != ".well-known" && strings.HasPrefix(base, ".")
+}
+
 // loadApp reads all of files, and fills the hash of the roots into the service worker. It fails unless the worker has
 // exactly one place for each form of the hash: an app that does not pin its roots must not be served.
 func loadApp(files fs.FS, roots []byte) (app, error) {
 	loaded := app{}
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || strings.HasPrefix(path.Base(name), ".") {
+		if err == nil && entry.IsDir() && isHidden(name) {
+			return fs.SkipDir
+		}
+		if err != nil || entry.IsDir() || isHidden(name) {
 			return err
 		}
 		body, err := fs.ReadFile(files, name)

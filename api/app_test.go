@@ -105,6 +105,19 @@ func TestAppThatDoesNotFit(t *testing.T) {
 	}
 }
 
+func TestHiddenFilesAreNotServed(t *testing.T) {
+	client := newWorld(t, serving(fstest.MapFS{
+		"index.html": {Data: []byte("<!doctype html>")}, "sw.js": {Data: []byte("__ROOTS_REVISION__ __ROOTS_INTEGRITY__")},
+		".git/config": {Data: []byte("secret")}, ".env": {Data: []byte("secret")},
+		".well-known/assetlinks.json": {Data: []byte("[]")},
+	})).browser()
+	for path, status := range map[string]int{"/.git/config": 404, "/.env": 404, "/.well-known/assetlinks.json": 200} {
+		if got := client.do("GET", path, nil); got.StatusCode != status {
+			t.Errorf("%s: %d", path, got.StatusCode)
+		}
+	}
+}
+
 func TestWithoutApp(t *testing.T) {
 	unbuilt := newWorld(t, serving(fstest.MapFS{".gitkeep": {}})).browser()
 	page := unbuilt.do("GET", "/", nil, "Accept", "text/html")

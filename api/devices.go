@@ -41,14 +41,8 @@ func (s *server) linkDevice(w http.ResponseWriter, r *http.Request, by caller) e
 	if !by.session.Recent(s.now()) {
 		return notRecent
 	}
-	var before entitlements.DeviceID
-	if cookie, err := r.Cookie(s.deviceCookie()); err == nil {
-		if id, ok := canonicalUUID(cookie.Value); ok {
-			before = entitlements.DeviceID(id)
-		}
-	}
 	linked, err := s.entitlements.Link(r.Context(), by.user(), *by.proof, entitlements.LinkRequest{
-		Name: request.Name, Replaces: entitlements.DeviceID(replaces), Cookie: before,
+		Name: request.Name, Replaces: entitlements.DeviceID(replaces), Cookie: s.cookieDevice(r),
 	})
 	if err != nil {
 		return err

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 )
 
 // TestJourney is the main path, over HTTP alone: sign up, trial, link, reconcile, revoke, reinstate, sign out.
@@ -47,7 +49,17 @@ func TestJourney(t *testing.T) {
 	if users, ok := found.member("users").([]any); !ok || len(users) != 1 {
 		t.Fatalf("search: %s", found.body)
 	}
+	byBillingID := support.admin("GET", "/admin/v1/users?q="+subscription, nil).want(t, 200, "")
+	if users, ok := byBillingID.member("users").([]any); !ok || len(users) != 1 || users[0].(map[string]any)["id"] != user {
+		t.Fatalf("search by billing id: %s", byBillingID.body)
+	}
 	shown := support.admin("GET", "/admin/v1/users/"+user, nil).want(t, 200, "")
+	if shown.member("trial_started") != true || shown.member("offline_window") != 7*24*3600.0 || shown.text("decision.state") != "active" {
+		t.Fatalf("inputs of the decision: %s", shown.body)
+	}
+	if plans, ok := shown.member("plans").([]any); !ok || len(plans) != 1 || plans[0].(map[string]any)["grace"] != 259200.0 {
+		t.Fatalf("plans of the user: %s", shown.body)
+	}
 	for _, list := range []string{"subscriptions", "devices", "passkeys", "audit"} {
 		if items, ok := shown.member(list).([]any); !ok || len(items) == 0 {
 			t.Fatalf("%s of the user: %s", list, shown.body)
@@ -157,8 +169,14 @@ func TestEnrolment(t *testing.T) {
 	if !ok || made.text("enrolment.expires_at") == "" {
 		t.Fatalf("enrolment: %s", made.body)
 	}
+	// Somebody else is signed in at the browser where the link is opened.
+	bob := w.browser()
+	bob.register("Bob")
+	before := bob.do("GET", "/v1/session", nil).want(t, 200, "").Request.Header.Get("Cookie")
+	ada.client = bob.client
 	options := ada.do("POST", "/v1/recovery/options", map[string]string{"code": code})
 	in := ada.do("POST", "/v1/recovery", ada.attest(options)).want(t, 201, "")
+	w.browser().do("GET", "/v1/session", nil, "Cookie", before).want(t, 401, "unauthenticated")
 	if in.text("user.id") != made.text("user.id") {
 		t.Fatalf("enrolled as %s", in.body)
 	}
@@ -227,6 +245,67 @@ func TestSessionsAndDevices(t *testing.T) {
 	full.admin("POST", "/admin/v1/devices/"+listed[1].(map[string]any)["id"].(string)+"/revoke", `{"reason":"lost"}`).want(t, 204, "")
 }
 
+// TestFarewell: the device cookie goes when its own device was unlinked, and not before.
+func TestFarewell(t *testing.T) {
+	w := newWorld(t)
+	ada := w.browser()
+	ada.register("Ada")
+	device, _ := ada.link()
+	other := w.browser()
+	other.authenticator, other.credential = ada.authenticator, ada.credential
+	other.signIn()
+	another, _ := other.link()
+	clears := func(device string) bool {
+		t.Helper()
+		left := ada.do("DELETE", "/v1/session", map[string]string{"device": device}).want(t, 204, "")
+		for _, cookie := range left.Cookies() {
+			if cookie.Name == "holdfast-device" {
+				return cookie.MaxAge < 0
+			}
+		}
+		return false
+	}
+	if clears("00000000-0000-4000-8000-000000000000") {
+		t.Error("a device that is nobody's takes the cookie with it")
+	}
+	ada.signIn()
+	if clears(another) {
+		t.Error("another device takes the cookie with it")
+	}
+	ada.signIn()
+	if !clears(device) {
+		t.Error("the device is gone, its cookie is not")
+	}
+	ada.signIn()
+	if left := ada.do("GET", "/v1/devices", nil).member("devices").([]any); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// TestNamesOfAllKinds: quotes and backslashes come through JSON, PostgreSQL and documents as they are.
+func TestNamesOfAllKinds(t *testing.T) {
+	w := newWorld(t)
+	const name, feature = `Ada "the\" O'Hara \u0041 </script> {}`, `say "hi"\u0041,"revoked":{}`
+	ada := w.browser()
+	if user := ada.register(name); ada.do("GET", "/v1/session", nil).text("user.name") != name ||
+		ada.admin("GET", "/admin/v1/users/"+user, nil).text("user.name") != name {
+		t.Errorf("the user's name has changed")
+	}
+	// The catalogue takes no such feature; whoever may write to the database could put it there.
+	owner, err := sqlx.Connect("postgres", w.owner)
+	must(t, err)
+	defer owner.Close()
+	_, err = owner.Exec(`UPDATE plans SET features = jsonb_build_object($1::text, '{"offline": true}'::jsonb)`, feature)
+	must(t, err)
+	ada.do("POST", "/v1/trial", nil).want(t, 201, "")
+	device, lineage := ada.link()
+	document := claims(t, ada.reconcile(device, lineage).want(t, 200, "").text("document"))
+	features, _ := document["features"].(map[string]any)
+	if _, ok := features[feature]; !ok || len(features) != 1 {
+		t.Errorf("features: %v", document["features"])
+	}
+}
+
 func TestPlansAndAudit(t *testing.T) {
 	w := newWorld(t)
 	support := w.browser()
@@ -291,7 +370,7 @@ func TestLogIsSilent(t *testing.T) {
 	cookie := ada.do("GET", "/v1/session", nil).Request.Header.Get("Cookie")
 
 	log := w.log.String()
-	if !strings.Contains(log, "route=/v1/reconcile status=200") || !strings.Contains(log, "credential rejected") {
+	if !strings.Contains(log, "route=/v1/reconcile status=200 duration_ms=") || !strings.Contains(log, "credential rejected") {
 		t.Fatalf("the log lacks its lines:\n%s", log)
 	}
 	secrets := []string{"tell-tale", "Tell-tale", "127.0.0.1", "203.0.113.9", adminSecret, code, lineage, reconciled.text("document"), ada.nonce}

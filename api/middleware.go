@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -105,10 +104,19 @@ func (s *server) checkProof(r *http.Request) (*dpop.Proof, error) {
 	return &proof, nil
 }
 
+// bearerSecret is the token that the request is authorised with; "" without one.
+func bearerSecret(r *http.Request) string {
+	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return secret
+}
+
 // checkToken finds the admin token of the request, and says as whom its bearer acts.
 func (s *server) checkToken(w http.ResponseWriter, r *http.Request, scope passkey.Scope) (actor string, err error) {
-	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
+	secret := bearerSecret(r)
+	if secret == "" {
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		return "", unauthenticated
 	}
@@ -131,9 +139,10 @@ func (s *server) checkToken(w http.ResponseWriter, r *http.Request, scope passke
 // cors lets pages of the allowed origins call /v1 with their cookies, and pages of any origin read what is public.
 func (s *server) cors(next http.Handler) http.Handler {
 	private := next
-	if len(s.allowOrigins) > 0 { // the library takes an empty list for "all"
+	if len(s.allowOrigins) > 0 {
 		private = cors.Handler(cors.Options{
-			AllowedOrigins:   s.allowOrigins,
+			// Not the library's own list, in which "*" would stand for any name.
+			AllowOriginFunc:  func(_ *http.Request, origin string) bool { return slices.Contains(s.allowOrigins, origin) },
 			AllowedMethods:   []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
 			AllowedHeaders:   []string{"Content-Type", "DPoP"},
 			ExposedHeaders:   []string{"DPoP-Nonce", "Retry-After"},
@@ -257,7 +266,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 			s.metrics.request(pattern, r.Method, status, elapsed)
 			s.log.LogAttrs(r.Context(), slog.LevelInfo, "request",
 				slog.String("method", method(r.Method)), slog.String("route", pattern), slog.Int("status", status),
-				slog.String("duration", strconv.FormatFloat(elapsed.Seconds()*1000, 'f', 2, 64)+"ms"), slog.String("request", id))
+				slog.Float64("duration_ms", float64(elapsed.Microseconds())/1000), slog.String("request", id))
 		}()
 		next.ServeHTTP(written, r)
 	})

@@ -85,9 +85,7 @@ func TestUnavailable(t *testing.T) {
 func TestPanic(t *testing.T) {
 	w := newWorld(t)
 	client := w.browser()
-	w.clock.mu.Lock()
-	w.clock.broken = true
-	w.clock.mu.Unlock()
+	w.clock.breakAfter(0)
 	got := client.do("POST", "/v1/authentication/options", nil).want(t, 500, "internal")
 	if strings.Contains(string(got.body), "clock") || got.text("instance") == "" {
 		t.Errorf("the answer tells the cause: %s", got.body)
@@ -97,9 +95,7 @@ func TestPanic(t *testing.T) {
 		!strings.Contains(log, "route=/v1/authentication/options status=500") {
 		t.Errorf("log: %s", log)
 	}
-	w.clock.mu.Lock()
-	w.clock.broken = false
-	w.clock.mu.Unlock()
+	w.clock.breakAfter(-1)
 	client.do("POST", "/v1/authentication/options", nil).want(t, 200, "")
 	w.clock.forward(time.Second)
 }

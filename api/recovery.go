@@ -22,7 +22,7 @@ func (s *server) finishRecovery(w http.ResponseWriter, r *http.Request, _ caller
 	if err != nil {
 		return err
 	}
-	in, err := s.passkeys.FinishEnrolment(r.Context(), request.Ceremony, request.Credential, userAgent(r))
+	in, err := s.passkeys.FinishEnrolment(r.Context(), s.sessionToken(r), request.Ceremony, request.Credential, userAgent(r))
 	if err != nil {
 		return err
 	}

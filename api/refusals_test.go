@@ -1,8 +1,13 @@
 package api_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +30,7 @@ func TestBadRequests(t *testing.T) {
 
 	const unknown = "00000000-0000-4000-8000-000000000000"
 	admin := []string{"Authorization", "Bearer " + adminSecret}
+	keyed := func(key string) []string { return append(slices.Clone(admin), "Idempotency-Key", key) }
 	credential := `{"id":"AAAA","rawId":"AAAA","type":"public-key","response":{}}`
 	const good = `"plan":"premium","state":"active","paid_through":"2099-01-01T00:00:00Z"`
 	const plan = `"features":{"export":{"offline":true}},"grace":0,"device_limit":5,"rank":1`
@@ -101,6 +107,8 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "GET", "/v1/session", nil, []string{"Cookie", "holdfast=%00"}, 401, "unauthenticated"},
 		{nobody, "GET", "/v1/session", nil, []string{"Cookie", "holdfast=" + strings.Repeat("A", 64)}, 401, "unauthenticated"},
 		{nobody, "DELETE", "/v1/session", `{"device":"x"}`, nil, 400, "invalid_request"},
+		{nobody, "DELETE", "/v1/session", `{"device":"` + device + `"}`, nil, 401, "unauthenticated"},
+		{nobody, "DELETE", "/v1/session", `{"device":"` + device + `"}`, []string{"Cookie", "holdfast=dead"}, 401, "unauthenticated"},
 		{nobody, "GET", "/v1/sessions", nil, nil, 401, "unauthenticated"},
 		{nobody, "DELETE", "/v1/sessions/" + unknown, nil, nil, 401, "unauthenticated"},
 		{ada, "DELETE", "/v1/sessions/" + unknown, nil, nil, 404, "not_found"},
@@ -144,6 +152,13 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "POST", "/admin/v1/users", `{"name":"A","external_id":"` + strings.Repeat("x", 201) + `"}`, admin, 400, "invalid_request"},
 		{nobody, "POST", "/admin/v1/users", `{"name":"A","id":"x"}`, admin, 400, "invalid_request"},
 		{nobody, "POST", "/admin/v1/users", nil, admin, 400, "invalid_request"},
+		{nobody, "POST", "/admin/v1/users", `{"name":"A"}`, keyed(""), 400, "invalid_request"},
+		{nobody, "POST", "/admin/v1/users", `{"name":"A"}`, keyed("two words"), 400, "invalid_request"},
+		{nobody, "POST", "/admin/v1/users", `{"name":"A"}`, keyed("é"), 400, "invalid_request"},
+		{nobody, "POST", "/admin/v1/users", `{"name":"A"}`, keyed(strings.Repeat("k", 256)), 400, "invalid_request"},
+		{nobody, "POST", "/admin/v1/users", `{"name":"A"}`, append(keyed("one"), "Idempotency-Key", "two"), 400, "invalid_request"},
+		{nobody, "POST", "/admin/v1/users", `{"name":"` + strings.Repeat("A", 64<<10) + `"}`, keyed("large"), 413, "payload_too_large"},
+		{nobody, "POST", "/admin/v1/subscriptions/" + strings.Repeat("s", 4000) + "/revoke", `{"reason":"x"}`, keyed("long"), 404, "not_found"},
 		{nobody, "GET", "/admin/v1/users/x", nil, admin, 404, "not_found"},
 		{nobody, "GET", "/admin/v1/users/" + unknown, nil, admin, 404, "not_found"},
 		{nobody, "PUT", "/admin/v1/subscriptions/s1", `{` + good + `}`, admin, 400, "invalid_request"},
@@ -181,6 +196,12 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "PUT", "/admin/v1/plans/team", `{"features":{"a b":{"offline":true}},"device_limit":5}`, admin, 400, "invalid_request"},
 		{nobody, "PUT", "/admin/v1/plans/team", `{"features":{"a":{"offline":true,"x":1}},"device_limit":5}`, admin, 400, "invalid_request"},
 		{nobody, "PUT", "/admin/v1/plans/team", `{"features":{"a":{"limit":-1,"offline":true}},"device_limit":5}`, admin, 400, "invalid_request"},
+		{nobody, "PUT", "/admin/v1/plans/team", `{"features":{"a":{}},"device_limit":5}`, admin, 400, "invalid_request"},
+		{nobody, "PUT", "/admin/v1/plans/team", `{"features":{"a":{"limit":5}},"device_limit":5}`, admin, 400, "invalid_request"},
+		{nobody, "PUT", "/admin/v1/plans/team", `{"features":{"a":{"offline":null}},"device_limit":5}`, admin, 400, "invalid_request"},
+		{nobody, "PUT", "/admin/v1/plans/team", `{"features":{"a":null},"device_limit":5}`, admin, 400, "invalid_request"},
+		{nobody, "PUT", "/admin/v1/plans/team", `{"features":{"a\"b":{"offline":true}},"device_limit":5}`, admin, 400, "invalid_request"},
+		{nobody, "PUT", "/admin/v1/plans/team", `{"features":{"a\\b":{"offline":true}},"device_limit":5}`, admin, 400, "invalid_request"},
 		{nobody, "PUT", "/admin/v1/plans/team", `{"features":{},"device_limit":0}`, admin, 400, "invalid_request"},
 		{nobody, "PUT", "/admin/v1/plans/team", `{"features":{},"device_limit":2147483648}`, admin, 400, "invalid_request"},
 		{nobody, "PUT", "/admin/v1/plans/team", `{"features":{},"device_limit":5,"rank":99999999999}`, admin, 400, "invalid_request"},
@@ -379,6 +400,7 @@ func TestCookies(t *testing.T) {
 		linked := ada.do("POST", "/v1/devices", body, "DPoP", ada.proof("POST", "/v1/devices", body, nil), "-Cookie", "", "Cookie", cookie).want(t, 201, "")
 		device := linked.Cookies()[0]
 		out := ada.do("DELETE", "/v1/session", nil, "Cookie", cookie).want(t, 204, "")
+		late := ada.do("DELETE", "/v1/session", map[string]string{"device": device.Value}, "Cookie", cookie).want(t, 401, "unauthenticated")
 		dead := ada.do("POST", "/v1/registration/options", `{"name":"Ada"}`, "Cookie", cookie).want(t, 401, "unauthenticated")
 
 		for _, check := range []struct {
@@ -389,6 +411,7 @@ func TestCookies(t *testing.T) {
 			{session, c.session, int(90 * 24 * time.Hour / time.Second)},
 			{device, c.session + "-device", int(400 * 24 * time.Hour / time.Second)},
 			{out.Cookies()[0], c.session, -1},
+			{late.Cookies()[0], c.session, -1},
 			{dead.Cookies()[0], c.session, -1},
 		} {
 			got := check.cookie
@@ -451,5 +474,45 @@ func TestCORS(t *testing.T) {
 		if pre := client.do("OPTIONS", path, nil, "Origin", "https://edge.example", "Access-Control-Request-Method", "GET"); pre.StatusCode != 204 || pre.Header.Get("Access-Control-Allow-Origin") != "*" {
 			t.Errorf("%s preflight: %d %v", path, pre.StatusCode, pre.Header)
 		}
+	}
+}
+
+// TestRejectedAlike: whether a passkey is known at all, nobody learns from an answer.
+func TestRejectedAlike(t *testing.T) {
+	w := newWorld(t)
+	ada, stranger := w.browser(), w.browser()
+	ada.register("Ada")
+	stranger.authenticator.Options.UserHandle = ada.authenticator.Options.UserHandle
+	spoilt := strings.Replace(ada.assert(ada.do("POST", "/v1/authentication/options", nil)), `"signature":"`, `"signature":"AAAA`, 1)
+	known := ada.do("POST", "/v1/authentication", spoilt).want(t, 400, "credential_rejected")
+	unknown := stranger.do("POST", "/v1/authentication", stranger.assert(stranger.do("POST", "/v1/authentication/options", nil))).want(t, 400, "credential_rejected")
+	but := func(a answer) string { return strings.Replace(string(a.body), a.text("instance"), "", 1) }
+	if but(known) != but(unknown) || len(known.Cookies()) != len(unknown.Cookies()) {
+		t.Errorf("a known passkey: %s\nan unknown one: %s", known.body, unknown.body)
+	}
+}
+
+// TestProofOnAnotherCurve: ES256 is P-256, whatever key has signed.
+func TestProofOnAnotherCurve(t *testing.T) {
+	w := newWorld(t)
+	ada := w.browser()
+	ada.register("Ada")
+	ada.fetchNonce()
+	for _, curve := range []elliptic.Curve{elliptic.P384(), elliptic.P521()} {
+		key := must1(ecdsa.GenerateKey(curve, rand.Reader))(t)
+		point := must1(key.PublicKey.Bytes())(t)
+		size := len(point) / 2
+		encode := base64.RawURLEncoding.EncodeToString
+		unsigned := ada.proof("GET", "/v1/entitlements", nil, func(header, _ map[string]any) {
+			header["jwk"] = map[string]string{
+				"kty": "EC", "crv": curve.Params().Name, "x": encode(point[1 : 1+size]), "y": encode(point[1+size:]),
+			}
+		})
+		input := unsigned[:strings.LastIndex(unsigned, ".")]
+		digest := sha256.Sum256([]byte(input))
+		r, s, err := ecdsa.Sign(rand.Reader, key, digest[:])
+		must(t, err)
+		signature := append(r.FillBytes(make([]byte, size)), s.FillBytes(make([]byte, size))...)
+		ada.do("GET", "/v1/entitlements", nil, "DPoP", input+"."+encode(signature)).want(t, 401, "invalid_dpop_proof")
 	}
 }

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"regexp"
@@ -48,6 +49,14 @@ func TestOpenAPI(t *testing.T) {
 			t.Errorf("%s %s: the description does not name scope %s", row.Method, row.Path, row.Scope)
 		}
 	}
+	for _, row := range api.Routes() {
+		if row.Admin && row.Method == http.MethodPost {
+			operation := document.Raw[row.Path]["post"].(map[string]any)
+			if !strings.Contains(fmt.Sprint(operation["parameters"]), "parameters/IdempotencyKey") {
+				t.Errorf("%s: no Idempotency-Key is described", row.Path)
+			}
+		}
+	}
 	slices.Sort(described)
 	slices.Sort(routed)
 	if !slices.Equal(described, routed) {
@@ -57,6 +66,31 @@ func TestOpenAPI(t *testing.T) {
 	// Every reference leads somewhere.
 	var all any
 	must(t, yaml.Unmarshal(source, &all))
+	// Every code that a refusal can have is listed, and no other.
+	var codes struct {
+		Components struct {
+			Schemas struct {
+				Problem struct {
+					Properties struct {
+						Code struct{ Enum []string }
+					}
+				} `yaml:"Problem"`
+			}
+		}
+	}
+	must(t, yaml.Unmarshal(source, &codes))
+	listed := codes.Components.Schemas.Problem.Properties.Code.Enum
+	slices.Sort(listed)
+	refusals, err := os.ReadFile("problem.go")
+	must(t, err)
+	var made []string
+	for _, refusal := range regexp.MustCompile(`refusal\{http\.Status\w+, "([a-z_]+)"`).FindAllStringSubmatch(string(refusals), -1) {
+		made = append(made, refusal[1])
+	}
+	slices.Sort(made)
+	if made = slices.Compact(made); !slices.Equal(listed, made) {
+		t.Errorf("codes listed:\n%q\ncodes that there are:\n%q", listed, made)
+	}
 	for _, reference := range regexp.MustCompile(`#/components/([a-zA-Z]+)/([A-Za-z0-9-]+)`).FindAllStringSubmatch(string(source), -1) {
 		components := all.(map[string]any)["components"].(map[string]any)
 		kind, _ := components[reference[1]].(map[string]any)

@@ -2,7 +2,7 @@
 // they say into answers. It decides nothing about users or rights itself.
 //
 // The whole surface is the table in routes.go: for each route who may call it, and with which scope. Around every
-// handler, in this order: the cross-origin guard, the proof or the session or the token, and the body's limit. Every
+// handler, in this order: the cross-origin guard, the proof or the session or the token, the Idempotency-Key, and the body's limit. Every
 // answer that is not a success is a problem document (RFC 9457) with a stable code; see problem.go.
 //
 // What the package promises: nothing that a client sends becomes a 5xx; no log line or metric holds an address, a
@@ -32,6 +32,7 @@ import (
 type Config struct {
 	Passkeys     *passkey.Service
 	Entitlements *entitlements.Service
+	Answers      Answers
 
 	// Origin is the public origin, such as "https://app.example.org": requests of its own pages pass the cross-origin
 	// guard. The Host header is never believed.
@@ -63,6 +64,7 @@ const (
 type server struct {
 	passkeys     *passkey.Service
 	entitlements *entitlements.Service
+	answers      Answers
 	origin       string
 	allowOrigins []string
 	secure       bool // the origin is https
@@ -84,12 +86,13 @@ func New(cfg Config) (http.Handler, error) {
 	if err != nil || origin.Host == "" || origin.Scheme+"://"+origin.Host != cfg.Origin {
 		return nil, fmt.Errorf("api: %q is not an origin", cfg.Origin)
 	}
-	if cfg.Passkeys == nil || cfg.Entitlements == nil || cfg.Metrics == nil || cfg.Log == nil || cfg.Now == nil {
+	if cfg.Passkeys == nil || cfg.Entitlements == nil || cfg.Answers == nil || cfg.Metrics == nil || cfg.Log == nil || cfg.Now == nil {
 		return nil, errors.New("api: incomplete configuration")
 	}
 	s := &server{
 		passkeys:     cfg.Passkeys,
 		entitlements: cfg.Entitlements,
+		answers:      cfg.Answers,
 		origin:       cfg.Origin,
 		allowOrigins: slices.Clone(cfg.AllowOrigins),
 		secure:       origin.Scheme == "https",
@@ -133,6 +136,10 @@ func (s *server) handle(route route) http.HandlerFunc {
 	if route.limit != 0 {
 		limit = route.limit
 	}
+	handler := route.handler
+	if route.access == bearer && route.method == http.MethodPost {
+		handler = func(w http.ResponseWriter, r *http.Request, by caller) error { return s.once(w, r, route, by) }
+	}
 	private := strings.HasPrefix(route.path, "/v1/") || strings.HasPrefix(route.path, "/admin/")
 	return func(w http.ResponseWriter, r *http.Request) {
 		if private {
@@ -149,7 +156,7 @@ func (s *server) handle(route route) http.HandlerFunc {
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		by, err := s.admit(w, r, route)
 		if err == nil {
-			err = route.handler(w, r, by)
+			err = handler(w, r, by)
 		}
 		if err != nil {
 			s.fail(w, r, err)

@@ -44,6 +44,16 @@ func (s *server) sessionToken(r *http.Request) passkey.SessionToken {
 	return passkey.SessionToken(cookie.Value)
 }
 
+// cookieDevice is the device that the device cookie names; "" without one.
+func (s *server) cookieDevice(r *http.Request) entitlements.DeviceID {
+	cookie, err := r.Cookie(s.deviceCookie())
+	if err != nil {
+		return ""
+	}
+	id, _ := canonicalUUID(cookie.Value)
+	return entitlements.DeviceID(id)
+}
+
 // liveSession is the session that the cookie opens.
 func (s *server) liveSession(r *http.Request) (passkey.Session, error) {
 	token := s.sessionToken(r)
@@ -70,7 +80,8 @@ func (s *server) showSession(w http.ResponseWriter, _ *http.Request, by caller) 
 	}{userOf(by.session.User), by.session.AuthenticatedAt.UTC(), by.session.ExpiresAt.UTC()})
 }
 
-// signOut ends the session, and on request unlinks the device with it. Whoever is not signed in is signed out already.
+// signOut ends the session, and on request unlinks the device with it. Whoever is not signed in is signed out already,
+// but cannot unlink: that is refused, so that the client knows that the device is still to be unlinked.
 func (s *server) signOut(w http.ResponseWriter, r *http.Request, _ caller) error {
 	var request struct {
 		Device *string `json:"device"`
@@ -83,7 +94,7 @@ func (s *server) signOut(w http.ResponseWriter, r *http.Request, _ caller) error
 		return err
 	}
 	session, err := s.session(w, r)
-	if errors.Is(err, passkey.ErrUnauthenticated) {
+	if errors.Is(err, passkey.ErrUnauthenticated) && device == "" {
 		return noContent(w)
 	}
 	if err != nil {
@@ -92,10 +103,13 @@ func (s *server) signOut(w http.ResponseWriter, r *http.Request, _ caller) error
 	if device != "" {
 		user := entitlements.UserID(session.User.ID)
 		err := s.entitlements.Unlink(r.Context(), "user:"+string(user), user, entitlements.DeviceID(device))
-		if err != nil && !errors.Is(err, entitlements.ErrNotFound) { // not theirs: nothing to unlink
+		switch {
+		case errors.Is(err, entitlements.ErrNotFound): // not theirs: nothing to unlink
+		case err != nil:
 			return err
+		case device == string(s.cookieDevice(r)):
+			s.setCookie(w, s.deviceCookie(), "", 0)
 		}
-		s.setCookie(w, s.deviceCookie(), "", 0)
 	}
 	if err := s.passkeys.SignOut(r.Context(), session); err != nil {
 		return err

@@ -57,7 +57,7 @@ type Revocation struct {
 	Devices []Device
 }
 
-var subscriptionName = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,128}$`)
+var subscriptionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
 
 // maxReason is the longest free text of a reason, in characters.
 const maxReason = 1000
@@ -142,7 +142,7 @@ func (s *Service) subscriber(ctx context.Context, id SubscriptionID, put Subscri
 	states := []SubscriptionState{SubscriptionTrialing, SubscriptionActive, SubscriptionPastDue, SubscriptionCancelled}
 	switch {
 	case !subscriptionName.MatchString(string(id)):
-		return "", fmt.Errorf("%w: a subscription's id is 1 to 128 of A-Z, a-z, 0-9, . _ : and -", ErrInvalid)
+		return "", fmt.Errorf("%w: a subscription's id is 1 to 128 of A-Z, a-z, 0-9, . _ : and -, and begins with a letter or digit", ErrInvalid)
 	case !slices.Contains(states, put.State):
 		return "", fmt.Errorf("%w: state is trialing, active, past_due or cancelled", ErrInvalid)
 	case put.PaidThrough.Year() < 1970 || put.PaidThrough.Year() > 9999:

@@ -67,11 +67,7 @@ func (s *Service) FinishAuthentication(
 	if err != nil {
 		return SignedIn{}, err
 	}
-	var ended *TokenKey
-	if key, ok := previous.key(); ok {
-		ended = &key
-	}
-	switch err := s.store.SignIn(ctx, used, ended, session); {
+	switch err := s.store.SignIn(ctx, used, keyOf(previous), session); {
 	case errors.Is(err, ErrCloned):
 		return SignedIn{}, s.rejectClone(ctx, stored, used, now)
 	case errors.Is(err, ErrNotFound):

@@ -67,9 +67,12 @@ func (s *Service) BeginEnrolment(ctx context.Context, code string) (Options, err
 	return s.beginAddition(ctx, KindEnrolment, user, hash[:])
 }
 
-// FinishEnrolment stores the passkey, spends the code and signs in, all in one transaction. It returns ErrCeremony
-// (also if the code was spent or has ended meanwhile), ErrCredentialRejected, or ErrTooManyPasskeys.
-func (s *Service) FinishEnrolment(ctx context.Context, ceremony string, credential []byte, userAgent string) (SignedIn, error) {
+// FinishEnrolment stores the passkey, spends the code, ends the session that previous opens, if any, and signs in, all in
+// one transaction. It returns ErrCeremony (also if the code was spent or has ended meanwhile), ErrCredentialRejected, or
+// ErrTooManyPasskeys.
+func (s *Service) FinishEnrolment(
+	ctx context.Context, previous SessionToken, ceremony string, credential []byte, userAgent string,
+) (SignedIn, error) {
 	begun, data, err := s.take(ctx, ceremony, KindEnrolment)
 	if err != nil {
 		return SignedIn{}, err
@@ -82,6 +85,6 @@ func (s *Service) FinishEnrolment(ctx context.Context, ceremony string, credenti
 		return SignedIn{}, fmt.Errorf("read user: %w", err)
 	}
 	return s.create(ctx, user, data, credential, userAgent, func(made creation) error {
-		return s.store.Enrol(ctx, made.credential, MaxPasskeys, data.CodeHash, made.session, made.entry)
+		return s.store.Enrol(ctx, made.credential, MaxPasskeys, data.CodeHash, keyOf(previous), made.session, made.entry)
 	})
 }

@@ -56,6 +56,14 @@ func (t SessionToken) key() (key TokenKey, ok bool) {
 	return TokenKey{User: user, Hash: hash[:]}, true
 }
 
+// keyOf is where the session of the token is found; nil if no session can have it.
+func keyOf(token SessionToken) *TokenKey {
+	if key, ok := token.key(); ok {
+		return &key
+	}
+	return nil
+}
+
 // newSession makes a session that begins now, and its token.
 func (s *Service) newSession(user User, userAgent string, now time.Time) (NewSession, SessionToken, error) {
 	id, err := s.newID()

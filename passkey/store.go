@@ -43,11 +43,13 @@ type CredentialStore interface {
 	// ErrTooManyPasskeys if the user has limit passkeys: concurrent additions never exceed it.
 	AddPasskey(ctx context.Context, credential Credential, limit int, replaced string, session NewSession, entry AuditEntry) error
 
-	// Enrol spends the enrolment code, stores the passkey and the audit entry and begins the session. If the code is
-	// not credential.User's, is spent, or has ended at session.AuthenticatedAt, it returns ErrCeremony: of concurrent
+	// Enrol spends the enrolment code, stores the passkey and the audit entry, ends the session of previous (nil, or
+	// gone: no matter) and begins the new session. If the code is not credential.User's, is spent, or has ended at session.AuthenticatedAt, it returns ErrCeremony: of concurrent
 	// callers with one code exactly one succeeds. It returns ErrCredentialTaken and ErrTooManyPasskeys as AddPasskey
 	// does; the code is not spent then.
-	Enrol(ctx context.Context, credential Credential, limit int, codeHash []byte, session NewSession, entry AuditEntry) error
+	Enrol(
+		ctx context.Context, credential Credential, limit int, codeHash []byte, previous *TokenKey, session NewSession, entry AuditEntry,
+	) error
 
 	// SignIn advances the credential to what use says, ends the session of previous (nil, or gone: no matter) and
 	// begins the new session. The sign count is compared and set in one statement: if it is not above the stored one
@@ -118,6 +120,7 @@ type UserSearch struct {
 	NamePrefix string // case does not matter; "" matches all
 	ID         UserID // "" matches none
 	ExternalID string
+	BillingID  string        // what billing calls one of the user's subscriptions
 	After      *UserPosition // nil: from the first
 	Limit      int
 }

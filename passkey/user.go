@@ -56,7 +56,7 @@ func (s *Service) User(ctx context.Context, id UserID) (User, error) {
 }
 
 // FindUsers lists, ordered by lower-case name and id, the users whose name begins with query (case does not matter) or
-// whose id or external id is query. An empty query finds everybody. It returns limit users (1 to 200) at most, those
+// whose id, external id or billing id is query. An empty query finds everybody. It returns limit users (1 to 200) at most, those
 // after cursor; next is the cursor for the following page, "" on the last. Pages neither repeat nor skip users who were
 // there all the time, whatever is written in between. It returns ErrInvalid for a query, cursor or limit that cannot be.
 func (s *Service) FindUsers(ctx context.Context, query, cursor string, limit int) (users []User, next string, err error) {
@@ -67,7 +67,7 @@ func (s *Service) FindUsers(ctx context.Context, query, cursor string, limit int
 	if limit < 1 || limit > maxPage {
 		return nil, "", fmt.Errorf("%w limit: 1 to %d", ErrInvalid, maxPage)
 	}
-	search := UserSearch{NamePrefix: query, ExternalID: query, Limit: limit + 1}
+	search := UserSearch{NamePrefix: query, ExternalID: query, BillingID: query, Limit: limit + 1}
 	if id, err := uuid.Parse(query); err == nil {
 		search.ID = UserID(id.String())
 	}

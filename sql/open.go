@@ -20,7 +20,7 @@ const runtimeRole = "holdfast_runtime"
 // required where it says nothing.
 //
 // Settings that url does not make are made here, so that a request fails soon rather than waits: connect_timeout,
-// statement_timeout, lock_timeout, idle_in_transaction_session_timeout, search_path, and, with several hosts,
+// synchronous_commit (on: what was answered is not forgotten), statement_timeout, lock_timeout, idle_in_transaction_session_timeout, search_path, and, with several hosts,
 // target_session_attrs.
 func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 	config, err := parse(url)
@@ -29,6 +29,7 @@ func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 	}
 	config.Runtime["role"] = runtimeRole
 	setDefault(config.Runtime, "search_path", "public, pg_temp") // named, pg_temp comes last: nothing there hides a table
+	setDefault(config.Runtime, "synchronous_commit", "on")
 	setDefault(config.Runtime, "statement_timeout", "10s")
 	setDefault(config.Runtime, "lock_timeout", "5s")
 	setDefault(config.Runtime, "idle_in_transaction_session_timeout", "10s")

@@ -118,16 +118,16 @@ func TestSessionSettings(t *testing.T) {
 		defer db.Close()
 		var all string
 		if err := db.Get(&all, `SELECT concat_ws(' ', current_user, current_setting('application_name'), current_setting('statement_timeout'),
-			current_setting('lock_timeout'), current_setting('idle_in_transaction_session_timeout'))`); err != nil {
+			current_setting('lock_timeout'), current_setting('idle_in_transaction_session_timeout'), current_setting('synchronous_commit'))`); err != nil {
 			t.Fatal(err)
 		}
 		return all
 	}
-	if got := settings(runtime); got != "holdfast_runtime holdfast 10s 5s 10s" {
+	if got := settings(runtime); got != "holdfast_runtime holdfast 10s 5s 10s on" {
 		t.Errorf("by default: %s", got)
 	}
 	// What the address says goes first, but for the role.
-	if got := settings(runtime + "&statement_timeout=3s&application_name=mine&role=holdfast_owner"); got != "holdfast_runtime mine 3s 5s 10s" {
+	if got := settings(runtime + "&statement_timeout=3s&application_name=mine&synchronous_commit=off&role=holdfast_owner"); got != "holdfast_runtime mine 3s 5s 10s off" {
 		t.Errorf("with settings of its own: %s", got)
 	}
 }

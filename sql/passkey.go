@@ -169,7 +169,8 @@ func (p *Passkeys) AddPasskey(
 
 // Enrol implements [passkey.CredentialStore].
 func (p *Passkeys) Enrol(
-	ctx context.Context, c passkey.Credential, limit int, codeHash []byte, session passkey.NewSession, entry passkey.AuditEntry,
+	ctx context.Context, c passkey.Credential, limit int, codeHash []byte,
+	previous *passkey.TokenKey, session passkey.NewSession, entry passkey.AuditEntry,
 ) error {
 	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
 		if err := lockUser(ctx, tx, c.User); err != nil {
@@ -184,6 +185,12 @@ func (p *Passkeys) Enrol(
 		}
 		if err := checkLimit(ctx, tx, c, limit); err != nil {
 			return err
+		}
+		if previous != nil {
+			_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1 AND token_hash = $2`, previous.User, previous.Hash)
+			if err != nil {
+				return failed("delete session", err)
+			}
 		}
 		return insertPasskey(ctx, tx, c, session, entry)
 	})
@@ -231,7 +238,23 @@ func insertPasskey(ctx context.Context, tx *sqlx.Tx, c passkey.Credential, sessi
 	if err != nil {
 		return failed("insert session", err)
 	}
+	if err := sweep(ctx, tx, session.AuthenticatedAt); err != nil {
+		return err
+	}
 	return insertEntry(ctx, tx, entry)
+}
+
+// sweep deletes some of the sessions and enrolment codes that have ended at now, but none that another transaction
+// holds.
+func sweep(ctx context.Context, tx *sqlx.Tx, now time.Time) error {
+	_, err := tx.ExecContext(ctx, `
+		WITH codes AS (
+			DELETE FROM enrolments WHERE code_hash IN (
+				SELECT code_hash FROM enrolments WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+		)
+		DELETE FROM sessions WHERE (user_id, id) IN (
+			SELECT user_id, id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`, now, swept)
+	return failed("sweep", err)
 }
 
 // SignIn implements [passkey.CredentialStore]. The condition on the sign count is part of the UPDATE: PostgreSQL

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -462,7 +463,7 @@ func TestCeremonyOfAnotherKind(t *testing.T) {
 
 	for name, begin := range map[string]func() passkey.Options{"registration": register, "addition": add, "authentication": authenticate} {
 		options := begin()
-		_, err := w.FinishEnrolment(t.Context(), options.Ceremony, answerTo(t, newAuthenticator(), options), "")
+		_, err := w.FinishEnrolment(t.Context(), "", options.Ceremony, answerTo(t, newAuthenticator(), options), "")
 		if !errors.Is(err, passkey.ErrCeremony) {
 			t.Errorf("%s finished as enrolment: %v", name, err)
 		}
@@ -1004,9 +1005,9 @@ func TestEnrolment(t *testing.T) {
 	}
 	// A try that fails spends the ceremony, not the code.
 	options := w.begun(w.BeginEnrolment(t.Context(), enrolment.Code))
-	_, err = w.FinishEnrolment(t.Context(), options.Ceremony, []byte("{}"), "")
+	_, err = w.FinishEnrolment(t.Context(), "", options.Ceremony, []byte("{}"), "")
 	want(t, err, passkey.ErrCredentialRejected)
-	_, err = w.FinishEnrolment(t.Context(), options.Ceremony, newAuthenticator().create(t, options), "")
+	_, err = w.FinishEnrolment(t.Context(), "", options.Ceremony, newAuthenticator().create(t, options), "")
 	want(t, err, passkey.ErrCeremony)
 
 	const n = 10
@@ -1019,7 +1020,7 @@ func TestEnrolment(t *testing.T) {
 	}
 	winners := make(chan int, n)
 	succeeded := w.together(n, passkey.ErrCeremony, func(i int) error {
-		in, err := w.FinishEnrolment(t.Context(), ceremonies[i], answers[i], "")
+		in, err := w.FinishEnrolment(t.Context(), "", ceremonies[i], answers[i], "")
 		if err == nil {
 			winners <- i
 			if in.User != user {
@@ -1041,6 +1042,62 @@ func TestEnrolment(t *testing.T) {
 	}
 }
 
+// Whoever was signed in at the browser where somebody enrols is signed out with it, or not at all.
+func TestEnrolmentEndsThePreviousSession(t *testing.T) {
+	w := newWorld(t)
+	_, bob := w.register("Bob")
+	_, enrolment, err := w.CreateUser(t.Context(), "operator", "Ada", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := w.begun(w.BeginEnrolment(t.Context(), enrolment.Code))
+	_, err = w.FinishEnrolment(t.Context(), bob.Token, options.Ceremony, []byte("{}"), "")
+	want(t, err, passkey.ErrCredentialRejected)
+	wantLive(w, bob.Token, true)
+
+	options = w.begun(w.BeginEnrolment(t.Context(), enrolment.Code))
+	ada, err := w.FinishEnrolment(t.Context(), bob.Token, options.Ceremony, newAuthenticator().create(t, options), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantLive(w, bob.Token, false)
+	wantLive(w, ada.Token, true)
+}
+
+func TestEnrolmentsAndSessionsAreSwept(t *testing.T) {
+	w := newWorld(t)
+	const ended = 25
+	for i := range ended {
+		w.db.MustExec(`
+			WITH u AS (INSERT INTO users (id, name, created_at) VALUES (gen_random_uuid(), 'Ada', $1) RETURNING id),
+			s AS (INSERT INTO sessions (user_id, id, token_hash, authenticated_at, last_active_at, expires_at)
+				SELECT id, gen_random_uuid(), '', $1, $1, $1 FROM u)
+			INSERT INTO enrolments (user_id, code_hash, expires_at, created_at) SELECT id, int4send($2), $1, $1 FROM u`, w.clock.Now(), i)
+	}
+	left := func() int {
+		return scan[int](w, `SELECT count(*) FILTER (WHERE expires_at <= $1) FROM
+			(SELECT expires_at FROM sessions UNION ALL SELECT expires_at FROM enrolments) x`, w.clock.Now())
+	}
+	w.register("Bob")
+	if n := left(); n != 2*(ended-10) {
+		t.Errorf("after a registration %d are left, want %d", n, 2*(ended-10))
+	}
+	_, enrolment, err := w.CreateUser(t.Context(), "operator", "Cleo", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := left(); n != 2*(ended-20) {
+		t.Errorf("after an invitation %d are left, want %d", n, 2*(ended-20))
+	}
+	options := w.begun(w.BeginEnrolment(t.Context(), enrolment.Code))
+	if _, err := w.FinishEnrolment(t.Context(), "", options.Ceremony, newAuthenticator().create(t, options), ""); err != nil {
+		t.Fatal(err)
+	}
+	if n := left(); n != 0 {
+		t.Errorf("after an enrolment %d are left", n)
+	}
+}
+
 func TestEnrolmentEnds(t *testing.T) {
 	w := newWorld(t, func(c *passkey.Config) { c.EnrolmentLife = time.Hour })
 	_, enrolment, err := w.CreateUser(t.Context(), "operator", "Ada", "")
@@ -1050,7 +1107,7 @@ func TestEnrolmentEnds(t *testing.T) {
 	w.clock.advance(time.Hour - time.Minute)
 	options := w.begun(w.BeginEnrolment(t.Context(), enrolment.Code))
 	w.clock.advance(time.Minute)
-	_, err = w.FinishEnrolment(t.Context(), options.Ceremony, newAuthenticator().create(t, options), "")
+	_, err = w.FinishEnrolment(t.Context(), "", options.Ceremony, newAuthenticator().create(t, options), "")
 	want(t, err, passkey.ErrCeremony)
 	for _, code := range []string{enrolment.Code, "", "x", "AAAAAAAAAAAAAAAAAAAAAA", "\x00"} {
 		_, err = w.BeginEnrolment(t.Context(), code)
@@ -1125,9 +1182,12 @@ func TestFindUsers(t *testing.T) {
 		create(name, "")
 	}
 	eve := create("Eve", "crm-7")
+	w.db.MustExec(`INSERT INTO subscriptions (id, user_id, plan, state, paid_through, created_at, updated_at)
+		VALUES ('sub_1', $1, 'premium', 'active', now(), now(), now()), ('Ada:1', $1, 'premium', 'active', now(), now(), now())`, eve.ID)
 	for query, expected := range map[string]int{
 		"": 9, "a": 4, "ADA": 4, "ada l": 1, "100%": 1, "_": 0, `\`: 0, "émile": 1, "crm-7": 1, "crm": 0, "nobody": 0,
 		string(eve.ID): 1, strings.ToUpper(string(eve.ID)): 1, uuid.NewString(): 0,
+		"sub_1": 1, "SUB_1": 0, "sub": 0, "Ada:1": 1,
 	} {
 		if got := find(query); len(got) != expected {
 			t.Errorf("%q finds %q, want %d", query, got, expected)
@@ -1171,6 +1231,39 @@ func TestFindUsers(t *testing.T) {
 	for _, id := range []passkey.UserID{"", "nobody", passkey.UserID(uuid.NewString())} {
 		_, err := w.User(t.Context(), id)
 		want(t, err, passkey.ErrNotFound)
+	}
+}
+
+// Among many users a search reads those that it finds, by indexes alone, whether there are any or not.
+func TestFindUsersReadsLittle(t *testing.T) {
+	t.Parallel()
+	owner, runtime := sqltest.Database(t)
+	connect(t, owner).MustExec(`
+		INSERT INTO users (id, name, external_id, created_at)
+			SELECT gen_random_uuid(), 'User ' || n, 'crm-' || n, now() FROM generate_series(1, 30000) n;
+		INSERT INTO subscriptions (id, user_id, plan, state, paid_through, created_at, updated_at)
+			SELECT 'sub_' || external_id, id, 'premium', 'active', now(), now(), now() FROM users;
+		ANALYZE`)
+	db := connect(t, runtime)
+	wasteful := regexp.MustCompile(`Seq Scan|Rows Removed by Filter: ([2-9]|\d\d)`) // one that was looked up may lie before the page
+	after := &passkey.UserPosition{Name: "User 2", ID: passkey.UserID(uuid.NewString())}
+	for query, found := range map[string]int{"nobody": 0, "": 51, "user": 51, "user 3": 51, "user 29999": 1, "user 3x": 0, "crm-12345": 1, "sub_crm-12345": 1, "sub_nothing": 0} {
+		search := passkey.UserSearch{NamePrefix: query, ID: passkey.UserID(uuid.NewString()), ExternalID: query, BillingID: query, Limit: 51}
+		for _, search.After = range []*passkey.UserPosition{nil, after} {
+			statement, args := sql.FindUsers(search)
+			var plan []string
+			if err := db.Select(&plan, "EXPLAIN (ANALYZE, COSTS off, TIMING off) "+statement, args...); err != nil {
+				t.Fatal(err)
+			}
+			text := strings.Join(plan, "\n")
+			if wasteful.MatchString(text) {
+				t.Errorf("%q, after %v:\n%s", query, search.After, text)
+			}
+			users, err := sql.NewPasskeys(db).FindUsers(t.Context(), search)
+			if err != nil || search.After == nil && len(users) != found {
+				t.Errorf("%q finds %d users, %v; want %d", query, len(users), err, found)
+			}
+		}
 	}
 }
 

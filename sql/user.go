@@ -47,6 +47,9 @@ func (p *Passkeys) CreateUser(
 			user.ID, enrolment.CodeHash, enrolment.ExpiresAt, user.CreatedAt); err != nil {
 			return failed("insert enrolment", err)
 		}
+		if err := sweep(ctx, tx, user.CreatedAt); err != nil {
+			return err
+		}
 		return insertEntry(ctx, tx, entry)
 	})
 }
@@ -79,20 +82,27 @@ func (p *Passkeys) user(ctx context.Context, query string, args ...any) (passkey
 // likeSpecial escapes what has a meaning in a LIKE pattern.
 var likeSpecial = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
-// FindUsers implements [passkey.UserStore]. Its order is that of the index users_by_name.
-func (p *Passkeys) FindUsers(ctx context.Context, search passkey.UserSearch) ([]passkey.User, error) {
-	var afterName, afterID any
-	if search.After != nil {
-		afterName, afterID = search.After.Name, search.After.ID
+// findUsers looks each criterion up in its own index, so that a search which finds little, or nothing, reads little.
+// Only the names can match more than one user; the page of them is cut before the others join it. The order is that of the
+// index users_by_name.
+var findUsers = func() string {
+	const order = ` ORDER BY lower(name) COLLATE "C", id LIMIT $7`
+	matching := func(condition string) string {
+		return `SELECT id, name, coalesce(external_id, '') AS external_id, created_at FROM users WHERE ` + condition +
+			` AND ($6::uuid IS NULL OR (lower(name) COLLATE "C", id) > (lower($5) COLLATE "C", $6))`
 	}
+	return `SELECT * FROM (
+		(` + matching(`lower(name) COLLATE "C" LIKE lower($1) COLLATE "C"`) + order + `)
+		UNION ` + matching(`id = $2`) + `
+		UNION ` + matching(`external_id = $3`) + `
+		UNION ` + matching(`id = (SELECT user_id FROM subscriptions WHERE id = $4)`) + `
+	) found` + order
+}()
+
+// FindUsers implements [passkey.UserStore].
+func (p *Passkeys) FindUsers(ctx context.Context, search passkey.UserSearch) ([]passkey.User, error) {
 	var rows []userRow
-	err := p.db.SelectContext(ctx, &rows, `
-		SELECT id, name, coalesce(external_id, '') AS external_id, created_at FROM users
-		WHERE (lower(name) COLLATE "C" LIKE lower($1) COLLATE "C" OR id = $2 OR external_id = $3)
-			AND ($5::uuid IS NULL OR (lower(name) COLLATE "C", id) > (lower($4) COLLATE "C", $5))
-		ORDER BY lower(name) COLLATE "C", id LIMIT $6`,
-		likeSpecial.Replace(search.NamePrefix)+"%", optional(search.ID), search.ExternalID, afterName, afterID, search.Limit)
-	if err != nil {
+	if err := p.db.SelectContext(ctx, &rows, findUsers, findUsersArgs(search)...); err != nil {
 		return nil, failed("select users", err)
 	}
 	users := make([]passkey.User, len(rows))
@@ -100,4 +110,13 @@ func (p *Passkeys) FindUsers(ctx context.Context, search passkey.UserSearch) ([]
 		users[i] = row.user()
 	}
 	return users, nil
+}
+
+func findUsersArgs(search passkey.UserSearch) []any {
+	var afterName, afterID any
+	if search.After != nil {
+		afterName, afterID = search.After.Name, search.After.ID
+	}
+	prefix := likeSpecial.Replace(search.NamePrefix) + "%"
+	return []any{prefix, optional(search.ID), search.ExternalID, search.BillingID, afterName, afterID, search.Limit}
 }

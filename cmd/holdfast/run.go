@@ -62,7 +62,7 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	if err != nil {
 		return err
 	}
-	app, err := config.app(log)
+	app, err := config.app()
 	if err != nil {
 		return err
 	}
@@ -195,6 +195,7 @@ func (c Config) handler(ctx context.Context, site site, keys entitlements.Keys, 
 	return api.New(api.Config{
 		Passkeys:       passkeys,
 		Entitlements:   rights,
+		Answers:        sql.NewAnswers(db),
 		Origin:         site.origin,
 		AllowOrigins:   site.allowed,
 		BootstrapToken: token,
@@ -207,17 +208,12 @@ func (c Config) handler(ctx context.Context, site site, keys entitlements.Keys, 
 }
 
 // app is what is served at /; nil is nothing.
-func (c Config) app(log *slog.Logger) (fs.FS, error) {
+func (c Config) app() (fs.FS, error) {
 	switch c.App {
 	case "none":
 		return nil, nil
 	case "fieldbook":
-		app := web.Dist()
-		if _, err := fs.Stat(app, "index.html"); err != nil {
-			log.Warn("this program was built without the sample app: nothing is served at /")
-			return nil, nil
-		}
-		return app, nil
+		return web.Dist(), nil
 	}
 	app := os.DirFS(c.App)
 	if _, err := fs.Stat(app, "index.html"); err != nil {

@@ -304,7 +304,11 @@ func TestClusterDies(t *testing.T) {
 	greeting := &buffer{}
 	go func() { ended <- run(t.Context(), config, greeting, io.Discard) }()
 	for !strings.Contains(greeting.String(), "Ctrl-C") {
-		time.Sleep(5 * time.Millisecond)
+		select {
+		case err := <-ended:
+			t.Fatalf("run: %v", err)
+		case <-time.After(5 * time.Millisecond):
+		}
 	}
 	text, err := os.ReadFile(filepath.Join(config.clusterDir(), "data", "postmaster.pid"))
 	if err != nil {
@@ -331,14 +335,35 @@ func TestNoMigrate(t *testing.T) {
 	}
 }
 
-// Asked to end while it starts, the server ends without complaint.
+// Asked to end while it starts, the server ends without complaint, and without having served.
 func TestEndWhileStarting(t *testing.T) {
 	t.Parallel()
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond) // initdb alone takes longer
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	config := configure(t, "--data", filepath.Join(folder(t), "data"))
-	if err := run(ctx, config, io.Discard, io.Discard); err != nil {
-		t.Errorf("run: %v", err)
+	ended := make(chan error, 1)
+	greeting := &buffer{}
+	go func() { ended <- run(ctx, config, greeting, io.Discard) }()
+	for begun := false; !begun; time.Sleep(time.Millisecond) { // until the cluster is being made, which takes a while
+		_, err := os.Stat(config.clusterDir())
+		begun = err == nil
+	}
+	cancel()
+	if err := <-ended; err != nil || greeting.String() != "" {
+		t.Errorf("run: %v; it greets: %q", err, greeting)
+	}
+}
+
+// A program that was built without its app serves what api has to say about it, and a folder without one is refused.
+func TestApp(t *testing.T) {
+	t.Parallel()
+	for args, served := range map[string]bool{"fieldbook": true, "none": false} {
+		if app, err := configure(t, "--app="+args).app(); err != nil || (app != nil) != served {
+			t.Errorf("--app %s: %v, %v", args, app, err)
+		}
+	}
+	if _, err := configure(t, "--app="+t.TempDir()).app(); err == nil || !strings.Contains(err.Error(), "index.html") {
+		t.Errorf("an empty folder: %v", err)
 	}
 }
 

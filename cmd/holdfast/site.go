@@ -72,7 +72,7 @@ func originOf(listen string, listener net.Addr) (string, error) {
 // would travel in the clear. The error continues a sentence that begins with what was parsed.
 func parseOrigin(text string) (*url.URL, error) {
 	u, err := url.Parse(strings.ToLower(text))
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" ||
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || strings.Contains(u.Host, "*") ||
 		u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
 		return nil, errors.New("is not an origin such as https://app.example.org")
 	}

@@ -16,7 +16,7 @@ INSERT INTO plans (id, features, window_seconds, grace_seconds, device_limit, ra
 VALUES ('premium', '{"export": {"offline": true}, "notes": {"offline": true}}', NULL, 259200, 5, 10, now());
 
 CREATE TABLE subscriptions (
-    id text PRIMARY KEY CHECK (id ~ '^[A-Za-z0-9._:-]{1,128}$'), -- chosen by the billing system
+    id text PRIMARY KEY CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$'), -- chosen by the billing system
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     plan text NOT NULL REFERENCES plans (id),
     state text NOT NULL CHECK (state IN ('trialing', 'active', 'past_due', 'cancelled')),

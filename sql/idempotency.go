@@ -1,0 +1,79 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+const (
+	answerLife = 24 * time.Hour
+	// claimLife is how long a request without an answer counts as in progress. It is more than any request may take, so
+	// whoever made an older claim is gone.
+	claimLife = time.Minute
+)
+
+// Answers keeps what requests with an Idempotency-Key were answered, for 24 hours. It is what package api's Answers asks
+// for.
+type Answers struct {
+	db *sqlx.DB
+}
+
+// NewAnswers returns the store in db, which it does not close.
+func NewAnswers(db *sqlx.DB) *Answers {
+	return &Answers{db: db}
+}
+
+// Claim makes the request the caller's to carry out: claimed is true. Otherwise somebody has carried it out, and status
+// and answer are what Keep was given; or, where status is 0, it came with another body, or is in progress. A claim that
+// was neither kept nor released for a minute passes to the next caller with the same body.
+func (a *Answers) Claim(
+	ctx context.Context, actor, route, key string, bodyHash []byte, now time.Time,
+) (claimed bool, status int, answer []byte, err error) {
+	ended := now.Add(-answerLife)
+	_, err = a.db.ExecContext(ctx, `
+		DELETE FROM idempotency WHERE (actor, route, key) IN (
+			SELECT actor, route, key FROM idempotency WHERE created_at <= $1
+			ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)`, ended, swept)
+	if err != nil {
+		return false, 0, nil, failed("sweep answers", err)
+	}
+	result, err := a.db.ExecContext(ctx, `
+		INSERT INTO idempotency AS i (actor, route, key, body_hash, created_at) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (actor, route, key) DO UPDATE
+		SET body_hash = excluded.body_hash, status = NULL, answer = NULL, created_at = excluded.created_at
+		WHERE i.created_at <= $6 OR i.status IS NULL AND i.created_at <= $7 AND i.body_hash = excluded.body_hash`,
+		actor, route, key, bodyHash, now, ended, now.Add(-claimLife))
+	none, err := affectedNone(result, failed("claim request", err))
+	if err != nil || !none {
+		return err == nil, 0, nil, err
+	}
+	err = a.db.QueryRowContext(ctx, `
+		SELECT status, answer FROM idempotency
+		WHERE actor = $1 AND route = $2 AND key = $3 AND body_hash = $4 AND status IS NOT NULL`,
+		actor, route, key, bodyHash).Scan(&status, &answer)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return false, 0, nil, nil
+	}
+	return false, status, answer, failed("select answer", err)
+}
+
+// Keep ends the claim made at that time with the answer to give from now on.
+func (a *Answers) Keep(ctx context.Context, actor, route, key string, claimed time.Time, status int, answer []byte) error {
+	_, err := a.db.ExecContext(ctx, `
+		UPDATE idempotency SET status = $5, answer = $6
+		WHERE actor = $1 AND route = $2 AND key = $3 AND created_at = $4 AND status IS NULL`,
+		actor, route, key, claimed, status, answer)
+	return failed("keep answer", err)
+}
+
+// Release ends the claim made at that time as if it had not been made.
+func (a *Answers) Release(ctx context.Context, actor, route, key string, claimed time.Time) error {
+	_, err := a.db.ExecContext(ctx, `
+		DELETE FROM idempotency WHERE actor = $1 AND route = $2 AND key = $3 AND created_at = $4 AND status IS NULL`,
+		actor, route, key, claimed)
+	return failed("release request", err)
+}
