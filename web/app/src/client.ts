@@ -9,7 +9,8 @@ import {
 } from '@holdfast/client';
 import { batch, signal } from '@preact/signals';
 import { go } from './route.ts';
-import { failure } from './words.ts';
+import { noTrialHere, trialHad } from './trial.ts';
+import { type Action, failure } from './words.ts';
 
 /** Who is signed in on this device, offline too. */
 export const user = signal<User | null>(null);
@@ -24,7 +25,7 @@ export const reached = signal<boolean | null>(null);
 export const now = signal(new Date());
 
 /** What the user asked for and is being done, or null. */
-export const busy = signal<string | null>(null);
+export const busy = signal<Action | null>(null);
 
 /** How what the user asked for ended, in words. */
 export interface Outcome {
@@ -39,7 +40,7 @@ export const outcome = signal<Outcome | null>(null);
 /** Devices to choose from when the plan's limit is reached; empty: no choice to make. */
 export const replaceable = signal<readonly LinkedDevice[]>([]);
 
-const entering: ReadonlySet<string> = new Set(['register', 'enrol', 'sign-in']);
+const entering: ReadonlySet<Action> = new Set<Action>(['register', 'enrol', 'sign-in']);
 
 let holdfast: Holdfast;
 
@@ -59,16 +60,16 @@ export function may(feature: string): boolean {
 }
 
 export function createAccount(name: string): Promise<boolean> {
-  return attempt('register', () => holdfast.register(name));
+  return enter('register', () => holdfast.register(name));
 }
 
 export function enrol(code: string): Promise<boolean> {
-  return attempt('enrol', () => holdfast.enrol(code));
+  return enter('enrol', () => holdfast.enrol(code));
 }
 
 /** Signs in; on a device that is signed in, links it anew if that is what it needs. */
 export function signIn(): Promise<boolean> {
-  return attempt('sign-in', () => holdfast.signIn());
+  return enter('sign-in', () => holdfast.signIn());
 }
 
 /** Links this device in place of another one. */
@@ -77,17 +78,21 @@ export function replaceDevice(id: string): Promise<boolean> {
 }
 
 export function startTrial(): Promise<boolean> {
+  const asker = user.value?.id ?? '';
   return attempt(
     'trial',
     async () => {
       try {
         await holdfast.startTrial();
+        trialHad(asker);
       } catch (error) {
         if (error instanceof HoldfastError && error.code === 'conflict') {
+          trialHad(asker);
           outcome.value = { good: false, text: 'This account has had its trial already.' };
           return;
         }
         if (error instanceof HoldfastError && error.code === 'not_found') {
+          noTrialHere();
           outcome.value = { good: false, text: 'There is no trial here.' };
           return;
         }
@@ -110,20 +115,28 @@ export function signOut(): Promise<boolean> {
     const told = await holdfast.signOut();
     go({ at: 'list' }, true);
     if (!told) {
-      outcome.value = { good: true, text: 'You are signed out here. The server hears of it at the next contact.' };
+      const text = 'You are signed out here. The server hears of it at the next contact, or when you sign in again.';
+      outcome.value = { good: true, text };
     }
   });
+}
+
+/** As {@link attempt}. Once somebody is in, their notes and their device's key are worth keeping: the browser is asked to. */
+async function enter(action: Action, work: () => Promise<unknown>): Promise<boolean> {
+  const entered = await attempt(action, work);
+  if (entered) navigator.storage?.persist?.().catch(() => {});
+  return entered;
 }
 
 /**
  * Runs what the user asked for, one at a time, and says how it ended. True: it was done. With `done`, says so unless
  * `work` has said something itself.
  */
-async function attempt(what: string, work: () => Promise<unknown>, done?: string): Promise<boolean> {
+async function attempt(action: Action, work: () => Promise<unknown>, done?: string): Promise<boolean> {
   if (busy.value !== null) return false;
   const before = user.value?.id;
   batch(() => {
-    busy.value = what;
+    busy.value = action;
     outcome.value = null;
     replaceable.value = [];
   });
@@ -132,8 +145,12 @@ async function attempt(what: string, work: () => Promise<unknown>, done?: string
     if (done) outcome.value ??= { good: true, text: done };
     return true;
   } catch (error) {
-    if (!(error instanceof HoldfastError)) throw error;
-    const text = failure(error.code);
+    if (!(error instanceof HoldfastError)) {
+      console.error(error);
+      outcome.value = { good: false, text: 'That did not work, and this app does not know why. Reload the page.' };
+      return false;
+    }
+    const text = failure(error.code, action);
     const signIn = error.code === 'unauthenticated' || error.code === 'reauthentication_required';
     batch(() => {
       outcome.value = text === null ? null : { good: false, text, signIn };

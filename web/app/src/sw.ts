@@ -10,15 +10,16 @@ import { NavigationRoute, registerRoute } from 'workbox-routing';
 
 declare const self: ServiceWorkerGlobalScope & { __WB_MANIFEST: (PrecacheEntry | string)[] };
 
-/** What belongs to the server alone: never cached, never answered from here. */
-const serverPaths = [/^\/v1(\/|$)/, /^\/admin(\/|$)/, /^\/\.well-known\//, /^\/openapi\.yaml$/];
+/** What belongs to the server alone: never cached, never answered from here. Compared with path and query. */
+const serverPaths = [/^\/v1([/?]|$)/, /^\/admin([/?]|$)/, /^\/\.well-known\//, /^\/openapi\.yaml(\?|$)/];
 
 precacheAndRoute(self.__WB_MANIFEST);
 cleanupOutdatedCaches();
 registerRoute(new NavigationRoute(createHandlerBoundToURL('/'), { denylist: serverPaths }));
 
 // The first worker takes the open page over at once. A later one waits until
-// the user agrees (update.ts), so that a page never mixes two versions.
+// the user agrees in one of the tabs, which reloads; the others, whose pages
+// are of the version before, are asked to reload (update.ts).
 clientsClaim();
 self.addEventListener('message', (event) => {
   if (event.data === 'activate') void self.skipWaiting();

@@ -1,7 +1,15 @@
 import { signal } from '@preact/signals';
 
-/** A new version of the app that is installed and waits for the user, or null. */
-export const waiting = signal<ServiceWorker | null>(null);
+/**
+ * A new version of the app: it waits for the user, or another tab has put it in charge and left this page behind. Null:
+ * there is none, or the user does not want to hear of it now.
+ */
+export const newVersion = signal<'waiting' | 'in charge' | null>(null);
+
+let waiting: ServiceWorker | null = null;
+
+/** The user has agreed: this page reloads as soon as the new version is in charge. */
+let agreed = false;
 
 const script = '/sw.js';
 
@@ -19,22 +27,33 @@ function scriptURL(): TrustedScriptURL | string {
 }
 
 /**
- * Registers the service worker and keeps {@link waiting} current. Resolves
+ * Registers the service worker and keeps {@link newVersion} current. Resolves
  * when the browser has accepted or refused it; a refusal (private window,
  * server out of reach) leaves an app that works, only not offline.
  */
 export async function watchForUpdates(): Promise<void> {
   if (!('serviceWorker' in navigator)) return;
+  const workers = navigator.serviceWorker;
+  let controlled = workers.controller !== null;
+  workers.addEventListener('controllerchange', () => {
+    waiting = null;
+    if (agreed) location.reload();
+    // The first worker to take this page over is of its own version.
+    else if (controlled) newVersion.value = 'in charge';
+    controlled = true;
+  });
   let registration: ServiceWorkerRegistration;
   try {
     // The DOM types do not know Trusted Types here yet: a TrustedScriptURL is what the browser wants.
-    registration = await navigator.serviceWorker.register(scriptURL() as string, { updateViaCache: 'none' });
+    registration = await workers.register(scriptURL() as string, { updateViaCache: 'none' });
   } catch {
     return;
   }
   const offer = () => {
     // Without a controller this is the first installation, not an update.
-    if (registration.waiting && navigator.serviceWorker.controller) waiting.value = registration.waiting;
+    if (!registration.waiting || !workers.controller) return;
+    waiting = registration.waiting;
+    newVersion.value = 'waiting';
   };
   offer();
   registration.addEventListener('updatefound', () => {
@@ -46,8 +65,9 @@ export async function watchForUpdates(): Promise<void> {
   });
 }
 
-/** Changes over to the waiting version and reloads the page once it is in charge. */
+/** Changes over to the new version: reloads the page once it is in charge. */
 export function reloadIntoUpdate(): void {
-  navigator.serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true });
-  waiting.value?.postMessage('activate');
+  agreed = true;
+  if (waiting) waiting.postMessage('activate');
+  else location.reload();
 }

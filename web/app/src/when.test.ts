@@ -1,5 +1,5 @@
-import { expect, test } from 'vitest';
-import { inShort, inWords } from './when.ts';
+import { expect, test, vi } from 'vitest';
+import { english, inFull, inShort, inWords } from './when.ts';
 
 const now = new Date(2025, 2, 29, 23, 30);
 
@@ -18,4 +18,24 @@ test('short forms lose no year', () => {
   expect(inShort(new Date(2025, 2, 29, 8, 0), now, 'en-GB')).toBe('08:00');
   expect(inShort(new Date(2025, 0, 2), now, 'en-GB')).toBe('2 Jan');
   expect(inShort(new Date(2024, 0, 2), now, 'en-GB')).toBe('2 Jan 2024');
+});
+
+test.each([
+  [['de-DE', 'en-US', 'en-GB'], 'en-US'],
+  [['en-AU'], 'en-AU'],
+  [['en'], 'en'],
+  [['de-DE', 'fr'], 'en-GB'],
+  [['enm'], 'en-GB'],
+  [[], 'en-GB'],
+])('English sentences take English dates: %o', (languages, locale) => {
+  expect(english(languages)).toBe(locale);
+});
+
+test('whatever the browser speaks, dates are in English', () => {
+  vi.stubGlobal('navigator', { languages: ['de-DE'] });
+  const time = new Date(2025, 3, 4, 14, 5);
+  expect(inWords(time, now)).toMatch(/^Friday,? 4 April, 14:05$/);
+  expect(inShort(time, now)).toBe('4 Apr');
+  expect(inFull(time)).toMatch(/Friday,? 4 April 2025/);
+  vi.unstubAllGlobals();
 });

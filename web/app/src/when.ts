@@ -1,19 +1,24 @@
+/** The reader's own English, for dates inside English sentences: another language's would stand out of them. */
+export function english(languages: readonly string[] = globalThis.navigator?.languages ?? []): string {
+  return languages.find((language) => /^en(-|$)/.test(language)) ?? 'en-GB';
+}
+
 /**
- * A moment in the user's locale and time zone, in words: "today, 14:05", "tomorrow, 09:00", "Friday, 12 December, 14:05";
+ * A moment in the user's English and time zone, in words: "today, 14:05", "tomorrow, 09:00", "Friday, 12 December, 14:05";
  * with the year when it is not this one.
  */
-export function inWords(time: Date, now: Date, locale?: string): string {
+export function inWords(time: Date, now: Date, locale = english()): string {
   const clock = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' }).format(time);
   return `${dayInWords(time, now, locale)}, ${clock}`;
 }
 
 /** A moment with weekday, date, year and time, for where "today" would say nothing. */
-export function inFull(time: Date, locale?: string): string {
+export function inFull(time: Date, locale = english()): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'short' }).format(time);
 }
 
 /** A short form for lists: the time today, else the day, else day and year. */
-export function inShort(time: Date, now: Date, locale?: string): string {
+export function inShort(time: Date, now: Date, locale = english()): string {
   if (sameDay(time, now)) {
     return new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' }).format(time);
   }
@@ -25,7 +30,7 @@ export function inShort(time: Date, now: Date, locale?: string): string {
   }).format(time);
 }
 
-function dayInWords(time: Date, now: Date, locale?: string): string {
+function dayInWords(time: Date, now: Date, locale: string): string {
   if (sameDay(time, now)) return 'today';
   // By calendar, not by 24 hours: days of 23 and 25 hours exist.
   if (sameDay(time, new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1))) return 'tomorrow';

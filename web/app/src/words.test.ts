@@ -118,7 +118,7 @@ const table: Row[] = [
   },
   {
     name: 'two copies of the device',
-    entitlement: { ...nothing, state: 'active', reason: 'device_forked', signInNeeded: true },
+    entitlement: { ...nothing, state: 'revoked', reason: 'device_forked', signInNeeded: true },
     badge: 'Locked',
     headline: 'This device has to be linked anew',
     remedy: 'sign-in',
@@ -184,15 +184,39 @@ test('the dates say until when, and when the server is wanted next', () => {
   expect(dates(premium, now, 'en-GB')).toEqual([
     { term: 'Works offline until', value: until },
     { term: 'Next wants the server', value: 'tomorrow, 14:05' },
-    { term: 'Paid until', value: 'yesterday, 09:00' },
+    { term: 'Runs until', value: 'yesterday, 09:00' },
   ]);
   const due = dates(premium, new Date(2025, 11, 8), 'en-GB')[1];
   expect(due?.value).toBe('as soon as it can be reached');
 });
 
+test('what may be a trial is not called paid', () => {
+  for (const state of ['active', 'grace', 'expired'] as const) {
+    const entitlement = { ...premium, state };
+    const said = standing(entitlement, { now, reached: true });
+    const terms = dates(entitlement, now).map(({ term }) => term);
+    expect([said.meaning, said.advice, said.line, ...terms].join(' ')).not.toMatch(/paid/i);
+  }
+});
+
+test('the trial is not offered where there is none', () => {
+  const said = standing(nothing, { now, reached: true, trial: false });
+  expect(said).toMatchObject({ headline: 'You are on the free plan', remedy: null });
+  expect(said.advice).toContain('support');
+});
+
+test('only a registration is about a name or an invitation', () => {
+  expect(failure('invalid_request', 'register')).toContain('name');
+  expect(failure('forbidden', 'register')).toContain('invitation');
+  for (const action of ['sign-in', 'enrol', 'trial', 'link'] as const) {
+    expect(failure('invalid_request', action)).not.toMatch(/name/i);
+    expect(failure('forbidden', action)).not.toMatch(/invitation/i);
+  }
+});
+
 test('a prompt that the user has ended is no failure to talk about', () => {
-  expect(failure('cancelled')).toBeNull();
-  expect(failure('conflict')).toContain('conflict');
+  expect(failure('cancelled', 'sign-in')).toBeNull();
+  expect(failure('conflict', 'link')).toContain('conflict');
 });
 
 test.each([

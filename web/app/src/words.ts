@@ -5,6 +5,9 @@ import { inFull, inWords } from './when.ts';
 /** What the user can do about a state: which button is offered. */
 export type Remedy = 'trial' | 'connect' | 'sign-in' | null;
 
+/** What the user can ask for. */
+export type Action = 'register' | 'enrol' | 'sign-in' | 'link' | 'trial' | 'check' | 'sign-out';
+
 /** A state of the entitlement, put into plain words. */
 export interface Standing {
   readonly tone: 'calm' | 'good' | 'attention';
@@ -24,13 +27,15 @@ interface Circumstances {
   readonly now: Date;
   /** Whether the last try found the server; null: not tried yet. */
   readonly reached: boolean | null;
+  /** Whether the user may still have a trial, as far as is known. Default: true. */
+  readonly trial?: boolean;
   readonly locale?: string;
 }
 
 const kept = 'All your notes stay readable and editable.';
 
 /** Says what an entitlement means for the user at a moment. Pure: same input, same words. */
-export function standing(entitlement: Entitlement, { now, reached, locale }: Circumstances): Standing {
+export function standing(entitlement: Entitlement, { now, reached, trial = true, locale }: Circumstances): Standing {
   const { reason, state, until, refreshAfter, paidThrough, features, error } = entitlement;
   const say = (time: Date | null) => (time ? inWords(time, now, locale) : 'its end');
   const offline = reached === false;
@@ -87,7 +92,7 @@ export function standing(entitlement: Entitlement, { now, reached, locale }: Cir
         tone: 'good',
         badge: 'Premium',
         headline: 'Premium is on',
-        meaning: `${granted(features)}${paidThrough ? ` Paid until ${say(paidThrough)}.` : ''}`,
+        meaning: `${granted(features)}${paidThrough ? ` It runs until ${say(paidThrough)}.` : ''}`,
         advice: due ? `It is time for a renewal, which happens by itself once the server can be reached.` : null,
         remedy: offline ? 'connect' : null,
         line: offline ? `The server is out of reach. Premium stays until ${say(until)}.` : null,
@@ -113,7 +118,7 @@ export function standing(entitlement: Entitlement, { now, reached, locale }: Cir
     case 'expired':
       return locked({
         headline: 'Your subscription is over',
-        meaning: `${paidThrough ? `It was paid until ${say(paidThrough)}. ` : ''}${kept}`,
+        meaning: `${paidThrough ? `It ran until ${say(paidThrough)}. ` : ''}${kept}`,
         advice: 'Renew the subscription to get unlimited notes and export back.',
         remedy: 'connect',
         line: 'Premium is locked: the subscription is over.',
@@ -171,8 +176,8 @@ export function standing(entitlement: Entitlement, { now, reached, locale }: Cir
         badge: 'Free',
         headline: 'You are on the free plan',
         meaning: `Up to ${freeNotes} notes on this device, also offline. Premium adds unlimited notes and export.`,
-        advice: null,
-        remedy: 'trial',
+        advice: trial ? null : 'Ask support how to get premium.',
+        remedy: trial ? 'trial' : null,
         line: offline ? 'The server is out of reach. Your notes are on this device.' : null,
       };
   }
@@ -191,14 +196,20 @@ export function dates(entitlement: Entitlement, now: Date, locale?: string): { t
         value: now >= refreshAfter ? 'as soon as it can be reached' : say(refreshAfter),
       });
     }
-    if (paidThrough) lines.push({ term: 'Paid until', value: say(paidThrough) });
+    // A trial looks like any other subscription here: nothing may be said to be paid.
+    if (paidThrough)
+      lines.push({ term: state === 'grace' ? 'Payment was due' : 'Runs until', value: say(paidThrough) });
   }
   if (lastContact) lines.push({ term: 'Last heard from the server', value: say(lastContact) });
   return lines;
 }
 
 /** What went wrong with something the user asked for, and what to do. Null: nothing to say, the user ended it. */
-export function failure(code: ErrorCode): string | null {
+export function failure(code: ErrorCode, action: Action): string | null {
+  if (action === 'register') {
+    if (code === 'forbidden') return 'New accounts need an invitation here. Open the link that you were sent.';
+    if (code === 'invalid_request') return 'This name cannot be used. Take a shorter, plain one.';
+  }
   switch (code) {
     case 'cancelled':
       return null;
@@ -229,10 +240,8 @@ export function failure(code: ErrorCode): string | null {
       return 'This browser cannot keep a key for this device, so premium cannot work offline here.';
     case 'roots_unavailable':
       return 'A part of the app is missing. Connect and reload the page.';
-    case 'forbidden':
-      return 'New accounts need an invitation here. Open the link that you were sent.';
     case 'invalid_request':
-      return 'This name cannot be used. Take a shorter, plain one.';
+      return 'The server did not understand this. Reload the page, then try again.';
     case 'device_limit':
       return "Your plan's devices are all in use. Choose one that this device replaces.";
     default:

@@ -2,6 +2,7 @@ import type { Context } from './context.ts';
 import { describe, type Phase, phaseOf } from './describe.ts';
 import type { Entitlement } from './entitlement.ts';
 import { HoldfastError } from './error.ts';
+import { failedReconcile } from './failed-reconcile.ts';
 import type { Holdfast, LinkOptions, SignInOptions } from './holdfast.ts';
 import { linkDevice } from './link.ts';
 import { withLock } from './lock.ts';
@@ -10,9 +11,10 @@ import { reconcileDevice } from './reconcile.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
 import { Retry } from './retry.ts';
 import type { Session } from './session.ts';
+import { signalPasskeys } from './signal-passkeys.ts';
 import { examine, type Standing } from './standing.ts';
 import type { Changes } from './store.ts';
-import type { JsonObject } from './strict-json.ts';
+import { isObject, type JsonObject } from './strict-json.ts';
 import { estimateTime, type TrustedTime } from './trusted-time.ts';
 import { readUser, type User } from './user.ts';
 
@@ -32,6 +34,12 @@ const nobody: Changes = {
   document: undefined,
   passkeys: undefined,
 };
+
+/**
+ * How telling the server of a sign-out went: nothing is left to tell; a device is left for the user's next session to
+ * unlink; or it was not heard, and the session may live on.
+ */
+type FarewellOutcome = 'said' | 'later' | 'unheard';
 
 /** The one implementation of {@link Holdfast}: keeps what storage holds in memory, verified, and tells about changes. */
 export class Client implements Holdfast {
@@ -138,7 +146,8 @@ export class Client implements Holdfast {
         if (renewal?.aborted && !ended.aborted) continue;
         throw error;
       }
-      return this.#adopt(await this.#context.server.request('POST', '/v1/authentication', { ceremony, credential }));
+      const answer = await this.#context.server.request('POST', '/v1/authentication', { ceremony, credential });
+      return this.#adopt(answer, publicKey);
     }
   }
 
@@ -151,11 +160,13 @@ export class Client implements Holdfast {
 
   async signOut(): Promise<boolean> {
     await this.#context.store.update((held) =>
-      held.user ? { ...nobody, farewell: { device: held.device?.id ?? null } } : null,
+      held.user
+        ? { ...nobody, farewell: { user: held.user.id, device: held.device?.id ?? held.farewell?.device ?? null } }
+        : null,
     );
     this.#deviceUnknown = false;
     await this.#changed();
-    return this.#sayFarewell();
+    return (await this.#sayFarewell()) === 'said';
   }
 
   async startTrial(): Promise<ReconcileResult> {
@@ -229,7 +240,7 @@ export class Client implements Holdfast {
   }
 
   async #reconcile(): Promise<ReconcileResult> {
-    const result = await withLock(this.#name, () => this.#ask()).catch((error: unknown) => refused(error));
+    const result = await withLock(this.#name, () => this.#ask()).catch(failedReconcile);
     const { outcome } = result;
     if (outcome === 'sign_in_needed') this.#deviceUnknown = this.#standing.device !== null;
     if (outcome === 'reconciled' || outcome === 'forked') this.#deviceUnknown = false;
@@ -254,7 +265,10 @@ export class Client implements Holdfast {
 
   async #create(path: string, request: JsonObject): Promise<User> {
     const ended = this.#replacePrompt();
-    await this.#finishSignOut();
+    // Under the session of somebody who has left, the new passkey would become one of their account's.
+    if ((await this.#finishSignOut()) === 'unheard') {
+      throw new HoldfastError('no_contact', 'the server has not heard of the last sign-out');
+    }
     const { server } = this.#context;
     const begin = () => server.request('POST', `${path}/options`, request);
     const { ceremony, publicKey } = await begin().catch((error) => {
@@ -263,7 +277,7 @@ export class Client implements Holdfast {
       throw error;
     });
     const credential = await createPasskey(publicKey, ended);
-    return this.#adopt(await server.request('POST', path, { ceremony, credential }));
+    return this.#adopt(await server.request('POST', path, { ceremony, credential }), publicKey);
   }
 
   /** Browsers run one prompt at a time: a waiting autofill is ended before the next begins. */
@@ -274,17 +288,28 @@ export class Client implements Holdfast {
   }
 
   /** Makes the one who has just signed in this device's user. What another user left is gone. */
-  async #adopt(body: JsonObject): Promise<User> {
+  async #adopt(body: JsonObject, ceremonyOptions: unknown): Promise<User> {
     const user = readUser(body.user);
     if (!user) throw new HoldfastError('no_contact', "the answer is not the server's");
     await this.#context.store.update((held) => ({
       ...(held.user?.id === user.id ? {} : nobody),
       user,
-      farewell: undefined,
+      // Only a session of the user whose device it is can unlink it: now it can, or nobody will.
+      farewell: held.farewell?.user === user.id ? { user: user.id, device: held.farewell.device } : undefined,
     }));
     await this.#changed();
+    const used = isObject(body.passkey) ? body.passkey.id : undefined;
+    void signalPasskeys(this.#context.server, this.#rpId(ceremonyOptions), user, used);
+    await this.#finishSignOut();
     await this.#ensureLinked();
     return user;
+  }
+
+  /** The relying party of a ceremony, as the server named it in request or creation options (WebAuthn L3 §5.5, §5.4). */
+  #rpId(ceremonyOptions: unknown): string {
+    const options = isObject(ceremonyOptions) ? ceremonyOptions : {};
+    const rpId = options.rpId ?? (isObject(options.rp) ? options.rp.id : undefined);
+    return typeof rpId === 'string' ? rpId : new URL(this.#context.origin).hostname;
   }
 
   /** A device that the server still knows stays; every other one is linked anew. */
@@ -296,25 +321,32 @@ export class Client implements Holdfast {
     await this.link();
   }
 
-  /** What an earlier user still has to say must not end the session that is about to begin. */
-  async #finishSignOut(): Promise<void> {
-    await withLock(this.#name, () => this.#sayFarewell());
+  /** What an earlier session still has to say must not end the one that is about to begin. */
+  #finishSignOut(): Promise<FarewellOutcome> {
+    return withLock(this.#name, () => this.#sayFarewell());
   }
 
-  /** True when there is nothing (more) to tell the server about a sign-out. */
-  async #sayFarewell(): Promise<boolean> {
+  /** While nobody is signed in, the cookie's session is still the one to be ended; later, only its device is left. */
+  async #sayFarewell(): Promise<FarewellOutcome> {
     const { store, server } = this.#context;
-    const { farewell } = await store.read();
-    if (!farewell) return true;
+    const { farewell, user } = await store.read();
+    if (!farewell) return 'said';
+    const { device, sessionEnded } = farewell;
+    if (sessionEnded) return 'later';
     try {
-      await server.request('DELETE', '/v1/session', farewell.device === null ? {} : { device: farewell.device });
+      if (!user) await server.request('DELETE', '/v1/session', device === null ? {} : { device });
+      else if (device !== null) await server.request('DELETE', `/v1/devices/${device}`);
     } catch (error) {
-      // A session that ended by itself is as good as ended.
       if (!(error instanceof HoldfastError)) throw error;
-      if (error.code !== 'unauthenticated') return false;
+      if (error.code === 'unauthenticated' && device !== null) {
+        await store.update((held) => (held.farewell ? { farewell: { ...held.farewell, sessionEnded: true } } : null));
+        return 'later';
+      }
+      // A session, or a device, that is gone already is as good as ended.
+      if (error.code !== 'unauthenticated' && error.code !== 'not_found') return user ? 'later' : 'unheard';
     }
-    await store.update((held) => (held.farewell ? { farewell: undefined } : null));
-    return true;
+    await store.update((held) => (held.farewell?.device === device ? { farewell: undefined } : null));
+    return 'said';
   }
 
   /** Notes the time, notices what has ended, reconciles when it is due, and comes back when the next thing is. */
@@ -396,14 +428,4 @@ function orError<T>(work: Promise<T>): Promise<T | HoldfastError> {
     if (error instanceof HoldfastError) return error;
     throw error;
   });
-}
-
-/** Linking by itself, in the background, may need the user; everything else is a result of its own. */
-function refused(error: unknown): ReconcileResult {
-  if (!(error instanceof HoldfastError)) throw error;
-  const { code, retryAfter } = error;
-  const silent = code === 'no_contact' || code === 'unavailable' || code === 'rate_limited';
-  if (silent) return { outcome: 'no_contact', ...(retryAfter !== undefined && { retryAfter }) };
-  if (code === 'storage_unavailable' || code === 'signed_out') return { outcome: code };
-  return { outcome: 'sign_in_needed' };
 }

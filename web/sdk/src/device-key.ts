@@ -7,15 +7,15 @@ export interface DeviceKey {
   readonly jwk: PublicJwk;
   /** RFC 7638 thumbprint: what a document's cnf.jkt must equal. */
   readonly jkt: string;
-  /** An ES256 signature (r and s, 32 bytes each) over the text's UTF-8 bytes, base64url. */
+  /** An ES256 signature (r and s, 32 bytes each) over the text's UTF-8 bytes, base64url. Rejects as opening does. */
   sign(text: string): Promise<string>;
 }
 
 const signing = { name: 'ECDSA', hash: 'SHA-256' };
 
-/** A new key pair whose private half can be used here but never leaves. */
+/** A new key pair whose private half can be used here but never leaves. Rejects with `device_key_unavailable`. */
 export function generateDeviceKey(): Promise<CryptoKeyPair> {
-  return crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify']);
+  return usingKey(() => crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify']));
 }
 
 /**
@@ -23,7 +23,7 @@ export function generateDeviceKey(): Promise<CryptoKeyPair> {
  * public one: some engines lose keys on the way, and a copied document comes without the private half.
  */
 export async function openDeviceKey(pair: CryptoKeyPair): Promise<DeviceKey> {
-  try {
+  return usingKey(async () => {
     const jwk = publicJwk(await crypto.subtle.exportKey('jwk', pair.publicKey));
     if (!jwk || pair.privateKey.extractable) throw new TypeError('not a device key');
     const challenge = crypto.getRandomValues(new Uint8Array(32));
@@ -31,12 +31,20 @@ export async function openDeviceKey(pair: CryptoKeyPair): Promise<DeviceKey> {
     const verified = await crypto.subtle.verify(signing, await importPublicKey(jwk), signature, challenge);
     if (!verified) throw new TypeError('the halves do not belong together');
     return { jwk, jkt: await thumbprint(jwk), sign: (text) => sign(pair.privateKey, text) };
+  });
+}
+
+function sign(key: CryptoKey, text: string): Promise<string> {
+  return usingKey(async () => {
+    const signature = await crypto.subtle.sign(signing, key, new TextEncoder().encode(text));
+    return encodeBase64url(new Uint8Array(signature));
+  });
+}
+
+async function usingKey<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (cause) {
     throw new HoldfastError('device_key_unavailable', undefined, { cause });
   }
-}
-
-async function sign(key: CryptoKey, text: string): Promise<string> {
-  const signature = await crypto.subtle.sign(signing, key, new TextEncoder().encode(text));
-  return encodeBase64url(new Uint8Array(signature));
 }

@@ -51,7 +51,8 @@ export interface Holdfast {
   link(options?: LinkOptions): Promise<void>;
   /**
    * Forgets user, device and document here, and ends session and device on the server: at once (true), or, when it cannot
-   * be reached, at the next contact (false).
+   * be reached, at the next contact (false). When the session is over by then, the device is unlinked after the same
+   * user's next sign-in.
    */
   signOut(): Promise<boolean>;
 

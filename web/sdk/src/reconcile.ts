@@ -3,7 +3,7 @@ import { HoldfastError } from './error.ts';
 import { raiseMarks, verifyKeyset } from './keyset.ts';
 import { verifyPasskeys } from './passkeys.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
-import type { Answer, ProvenRequest } from './server.ts';
+import { type Answer, type ProvenRequest, throwProblem } from './server.ts';
 import { examine, type Standing } from './standing.ts';
 import type { Changes, Held } from './store.ts';
 import type { TrustedRoots } from './trusted-roots.ts';
@@ -18,26 +18,22 @@ interface Try extends ProvenRequest {
 
 /**
  * Asks the server for a new document and takes the answer only if every part of it verifies. Rights change by a signed
- * document and in no other way: whatever else comes back leaves storage as it is.
+ * document and in no other way: whatever else comes back leaves storage as it is, and rejects with what it was.
  */
 export async function reconcileDevice(context: Context): Promise<ReconcileResult> {
-  try {
-    const roots = await context.roots();
-    const asked = await context.server.prove('/v1/reconcile', () => prepare(context, roots));
-    if (!asked) return { outcome: 'sign_in_needed' };
-    const received = context.clock();
-    const { answer, sent, jti } = asked;
-    if (answer.code !== null && answer.code !== 'device_forked') return failure(answer);
+  const roots = await context.roots();
+  const asked = await context.server.prove('/v1/reconcile', () => prepare(context, roots));
+  if (!asked) return { outcome: 'sign_in_needed' };
+  const received = context.clock();
+  const { answer, sent, jti } = asked;
+  if (answer.code !== 'device_forked') throwProblem(answer);
 
-    const changes = await verifyAnswer(context, roots, answer, sent, jti, received);
-    const taken = await context.store.update((held) =>
-      held.lineage === sent.held.lineage && held.device?.id === sent.held.device?.id ? changes : null,
-    );
-    if (!taken) return { outcome: 'superseded' };
-    return { outcome: answer.code === null ? 'reconciled' : 'forked' };
-  } catch (error) {
-    return refusal(error);
-  }
+  const changes = await verifyAnswer(context, roots, answer, sent, jti, received);
+  const taken = await context.store.update((held) =>
+    held.lineage === sent.held.lineage && held.device?.id === sent.held.device?.id ? changes : null,
+  );
+  if (!taken) return { outcome: 'superseded' };
+  return { outcome: answer.code === null ? 'reconciled' : 'forked' };
 }
 
 /** Every try reads the lineage anew: another tab may have moved it on since the one before. */
@@ -102,18 +98,4 @@ async function verifyAnswer(
 function text(value: unknown): string {
   if (typeof value !== 'string') throw new HoldfastError('no_contact', "the answer is not the server's");
   return value;
-}
-
-/** A problem document is not signed: it says what to do next, and changes nothing. */
-function failure({ code, retryAfter }: Answer): ReconcileResult {
-  if (code === 'device_unknown' || code === 'lineage_invalid') return { outcome: 'sign_in_needed' };
-  return { outcome: 'no_contact', ...(retryAfter !== undefined && { retryAfter }) };
-}
-
-function refusal(error: unknown): ReconcileResult {
-  if (!(error instanceof HoldfastError)) throw error;
-  const { code, retryAfter } = error;
-  if (code === 'no_contact') return { outcome: code, ...(retryAfter !== undefined && { retryAfter }) };
-  if (code === 'storage_unavailable' || code === 'signed_out') return { outcome: code };
-  return { outcome: 'refused', code };
 }

@@ -52,15 +52,15 @@ export class Server {
   }
 
   /**
-   * Posts with a proof and, where the server wants another nonce, again at once. Without a fresh nonce it asks for one
-   * first: that costs what a refusal would, and leaves no error in the browser's console. `prepare` is asked before every try, so
-   * that each one is made of what storage holds then; null gives up.
+   * Posts with a proof and, where the server wants another nonce, again at once. `prepare` is asked before every try, so
+   * that each one is made of what storage holds then; null gives up. Rejects with the problem's code if the server will
+   * not even give a nonce.
    */
   async prove<T extends ProvenRequest>(
     path: string,
     prepare: () => Promise<T | null>,
   ): Promise<{ answer: Answer; sent: T; jti: string } | null> {
-    if (!this.#hasFreshNonce()) await this.request('GET', '/v1/nonce');
+    if (!this.#hasFreshNonce()) await this.#fetchNonce();
     for (let retries = nonceRetries; ; retries--) {
       const sent = await prepare();
       if (!sent) return null;
@@ -71,6 +71,13 @@ export class Server {
       const answer = await this.#send('POST', path, body, { DPoP: proof });
       if (answer.code !== 'use_dpop_nonce' || retries === 0) return { answer, sent, jti };
     }
+  }
+
+  /** Costs what a refusal would, and leaves no error in the browser's console. */
+  async #fetchNonce(): Promise<void> {
+    const answer = await this.#send('GET', '/v1/nonce', undefined, {});
+    // A server without this route gives the nonce with its refusal (RFC 9449 §8).
+    if (answer.code !== 'not_found') throwProblem(answer);
   }
 
   #hasFreshNonce(): boolean {

@@ -18,7 +18,7 @@ export interface Records {
   keyset: string;
   marks: readonly KeysetMark[];
   time: TrustedTime;
-  /** Signed out while the server could not be reached: what it is still to be told. */
+  /** What the server is still to be told of a sign-out. */
   farewell: Farewell;
 }
 
@@ -36,7 +36,11 @@ export interface PendingDevice {
 }
 
 export interface Farewell {
+  readonly user: string;
+  /** The device to be unlinked; null: none. */
   readonly device: string | null;
+  /** The session is over, so that only the next one of the same user can unlink the device. */
+  readonly sessionEnded?: true;
 }
 
 export type Held = Readonly<Partial<Records>>;
@@ -118,16 +122,19 @@ export class Store {
     const forget = () => {
       if (this.#database === opening) this.#database = undefined;
     };
-    const opening = withTimeout(
-      openDB<Schema>(this.#name, 1, {
-        upgrade: (database) => {
-          database.createObjectStore('state');
-        },
-        blocking: () => void this.close(),
-        terminated: forget,
-      }),
-    );
-    opening.catch(forget);
+    const connecting = openDB<Schema>(this.#name, 1, {
+      upgrade: (database) => {
+        database.createObjectStore('state');
+      },
+      blocking: () => void this.close(),
+      terminated: forget,
+    });
+    const opening = withTimeout(connecting);
+    opening.catch(() => {
+      forget();
+      // A connection that comes too late is nobody's: left open, it would block the next version's upgrade.
+      connecting.then((late) => late.close()).catch(() => {});
+    });
     this.#database = opening;
     return opening;
   }

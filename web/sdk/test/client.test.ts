@@ -15,6 +15,8 @@ afterEach(() => {
   profile.close();
   vi.useRealTimers();
   vi.unstubAllGlobals();
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
 });
 
 const end = (epoch + 7 * day) * 1000;
@@ -112,6 +114,34 @@ describe('what cannot be opened is told, not thrown', () => {
 });
 
 describe('time', () => {
+  it('does not follow time zone and daylight saving, which leave the clock as it is', async () => {
+    vi.stubEnv('TZ', 'Pacific/Kiritimati');
+    const hf = await profile.openPremium();
+    const { entitlement } = hf;
+    const winter = new Date(profile.clock).getTimezoneOffset();
+    for (const zone of ['Pacific/Niue', 'Europe/Berlin', 'America/New_York']) {
+      vi.stubEnv('TZ', zone);
+      expect(new Date(profile.clock).getTimezoneOffset()).not.toBe(winter);
+      expect(hf.entitlement).toBe(entitlement);
+      profile.close();
+      expect((await profile.open()).entitlement).toMatchObject({ state: 'active', error: null });
+    }
+    profile.close();
+    // In New York clocks jump on 2026-03-08 at 07:00 UTC; the document of that day ends seven days later to the second.
+    server.now = Date.UTC(2026, 2, 8, 6, 59, 59) / 1000;
+    profile.clock = server.now * 1000;
+    const spring = await profile.open();
+    await spring.reconcile();
+    const before = new Date(profile.clock).getTimezoneOffset();
+    profile.clock += 1000;
+    expect(new Date(profile.clock).getTimezoneOffset()).not.toBe(before);
+    expect(spring.entitlement).toMatchObject({ state: 'active', error: null });
+    profile.clock = (server.now + 7 * day) * 1000 - 1;
+    expect(spring.has('export')).toBe(true);
+    profile.clock += 1;
+    expect(spring.has('export')).toBe(false);
+  });
+
   it('ends the document at exp, not before and not after', async () => {
     const hf = await profile.openPremium();
     profile.clock = end - 1;
@@ -247,6 +277,35 @@ describe('signing in and linking', () => {
     expect(hf.entitlement).toMatchObject({ state: 'none', error: null, features: {} });
   });
 
+  it('a browser that makes no key is told by its code', async () => {
+    const hf = await profile.open();
+    vi.spyOn(crypto.subtle, 'generateKey').mockRejectedValue(new DOMException('', 'NotSupportedError'));
+    await expect(hf.signIn()).rejects.toMatchObject({ name: 'HoldfastError', code: 'device_key_unavailable' });
+  });
+
+  it('ends a waiting autofill before the dialog opens', async () => {
+    const hf = await profile.open();
+    const log: string[] = [];
+    const credentials = stubPasskeys();
+    const pick = async ({ mediation, signal }: CredentialRequestOptions) => {
+      log.push(`${mediation ?? 'modal'} begins`);
+      if (!mediation) return { toJSON: () => ({ id: 'AAAA' }) };
+      return new Promise((_, reject) =>
+        signal?.addEventListener('abort', () => {
+          log.push('conditional ends');
+          reject(signal.reason);
+        }),
+      );
+    };
+    credentials.get.mockImplementation(pick as never);
+    const autofill = hf.signIn({ mediation: 'conditional' });
+    const ended = expect(autofill).rejects.toMatchObject({ code: 'cancelled' });
+    await vi.waitFor(() => expect(log).toHaveLength(1));
+    await hf.signIn();
+    await ended;
+    expect(log).toEqual(['conditional begins', 'conditional ends', 'modal begins']);
+  });
+
   it('the device key never leaves', async () => {
     await profile.openPremium();
     const pair = (await profile.held()).device?.pair;
@@ -273,6 +332,81 @@ describe('signing out', () => {
     expect(await hf.reconcile()).toEqual({ outcome: 'signed_out' });
     expect(server.requests.at(-1)).toBe('DELETE /v1/session');
     expect((await profile.held()).farewell).toBeUndefined();
+  });
+
+  const signOutOffline = async () => {
+    const hf = await profile.openPremium();
+    const device = hf.device;
+    server.interfere = offline;
+    expect(await hf.signOut()).toBe(false);
+    server.interfere = () => undefined;
+    server.requests.length = 0;
+    return { hf, device: String(device) };
+  };
+
+  it('under a session that is over, unlinks the device at the next sign-in', async () => {
+    const hf = await profile.openPremium();
+    const device = String(hf.device);
+    server.signedIn = false;
+    expect(await hf.signOut()).toBe(false);
+    expect(server.devices.has(device)).toBe(true);
+
+    server.requests.length = 0;
+    await hf.reconcile();
+    expect(server.requests).toEqual([]);
+
+    await hf.signIn();
+    expect(server.requests).toContain(`DELETE /v1/devices/${device}`);
+    expect([...server.devices.keys()]).toEqual([hf.device]);
+    expect(hf.has('export')).toBe(true);
+    expect((await profile.held()).farewell).toBeUndefined();
+  });
+
+  it('offline, with the session over before the server hears of it, does so too', async () => {
+    const { hf, device } = await signOutOffline();
+    server.signedIn = false;
+    await hf.signIn();
+    expect([...server.devices.keys()]).toEqual([hf.device]);
+    expect(hf.device).not.toBe(device);
+  });
+
+  it('unlinks later what could not be unlinked at the sign-in', async () => {
+    const { hf, device } = await signOutOffline();
+    server.signedIn = false;
+    server.interfere = (request) =>
+      request.url.endsWith(device) ? Promise.resolve(problem(503, 'unavailable')) : undefined;
+    await hf.signIn();
+    expect(server.devices.has(device)).toBe(true);
+    server.interfere = () => undefined;
+    expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
+    expect([...server.devices.keys()]).toEqual([hf.device]);
+    expect(server.signedIn).toBe(true);
+  });
+
+  it('is told before another user signs in', async () => {
+    const { hf, device } = await signOutOffline();
+    server.user = { id: '5f6d2a4e-0000-4000-8000-000000000002', name: 'Grace' };
+    await hf.signIn();
+    expect(server.requests[0]).toBe('DELETE /v1/session');
+    expect(server.devices.has(device)).toBe(false);
+  });
+
+  it('is dropped when another user signs in and the session that could tell it is over', async () => {
+    const { hf, device } = await signOutOffline();
+    server.signedIn = false;
+    server.user = { id: '5f6d2a4e-0000-4000-8000-000000000002', name: 'Grace' };
+    await hf.signIn();
+    expect(server.requests).not.toContain(`DELETE /v1/devices/${device}`);
+    expect((await profile.held()).farewell).toBeUndefined();
+  });
+
+  it('keeps a new account from becoming a passkey of the one that was left', async () => {
+    const { hf } = await signOutOffline();
+    server.interfere = (request) => (request.method === 'DELETE' ? offline() : undefined);
+    await expect(hf.register('Grace')).rejects.toMatchObject({ code: 'no_contact' });
+    expect(server.requests).not.toContain('POST /v1/registration/options');
+    server.interfere = () => undefined;
+    await hf.register('Grace');
   });
 
   it('in one tab signs out the others', async () => {
@@ -302,6 +436,83 @@ describe('by itself', () => {
       events.dispatchEvent(new Event('online'));
       expect(server.requests.length).toBeGreaterThan(0);
     });
+  });
+});
+
+describe('by itself, when the page is seen', () => {
+  it('reconciles; when it is hidden, it does not', async () => {
+    await profile.openPremium();
+    profile.close();
+    const page = Object.assign(new EventTarget(), { visibilityState: 'visible' });
+    vi.stubGlobal('document', page);
+    const hf = await profile.open({ autoReconcile: true });
+    await hf.reconcile();
+    const show = (visibilityState: string) => {
+      page.visibilityState = visibilityState;
+      page.dispatchEvent(new Event('visibilitychange'));
+    };
+    server.requests.length = 0;
+    show('hidden');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(server.requests).toEqual([]);
+    // While a run is under way, being seen starts no other.
+    await vi.waitFor(() => {
+      show('visible');
+      expect(server.requests).toContain('POST /v1/reconcile');
+    });
+  });
+});
+
+describe('the authenticator is told what counts', () => {
+  const signals = () => {
+    const [all, details] = [vi.fn(async () => {}), vi.fn(async () => {})];
+    Object.assign(globalThis.PublicKeyCredential, {
+      signalAllAcceptedCredentials: all,
+      signalCurrentUserDetails: details,
+    });
+    return { all, details };
+  };
+  // The user's UUID as 16 bytes.
+  const who = { rpId: 'holdfast.test', userId: 'X20qTgAAQACAAAAAAAAAAQ' };
+
+  it('after a sign-in', async () => {
+    const { all, details } = signals();
+    server.passkeys = ['AAAA', 'BBBB'];
+    await profile.openPremium();
+    await vi.waitFor(() => expect(all).toHaveBeenCalledWith({ ...who, allAcceptedCredentialIds: ['AAAA', 'BBBB'] }));
+    expect(details).toHaveBeenCalledWith({ ...who, name: 'Ada', displayName: 'Ada' });
+  });
+
+  it('each by itself, where the browser can be told', async () => {
+    const { details } = signals();
+    Object.assign(globalThis.PublicKeyCredential, { signalAllAcceptedCredentials: undefined });
+    await profile.openPremium();
+    await vi.waitFor(() => expect(details).toHaveBeenCalled());
+    expect(server.requests).not.toContain('GET /v1/passkeys');
+  });
+
+  it.each([
+    ['an empty list', []],
+    ['a list without the passkey just used', ['BBBB']],
+  ])('but never by %s, which would hide passkeys that are good', async (_, passkeys) => {
+    const { all } = signals();
+    server.passkeys = passkeys;
+    const hf = await profile.openPremium();
+    await hf.reconcile();
+    expect(server.requests).toContain('GET /v1/passkeys');
+    expect(all).not.toHaveBeenCalled();
+  });
+
+  it('and its failure is nobody else’s', async () => {
+    const { all, details } = signals();
+    for (const signal of [all, details]) signal.mockRejectedValue(new DOMException('', 'SecurityError'));
+    const hf = await profile.openPremium();
+    expect(hf.has('export')).toBe(true);
+    details.mockImplementation(() => {
+      throw new TypeError('not as the standard says');
+    });
+    server.interfere = (request) => (request.url.endsWith('/v1/passkeys') ? offline() : undefined);
+    expect(await hf.signIn()).toEqual(server.user);
   });
 });
 

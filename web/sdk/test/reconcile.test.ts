@@ -75,7 +75,19 @@ describe('an answer that is taken', () => {
     server.revision++;
     expect(await hf.reconcile()).toEqual({ outcome: 'forked' });
     expect(hf.has('export')).toBe(false);
-    expect(hf.entitlement).toMatchObject({ reason: 'device_forked', signInNeeded: true });
+    expect(hf.entitlement).toMatchObject({ state: 'revoked', reason: 'device_forked', signInNeeded: true });
+  });
+
+  it('brings keyset and passkeys with a fork too', async () => {
+    server.forked = true;
+    server.keysetVersion = 2;
+    server.signer = await newSigner();
+    const { passkeys } = await profile.held();
+    expect(await hf.reconcile()).toEqual({ outcome: 'forked' });
+    const held = await profile.held();
+    expect(held.marks).toMatchObject([{ version: 2 }]);
+    expect(held.passkeys).not.toBe(passkeys);
+    expect(hf.entitlement).toMatchObject({ reason: 'device_forked', error: null });
   });
 });
 
@@ -250,6 +262,27 @@ describe('lineage and nonces', () => {
     expect(server.requests).toEqual(['GET /v1/nonce', 'POST /v1/reconcile', 'POST /v1/reconcile']);
   });
 
+  it.each([
+    [503, 'unavailable', 30],
+    [429, 'rate_limited', 7],
+  ])('is asked to wait where it asks for a nonce: %i', async (status, code, retryAfter) => {
+    profile.clock += 4 * 60_000;
+    server.requests.length = 0;
+    server.interfere = only('/v1/nonce', async () => problem(status, code, { 'Retry-After': `${retryAfter}` }));
+    expect(await hf.reconcile()).toEqual({ outcome: 'no_contact', retryAfter });
+    expect(server.requests).toEqual(['GET /v1/nonce']);
+    expect(hf.has('export')).toBe(true);
+  });
+
+  it('goes on without where the server has no route for nonces: the refusal brings one', async () => {
+    profile.clock += 4 * 60_000;
+    server.changeNonce();
+    server.requests.length = 0;
+    server.interfere = only('/v1/nonce', async () => problem(404, 'not_found'));
+    expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
+    expect(server.requests).toEqual(['GET /v1/nonce', 'POST /v1/reconcile', 'POST /v1/reconcile']);
+  });
+
   it('gives up after the third nonce', async () => {
     server.requests.length = 0;
     server.interfere = async () => problem(401, 'use_dpop_nonce', { 'DPoP-Nonce': crypto.randomUUID() });
@@ -300,6 +333,20 @@ describe('lineage and nonces', () => {
     await Promise.all([first, second, third]);
     expect(server.requests).toHaveLength(2);
   });
+});
+
+it('a key that signs no longer is mended by a tap', async () => {
+  const real = crypto.subtle.sign.bind(crypto.subtle);
+  const sign = vi.spyOn(crypto.subtle, 'sign').mockImplementation((algorithm, key, data) =>
+    // The challenge that shows the key to be at hand has 32 bytes; the proof's text is longer.
+    data.byteLength > 32 ? Promise.reject(new DOMException('', 'OperationError')) : real(algorithm, key, data),
+  );
+  try {
+    expect(await hf.reconcile()).toEqual({ outcome: 'sign_in_needed' });
+  } finally {
+    sign.mockRestore();
+  }
+  expect(hf.has('export')).toBe(true);
 });
 
 describe('nobody', () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { byChange, excerptOf, type Note, nameOf, search } from './note.ts';
+import { byChange, excerptOf, type Note, nameOf, neighbour, search } from './note.ts';
 
 const note = (title: string, text: string, changedAt = 0): Note => ({
   id: title || text,
@@ -32,4 +32,17 @@ test('newest change first', () => {
     'a',
     'c',
   ]);
+});
+
+test.each([
+  ['a', 'b'],
+  ['b', 'c'],
+  ['c', 'b'],
+  ['elsewhere', null],
+])('what stands in the place of %s when it is gone: %s', (id, next) => {
+  expect(neighbour([note('a', ''), note('b', ''), note('c', '')], id)?.id ?? null).toBe(next);
+});
+
+test('nothing stands in the place of the last one', () => {
+  expect(neighbour([note('a', '')], 'a')).toBeNull();
 });

@@ -38,6 +38,12 @@ export function search(notes: readonly Note[], query: string): readonly Note[] {
   });
 }
 
+/** The note that stands in this one's place when it is gone: the next, else the one before, else none. */
+export function neighbour(notes: readonly Note[], id: string): Note | null {
+  const at = notes.findIndex((note) => note.id === id);
+  return at < 0 ? null : (notes[at + 1] ?? notes[at - 1] ?? null);
+}
+
 function firstLine(text: string): string {
   return (text.trimStart().split('\n', 1)[0] ?? '').trim();
 }

@@ -93,9 +93,9 @@ function Remedies({ remedy }: { remedy: Remedy }) {
 
 function Export() {
   const allowed = entitlement.value.features.export !== undefined;
-  const { headline, remedy } = here.value;
+  const { headline, tone } = here.value;
   const locked =
-    remedy === 'trial'
+    tone === 'calm'
       ? 'This is part of premium.'
       : `Locked: ${headline.charAt(0).toLocaleLowerCase()}${headline.slice(1)}.`;
   return (

@@ -1,10 +1,10 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { now } from '../client.ts';
-import { changeNote, deleteNote } from '../notes/book.ts';
+import { changeNote } from '../notes/book.ts';
 import { type Note, nameOf } from '../notes/note.ts';
-import { go } from '../route.ts';
 import { inWords } from '../when.ts';
 import { BackIcon, BinIcon } from './icons.tsx';
+import { deleteOpenNote } from './list.tsx';
 
 /** One note, open for writing. Every keystroke is stored. */
 export function Editor({ note }: { note: Note }) {
@@ -62,8 +62,7 @@ export function Editor({ note }: { note: Note }) {
             class="button danger"
             onClick={() => {
               question.current?.close();
-              deleteNote(note);
-              go({ at: 'list' }, true);
+              deleteOpenNote(note);
             }}
           >
             Delete note

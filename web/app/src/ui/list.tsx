@@ -1,7 +1,8 @@
 import { computed, signal } from '@preact/signals';
+import type { RefObject } from 'preact';
 import { now } from '../client.ts';
-import { addNote, loaded, notes } from '../notes/book.ts';
-import { excerptOf, nameOf, search } from '../notes/note.ts';
+import { addNote, deleteNote, loaded, notes } from '../notes/book.ts';
+import { excerptOf, type Note, nameOf, neighbour, search } from '../notes/note.ts';
 import { go } from '../route.ts';
 import { full, here } from '../standing.ts';
 import { inShort } from '../when.ts';
@@ -10,6 +11,9 @@ import { PlusIcon, SearchIcon } from './icons.tsx';
 const query = signal('');
 const found = computed(() => search(notes.value, query.value));
 const refused = signal(false);
+
+/** The note at which the keyboard goes on in the list; null: none in particular. */
+let landing: string | null = null;
 
 /** Opens a new note, or says why there can be none. */
 export function createNote(): void {
@@ -22,9 +26,23 @@ export function createNote(): void {
   }
 }
 
-export function List({ open }: { open: string | null }) {
+/** Deletes the open note and goes back to the list, where its neighbour is now. */
+export function deleteOpenNote(note: Note): void {
+  landing = neighbour(found.value, note.id)?.id ?? null;
+  deleteNote(note);
+  go({ at: 'list' }, true);
+}
+
+/** Moves the keyboard into the list: to the note it lands on, else to the list itself. */
+export function focusList(list: HTMLElement): void {
+  const note = landing && list.querySelector<HTMLElement>(`a[href="#/note/${landing}"]`);
+  landing = null;
+  (note || list).focus();
+}
+
+export function List({ open, place }: { open: string | null; place: RefObject<HTMLElement | null> }) {
   return (
-    <section class="list" aria-label="Notes">
+    <section class="list" aria-label="Notes" ref={place} tabIndex={-1}>
       <div class="list-head">
         <label class="search">
           <SearchIcon />
@@ -55,7 +73,7 @@ function Refusal() {
           <p>{reason}</p>
           {here.value.tone === 'attention' && <p>{here.value.headline}.</p>}
           <a class="button" href="#/account">
-            {here.value.remedy === 'trial' ? 'See premium' : 'See what to do'}
+            {here.value.tone === 'calm' ? 'See premium' : 'See what to do'}
           </a>
         </div>
       )}

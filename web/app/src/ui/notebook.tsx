@@ -6,7 +6,7 @@ import { go, route } from '../route.ts';
 import { here } from '../standing.ts';
 import { Account } from './account.tsx';
 import { Editor } from './editor.tsx';
-import { createNote, List } from './list.tsx';
+import { createNote, focusList, List } from './list.tsx';
 import { Mark } from './mark.tsx';
 import { StatusBar } from './status-bar.tsx';
 
@@ -14,6 +14,7 @@ import { StatusBar } from './status-bar.tsx';
 export function Notebook({ user }: { user: User }) {
   const place = route.value;
   const pane = useRef<HTMLElement>(null);
+  const list = useRef<HTMLElement>(null);
   const open = place.at === 'note' ? notes.value.find((note) => note.id === place.id) : undefined;
 
   useSignalEffect(() => {
@@ -27,11 +28,17 @@ export function Notebook({ user }: { user: User }) {
     } else if (wanted.at === 'note' && !notes.value.some((note) => note.id === wanted.id)) go({ at: 'list' }, true);
   });
 
-  // Where the focused element went out of sight, the keyboard goes on in what came into sight.
+  // Where the focused element went out of sight or is gone, the keyboard goes on in what came into sight.
   const address = place.at === 'note' ? place.id : place.at;
+  const shown = useRef(address);
   useLayoutEffect(() => {
+    const left = shown.current !== address;
+    shown.current = address;
     const focused = document.activeElement;
-    if (address !== 'list' && focused instanceof HTMLElement && !focused.checkVisibility()) pane.current?.focus();
+    const lost = !focused || focused === document.body;
+    if (address === 'list' && left && (lost || !focused.checkVisibility())) {
+      if (list.current) focusList(list.current);
+    } else if (address !== 'list' && !lost && !focused.checkVisibility()) pane.current?.focus();
   }, [address]);
 
   return (
@@ -54,7 +61,7 @@ export function Notebook({ user }: { user: User }) {
         </a>
       </header>
       <main class="panes">
-        <List open={open?.id ?? null} />
+        <List open={open?.id ?? null} place={list} />
         <section
           class="pane"
           id="pane"

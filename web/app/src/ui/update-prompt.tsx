@@ -1,13 +1,13 @@
-import { reloadIntoUpdate, waiting } from '../update.ts';
+import { newVersion, reloadIntoUpdate } from '../update.ts';
 
 /** Lies over the page instead of pushing it; nothing changes until the user says so. */
 export function UpdatePrompt() {
   return (
     <div class="toast-place" role="status">
-      {waiting.value && (
+      {newVersion.value && (
         <div class="toast">
-          <p>A new version is ready</p>
-          <button type="button" class="button quiet" onClick={() => (waiting.value = null)}>
+          <p>{newVersion.value === 'waiting' ? 'A new version is ready' : 'Another tab has a new version'}</p>
+          <button type="button" class="button quiet" onClick={() => (newVersion.value = null)}>
             Later
           </button>
           <button type="button" class="button primary" onClick={reloadIntoUpdate}>

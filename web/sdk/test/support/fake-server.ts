@@ -33,6 +33,10 @@ export class FakeServer {
   signer!: Signer;
   root!: Signer;
   nextRoot: Signer | null = null;
+  /** The session cookie's session lives. One browser at a time is enough here. */
+  signedIn = false;
+  /** Ids of the user's passkeys. */
+  passkeys = ['AAAA'];
   interfere: Interference = () => undefined;
   readonly requests: string[] = [];
   readonly devices = new Map<string, { jkt: string; lineage: string; parent: string }>();
@@ -94,12 +98,16 @@ export class FakeServer {
   async #answer(request: Request): Promise<Response> {
     const path = new URL(request.url).pathname;
     const text = await request.text();
-    if (path === '/v1/session')
-      return request.method === 'DELETE' ? new Response(null, { status: 204 }) : problem(401, 'unauthenticated');
+    if (path === '/v1/session' && request.method === 'DELETE') return this.#signOut(text);
+    if (path.startsWith('/v1/devices/')) return this.#unlink(path.slice('/v1/devices/'.length));
+    if (path === '/v1/passkeys') {
+      if (!this.signedIn) return problem(401, 'unauthenticated');
+      return json(200, { passkeys: this.passkeys.map((id) => ({ id, name: 'Passkey' })) });
+    }
     if (path === '/v1/trial') return json(201, { subscription: {}, revision: this.revision });
-    if (path.endsWith('/options')) return json(200, { ceremony: 'ceremony', publicKey: {} });
-    if (path === '/v1/authentication') return json(200, { user: this.user, passkey: {} });
-    if (path === '/v1/registration' || path === '/v1/recovery') return json(201, { user: this.user, passkey: {} });
+    if (path.endsWith('/options')) return json(200, { ceremony: 'ceremony', publicKey: { rpId: 'holdfast.test' } });
+    if (path === '/v1/authentication') return this.#signIn(200);
+    if (path === '/v1/registration' || path === '/v1/recovery') return this.#signIn(201);
 
     if (path === '/v1/nonce') return new Response(null, { status: 204, headers: { 'DPoP-Nonce': this.#nonce } });
 
@@ -109,6 +117,25 @@ export class FakeServer {
     const answer = path === '/v1/devices' ? this.#link(proof.jkt) : await this.#reconcile(proof, JSON.parse(text));
     answer.headers.set('DPoP-Nonce', this.#nonce);
     return answer;
+  }
+
+  #signIn(status: number): Response {
+    this.signedIn = true;
+    return json(status, { user: this.user, passkey: { id: 'AAAA', name: 'Passkey' } });
+  }
+
+  /** A session that is over cannot vouch for the unlinking of a device; without one it is signed out already. */
+  #signOut(text: string): Response {
+    const { device } = text ? JSON.parse(text) : {};
+    if (device && !this.signedIn) return problem(401, 'unauthenticated');
+    this.devices.delete(device);
+    this.signedIn = false;
+    return new Response(null, { status: 204 });
+  }
+
+  #unlink(id: string): Response {
+    if (!this.signedIn) return problem(401, 'unauthenticated');
+    return this.devices.delete(id) ? new Response(null, { status: 204 }) : problem(404, 'not_found');
   }
 
   #link(jkt: string): Response {
@@ -125,12 +152,19 @@ export class FakeServer {
     if (device?.jkt !== proof.jkt) return problem(404, 'device_unknown');
     const claims = { device: body.device, cnf: { jkt: proof.jkt }, proof: proof.jti };
     const signed = {
-      server_time: this.now,
+      server_time: new Date(this.now * 1000).toISOString(),
       ...(body.keyset_version !== this.keysetVersion && { keyset: await this.keyset(this.nextRoot ?? this.root) }),
     };
     if (this.forked) {
-      const none = { state: 'none', reason: 'device_forked', features: {}, plans: [] };
-      return problem(409, 'device_forked', {}, { ...signed, document: await this.document({ ...claims, ...none }) });
+      const document = await this.document({
+        ...claims,
+        state: 'revoked',
+        reason: 'device_forked',
+        features: {},
+        plans: [],
+      });
+      const passkeys = await this.#passkeysDocument(String(body.device), []);
+      return problem(409, 'device_forked', {}, { ...signed, document, passkeys });
     }
     const sent = String(body.lineage);
     if (sent !== device.lineage && sent !== device.parent) {
@@ -139,24 +173,28 @@ export class FakeServer {
     }
     device.parent = sent;
     device.lineage = crypto.randomUUID();
-    const passkeys = this.bendPasskeys({
-      iss: origin,
-      aud: origin,
-      sub: this.user.id,
-      device: body.device,
-      iat: this.now,
-      exp: this.now + this.window,
-      rp_id: 'holdfast.test',
-      passkeys: [{ id: 'AAAA', jwk: this.signer.jwk }],
-    });
     return json(200, {
       ...signed,
       document: await this.document(claims),
-      passkeys: await this.signer.sign({ alg: 'ES256', kid: this.signer.kid, typ: 'passkeys+jwt' }, passkeys),
+      passkeys: await this.#passkeysDocument(String(body.device), [{ id: 'AAAA', jwk: this.signer.jwk }]),
       lineage: device.lineage,
       verdicts: [],
       ledger_head: { seq: 0, hash: null },
     });
+  }
+
+  #passkeysDocument(device: string, passkeys: Json[]): Promise<string> {
+    const claims = this.bendPasskeys({
+      iss: origin,
+      aud: origin,
+      sub: this.user.id,
+      device,
+      iat: this.now,
+      exp: this.now + this.window,
+      rp_id: 'holdfast.test',
+      passkeys,
+    });
+    return this.signer.sign({ alg: 'ES256', kid: this.signer.kid, typ: 'passkeys+jwt' }, claims);
   }
 }
 

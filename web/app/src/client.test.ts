@@ -1,0 +1,86 @@
+import type { HoldfastError } from '@holdfast/client';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+
+const holdfast = {
+  user: { id: 'ada', name: 'Ada' },
+  entitlement: { state: 'none' },
+  subscribe: vi.fn(),
+  register: vi.fn(async () => {}),
+  signIn: vi.fn(async () => {}),
+  startTrial: vi.fn(async () => {}),
+};
+vi.mock('@holdfast/client', async (original) => ({
+  ...(await original<object>()),
+  openHoldfast: async () => holdfast,
+}));
+
+let app: typeof import('./client.ts');
+let trial: typeof import('./trial.ts');
+const persist = vi.fn(async () => true);
+
+beforeEach(async () => {
+  vi.useFakeTimers();
+  vi.stubGlobal('location', { origin: 'https://holdfast.test', hash: '' });
+  vi.stubGlobal('history', { replaceState: vi.fn() });
+  vi.stubGlobal('document', new EventTarget());
+  vi.stubGlobal('navigator', { storage: { persist } });
+  vi.spyOn(console, 'error').mockImplementation(() => {});
+  vi.resetModules();
+  persist.mockClear();
+  [app, trial] = await Promise.all([import('./client.ts'), import('./trial.ts')]);
+  await app.openClient();
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+});
+
+/** The error as the modules of this page know it. */
+async function failWith(code: ConstructorParameters<typeof HoldfastError>[0]) {
+  const client = await import('@holdfast/client');
+  return new client.HoldfastError(code);
+}
+
+test('a failure that nobody foresaw is told too', async () => {
+  holdfast.signIn.mockRejectedValueOnce(new DOMException('', 'UnknownError'));
+  expect(await app.signIn()).toBe(false);
+  expect(app.outcome.value).toMatchObject({ good: false, text: expect.stringContaining('did not work') });
+  expect(app.busy.value).toBeNull();
+  expect(console.error).toHaveBeenCalled();
+});
+
+test.each([
+  ['conflict', false],
+  ['not_found', false],
+  ['no_contact', true],
+] as const)('after %s, the trial is offered: %s', async (code, offered) => {
+  holdfast.startTrial.mockRejectedValueOnce(await failWith(code));
+  await app.startTrial();
+  expect(app.outcome.value).toMatchObject({ good: false });
+  expect(trial.trialOffered('ada')).toBe(offered);
+});
+
+test('after the trial was started, it is not offered again', async () => {
+  await app.startTrial();
+  expect(app.outcome.value).toMatchObject({ good: true });
+  expect(trial.trialOffered('ada')).toBe(false);
+});
+
+test('storage is asked to stay once there is an account, and nobody waits for the answer', async () => {
+  persist.mockReturnValueOnce(new Promise(() => {}));
+  expect(persist).not.toHaveBeenCalled();
+  expect(await app.createAccount('Ada')).toBe(true);
+  expect(persist).toHaveBeenCalledOnce();
+  persist.mockRejectedValueOnce(new TypeError('not now'));
+  expect(await app.createAccount('Ada')).toBe(true);
+});
+
+test('not where no account came of it, and not where the browser cannot', async () => {
+  holdfast.register.mockRejectedValueOnce(await failWith('cancelled'));
+  expect(await app.createAccount('Ada')).toBe(false);
+  expect(persist).not.toHaveBeenCalled();
+  vi.stubGlobal('navigator', {});
+  expect(await app.createAccount('Ada')).toBe(true);
+});

@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest';
+import text from '../../package-lock.json?raw';
+
+test('the lock file names no place to download from', () => {
+  const { packages } = JSON.parse(text) as { packages: Record<string, { resolved?: string; link?: true }> };
+  const workspaces = Object.entries(packages).filter(([, { link }]) => link);
+  expect(workspaces.map(([path]) => path).sort()).toEqual([
+    'node_modules/@holdfast/client',
+    'node_modules/@holdfast/fieldbook',
+  ]);
+  const elsewhere = Object.entries(packages).filter(([, { resolved, link }]) => resolved !== undefined && !link);
+  expect(elsewhere.map(([path]) => path)).toEqual([]);
+  expect(workspaces.every(([, { resolved }]) => resolved && !resolved.includes(':'))).toBe(true);
+});

@@ -1,0 +1,29 @@
+import { HoldfastError } from './error.ts';
+import { type ErrorCode, verifierCodes } from './error-code.ts';
+import type { ReconcileResult } from './reconcile-result.ts';
+
+/** What only a passkey tap mends: a device that is not linked, here or there, or a session that linking needs. */
+const mendedByTap: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'device_key_unavailable',
+  'device_unknown',
+  'lineage_invalid',
+  'unauthenticated',
+  'reauthentication_required',
+  'device_limit',
+  'conflict',
+]);
+
+const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([...verifierCodes, 'roots_unavailable']);
+
+/**
+ * A reconcile's failure as its result. A problem document is not signed: it says what to do next, and changes nothing;
+ * one that asks for nothing in particular is no contact. Throws what is no {@link HoldfastError}.
+ */
+export function failedReconcile(error: unknown): ReconcileResult {
+  if (!(error instanceof HoldfastError)) throw error;
+  const { code, retryAfter } = error;
+  if (code === 'storage_unavailable' || code === 'signed_out') return { outcome: code };
+  if (mendedByTap.has(code)) return { outcome: 'sign_in_needed' };
+  if (refusals.has(code)) return { outcome: 'refused', code };
+  return { outcome: 'no_contact', ...(retryAfter !== undefined && { retryAfter }) };
+}
