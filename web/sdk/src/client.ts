@@ -166,7 +166,7 @@ export class Client implements Holdfast {
     );
     this.#deviceUnknown = false;
     await this.#changed();
-    return (await this.#sayFarewell()) === 'said';
+    return (await this.#finishSignOut()) === 'said';
   }
 
   async startTrial(): Promise<ReconcileResult> {
@@ -242,7 +242,9 @@ export class Client implements Holdfast {
   async #reconcile(): Promise<ReconcileResult> {
     const result = await withLock(this.#name, () => this.#ask()).catch(failedReconcile);
     const { outcome } = result;
-    if (outcome === 'sign_in_needed') this.#deviceUnknown = this.#standing.device !== null;
+    // A document for somebody else: the device was linked under a session that had changed hands.
+    const foreign = outcome === 'refused' && result.code === 'subject_mismatch';
+    if (outcome === 'sign_in_needed' || foreign) this.#deviceUnknown = this.#standing.device !== null;
     if (outcome === 'reconciled' || outcome === 'forked') this.#deviceUnknown = false;
     this.#retry.settled(result);
     if (outcome === 'reconciled' || outcome === 'forked' || outcome === 'superseded') await this.#changed();

@@ -14,6 +14,8 @@ import { authenticateDocument, checkBinding } from './verify.ts';
 interface Try extends ProvenRequest {
   readonly held: Held;
   readonly standing: Standing;
+  /** By the device's clock. */
+  readonly at: number;
 }
 
 /**
@@ -37,13 +39,13 @@ export async function reconcileDevice(context: Context): Promise<ReconcileResult
 }
 
 /** Every try reads the lineage anew: another tab may have moved it on since the one before. */
-async function prepare({ store, origin }: Context, roots: TrustedRoots): Promise<Try | null> {
+async function prepare({ store, origin, clock }: Context, roots: TrustedRoots): Promise<Try | null> {
   const held = await store.read();
   const standing = await examine(held, roots, origin);
   const { user, device, key, keyset } = standing;
   if (!user || !device || !key || held.lineage === undefined) return null;
   const body = { device, lineage: held.lineage, keyset_version: keyset?.version ?? 0 };
-  return { key, body, held, standing };
+  return { key, body, held, standing, at: clock() };
 }
 
 /** Throws the code of the first check that fails; else what is to be stored. */
@@ -51,7 +53,7 @@ async function verifyAnswer(
   { origin, rpId }: Context,
   roots: TrustedRoots,
   { body, code }: Answer,
-  { key, held, standing }: Try,
+  { key, held, standing, at }: Try,
   jti: string,
   received: number,
 ): Promise<Changes> {
@@ -87,7 +89,7 @@ async function verifyAnswer(
   return {
     document: jws,
     lineage: newLineage,
-    time: settleTime(document.iat, received),
+    time: settleTime(document.iat, at, received),
     former: undefined,
     ...(passkeys !== undefined && { passkeys }),
     ...(newKeyset !== undefined && { keyset: newKeyset, marks: raiseMarks(held.marks ?? [], keyset.mark, roots) }),

@@ -21,7 +21,8 @@ export class Retry {
   settled(result: ReconcileResult): void {
     const { outcome } = result;
     const failed = outcome === 'no_contact' || outcome === 'refused' || outcome === 'storage_unavailable';
-    const asked = outcome === 'no_contact' ? (result.retryAfter ?? 0) * 1000 : 0;
+    // Anybody on the way can answer 503: the wait that is asked for is kept, but not for ever.
+    const asked = outcome === 'no_contact' ? Math.min(longest, (result.retryAfter ?? 0) * 1000) : 0;
     const range = failed ? Math.min(longest, first * 2 ** this.#failures) : 0;
     this.#failures = failed ? this.#failures + 1 : 0;
     this.#barredUntil = this.#now() + asked;

@@ -53,7 +53,8 @@ export class Server {
 
   /**
    * Posts with a proof and, where the server wants another nonce, again at once. `prepare` is asked before every try, so
-   * that each one is made of what storage holds then; null gives up. Rejects with the problem's code if the server will
+   * that each one is made of what storage holds then; null gives up. The nonce is taken first: one that answers a stale
+   * lineage must only ever travel with what storage holds after it, or an honest device looks like two. Rejects with the problem's code if the server will
    * not even give a nonce.
    */
   async prove<T extends ProvenRequest>(
@@ -62,11 +63,12 @@ export class Server {
   ): Promise<{ answer: Answer; sent: T; jti: string } | null> {
     if (!this.#hasFreshNonce()) await this.#fetchNonce();
     for (let retries = nonceRetries; ; retries--) {
+      const nonce = this.#nonce?.value;
       const sent = await prepare();
       if (!sent) return null;
       const body = JSON.stringify(sent.body);
       const url = this.#options.origin + path;
-      const subject = { method: 'POST', url, body, nonce: this.#nonce?.value };
+      const subject = { method: 'POST', url, body, nonce };
       const { proof, jti } = await makeProof(sent.key, subject, this.#options.clock);
       const answer = await this.#send('POST', path, body, { DPoP: proof });
       if (answer.code !== 'use_dpop_nonce' || retries === 0) return { answer, sent, jti };
@@ -122,7 +124,11 @@ export function throwProblem({ code, body, retryAfter }: Answer): void {
 function readAnswer(response: Response, text: string): Answer {
   const { status, ok } = response;
   const retryAfter = readRetryAfter(response.headers.get('Retry-After'));
-  if (status === 204) return { status, body: {}, code: null, retryAfter };
+  if (status === 204) {
+    // Every answer of the server's forbids storing it; a portal's "you are online" has no such mark.
+    if (response.headers.get('Cache-Control') !== 'no-store') throw new HoldfastError('no_contact');
+    return { status, body: {}, code: null, retryAfter };
+  }
 
   const type = response.headers.get('Content-Type')?.split(';')[0]?.trim().toLowerCase();
   const body: unknown = type === (ok ? 'application/json' : 'application/problem+json') ? JSON.parse(text) : null;

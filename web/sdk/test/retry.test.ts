@@ -21,6 +21,15 @@ describe('retrying', () => {
     expect(retry.wait(Number.POSITIVE_INFINITY)).toBe(Number.POSITIVE_INFINITY);
   });
 
+  it('keeps a wait that was asked for, but not for more than ten minutes', () => {
+    const { clock, retry } = clocked(0);
+    retry.settled({ outcome: 'no_contact', retryAfter: 999_999 });
+    clock.now = 599_999;
+    expect(retry.barred).toBe(true);
+    clock.now = 600_000;
+    expect(retry.barred).toBe(false);
+  });
+
   it('doubles its range up to ten minutes, and starts anew after success', () => {
     const { retry } = clocked(1);
     const waits = Array.from({ length: 9 }, () => {

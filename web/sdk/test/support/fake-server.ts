@@ -109,7 +109,7 @@ export class FakeServer {
     if (path === '/v1/authentication') return this.#signIn(200);
     if (path === '/v1/registration' || path === '/v1/recovery') return this.#signIn(201);
 
-    if (path === '/v1/nonce') return new Response(null, { status: 204, headers: { 'DPoP-Nonce': this.#nonce } });
+    if (path === '/v1/nonce') return noContent({ 'DPoP-Nonce': this.#nonce });
 
     const proof = await readProof(request, text);
     if (!proof) return problem(401, 'invalid_dpop_proof', { 'DPoP-Nonce': this.#nonce });
@@ -130,12 +130,12 @@ export class FakeServer {
     if (device && !this.signedIn) return problem(401, 'unauthenticated');
     this.devices.delete(device);
     this.signedIn = false;
-    return new Response(null, { status: 204 });
+    return noContent();
   }
 
   #unlink(id: string): Response {
     if (!this.signedIn) return problem(401, 'unauthenticated');
-    return this.devices.delete(id) ? new Response(null, { status: 204 }) : problem(404, 'not_found');
+    return this.devices.delete(id) ? noContent() : problem(404, 'not_found');
   }
 
   #link(jkt: string): Response {
@@ -230,6 +230,10 @@ async function readProof(request: Request, text: string): Promise<Proof | null> 
   const algorithm = { name: 'ECDSA', hash: 'SHA-256' };
   const verified = await crypto.subtle.verify(algorithm, await importPublicKey(jwk), signature, signed);
   return verified ? { jkt: await thumbprint(jwk), jti: jti as string, nonce } : null;
+}
+
+export function noContent(headers: Record<string, string> = {}): Response {
+  return new Response(null, { status: 204, headers: { 'Cache-Control': 'no-store', ...headers } });
 }
 
 export function json(status: number, body: Json, headers: Record<string, string> = {}): Response {
