@@ -46,11 +46,15 @@ func (m *Metrics) request(route, name string, status int, elapsed time.Duration)
 	m.durations.WithLabelValues(route, method(name)).Observe(elapsed.Seconds())
 }
 
-// watchKeyset shows the end of the keyset that is served.
-func (m *Metrics) watchKeyset(expiresAt func() time.Time) {
+// watchKeyset shows the keyset that is served. An alert is due 60 days before its end.
+func (m *Metrics) watchKeyset(version func() int64, end, now func() time.Time) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "holdfast_keyset_expiry_timestamp_seconds", Help: "When the keyset ends: after that, no document is valid. Unix time.",
-	}, func() float64 { return float64(expiresAt().Unix()) }))
+	}, func() float64 { return float64(end().Unix()) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "holdfast_keyset_remaining_seconds", Help: "Time until the keyset ends; negative after that.",
+	}, func() float64 { return end().Sub(now()).Seconds() }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "holdfast_keyset_version", Help: "Version of the keyset, which must become the same on all replicas.",
+	}, func() float64 { return float64(version()) }))
 }
 
 // NewOps is the handler of the operations listener, which must never be public: metrics, liveness, readiness and

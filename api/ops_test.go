@@ -37,6 +37,8 @@ func TestOps(t *testing.T) {
 		`holdfast_reconciles_total{outcome="ok"} 1`,
 		`holdfast_reconciles_total{outcome="lineage_invalid"} 1`,
 		`holdfast_keyset_expiry_timestamp_seconds `,
+		`holdfast_keyset_remaining_seconds 3.456e+07`,
+		`holdfast_keyset_version 1`,
 	} {
 		if !strings.Contains(metrics, line) {
 			t.Errorf("no %s", line)

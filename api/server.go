@@ -110,7 +110,7 @@ func New(cfg Config) (http.Handler, error) {
 			return nil, fmt.Errorf("api: %w", err)
 		}
 	}
-	cfg.Metrics.watchKeyset(cfg.Entitlements.KeysetEnd)
+	cfg.Metrics.watchKeyset(cfg.Entitlements.KeysetVersion, cfg.Entitlements.KeysetEnd, cfg.Now)
 
 	r := chi.NewRouter()
 	s.router = r

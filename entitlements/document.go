@@ -106,9 +106,9 @@ type issue struct {
 const maxRefresh = 24 * time.Hour
 
 // documents signs the entitlement document and the passkeys document of an answer.
-func (s *Service) documents(i issue, now time.Time) (document, passkeys string, err error) {
+func (s *Service) documents(i issue, keys Keys, now time.Time) (document, passkeys string, err error) {
 	now = now.Truncate(time.Second)
-	key, ok := s.config.Keys.signer(now)
+	key, ok := keys.Signer(now)
 	if !ok {
 		return "", "", ErrKeysetEnded
 	}
@@ -138,7 +138,7 @@ func (s *Service) documents(i issue, now time.Time) (document, passkeys string, 
 	} else {
 		end = earliest(end, i.decision.End, i.bound)
 	}
-	end = earliest(end, s.config.Keys.Keyset.End())
+	end = earliest(end, keys.Keyset.End())
 	if !end.After(now) {
 		return "", "", ErrKeysetEnded
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,23 +15,31 @@ import (
 
 // Keys is what a keys folder holds:
 //
-//	roots.json          public: the root keys that clients embed
-//	keyset.jws          public: the signed keyset
-//	signing/<kid>.jwk   private: the keys that sign documents
-//	root.jwk            private: the current root; may be carried away
+//	roots.json            public: the root keys that clients embed
+//	keyset.jws            public: the signed keyset
+//	signing/<kid>.jwk     private: the keys that sign documents
+//	root.jwk              private: the current root; may be carried away
+//	root-next.jwk         private: the next root; may be carried away
+//	withdrawn/<kid>.jwk   private: keys that no keyset names any more; nothing reads them
+//
+// A private key is known by its thumbprint, so that it does not matter which of the two files a root is in.
 type Keys struct {
-	Roots   Roots
-	Keyset  Keyset
-	Compact string // the keyset as it was signed
-	Signing []jose.PrivateKey
-	Root    jose.PrivateKey // zero where it was carried away
+	Roots    Roots
+	Keyset   Keyset
+	Compact  string // the keyset as it was signed
+	Signing  []jose.PrivateKey
+	Root     jose.PrivateKey // of Roots.Current; zero where it was carried away
+	NextRoot jose.PrivateKey // of Roots.Next; likewise
 }
 
+// The names in a keys folder.
 const (
-	rootsFile  = "roots.json"
-	keysetFile = "keyset.jws"
-	rootFile   = "root.jwk"
-	signingDir = "signing"
+	RootsFile    = "roots.json"
+	KeysetFile   = "keyset.jws"
+	RootFile     = "root.jwk"
+	NextRootFile = "root-next.jwk"
+	SigningDir   = "signing"
+	WithdrawnDir = "withdrawn"
 )
 
 // GenerateKeys makes a root, a first signing key, and a keyset of [KeysetLife] that names it.
@@ -39,17 +48,15 @@ func GenerateKeys(rand io.Reader, issuer string, now time.Time) (Keys, error) {
 	if err != nil {
 		return Keys{}, fmt.Errorf("generate keys: %w", err)
 	}
-	signing, err := jose.GenerateKey(rand)
+	signing, err := newSigningKey(rand)
 	if err != nil {
 		return Keys{}, fmt.Errorf("generate keys: %w", err)
 	}
+	end := now.Add(KeysetLife).Unix()
 	keys := Keys{Roots: Roots{Current: root.PublicKey}, Root: root, Signing: []jose.PrivateKey{signing}}
 	keys.Keyset = Keyset{
-		Issuer: issuer, IssuedAt: now.Unix(), ExpiresAt: now.Add(KeysetLife).Unix(), Version: 1,
-		Keys: []KeysetKey{{
-			JWK: signing.JWK(), KeyID: signing.ID(), Algorithm: jose.Algorithm, Use: "sig",
-			NotBefore: now.Unix(), ExpiresAt: now.Add(KeysetLife).Unix(),
-		}},
+		Issuer: issuer, IssuedAt: now.Unix(), ExpiresAt: end, Version: 1,
+		Keys: []KeysetKey{newKeysetKey(signing, now.Unix(), end)}, Root: root.ID(),
 	}
 	if keys.Compact, err = keys.Keyset.sign(root); err != nil {
 		return Keys{}, fmt.Errorf("generate keys: %w", err)
@@ -57,17 +64,41 @@ func GenerateKeys(rand io.Reader, issuer string, now time.Time) (Keys, error) {
 	return keys, nil
 }
 
-// ForIssuer is the same keys with a keyset of the next version for another issuer. It needs the root's private key.
+// newSigningKey makes a key whose thumbprint can be given to 'keys retire': one that begins with a hyphen, as each 64th
+// does, would be taken for a flag.
+func newSigningKey(rand io.Reader) (jose.PrivateKey, error) {
+	for {
+		key, err := jose.GenerateKey(rand)
+		if err != nil || key.ID()[0] != '-' {
+			return key, err
+		}
+	}
+}
+
+// ForIssuer is the same keys with a keyset of the next version for another issuer. It needs the private key of the root
+// that signed the present one.
 func (k Keys) ForIssuer(issuer string, now time.Time) (Keys, error) {
-	if k.Root.IsZero() {
+	root, ok := k.RootKey(k.Keyset.Root)
+	if !ok {
 		return Keys{}, errors.New("the keyset is another issuer's, and the root key that could sign a new one is not here")
 	}
-	k.Keyset.Issuer, k.Keyset.IssuedAt, k.Keyset.Version = issuer, now.Unix(), k.Keyset.Version+1
+	k.Keyset = k.next(now)
+	k.Keyset.Issuer = issuer
 	var err error
-	if k.Compact, err = k.Keyset.sign(k.Root); err != nil {
+	if k.Compact, err = k.Keyset.sign(root); err != nil {
 		return Keys{}, fmt.Errorf("keyset for %s: %w", issuer, err)
 	}
 	return k, nil
+}
+
+// RootKey is the private key of the root with that thumbprint, if it is here.
+func (k Keys) RootKey(id string) (jose.PrivateKey, bool) {
+	for _, root := range []jose.PrivateKey{k.Root, k.NextRoot} {
+		if !root.IsZero() && root.ID() == id {
+			return root, true
+		}
+	}
+	return jose.PrivateKey{}, false
 }
 
 // Files is the folder's content by path.
@@ -76,67 +107,117 @@ func (k Keys) Files() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := map[string][]byte{rootsFile: roots, keysetFile: []byte(k.Compact)}
+	files := map[string][]byte{RootsFile: roots, KeysetFile: []byte(k.Compact)}
+	private := map[string]jose.PrivateKey{RootFile: k.Root, NextRootFile: k.NextRoot}
 	for _, key := range k.Signing {
-		if files[path.Join(signingDir, key.ID()+".jwk")], err = key.Marshal(); err != nil {
-			return nil, err
-		}
+		private[path.Join(SigningDir, key.ID()+".jwk")] = key
 	}
-	if !k.Root.IsZero() {
-		if files[rootFile], err = k.Root.Marshal(); err != nil {
+	for name, key := range private {
+		if key.IsZero() {
+			continue
+		}
+		if files[name], err = key.Marshal(); err != nil {
 			return nil, err
 		}
 	}
 	return files, nil
 }
 
-// LoadKeys reads a keys folder and checks its keyset against its roots at now. A keyset that was signed for another
-// issuer fails with [IssuerMismatch], one that has ended with [KeysetExpired]; the keys come back with both.
+// LoadKeys reads a keys folder for a server: its keyset must be good at now and for issuer, and the keys must do for it
+// (see [Keys.Usable]). A keyset that was signed for another issuer fails with [IssuerMismatch], one that has ended with
+// [KeysetExpired]; the keys come back with both.
 func LoadKeys(folder fs.FS, issuer string, now time.Time) (Keys, error) {
+	keys, err := ReadKeys(folder)
+	if err != nil {
+		return Keys{}, err
+	}
+	if err := keys.Keyset.validFor(issuer, now); err != nil {
+		return keys, fmt.Errorf("load keys: %s: %w", KeysetFile, err)
+	}
+	if err := keys.Usable(now); err != nil {
+		return Keys{}, fmt.Errorf("load keys: %w", err)
+	}
+	return keys, nil
+}
+
+// ReadKeys reads a keys folder and verifies that its keyset was signed by one of its roots; for whom and until when the
+// keyset is, and whether there are private keys for it, is for the caller to judge.
+//
+// The keyset is read before the private keys: who changes a folder writes a key before the keyset that names it.
+func ReadKeys(folder fs.FS) (Keys, error) {
 	var keys Keys
-	text, err := fs.ReadFile(folder, rootsFile)
+	text, err := fs.ReadFile(folder, RootsFile)
 	if err != nil {
 		return Keys{}, fmt.Errorf("load keys: %w", err)
 	}
 	if keys.Roots, err = ParseRoots(text); err != nil {
 		return Keys{}, fmt.Errorf("load keys: %w", err)
 	}
-	if text, err = fs.ReadFile(folder, rootFile); err == nil {
-		if keys.Root, err = jose.ParsePrivateKey(text); err != nil {
-			return Keys{}, fmt.Errorf("load keys: %s: %w", rootFile, err)
-		}
-	} else if !errors.Is(err, fs.ErrNotExist) {
+	if text, err = fs.ReadFile(folder, KeysetFile); err != nil {
 		return Keys{}, fmt.Errorf("load keys: %w", err)
 	}
-	names, err := fs.Glob(folder, path.Join(signingDir, "*.jwk"))
+	keys.Compact = strings.TrimSpace(string(text))
+	if keys.Keyset, err = keys.Roots.open(keys.Compact); err != nil {
+		return Keys{}, fmt.Errorf("load keys: %s: %w", KeysetFile, err)
+	}
+	for _, name := range []string{RootFile, NextRootFile} {
+		key, err := readPrivateKey(folder, name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return Keys{}, err
+		case key.ID() == keys.Roots.Current.ID():
+			keys.Root = key
+		case key.ID() == keys.Roots.Next.ID():
+			keys.NextRoot = key
+		}
+	}
+	names, err := fs.Glob(folder, path.Join(SigningDir, "*.jwk"))
 	if err != nil {
 		return Keys{}, fmt.Errorf("load keys: %w", err)
 	}
 	for _, name := range names {
-		if text, err = fs.ReadFile(folder, name); err != nil {
-			return Keys{}, fmt.Errorf("load keys: %w", err)
-		}
-		key, err := jose.ParsePrivateKey(text)
+		key, err := readPrivateKey(folder, name)
 		if err != nil {
-			return Keys{}, fmt.Errorf("load keys: %s: %w", name, err)
+			return Keys{}, err
 		}
 		keys.Signing = append(keys.Signing, key)
-	}
-	if text, err = fs.ReadFile(folder, keysetFile); err != nil {
-		return Keys{}, fmt.Errorf("load keys: %w", err)
-	}
-	keys.Compact = strings.TrimSpace(string(text))
-	if keys.Keyset, err = keys.Roots.VerifyKeyset(keys.Compact, issuer, now); err != nil {
-		return keys, fmt.Errorf("load keys: %s: %w", keysetFile, err)
-	}
-	if _, ok := keys.signer(now); !ok {
-		return Keys{}, errors.New("load keys: no private key of a signing key that the keyset names and allows now")
 	}
 	return keys, nil
 }
 
-// signer is the newest key that may sign at now.
-func (k Keys) signer(now time.Time) (jose.PrivateKey, bool) {
+func readPrivateKey(folder fs.FS, name string) (jose.PrivateKey, error) {
+	text, err := fs.ReadFile(folder, name)
+	if err != nil {
+		return jose.PrivateKey{}, fmt.Errorf("load keys: %w", err)
+	}
+	key, err := jose.ParsePrivateKey(text)
+	if err != nil {
+		return jose.PrivateKey{}, fmt.Errorf("load keys: %s: %w", name, err)
+	}
+	return key, nil
+}
+
+// Usable fails unless some key may sign at now, and the private half of every key that may sign at now or later is
+// here: what is missing must be noticed when a key is published, not when its time has come.
+func (k Keys) Usable(now time.Time) error {
+	for _, entry := range k.Keyset.Keys {
+		if now.Unix() < entry.ExpiresAt && !k.has(entry.KeyID) {
+			return fmt.Errorf("the private key of signing key %s, which the keyset names, is not here", entry.KeyID)
+		}
+	}
+	if _, ok := k.Signer(now); !ok {
+		return errors.New("the keyset names no key that may sign now")
+	}
+	return nil
+}
+
+func (k Keys) has(id string) bool {
+	return slices.ContainsFunc(k.Signing, func(key jose.PrivateKey) bool { return key.ID() == id })
+}
+
+// Signer is the key that signs at now: the newest that may, and that is here.
+func (k Keys) Signer(now time.Time) (jose.PrivateKey, bool) {
 	var (
 		newest jose.PrivateKey
 		since  int64

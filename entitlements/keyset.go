@@ -66,6 +66,9 @@ type Keyset struct {
 	ExpiresAt int64       `json:"exp"`
 	Version   int64       `json:"version"` // only grows
 	Keys      []KeysetKey `json:"keys"`
+
+	// Root is the thumbprint of the root that signed it: it comes from the header.
+	Root string `json:"-"`
 }
 
 // KeysetKey is a signing key with the time in which a document under it may have been issued: from NotBefore, and
@@ -77,6 +80,10 @@ type KeysetKey struct {
 	Use       string `json:"use"`
 	NotBefore int64  `json:"nbf"`
 	ExpiresAt int64  `json:"exp"`
+}
+
+func newKeysetKey(key jose.PrivateKey, notBefore, end int64) KeysetKey {
+	return KeysetKey{JWK: key.JWK(), KeyID: key.ID(), Algorithm: jose.Algorithm, Use: "sig", NotBefore: notBefore, ExpiresAt: end}
 }
 
 // sign signs the keyset with a root's private key.
@@ -92,6 +99,18 @@ func (k KeysetKey) covers(at time.Time) bool {
 
 // VerifyKeyset checks a keyset against the roots at now. It fails with a [VerificationError].
 func (r Roots) VerifyKeyset(compact, issuer string, now time.Time) (Keyset, error) {
+	keyset, err := r.open(compact)
+	if err == nil {
+		err = keyset.validFor(issuer, now)
+	}
+	if err != nil {
+		return Keyset{}, err
+	}
+	return keyset, nil
+}
+
+// open is what does not depend on for whom and when.
+func (r Roots) open(compact string) (Keyset, error) {
 	message, err := parseTyped(compact, keysetType)
 	if err != nil {
 		return Keyset{}, err
@@ -107,13 +126,18 @@ func (r Roots) VerifyKeyset(compact, issuer string, now time.Time) (Keyset, erro
 	if err := json.Unmarshal(message.Payload, &keyset); err != nil || keyset.check() != nil {
 		return Keyset{}, ClaimsInvalid
 	}
-	if keyset.Issuer != issuer {
-		return Keyset{}, IssuerMismatch
-	}
-	if now.Unix() >= keyset.ExpiresAt {
-		return Keyset{}, KeysetExpired
-	}
+	keyset.Root = root.ID()
 	return keyset, nil
+}
+
+func (k Keyset) validFor(issuer string, now time.Time) error {
+	if k.Issuer != issuer {
+		return IssuerMismatch
+	}
+	if now.Unix() >= k.ExpiresAt {
+		return KeysetExpired
+	}
+	return nil
 }
 
 func (k Keyset) check() error {
@@ -126,7 +150,8 @@ func (k Keyset) check() error {
 		if err != nil {
 			return err
 		}
-		if entry.KeyID != key.ID() || entry.Algorithm != jose.Algorithm || entry.Use != "sig" || seen[entry.KeyID] {
+		if entry.KeyID != key.ID() || entry.Algorithm != jose.Algorithm || entry.Use != "sig" || seen[entry.KeyID] ||
+			entry.ExpiresAt <= entry.NotBefore {
 			return errors.New("key members")
 		}
 		seen[entry.KeyID] = true

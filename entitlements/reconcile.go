@@ -84,10 +84,10 @@ func (s *Service) Reconcile(ctx context.Context, proof dpop.Proof, request Recon
 	if err != nil || token.Device != request.Device || request.Ledger != "" {
 		return Reconciled{}, s.refuse(ctx, proof, request, err)
 	}
-	now := s.instant()
+	now, keys := s.instant(), s.keys.Load()
 	advanced, err := s.store.Advance(ctx, Step{
 		Token: token, JKT: proof.JKT, Bound: boundGeneration(proof.Binding, request.Device), Now: now,
-		Window: s.config.OfflineWindow, KeysetEnd: s.KeysetEnd(), RPID: s.config.RPID,
+		Window: s.config.OfflineWindow, KeysetEnd: keys.Keyset.End(), RPID: s.config.RPID,
 	})
 	if err != nil {
 		return Reconciled{}, fmt.Errorf("reconcile: %w", err)
@@ -112,12 +112,12 @@ func (s *Service) Reconcile(ctx context.Context, proof dpop.Proof, request Recon
 	reconciled.Document, reconciled.Passkeys, err = s.documents(issue{
 		user: token.User, device: token.Device, jkt: proof.JKT, proof: proof.JTI, revision: revision, decision: decision,
 		bound: advanced.Bound, list: advanced.List, index: advanced.Index, passkeys: passkeys,
-	}, now)
+	}, keys.Keys, now)
 	if err != nil {
 		return Reconciled{}, fmt.Errorf("reconcile: %w", err)
 	}
-	if request.KeysetVersion != s.KeysetVersion() {
-		reconciled.Keyset = s.Keyset()
+	if request.KeysetVersion != keys.Keyset.Version {
+		reconciled.Keyset = keys.Compact
 	}
 	if advanced.Lineage.Forked {
 		return Reconciled{}, &ForkedError{Reconciled: reconciled}

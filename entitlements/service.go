@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"holdfast/entitlements/dpop"
@@ -18,6 +20,7 @@ type Config struct {
 	Issuer string
 	// RPID is the WebAuthn relying party whose passkeys go into passkeys documents.
 	RPID string
+	// Keys are those to begin with; see [Service.TakeKeys].
 	Keys Keys
 	// OfflineWindow is the longest life of a document.
 	OfflineWindow time.Duration
@@ -35,20 +38,30 @@ type Service struct {
 	nonces         *dpop.Nonces
 	sealer         sealer
 	documentSecret []byte
-	jwks           []byte
+
+	taking sync.Mutex // held while keys are taken
+	keys   atomic.Pointer[servedKeys]
 }
 
-// New reads the secrets that all replicas share from the store, making them where there are none.
+// servedKeys never change: what one request does with keys, it does with the same ones.
+type servedKeys struct {
+	Keys
+	jwks []byte
+}
+
+// New reads the secrets that all replicas share from the store, making them where there are none, and takes the keys as
+// [Service.TakeKeys] does.
 func New(ctx context.Context, config Config, store Store) (*Service, error) {
 	if config.Issuer == "" || strings.HasSuffix(config.Issuer, "/") || config.RPID == "" || config.OfflineWindow < time.Minute ||
 		config.Now == nil || config.Rand == nil || len(config.Keys.Keyset.Keys) == 0 {
 		return nil, errors.New("entitlements: incomplete configuration")
 	}
 	s := &Service{config: config, store: store}
-	var err error
-	if s.jwks, err = config.Keys.Keyset.jwks(); err != nil {
-		return nil, fmt.Errorf("entitlements: %w", err)
+	s.config.Keys = Keys{} // those in use are in s.keys
+	if err := s.TakeKeys(ctx, config.Keys); err != nil {
+		return nil, err
 	}
+	var err error
 	secrets := map[string][]byte{}
 	for _, name := range []string{"nonce", "lineage", "document"} {
 		candidate := make([]byte, 32)
@@ -67,17 +80,38 @@ func New(ctx context.Context, config Config, store Store) (*Service, error) {
 	return s, nil
 }
 
+// TakeKeys makes keys the ones that sign and are published from now on, on this replica. Their keyset must have been
+// verified: see [LoadKeys]. That it is served is remembered in the store first, for good. Requests under way finish
+// with the keys that they began with. It fails, and nothing changes, with [IssuerMismatch], with a [*RollbackError]
+// where any replica has served a keyset that outranks this one, and with the store's own error.
+func (s *Service) TakeKeys(ctx context.Context, keys Keys) error {
+	s.taking.Lock()
+	defer s.taking.Unlock()
+	if keys.Keyset.Issuer != s.config.Issuer {
+		return fmt.Errorf("take keys: %w", IssuerMismatch)
+	}
+	jwks, err := keys.Keyset.jwks()
+	if err != nil {
+		return fmt.Errorf("take keys: %w", err)
+	}
+	if err := s.store.MarkKeyset(ctx, keys.mark()); err != nil {
+		return fmt.Errorf("take keys: %w", err)
+	}
+	s.keys.Store(&servedKeys{Keys: keys, jwks: jwks})
+	return nil
+}
+
 // JWKS is the signing keys as a JWK Set.
-func (s *Service) JWKS() []byte { return s.jwks }
+func (s *Service) JWKS() []byte { return s.keys.Load().jwks }
 
 // Keyset is the signed keyset, a compact JWS.
-func (s *Service) Keyset() string { return s.config.Keys.Compact }
+func (s *Service) Keyset() string { return s.keys.Load().Compact }
 
 // KeysetVersion is its version, KeysetEnd its end.
-func (s *Service) KeysetVersion() int64 { return s.config.Keys.Keyset.Version }
+func (s *Service) KeysetVersion() int64 { return s.keys.Load().Keyset.Version }
 
 // KeysetEnd is when no document can be given any more.
-func (s *Service) KeysetEnd() time.Time { return s.config.Keys.Keyset.End() }
+func (s *Service) KeysetEnd() time.Time { return s.keys.Load().Keyset.End() }
 
 // OfflineWindow is the longest life of a document.
 func (s *Service) OfflineWindow() time.Duration { return s.config.OfflineWindow }

@@ -36,6 +36,8 @@ const (
 	KeyOutsideValidity VerificationError = "key_outside_validity"
 	// KeysetExpired: the keyset's own end has come.
 	KeysetExpired VerificationError = "keyset_expired"
+	// KeysetRollback: a keyset that one taken before outranks.
+	KeysetRollback VerificationError = "keyset_rollback"
 	// NotYetValid: issued in the future.
 	NotYetValid VerificationError = "not_yet_valid"
 	// Expired: the document's end has come.

@@ -1,0 +1,13 @@
+-- The highest keyset of each root that any replica has served. A keys folder that is older, restored from a backup say,
+-- must not be served again: devices that saw a newer keyset refuse it.
+
+-- +goose Up
+
+CREATE TABLE keyset_marks (
+    root text PRIMARY KEY, -- RFC 7638 thumbprint
+    place bigint GENERATED ALWAYS AS IDENTITY, -- roots follow each other in this order
+    version bigint NOT NULL CHECK (version > 0),
+    digest bytea NOT NULL CHECK (length(digest) = 32) -- SHA-256 of the keyset's compact form
+);
+
+GRANT SELECT, INSERT, UPDATE ON keyset_marks TO holdfast_runtime;
