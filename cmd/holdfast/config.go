@@ -31,6 +31,8 @@ type Config struct {
 	App           string        `default:"fieldbook" env:"HOLDFAST_APP" placeholder:"APP" help:"What is served at /: the sample app fieldbook, none, or a folder (default: ${default})."`
 	Trial         time.Duration `default:"336h" env:"HOLDFAST_TRIAL" placeholder:"DURATION" help:"Length of the self-service trial of plan premium; 0 is none (default: ${default})."`
 	AdminToken    string        `env:"HOLDFAST_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bootstrap bearer token for /admin/v1, at least 32 characters. Better set in the environment, where other users cannot see it."`
+
+	keysEvery time.Duration // how often the keys folder is looked at; 0 is keysPoll
 }
 
 // DataFolder is where everything lies that is not told to lie elsewhere.

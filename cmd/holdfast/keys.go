@@ -1,27 +1,31 @@
 package main
 
 import (
-	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"syscall"
-	"text/tabwriter"
+	"strings"
 	"time"
 
 	"holdfast/entitlements"
 	"holdfast/entitlements/jose"
 )
 
-type keysInitCommand struct {
+// keysLocation is where the commands find the keys folder, as the server does.
+type keysLocation struct {
 	DataFolder
 	KeysFolder
-	Origin string `required:"" env:"HOLDFAST_ORIGIN" placeholder:"URL" help:"The server's public origin: the issuer of all that is signed."`
+}
+
+func (l keysLocation) dir() string { return l.keysDir(l.DataFolder) }
+
+type keysInitCommand struct {
+	keysLocation `embed:""`
+	Origin       string `required:"" env:"HOLDFAST_ORIGIN" placeholder:"URL" help:"The server's public origin: the issuer of all that is signed."`
+	RootOut      string `placeholder:"FILE" help:"Put the root's private key there, and not into the folder."`
 }
 
 func (c keysInitCommand) Run(con console) error {
@@ -29,55 +33,306 @@ func (c keysInitCommand) Run(con console) error {
 	if err != nil {
 		return fmt.Errorf("--origin %q %w", c.Origin, err)
 	}
-	dir := c.keysDir(c.DataFolder)
-	keys, err := makeKeys(dir, origin.String(), time.Now())
+	keys, err := makeKeys(c.dir(), origin.String(), c.RootOut, time.Now())
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(con.out, "Made keys for %s in %s: the keyset ends on %s.\n", origin, dir, keys.Keyset.End().Format(time.DateOnly))
-	fmt.Fprintf(con.out, "The server does not need %s: keep it elsewhere, and safe.\n", filepath.Join(dir, "root.jwk"))
+	fmt.Fprintf(con.out, "Made keys for %s in %s: the keyset ends on %s.\n", origin, c.dir(), keys.Keyset.End().Format(time.DateOnly))
+	if c.RootOut == "" {
+		c.RootOut = filepath.Join(c.dir(), entitlements.RootFile)
+	}
+	fmt.Fprintf(con.out, "The server does not need %s: keep it elsewhere, and safe.\n", c.RootOut)
 	return nil
 }
 
-type keysListCommand struct {
-	DataFolder
-	KeysFolder
+type keysRotateCommand struct {
+	keysLocation  `embed:""`
+	Lead          time.Duration `default:"24h" placeholder:"DURATION" help:"How long the new key is published before it signs (default: ${default})."`
+	OfflineWindow time.Duration `default:"168h" env:"HOLDFAST_OFFLINE_WINDOW" placeholder:"DURATION" help:"The server's: a key is dropped when the last document under it has ended (default: ${default})."`
 }
 
-func (c keysListCommand) Run(con console) error {
-	dir := c.keysDir(c.DataFolder)
-	keys, err := loadKeys(dir, keysetIssuer(dir), time.Now())
-	if err != nil && !errors.Is(err, entitlements.KeysetExpired) {
-		return err
+func (c keysRotateCommand) Run(con console) error {
+	if c.Lead < 0 || c.OfflineWindow < 0 {
+		return errors.New("--lead and --offline-window must not be negative")
 	}
-	fmt.Fprintf(con.out, "keyset version %d of %s, ends %s\n", keys.Keyset.Version, keys.Keyset.Issuer, keys.Keyset.End().Format(time.RFC3339))
-	table := tabwriter.NewWriter(con.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "SIGNING KEY\tSIGNS FROM\tUNTIL\tPRIVATE KEY")
-	for _, entry := range keys.Keyset.Keys {
-		private := "not here"
-		for _, key := range keys.Signing {
-			if key.ID() == entry.KeyID {
-				private = "here"
+	return changeKeyset(con, c.dir(), func(keys entitlements.Keys, now time.Time) (entitlements.Proposal, jose.PrivateKey, error) {
+		return keys.Rotate(rand.Reader, now, c.Lead, c.OfflineWindow)
+	})
+}
+
+type keysRetireCommand struct {
+	keysLocation `embed:""`
+	Replace      bool   `help:"Make a new key that signs at once, if none would be left."`
+	Key          string `arg:"" name:"kid" help:"The signing key, as 'keys list' names it."`
+}
+
+func (c keysRetireCommand) Run(con console) error {
+	err := changeKeyset(con, c.dir(), func(keys entitlements.Keys, now time.Time) (entitlements.Proposal, jose.PrivateKey, error) {
+		return keys.Retire(rand.Reader, now, c.Key, c.Replace)
+	})
+	if errors.Is(err, entitlements.ErrLastSigningKey) {
+		return fmt.Errorf("%w: with --replace, a new one is made in the same step", err)
+	}
+	return err
+}
+
+type keysRenewCommand struct {
+	keysLocation `embed:""`
+	Life         time.Duration `default:"9600h" placeholder:"DURATION" help:"The keyset's new end, from now (default: ${default}, which is 400 days)."`
+	Above        int64         `placeholder:"VERSION" help:"Make the version higher than this one: where a newer keyset has been served, and is lost."`
+}
+
+func (c keysRenewCommand) Run(con console) error {
+	if c.Life < time.Minute {
+		return errors.New("--life must be at least a minute")
+	}
+	return changeKeyset(con, c.dir(), func(keys entitlements.Keys, now time.Time) (entitlements.Proposal, jose.PrivateKey, error) {
+		proposal, err := keys.Renew(now, c.Life, c.Above)
+		return proposal, jose.PrivateKey{}, err
+	})
+}
+
+type keysRootNextCommand struct {
+	keysLocation `embed:""`
+	RootOut      string `placeholder:"FILE" help:"Put the new root's private key there, and not into the folder."`
+	Switch       bool   `xor:"step" help:"Second step, once the devices in use embed both roots: have the next root sign the keyset."`
+	Promote      bool   `xor:"step" help:"Last step, once no device in use needs the old root: make the next root the current one."`
+}
+
+func (c keysRootNextCommand) Run(con console) error {
+	switch {
+	case c.RootOut != "" && (c.Switch || c.Promote):
+		return errors.New("--root-out is for the first step, which makes the root")
+	case c.Switch:
+		return changeKeyset(con, c.dir(), func(keys entitlements.Keys, now time.Time) (entitlements.Proposal, jose.PrivateKey, error) {
+			proposal, err := keys.SwitchRoot(now)
+			return proposal, jose.PrivateKey{}, err
+		})
+	case c.Promote:
+		return c.promote(con)
+	default:
+		return c.add(con)
+	}
+}
+
+const restartForRoots = "Restart the server: a running one goes on serving the roots that it started with. Build foreign apps anew with 'keys roots'."
+
+func (c keysRootNextCommand) add(con console) error {
+	return locked(c.dir(), func() error {
+		keys, err := readKeys(c.dir())
+		if err != nil {
+			return err
+		}
+		roots, root, err := keys.AddNextRoot(rand.Reader)
+		if err != nil {
+			return err
+		}
+		text, err := roots.Marshal()
+		if err != nil {
+			return err
+		}
+		private := c.RootOut
+		if private == "" {
+			private = filepath.Join(c.dir(), entitlements.NextRootFile)
+		}
+		if err := createPrivate(private, root); err != nil {
+			return err
+		}
+		if err := writeFile(filepath.Join(c.dir(), entitlements.RootsFile), text); err != nil {
+			return err
+		}
+		fmt.Fprintf(con.out, "Made the next root %s. Its private key is in %s: keep it elsewhere, and safe.\n%s\n", root.ID(), private, restartForRoots)
+		fmt.Fprintln(con.out, "When the apps in use embed both roots: holdfast keys root-next --switch")
+		return nil
+	})
+}
+
+func (c keysRootNextCommand) promote(con console) error {
+	return locked(c.dir(), func() error {
+		keys, err := readKeys(c.dir())
+		if err != nil {
+			return err
+		}
+		roots := keys.Roots
+		promoted := !roots.Next.IsZero()
+		if promoted {
+			if roots, err = keys.PromoteRoot(); err != nil {
+				return err
+			}
+			text, err := roots.Marshal()
+			if err != nil {
+				return err
+			}
+			if err := writeFile(filepath.Join(c.dir(), entitlements.RootsFile), text); err != nil {
+				return err
 			}
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", entry.KeyID, unixTime(entry.NotBefore), unixTime(entry.ExpiresAt), private)
-	}
-	return table.Flush()
+		tidied, err := tidyRoots(c.dir(), roots)
+		if err != nil {
+			return err
+		}
+		if !promoted && !tidied { // an earlier run was not cut short either
+			_, err := keys.PromoteRoot()
+			return err
+		}
+		fmt.Fprintf(con.out, "Root %s is the current one, and there is no next one.\n%s\n", roots.Current.ID(), restartForRoots)
+		return nil
+	})
 }
 
-func unixTime(seconds int64) string { return time.Unix(seconds, 0).UTC().Format(time.RFC3339) }
+type keysSignCommand struct {
+	Root string `required:"" placeholder:"FILE" help:"The root's private key."`
+	In   string `arg:"" help:"The proposal, as rotate, retire, renew or root-next wrote it."`
+	Out  string `arg:"" help:"Where the signed keyset goes; it must not exist."`
+}
+
+// Run needs no keys folder: it is for the machine that holds the root, which may have no network.
+func (c keysSignCommand) Run(con console) error {
+	text, err := os.ReadFile(c.In)
+	if err != nil {
+		return err
+	}
+	proposal, err := entitlements.ParseProposal(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.In, err)
+	}
+	now := time.Now()
+	if !proposal.Keyset.End().After(now) {
+		return fmt.Errorf("%s: the proposed keyset has ended", c.In)
+	}
+	if err := checkPrivate(c.Root); err != nil {
+		return err
+	}
+	if text, err = os.ReadFile(c.Root); err != nil {
+		return err
+	}
+	root, err := jose.ParsePrivateKey(text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.Root, err)
+	}
+	compact, err := proposal.Sign(root)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.In, err)
+	}
+	if err := createFile(c.Out, []byte(compact)); err != nil {
+		return err
+	}
+	if err := view(entitlements.Keys{Keyset: proposal.Keyset}, nil, now).print(con.out); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(con.out, "Signed with root %s into %s. Where the keys folder is: holdfast keys import %s\n", root.ID(), c.Out, filepath.Base(c.Out))
+	return err
+}
+
+type keysImportCommand struct {
+	keysLocation `embed:""`
+	File         string `arg:"" help:"The keyset, as 'keys sign' wrote it."`
+}
+
+func (c keysImportCommand) Run(con console) error {
+	return locked(c.dir(), func() error {
+		text, err := os.ReadFile(c.File)
+		if err != nil {
+			return err
+		}
+		keys, err := readKeys(c.dir())
+		if err != nil {
+			return err
+		}
+		if err := install(con, c.dir(), keys, string(text), time.Now()); err != nil {
+			return fmt.Errorf("%s: %w", c.File, err)
+		}
+		return nil
+	})
+}
 
 type keysRootsCommand struct {
-	DataFolder
-	KeysFolder
+	keysLocation `embed:""`
 }
 
 func (c keysRootsCommand) Run(con console) error {
-	roots, err := os.ReadFile(filepath.Join(c.keysDir(c.DataFolder), "roots.json"))
+	roots, err := os.ReadFile(filepath.Join(c.dir(), entitlements.RootsFile))
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(con.out, "%s\n", roots)
+	return err
+}
+
+// changeKeyset has the folder's keyset follow a proposal, under the folder's lock: at once if the root that has to sign
+// it is here; if not, the proposal is written down to be signed elsewhere, and nothing else changes.
+func changeKeyset(con console, dir string, propose func(entitlements.Keys, time.Time) (entitlements.Proposal, jose.PrivateKey, error)) error {
+	return locked(dir, func() error {
+		keys, err := readKeys(dir)
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		proposal, made, err := propose(keys, now)
+		if err != nil {
+			return err
+		}
+		if !made.IsZero() {
+			if err := createPrivate(filepath.Join(dir, entitlements.SigningDir, made.ID()+".jwk"), made); err != nil {
+				return err
+			}
+			keys.Signing = append(keys.Signing, made)
+		}
+		if root, ok := keys.RootKey(proposal.Root); ok {
+			compact, err := proposal.Sign(root)
+			if err != nil {
+				return err
+			}
+			return install(con, dir, keys, compact, now)
+		}
+		text, err := proposal.Marshal()
+		if err != nil {
+			return err
+		}
+		path := filepath.Join(dir, proposalFile)
+		if err := writeFile(path, text); err != nil {
+			return err
+		}
+		fmt.Fprintf(con.out, `NOTHING HAS CHANGED YET: the private key of root %s is not in %s.
+Version %d is proposed in %s; it holds nothing secret. Where the root is:
+  holdfast keys sign --root root.jwk %s keyset-%d.jws
+and then here:
+  holdfast keys import keyset-%[3]d.jws
+`, proposal.Root, dir, proposal.Keyset.Version, path, proposalFile, proposal.Keyset.Version)
+		return nil
+	})
+}
+
+// install makes a signed keyset the folder's, and then puts the private keys aside that it no longer names. The private
+// keys that it names must be there already.
+func install(con console, dir string, keys entitlements.Keys, compact string, now time.Time) error {
+	next, err := keys.Accept(strings.TrimSpace(compact), now)
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(dir, entitlements.KeysetFile), []byte(next.Compact)); err != nil {
+		return err
+	}
+	for _, entry := range keys.Keyset.Keys {
+		if names(next.Keyset, entry.KeyID) {
+			continue
+		}
+		if err := withdraw(dir, filepath.Join(entitlements.SigningDir, entry.KeyID+".jwk"), entry.KeyID); err != nil {
+			return err
+		}
+		fmt.Fprintf(con.out, "Withdrew signing key %s.\n", entry.KeyID)
+	}
+	if err := os.Remove(filepath.Join(dir, proposalFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	after, err := viewFolder(dir, now)
+	if err != nil {
+		return err
+	}
+	if err := after.print(con.out); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(con.out, "Running servers that read this folder take it within seconds; copy it to those that have their own, and back it up.")
 	return err
 }
 
@@ -90,159 +345,50 @@ func serverKeys(dir, origin string, private bool, now time.Time, log *slog.Logge
 			return entitlements.Keys{}, fmt.Errorf("there are no keys in %s: 'holdfast keys init' makes them", dir)
 		}
 		log.Info("making keys", "folder", dir)
-		return makeKeys(dir, origin, now)
+		return makeKeys(dir, origin, "", now)
 	}
 	keys, err := loadKeys(dir, origin, now)
 	if !errors.Is(err, entitlements.IssuerMismatch) {
 		return keys, err
 	}
-	was := keysetIssuer(dir)
+	was := keys.Keyset.Issuer
 	if !private {
 		return entitlements.Keys{}, fmt.Errorf("the keyset in %s is for %s, not for %s (--origin)", dir, was, origin)
 	}
-	if keys, err = loadKeys(dir, was, now); err != nil {
+	err = locked(dir, func() (err error) {
+		if keys, err = loadKeys(dir, was, now); err != nil {
+			return err
+		}
+		if keys, err = keys.ForIssuer(origin, now); err != nil {
+			return fmt.Errorf("keys in %s: %w", dir, err)
+		}
+		return writeFile(filepath.Join(dir, entitlements.KeysetFile), []byte(keys.Compact))
+	})
+	if err != nil {
 		return entitlements.Keys{}, err
-	}
-	if keys, err = keys.ForIssuer(origin, now); err != nil {
-		return entitlements.Keys{}, fmt.Errorf("keys in %s: %w", dir, err)
 	}
 	log.Info("signed the keyset anew for another origin", "was", was, "is", origin)
-	return keys, writeFile(filepath.Join(dir, "keyset.jws"), []byte(keys.Compact))
-}
-
-// loadKeys reads a keys folder. It refuses private keys that anybody but their owner can read or change, and a keyset
-// that has ended; its errors tell what to do.
-func loadKeys(dir, origin string, now time.Time) (entitlements.Keys, error) {
-	private, err := filepath.Glob(filepath.Join(dir, "signing", "*.jwk"))
-	if err != nil {
-		return entitlements.Keys{}, err
-	}
-	for _, path := range append(private, filepath.Join(dir, "root.jwk")) {
-		info, err := os.Stat(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // the root may be elsewhere
-		}
-		if err != nil {
-			return entitlements.Keys{}, err
-		}
-		if info.Mode()&0o077 != 0 {
-			return entitlements.Keys{}, fmt.Errorf("the private key %s can be read by others (mode %04o): chmod 600 it, and think about who has read it",
-				path, info.Mode().Perm())
-		}
-	}
-	keys, err := entitlements.LoadKeys(os.DirFS(dir), origin, now)
-	if errors.Is(err, entitlements.KeysetExpired) {
-		return keys, fmt.Errorf("the keyset in %s has ended: no device would take a document (%w)", dir, err)
-	}
-	if err != nil {
-		return keys, fmt.Errorf("keys in %s: %w", dir, err)
-	}
 	return keys, nil
 }
 
-// keysetIssuer is whom the keyset in a folder says it is for, unverified; empty if it cannot be read.
-func keysetIssuer(dir string) string {
-	compact, err := os.ReadFile(filepath.Join(dir, "keyset.jws"))
-	if err != nil {
-		return ""
-	}
-	message, err := jose.Parse(string(compact))
-	if err != nil {
-		return ""
-	}
-	var claims struct {
-		Issuer string `json:"iss"`
-	}
-	if err := json.Unmarshal(message.Payload, &claims); err != nil {
-		return ""
-	}
-	return claims.Issuer
-}
-
-// makeKeys makes a keys folder, whole or not at all. It overwrites nothing.
-func makeKeys(dir, origin string, now time.Time) (entitlements.Keys, error) {
-	if !isEmpty(dir) {
-		return entitlements.Keys{}, fmt.Errorf("%s is not empty: keys are never overwritten", dir)
-	}
-	keys, err := entitlements.GenerateKeys(rand.Reader, origin, now)
-	if err != nil {
-		return entitlements.Keys{}, err
-	}
-	files, err := keys.Files()
-	if err != nil {
-		return entitlements.Keys{}, err
-	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return entitlements.Keys{}, err
-	}
-	unfinished, err := os.MkdirTemp(filepath.Dir(dir), ".keys-") // 0700
-	if err != nil {
-		return entitlements.Keys{}, err
-	}
-	defer os.RemoveAll(unfinished)
-	for name, content := range files {
-		path := filepath.Join(unfinished, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return entitlements.Keys{}, err
-		}
-		if err := writeFile(path, content); err != nil {
-			return entitlements.Keys{}, err
-		}
-	}
-	// The system call takes the place of an empty folder, which os.Rename refuses; it fails if there are keys by now.
-	if err := syscall.Rename(unfinished, dir); err != nil {
-		return entitlements.Keys{}, &os.LinkError{Op: "rename", Old: unfinished, New: dir, Err: err}
-	}
-	return keys, syncDir(filepath.Dir(dir))
-}
-
-// isEmpty says that nothing has the path's name, or an empty folder.
-func isEmpty(path string) bool {
-	entries, err := os.ReadDir(path)
-	return errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0
-}
-
-// writeFile puts a file, readable by its owner alone, in the place of another or of none, at once and for good.
-func writeFile(path string, content []byte) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), ".new-") // 0600
-	if err != nil {
+// explainRollback adds what to do to the refusal of a keyset that devices would refuse too.
+func explainRollback(dir string, err error) error {
+	rollback := (*entitlements.RollbackError)(nil)
+	if !errors.As(err, &rollback) {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(file.Name()))
-		}
-	}()
-	_, err = file.Write(content)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
+	keyset, served := rollback.Keyset, rollback.Served
+	if keyset.Root != served.Root {
+		return fmt.Errorf("the keyset in %s is signed by root %s, but keysets of root %s have been served since, and devices refuse to go back: "+
+			"restore the newer folder, or sign with the newer root ('holdfast keys root-next --switch')", dir, keyset.Root, served.Root)
 	}
-	if err = os.Rename(file.Name(), path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return fmt.Errorf("the keyset in %s is version %d, but %s has been served, and devices refuse to go back: restore the newer folder; "+
+		"if it is lost, 'holdfast keys renew --above %d', and retire again what was withdrawn since", dir, keyset.Version, newerKeyset(rollback), served.Version)
 }
 
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
+func newerKeyset(e *entitlements.RollbackError) string {
+	if e.Keyset.Version == e.Served.Version {
+		return "another of that version"
 	}
-	return errors.Join(dir.Sync(), dir.Close())
-}
-
-// warnOfKeysetEnd says so at once and then daily when the keyset's end is near, until ctx ends.
-func warnOfKeysetEnd(ctx context.Context, log *slog.Logger, end time.Time) {
-	daily := time.NewTicker(24 * time.Hour)
-	defer daily.Stop()
-	for {
-		if left := time.Until(end); left < entitlements.KeysetWarning {
-			log.Warn("the keyset ends soon: after that no document is valid", "end", end, "days", int(left.Hours()/24))
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-daily.C:
-		}
-	}
+	return fmt.Sprintf("version %d", e.Served.Version)
 }

@@ -74,14 +74,14 @@ func TestMakeKeysWholeOrNotAtAll(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil { // empty: a volume, say
 		t.Fatal(err)
 	}
-	if _, err := makeKeys(dir, origin, time.Now()); err != nil {
+	if _, err := makeKeys(dir, origin, "", time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	before, err := os.ReadFile(filepath.Join(dir, "keyset.jws"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := makeKeys(dir, origin, time.Now()); err == nil {
+	if _, err := makeKeys(dir, origin, "", time.Now()); err == nil {
 		t.Error("keys were overwritten")
 	}
 	after, err := os.ReadFile(filepath.Join(dir, "keyset.jws"))
@@ -100,8 +100,8 @@ func TestWarnOfKeysetEnd(t *testing.T) {
 	cancel() // only the warning at start
 	for days, warned := range map[int]bool{59: true, 61: false, -1: true} {
 		var log buffer
-		warnOfKeysetEnd(ctx, slog.New(slog.NewJSONHandler(&log, nil)), time.Now().AddDate(0, 0, days))
-		if got := strings.Contains(log.String(), "keyset ends soon"); got != warned {
+		warnOfKeysetEnd(ctx, slog.New(slog.NewJSONHandler(&log, nil)), func() time.Time { return time.Now().AddDate(0, 0, days) })
+		if got := strings.Contains(log.String(), "the keyset "); got != warned {
 			t.Errorf("%d days before the end: warned %v", days, got)
 		}
 	}

@@ -18,9 +18,15 @@ type commands struct {
 	Serve   serveCommand   `cmd:"" default:"withargs" help:"Run the server. This is what happens when no command is given."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema to this program's version, as the owner that --database-url names."`
 	Keys    struct {
-		Init  keysInitCommand  `cmd:"" help:"Make a root key, a signing key and a keyset."`
-		List  keysListCommand  `cmd:"" help:"List the keyset and its signing keys."`
-		Roots keysRootsCommand `cmd:"" help:"Print the root public keys, for builds of other apps to embed."`
+		Init     keysInitCommand     `cmd:"" help:"Make a root key, a signing key and a keyset."`
+		List     keysListCommand     `cmd:"" help:"List the keyset, its signing keys, the roots, and where the private keys are."`
+		Rotate   keysRotateCommand   `cmd:"" help:"Publish the next signing key, which signs when its time has come; drop those whose documents have ended."`
+		Retire   keysRetireCommand   `cmd:"" help:"Withdraw a signing key at once: documents under it die as devices reconcile."`
+		Renew    keysRenewCommand    `cmd:"" help:"Give the keyset a new end."`
+		RootNext keysRootNextCommand `cmd:"" help:"Make a second root; with --switch, have it sign the keyset; with --promote, drop the first."`
+		Sign     keysSignCommand     `cmd:"" help:"Sign a proposed keyset where the root's private key is; needs no keys folder."`
+		Import   keysImportCommand   `cmd:"" help:"Take a keyset that was signed elsewhere."`
+		Roots    keysRootsCommand    `cmd:"" help:"Print the root public keys, for builds of other apps to embed."`
 	} `cmd:"" help:"Root and signing keys."`
 	Token struct {
 		Create tokenCreateCommand `cmd:"" help:"Make a bearer token for /admin/v1 and print it, this once."`

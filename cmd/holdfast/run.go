@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -97,11 +100,16 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	}
 
 	metrics := api.NewMetrics()
-	handler, err := config.handler(ctx, site, keys, app, db, metrics, log)
+	handler, rights, err := config.handler(ctx, site, keys, app, db, metrics, log)
 	if err != nil {
-		return err
+		return explainRollback(config.keysDir(config.DataFolder), err)
 	}
-	go warnOfKeysetEnd(asked, log, keys.Keyset.End())
+	go warnOfKeysetEnd(asked, log, rights.KeysetEnd)
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	watch := &keysWatch{dir: config.keysDir(config.DataFolder), origin: site.origin, roots: keys.Roots, rights: rights, log: log}
+	go watch.run(asked, cmp.Or(config.keysEvery, keysPoll), hangups)
 	ready := func(ctx context.Context) error {
 		if asked.Err() != nil {
 			return errors.New("shutting down")
@@ -110,7 +118,7 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	}
 
 	log.Info("serving", "origin", site.origin, "listen", public.Addr().String(), "ops", ops.Addr().String(), "version", version())
-	config.greet(stdout, site, ops.Addr())
+	config.greet(stdout, site, ops.Addr(), keysetWarning(rights.KeysetEnd(), time.Now()))
 	servers := []*http.Server{
 		// A reconcile of 4 MiB may come over a slow line; an answer may wait for a slow client.
 		{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second},
@@ -154,8 +162,8 @@ func unlessAsked(asked context.Context, err error) error {
 	return err
 }
 
-// handler builds the domains and the public surface.
-func (c Config) handler(ctx context.Context, site site, keys entitlements.Keys, app fs.FS, db *sqlx.DB, metrics *api.Metrics, log *slog.Logger) (http.Handler, error) {
+// handler builds the domains and the public surface. The second result is for what goes on beside requests.
+func (c Config) handler(ctx context.Context, site site, keys entitlements.Keys, app fs.FS, db *sqlx.DB, metrics *api.Metrics, log *slog.Logger) (http.Handler, *entitlements.Service, error) {
 	passkeys, err := passkey.New(passkey.Config{
 		RPID:       site.rpID,
 		RPName:     relyingParty,
@@ -165,11 +173,11 @@ func (c Config) handler(ctx context.Context, site site, keys entitlements.Keys, 
 		Rand:       rand.Reader,
 	}, sql.NewPasskeys(db))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	store, err := sql.NewEntitlements(ctx, db)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	rights, err := entitlements.New(ctx, entitlements.Config{
 		Issuer:        site.origin,
@@ -182,17 +190,17 @@ func (c Config) handler(ctx context.Context, site site, keys entitlements.Keys, 
 		Rand:          rand.Reader,
 	}, store)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	token, err := c.adminToken()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	roots, err := keys.Roots.Marshal()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return api.New(api.Config{
+	handler, err := api.New(api.Config{
 		Passkeys:       passkeys,
 		Entitlements:   rights,
 		Answers:        sql.NewAnswers(db),
@@ -205,6 +213,7 @@ func (c Config) handler(ctx context.Context, site site, keys entitlements.Keys, 
 		Log:            log,
 		Now:            time.Now,
 	})
+	return handler, rights, err
 }
 
 // app is what is served at /; nil is nothing.
@@ -222,11 +231,14 @@ func (c Config) app() (fs.FS, error) {
 	return app, nil
 }
 
-// greet tells people where things are.
-func (c Config) greet(w io.Writer, site site, ops net.Addr) {
+// greet tells people where things are, and what they must not forget.
+func (c Config) greet(w io.Writer, site site, ops net.Addr, warning string) {
 	lies, option := "a database elsewhere; keys in "+absolute(c.keysDir(c.DataFolder)), "--database-url …"
 	if c.private() {
 		lies, option = absolute(c.Data), "--data "+c.Data
+	}
+	if warning != "" {
+		warning = "\n  WARNING: " + warning + "\n"
 	}
 	fmt.Fprintf(w, `
   Holdfast is running.
@@ -236,8 +248,8 @@ func (c Config) greet(w io.Writer, site site, ops net.Addr) {
   Data         %s
   Admin token  holdfast token create --scope admin %s
   End          Ctrl-C
-
-`, site.origin, ops, lies, option)
+%s
+`, site.origin, ops, lies, option, warning)
 }
 
 // shutdown stops accepting, gives requests under way shutdownPatience, and cuts off those that are left.

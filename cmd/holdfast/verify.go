@@ -26,7 +26,7 @@ func (c verifyCommand) Run(con console) error {
 		return err
 	}
 	dir := c.keysDir(c.DataFolder)
-	rootsText, err := os.ReadFile(filepath.Join(dir, "roots.json"))
+	rootsText, err := os.ReadFile(filepath.Join(dir, entitlements.RootsFile))
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (c verifyCommand) Run(con console) error {
 	if err != nil {
 		return err
 	}
-	compact, err := os.ReadFile(filepath.Join(dir, "keyset.jws"))
+	compact, err := os.ReadFile(filepath.Join(dir, entitlements.KeysetFile))
 	if err != nil {
 		return err
 	}
