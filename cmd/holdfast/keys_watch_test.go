@@ -313,7 +313,7 @@ func TestKeysSurviveKills(t *testing.T) {
 		if err := command.Start(); err != nil {
 			t.Fatal(err)
 		}
-		kill := time.AfterFunc(time.Duration(mathrand.Int64N(int64(40*time.Millisecond))), func() { _ = command.Process.Kill() })
+		kill := time.AfterFunc(time.Duration(mathrand.Int64N(int64(100*time.Millisecond))), func() { _ = command.Process.Kill() })
 		if command.Wait() == nil {
 			finished++
 		}
