@@ -159,6 +159,9 @@ func TestRetire(t *testing.T) {
 	bridged := apply(t, both, at)(both.Retire(rand.Reader, at, a.ID(), true))
 	wantSigner(t, bridged, noon.Add(day-time.Second), bridged.Signing[2].ID())
 	wantSigner(t, bridged, noon.Add(day), b.ID())
+	if got := entry(t, bridged, bridged.Signing[2].ID()); got.ExpiresAt != noon.Add(day).Unix() {
+		t.Errorf("the replacement's turn does not end with the next one's: %+v", got)
+	}
 	// A key that has had its turn goes: nothing else changes, and none that has had it comes back.
 	at = noon.Add(2 * day)
 	wantSigner(t, apply(t, both, at)(both.Retire(rand.Reader, at, a.ID(), false)), at, b.ID())
