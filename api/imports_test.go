@@ -23,7 +23,7 @@ var imports = map[string]struct {
 		mayNot: []string{"net/http", "database/sql"},
 	},
 	"entitlements": {
-		may:    []string{"holdfast/entitlements/dpop", "holdfast/entitlements/jose", "github.com/google/uuid", "github.com/go-json-experiment/json"},
+		may:    []string{"holdfast/entitlements/dpop", "holdfast/entitlements/jose", "holdfast/entitlements/statuslist", "github.com/google/uuid", "github.com/go-json-experiment/json"},
 		mayNot: []string{"net/http", "database/sql"},
 	},
 	"entitlements/dpop": {
@@ -34,6 +34,7 @@ var imports = map[string]struct {
 		may:    []string{"github.com/lestrrat-go/jwx/v2", "github.com/go-json-experiment/json"},
 		mayNot: []string{"net/http", "database/sql"},
 	},
+	"entitlements/statuslist": {mayNot: []string{"net/http", "database/sql"}},
 	"sql": {may: []string{
 		"holdfast/passkey", "holdfast/entitlements", "github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/pressly/goose/v3", "github.com/google/uuid",
 	}, mayNot: []string{"net/http"}},
