@@ -29,13 +29,20 @@ type asset struct {
 
 func newAsset(body []byte, media string) asset {
 	sum := sha256.Sum256(body)
-	// Weak, since the compressed form has the same tag.
-	return asset{body: body, media: media, etag: `W/"` + base64.RawURLEncoding.EncodeToString(sum[:16]) + `"`, cache: "no-cache"}
+	return taggedAsset(body, media, base64.RawURLEncoding.EncodeToString(sum[:16]))
+}
+
+// taggedAsset is an asset whose content tag names. The ETag is weak, since the compressed form has the same.
+func taggedAsset(body []byte, media, tag string) asset {
+	return asset{body: body, media: media, etag: `W/"` + tag + `"`, cache: "no-cache"}
 }
 
 // publicDocument is an asset that any page, proxy and CDN may read and keep for maxAge.
 func publicDocument(body []byte, media string, maxAge time.Duration) asset {
-	a := newAsset(body, media)
+	return newAsset(body, media).public(maxAge)
+}
+
+func (a asset) public(maxAge time.Duration) asset {
 	a.cache = fmt.Sprintf("public, max-age=%d", int(maxAge.Seconds()))
 	a.shared = true
 	return a

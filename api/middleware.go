@@ -151,11 +151,12 @@ func (s *server) cors(next http.Handler) http.Handler {
 		})(next)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/v1/") {
+		public := isPublic(r.URL.Path)
+		if !public && strings.HasPrefix(r.URL.Path, "/v1/") {
 			private.ServeHTTP(w, r)
 			return
 		}
-		if isPublic(r.URL.Path) && r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+		if public && r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
 			h := w.Header()
 			h.Set("Access-Control-Allow-Origin", "*")
 			h.Set("Access-Control-Allow-Methods", "GET, HEAD")

@@ -65,6 +65,19 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "BREW", "/v1/unknown", nil, nil, 404, "not_found"},
 		{nobody, "OPTIONS", "/v1/session", nil, nil, 405, "method_not_allowed"},
 
+		// Status lists that are not there. The one after the last that was begun is.
+		{nobody, "GET", "/v1/status-lists/2", nil, nil, 404, "not_found"},
+		{nobody, "GET", "/v1/status-lists/-1", nil, nil, 404, "not_found"},
+		{nobody, "GET", "/v1/status-lists/00", nil, nil, 404, "not_found"},
+		{nobody, "GET", "/v1/status-lists/+0", nil, nil, 404, "not_found"},
+		{nobody, "GET", "/v1/status-lists/0x0", nil, nil, 404, "not_found"},
+		{nobody, "GET", "/v1/status-lists/", nil, nil, 404, "not_found"},
+		{nobody, "GET", "/v1/status-lists/0/0", nil, nil, 404, "not_found"},
+		{nobody, "GET", "/v1/status-lists/99999999999999999999", nil, nil, 404, "not_found"},
+		{nobody, "GET", "/v1/status-lists/0?time=1686925000", nil, nil, 404, "not_found"},
+		{nobody, "GET", "/v1/status-lists/0?%zz", nil, nil, 400, "invalid_request"},
+		{nobody, "POST", "/v1/status-lists/0", "{}", nil, 405, "method_not_allowed"},
+
 		// Bodies, on the first route that takes one.
 		{nobody, "POST", "/v1/registration/options", `{"name":"A"}`, []string{"Content-Type", "text/plain"}, 415, "unsupported_media_type"},
 		{nobody, "POST", "/v1/registration/options", `{"name":"A"}`, []string{"Content-Type", "application/json; charset=latin1"}, 415, "unsupported_media_type"},
@@ -456,7 +469,7 @@ func TestCORS(t *testing.T) {
 			t.Errorf("%s: %v", name, got.Header)
 		}
 	}
-	for _, path := range []string{"/.well-known/jwks.json", "/.well-known/holdfast-keyset", "/openapi.yaml"} {
+	for _, path := range []string{"/.well-known/jwks.json", "/.well-known/holdfast-keyset", "/openapi.yaml", "/v1/status-lists/0"} {
 		got := client.do("GET", path, nil, "Origin", "https://edge.example").want(t, 200, "")
 		h := got.Header
 		if h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Allow-Credentials") != "" || h.Get("ETag") == "" ||

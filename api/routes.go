@@ -75,6 +75,7 @@ func (s *server) routes() []route {
 		{method: put, path: "/admin/v1/plans/{id}", access: bearer, scope: admin, handler: s.putPlan},
 		{method: get, path: "/admin/v1/audit", access: bearer, scope: read, handler: s.listAudit},
 
+		{method: get, path: "/v1/status-lists/{n}", access: document, handler: s.showStatusList},
 		{method: get, path: "/.well-known/jwks.json", access: document, handler: s.showJWKS},
 		{method: get, path: "/.well-known/holdfast-keyset", access: document, handler: s.showKeyset},
 		{method: get, path: "/openapi.yaml", access: document, handler: s.showOpenAPI},

@@ -108,6 +108,7 @@ func path(pattern string) string {
 	case strings.HasPrefix(pattern, "/admin/v1/plans/"), strings.HasPrefix(pattern, "/admin/v1/subscriptions/"):
 		return strings.ReplaceAll(pattern, "{id}", "unknown")
 	}
+	pattern = strings.ReplaceAll(pattern, "{n}", "7")
 	return strings.ReplaceAll(pattern, "{id}", "00000000-0000-4000-8000-000000000000")
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	_ "embed"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -15,7 +16,7 @@ func isPublic(path string) bool {
 	case "/.well-known/jwks.json", "/.well-known/holdfast-keyset", "/openapi.yaml":
 		return true
 	}
-	return false
+	return strings.HasPrefix(path, "/v1/status-lists/")
 }
 
 // keysAge is how long a cache may keep the keys. A signing key is published long before it is used.

@@ -116,7 +116,7 @@ func (s *Service) documents(i issue, keys Keys, now time.Time) (document, passke
 		Issuer: s.config.Issuer, Audience: s.config.Issuer, Subject: i.user, IssuedAt: now.Unix(), NotBefore: now.Unix(),
 		Revision: i.revision, State: i.decision.State, Plans: i.decision.Plans, Features: i.decision.offline(),
 		Device: i.device, Confirmation: Confirmation{JKT: i.jkt}, Proof: i.proof,
-		Status: StatusClaim{StatusList: StatusReference{Index: i.index, URI: fmt.Sprintf("%s/v1/status-lists/%d", s.config.Issuer, i.list)}},
+		Status: StatusClaim{StatusList: StatusReference{Index: i.index, URI: s.statusListURI(i.list)}},
 	}
 	if d.Plans == nil {
 		d.Plans = []PlanID{}

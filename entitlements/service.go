@@ -38,6 +38,7 @@ type Service struct {
 	nonces         *dpop.Nonces
 	sealer         sealer
 	documentSecret []byte
+	status         statusLists
 
 	taking sync.Mutex // held while keys are taken
 	keys   atomic.Pointer[servedKeys]
@@ -49,8 +50,8 @@ type servedKeys struct {
 	jwks []byte
 }
 
-// New reads the secrets that all replicas share from the store, making them where there are none, and takes the keys as
-// [Service.TakeKeys] does.
+// New reads the secrets that all replicas share from the store, making them where there are none, takes the keys as
+// [Service.TakeKeys] does, and publishes the status lists as they are; [Service.PublishStatusLists] keeps them so.
 func New(ctx context.Context, config Config, store Store) (*Service, error) {
 	if config.Issuer == "" || strings.HasSuffix(config.Issuer, "/") || config.RPID == "" || config.OfflineWindow < time.Minute ||
 		config.Now == nil || config.Rand == nil || len(config.Keys.Keyset.Keys) == 0 {
@@ -77,6 +78,9 @@ func New(ctx context.Context, config Config, store Store) (*Service, error) {
 	}
 	s.sealer = sealer{secret: secrets["lineage"], rand: config.Rand}
 	s.documentSecret = secrets["document"]
+	if err := s.refreshStatusLists(ctx); err != nil {
+		return nil, fmt.Errorf("entitlements: %w", err)
+	}
 	return s, nil
 }
 

@@ -50,6 +50,12 @@ type Store interface {
 	// same call again raises them all.
 	PutPlan(ctx context.Context, actor string, plan Plan, at time.Time) error
 
+	// StatusChanges reads the status lists in which a status has changed since the mark, each whole and as of one instant.
+	// No committed change is ever missed: one that this call does not see is in the answer to the mark that it returns,
+	// whatever the order in which transactions began and ended. Lists may be in the answer that have not changed. A mark
+	// of a later state of the database, which has been restored since, is as good as none.
+	StatusChanges(ctx context.Context, since StatusMark) (StatusChanges, error)
+
 	// Audit lists entries, newest first.
 	Audit(ctx context.Context, query AuditQuery) ([]AuditEntry, error)
 }
@@ -81,16 +87,6 @@ type Change struct {
 	Status map[DeviceID]Status
 	Audit  []AuditEntry // At and User are Update's
 }
-
-// Status is a value of the IETF Token Status List.
-type Status int
-
-// The values of draft-ietf-oauth-status-list §7.1 that are used.
-const (
-	StatusValid     Status = 0
-	StatusInvalid   Status = 1
-	StatusSuspended Status = 2
-)
 
 // AuditEntry is one line of the trail: who did what to which object. Before and After hold ids and enumerations only;
 // Reason, the free text, is kept apart and can be erased.

@@ -43,9 +43,9 @@ func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 		return nil, err
 	}
 	// A small pool is fast: PostgreSQL does its work on few cores, and its default of 100 connections serves three
-	// replicas and an operator. Connections end in time so that the load spreads to hosts that come back.
-	db.SetMaxOpenConns(32)
-	db.SetMaxIdleConns(32)
+	// replicas, which each listen on one more, and an operator. Connections end in time so that the load spreads to hosts that come back.
+	db.SetMaxOpenConns(30)
+	db.SetMaxIdleConns(30)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(30 * time.Minute)
 	return sqlx.NewDb(db, "postgres"), nil

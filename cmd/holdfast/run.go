@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -110,6 +111,15 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	defer signal.Stop(hangups)
 	watch := &keysWatch{dir: config.keysDir(config.DataFolder), origin: site.origin, roots: keys.Roots, rights: rights, log: log}
 	go watch.run(asked, cmp.Or(config.keysEvery, keysPoll), hangups)
+	working, stop := context.WithCancel(ctx) // also while requests are finished, until the server ends
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer stop()
+	statuses, err := sql.ListenStatus(working, url)
+	if err != nil {
+		return err
+	}
+	background.Go(func() { rights.PublishStatusLists(working, statuses, reportStatusLists(log)) })
 	ready := func(ctx context.Context) error {
 		if asked.Err() != nil {
 			return errors.New("shutting down")
@@ -162,7 +172,7 @@ func unlessAsked(asked context.Context, err error) error {
 	return err
 }
 
-// handler builds the domains and the public surface. The second result is for what goes on beside requests.
+// handler builds the domains and the public surface. The service is for what it has to do besides answering.
 func (c Config) handler(ctx context.Context, site site, keys entitlements.Keys, app fs.FS, db *sqlx.DB, metrics *api.Metrics, log *slog.Logger) (http.Handler, *entitlements.Service, error) {
 	passkeys, err := passkey.New(passkey.Config{
 		RPID:       site.rpID,
@@ -214,6 +224,17 @@ func (c Config) handler(ctx context.Context, site site, keys entitlements.Keys, 
 		Now:            time.Now,
 	})
 	return handler, rights, err
+}
+
+// reportStatusLists logs when the status lists stand still, and when they go on.
+func reportStatusLists(log *slog.Logger) func(error) {
+	return func(err error) {
+		if err != nil {
+			log.Warn("status lists stay as they are: they cannot be published just now", "error", err)
+			return
+		}
+		log.Info("status lists are published again")
+	}
 }
 
 // app is what is served at /; nil is nothing.

@@ -1,0 +1,60 @@
+package sql
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+
+	"holdfast/entitlements"
+)
+
+// StatusChanges implements [entitlements.Store]. An entry that was never changed is VALID, and need not be read.
+func (s *Entitlements) StatusChanges(ctx context.Context, since entitlements.StatusMark) (entitlements.StatusChanges, error) {
+	// The mark is of a snapshot before the one that reads: what was under way then, or began later, is of a transaction at
+	// or above the mark, and will be read again.
+	var now struct {
+		Mark  entitlements.StatusMark
+		Count int
+	}
+	err := s.db.GetContext(ctx, &now, `
+		SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS mark, (SELECT coalesce(max(list) + 1, 0) FROM status_entries) AS count`)
+	if err != nil {
+		return entitlements.StatusChanges{}, failed("read status lists", err)
+	}
+	if since > now.Mark {
+		since = 0
+	}
+	var rows []struct {
+		List    int
+		Entries []byte
+	}
+	err = s.db.SelectContext(ctx, &rows, `
+		SELECT c.list, (SELECT coalesce(string_agg(int4send(e.idx) || int2send(e.status), ''), '')
+			FROM status_entries e WHERE e.list = c.list AND e.status <> 0) AS entries
+		FROM (SELECT DISTINCT list FROM status_entries WHERE changed > '0' AND changed >= $1::text::xid8) c`, since)
+	if err != nil {
+		return entitlements.StatusChanges{}, failed("read status lists", err)
+	}
+	changes := entitlements.StatusChanges{Count: now.Count, Lists: map[int][]entitlements.StatusEntry{}, Mark: now.Mark}
+	for _, row := range rows {
+		if changes.Lists[row.List], err = statusEntries(row.Entries); err != nil {
+			return entitlements.StatusChanges{}, failed("read status lists", err)
+		}
+	}
+	return changes, nil
+}
+
+// statusEntries takes apart what comes as one value: a hundred thousand rows would take ten times as long.
+func statusEntries(packed []byte) ([]entitlements.StatusEntry, error) {
+	const size = 6 // an int4 and an int2
+	if len(packed)%size != 0 {
+		return nil, errors.New("cut short")
+	}
+	entries := make([]entitlements.StatusEntry, 0, len(packed)/size)
+	for ; len(packed) > 0; packed = packed[size:] {
+		entries = append(entries, entitlements.StatusEntry{
+			Index: int(binary.BigEndian.Uint32(packed)), Status: entitlements.Status(binary.BigEndian.Uint16(packed[4:])),
+		})
+	}
+	return entries, nil
+}

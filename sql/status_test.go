@@ -1,0 +1,419 @@
+package sql_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"net/url"
+	"path"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"holdfast/entitlements"
+	"holdfast/entitlements/statuslist"
+	"holdfast/sql"
+	"holdfast/sql/sqltest"
+)
+
+// publishing is a replica that publishes status lists, with connections of its own.
+type publishing struct {
+	*entitlements.Service
+	reports chan error
+}
+
+// publishingReplica is one more server over the database at address. Deaf, it does not hear of changes.
+func (b *bench) publishingReplica(t *testing.T, address string, deaf bool) publishing {
+	t.Helper()
+	db, err := sql.Open(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := sql.NewEntitlements(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := *b
+	own.store = store
+	p := publishing{Service: own.replica(t), reports: make(chan error, 1000)}
+	ctx, cancel := context.WithCancel(t.Context())
+	var changed <-chan struct{}
+	if !deaf {
+		if changed, err = sql.ListenStatus(ctx, address); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var background sync.WaitGroup
+	background.Go(func() { p.PublishStatusLists(ctx, changed, func(err error) { p.reports <- err }) })
+	t.Cleanup(func() {
+		cancel()
+		background.Wait()
+		db.Close()
+	})
+	return p
+}
+
+// newStatusBench is a bench with the addresses of its database.
+func newStatusBench(t *testing.T) (b *bench, owner, runtime string) {
+	t.Helper()
+	owner, runtime = sqltest.Database(t)
+	db, err := sql.Open(t.Context(), runtime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	store, err := sql.NewEntitlements(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = &bench{db: db, store: store, clock: newManualClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
+	if b.keys, err = entitlements.GenerateKeys(rand.Reader, issuer, b.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
+	b.verifier = entitlements.Verifier{Keyset: b.keys.Keyset, Issuer: issuer}
+	b.Service = b.replica(t)
+	return b, owner, runtime
+}
+
+// status is what a replica's list says of a document.
+func (b *bench) status(t *testing.T, replica publishing, document entitlements.Document) entitlements.Status {
+	t.Helper()
+	reference := document.Status.StatusList
+	if reference.URI != issuer+"/v1/status-lists/0" {
+		t.Fatalf("the document refers to %s", reference.URI)
+	}
+	token, err := replica.StatusList(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := b.verifier.VerifyStatusList(string(token), reference.URI, b.clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	status, err := list.Status(reference)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status
+}
+
+// within waits until all that is wanted is so, and says how long it took.
+func (b *bench) within(t *testing.T, limit time.Duration, replica publishing, name string, want map[string]entitlements.Status, documents map[string]entitlements.Document) {
+	t.Helper()
+	start := time.Now()
+	for {
+		wrong := ""
+		for who, status := range want {
+			if b.status(t, replica, documents[who]) != status {
+				wrong = who
+			}
+		}
+		if wrong == "" {
+			t.Logf("%s: after %v", name, time.Since(start).Round(time.Millisecond))
+			return
+		}
+		if time.Since(start) > limit {
+			t.Fatalf("%s: after %v %s is %d, not %d", name, limit, wrong, b.status(t, replica, documents[wrong]), want[wrong])
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// Whatever ends a document's rights shows in the lists of all replicas within their ttl, and nothing else does.
+func TestStatusListsShowWhatHappens(t *testing.T) {
+	t.Parallel()
+	b, _, runtime := newStatusBench(t)
+	replicas := map[string]publishing{
+		"hears": b.publishingReplica(t, runtime, false),
+		"deaf":  b.publishingReplica(t, runtime, true),
+	}
+
+	const valid, invalid, suspended = entitlements.StatusValid, entitlements.StatusInvalid, entitlements.StatusSuspended
+	documents, devices := map[string]entitlements.Document{}, map[string]*device{}
+	expected := map[string]entitlements.Status{}
+	for _, who := range []string{"bystander", "revoked", "suspended", "unlinked", "lost", "replaced", "forked", "downgraded"} {
+		user := b.user(t)
+		b.subscribe(t, user, who, 30*24*time.Hour)
+		devices[who] = b.link(t, user)
+		documents[who], expected[who] = b.refresh(t, devices[who]), valid
+	}
+	all := func(name string, want map[string]entitlements.Status) {
+		t.Helper()
+		for which, replica := range replicas {
+			b.within(t, entitlements.StatusListTTL, replica, name+", "+which, want, documents)
+		}
+	}
+	all("at first", expected)
+
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err := b.Revoke(t.Context(), "operator", "revoked", "chargeback")
+	must(err)
+	_, err = b.Suspend(t.Context(), "operator", "suspended", "a question")
+	must(err)
+	must(b.Unlink(t.Context(), "operator", devices["unlinked"].user, devices["unlinked"].id))
+	must(b.RevokeDevice(t.Context(), "operator", devices["lost"].id, "lost"))
+	replacement := &device{user: devices["replaced"].user, jkt: uuid.NewString()}
+	_, err = b.Link(t.Context(), replacement.user, replacement.proof(), entitlements.LinkRequest{Name: "Phone", Replaces: devices["replaced"].id})
+	must(err)
+	thief := *devices["forked"]
+	b.refresh(t, devices["forked"])
+	b.refresh(t, devices["forked"])
+	_, err = thief.reconcile(t.Context(), b.Service)
+	var stale *entitlements.NonceError
+	if !errors.As(err, &stale) {
+		t.Fatalf("a stale token: %v", err)
+	}
+	thief.nonce = boundNonce(t, b, &thief, stale.Nonce)
+	var forked *entitlements.ForkedError
+	if _, err = thief.reconcile(t.Context(), b.Service); !errors.As(err, &forked) {
+		t.Fatalf("a stale token under its nonce: %v", err)
+	}
+	_, _, err = b.PutSubscription(t.Context(), "operator", "downgraded", entitlements.SubscriptionChange{
+		User: devices["downgraded"].user, Plan: "premium", State: entitlements.SubscriptionCancelled, PaidThrough: b.clock.Now().Add(-10 * 24 * time.Hour),
+	})
+	must(err)
+	documents["quarantined"] = b.verify(t, forked.Reconciled.Document)
+	all("after all that", map[string]entitlements.Status{
+		"bystander": valid, "revoked": invalid, "suspended": suspended, "unlinked": invalid, "lost": invalid, "replaced": invalid,
+		"forked": invalid, "quarantined": invalid, "downgraded": invalid,
+	})
+
+	for _, id := range []entitlements.SubscriptionID{"revoked", "suspended"} {
+		_, _, err := b.Reinstate(t.Context(), "operator", id, "a mistake")
+		must(err)
+	}
+	documents["reinstated"] = b.refresh(t, devices["revoked"])
+	all("after reinstating", map[string]entitlements.Status{"suspended": valid, "revoked": invalid, "reinstated": valid, "bystander": valid})
+}
+
+// While the database is away the last list is served; when it is back, what was changed meanwhile comes by itself. A
+// listener's connection that is lost alone is made anew.
+func TestStatusListsWhileTheDatabaseIsAway(t *testing.T) {
+	t.Parallel()
+	b, owner, runtime := newStatusBench(t)
+	replica := b.publishingReplica(t, runtime, false)
+	documents := map[string]entitlements.Document{}
+	for _, who := range []string{"first", "second", "third"} {
+		user := b.user(t)
+		b.subscribe(t, user, who, 30*24*time.Hour)
+		documents[who] = b.refresh(t, b.link(t, user))
+	}
+	revoke := func(who string) {
+		t.Helper()
+		if _, err := b.Revoke(t.Context(), "operator", entitlements.SubscriptionID(who), "chargeback"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	revoke("first")
+	want := map[string]entitlements.Status{"first": entitlements.StatusInvalid, "second": entitlements.StatusValid}
+	b.within(t, entitlements.StatusListTTL, replica, "revoked", want, documents)
+	last, err := replica.StatusList(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	address, err := url.Parse(owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := path.Base(address.Path)
+	address.Path = "/postgres"
+	admin := connect(t, address.String())
+	admin.MustExec(`ALTER DATABASE "` + name + `" ALLOW_CONNECTIONS false`)
+	disconnect(admin, name, "")
+	select {
+	case err := <-replica.reports:
+		if err == nil {
+			t.Error("reported that all is well")
+		}
+	case <-time.After(30 * time.Second):
+		t.Fatal("nothing was reported")
+	}
+	time.Sleep(2 * time.Second)
+	if token, err := replica.StatusList(0); err != nil || string(token) != string(last) {
+		t.Errorf("without a database: another list, %v", err)
+	}
+
+	admin.MustExec(`ALTER DATABASE "` + name + `" ALLOW_CONNECTIONS true`)
+	revoke("second")
+	want["second"] = entitlements.StatusInvalid
+	b.within(t, entitlements.StatusListTTL, replica, "back again", want, documents)
+	if err := <-replica.reports; err != nil {
+		t.Errorf("reported after that: %v", err)
+	}
+
+	disconnect(admin, name, "LISTEN")
+	revoke("third")
+	want["third"] = entitlements.StatusInvalid
+	b.within(t, entitlements.StatusListTTL, replica, "listening again", want, documents)
+}
+
+// disconnect ends the connections to a database whose last statement begins so.
+func disconnect(admin *sqlx.DB, database, statement string) {
+	admin.MustExec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND query ILIKE $2 || '%'`, database, statement)
+}
+
+// What the store promises: no committed change is missed, however transactions overlap.
+func TestStatusChanges(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ctx := t.Context()
+	b.db.MustExec(`INSERT INTO status_entries (list, idx) SELECT n / 4, n % 4 FROM generate_series(0, 11) n`)
+	read := func(since entitlements.StatusMark) entitlements.StatusChanges {
+		t.Helper()
+		changes, err := b.store.StatusChanges(ctx, since)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return changes
+	}
+	same := func(got entitlements.StatusChanges, want map[int]map[int]entitlements.Status) {
+		t.Helper()
+		for n, entries := range want {
+			if _, ok := got.Lists[n]; !ok || len(got.Lists[n]) != len(entries) {
+				t.Errorf("list %d: %v, want %v", n, got.Lists[n], entries)
+			}
+			for _, entry := range got.Lists[n] {
+				if entries[entry.Index] != entry.Status {
+					t.Errorf("list %d: %v, want %v", n, got.Lists[n], entries)
+				}
+			}
+		}
+	}
+
+	first := read(0)
+	if first.Count != 3 || len(first.Lists) != 0 {
+		t.Errorf("lists without a change: %+v", first)
+	}
+
+	// One transaction begins first and commits last, with a reading between the two commits.
+	early, late := b.db.MustBegin(), b.db.MustBegin()
+	early.MustExec(`UPDATE status_entries SET status = 1 WHERE list = 0 AND idx = 3`)
+	late.MustExec(`UPDATE status_entries SET status = 2 WHERE list = 1 AND idx = 0`)
+	if err := late.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	second := read(first.Mark)
+	if _, seen := second.Lists[0]; seen {
+		t.Error("a change that is not committed was seen")
+	}
+	same(second, map[int]map[int]entitlements.Status{1: {0: 2}})
+	if err := early.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	third := read(second.Mark)
+	same(third, map[int]map[int]entitlements.Status{0: {3: 1}})
+
+	// Nothing new: nothing to read, as soon as nothing else in the cluster has been under way since. Back to VALID is a
+	// change too.
+	quiet := read(third.Mark)
+	for range 1000 {
+		if len(quiet.Lists) == 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+		quiet = read(quiet.Mark)
+	}
+	if len(quiet.Lists) != 0 {
+		t.Errorf("without a change: %+v", quiet)
+	}
+	b.db.MustExec(`UPDATE status_entries SET status = 0 WHERE list = 1 AND idx = 0`)
+	b.db.MustExec(`UPDATE status_entries SET status = 1 WHERE list = 0 AND idx = 3`) // as it was
+	fourth := read(quiet.Mark)
+	same(fourth, map[int]map[int]entitlements.Status{1: {}})
+	if _, changed := fourth.Lists[0]; changed {
+		t.Error("an update that changes nothing is a change")
+	}
+
+	// From the beginning, and from a mark of the future of a database that was restored: all of it.
+	for _, since := range []entitlements.StatusMark{0, fourth.Mark + 1_000_000} {
+		same(read(since), map[int]map[int]entitlements.Status{0: {3: 1}, 1: {}})
+	}
+}
+
+// An announcement comes when a change commits, and not when it is rolled back.
+func TestListenStatus(t *testing.T) {
+	t.Parallel()
+	b, owner, runtime := newStatusBench(t)
+	b.db.MustExec(`INSERT INTO status_entries (list, idx) VALUES (0, 1)`)
+	for name, address := range map[string]string{"owner": owner, "runtime": runtime} {
+		t.Run(name, func(t *testing.T) {
+			changed, err := sql.ListenStatus(t.Context(), address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			heard := func(within time.Duration) bool {
+				select {
+				case <-changed:
+					return true
+				case <-time.After(within):
+					return false
+				}
+			}
+			for n := 0; !heard(50 * time.Millisecond); n++ { // until it listens
+				if n == 200 {
+					t.Fatal("not heard")
+				}
+				b.db.MustExec(`UPDATE status_entries SET status = 2 - status`)
+			}
+			heard(100 * time.Millisecond)
+			tx := b.db.MustBegin()
+			tx.MustExec(`UPDATE status_entries SET status = 2 - status`)
+			if heard(100 * time.Millisecond) {
+				t.Error("heard before the commit")
+			}
+			if err := tx.Rollback(); err != nil {
+				t.Fatal(err)
+			}
+			if heard(100 * time.Millisecond) {
+				t.Error("heard after a rollback")
+			}
+		})
+	}
+	if _, err := sql.ListenStatus(t.Context(), "postgres://user:secret@%"); err == nil || errors.Is(err, context.Canceled) {
+		t.Error("an address that is none")
+	}
+}
+
+// BenchmarkStatusChanges reads a list of 2^20 entries, all of them in use, of which one in ten is INVALID.
+func BenchmarkStatusChanges(b *testing.B) {
+	owner, runtime := sqltest.Database(b)
+	admin, err := sqlx.Connect("postgres", owner)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer admin.Close()
+	admin.MustExec(`INSERT INTO status_entries (list, idx) SELECT 0, n FROM generate_series(0, $1::int) n`, statuslist.MaxLen-1)
+	admin.MustExec(`UPDATE status_entries SET status = 1 WHERE idx % 10 = 0`)
+	admin.MustExec(`VACUUM ANALYZE status_entries`) // as PostgreSQL does by itself, in time
+	db, err := sql.Open(b.Context(), runtime)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer db.Close()
+	store, err := sql.NewEntitlements(b.Context(), db)
+	if err != nil {
+		b.Fatal(err)
+	}
+	changes, err := store.StatusChanges(b.Context(), 0)
+	if err != nil || len(changes.Lists[0]) != statuslist.MaxLen/10+1 {
+		b.Fatalf("%d entries, %v", len(changes.Lists[0]), err)
+	}
+	for name, since := range map[string]entitlements.StatusMark{"all": 0, "nothing new": changes.Mark} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if _, err := store.StatusChanges(b.Context(), since); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
