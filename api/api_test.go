@@ -24,6 +24,7 @@ import (
 
 	"github.com/descope/virtualwebauthn"
 	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
 
 	"holdfast/api"
 	"holdfast/entitlements"
@@ -98,6 +99,8 @@ type world struct {
 	origin   string
 	url      string
 	owner    string // the address of the database, as its owner
+	db       *sqlx.DB
+	rights   *entitlements.Service
 }
 
 type option func(*api.Config, *passkey.Config, *entitlements.Config)
@@ -129,7 +132,9 @@ func newWorld(t *testing.T, options ...option) *world {
 	db, err := sql.Open(t.Context(), runtime+"&lock_timeout=200") // ms
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
-	w := &world{owner: owner, t: t, clock: &clock{at: time.Now().UTC().Truncate(time.Second), works: -1}, log: &logBuffer{}, metrics: api.NewMetrics()}
+	w := &world{
+		owner: owner, db: db, t: t, clock: &clock{at: time.Now().UTC().Truncate(time.Second), works: -1}, log: &logBuffer{}, metrics: api.NewMetrics(),
+	}
 
 	a := api.Config{
 		Origin: origin, AllowOrigins: []string{allowed}, BootstrapToken: sha256.Sum256([]byte(adminSecret)), App: builtApp,
@@ -157,6 +162,7 @@ func newWorld(t *testing.T, options ...option) *world {
 	a.Answers = sql.NewAnswers(db)
 	a.Entitlements, err = entitlements.New(t.Context(), e, store)
 	must(t, err)
+	w.rights = a.Entitlements
 	handler, err := api.New(a)
 	must(t, err)
 	server := httptest.NewServer(handler)
