@@ -26,7 +26,7 @@ func TestVerifyStatus(t *testing.T) {
 	defer server.Close()
 	origin := server.URL
 	dir := filepath.Join(t.TempDir(), "keys")
-	keys, err := makeKeys(dir, origin, time.Now().Add(-time.Hour))
+	keys, err := makeKeys(dir, origin, "", time.Now().Add(-time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
