@@ -62,14 +62,6 @@ type StatusReference struct {
 	URI   string `json:"uri"`
 }
 
-func (d Document) consistent() bool {
-	_, known := stateRank[d.State]
-	return known && d.Issuer != "" && d.Audience != "" && d.Subject != "" && d.ID != "" && d.Device != "" && d.Proof != "" &&
-		d.Confirmation.JKT != "" && d.Status.StatusList.URI != "" && d.Features != nil && d.Plans != nil &&
-		d.Revision >= 0 &&
-		d.IssuedAt == d.NotBefore && d.IssuedAt < d.ExpiresAt && d.IssuedAt <= d.RefreshAfter && d.RefreshAfter <= d.ExpiresAt
-}
-
 // PasskeysDocument is what the user's passkeys can be verified against offline. It never leaves the device.
 type PasskeysDocument struct {
 	Issuer    string           `json:"iss"`

@@ -1,7 +1,6 @@
 package entitlements
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -68,8 +67,13 @@ type Keyset struct {
 	Keys      []KeysetKey `json:"keys"`
 
 	// Root is the thumbprint of the root that signed it: it comes from the header.
-	Root string `json:"-"`
+	Root string     `json:"-"`
+	mark KeysetMark // set where the signature was verified
 }
+
+// Mark is what is to be remembered once the keyset is taken. Only a keyset that [Roots.VerifyKeyset] has returned has
+// one.
+func (k Keyset) Mark() KeysetMark { return k.mark }
 
 // KeysetKey is a signing key with the time in which a document under it may have been issued: from NotBefore, and
 // before ExpiresAt.
@@ -122,11 +126,12 @@ func (r Roots) open(compact string) (Keyset, error) {
 	if err := message.Verify(root); err != nil {
 		return Keyset{}, SignatureInvalid
 	}
-	var keyset Keyset
-	if err := json.Unmarshal(message.Payload, &keyset); err != nil || keyset.check() != nil {
-		return Keyset{}, ClaimsInvalid
+	keyset, err := readKeyset(message.Payload)
+	if err != nil {
+		return Keyset{}, err
 	}
 	keyset.Root = root.ID()
+	keyset.mark = KeysetMark{Root: keyset.Root, Version: keyset.Version, Digest: digest(compact)}
 	return keyset, nil
 }
 
@@ -140,23 +145,14 @@ func (k Keyset) validFor(issuer string, now time.Time) error {
 	return nil
 }
 
+// check reads the keyset as every verifier will.
 func (k Keyset) check() error {
-	if k.Version < 1 || k.ExpiresAt <= k.IssuedAt || len(k.Keys) == 0 {
-		return errors.New("version, times and keys")
+	payload, err := json.Marshal(k)
+	if err != nil {
+		return err
 	}
-	seen := map[string]bool{}
-	for _, entry := range k.Keys {
-		key, err := entry.PublicKey()
-		if err != nil {
-			return err
-		}
-		if entry.KeyID != key.ID() || entry.Algorithm != jose.Algorithm || entry.Use != "sig" || seen[entry.KeyID] ||
-			entry.ExpiresAt <= entry.NotBefore {
-			return errors.New("key members")
-		}
-		seen[entry.KeyID] = true
-	}
-	return nil
+	_, err = readKeyset(payload)
+	return err
 }
 
 // jwks is the same keys as a JWK Set (RFC 7517 §5), which any JWT library can read.

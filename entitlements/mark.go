@@ -3,17 +3,65 @@ package entitlements
 import (
 	"crypto/sha256"
 	"fmt"
+
+	"holdfast/entitlements/jose"
 )
 
-// KeysetMark is what is remembered of the highest keyset of a root that was served.
+// KeysetMark is the newest keyset taken of one root. Whoever keeps marks cannot be given an old keyset again, and with
+// it a signing key that was withdrawn.
 type KeysetMark struct {
-	Root    string // thumbprint
-	Version int64
-	Digest  [sha256.Size]byte // of the compact form
+	// Root is the kid of the root that signed: its slot is looked up when it is needed, because a root moves from next
+	// to current.
+	Root    string `json:"root"`
+	Version int64  `json:"version"`
+	// Digest is the base64url SHA-256 of the keyset's compact form.
+	Digest string `json:"digest"`
+}
+
+// KeysetMarks is at most one mark for each root. Nil is what somebody has who never took a keyset.
+type KeysetMarks []KeysetMark
+
+// Take judges a keyset that [Roots.VerifyKeyset] has returned under the same roots, and returns the marks to keep once
+// it is used. It fails with [KeysetRollback] where a newer one was taken before: one by the next root outranks all by the
+// current one; below that a lower version is older, and so are other bytes of the same version. Marks of roots that are
+// embedded no longer are dropped.
+func (m KeysetMarks) Take(keyset Keyset, roots Roots) (KeysetMarks, error) {
+	taken := keyset.mark
+	kept := KeysetMarks{}
+	for _, mark := range m {
+		switch {
+		case mark.Root != taken.Root && roots.slot(mark.Root) > roots.slot(taken.Root),
+			mark.Root == taken.Root && taken.Version < mark.Version,
+			mark.Root == taken.Root && taken.Version == mark.Version && taken.Digest != mark.Digest:
+			return nil, KeysetRollback
+		case mark.Root != taken.Root && roots.slot(mark.Root) > 0:
+			kept = append(kept, mark)
+		}
+	}
+	return append(kept, taken), nil
+}
+
+// slot is the rank of a root: 0 for one that is not embedded, and more for next than for current.
+func (r Roots) slot(kid string) int {
+	switch {
+	case kid == "":
+		return 0
+	case kid == r.Current.ID():
+		return 1
+	case kid == r.Next.ID():
+		return 2
+	default:
+		return 0
+	}
+}
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return jose.EncodeBase64(sum[:])
 }
 
 func (k Keys) mark() KeysetMark {
-	return KeysetMark{Root: k.Keyset.Root, Version: k.Keyset.Version, Digest: sha256.Sum256([]byte(k.Compact))}
+	return KeysetMark{Root: k.Keyset.Root, Version: k.Keyset.Version, Digest: digest(k.Compact)}
 }
 
 // Follows says whether the keyset may be served after those that marks remember, one of each root, in the order in

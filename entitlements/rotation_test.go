@@ -3,6 +3,7 @@ package entitlements_test
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -337,7 +338,7 @@ func TestProposal(t *testing.T) {
 
 func TestMarkFollows(t *testing.T) {
 	mark := func(root string, version int64, digest byte) entitlements.KeysetMark {
-		return entitlements.KeysetMark{Root: root, Version: version, Digest: [32]byte{digest}}
+		return entitlements.KeysetMark{Root: root, Version: version, Digest: fmt.Sprint(digest)}
 	}
 	marks := []entitlements.KeysetMark{mark("a", 5, 5), mark("b", 7, 7)}
 	for name, test := range map[string]struct {

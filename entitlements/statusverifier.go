@@ -8,9 +8,6 @@ import (
 	"holdfast/entitlements/statuslist"
 )
 
-// SubjectMismatch is another status list than the one that the document names.
-const SubjectMismatch VerificationError = "subject_mismatch"
-
 // StatusList is a status list that [Verifier.VerifyStatusList] has checked.
 type StatusList struct {
 	URI       string

@@ -36,17 +36,24 @@ const (
 	KeyOutsideValidity VerificationError = "key_outside_validity"
 	// KeysetExpired: the keyset's own end has come.
 	KeysetExpired VerificationError = "keyset_expired"
-	// KeysetRollback: a keyset that one taken before outranks.
-	KeysetRollback VerificationError = "keyset_rollback"
 	// NotYetValid: issued in the future.
 	NotYetValid VerificationError = "not_yet_valid"
 	// Expired: the document's end has come.
 	Expired VerificationError = "expired"
+	// SubjectMismatch, DeviceMismatch (the device's id or its key) and ProofMismatch: a sound document or
+	// status list, but not the one that was expected.
+	SubjectMismatch VerificationError = "subject_mismatch"
+	DeviceMismatch  VerificationError = "device_mismatch"
+	ProofMismatch   VerificationError = "proof_mismatch"
+	// RevisionRollback: older than what is known already.
+	RevisionRollback VerificationError = "revision_rollback"
+	// KeysetRollback: an older keyset than one that was taken before.
+	KeysetRollback VerificationError = "keyset_rollback"
 )
 
 func (e VerificationError) Error() string { return string(e) }
 
-// Verifier checks documents for a host's back end, without any I/O. It is safe for concurrent use.
+// Verifier checks documents for a host's back end. It does no I/O, and is safe for concurrent use.
 type Verifier struct {
 	// Keyset is one that [Roots.VerifyKeyset] has returned.
 	Keyset Keyset
@@ -54,31 +61,51 @@ type Verifier struct {
 	Issuer string
 }
 
-// Verify checks a document at now. It fails with a [VerificationError].
-func (v Verifier) Verify(compact string, now time.Time) (Document, error) {
+// Expectation is what else must be true of a document. The zero value of what is expected is compared like any other:
+// no document is of the user "".
+type Expectation func(*expected)
+
+type expected struct {
+	subject  *UserID
+	device   *DeviceID
+	jkt      *string
+	proof    *string
+	revision int64
+}
+
+// OfUser expects a document of that user.
+func OfUser(id UserID) Expectation { return func(e *expected) { e.subject = &id } }
+
+// OfDevice expects a document of that device.
+func OfDevice(id DeviceID) Expectation { return func(e *expected) { e.device = &id } }
+
+// BoundTo expects a document bound to the key with that thumbprint, which has to be shown by other means: a proof.
+func BoundTo(jkt string) Expectation { return func(e *expected) { e.jkt = &jkt } }
+
+// Answering expects the document that answers the proof with that jti.
+func Answering(jti string) Expectation { return func(e *expected) { e.proof = &jti } }
+
+// FromRevision expects a document of that revision or a later one.
+func FromRevision(revision int64) Expectation { return func(e *expected) { e.revision = revision } }
+
+// Verify checks a document at now, and everything that is expected of it; what is not expected is not compared. The
+// checks are made in the order of the codes, whatever the order of the expectations. It fails with a
+// [VerificationError].
+func (v Verifier) Verify(compact string, now time.Time, expectations ...Expectation) (Document, error) {
 	message, err := parseTyped(compact, documentType)
 	if err != nil {
 		return Document{}, err
 	}
-	var entry *KeysetKey
-	for i := range v.Keyset.Keys {
-		if v.Keyset.Keys[i].KeyID == message.kid {
-			entry = &v.Keyset.Keys[i]
-		}
-	}
-	if entry == nil {
-		return Document{}, KeyUnknown
-	}
-	key, err := entry.PublicKey()
-	if err != nil {
+	entry, key := v.find(message.kid)
+	if key.IsZero() {
 		return Document{}, KeyUnknown
 	}
 	if err := message.Verify(key); err != nil {
 		return Document{}, SignatureInvalid
 	}
-	var document Document
-	if err := json.Unmarshal(message.Payload, &document); err != nil || !document.consistent() {
-		return Document{}, ClaimsInvalid
+	document, err := readDocument(message.Payload)
+	if err != nil {
+		return Document{}, err
 	}
 	switch {
 	case document.Issuer != v.Issuer:
@@ -91,10 +118,46 @@ func (v Verifier) Verify(compact string, now time.Time) (Document, error) {
 		return Document{}, KeysetExpired
 	case now.Unix() < document.NotBefore:
 		return Document{}, NotYetValid
-	case now.Unix() >= document.ExpiresAt:
+	case now.Unix() >= document.ExpiresAt: // without leeway (RFC 7519 §4.1.4)
 		return Document{}, Expired
 	}
+	if err := document.match(expectations); err != nil {
+		return Document{}, err
+	}
 	return document, nil
+}
+
+// find is the keyset's entry of that kid, with its key; no key where there is none.
+func (v Verifier) find(kid string) (KeysetKey, jose.PublicKey) {
+	for _, entry := range v.Keyset.Keys {
+		if entry.KeyID == kid {
+			key, err := entry.PublicKey()
+			if err != nil {
+				return KeysetKey{}, jose.PublicKey{}
+			}
+			return entry, key
+		}
+	}
+	return KeysetKey{}, jose.PublicKey{}
+}
+
+func (d Document) match(expectations []Expectation) error {
+	var want expected
+	for _, expect := range expectations {
+		expect(&want)
+	}
+	switch {
+	case want.subject != nil && *want.subject != d.Subject:
+		return SubjectMismatch
+	case want.device != nil && *want.device != d.Device, want.jkt != nil && *want.jkt != d.Confirmation.JKT:
+		return DeviceMismatch
+	case want.proof != nil && *want.proof != d.Proof:
+		return ProofMismatch
+	case d.Revision < want.revision:
+		return RevisionRollback
+	default:
+		return nil
+	}
 }
 
 // typedMessage is a message whose header has been checked.

@@ -18,14 +18,14 @@ func (s *Entitlements) MarkKeyset(ctx context.Context, mark entitlements.KeysetM
 		var rows []struct {
 			Root    string
 			Version int64
-			Digest  []byte
+			Digest  string
 		}
 		if err := tx.SelectContext(ctx, &rows, `SELECT root, version, digest FROM keyset_marks ORDER BY place`); err != nil {
 			return failed("read keyset marks", err)
 		}
 		marks := make([]entitlements.KeysetMark, len(rows))
 		for i, row := range rows {
-			marks[i] = entitlements.KeysetMark{Root: row.Root, Version: row.Version, Digest: [32]byte(row.Digest)}
+			marks[i] = entitlements.KeysetMark{Root: row.Root, Version: row.Version, Digest: row.Digest}
 		}
 		if err := mark.Follows(marks); err != nil {
 			return err
@@ -33,7 +33,7 @@ func (s *Entitlements) MarkKeyset(ctx context.Context, mark entitlements.KeysetM
 		_, err := tx.ExecContext(ctx, `
 			INSERT INTO keyset_marks (root, version, digest) VALUES ($1, $2, $3)
 			ON CONFLICT (root) DO UPDATE SET version = excluded.version, digest = excluded.digest`,
-			mark.Root, mark.Version, mark.Digest[:])
+			mark.Root, mark.Version, mark.Digest)
 		return failed("store keyset mark", err)
 	})
 }

@@ -161,6 +161,36 @@ func TestBody(t *testing.T) {
 	}
 }
 
+// The examples of RFC 9449: figures 2, 6 and 12 (sections 4.1, 5 and 7.1). Their iat is years old, and is not looked at.
+func TestExamplesOfTheRFC(t *testing.T) {
+	const (
+		header = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19."
+		first  = header + "eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg"
+		later  = header + "eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjY1Mjk2fQ.pAqut2IRDm_De6PR93SYmGBPXpwrAk90e8cP2hjiaG5QsGSuKDYW7_X620BxqhvYC8ynrrvZLTk41mSRroapUA"
+		access = header + "eyJqdGkiOiJlMWozVl9iS2ljOC1MQUVCIiwiaHRtIjoiR0VUIiwiaHR1IjoiaHR0cHM6Ly9yZXNvdXJjZS5leGFtcGxlLm9yZy9wcm90ZWN0ZWRyZXNvdXJjZSIsImlhdCI6MTU2MjI2MjYxOCwiYXRoIjoiZlVIeU8ycjJaM0RaNTNFc05yV0JiMHhXWG9hTnk1OUlpS0NBcWtzbVFFbyJ9.2oW9RP35yRqzhrtNP86L-Ey71EOptxRimPPToA1plemAgR6pxHF8y6-yqyVnmcw6Fy1dqd-jfxSYoMxhAJpLjA"
+
+		thumbprint = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" // section 6.1
+		token      = "Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU" // figure 12
+	)
+	for _, example := range []struct{ proof, method, target, jti string }{
+		{first, "POST", "https://server.example.com/token", "-BwC3ESc6acc2lTc"},
+		{later, "POST", "https://server.example.com/token", "-BwC3ESc6acc2lTc"},
+		{access, "GET", "https://resource.example.org/protectedresource", "e1j3V_bKic8-LAEB"},
+	} {
+		proof, err := dpop.Parse(example.proof, example.method, example.target)
+		if err != nil || proof.JKT != thumbprint || proof.JTI != example.jti {
+			t.Errorf("%+v, %v", proof, err)
+			continue
+		}
+		if err := proof.CheckToken(token); (err == nil) != (example.proof == access) {
+			t.Errorf("%s: for the access token: %v", example.jti, err)
+		}
+		if err := proof.CheckToken(token + "A"); !errors.Is(err, dpop.ErrInvalidProof) {
+			t.Errorf("%s: for another token: %v", example.jti, err)
+		}
+	}
+}
+
 func TestNonces(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	secret := bytes.Repeat([]byte{7}, 32)

@@ -35,7 +35,8 @@ type Proof struct {
 	// Binding is what the nonce is bound to, once it has been checked; nil for an unbound one.
 	Binding []byte
 
-	body []byte // SHA-256 of the request body; nil where the proof does not say
+	body []byte  // SHA-256 of the request body; nil where the proof does not say
+	ath  *string // hash of the access token, as it is written; nil where there is none
 }
 
 // Parse checks a proof for a request of method to target (RFC 9449 §4.3): the DPoP header's value, a compact JWS with
@@ -72,6 +73,7 @@ func Parse(header, method, target string) (Proof, error) {
 		IAT   *float64 `json:"iat"`
 		Nonce string   `json:"nonce"`
 		Body  *string  `json:"body"`
+		ATH   *string  `json:"ath"`
 	}
 	if err := json.Unmarshal(message.Payload, &claims); err != nil {
 		return Proof{}, fmt.Errorf("%w: claims: %w", ErrInvalidProof, err)
@@ -86,7 +88,7 @@ func Parse(header, method, target string) (Proof, error) {
 	case !sameTarget(claims.HTU, target):
 		return Proof{}, fmt.Errorf("%w: htu", ErrInvalidProof)
 	}
-	proof := Proof{JKT: key.ID(), JTI: claims.JTI, Nonce: claims.Nonce}
+	proof := Proof{JKT: key.ID(), JTI: claims.JTI, Nonce: claims.Nonce, ath: claims.ATH}
 	if claims.Body != nil {
 		if proof.body, err = jose.DecodeBase64(*claims.Body); err != nil || len(proof.body) != sha256.Size {
 			return Proof{}, fmt.Errorf("%w: body", ErrInvalidProof)
@@ -103,6 +105,16 @@ func (p Proof) CheckBody(body []byte) error {
 	}
 	if sum := sha256.Sum256(body); subtle.ConstantTimeCompare(sum[:], p.body) != 1 {
 		return fmt.Errorf("%w: the body is not the one that was signed", ErrInvalidProof)
+	}
+	return nil
+}
+
+// CheckToken demands that the proof was made for that access token, which came with it (RFC 9449 §4.3, number 12). It
+// fails with [ErrInvalidProof].
+func (p Proof) CheckToken(token string) error {
+	sum := sha256.Sum256([]byte(token))
+	if p.ath == nil || subtle.ConstantTimeCompare([]byte(*p.ath), []byte(jose.EncodeBase64(sum[:]))) != 1 {
+		return fmt.Errorf("%w: ath", ErrInvalidProof)
 	}
 	return nil
 }

@@ -1,11 +1,14 @@
 package jose
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
@@ -46,11 +49,37 @@ func Parse(compact string) (Message, error) {
 	if _, err := DecodeBase64(parts[2]); err != nil {
 		return Message{}, fmt.Errorf("%w: signature: %w", ErrMalformed, err)
 	}
-	var object map[string]any
-	if err := json.Unmarshal(header, &object); err != nil || object == nil {
-		return Message{}, fmt.Errorf("%w: header is no JSON object", ErrMalformed)
+	if err := CheckObject(header); err != nil {
+		return Message{}, fmt.Errorf("%w: header: %w", ErrMalformed, err)
 	}
 	return Message{Header: header, Payload: payload, compact: compact}, nil
+}
+
+// maxDepth is how many objects and arrays may stand one in another: more than any message of ours has, and little
+// enough for any parser.
+const maxDepth = 32
+
+// CheckObject says whether data is exactly one JSON object that all parsers read alike (RFC 7493): UTF-8 without byte
+// order mark and lone surrogates, no member twice in any object, nested at most 32 deep.
+func CheckObject(data []byte) error {
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(data)) // refuses duplicate names, and what is not Unicode
+	if decoder.PeekKind() != '{' {
+		return errors.New("no JSON object")
+	}
+	for {
+		if _, err := decoder.ReadToken(); err != nil {
+			return err
+		}
+		switch depth := decoder.StackDepth(); {
+		case depth > maxDepth:
+			return errors.New("nested too deep")
+		case depth == 0:
+			if _, err := decoder.ReadToken(); err != io.EOF {
+				return errors.New("more than one JSON value")
+			}
+			return nil
+		}
+	}
 }
 
 // Verify checks the signature over header and payload. It fails with [ErrSignature].

@@ -10,6 +10,7 @@ import (
 	"io"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/lestrrat-go/jwx/v2/jwk"
 )
 
@@ -51,12 +52,12 @@ func GenerateKey(rand io.Reader) (PrivateKey, error) {
 func ParsePublicKey(data []byte) (PublicKey, error) {
 	var shape struct {
 		JWK
-		D any `json:"d"`
+		D jsontext.Value `json:"d"`
 	}
 	if err := json.Unmarshal(data, &shape); err != nil {
 		return PublicKey{}, fmt.Errorf("%w: %w", ErrKey, err)
 	}
-	if shape.D != nil {
+	if shape.D != nil { // null too: whoever writes the member means a private key
 		return PublicKey{}, fmt.Errorf("%w: a private key where a public one is expected", ErrKey)
 	}
 	return shape.JWK.PublicKey()
@@ -130,9 +131,9 @@ func newPublicKey(key *ecdsa.PublicKey) (PublicKey, error) {
 	if err != nil {
 		return PublicKey{}, fmt.Errorf("%w: %w", ErrKey, err)
 	}
-	thumbprint, err := parsed.Thumbprint(crypto.SHA256)
+	kid, err := thumbprint(parsed)
 	if err != nil {
-		return PublicKey{}, fmt.Errorf("%w: %w", ErrKey, err)
+		return PublicKey{}, err
 	}
 	point, err := key.Bytes()
 	if err != nil {
@@ -140,9 +141,18 @@ func newPublicKey(key *ecdsa.PublicKey) (PublicKey, error) {
 	}
 	return PublicKey{
 		key: key,
-		kid: EncodeBase64(thumbprint),
+		kid: kid,
 		jwk: JWK{Kty: "EC", Crv: "P-256", X: EncodeBase64(point[1:33]), Y: EncodeBase64(point[33:])},
 	}, nil
+}
+
+// thumbprint is the RFC 7638 thumbprint of a key of any kind, with SHA-256.
+func thumbprint(key jwk.Key) (string, error) {
+	sum, err := key.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	return EncodeBase64(sum), nil
 }
 
 func newPrivateKey(key *ecdsa.PrivateKey) (PrivateKey, error) {

@@ -7,7 +7,7 @@ CREATE TABLE keyset_marks (
     root text PRIMARY KEY, -- RFC 7638 thumbprint
     place bigint GENERATED ALWAYS AS IDENTITY, -- roots follow each other in this order
     version bigint NOT NULL CHECK (version > 0),
-    digest bytea NOT NULL CHECK (length(digest) = 32) -- SHA-256 of the keyset's compact form
+    digest text NOT NULL -- base64url SHA-256 of the keyset's compact form
 );
 
 GRANT SELECT, INSERT, UPDATE ON keyset_marks TO holdfast_runtime;
