@@ -1,3 +1,5 @@
+import { decode } from 'jose/base64url';
+
 /** Base64url without padding, RFC 4648 §5. */
 export function encodeBase64url(bytes: Uint8Array): string {
   let binary = '';
@@ -10,8 +12,10 @@ export function encodeBase64url(bytes: Uint8Array): string {
  * that decodes in two ways would let one signed message have two forms.
  */
 export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | null {
-  if (!/^[\w-]*$/.test(text) || text.length % 4 === 1) return null;
-  const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
-  const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
-  return encodeBase64url(bytes) === text ? bytes : null;
+  try {
+    const bytes = decode(text) as Uint8Array<ArrayBuffer>;
+    return encodeBase64url(bytes) === text ? bytes : null;
+  } catch {
+    return null;
+  }
 }

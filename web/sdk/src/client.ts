@@ -1,45 +1,24 @@
+import type { SignedIn } from './ceremony.ts';
 import type { Context } from './context.ts';
 import { describe, type Phase, phaseOf } from './describe.ts';
 import type { Entitlement } from './entitlement.ts';
 import { HoldfastError } from './error.ts';
 import { failedReconcile } from './failed-reconcile.ts';
+import type { FarewellOutcome } from './farewell.ts';
 import type { Holdfast, LinkOptions, SignInOptions } from './holdfast.ts';
-import { linkDevice } from './link.ts';
+import { loadSignIn } from './load-sign-in.ts';
 import { withLock } from './lock.ts';
-import { createPasskey, pickPasskey } from './passkey-prompt.ts';
 import { reconcileDevice } from './reconcile.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
 import { Retry } from './retry.ts';
 import type { Session } from './session.ts';
-import { signalPasskeys } from './signal-passkeys.ts';
 import { examine, type Standing } from './standing.ts';
-import type { Changes } from './store.ts';
-import { isObject, type JsonObject } from './strict-json.ts';
+import { nobody } from './store.ts';
 import { estimateTime, type TrustedTime } from './trusted-time.ts';
-import { readUser, type User } from './user.ts';
+import type { User } from './user.ts';
 
 /** How often the time seen is noted, and at the latest noticed: a sleeping machine's timers stand still. */
 const tickInterval = 60_000;
-
-/** A ceremony lives five minutes on the server; autofill may wait for hours, so it gets a new one in good time. */
-const ceremonyLife = 4 * 60_000;
-
-/** Nothing of the user remains. Keyset, marks and time stay: they belong to the server, not to the user. */
-const nobody: Changes = {
-  user: undefined,
-  device: undefined,
-  former: undefined,
-  pending: undefined,
-  lineage: undefined,
-  document: undefined,
-  passkeys: undefined,
-};
-
-/**
- * How telling the server of a sign-out went: nothing is left to tell; a device is left for the user's next session to
- * unlink; or it was not heard, and the session may live on.
- */
-type FarewellOutcome = 'said' | 'later' | 'unheard';
 
 /** The one implementation of {@link Holdfast}: keeps what storage holds in memory, verified, and tells about changes. */
 export class Client implements Holdfast {
@@ -136,22 +115,12 @@ export class Client implements Holdfast {
   async signIn({ mediation, signal }: SignInOptions = {}): Promise<User> {
     const ended = this.#replacePrompt(signal);
     await this.#finishSignOut();
-    for (;;) {
-      const { ceremony, publicKey } = await this.#context.server.request('POST', '/v1/authentication/options', {});
-      const renewal = mediation && AbortSignal.timeout(ceremonyLife);
-      let credential: JsonObject;
-      try {
-        credential = await pickPasskey(publicKey, renewal ? AbortSignal.any([ended, renewal]) : ended, mediation);
-      } catch (error) {
-        if (renewal?.aborted && !ended.aborted) continue;
-        throw error;
-      }
-      const answer = await this.#context.server.request('POST', '/v1/authentication', { ceremony, credential });
-      return this.#adopt(answer, publicKey);
-    }
+    const { usePasskey } = await loadSignIn();
+    return this.#adopt(await usePasskey(this.#context, ended, mediation));
   }
 
   async link(options: LinkOptions = {}): Promise<void> {
+    const { linkDevice } = await loadSignIn();
     await withLock(this.#name, () => linkDevice(this.#context, options));
     this.#deviceUnknown = false;
     await this.#changed();
@@ -175,16 +144,8 @@ export class Client implements Holdfast {
   }
 
   async session(): Promise<Session | null> {
-    try {
-      const body = await this.#context.server.request('GET', '/v1/session');
-      const user = readUser(body.user);
-      if (!user) throw new HoldfastError('no_contact', "the answer is not the server's");
-      const [authenticatedAt, expiresAt] = [new Date(String(body.authenticated_at)), new Date(String(body.expires_at))];
-      return { user, authenticatedAt, expiresAt };
-    } catch (error) {
-      if (error instanceof HoldfastError && error.code === 'unauthenticated') return null;
-      throw error;
-    }
+    const { readSession } = await loadSignIn();
+    return readSession(this.#context.server);
   }
 
   close(): void {
@@ -260,26 +221,17 @@ export class Client implements Holdfast {
     if (!device) {
       // A linking whose answer was lost is finished with the same key; a first one needs the user.
       if (!pending) return { outcome: 'sign_in_needed' };
+      const { linkDevice } = await loadSignIn();
       await linkDevice(this.#context);
     }
     return reconcileDevice(this.#context);
   }
 
-  async #create(path: string, request: JsonObject): Promise<User> {
+  async #create(path: string, request: { name: string } | { code: string }): Promise<User> {
     const ended = this.#replacePrompt();
-    // Under the session of somebody who has left, the new passkey would become one of their account's.
-    if ((await this.#finishSignOut()) === 'unheard') {
-      throw new HoldfastError('no_contact', 'the server has not heard of the last sign-out');
-    }
-    const { server } = this.#context;
-    const begin = () => server.request('POST', `${path}/options`, request);
-    const { ceremony, publicKey } = await begin().catch((error) => {
-      // A session that has died is told of once; its cookie is gone with that answer.
-      if (error.code === 'unauthenticated') return begin();
-      throw error;
-    });
-    const credential = await createPasskey(publicKey, ended);
-    return this.#adopt(await server.request('POST', path, { ceremony, credential }), publicKey);
+    const farewell = await this.#finishSignOut();
+    const { makePasskey } = await loadSignIn();
+    return this.#adopt(await makePasskey(this.#context, path, request, farewell, ended));
   }
 
   /** Browsers run one prompt at a time: a waiting autofill is ended before the next begins. */
@@ -289,29 +241,13 @@ export class Client implements Holdfast {
     return signal ? AbortSignal.any([this.#prompt.signal, signal]) : this.#prompt.signal;
   }
 
-  /** Makes the one who has just signed in this device's user. What another user left is gone. */
-  async #adopt(body: JsonObject, ceremonyOptions: unknown): Promise<User> {
-    const user = readUser(body.user);
-    if (!user) throw new HoldfastError('no_contact', "the answer is not the server's");
-    await this.#context.store.update((held) => ({
-      ...(held.user?.id === user.id ? {} : nobody),
-      user,
-      // Only a session of the user whose device it is can unlink it: now it can, or nobody will.
-      farewell: held.farewell?.user === user.id ? { user: user.id, device: held.farewell.device } : undefined,
-    }));
+  /** What follows a sign-in, once the user is this device's. */
+  async #adopt({ user, tellAuthenticators }: SignedIn): Promise<User> {
     await this.#changed();
-    const used = isObject(body.passkey) ? body.passkey.id : undefined;
-    void signalPasskeys(this.#context.server, this.#rpId(ceremonyOptions), user, used);
+    void tellAuthenticators();
     await this.#finishSignOut();
     await this.#ensureLinked();
     return user;
-  }
-
-  /** The relying party of a ceremony, as the server named it in request or creation options (WebAuthn L3 §5.5, §5.4). */
-  #rpId(ceremonyOptions: unknown): string {
-    const options = isObject(ceremonyOptions) ? ceremonyOptions : {};
-    const rpId = options.rpId ?? (isObject(options.rp) ? options.rp.id : undefined);
-    return typeof rpId === 'string' ? rpId : new URL(this.#context.origin).hostname;
   }
 
   /** A device that the server still knows stays; every other one is linked anew. */
@@ -330,25 +266,10 @@ export class Client implements Holdfast {
 
   /** While nobody is signed in, the cookie's session is still the one to be ended; later, only its device is left. */
   async #sayFarewell(): Promise<FarewellOutcome> {
-    const { store, server } = this.#context;
-    const { farewell, user } = await store.read();
+    const { farewell, user } = await this.#context.store.read();
     if (!farewell) return 'said';
-    const { device, sessionEnded } = farewell;
-    if (sessionEnded) return 'later';
-    try {
-      if (!user) await server.request('DELETE', '/v1/session', device === null ? {} : { device });
-      else if (device !== null) await server.request('DELETE', `/v1/devices/${device}`);
-    } catch (error) {
-      if (!(error instanceof HoldfastError)) throw error;
-      if (error.code === 'unauthenticated' && device !== null) {
-        await store.update((held) => (held.farewell ? { farewell: { ...held.farewell, sessionEnded: true } } : null));
-        return 'later';
-      }
-      // A session, or a device, that is gone already is as good as ended.
-      if (error.code !== 'unauthenticated' && error.code !== 'not_found') return user ? 'later' : 'unheard';
-    }
-    await store.update((held) => (held.farewell?.device === device ? { farewell: undefined } : null));
-    return 'said';
+    const use = await loadSignIn().catch(() => null);
+    return (await use?.sayFarewell(this.#context, farewell, user)) ?? (user ? 'later' : 'unheard');
   }
 
   /** Notes the time, notices what has ended, reconciles when it is due, and comes back when the next thing is. */

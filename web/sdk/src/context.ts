@@ -7,7 +7,8 @@ export interface Context {
   /** Issuer and audience of every document. */
   readonly origin: string;
   readonly rpId: string | undefined;
-  readonly deviceName: string;
+  /** Undefined: read from the browser. */
+  readonly deviceName: string | undefined;
   readonly clock: () => number;
   readonly store: Store;
   readonly server: Server;

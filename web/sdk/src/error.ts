@@ -25,7 +25,7 @@ export class HoldfastError extends Error {
     message: string = code,
     options: { cause?: unknown; devices?: readonly LinkedDevice[]; retryAfter?: number | undefined } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(message, options);
     this.code = code;
     this.devices = options.devices ?? [];
     this.retryAfter = options.retryAfter;

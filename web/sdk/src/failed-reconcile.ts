@@ -1,9 +1,9 @@
 import { HoldfastError } from './error.ts';
-import { type ErrorCode, verifierCodes } from './error-code.ts';
+import { type ErrorCode, problemCodes } from './error-code.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
 
 /** What only a passkey tap mends: a device that is not linked, here or there, or a session that linking needs. */
-const mendedByTap: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+const mendedByTap: readonly ErrorCode[] = [
   'device_key_unavailable',
   'device_unknown',
   'lineage_invalid',
@@ -11,9 +11,10 @@ const mendedByTap: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'reauthentication_required',
   'device_limit',
   'conflict',
-]);
+];
 
-const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([...verifierCodes, 'roots_unavailable']);
+/** What says nothing of an answer: every other code says why one is refused, or what would verify it is missing. */
+const silence: readonly ErrorCode[] = [...problemCodes, 'no_contact'];
 
 /**
  * A reconcile's failure as its result. A problem document is not signed: it says what to do next, and changes nothing;
@@ -23,7 +24,7 @@ export function failedReconcile(error: unknown): ReconcileResult {
   if (!(error instanceof HoldfastError)) throw error;
   const { code, retryAfter } = error;
   if (code === 'storage_unavailable' || code === 'signed_out') return { outcome: code };
-  if (mendedByTap.has(code)) return { outcome: 'sign_in_needed' };
-  if (refusals.has(code)) return { outcome: 'refused', code };
+  if (mendedByTap.includes(code)) return { outcome: 'sign_in_needed' };
+  if (!silence.includes(code)) return { outcome: 'refused', code };
   return { outcome: 'no_contact', ...(retryAfter !== undefined && { retryAfter }) };
 }

@@ -1,3 +1,4 @@
+import { decodeBase64url } from './base64url.ts';
 import { digest } from './digest.ts';
 import { isObject } from './strict-json.ts';
 
@@ -11,12 +12,19 @@ export interface PublicJwk {
 
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
 
-/** Picks the public members; null if `value` is no P-256 key or carries the private one. */
+/**
+ * Picks the public members; null if `value` is no P-256 key or carries the private one. Coordinates are 32 bytes in their
+ * one spelling (RFC 7518 §6.2.1.2): platforms read others too, and the key would have a second thumbprint.
+ */
 export function publicJwk(value: unknown): PublicJwk | null {
   if (!isObject(value) || 'd' in value) return null;
   const { kty, crv, x, y } = value;
-  if (kty !== 'EC' || crv !== 'P-256' || typeof x !== 'string' || typeof y !== 'string') return null;
+  if (kty !== 'EC' || crv !== 'P-256' || !isCoordinate(x) || !isCoordinate(y)) return null;
   return { kty, crv, x, y };
+}
+
+function isCoordinate(value: unknown): value is string {
+  return typeof value === 'string' && decodeBase64url(value)?.length === 32;
 }
 
 /** RFC 7638 thumbprint, SHA-256. */

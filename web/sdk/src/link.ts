@@ -1,8 +1,10 @@
 import { encodeBase64url } from './base64url.ts';
 import type { Context } from './context.ts';
 import { generateDeviceKey, openDeviceKey } from './device-key.ts';
+import { deviceName } from './device-name.ts';
 import { HoldfastError } from './error.ts';
 import type { LinkOptions } from './holdfast.ts';
+import { readLinkedDevices } from './linked-device.ts';
 import { type ProvenRequest, throwProblem } from './server.ts';
 import type { PendingDevice, Store } from './store.ts';
 
@@ -15,10 +17,11 @@ interface Try extends ProvenRequest {
  * lost, the next call sends the same one and the server gives the same device.
  */
 export async function linkDevice(context: Context, { replaces }: LinkOptions = {}): Promise<void> {
-  const { store, server, deviceName } = context;
+  const { store, server } = context;
+  const name = context.deviceName ?? deviceName(globalThis.navigator?.userAgent ?? '');
   const prepare = async (): Promise<Try> => {
     const pending = await pendingDevice(store);
-    const body = { name: deviceName, ...(replaces !== undefined && { replaces }) };
+    const body = { name, ...(replaces !== undefined && { replaces }) };
     return { key: await openDeviceKey(pending.pair), pending, body };
   };
 
@@ -29,7 +32,7 @@ export async function linkDevice(context: Context, { replaces }: LinkOptions = {
     proven = await server.prove('/v1/devices', prepare);
   }
   if (!proven) return;
-  throwProblem(proven.answer);
+  throwProblem(proven.answer, readLinkedDevices(proven.answer.body.devices));
 
   const { device, lineage } = proven.answer.body;
   if (typeof device !== 'string' || typeof lineage !== 'string') throw new HoldfastError('no_contact');

@@ -1,6 +1,4 @@
 import { Client } from './client.ts';
-import { deviceName } from './device-name.ts';
-import { HoldfastError } from './error.ts';
 import type { Holdfast } from './holdfast.ts';
 import type { Options } from './options.ts';
 import type { Roots } from './roots.ts';
@@ -24,14 +22,14 @@ export async function openHoldfast(options: Options): Promise<Holdfast> {
     clock = Date.now,
     timeout = 15_000,
     fetch = (input, init) => globalThis.fetch(input, init),
-    deviceName: name = deviceName(globalThis.navigator?.userAgent ?? ''),
+    deviceName,
     autoReconcile = true,
   } = options;
   const client = new Client(
     {
       origin,
       rpId,
-      deviceName: name,
+      deviceName,
       clock,
       store: new Store(database),
       server: new Server({ origin, fetch, timeout, clock }),
@@ -48,15 +46,7 @@ export async function openHoldfast(options: Options): Promise<Holdfast> {
 function rootsLoader(roots: Roots | (() => Promise<Roots>)): () => Promise<TrustedRoots> {
   let trusted: TrustedRoots | undefined;
   return async () => {
-    trusted ??= await trustRoots(typeof roots === 'function' ? await load(roots) : roots);
+    trusted ??= await trustRoots(roots);
     return trusted;
   };
-}
-
-async function load(roots: () => Promise<Roots>): Promise<Roots> {
-  try {
-    return await roots();
-  } catch (cause) {
-    throw new HoldfastError('roots_unavailable', undefined, { cause });
-  }
 }

@@ -66,7 +66,7 @@ async function verifyAnswer(
     newKeyset === undefined
       ? standing.keyset
       : await verifyKeyset(newKeyset, { roots, issuer: origin, marks: held.marks ?? [] });
-  if (!keyset) throw new HoldfastError('key_unknown', 'the server sent no keyset');
+  if (!keyset) throw new HoldfastError('key_unknown');
 
   const authority = { keyset, issuer: origin, audience: origin };
   const document = await authenticateDocument(jws, authority);

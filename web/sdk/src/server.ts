@@ -1,7 +1,7 @@
 import type { DeviceKey } from './device-key.ts';
 import { HoldfastError } from './error.ts';
 import { type ErrorCode, problemCodes } from './error-code.ts';
-import { readLinkedDevices } from './linked-device.ts';
+import type { LinkedDevice } from './linked-device.ts';
 import { makeProof } from './proof.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 
@@ -114,11 +114,11 @@ export class Server {
   }
 }
 
-/** Rejects with the problem's code unless the answer is a success. */
-export function throwProblem({ code, body, retryAfter }: Answer): void {
+/** Throws the problem's code unless the answer is a success. `devices` are those of which the problem tells. */
+export function throwProblem({ code, body, retryAfter }: Answer, devices: readonly LinkedDevice[] = []): void {
   if (code === null) return;
   const detail = typeof body.detail === 'string' ? body.detail : undefined;
-  throw new HoldfastError(code, detail, { retryAfter, devices: readLinkedDevices(body.devices) });
+  throw new HoldfastError(code, detail, { retryAfter, devices });
 }
 
 function readAnswer(response: Response, text: string): Answer {

@@ -1,4 +1,4 @@
-import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import { completion, openDatabase, readAll } from './database.ts';
 import { HoldfastError } from './error.ts';
 import type { KeysetMark } from './keyset.ts';
 import type { TrustedTime } from './trusted-time.ts';
@@ -48,9 +48,16 @@ export type Held = Readonly<Partial<Records>>;
 /** A member set to undefined is deleted. */
 export type Changes = { readonly [K in keyof Records]?: Records[K] | undefined };
 
-interface Schema extends DBSchema {
-  state: { key: string; value: unknown };
-}
+/** Nothing of the user remains. Keyset, marks and time stay: they belong to the server, not to the user. */
+export const nobody: Changes = {
+  user: undefined,
+  device: undefined,
+  former: undefined,
+  pending: undefined,
+  lineage: undefined,
+  document: undefined,
+  passkeys: undefined,
+};
 
 /** An open that takes longer hangs for good in some engines. */
 const openTimeout = 5_000;
@@ -58,7 +65,7 @@ const openTimeout = 5_000;
 /** IndexedDB, opened when needed and again after the connection was lost. Rejects with `storage_unavailable` only. */
 export class Store {
   readonly #name: string;
-  #database: Promise<IDBPDatabase<Schema>> | undefined;
+  #database: Promise<IDBDatabase> | undefined;
 
   constructor(name: string) {
     this.#name = name;
@@ -68,8 +75,7 @@ export class Store {
   read(): Promise<Held> {
     return this.#attempt(async (database) => {
       const transaction = database.transaction('state', 'readonly');
-      const held = await readAll(transaction.store);
-      await transaction.done;
+      const [held] = await Promise.all([readAll(transaction.objectStore('state')), completion(transaction)]);
       return held;
     });
   }
@@ -81,15 +87,19 @@ export class Store {
   update(change: (held: Held) => Changes | null): Promise<boolean> {
     return this.#attempt(async (database) => {
       const transaction = database.transaction('state', 'readwrite', { durability: 'strict' });
+      const complete = completion(transaction);
       try {
-        const changes = change(await readAll(transaction.store));
-        const writes = Object.entries(changes ?? {}).map(([key, value]) =>
-          value === undefined ? transaction.store.delete(key) : transaction.store.put(value, key),
-        );
-        await Promise.all([...writes, transaction.done]);
+        const state = transaction.objectStore('state');
+        const changes = change(await readAll(state));
+        for (const [key, value] of Object.entries(changes ?? {})) {
+          if (value === undefined) state.delete(key);
+          else state.put(value, key);
+        }
+        await complete;
         return changes !== null;
       } catch (error) {
         // A value that cannot be cloned throws before its request exists: without this the others would be committed.
+        complete.catch(() => {});
         abort(transaction);
         throw error;
       }
@@ -103,32 +113,22 @@ export class Store {
   }
 
   /** A lost connection is reopened once; a second failure is the caller's. */
-  async #attempt<T>(work: (database: IDBPDatabase<Schema>) => Promise<T>): Promise<T> {
+  async #attempt<T>(work: (database: IDBDatabase) => Promise<T>, again = true): Promise<T> {
     try {
-      try {
-        return await work(await this.#open());
-      } catch (error) {
-        if (!isConnectionLost(error)) throw error;
-        await this.close();
-        return await work(await this.#open());
-      }
+      return await work(await this.#open());
     } catch (cause) {
-      throw new HoldfastError('storage_unavailable', undefined, { cause });
+      if (!again || !isConnectionLost(cause)) throw new HoldfastError('storage_unavailable', undefined, { cause });
+      await this.close();
+      return this.#attempt(work, false);
     }
   }
 
-  #open(): Promise<IDBPDatabase<Schema>> {
+  #open(): Promise<IDBDatabase> {
     if (this.#database) return this.#database;
     const forget = () => {
       if (this.#database === opening) this.#database = undefined;
     };
-    const connecting = openDB<Schema>(this.#name, 1, {
-      upgrade: (database) => {
-        database.createObjectStore('state');
-      },
-      blocking: () => void this.close(),
-      terminated: forget,
-    });
+    const connecting = openDatabase(this.#name, { blocking: () => void this.close(), terminated: forget });
     const opening = withTimeout(connecting);
     opening.catch(() => {
       forget();
@@ -140,26 +140,19 @@ export class Store {
   }
 }
 
-async function readAll(store: { getAllKeys(): Promise<string[]>; getAll(): Promise<unknown[]> }): Promise<Held> {
-  const [keys, values] = await Promise.all([store.getAllKeys(), store.getAll()]);
-  return Object.fromEntries(keys.map((key, index) => [key, values[index]]));
-}
-
 function withTimeout<T>(work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('opening IndexedDB takes too long')), openTimeout);
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('opening IndexedDB takes too long')), openTimeout);
+    work.then(resolve, reject).finally(() => clearTimeout(timer));
   });
-  return Promise.race([work, timeout]).finally(() => clearTimeout(timer));
 }
 
 /** WebKit says UnknownError when its storage process went away; a transaction on a closed connection, InvalidStateError. */
 function isConnectionLost(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'InvalidStateError' || error.name === 'UnknownError');
+  return error instanceof Error && /^(InvalidState|Unknown)Error$/.test(error.name);
 }
 
-function abort(transaction: { abort(): void; done: Promise<void> }): void {
-  transaction.done.catch(() => {});
+function abort(transaction: IDBTransaction): void {
   try {
     transaction.abort();
   } catch {

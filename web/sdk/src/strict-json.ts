@@ -5,15 +5,18 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** More than any message has, and little enough for any parser. */
+const maxDepth = 32;
+
 /**
- * Reads exactly one JSON object from UTF-8 bytes. Null if it is anything else or if an object in it, at any depth, has a
- * member twice (RFC 7515 §4: parsers differ in which one they believe).
+ * Reads exactly one JSON object that all parsers read alike (RFC 7493) from UTF-8 bytes. Null if it is anything else, has
+ * a lone surrogate, is nested more than 32 deep, or if an object in it has a member twice (RFC 7515 §4).
  */
 export function parseJsonObject(bytes: Uint8Array<ArrayBuffer>): JsonObject | null {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     const value: unknown = JSON.parse(text);
-    return isObject(value) && !hasDuplicateMember(text) ? value : null;
+    return isObject(value) && isPlain(text) ? value : null;
   } catch {
     return null;
   }
@@ -22,20 +25,21 @@ export function parseJsonObject(bytes: Uint8Array<ArrayBuffer>): JsonObject | nu
 const token = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]/g;
 
 /** `text` is known to be valid JSON, so a string that follows `{` or `,` inside an object is a member's name. */
-function hasDuplicateMember(text: string): boolean {
+function isPlain(text: string): boolean {
   const open: (Set<string> | null)[] = [];
   let before = '';
   for (const [part] of text.matchAll(token)) {
-    const members = open.at(-1);
     if (part === '{') open.push(new Set());
     else if (part === '[') open.push(null);
     else if (part === '}' || part === ']') open.pop();
-    else if (members && part.startsWith('"') && (before === '{' || before === ',')) {
-      const name: string = JSON.parse(part);
-      if (members.has(name)) return true;
-      members.add(name);
+    else if (part.startsWith('"')) {
+      const value: string = JSON.parse(part);
+      const names = before === '{' || before === ',' ? open.at(-1) : null;
+      if (/\p{Surrogate}/u.test(value) || names?.has(value)) return false;
+      names?.add(value);
     }
+    if (open.length > maxDepth) return false;
     before = part;
   }
-  return false;
+  return true;
 }

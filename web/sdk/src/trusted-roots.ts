@@ -12,12 +12,13 @@ export interface TrustedRoot {
 /** By rank: the current root, then the next one if there is one. What a later root signs outranks an earlier one's. */
 export type TrustedRoots = readonly TrustedRoot[];
 
-/** Rejects with `roots_unavailable` unless every slot is a P-256 public key. */
-export async function trustRoots(roots: Roots): Promise<TrustedRoots> {
+/** Rejects with `roots_unavailable` if they cannot be loaded, and unless every slot is a P-256 public key. */
+export async function trustRoots(roots: Roots | (() => Promise<Roots>)): Promise<TrustedRoots> {
   try {
-    return await Promise.all([roots.current, ...(roots.next ? [roots.next] : [])].map(trustRoot));
+    const { current, next } = typeof roots === 'function' ? await roots() : roots;
+    return await Promise.all([current, ...(next ? [next] : [])].map(trustRoot));
   } catch (cause) {
-    throw new HoldfastError('roots_unavailable', 'a root is not a P-256 public key', { cause });
+    throw new HoldfastError('roots_unavailable', undefined, { cause });
   }
 }
 

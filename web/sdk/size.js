@@ -1,0 +1,35 @@
+// What a page pays for the core, open, verify and reconcile, with jose inside: at most 12 kB. Signing in and out is a file
+// of its own that is loaded when it is wanted, and does not count.
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { rolldown } from 'rolldown';
+
+const limit = 12_000;
+
+const page = `
+import { openHoldfast } from '${fileURLToPath(new URL('src/index.ts', import.meta.url))}';
+const hf = await openHoldfast({ origin: location.origin, roots: async () => (await fetch('/roots.json')).json() });
+document.body.hidden = !hf.has('export');
+await hf.reconcile();
+`;
+
+const bundle = await rolldown({
+  input: 'page.js',
+  platform: 'browser',
+  external: [/\/sign-in\.ts$/],
+  plugins: [
+    {
+      name: 'page',
+      resolveId: (id) => (id === 'page.js' ? id : undefined),
+      load: (id) => (id === 'page.js' ? page : undefined),
+    },
+  ],
+});
+const { output } = await bundle.generate({ format: 'es', minify: true, comments: false });
+const [{ code, dynamicImports, moduleIds }] = output;
+const size = gzipSync(code, { level: 9 }).length;
+
+const whole = output.length === 1 && dynamicImports.length === 1;
+if (!whole || !moduleIds.some((id) => id.includes('/jose/'))) throw new Error('this is not the core as it is meant');
+console.log(`SDK core: ${size} of ${limit} bytes, gzipped`);
+if (size > limit) process.exitCode = 1;

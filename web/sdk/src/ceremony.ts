@@ -1,0 +1,92 @@
+import type { Context } from './context.ts';
+import { HoldfastError } from './error.ts';
+import type { FarewellOutcome } from './farewell.ts';
+import { createPasskey, pickPasskey } from './passkey-prompt.ts';
+import { signalPasskeys } from './signal-passkeys.ts';
+import { nobody } from './store.ts';
+import { isObject, type JsonObject } from './strict-json.ts';
+import { readUser, type User } from './user.ts';
+
+/** A ceremony lives five minutes on the server; autofill may wait for hours, so it gets a new one in good time. */
+const ceremonyLife = 4 * 60_000;
+
+/** Whom the server takes the one with the passkey for: by now this device's user. */
+export interface SignedIn {
+  readonly user: User;
+  /** Never rejects. */
+  readonly tellAuthenticators: () => Promise<void>;
+}
+
+/** Begins at `path`/options, and lets the user make a passkey. */
+export async function makePasskey(
+  context: Context,
+  path: string,
+  request: JsonObject,
+  farewell: FarewellOutcome,
+  ended: AbortSignal,
+): Promise<SignedIn> {
+  // Under the session of somebody who has left, the new passkey would become one of their account's.
+  if (farewell === 'unheard') throw new HoldfastError('no_contact', 'the server has not heard of the last sign-out');
+  const { server } = context;
+  const begin = () => server.request('POST', `${path}/options`, request);
+  const { ceremony, publicKey } = await begin().catch((error) => {
+    // A session that has died is told of once; its cookie is gone with that answer.
+    if (error.code === 'unauthenticated') return begin();
+    throw error;
+  });
+  const credential = await createPasskey(publicKey, ended);
+  return signedIn(context, await server.request('POST', path, { ceremony, credential }), publicKey);
+}
+
+/** Lets the user sign in with a passkey that they have. */
+export async function usePasskey(
+  context: Context,
+  ended: AbortSignal,
+  mediation: 'conditional' | undefined,
+): Promise<SignedIn> {
+  const { server } = context;
+  for (;;) {
+    const { ceremony, publicKey } = await server.request('POST', '/v1/authentication/options', {});
+    const renewal = mediation && AbortSignal.timeout(ceremonyLife);
+    let credential: JsonObject;
+    try {
+      credential = await pickPasskey(publicKey, renewal ? AbortSignal.any([ended, renewal]) : ended, mediation);
+    } catch (error) {
+      if (renewal?.aborted && !ended.aborted) continue;
+      throw error;
+    }
+    return signedIn(context, await server.request('POST', '/v1/authentication', { ceremony, credential }), publicKey);
+  }
+}
+
+/** Makes the one who has just signed in this device's user. What another user left is gone. */
+async function signedIn(
+  { store, server, origin }: Context,
+  body: JsonObject,
+  ceremonyOptions: unknown,
+): Promise<SignedIn> {
+  const user = userOf(body);
+  await store.update((held) => ({
+    ...(held.user?.id === user.id ? {} : nobody),
+    user,
+    // Only a session of the user whose device it is can unlink it: now it can, or nobody will.
+    farewell: held.farewell?.user === user.id ? { user: user.id, device: held.farewell.device } : undefined,
+  }));
+  const used = isObject(body.passkey) ? body.passkey.id : undefined;
+  const rpId = rpIdOf(ceremonyOptions) ?? new URL(origin).hostname;
+  return { user, tellAuthenticators: () => signalPasskeys(server, rpId, user, used) };
+}
+
+/** JSON that is not shaped like an answer was not written by the server. */
+export function userOf(body: JsonObject): User {
+  const user = readUser(body.user);
+  if (!user) throw new HoldfastError('no_contact', "the answer is not the server's");
+  return user;
+}
+
+/** The relying party of a ceremony, as the server named it in request or creation options (WebAuthn L3 §5.5, §5.4). */
+function rpIdOf(ceremonyOptions: unknown): string | undefined {
+  const options = isObject(ceremonyOptions) ? ceremonyOptions : {};
+  const rpId = options.rpId ?? (isObject(options.rp) ? options.rp.id : undefined);
+  return typeof rpId === 'string' ? rpId : undefined;
+}

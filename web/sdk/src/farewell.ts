@@ -1,0 +1,33 @@
+import type { Context } from './context.ts';
+import { HoldfastError } from './error.ts';
+import type { Farewell } from './store.ts';
+import type { User } from './user.ts';
+
+/**
+ * How telling the server of a sign-out went: nothing is left to tell; a device is left for the user's next session to
+ * unlink; or it was not heard, and the session may live on.
+ */
+export type FarewellOutcome = 'said' | 'later' | 'unheard';
+
+/** While nobody is signed in, the cookie's session is still the one to be ended; later, only its device is left. */
+export async function sayFarewell(
+  { store, server }: Context,
+  { device, sessionEnded }: Farewell,
+  user: User | undefined,
+): Promise<FarewellOutcome> {
+  if (sessionEnded) return 'later';
+  try {
+    if (!user) await server.request('DELETE', '/v1/session', device === null ? {} : { device });
+    else if (device !== null) await server.request('DELETE', `/v1/devices/${device}`);
+  } catch (error) {
+    if (!(error instanceof HoldfastError)) throw error;
+    if (error.code === 'unauthenticated' && device !== null) {
+      await store.update((held) => (held.farewell ? { farewell: { ...held.farewell, sessionEnded: true } } : null));
+      return 'later';
+    }
+    // A session, or a device, that is gone already is as good as ended.
+    if (error.code !== 'unauthenticated' && error.code !== 'not_found') return user ? 'later' : 'unheard';
+  }
+  await store.update((held) => (held.farewell?.device === device ? { farewell: undefined } : null));
+  return 'said';
+}

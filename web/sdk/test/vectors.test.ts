@@ -1,0 +1,88 @@
+/// <reference types="vite/client" />
+import { describe, expect, it } from 'vitest';
+import type { Document } from '../src/document.ts';
+import { HoldfastError } from '../src/error.ts';
+import { type Keyset, type KeysetMark, raiseMarks, verifyKeyset } from '../src/keyset.ts';
+import type { Roots } from '../src/roots.ts';
+import { trustRoots } from '../src/trusted-roots.ts';
+import { verifyDocument } from '../src/verify.ts';
+
+/** One file of entitlements/testdata/vectors; its README says what the members mean. */
+interface VectorFile {
+  readonly about: string;
+  readonly roots: Readonly<Record<string, Roots>>;
+  readonly keysets?: Readonly<Record<string, string>>;
+  readonly cases: readonly Vector[];
+}
+
+interface Vector {
+  readonly name: string;
+  readonly kind: 'document' | 'keyset';
+  readonly input: string;
+  readonly issuer: string;
+  readonly roots: string;
+  readonly keyset?: string;
+  readonly now: number;
+  readonly expect?: { subject?: string; device?: string; jkt?: string; proof?: string; revision?: number };
+  readonly marks?: readonly KeysetMark[];
+  readonly code?: string;
+  readonly result?: unknown;
+}
+
+// As text: a bundler's JSON import would take a member named __proto__ for the prototype.
+const files = Object.entries(
+  import.meta.glob<string>('../../../entitlements/testdata/vectors/*.json', {
+    query: '?raw',
+    import: 'default',
+    eager: true,
+  }),
+);
+
+it('finds the vectors', () => {
+  expect(files.length).toBeGreaterThan(5);
+});
+
+describe.each(files)('%s', (_, text) => {
+  const file: VectorFile = JSON.parse(text);
+
+  it.each(file.cases)('$name', async (vector) => {
+    const roots = await trustRoots(file.roots[vector.roots] ?? { current: {}, next: null });
+    const { issuer, input, now } = vector;
+    const judge = async () => {
+      if (vector.kind === 'keyset') {
+        const marks = vector.marks ?? [];
+        const keyset = await verifyKeyset(input, { roots, issuer, marks, now });
+        return keysetResult(keyset, raiseMarks(marks, keyset.mark, roots));
+      }
+      const keyset = await verifyKeyset(file.keysets?.[vector.keyset ?? ''] ?? '', { roots, issuer, marks: [] });
+      const { revision: minRevision = 0, ...binding } = vector.expect ?? {};
+      return documentResult(
+        await verifyDocument(input, { keyset, issuer, audience: issuer, now, ...binding, minRevision }),
+      );
+    };
+    if (vector.code !== undefined) {
+      const code = await judge().then(String, (error) => (error instanceof HoldfastError ? error.code : error));
+      expect(code).toBe(vector.code);
+    } else {
+      expect(canonical(await judge())).toBe(canonical(vector.result));
+    }
+  });
+});
+
+function documentResult(document: Document) {
+  const { sub, device, rev, state, reason, iat, exp, paidThrough, plans, features } = document;
+  return { sub, device, rev, state, reason, iat, exp, paid_through: paidThrough, plans, features };
+}
+
+function keysetResult({ version, exp, keys }: Keyset, marks: readonly KeysetMark[]) {
+  return { version, exp, keys: [...keys.keys()], marks };
+}
+
+/** JSON with its members in order: also for what `toEqual` passes over, a member named __proto__. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_, inner) =>
+    typeof inner === 'object' && inner !== null && !Array.isArray(inner)
+      ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : inner,
+  );
+}
