@@ -37,7 +37,7 @@ type vectorKey struct {
 type object = map[string]any
 
 // newVectorKey derives a key from its name.
-func newVectorKey(t *testing.T, name string) vectorKey {
+func newVectorKey(t testing.TB, name string) vectorKey {
 	t.Helper()
 	d := sha256.Sum256([]byte("holdfast test vectors: " + name))
 	private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), d[:])
@@ -180,7 +180,7 @@ type vectorWorld struct {
 	keysets                           map[string]string
 }
 
-func newVectorWorld(t *testing.T) vectorWorld {
+func newVectorWorld(t testing.TB) vectorWorld {
 	w := vectorWorld{
 		current: newVectorKey(t, "current root"), next: newVectorKey(t, "next root"), foreign: newVectorKey(t, "foreign root"),
 		signing: newVectorKey(t, "signing key, the second try"), second: newVectorKey(t, "second signing key"),

@@ -220,21 +220,3 @@ func TestKeysFolder(t *testing.T) {
 		t.Errorf("roots.json: %+v, %v", roots, err)
 	}
 }
-
-func FuzzVerify(f *testing.F) {
-	keys := generateKeys(f)
-	verifier := entitlements.Verifier{Keyset: keys.Keyset, Issuer: issuer}
-	good := signed(f, keys.Signing[0], "entitlement+jwt", documentClaims())
-	f.Add(good)
-	f.Add(keys.Compact)
-	f.Fuzz(func(t *testing.T, text string) {
-		if _, err := verifier.Verify(text, noon); err == nil && text != good {
-			t.Errorf("made up: %q", text)
-		} else if err != nil && !errors.As(err, new(entitlements.VerificationError)) {
-			t.Errorf("an error of no kind: %v", err)
-		}
-		if _, err := keys.Roots.VerifyKeyset(text, issuer, noon); err == nil && text != keys.Compact {
-			t.Errorf("made up: %q", text)
-		}
-	})
-}

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -276,8 +277,27 @@ func mustJSON(t testing.TB, v any) []byte {
 	return b
 }
 
+// fixedSigner has the same key each time, so that seeds and findings mean the same.
+func fixedSigner(t testing.TB) signer {
+	t.Helper()
+	d := sha256.Sum256([]byte("holdfast proofs"))
+	key, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), d[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signer{key}
+}
+
+func requireSeeds(f *testing.F) {
+	f.Helper()
+	if seeds, err := os.ReadDir("testdata/fuzz/" + f.Name()); err != nil || len(seeds) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
+}
+
 func FuzzParse(f *testing.F) {
-	s := newSigner(f)
+	requireSeeds(f)
+	s := fixedSigner(f)
 	f.Add(s.sign(f, s.header(), claims()))
 	f.Add("a.b.c")
 	f.Fuzz(func(t *testing.T, text string) {
@@ -291,8 +311,34 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// FuzzProof signs what it is given: header and claims are then all that stands between a text and a proof.
+func FuzzProof(f *testing.F) {
+	requireSeeds(f)
+	s := fixedSigner(f)
+	header := string(mustJSON(f, s.header()))
+	f.Add(header, string(mustJSON(f, claims())))
+	f.Add(header, `{"jti":"a","htm":"POST","htu":"`+target+`?x#y","iat":1e3,"nonce":"n","ath":"h","body":"`+encode(make([]byte, 32))+`"}`)
+	f.Fuzz(func(t *testing.T, header, claims string) {
+		proof, err := dpop.Parse(s.signBytes(t, []byte(header), []byte(claims)), "POST", target)
+		if err != nil {
+			if !errors.Is(err, dpop.ErrInvalidProof) {
+				t.Errorf("an error of no kind: %v", err)
+			}
+			return
+		}
+		// What is accepted says the same when it is written anew.
+		said := map[string]any{"jti": proof.JTI, "htm": "POST", "htu": target, "iat": 1, "nonce": proof.Nonce}
+		again, err := dpop.Parse(s.sign(t, s.header(), said), "POST", target)
+		if err != nil || again.JKT != proof.JKT || again.JTI != proof.JTI || again.Nonce != proof.Nonce {
+			t.Errorf("%+v, written anew %+v, %v", proof, again, err)
+		}
+	})
+}
+
 func FuzzNonce(f *testing.F) {
-	nonces, err := dpop.NewNonces(bytes.Repeat([]byte{7}, 32), time.Now, rand.Reader)
+	requireSeeds(f)
+	now := func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
+	nonces, err := dpop.NewNonces(bytes.Repeat([]byte{7}, 32), now, bytes.NewReader(make([]byte, 8)))
 	if err != nil {
 		f.Fatal(err)
 	}
