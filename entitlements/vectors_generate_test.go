@@ -518,6 +518,7 @@ func (w vectorWorld) signature() *vectorWriter {
 		{"a byte less", join(r, s[:31])},
 		{"a byte more", join(r, s, []byte{0})},
 		{"a zero before", join([]byte{0}, r, s)},
+		{"a zero before s", join(r, []byte{0}, s)},
 		{"a zero before both", join([]byte{0}, r, []byte{0}, s)},
 		{"of 48-byte numbers", join(make([]byte, 16), r, make([]byte, 16), s)},
 		{"of 66-byte numbers", join(make([]byte, 34), r, make([]byte, 34), s)},
