@@ -80,8 +80,13 @@ test-browser: build e2e/node_modules/.package-lock.json ## … only the journeys
 	npm --prefix e2e run --silent test
 .PHONY: test-browser
 
-verify: build ## The drills at full size: some minutes more than `make test`
+verify: build ## The drills at full size, and each parser fuzzed for a minute: some 20 minutes
 	HOLDFAST_DRILLS=full go test -race -count=1 -timeout 30m -v -run 'Killed|Revoke|SecondStart' ./e2e
+	@for package in ./entitlements ./entitlements/dpop ./entitlements/statuslist ./passkey; do \
+	    for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+	        go test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime 60s -fuzzminimizetime 10x || exit 1; \
+	    done; \
+	done
 .PHONY: verify
 
 lint: web/node_modules/.package-lock.json ## Look for mistakes that tests do not find

@@ -1,4 +1,4 @@
-import { completion, openDatabase, readAll } from './database.ts';
+import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
 import { HoldfastError } from './error.ts';
 import type { KeysetMark } from './keyset.ts';
 import type { TrustedTime } from './trusted-time.ts';
@@ -59,13 +59,17 @@ export const nobody: Changes = {
   passkeys: undefined,
 };
 
+interface Schema extends DBSchema {
+  state: { key: string; value: unknown };
+}
+
 /** An open that takes longer hangs for good in some engines. */
 const openTimeout = 5_000;
 
 /** IndexedDB, opened when needed and again after the connection was lost. Rejects with `storage_unavailable` only. */
 export class Store {
   readonly #name: string;
-  #database: Promise<IDBDatabase> | undefined;
+  #database: Promise<IDBPDatabase<Schema>> | undefined;
 
   constructor(name: string) {
     this.#name = name;
@@ -75,7 +79,8 @@ export class Store {
   read(): Promise<Held> {
     return this.#attempt(async (database) => {
       const transaction = database.transaction('state', 'readonly');
-      const [held] = await Promise.all([readAll(transaction.objectStore('state')), completion(transaction)]);
+      const held = await readAll(transaction.store);
+      await transaction.done;
       return held;
     });
   }
@@ -87,19 +92,15 @@ export class Store {
   update(change: (held: Held) => Changes | null): Promise<boolean> {
     return this.#attempt(async (database) => {
       const transaction = database.transaction('state', 'readwrite', { durability: 'strict' });
-      const complete = completion(transaction);
       try {
-        const state = transaction.objectStore('state');
-        const changes = change(await readAll(state));
-        for (const [key, value] of Object.entries(changes ?? {})) {
-          if (value === undefined) state.delete(key);
-          else state.put(value, key);
-        }
-        await complete;
+        const changes = change(await readAll(transaction.store));
+        const writes = Object.entries(changes ?? {}).map(([key, value]) =>
+          value === undefined ? transaction.store.delete(key) : transaction.store.put(value, key),
+        );
+        await Promise.all([...writes, transaction.done]);
         return changes !== null;
       } catch (error) {
         // A value that cannot be cloned throws before its request exists: without this the others would be committed.
-        complete.catch(() => {});
         abort(transaction);
         throw error;
       }
@@ -113,22 +114,32 @@ export class Store {
   }
 
   /** A lost connection is reopened once; a second failure is the caller's. */
-  async #attempt<T>(work: (database: IDBDatabase) => Promise<T>, again = true): Promise<T> {
+  async #attempt<T>(work: (database: IDBPDatabase<Schema>) => Promise<T>): Promise<T> {
     try {
-      return await work(await this.#open());
+      try {
+        return await work(await this.#open());
+      } catch (error) {
+        if (!isConnectionLost(error)) throw error;
+        await this.close();
+        return await work(await this.#open());
+      }
     } catch (cause) {
-      if (!again || !isConnectionLost(cause)) throw new HoldfastError('storage_unavailable', undefined, { cause });
-      await this.close();
-      return this.#attempt(work, false);
+      throw new HoldfastError('storage_unavailable', undefined, { cause });
     }
   }
 
-  #open(): Promise<IDBDatabase> {
+  #open(): Promise<IDBPDatabase<Schema>> {
     if (this.#database) return this.#database;
     const forget = () => {
       if (this.#database === opening) this.#database = undefined;
     };
-    const connecting = openDatabase(this.#name, { blocking: () => void this.close(), terminated: forget });
+    const connecting = openDB<Schema>(this.#name, 1, {
+      upgrade: (database) => {
+        database.createObjectStore('state');
+      },
+      blocking: () => void this.close(),
+      terminated: forget,
+    });
     const opening = withTimeout(connecting);
     opening.catch(() => {
       forget();
@@ -140,19 +151,26 @@ export class Store {
   }
 }
 
+async function readAll(store: { getAllKeys(): Promise<string[]>; getAll(): Promise<unknown[]> }): Promise<Held> {
+  const [keys, values] = await Promise.all([store.getAllKeys(), store.getAll()]);
+  return Object.fromEntries(keys.map((key, index) => [key, values[index]]));
+}
+
 function withTimeout<T>(work: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('opening IndexedDB takes too long')), openTimeout);
-    work.then(resolve, reject).finally(() => clearTimeout(timer));
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('opening IndexedDB takes too long')), openTimeout);
   });
+  return Promise.race([work, timeout]).finally(() => clearTimeout(timer));
 }
 
 /** WebKit says UnknownError when its storage process went away; a transaction on a closed connection, InvalidStateError. */
 function isConnectionLost(error: unknown): boolean {
-  return error instanceof Error && /^(InvalidState|Unknown)Error$/.test(error.name);
+  return error instanceof Error && (error.name === 'InvalidStateError' || error.name === 'UnknownError');
 }
 
-function abort(transaction: IDBTransaction): void {
+function abort(transaction: { abort(): void; done: Promise<void> }): void {
+  transaction.done.catch(() => {});
   try {
     transaction.abort();
   } catch {

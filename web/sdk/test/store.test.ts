@@ -1,14 +1,12 @@
-import 'fake-indexeddb/auto';
 import { afterEach, expect, it, vi } from 'vitest';
-import type * as database from '../src/database.ts';
 import { Store } from '../src/store.ts';
 
-const { openDatabase } = vi.hoisted(() => ({ openDatabase: vi.fn() }));
-vi.mock('../src/database.ts', async (original) => ({ ...(await original<typeof database>()), openDatabase }));
+const { openDB } = vi.hoisted(() => ({ openDB: vi.fn() }));
+vi.mock('idb', () => ({ openDB }));
 
 afterEach(() => {
   vi.useRealTimers();
-  openDatabase.mockReset();
+  openDB.mockReset();
 });
 
 /** A database whose every transaction fails in this way. */
@@ -22,32 +20,33 @@ function broken(name: string) {
 }
 
 it.each(['InvalidStateError', 'UnknownError'])('a lost connection (%s) is reopened once', async (name) => {
-  const { openDatabase: open } = await vi.importActual<typeof database>('../src/database.ts');
-  const whole = await open(name, { blocking: () => {}, terminated: () => {} });
-  whole.transaction('state', 'readwrite').objectStore('state').put('one', 'lineage');
-  openDatabase.mockResolvedValueOnce(broken(name)).mockResolvedValueOnce(whole);
+  const whole = {
+    close: vi.fn(),
+    transaction: () => ({ store: holding({ lineage: 'one' }), done: Promise.resolve() }),
+  };
+  openDB.mockResolvedValueOnce(broken(name)).mockResolvedValueOnce(whole);
   expect(await new Store('any').read()).toEqual({ lineage: 'one' });
-  expect(openDatabase).toHaveBeenCalledTimes(2);
+  expect(openDB).toHaveBeenCalledTimes(2);
 });
 
 it('and never in a loop', async () => {
   const database = broken('UnknownError');
-  openDatabase.mockResolvedValue(database);
+  openDB.mockResolvedValue(database);
   await expect(new Store('any').read()).rejects.toMatchObject({ code: 'storage_unavailable' });
-  expect(openDatabase).toHaveBeenCalledTimes(2);
+  expect(openDB).toHaveBeenCalledTimes(2);
   expect(database.transaction).toHaveBeenCalledTimes(2);
 });
 
 it('what is no lost connection is not tried again', async () => {
-  openDatabase.mockResolvedValue(broken('QuotaExceededError'));
+  openDB.mockResolvedValue(broken('QuotaExceededError'));
   await expect(new Store('any').read()).rejects.toMatchObject({ code: 'storage_unavailable' });
-  expect(openDatabase).toHaveBeenCalledTimes(1);
+  expect(openDB).toHaveBeenCalledTimes(1);
 });
 
 it('an opening that comes too late is closed: it would stand in the way of the next version', async () => {
   vi.useFakeTimers();
   const late = deferred<{ close: () => void }>();
-  openDatabase.mockReturnValue(late.promise);
+  openDB.mockReturnValue(late.promise);
   const reading = expect(new Store('any').read()).rejects.toMatchObject({ code: 'storage_unavailable' });
   await vi.advanceTimersByTimeAsync(5_000);
   await reading;
@@ -56,6 +55,10 @@ it('an opening that comes too late is closed: it would stand in the way of the n
   await vi.advanceTimersByTimeAsync(0);
   expect(database.close).toHaveBeenCalledOnce();
 });
+
+function holding(records: Record<string, unknown>) {
+  return { getAllKeys: async () => Object.keys(records), getAll: async () => Object.values(records) };
+}
 
 function deferred<T>() {
   let resolve: (value: T) => void = () => {};
