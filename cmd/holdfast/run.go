@@ -267,10 +267,10 @@ func (c Config) greet(w io.Writer, site site, ops net.Addr, warning string) {
   Open         %s
   Operations   http://%s/metrics, /readyz (never make it public)
   Data         %s
-  Admin token  holdfast token create --scope admin %s
+  Admin token  %s token create --scope admin %s
   End          Ctrl-C
 %s
-`, site.origin, ops, lies, option, warning)
+`, site.origin, ops, lies, os.Args[0], option, warning)
 }
 
 // shutdown stops accepting, gives requests under way shutdownPatience, and cuts off those that are left.
