@@ -7,7 +7,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 ARGS ?=
 
 web_sources := $(shell find web -name node_modules -prune -o -path web/dist -prune -o -type f -print)
-biome := web/node_modules/.bin/biome check --config-path=web e2e/*.ts e2e/support
+biome := web/node_modules/.bin/biome check --config-path=web e2e/*.ts e2e/support e2e/load
 go_sources = $$(find . -name node_modules -prune -o -name '*.go' -print)
 
 help: ## This list
@@ -88,6 +88,12 @@ verify: build ## The drills at full size, and each parser fuzzed for a minute: s
 	    done; \
 	done
 .PHONY: verify
+
+bench: build e2e/node_modules/.package-lock.json ## Measure what has to be fast, as ratios to what it cannot be faster than
+	go test ./... -run '^$$' -bench .
+	npm --prefix web run --silent bench
+	npm --prefix e2e run --silent bench
+.PHONY: bench
 
 lint: web/node_modules/.package-lock.json ## Look for mistakes that tests do not find
 	@if command -v golangci-lint >/dev/null; then golangci-lint run; \

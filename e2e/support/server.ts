@@ -16,23 +16,25 @@ export class Server {
   readonly address: string;
   readonly #data: string;
   readonly #ops: number;
+  readonly #flags: readonly string[];
   #process: ChildProcess | undefined;
   #ended: Promise<number | null> = Promise.resolve(0);
   #log = '';
 
-  private constructor(data: string, port: number, ops: number, origin?: string) {
+  private constructor(data: string, port: number, ops: number, flags: readonly string[], origin?: string) {
     this.#data = data;
+    this.#flags = flags;
     this.#ops = ops;
     this.address = `localhost:${port}`;
     this.origin = origin ?? `http://${this.address}`;
   }
 
-  /** Starts a server with nothing in it. With `origin`, it is one behind a gateway. */
-  static async launch(origin?: string): Promise<Server> {
+  /** Starts a server with nothing in it. With `origin`, it is one behind a gateway; `flags` are further ones of `serve`. */
+  static async launch(origin?: string, flags: readonly string[] = []): Promise<Server> {
     // A short path, since the socket of PostgreSQL lies in it, and one that another user than root may pass through.
     const data = await mkdtemp(join(tmpdir(), 'hf-'));
     await chmod(data, 0o711);
-    const server = new Server(data, await freePort(), await freePort(), origin);
+    const server = new Server(data, await freePort(), await freePort(), flags, origin);
     await server.start();
     return server;
   }
@@ -43,7 +45,7 @@ export class Server {
       binary,
       // biome-ignore format: a flag and its value
       ['serve', '--data', this.#data, '--listen', this.address, '--ops-listen', `localhost:${this.#ops}`,
-        '--origin', this.origin],
+        '--origin', this.origin, ...this.#flags],
       {
         env: { PATH, HOME, ...(HOLDFAST_POSTGRES_BIN && { HOLDFAST_POSTGRES_BIN }), HOLDFAST_ADMIN_TOKEN: adminToken },
         stdio: ['ignore', 'pipe', 'pipe'],
