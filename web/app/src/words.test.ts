@@ -109,7 +109,7 @@ const table: Row[] = [
   },
   {
     name: 'the document ended offline',
-    entitlement: { ...premium, state: 'ended', features: {}, until: new Date(2025, 11, 4), error: 'expired' },
+    entitlement: { ...premium, state: 'expired', features: {}, until: new Date(2025, 11, 4), error: 'expired' },
     reached: false,
     badge: 'Locked',
     headline: 'Connect to renew premium',

@@ -116,14 +116,15 @@ export function standing(entitlement: Entitlement, { now, reached, trial = true,
             line: 'Premium is locked: support has ended this subscription.',
           });
     case 'expired':
-      return locked({
-        headline: 'Your subscription is over',
-        meaning: `${paidThrough ? `It ran until ${say(paidThrough)}. ` : ''}${kept}`,
-        advice: 'Renew the subscription to get unlimited notes and export back.',
-        remedy: 'connect',
-        line: 'Premium is locked: the subscription is over.',
-      });
-    case 'ended':
+      if (error === null) {
+        return locked({
+          headline: 'Your subscription is over',
+          meaning: `${paidThrough ? `It ran until ${say(paidThrough)}. ` : ''}${kept}`,
+          advice: 'Renew the subscription to get unlimited notes and export back.',
+          remedy: 'connect',
+          line: 'Premium is locked: the subscription is over.',
+        });
+      }
       return locked({
         headline: 'Connect to renew premium',
         meaning: `${until && until <= now ? `Premium worked offline until ${say(until)} and` : 'Premium'} now has to ask the server. ${kept}`,

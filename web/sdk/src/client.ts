@@ -1,51 +1,48 @@
-import type { SignedIn } from './ceremony.ts';
+import type { Account } from './account.ts';
+import type { Automatic } from './auto.ts';
 import type { Context } from './context.ts';
-import { describe, type Phase, phaseOf } from './describe.ts';
+import { describe } from './describe.ts';
 import type { Entitlement } from './entitlement.ts';
-import { HoldfastError } from './error.ts';
-import { failedReconcile } from './failed-reconcile.ts';
-import type { FarewellOutcome } from './farewell.ts';
+import type { HoldfastError } from './error.ts';
+import type { ErrorCode } from './error-code.ts';
+import { failingWith } from './failing-with.ts';
 import type { Holdfast, LinkOptions, SignInOptions } from './holdfast.ts';
-import { loadSignIn } from './load-sign-in.ts';
-import { withLock } from './lock.ts';
-import { reconcileDevice } from './reconcile.ts';
+import { reconcileOnce } from './reconcile-once.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
-import { Retry } from './retry.ts';
 import type { Session } from './session.ts';
 import { examine, type Standing } from './standing.ts';
+import { stateOf } from './state.ts';
 import { nobody } from './store.ts';
-import { estimateTime, type TrustedTime } from './trusted-time.ts';
+import { estimateTime, type Moment, type TrustedTime } from './trusted-time.ts';
 import type { User } from './user.ts';
 
-/** How often the time seen is noted, and at the latest noticed: a sleeping machine's timers stand still. */
-const tickInterval = 60_000;
+/** A file that does not arrive is no contact: the server would not have been reached either. */
+const loadSignIn = () => failingWith('no_contact', () => import('./sign-in.ts'));
 
 /** The one implementation of {@link Holdfast}: keeps what storage holds in memory, verified, and tells about changes. */
 export class Client implements Holdfast {
   readonly #context: Context;
-  readonly #name: string;
   readonly #channel: BroadcastChannel;
   readonly #listeners = new Set<() => void>();
-  readonly #retry = new Retry();
-  #standing: Standing = emptyStanding;
-  #time: TrustedTime = emptyStanding.time;
-  #view: { standing: Standing; phase: Phase; deviceUnknown: boolean; entitlement: Entitlement } | undefined;
+  // Set by the first load, before anybody has hold of the client.
+  #standing!: Standing;
+  #time!: TrustedTime;
+  #entitlement: Entitlement | undefined;
   /** What listeners were last told of. */
   #told: Entitlement | undefined;
-  /** The server does not know this device any more. */
-  #deviceUnknown = false;
+  /** The device that the server said it does not know. */
+  #unknown: string | null = null;
   #loading: Promise<void> = Promise.resolve();
   #running: Promise<ReconcileResult> | undefined;
   #queued: Promise<ReconcileResult> | undefined;
-  #prompt: AbortController | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #stopTriggers: (() => void) | undefined;
+  #account: Account | undefined;
+  #automatic: Automatic | undefined;
+  #started = false;
   #closed = false;
 
-  constructor(context: Context, name: string) {
+  constructor(context: Context) {
     this.#context = context;
-    this.#name = name;
-    this.#channel = new BroadcastChannel(name);
+    this.#channel = new BroadcastChannel(context.name);
     this.#channel.onmessage = () => void this.load();
   }
 
@@ -57,16 +54,23 @@ export class Client implements Holdfast {
     return this.#standing.device;
   }
 
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  get reconciling(): boolean {
+    return this.#running !== undefined;
+  }
+
   get entitlement(): Entitlement {
-    const [standing, deviceUnknown] = [this.#standing, this.#deviceUnknown];
-    const phase = this.#phase();
-    const view = this.#view;
-    if (view?.standing === standing && view.phase === phase && view.deviceUnknown === deviceUnknown) {
-      return view.entitlement;
-    }
-    const entitlement = describe(standing, phase, deviceUnknown);
-    this.#view = { standing, phase, deviceUnknown, entitlement };
-    return entitlement;
+    const { document, keyset, device } = this.#standing;
+    const verdict = stateOf(document, keyset, this.moment());
+    const next = describe(this.#standing, verdict, device !== null && device === this.#unknown);
+    const last = this.#entitlement;
+    // Within one standing, only these can change.
+    const same = last && (['state', 'error', 'signInNeeded'] as const).every((name) => last[name] === next[name]);
+    this.#entitlement = same ? last : next;
+    return this.#entitlement;
   }
 
   has(feature: string): boolean {
@@ -74,7 +78,7 @@ export class Client implements Holdfast {
   }
 
   limit(feature: string): number | undefined {
-    return this.has(feature) ? this.entitlement.features[feature]?.limit : undefined;
+    return this.entitlement.features[feature]?.limit;
   }
 
   subscribe(listener: () => void): () => void {
@@ -99,32 +103,28 @@ export class Client implements Holdfast {
   }
 
   start(): () => void {
-    this.#stopTriggers ??= this.#listenForTriggers();
-    void this.#trigger();
-    return () => this.#stop();
+    this.#started = true;
+    this.#automatic?.start();
+    return () => {
+      this.#started = false;
+      this.#automatic?.stop();
+    };
   }
 
-  register(name: string): Promise<User> {
-    return this.#create('/v1/registration', { name });
+  async register(name: string): Promise<User> {
+    return (await this.#signingIn()).create('/v1/registration', { name });
   }
 
-  enrol(code: string): Promise<User> {
-    return this.#create('/v1/recovery', { code });
+  async enrol(code: string): Promise<User> {
+    return (await this.#signingIn()).create('/v1/recovery', { code });
   }
 
-  async signIn({ mediation, signal }: SignInOptions = {}): Promise<User> {
-    const ended = this.#replacePrompt(signal);
-    await this.#finishSignOut();
-    const { usePasskey } = await loadSignIn();
-    return this.#adopt(await usePasskey(this.#context, ended, mediation));
+  async signIn(options: SignInOptions = {}): Promise<User> {
+    return (await this.#signingIn()).signIn(options);
   }
 
-  async link(options: LinkOptions = {}): Promise<void> {
-    const { linkDevice } = await loadSignIn();
-    await withLock(this.#name, () => linkDevice(this.#context, options));
-    this.#deviceUnknown = false;
-    await this.#changed();
-    await this.reconcile();
+  async link(options?: LinkOptions): Promise<void> {
+    return (await this.#signingIn()).link(options);
   }
 
   async signOut(): Promise<boolean> {
@@ -133,26 +133,23 @@ export class Client implements Holdfast {
         ? { ...nobody, farewell: { user: held.user.id, device: held.device?.id ?? held.farewell?.device ?? null } }
         : null,
     );
-    this.#deviceUnknown = false;
-    await this.#changed();
-    return (await this.#finishSignOut()) === 'said';
+    await this.changed();
+    const account = await this.#signingIn().catch(() => null);
+    return (await account?.finishSignOut()) === 'said';
   }
 
   async startTrial(): Promise<ReconcileResult> {
-    await this.#context.server.request('POST', '/v1/trial');
-    return this.reconcile();
+    return (await this.#signingIn()).startTrial();
   }
 
   async session(): Promise<Session | null> {
-    const { readSession } = await loadSignIn();
-    return readSession(this.#context.server);
+    return (await this.#signingIn()).session();
   }
 
   close(): void {
     this.#closed = true;
-    this.#stop();
-    clearTimeout(this.#timer);
-    this.#prompt?.abort();
+    this.#automatic?.close();
+    this.#account?.close();
     this.#listeners.clear();
     this.#channel.close();
     void this.#context.store.close();
@@ -164,191 +161,82 @@ export class Client implements Holdfast {
     return this.#loading;
   }
 
-  async #load(): Promise<void> {
-    const { roots: loadRoots, store, origin } = this.#context;
-    const roots = await orError(loadRoots());
-    const held = await orError(store.read());
-    if (this.#closed) return;
-    const [trusted, failedRoots] = roots instanceof HoldfastError ? [[], roots.code] : [roots, null];
-    // Storage that fails for a moment takes nothing away: what was verified before stays until its end.
-    const [examined, failed] =
-      held instanceof HoldfastError ? [this.#standing, held.code] : [await examine(held, trusted, origin), failedRoots];
-    const standing = { ...examined, error: failed ?? examined.error };
-    // A tick seen here may be later than the one on disk; only another document may take it back.
-    const seen = standing.taken === this.#standing.taken ? this.#time.mark : 0;
-    this.#standing = standing;
-    this.#time = { ...standing.time, mark: Math.max(standing.time.mark, seen) };
-    this.#tell();
-    this.#tick();
-  }
-
-  async #changed(): Promise<void> {
+  async changed(): Promise<void> {
     await this.load();
     if (!this.#closed) this.#channel.postMessage(null);
   }
 
-  #phase(): Phase {
-    const clock = this.#context.clock();
-    const { now, behind } = estimateTime(this.#time, clock);
-    if (!behind) this.#time = { ...this.#time, mark: now };
-    return phaseOf(this.#standing, this.#time, clock);
+  moment(): Moment {
+    const moment = estimateTime(this.#time, this.#context.clock());
+    if (!moment.behind) this.#time = { ...this.#time, mark: moment.now };
+    return moment;
   }
 
-  #tell(): void {
+  tell(): void {
     if (this.entitlement === this.#told) return;
     this.#told = this.entitlement;
     for (const listener of this.#listeners) queueMicrotask(listener);
   }
 
+  async #load(): Promise<void> {
+    const { roots, store, origin } = this.#context;
+    let failed: ErrorCode | null = null;
+    const attempt = <T>(work: Promise<T>) =>
+      work.catch((error: HoldfastError) => {
+        failed = error.code;
+        return null;
+      });
+    const trusted = await attempt(roots());
+    const held = await attempt(store.read());
+    if (this.#closed) return;
+    // Storage that fails for a moment takes nothing away: what was verified before stays until its end.
+    const before = this.#standing;
+    const examined = held || !before ? await examine(held ?? {}, trusted ?? [], origin) : before;
+    const standing = { ...examined, error: failed ?? examined.error };
+    // A tick seen here may be later than the one on disk; only another document may take it back.
+    const seen = before?.taken === standing.taken ? (this.#time?.mark ?? 0) : 0;
+    this.#standing = standing;
+    this.#entitlement = undefined;
+    this.#time = { ...standing.time, mark: Math.max(standing.time.mark, seen) };
+    this.tell();
+    this.#goOn();
+  }
+
   async #reconcile(): Promise<ReconcileResult> {
-    const result = await withLock(this.#name, () => this.#ask()).catch(failedReconcile);
+    const result = await reconcileOnce(this.#context, loadSignIn);
     const { outcome } = result;
+    const taken = outcome === 'reconciled' || outcome === 'forked';
     // A document for somebody else: the device was linked under a session that had changed hands.
     const foreign = outcome === 'refused' && result.code === 'subject_mismatch';
-    if (outcome === 'sign_in_needed' || foreign) this.#deviceUnknown = this.#standing.device !== null;
-    if (outcome === 'reconciled' || outcome === 'forked') this.#deviceUnknown = false;
-    this.#retry.settled(result);
-    if (outcome === 'reconciled' || outcome === 'forked' || outcome === 'superseded') await this.#changed();
-    else this.#tell();
-    this.#tick();
+    if (taken) this.#unknown = null;
+    else if (outcome === 'sign_in_needed' || foreign) this.#unknown = this.device;
+    if (taken || outcome === 'superseded') await this.changed();
+    else this.tell();
+    this.#goOn(result);
     return result;
   }
 
-  async #ask(): Promise<ReconcileResult> {
-    await this.#sayFarewell();
-    const { user, device, pending } = await this.#context.store.read();
-    if (!user) return { outcome: 'signed_out' };
-    if (!device) {
-      // A linking whose answer was lost is finished with the same key; a first one needs the user.
-      if (!pending) return { outcome: 'sign_in_needed' };
-      const { linkDevice } = await loadSignIn();
-      await linkDevice(this.#context);
+  async #signingIn(): Promise<Account> {
+    const { Account } = await loadSignIn();
+    this.#account ??= new Account(this.#context, this);
+    return this.#account;
+  }
+
+  /** What happens by itself is loaded when it is wanted first; where its file does not arrive, when it is wanted next. */
+  #goOn(result?: ReconcileResult): void {
+    if (this.#automatic) {
+      if (result) this.#automatic.settled(result);
+      else this.#automatic.next();
+      return;
     }
-    return reconcileDevice(this.#context);
+    void import('./auto.ts').then(
+      ({ Automatic }) => {
+        if (this.#closed) return;
+        this.#automatic ??= new Automatic(this.#context, this);
+        if (this.#started) this.#automatic.start();
+        this.#goOn(result);
+      },
+      () => {},
+    );
   }
-
-  async #create(path: string, request: { name: string } | { code: string }): Promise<User> {
-    const ended = this.#replacePrompt();
-    const farewell = await this.#finishSignOut();
-    const { makePasskey } = await loadSignIn();
-    return this.#adopt(await makePasskey(this.#context, path, request, farewell, ended));
-  }
-
-  /** Browsers run one prompt at a time: a waiting autofill is ended before the next begins. */
-  #replacePrompt(signal?: AbortSignal): AbortSignal {
-    this.#prompt?.abort();
-    this.#prompt = new AbortController();
-    return signal ? AbortSignal.any([this.#prompt.signal, signal]) : this.#prompt.signal;
-  }
-
-  /** What follows a sign-in, once the user is this device's. */
-  async #adopt({ user, tellAuthenticators }: SignedIn): Promise<User> {
-    await this.#changed();
-    void tellAuthenticators();
-    await this.#finishSignOut();
-    await this.#ensureLinked();
-    return user;
-  }
-
-  /** A device that the server still knows stays; every other one is linked anew. */
-  async #ensureLinked(): Promise<void> {
-    if (this.#standing.device && this.#standing.key) {
-      await this.reconcile();
-      if (!this.entitlement.signInNeeded) return;
-    }
-    await this.link();
-  }
-
-  /** What an earlier session still has to say must not end the one that is about to begin. */
-  #finishSignOut(): Promise<FarewellOutcome> {
-    return withLock(this.#name, () => this.#sayFarewell());
-  }
-
-  /** While nobody is signed in, the cookie's session is still the one to be ended; later, only its device is left. */
-  async #sayFarewell(): Promise<FarewellOutcome> {
-    const { farewell, user } = await this.#context.store.read();
-    if (!farewell) return 'said';
-    const use = await loadSignIn().catch(() => null);
-    return (await use?.sayFarewell(this.#context, farewell, user)) ?? (user ? 'later' : 'unheard');
-  }
-
-  /** Notes the time, notices what has ended, reconciles when it is due, and comes back when the next thing is. */
-  #tick(): void {
-    clearTimeout(this.#timer);
-    if (this.#closed) return;
-    this.#tell();
-    const { now } = estimateTime(this.#time, this.#context.clock());
-    const wait = this.#stopTriggers ? this.#retry.wait(this.#due(now)) : Number.POSITIVE_INFINITY;
-    if (wait === 0 && !this.#running) return void this.#trigger();
-
-    const ends = [this.#standing.document?.exp, this.#standing.keyset?.exp].map((exp) => (exp ?? 0) * 1000 - now);
-    const delay = Math.min(tickInterval, wait || tickInterval, ...ends.filter((end) => end > 0));
-    this.#timer = setTimeout(() => {
-      void this.#noteTime();
-      this.#tick();
-    }, delay);
-  }
-
-  /** Milliseconds until the server is wanted. */
-  #due(now: number): number {
-    if (!this.#standing.user || this.entitlement.signInNeeded) return Number.POSITIVE_INFINITY;
-    const { refreshAfter, error } = this.entitlement;
-    return refreshAfter && !error ? Math.max(0, refreshAfter.getTime() - now) : 0;
-  }
-
-  /** The mark on disk only rises, unless another document was taken meanwhile. */
-  async #noteTime(): Promise<void> {
-    const { taken } = this.#standing;
-    if (taken === undefined) return;
-    await this.#context.store
-      .update((held) => {
-        const known = held.time ?? { mark: 0, skew: 0 };
-        return held.document === taken && known.mark < this.#time.mark
-          ? { time: { ...known, mark: this.#time.mark } }
-          : null;
-      })
-      .catch(() => {});
-  }
-
-  #listenForTriggers(): () => void {
-    const events = new AbortController();
-    const trigger = () => void this.#trigger();
-    const seen = () => {
-      if (document.visibilityState === 'visible') trigger();
-      else void this.#noteTime();
-    };
-    globalThis.addEventListener?.('online', trigger, { signal: events.signal });
-    globalThis.document?.addEventListener('visibilitychange', seen, { signal: events.signal });
-    return () => events.abort();
-  }
-
-  async #trigger(): Promise<void> {
-    this.#tell();
-    if (this.#closed || this.#running || this.#retry.barred) return;
-    await this.reconcile();
-  }
-
-  #stop(): void {
-    this.#stopTriggers?.();
-    this.#stopTriggers = undefined;
-  }
-}
-
-const emptyStanding: Standing = {
-  user: null,
-  device: null,
-  key: null,
-  keyset: null,
-  document: null,
-  time: { mark: 0, skew: 0 },
-  error: null,
-  taken: undefined,
-};
-
-/** A failure as a value. */
-function orError<T>(work: Promise<T>): Promise<T | HoldfastError> {
-  return work.catch((error: unknown) => {
-    if (error instanceof HoldfastError) return error;
-    throw error;
-  });
 }

@@ -1,17 +1,46 @@
-import type { Server } from './server.ts';
-import type { Store } from './store.ts';
-import type { TrustedRoots } from './trusted-roots.ts';
+import type { Options } from './options.ts';
+import { Server } from './server.ts';
+import { Store } from './store.ts';
+import { type TrustedRoots, trustRoots } from './trusted-roots.ts';
 
 /** What the parts of one client share. */
 export interface Context {
+  /** Of the database, of the lock around reconciling, and of the channel on which tabs and workers tell of changes. */
+  readonly name: string;
   /** Issuer and audience of every document. */
   readonly origin: string;
-  readonly rpId: string | undefined;
+  readonly rpId?: string;
   /** Undefined: read from the browser. */
-  readonly deviceName: string | undefined;
+  readonly deviceName?: string;
   readonly clock: () => number;
   readonly store: Store;
   readonly server: Server;
   /** Rejects with `roots_unavailable`; asks again the next time. */
   readonly roots: () => Promise<TrustedRoots>;
+}
+
+/** Fills in what the options leave out. Nothing is opened or loaded yet. */
+export function makeContext({
+  origin,
+  roots,
+  database: name = 'holdfast',
+  clock = Date.now,
+  timeout = 15_000,
+  fetch = (input, init) => globalThis.fetch(input, init),
+  ...rest
+}: Options): Context {
+  let trusted: TrustedRoots | undefined;
+  return {
+    ...rest,
+    name,
+    origin,
+    clock,
+    store: new Store(name),
+    server: new Server({ origin, fetch, timeout, clock }),
+    // Loaded once; a load that failed is tried again when they are wanted next.
+    roots: async () => {
+      trusted ??= await trustRoots(roots);
+      return trusted;
+    },
+  };
 }

@@ -1,6 +1,6 @@
 import { encodeBase64url } from './base64url.ts';
-import { HoldfastError } from './error.ts';
-import { importPublicKey, type PublicJwk, publicJwk, thumbprint } from './key.ts';
+import { failingWith } from './failing-with.ts';
+import { type PublicJwk, publicJwk, thumbprint } from './key.ts';
 
 /** The device's key, shown to be in our hands. */
 export interface DeviceKey {
@@ -28,7 +28,7 @@ export async function openDeviceKey(pair: CryptoKeyPair): Promise<DeviceKey> {
     if (!jwk || pair.privateKey.extractable) throw new TypeError('not a device key');
     const challenge = crypto.getRandomValues(new Uint8Array(32));
     const signature = await crypto.subtle.sign(signing, pair.privateKey, challenge);
-    const verified = await crypto.subtle.verify(signing, await importPublicKey(jwk), signature, challenge);
+    const verified = await crypto.subtle.verify(signing, pair.publicKey, signature, challenge);
     if (!verified) throw new TypeError('the halves do not belong together');
     return { jwk, jkt: await thumbprint(jwk), sign: (text) => sign(pair.privateKey, text) };
   });
@@ -41,10 +41,4 @@ function sign(key: CryptoKey, text: string): Promise<string> {
   });
 }
 
-async function usingKey<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (cause) {
-    throw new HoldfastError('device_key_unavailable', undefined, { cause });
-  }
-}
+const usingKey = <T>(work: () => Promise<T>) => failingWith('device_key_unavailable', work);

@@ -1,11 +1,9 @@
 import { Claims, isCount, require } from './claims.ts';
 import type { Feature } from './feature.ts';
-import { isObject, type JsonObject } from './strict-json.ts';
+import { isObject } from './strict-json.ts';
 
 /** The claims of an entitlement document. Times in unix seconds. */
 export interface Document {
-  readonly iss: string;
-  readonly aud: string;
   readonly sub: string;
   readonly iat: number;
   readonly exp: number;
@@ -26,8 +24,7 @@ export type DocumentState = (typeof states)[number];
 const states = ['none', 'active', 'grace', 'expired', 'revoked'] as const;
 
 /** Throws `claims_invalid` where a claim is missing, of another type, or contradicts another one. */
-export function readDocument(values: JsonObject): Document {
-  const claims = new Claims(values);
+export function readDocument(claims: Claims): Document {
   claims.text('jti');
   const [iat, nbf, exp] = [claims.time('iat'), claims.time('nbf'), claims.time('exp')];
   const refreshAfter = claims.time('refresh_after');
@@ -49,8 +46,6 @@ export function readDocument(values: JsonObject): Document {
   status.text('uri');
 
   return {
-    iss: claims.text('iss'),
-    aud: claims.text('aud'),
     sub: claims.text('sub'),
     iat,
     exp,

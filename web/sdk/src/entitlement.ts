@@ -11,10 +11,11 @@ import type { Feature } from './feature.ts';
  */
 export interface Entitlement {
   /**
-   * - `signed_out`: nobody is signed in on this device.
-   * - `none`, `active`, `grace`, `expired`, `revoked`: the subscription, as the held document states it. `none` also
-   *   when no document is held, or the held one was refused (`error` says why).
-   * - `ended`: the document's own time is over and the server was not reached since; the subscription may be alive.
+   * - `none`: no subscription; also when nobody is signed in (`hf.user` is null), when no document is held, or when the
+   *   held one was refused (`error` says why).
+   * - `active`, `grace`, `revoked`: as the held document states it. `grace` too when its paid time ran out meanwhile.
+   * - `expired`: the subscription is over, if `error` is null. Else (`expired`, `keyset_expired`) the document's own time
+   *   is, and the server was not reached since: the subscription may be alive.
    * - `clock_behind`: this device's clock is more than ten minutes behind a time already seen; a reconcile settles it.
    *
    * Features are granted in `active` and `grace` only.
@@ -26,7 +27,7 @@ export interface Entitlement {
   readonly signInNeeded: boolean;
   /** The document's end: features work offline up to this moment, without leeway. */
   readonly until: Date | null;
-  /** When the server is wanted next. */
+  /** When the server is wanted next: a hint, nothing ends then. */
   readonly refreshAfter: Date | null;
   readonly paidThrough: Date | null;
   /** The plans that grant the features. */
@@ -42,15 +43,7 @@ export interface Entitlement {
 }
 
 /** See {@link Entitlement.state}. */
-export type EntitlementState =
-  | 'signed_out'
-  | 'none'
-  | 'active'
-  | 'grace'
-  | 'expired'
-  | 'revoked'
-  | 'ended'
-  | 'clock_behind';
+export type EntitlementState = 'none' | 'active' | 'grace' | 'expired' | 'revoked' | 'clock_behind';
 
 /** See {@link Entitlement.reason}. */
 export type EntitlementReason = 'revoked' | 'suspended' | 'lapsed' | 'device_forked' | 'device_removed';

@@ -1,7 +1,5 @@
 import type { Context } from './context.ts';
 import { HoldfastError } from './error.ts';
-import type { Farewell } from './store.ts';
-import type { User } from './user.ts';
 
 /**
  * How telling the server of a sign-out went: nothing is left to tell; a device is left for the user's next session to
@@ -10,11 +8,10 @@ import type { User } from './user.ts';
 export type FarewellOutcome = 'said' | 'later' | 'unheard';
 
 /** While nobody is signed in, the cookie's session is still the one to be ended; later, only its device is left. */
-export async function sayFarewell(
-  { store, server }: Context,
-  { device, sessionEnded }: Farewell,
-  user: User | undefined,
-): Promise<FarewellOutcome> {
+export async function sayFarewell({ store, server }: Context): Promise<FarewellOutcome> {
+  const { farewell, user } = await store.read();
+  if (!farewell) return 'said';
+  const { device, sessionEnded } = farewell;
   if (sessionEnded) return 'later';
   try {
     if (!user) await server.request('DELETE', '/v1/session', device === null ? {} : { device });

@@ -1,45 +1,43 @@
 import { compactVerify } from 'jose/jws/compact/verify';
 import { decodeBase64url } from './base64url.ts';
+import { Claims } from './claims.ts';
 import { HoldfastError } from './error.ts';
 import type { ErrorCode } from './error-code.ts';
-import { type JsonObject, parseJsonObject } from './strict-json.ts';
+import { failingWith } from './failing-with.ts';
+import { parseJsonObject } from './strict-json.ts';
 
 /**
- * Verifies a compact JWS (RFC 7515 §7.1) whose header is exactly alg ES256, kid and the given typ, and returns its claims.
- * The checks stand in the order of the codes, so that any verifier of these documents names the same failure.
+ * Verifies a compact JWS (RFC 7515 §7.1) whose header is exactly alg ES256, kid and the given typ, and returns its claims
+ * and who signed them. The checks stand in the order of the codes, so that any verifier of these documents names the same
+ * failure.
  *
- * @param key finds the key by kid
+ * @param find finds the signer by kid
  * @param unknown the code when there is none
  */
-export async function verifyJws(
+export async function verifyJws<T extends { readonly key: CryptoKey }>(
   jws: string,
   typ: string,
-  key: (kid: string) => CryptoKey | undefined,
+  find: (kid: string) => T | undefined,
   unknown: ErrorCode,
-): Promise<JsonObject> {
+): Promise<{ claims: Claims; signer: T }> {
   const parts = jws.split('.').map(decodeBase64url);
   const [protectedHeader, payload, signature] = parts;
   if (parts.length !== 3 || !protectedHeader || !payload || !signature) throw new HoldfastError('malformed');
   const header = parseJsonObject(protectedHeader);
   if (!header) throw new HoldfastError('malformed');
 
-  const { alg, kid, typ: type } = header;
   const exact = Object.keys(header).sort().join() === 'alg,kid,typ';
-  if (!exact || typeof alg !== 'string' || typeof kid !== 'string' || typeof type !== 'string') {
+  if (!exact || !Object.values(header).every((value) => typeof value === 'string')) {
     throw new HoldfastError('header_invalid');
   }
-  if (alg !== 'ES256') throw new HoldfastError('algorithm_invalid');
-  if (type !== typ) throw new HoldfastError('type_invalid');
+  if (header.alg !== 'ES256') throw new HoldfastError('algorithm_invalid');
+  if (header.typ !== typ) throw new HoldfastError('type_invalid');
 
-  const signer = key(kid);
+  const signer = find(header.kid as string);
   if (!signer) throw new HoldfastError(unknown);
-  try {
-    await compactVerify(jws, signer, { algorithms: ['ES256'] });
-  } catch (cause) {
-    throw new HoldfastError('signature_invalid', undefined, { cause });
-  }
+  await failingWith('signature_invalid', () => compactVerify(jws, signer.key, { algorithms: ['ES256'] }));
 
   const claims = parseJsonObject(payload);
   if (!claims) throw new HoldfastError('claims_invalid');
-  return claims;
+  return { claims: new Claims(claims), signer };
 }

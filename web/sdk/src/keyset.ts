@@ -46,12 +46,8 @@ export interface KeysetExpectations {
 /** Verifies a keyset against the embedded roots and the marks of the keysets taken before. */
 export async function verifyKeyset(jws: string, expected: KeysetExpectations): Promise<Keyset> {
   const { roots, issuer, marks, now } = expected;
-  let root = '';
-  const findRoot = (kid: string) => {
-    root = kid;
-    return roots.find((candidate) => candidate.kid === kid)?.key;
-  };
-  const claims = new Claims(await verifyJws(jws, 'keyset+jwt', findRoot, 'root_unknown'));
+  const findRoot = (kid: string) => roots.find((root) => root.kid === kid);
+  const { claims, signer } = await verifyJws(jws, 'keyset+jwt', findRoot, 'root_unknown');
 
   const iss = claims.text('iss');
   const exp = claims.time('exp');
@@ -62,7 +58,7 @@ export async function verifyKeyset(jws: string, expected: KeysetExpectations): P
   if (iss !== issuer) throw new HoldfastError('issuer_mismatch');
   if (now !== undefined && now >= exp * 1000) throw new HoldfastError('keyset_expired');
 
-  const mark = { root, version, digest: await digest(jws) };
+  const mark = { root: signer.kid, version, digest: await digest(jws) };
   if (isRolledBack(mark, marks, roots)) throw new HoldfastError('keyset_rollback');
   return { version, exp, keys, mark };
 }

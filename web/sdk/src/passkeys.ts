@@ -1,7 +1,6 @@
 import { Claims, require } from './claims.ts';
-import { HoldfastError } from './error.ts';
-import { isObject, type JsonObject } from './strict-json.ts';
-import { type Authority, authenticate } from './verify.ts';
+import { isObject } from './strict-json.ts';
+import { type Authority, authenticate, checkBinding } from './verify.ts';
 
 /** What the passkeys document must belong to. */
 export interface PasskeysExpectations extends Authority {
@@ -15,22 +14,18 @@ export interface PasskeysExpectations extends Authority {
 /** Verifies the document that lists the keys a passkey can be verified against offline. */
 export async function verifyPasskeys(jws: string, expected: PasskeysExpectations): Promise<void> {
   const { sub, device, exp, rpId } = await authenticate(jws, 'passkeys+jwt', expected, readPasskeys);
-  if (sub !== expected.subject) throw new HoldfastError('subject_mismatch');
-  if (device !== expected.device) throw new HoldfastError('device_mismatch');
+  checkBinding({ sub, device }, { subject: expected.subject, device: expected.device });
   require(exp === expected.exp, 'exp');
   require(expected.rpId === undefined || rpId === expected.rpId, 'rp_id');
 }
 
-function readPasskeys(values: JsonObject) {
-  const claims = new Claims(values);
+function readPasskeys(claims: Claims) {
   for (const passkey of claims.list('passkeys')) {
     require(isObject(passkey), 'passkeys');
     new Claims(passkey).text('id');
     new Claims(passkey).object('jwk').text('kty');
   }
   return {
-    iss: claims.text('iss'),
-    aud: claims.text('aud'),
     sub: claims.text('sub'),
     device: claims.text('device'),
     iat: claims.time('iat'),

@@ -2,9 +2,8 @@ import { encodeBase64url } from './base64url.ts';
 import type { DeviceKey } from './device-key.ts';
 import { digest } from './digest.ts';
 
-/** What a proof vouches for. */
+/** The POST that a proof vouches for. */
 export interface ProofSubject {
-  readonly method: string;
   readonly url: string;
   /** The exact text of the request's body. */
   readonly body: string;
@@ -15,13 +14,13 @@ export interface ProofSubject {
 /** A DPoP proof (RFC 9449 §4.2) and its jti, which the document that answers it must repeat. */
 export async function makeProof(
   key: DeviceKey,
-  { method, url, body, nonce }: ProofSubject,
+  { url, body, nonce }: ProofSubject,
   clock: () => number,
 ): Promise<{ proof: string; jti: string }> {
   const jti = encodeBase64url(crypto.getRandomValues(new Uint8Array(16)));
   const header = { typ: 'dpop+jwt', alg: 'ES256', jwk: key.jwk };
   const iat = Math.floor(clock() / 1000);
-  const claims = { jti, htm: method, htu: url, iat, nonce, body: await digest(body) };
+  const claims = { jti, htm: 'POST', htu: url, iat, nonce, body: await digest(body) };
   const text = `${encodeJson(header)}.${encodeJson(claims)}`;
   return { proof: `${text}.${await key.sign(text)}`, jti };
 }

@@ -1,6 +1,6 @@
 import type { Context } from './context.ts';
 import { HoldfastError } from './error.ts';
-import { raiseMarks, verifyKeyset } from './keyset.ts';
+import { raiseMarks } from './keyset.ts';
 import { verifyPasskeys } from './passkeys.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
 import { type Answer, type ProvenRequest, throwProblem } from './server.ts';
@@ -8,7 +8,7 @@ import { examine, type Standing } from './standing.ts';
 import type { Changes, Held } from './store.ts';
 import type { TrustedRoots } from './trusted-roots.ts';
 import { settleTime } from './trusted-time.ts';
-import { authenticateDocument, checkBinding } from './verify.ts';
+import { checkBinding } from './verify.ts';
 
 /** One try: what storage held when it was made, which its answer will be compared with. */
 interface Try extends ProvenRequest {
@@ -48,51 +48,40 @@ async function prepare({ store, origin, clock }: Context, roots: TrustedRoots): 
   return { key, body, held, standing, at: clock() };
 }
 
-/** Throws the code of the first check that fails; else what is to be stored. */
+/**
+ * What is to be stored: an answer is good if what would be held with it passes the checks of every start, and if it
+ * answers this very request. Throws the code of the first check that fails.
+ */
 async function verifyAnswer(
   { origin, rpId }: Context,
   roots: TrustedRoots,
   { body, code }: Answer,
-  { key, held, standing, at }: Try,
+  { held, standing, at }: Try,
   jti: string,
   received: number,
 ): Promise<Changes> {
-  const jws = text(body.document);
-  const newLineage = code === 'device_forked' ? held.lineage : text(body.lineage);
-  const newKeyset = body.keyset === undefined ? undefined : text(body.keyset);
-  const passkeys = body.passkeys === undefined ? undefined : text(body.passkeys);
+  const lineage = code === null ? body.lineage : held.lineage;
+  const texts = { document: text(body.document), lineage: text(lineage), keyset: text(body.keyset ?? held.keyset) };
+  const { user, device, document, keyset, error } = await examine({ ...held, ...texts }, roots, origin);
+  if (!user || !device || !document || !keyset) throw new HoldfastError(error ?? 'malformed');
 
-  const keyset =
-    newKeyset === undefined
-      ? standing.keyset
-      : await verifyKeyset(newKeyset, { roots, issuer: origin, marks: held.marks ?? [] });
-  if (!keyset) throw new HoldfastError('key_unknown');
-
-  const authority = { keyset, issuer: origin, audience: origin };
-  const document = await authenticateDocument(jws, authority);
   // The proof shows that the document was made just now, whatever this device's clock says: its iat is the time.
   if (document.iat >= keyset.exp) throw new HoldfastError('keyset_expired');
-  const { user, device } = standing;
-  if (!user || !device) throw new HoldfastError('signed_out');
   checkBinding(document, {
-    subject: user.id,
     device,
-    jkt: key.jkt,
     proof: jti,
     // A device never goes back; what another one was told before it was linked anew is no measure for it.
     minRevision: standing.document?.device === device ? standing.document.rev : 0,
   });
-  if (passkeys !== undefined) {
-    await verifyPasskeys(passkeys, { ...authority, subject: user.id, device, exp: document.exp, rpId });
-  }
-
+  const passkeys = text(body.passkeys);
+  const authority = { keyset, issuer: origin, audience: origin };
+  await verifyPasskeys(passkeys, { ...authority, subject: user.id, device, exp: document.exp, rpId });
   return {
-    document: jws,
-    lineage: newLineage,
+    ...texts,
+    passkeys,
     time: settleTime(document.iat, at, received),
     former: undefined,
-    ...(passkeys !== undefined && { passkeys }),
-    ...(newKeyset !== undefined && { keyset: newKeyset, marks: raiseMarks(held.marks ?? [], keyset.mark, roots) }),
+    marks: raiseMarks(held.marks ?? [], keyset.mark, roots),
   };
 }
 

@@ -1,13 +1,13 @@
 import type { DeviceKey } from './device-key.ts';
 import { HoldfastError } from './error.ts';
 import { type ErrorCode, problemCodes } from './error-code.ts';
+import { failingWith } from './failing-with.ts';
 import type { LinkedDevice } from './linked-device.ts';
 import { makeProof } from './proof.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 
 /** An answer that bears the marks of the server: JSON of the right kind, or an empty success. */
 export interface Answer {
-  readonly status: number;
   readonly body: JsonObject;
   /** The problem's code; null on success. */
   readonly code: ErrorCode | null;
@@ -66,10 +66,9 @@ export class Server {
       const nonce = this.#nonce?.value;
       const sent = await prepare();
       if (!sent) return null;
+      const { origin, clock } = this.#options;
       const body = JSON.stringify(sent.body);
-      const url = this.#options.origin + path;
-      const subject = { method: 'POST', url, body, nonce };
-      const { proof, jti } = await makeProof(sent.key, subject, this.#options.clock);
+      const { proof, jti } = await makeProof(sent.key, { url: origin + path, body, nonce }, clock);
       const answer = await this.#send('POST', path, body, { DPoP: proof });
       if (answer.code !== 'use_dpop_nonce' || retries === 0) return { answer, sent, jti };
     }
@@ -92,7 +91,7 @@ export class Server {
     body: string | undefined,
     headers: Record<string, string>,
   ): Promise<Answer> {
-    try {
+    return failingWith('no_contact', async () => {
       // The signal covers the body too: a connection that stalls halfway is no contact.
       const response = await this.#options.fetch(this.#options.origin + path, {
         method,
@@ -107,10 +106,7 @@ export class Server {
       const nonce = response.headers.get('DPoP-Nonce');
       if (nonce !== null) this.#nonce = { value: nonce, since: this.#options.clock() };
       return answer;
-    } catch (cause) {
-      if (cause instanceof HoldfastError) throw cause;
-      throw new HoldfastError('no_contact', undefined, { cause });
-    }
+    });
   }
 }
 
@@ -127,7 +123,7 @@ function readAnswer(response: Response, text: string): Answer {
   if (status === 204) {
     // Every answer of the server's forbids storing it; a portal's "you are online" has no such mark.
     if (response.headers.get('Cache-Control') !== 'no-store') throw new HoldfastError('no_contact');
-    return { status, body: {}, code: null, retryAfter };
+    return { body: {}, code: null, retryAfter };
   }
 
   const type = response.headers.get('Content-Type')?.split(';')[0]?.trim().toLowerCase();
@@ -136,7 +132,7 @@ function readAnswer(response: Response, text: string): Answer {
   if (!isObject(body) || code === undefined) {
     throw new HoldfastError('no_contact', `answer ${status} is not the server's`, { retryAfter });
   }
-  return { status, body, code, retryAfter };
+  return { body, code, retryAfter };
 }
 
 function readRetryAfter(value: string | null): number | undefined {

@@ -43,28 +43,20 @@ export async function examine(held: Held, roots: TrustedRoots, origin: string): 
     ? await attempt(() => verifyKeyset(held.keyset ?? '', { roots, issuer: origin, marks: held.marks ?? [] }))
     : null;
   const document =
-    user && jws !== undefined && (keyset || !held.keyset)
+    user && jws !== undefined
       ? await attempt(async () => {
           if (!keyset) throw new HoldfastError('key_unknown');
           const authentic = await authenticateDocument(jws, { keyset, issuer: origin, audience: origin });
-          await checkOwner(authentic, held, user);
+          // It counts where a device's private key is at hand whose thumbprint it names (RFC 7800 §3).
+          const owner = [device, held.former].find((candidate) => candidate?.id === authentic.device);
+          const ownKey = owner === device ? key : owner ? await openDeviceKey(owner.pair) : null;
+          checkBinding(authentic, { subject: user.id, device: owner?.id ?? '', jkt: ownKey?.jkt ?? '' });
           return authentic;
         })
       : null;
 
   const time = readTime(held.time, document);
   return { user, device: device?.id ?? null, key, keyset, document, time, error, taken: jws };
-}
-
-/** A document counts where a device's private key is at hand whose thumbprint it names (RFC 7800 §3). */
-async function checkOwner(document: Document, held: Held, user: User): Promise<void> {
-  const owner = [held.device, held.former].find((device) => device?.id === document.device);
-  if (!owner) {
-    checkBinding(document, { subject: user.id });
-    throw new HoldfastError('device_mismatch');
-  }
-  const { jkt } = await openDeviceKey(owner.pair);
-  checkBinding(document, { subject: user.id, device: owner.id, jkt });
 }
 
 /** The document's own iat is a lower bound even where the record was lost. */

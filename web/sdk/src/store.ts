@@ -1,5 +1,5 @@
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
-import { HoldfastError } from './error.ts';
+import { failingWith } from './failing-with.ts';
 import type { KeysetMark } from './keyset.ts';
 import type { TrustedTime } from './trusted-time.ts';
 import type { User } from './user.ts';
@@ -115,17 +115,15 @@ export class Store {
 
   /** A lost connection is reopened once; a second failure is the caller's. */
   async #attempt<T>(work: (database: IDBPDatabase<Schema>) => Promise<T>): Promise<T> {
-    try {
+    return failingWith('storage_unavailable', async () => {
       try {
         return await work(await this.#open());
       } catch (error) {
         if (!isConnectionLost(error)) throw error;
         await this.close();
-        return await work(await this.#open());
+        return work(await this.#open());
       }
-    } catch (cause) {
-      throw new HoldfastError('storage_unavailable', undefined, { cause });
-    }
+    });
   }
 
   #open(): Promise<IDBPDatabase<Schema>> {

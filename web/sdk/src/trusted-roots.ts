@@ -1,4 +1,4 @@
-import { HoldfastError } from './error.ts';
+import { failingWith } from './failing-with.ts';
 import { importPublicKey, publicJwk, thumbprint } from './key.ts';
 import type { Roots } from './roots.ts';
 
@@ -14,12 +14,10 @@ export type TrustedRoots = readonly TrustedRoot[];
 
 /** Rejects with `roots_unavailable` if they cannot be loaded, and unless every slot is a P-256 public key. */
 export async function trustRoots(roots: Roots | (() => Promise<Roots>)): Promise<TrustedRoots> {
-  try {
+  return failingWith('roots_unavailable', async () => {
     const { current, next } = typeof roots === 'function' ? await roots() : roots;
-    return await Promise.all([current, ...(next ? [next] : [])].map(trustRoot));
-  } catch (cause) {
-    throw new HoldfastError('roots_unavailable', undefined, { cause });
-  }
+    return Promise.all([current, ...(next ? [next] : [])].map(trustRoot));
+  });
 }
 
 async function trustRoot(value: JsonWebKey): Promise<TrustedRoot> {

@@ -6,16 +6,22 @@ export interface TrustedTime {
   readonly skew: number;
 }
 
+/** The estimate of the time now, milliseconds, and whether the clock contradicts what is known. */
+export interface Moment {
+  readonly now: number;
+  readonly behind: boolean;
+}
+
 /** So far may a clock fall behind the mark before it is disbelieved: 10 minutes. */
 const leeway = 10 * 60 * 1000;
 
 /**
- * The estimate of the time now, and whether the clock contradicts what is known. The estimate never runs backwards.
+ * The estimate never runs backwards.
  *
  * A clock that was fast when the last document was taken may have been put right since: where the corrected reading is
  * too early to be true, the clock as it stands is believed if it can be.
  */
-export function estimateTime({ mark, skew }: TrustedTime, clock: number): { now: number; behind: boolean } {
+export function estimateTime({ mark, skew }: TrustedTime, clock: number): Moment {
   const reading = [clock + skew, clock].find((candidate) => candidate >= mark - leeway);
   return { now: Math.max(mark, reading ?? mark), behind: reading === undefined };
 }

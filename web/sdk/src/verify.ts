@@ -1,8 +1,8 @@
+import type { Claims } from './claims.ts';
 import { type Document, readDocument } from './document.ts';
 import { HoldfastError } from './error.ts';
 import { verifyJws } from './jws.ts';
 import type { Keyset } from './keyset.ts';
-import type { JsonObject } from './strict-json.ts';
 
 /** See {@link verifyDocument}. What is left out is not compared. */
 export interface DocumentExpectations extends Authority, Binding {
@@ -28,6 +28,9 @@ export interface Binding {
   readonly minRevision?: number;
 }
 
+/** What a signed message says of whom and what it is for. */
+type Bound = Pick<Document, 'sub' | 'device'> & Partial<Pick<Document, 'jkt' | 'proof' | 'rev'>>;
+
 /** Verifies an entitlement document entirely; rejects with the code of the first check that fails. */
 export async function verifyDocument(jws: string, expected: DocumentExpectations): Promise<Document> {
   const document = await authenticateDocument(jws, expected);
@@ -43,24 +46,18 @@ export async function authenticateDocument(jws: string, authority: Authority): P
 }
 
 /** As {@link authenticateDocument}, for any message that a signing key of the keyset may sign. */
-export async function authenticate<T extends { iss: string; aud: string; iat: number }>(
+export async function authenticate<T extends { iat: number }>(
   jws: string,
   typ: string,
   { keyset, issuer, audience }: Authority,
-  read: (claims: JsonObject) => T,
+  read: (claims: Claims) => T,
 ): Promise<T> {
-  let signer = '';
-  const findKey = (kid: string) => {
-    signer = kid;
-    return keyset.keys.get(kid)?.key;
-  };
-  const message = read(await verifyJws(jws, typ, findKey, 'key_unknown'));
-  if (message.iss !== issuer) throw new HoldfastError('issuer_mismatch');
-  if (message.aud !== audience) throw new HoldfastError('audience_mismatch');
-  const bounds = keyset.keys.get(signer);
-  if (!bounds || message.iat < bounds.nbf || message.iat >= bounds.exp) {
-    throw new HoldfastError('key_outside_validity');
-  }
+  const { claims, signer } = await verifyJws(jws, typ, (kid) => keyset.keys.get(kid), 'key_unknown');
+  const message = read(claims);
+  const [iss, aud] = [claims.text('iss'), claims.text('aud')];
+  if (iss !== issuer) throw new HoldfastError('issuer_mismatch');
+  if (aud !== audience) throw new HoldfastError('audience_mismatch');
+  if (message.iat < signer.nbf || message.iat >= signer.exp) throw new HoldfastError('key_outside_validity');
   return message;
 }
 
@@ -70,12 +67,12 @@ export function checkTime({ iat, exp }: { iat: number; exp: number }, now: numbe
   if (now >= exp * 1000) throw new HoldfastError('expired');
 }
 
-export function checkBinding(document: Document, expected: Binding): void {
-  const differs = (wanted: string | undefined, actual: string) => wanted !== undefined && wanted !== actual;
+export function checkBinding(document: Bound, expected: Binding): void {
+  const differs = (wanted: string | undefined, actual: string | undefined) => wanted !== undefined && wanted !== actual;
   if (differs(expected.subject, document.sub)) throw new HoldfastError('subject_mismatch');
   if (differs(expected.device, document.device) || differs(expected.jkt, document.jkt)) {
     throw new HoldfastError('device_mismatch');
   }
   if (differs(expected.proof, document.proof)) throw new HoldfastError('proof_mismatch');
-  if (document.rev < (expected.minRevision ?? 0)) throw new HoldfastError('revision_rollback');
+  if ((document.rev ?? 0) < (expected.minRevision ?? 0)) throw new HoldfastError('revision_rollback');
 }

@@ -98,7 +98,7 @@ describe('what cannot be opened is told, not thrown', () => {
       },
     });
     const hf = await profile.open();
-    expect(hf.entitlement).toMatchObject({ state: 'signed_out', error: 'storage_unavailable' });
+    expect(hf.entitlement).toMatchObject({ state: 'none', error: 'storage_unavailable' });
     expect(await hf.reconcile()).toEqual({ outcome: 'storage_unavailable' });
     await expect(hf.signIn()).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
@@ -148,7 +148,7 @@ describe('time', () => {
     expect(hf.has('export')).toBe(true);
     profile.clock = end;
     expect(hf.has('export')).toBe(false);
-    expect(hf.entitlement).toMatchObject({ state: 'ended', error: 'expired' });
+    expect(hf.entitlement).toMatchObject({ state: 'expired', error: 'expired' });
   });
 
   it('is noticed while the page is open', async () => {
@@ -163,7 +163,7 @@ describe('time', () => {
     profile.clock = end;
     await vi.advanceTimersByTimeAsync(30_000);
     expect(told).toHaveBeenCalledOnce();
-    expect(hf.entitlement.state).toBe('ended');
+    expect(hf.entitlement.state).toBe('expired');
   });
 
   it('does not run backwards: a clock set back makes premium wait', async () => {
@@ -319,7 +319,7 @@ describe('signing out', () => {
     expect(await hf.signOut()).toBe(true);
     expect(server.requests.at(-1)).toBe('DELETE /v1/session');
     expect(hf.user).toBeNull();
-    expect(hf.entitlement.state).toBe('signed_out');
+    expect(hf.entitlement.state).toBe('none');
     expect(Object.keys(await profile.held()).sort()).toEqual(['keyset', 'marks', 'time']);
   });
 

@@ -57,7 +57,7 @@ describe('an answer that is taken', () => {
 
   it('settles a clock that is years off', async () => {
     profile.clock += 400 * day * 1000;
-    expect(hf.entitlement).toMatchObject({ state: 'ended', error: 'keyset_expired' });
+    expect(hf.entitlement).toMatchObject({ state: 'expired', error: 'keyset_expired' });
     expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
     expect(hf.has('export')).toBe(true);
   });
@@ -354,7 +354,7 @@ describe('nobody', () => {
     const empty = new Profile(server);
     const tab = await empty.open();
     expect(await tab.reconcile()).toEqual({ outcome: 'signed_out' });
-    expect(tab.entitlement).toMatchObject({ state: 'signed_out', error: null });
+    expect(tab.entitlement).toMatchObject({ state: 'none', error: null });
     empty.close();
   });
 });

@@ -1,0 +1,95 @@
+import { makePasskey, type SignedIn, usePasskey } from './ceremony.ts';
+import type { Context } from './context.ts';
+import type { Entitlement } from './entitlement.ts';
+import { type FarewellOutcome, sayFarewell } from './farewell.ts';
+import type { LinkOptions, SignInOptions } from './holdfast.ts';
+import { linkDevice } from './link.ts';
+import { withLock } from './lock.ts';
+import { readSession } from './read-session.ts';
+import type { ReconcileResult } from './reconcile-result.ts';
+import type { Session } from './session.ts';
+import type { Standing } from './standing.ts';
+import type { User } from './user.ts';
+
+/** What is to be known of the client. */
+export interface Subject {
+  readonly standing: Standing;
+  readonly entitlement: Entitlement;
+  /** Storage was written to: takes it in, and tells this page's listeners and the other tabs. */
+  changed(): Promise<void>;
+  reconcile(): Promise<ReconcileResult>;
+}
+
+/** Signing in, and linking the device that somebody has signed in on. */
+export class Account {
+  readonly #context: Context;
+  readonly #client: Subject;
+  #prompt: AbortController | undefined;
+
+  constructor(context: Context, client: Subject) {
+    this.#context = context;
+    this.#client = client;
+  }
+
+  async create(path: string, request: { name: string } | { code: string }): Promise<User> {
+    const ended = this.#replacePrompt();
+    const farewell = await this.finishSignOut();
+    return this.#adopt(await makePasskey(this.#context, path, request, farewell, ended));
+  }
+
+  async signIn({ mediation, signal }: SignInOptions): Promise<User> {
+    const ended = this.#replacePrompt(signal);
+    await this.finishSignOut();
+    return this.#adopt(await usePasskey(this.#context, ended, mediation));
+  }
+
+  async link(options?: LinkOptions): Promise<void> {
+    await withLock(this.#context.name, () => linkDevice(this.#context, options));
+    await this.#client.changed();
+    await this.#client.reconcile();
+  }
+
+  async startTrial(): Promise<ReconcileResult> {
+    await this.#context.server.request('POST', '/v1/trial');
+    return this.#client.reconcile();
+  }
+
+  session(): Promise<Session | null> {
+    return readSession(this.#context.server);
+  }
+
+  /** What an earlier session still has to say must not end the one that is about to begin. */
+  finishSignOut(): Promise<FarewellOutcome> {
+    return withLock(this.#context.name, () => sayFarewell(this.#context));
+  }
+
+  close(): void {
+    this.#prompt?.abort();
+  }
+
+  /** Browsers run one prompt at a time: a waiting autofill is ended before the next begins. */
+  #replacePrompt(signal?: AbortSignal): AbortSignal {
+    this.#prompt?.abort();
+    this.#prompt = new AbortController();
+    return signal ? AbortSignal.any([this.#prompt.signal, signal]) : this.#prompt.signal;
+  }
+
+  /** What follows a sign-in, once the user is this device's. */
+  async #adopt({ user, tellAuthenticators }: SignedIn): Promise<User> {
+    await this.#client.changed();
+    void tellAuthenticators();
+    await this.finishSignOut();
+    await this.#ensureLinked();
+    return user;
+  }
+
+  /** A device that the server still knows stays; every other one is linked anew. */
+  async #ensureLinked(): Promise<void> {
+    const { device, key } = this.#client.standing;
+    if (device && key) {
+      await this.#client.reconcile();
+      if (!this.#client.entitlement.signInNeeded) return;
+    }
+    await this.link();
+  }
+}

@@ -1,0 +1,11 @@
+import { HoldfastError } from './error.ts';
+import type { ErrorCode } from './error-code.ts';
+
+/** What fails in `work` fails with this code, unless it has one already. */
+export async function failingWith<T>(code: ErrorCode, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    throw cause instanceof HoldfastError ? cause : new HoldfastError(code, undefined, { cause });
+  }
+}

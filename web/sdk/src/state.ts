@@ -1,0 +1,30 @@
+import type { Document } from './document.ts';
+import type { EntitlementState } from './entitlement.ts';
+import type { ErrorCode } from './error-code.ts';
+import type { Keyset } from './keyset.ts';
+import type { Moment } from './trusted-time.ts';
+
+/** What holds at a moment, and why the document does not if it is its time that speaks against it. */
+export interface Verdict {
+  readonly state: EntitlementState;
+  readonly error: ErrorCode | null;
+}
+
+/**
+ * What a verified document says at a moment. Only what grants can end: a document that says why there is nothing stays
+ * true until another one is taken. Paid time runs out offline as it does at the server: what follows it is grace, which
+ * the document's end bounds (its `exp` is never later than paid-through and grace together).
+ */
+export function stateOf(
+  document: Document | null,
+  keyset: Pick<Keyset, 'exp'> | null,
+  { now, behind }: Moment,
+): Verdict {
+  if (!document) return { state: 'none', error: null };
+  const { state, exp, paidThrough } = document;
+  if (state !== 'active' && state !== 'grace') return { state, error: null };
+  if (behind) return { state: 'clock_behind', error: 'clock_behind' };
+  if (keyset && now >= keyset.exp * 1000) return { state: 'expired', error: 'keyset_expired' };
+  if (now >= exp * 1000) return { state: 'expired', error: 'expired' };
+  return { state: paidThrough !== null && now >= paidThrough * 1000 ? 'grace' : state, error: null };
+}
