@@ -54,14 +54,23 @@ func GenerateKeys(rand io.Reader, issuer string, now time.Time) (Keys, error) {
 	}
 	end := now.Add(KeysetLife).Unix()
 	keys := Keys{Roots: Roots{Current: root.PublicKey}, Root: root, Signing: []jose.PrivateKey{signing}}
-	keys.Keyset = Keyset{
+	keyset := Keyset{
 		Issuer: issuer, IssuedAt: now.Unix(), ExpiresAt: end, Version: 1,
-		Keys: []KeysetKey{newKeysetKey(signing, now.Unix(), end)}, Root: root.ID(),
+		Keys: []KeysetKey{newKeysetKey(signing, now.Unix(), end)},
 	}
-	if keys.Compact, err = keys.Keyset.sign(root); err != nil {
+	if err := keys.sign(keyset, root); err != nil {
 		return Keys{}, fmt.Errorf("generate keys: %w", err)
 	}
 	return keys, nil
+}
+
+// sign signs a keyset and makes it the present one, as it reads for whoever verifies it.
+func (k *Keys) sign(keyset Keyset, root jose.PrivateKey) (err error) {
+	if k.Compact, err = keyset.sign(root); err != nil {
+		return err
+	}
+	k.Keyset, err = k.Roots.open(k.Compact)
+	return err
 }
 
 // newSigningKey makes a key whose thumbprint can be given to 'keys retire': one that begins with a hyphen, as each 64th
@@ -78,14 +87,13 @@ func newSigningKey(rand io.Reader) (jose.PrivateKey, error) {
 // ForIssuer is the same keys with a keyset of the next version for another issuer. It needs the private key of the root
 // that signed the present one.
 func (k Keys) ForIssuer(issuer string, now time.Time) (Keys, error) {
-	root, ok := k.RootKey(k.Keyset.Root)
+	root, ok := k.RootKey(k.Keyset.mark.Root)
 	if !ok {
 		return Keys{}, errors.New("the keyset is another issuer's, and the root key that could sign a new one is not here")
 	}
-	k.Keyset = k.next(now)
-	k.Keyset.Issuer = issuer
-	var err error
-	if k.Compact, err = k.Keyset.sign(root); err != nil {
+	keyset := k.next(now)
+	keyset.Issuer = issuer
+	if err := k.sign(keyset, root); err != nil {
 		return Keys{}, fmt.Errorf("keyset for %s: %w", issuer, err)
 	}
 	return k, nil

@@ -66,13 +66,11 @@ type Keyset struct {
 	Version   int64       `json:"version"` // only grows
 	Keys      []KeysetKey `json:"keys"`
 
-	// Root is the thumbprint of the root that signed it: it comes from the header.
-	Root string     `json:"-"`
 	mark KeysetMark // set where the signature was verified
 }
 
-// Mark is what is to be remembered once the keyset is taken. Only a keyset that [Roots.VerifyKeyset] has returned has
-// one.
+// Mark is what is to be remembered once the keyset is taken: which root signed it, too. Only a keyset whose signature
+// was verified has one.
 func (k Keyset) Mark() KeysetMark { return k.mark }
 
 // KeysetKey is a signing key with the time in which a document under it may have been issued: from NotBefore, and
@@ -130,8 +128,7 @@ func (r Roots) open(compact string) (Keyset, error) {
 	if err != nil {
 		return Keyset{}, err
 	}
-	keyset.Root = root.ID()
-	keyset.mark = KeysetMark{Root: keyset.Root, Version: keyset.Version, Digest: digest(compact)}
+	keyset.mark = KeysetMark{Root: root.ID(), Version: keyset.Version, Digest: digest(compact)}
 	return keyset, nil
 }
 

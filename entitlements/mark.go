@@ -60,10 +60,6 @@ func digest(text string) string {
 	return jose.EncodeBase64(sum[:])
 }
 
-func (k Keys) mark() KeysetMark {
-	return KeysetMark{Root: k.Keyset.Root, Version: k.Keyset.Version, Digest: digest(k.Compact)}
-}
-
 // Follows says whether the keyset may be served after those that marks remember, one of each root, in the order in
 // which the roots came. It is what devices check, from the side that makes them: a version never goes back, is never
 // used for two keysets, and a root that another has followed is over. It fails with a [*RollbackError]. A root that is

@@ -36,7 +36,6 @@ func ParseProposal(data []byte) (Proposal, error) {
 	if err := p.Keyset.check(); err != nil {
 		return Proposal{}, fmt.Errorf("proposal: %w", err)
 	}
-	p.Keyset.Root = p.Root
 	return p, nil
 }
 
@@ -77,7 +76,7 @@ func (k Keys) Rotate(rand io.Reader, now time.Time, lead, window time.Duration) 
 		return Proposal{}, jose.PrivateKey{}, err
 	}
 	keyset.Keys = append(keyset.Keys, newKeysetKey(key, start, keyset.ExpiresAt))
-	return k.propose(keyset, k.Keyset.Root, now, key)
+	return k.propose(keyset, k.Keyset.mark.Root, now, key)
 }
 
 // Retire proposes a keyset without the signing key: documents under it are dead for whoever has that keyset. If the
@@ -113,7 +112,7 @@ func (k Keys) Retire(rand io.Reader, now time.Time, id string, replace bool) (Pr
 		}
 		keyset.Keys = append(keyset.Keys, newKeysetKey(key, now.Unix(), end))
 	}
-	return k.propose(keyset, k.Keyset.Root, now, key)
+	return k.propose(keyset, k.Keyset.mark.Root, now, key)
 }
 
 // Renew proposes the same keys in a keyset that ends life from now. Its version is above the present one's and above
@@ -127,7 +126,7 @@ func (k Keys) Renew(now time.Time, life time.Duration, above int64) (Proposal, e
 		entry := &keyset.Keys[i]
 		entry.ExpiresAt = min(entry.ExpiresAt, keyset.ExpiresAt)
 	}
-	proposal, _, err := k.propose(keyset, k.Keyset.Root, now, jose.PrivateKey{})
+	proposal, _, err := k.propose(keyset, k.Keyset.mark.Root, now, jose.PrivateKey{})
 	return proposal, err
 }
 
@@ -148,7 +147,7 @@ func (k Keys) SwitchRoot(now time.Time) (Proposal, error) {
 	if k.Roots.Next.IsZero() {
 		return Proposal{}, errors.New("there is no next root to switch to")
 	}
-	if k.Keyset.Root == k.Roots.Next.ID() {
+	if k.Keyset.mark.Root == k.Roots.Next.ID() {
 		return Proposal{}, errors.New("the keyset is signed by the next root already")
 	}
 	proposal, _, err := k.propose(k.next(now), k.Roots.Next.ID(), now, jose.PrivateKey{})
@@ -161,7 +160,7 @@ func (k Keys) PromoteRoot() (Roots, error) {
 	if k.Roots.Next.IsZero() {
 		return Roots{}, errors.New("there is no next root to promote")
 	}
-	if k.Keyset.Root != k.Roots.Next.ID() {
+	if k.Keyset.mark.Root != k.Roots.Next.ID() {
 		return Roots{}, errors.New("the keyset is not signed by the next root yet: switch first")
 	}
 	return Roots{Current: k.Roots.Next}, nil
@@ -177,7 +176,7 @@ func (k Keys) Accept(compact string, now time.Time) (Keys, error) {
 	if compact == k.Compact {
 		return k, nil
 	}
-	if keyset.Version <= k.Keyset.Version || keyset.Root == k.Roots.Current.ID() && k.Keyset.Root == k.Roots.Next.ID() {
+	if keyset.Version <= k.Keyset.Version || keyset.mark.Root == k.Roots.Current.ID() && k.Keyset.mark.Root == k.Roots.Next.ID() {
 		return Keys{}, fmt.Errorf("%w: version %d is not above version %d that is here", KeysetRollback, keyset.Version, k.Keyset.Version)
 	}
 	k.Keyset, k.Compact = keyset, compact
@@ -187,6 +186,7 @@ func (k Keys) Accept(compact string, now time.Time) (Keys, error) {
 // next is the keyset to change into the next version.
 func (k Keys) next(now time.Time) Keyset {
 	keyset := k.Keyset
+	keyset.mark = KeysetMark{} // nobody has signed it yet
 	keyset.Keys = slices.Clone(keyset.Keys)
 	keyset.IssuedAt = now.Unix()
 	keyset.Version++
@@ -195,7 +195,6 @@ func (k Keys) next(now time.Time) Keyset {
 
 // propose checks that the keyset will do once it is signed.
 func (k Keys) propose(keyset Keyset, root string, now time.Time, made jose.PrivateKey) (Proposal, jose.PrivateKey, error) {
-	keyset.Root = root
 	if !made.IsZero() {
 		k.Signing = append(slices.Clone(k.Signing), made)
 	}

@@ -98,7 +98,7 @@ func (s *Service) TakeKeys(ctx context.Context, keys Keys) error {
 	if err != nil {
 		return fmt.Errorf("take keys: %w", err)
 	}
-	if err := s.store.MarkKeyset(ctx, keys.mark()); err != nil {
+	if err := s.store.MarkKeyset(ctx, keys.Keyset.mark); err != nil {
 		return fmt.Errorf("take keys: %w", err)
 	}
 	s.keys.Store(&servedKeys{Keys: keys, jwks: jwks})

@@ -93,7 +93,7 @@ func view(keys entitlements.Keys, private map[string]string, now time.Time) keys
 	}
 	for slot, root := range map[string]string{"current": keys.Roots.Current.ID(), "next": keys.Roots.Next.ID()} {
 		if root != "" {
-			v.Roots = append(v.Roots, rootView{ID: root, Slot: slot, SignsKeyset: root == keyset.Root, PrivateKey: where(root)})
+			v.Roots = append(v.Roots, rootView{ID: root, Slot: slot, SignsKeyset: root == keyset.Mark().Root, PrivateKey: where(root)})
 		}
 	}
 	slices.SortFunc(v.Roots, func(a, b rootView) int { return strings.Compare(a.Slot, b.Slot) })

@@ -79,7 +79,7 @@ func (w *keysWatch) load(ctx context.Context) (entitlements.Keys, error) {
 	if err != nil {
 		return entitlements.Keys{}, err
 	}
-	if root := keys.Keyset.Root; root != w.roots.Current.ID() && root != w.roots.Next.ID() {
+	if root := keys.Keyset.Mark().Root; root != w.roots.Current.ID() && root != w.roots.Next.ID() {
 		return entitlements.Keys{}, fmt.Errorf("it is signed by root %s, which was not in roots.json when this server started: restart it", root)
 	}
 	keys.Roots = w.roots
