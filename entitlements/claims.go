@@ -153,6 +153,24 @@ func readDocument(payload []byte) (Document, error) {
 	return d, nil
 }
 
+// readPasskeys is as readDocument, for a passkeys document.
+func readPasskeys(payload []byte) (PasskeysDocument, error) {
+	c := readClaims(payload)
+	d := PasskeysDocument{
+		Issuer: c.text("iss"), Audience: c.text("aud"), Subject: UserID(c.text("sub")), Device: DeviceID(c.text("device")),
+		IssuedAt: c.time("iat"), ExpiresAt: c.time("exp"), RPID: c.text("rp_id"), Passkeys: []OfflinePasskey{},
+	}
+	for _, value := range c.list("passkeys") {
+		passkey := c.inside(value)
+		passkey.object("jwk").text("kty")
+		d.Passkeys = append(d.Passkeys, OfflinePasskey{ID: passkey.text("id"), JWK: []byte(passkey.members["jwk"])})
+	}
+	if *c.failed {
+		return PasskeysDocument{}, ClaimsInvalid
+	}
+	return d, nil
+}
+
 // readKeyset is as readDocument, for a keyset.
 func readKeyset(payload []byte) (Keyset, error) {
 	c := readClaims(payload)

@@ -120,3 +120,28 @@ func FuzzKeysetClaims(f *testing.F) {
 		}
 	})
 }
+
+// FuzzPasskeysClaims is FuzzDocumentClaims for passkeys documents.
+func FuzzPasskeysClaims(f *testing.F) {
+	w := newFuzzed(f)
+	f.Add(jsonText(passkeysClaims(begin)))
+	head := w.signing.header("passkeys+jwt")
+	f.Fuzz(func(t *testing.T, payload string) {
+		document, err := w.verifier.VerifyPasskeys(w.signing.sign(head, payload), w.now)
+		if err != nil {
+			mustBeVerificationError(t, err)
+			return
+		}
+		text, err := json.Marshal(document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := w.verifier.VerifyPasskeys(w.signing.sign(head, string(text)), w.now)
+		if err != nil {
+			t.Fatalf("%s, written anew: %v", text, err)
+		}
+		if textAgain, err := json.Marshal(again); err != nil || string(text) != string(textAgain) { // white space in a JWK is gone
+			t.Errorf("%s, written anew %s, %v", text, textAgain, err)
+		}
+	})
+}

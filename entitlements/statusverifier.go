@@ -28,28 +28,12 @@ const lastSecond = 253402300799
 // VerifyStatusList checks a status list token that was fetched from uri, which a verified document names, at now
 // (draft-ietf-oauth-status-list-20 §8.3). It fails with a [VerificationError].
 func (v Verifier) VerifyStatusList(compact, uri string, now time.Time) (StatusList, error) {
-	message, err := parseTyped(compact, statusListType)
+	payload, signer, err := v.open(compact, statusListType)
 	if err != nil {
 		return StatusList{}, err
 	}
-	var entry *KeysetKey
-	for i := range v.Keyset.Keys {
-		if v.Keyset.Keys[i].KeyID == message.kid {
-			entry = &v.Keyset.Keys[i]
-		}
-	}
-	if entry == nil {
-		return StatusList{}, KeyUnknown
-	}
-	key, err := entry.PublicKey()
-	if err != nil {
-		return StatusList{}, KeyUnknown
-	}
-	if err := message.Verify(key); err != nil {
-		return StatusList{}, SignatureInvalid
-	}
 	var claims statusListClaims
-	if err := json.Unmarshal(message.Payload, &claims); err != nil || !claims.consistent() {
+	if err := json.Unmarshal(payload, &claims); err != nil || !claims.consistent() {
 		return StatusList{}, ClaimsInvalid
 	}
 	list, err := statuslist.Decode(claims.List)
@@ -59,7 +43,7 @@ func (v Verifier) VerifyStatusList(compact, uri string, now time.Time) (StatusLi
 	switch {
 	case claims.Subject != uri:
 		return StatusList{}, SubjectMismatch
-	case !entry.covers(time.Unix(claims.IssuedAt, 0)):
+	case !signer.covers(time.Unix(claims.IssuedAt, 0)):
 		return StatusList{}, KeyOutsideValidity
 	case now.Unix() >= v.Keyset.ExpiresAt:
 		return StatusList{}, KeysetExpired

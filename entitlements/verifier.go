@@ -92,34 +92,16 @@ func FromRevision(revision int64) Expectation { return func(e *expected) { e.rev
 // checks are made in the order of the codes, whatever the order of the expectations. It fails with a
 // [VerificationError].
 func (v Verifier) Verify(compact string, now time.Time, expectations ...Expectation) (Document, error) {
-	message, err := parseTyped(compact, documentType)
+	payload, signer, err := v.open(compact, documentType)
 	if err != nil {
 		return Document{}, err
 	}
-	entry, key := v.find(message.kid)
-	if key.IsZero() {
-		return Document{}, KeyUnknown
-	}
-	if err := message.Verify(key); err != nil {
-		return Document{}, SignatureInvalid
-	}
-	document, err := readDocument(message.Payload)
+	document, err := readDocument(payload)
 	if err != nil {
 		return Document{}, err
 	}
-	switch {
-	case document.Issuer != v.Issuer:
-		return Document{}, IssuerMismatch
-	case document.Audience != v.Issuer:
-		return Document{}, AudienceMismatch
-	case !entry.covers(time.Unix(document.IssuedAt, 0)):
-		return Document{}, KeyOutsideValidity
-	case now.Unix() >= v.Keyset.ExpiresAt:
-		return Document{}, KeysetExpired
-	case now.Unix() < document.NotBefore:
-		return Document{}, NotYetValid
-	case now.Unix() >= document.ExpiresAt: // without leeway (RFC 7519 §4.1.4)
-		return Document{}, Expired
+	if err := v.judge(document.Issuer, document.Audience, signer, document.IssuedAt, document.ExpiresAt, now); err != nil {
+		return Document{}, err
 	}
 	if err := document.match(expectations); err != nil {
 		return Document{}, err
@@ -127,18 +109,63 @@ func (v Verifier) Verify(compact string, now time.Time, expectations ...Expectat
 	return document, nil
 }
 
-// find is the keyset's entry of that kid, with its key; no key where there is none.
-func (v Verifier) find(kid string) (KeysetKey, jose.PublicKey) {
-	for _, entry := range v.Keyset.Keys {
-		if entry.KeyID == kid {
-			key, err := entry.PublicKey()
-			if err != nil {
-				return KeysetKey{}, jose.PublicKey{}
-			}
-			return entry, key
-		}
+// VerifyPasskeys checks a passkeys document at now, as [Verifier.Verify] does a document. It fails with a
+// [VerificationError].
+func (v Verifier) VerifyPasskeys(compact string, now time.Time) (PasskeysDocument, error) {
+	payload, signer, err := v.open(compact, passkeysType)
+	if err != nil {
+		return PasskeysDocument{}, err
 	}
-	return KeysetKey{}, jose.PublicKey{}
+	document, err := readPasskeys(payload)
+	if err != nil {
+		return PasskeysDocument{}, err
+	}
+	if err := v.judge(document.Issuer, document.Audience, signer, document.IssuedAt, document.ExpiresAt, now); err != nil {
+		return PasskeysDocument{}, err
+	}
+	return document, nil
+}
+
+// open is the payload of a message that a key of the keyset has signed, and the entry of that key.
+func (v Verifier) open(compact, typ string) ([]byte, KeysetKey, error) {
+	message, err := parseTyped(compact, typ)
+	if err != nil {
+		return nil, KeysetKey{}, err
+	}
+	for _, entry := range v.Keyset.Keys {
+		if entry.KeyID != message.kid {
+			continue
+		}
+		key, err := entry.PublicKey()
+		if err != nil {
+			break
+		}
+		if err := message.Verify(key); err != nil {
+			return nil, KeysetKey{}, SignatureInvalid
+		}
+		return message.Payload, entry, nil
+	}
+	return nil, KeysetKey{}, KeyUnknown
+}
+
+// judge is what does not depend on the kind of document: for whom it is, who signed it, and when.
+func (v Verifier) judge(issuer, audience string, signer KeysetKey, issuedAt, expiresAt int64, now time.Time) error {
+	switch {
+	case issuer != v.Issuer:
+		return IssuerMismatch
+	case audience != v.Issuer:
+		return AudienceMismatch
+	case !signer.covers(time.Unix(issuedAt, 0)):
+		return KeyOutsideValidity
+	case now.Unix() >= v.Keyset.ExpiresAt:
+		return KeysetExpired
+	case now.Unix() < issuedAt:
+		return NotYetValid
+	case now.Unix() >= expiresAt: // without leeway (RFC 7519 §4.1.4)
+		return Expired
+	default:
+		return nil
+	}
 }
 
 func (d Document) match(expectations []Expectation) error {

@@ -130,6 +130,63 @@ func TestVerifier(t *testing.T) {
 	}
 }
 
+func passkeysClaims(iat int64) map[string]any {
+	return map[string]any{
+		"iss": issuer, "aud": issuer, "sub": "6f6c5a4e-1111-4222-8333-444455556666", "device": "7f6c5a4e-1111-4222-8333-444455556666",
+		"iat": iat, "exp": iat + 3600, "rp_id": "example.com",
+		"passkeys": []any{map[string]any{"id": "AAAA", "jwk": map[string]any{"kty": "EC", "crv": "P-256"}}},
+	}
+}
+
+// TestVerifyPasskeys: what it shares with documents is tested there.
+func TestVerifyPasskeys(t *testing.T) {
+	keys := generateKeys(t)
+	verifier := entitlements.Verifier{Keyset: keys.Keyset, Issuer: issuer}
+	claims := func() map[string]any { return passkeysClaims(noon.Unix()) }
+	sign := func(claims map[string]any) string { return signed(t, keys.Signing[0], "passkeys+jwt", claims) }
+	passkeys := func(list ...any) string { return sign(with(claims(), "passkeys", list)) }
+	jwk := map[string]any{"kty": "EC"}
+	tests := map[string]struct {
+		document string
+		at       time.Duration
+		want     error
+	}{
+		"good":                  {sign(claims()), 0, nil},
+		"no passkeys":           {sign(with(claims(), "passkeys", []any{})), 0, nil},
+		"last second":           {sign(claims()), 3599 * time.Second, nil},
+		"end":                   {sign(claims()), 3600 * time.Second, entitlements.Expired},
+		"before it was issued":  {sign(claims()), -time.Second, entitlements.NotYetValid},
+		"a document":            {signed(t, keys.Signing[0], "entitlement+jwt", claims()), 0, entitlements.TypeInvalid},
+		"an unknown key":        {signed(t, keys.Root, "passkeys+jwt", claims()), 0, entitlements.KeyUnknown},
+		"another issuer":        {sign(with(claims(), "iss", "https://evil.example.com")), 0, entitlements.IssuerMismatch},
+		"another audience":      {sign(with(claims(), "aud", "https://evil.example.com")), 0, entitlements.AudienceMismatch},
+		"issued before the key": {sign(with(claims(), "iat", noon.Unix()-1)), 0, entitlements.KeyOutsideValidity},
+		"passkeys are null":     {sign(with(claims(), "passkeys", nil)), 0, entitlements.ClaimsInvalid},
+		"a passkey is null":     {passkeys(nil), 0, entitlements.ClaimsInvalid},
+		"a passkey is a text":   {passkeys("AAAA"), 0, entitlements.ClaimsInvalid},
+		"without id":            {passkeys(map[string]any{"jwk": jwk}), 0, entitlements.ClaimsInvalid},
+		"an empty id":           {passkeys(map[string]any{"id": "", "jwk": jwk}), 0, entitlements.ClaimsInvalid},
+		"without key":           {passkeys(map[string]any{"id": "AAAA"}), 0, entitlements.ClaimsInvalid},
+		"a key of no type":      {passkeys(map[string]any{"id": "AAAA", "jwk": map[string]any{}}), 0, entitlements.ClaimsInvalid},
+	}
+	for claim := range claims() {
+		tests["without claim "+claim] = struct {
+			document string
+			at       time.Duration
+			want     error
+		}{sign(without(claims(), claim)), 0, entitlements.ClaimsInvalid}
+	}
+	for name, test := range tests {
+		document, err := verifier.VerifyPasskeys(test.document, noon.Add(test.at))
+		if !errors.Is(err, test.want) || (err == nil) != (test.want == nil) {
+			t.Errorf("%s: %v, want %v", name, err, test.want)
+		}
+		if name == "good" && (document.RPID != "example.com" || len(document.Passkeys) != 1 || string(document.Passkeys[0].JWK) != `{"crv":"P-256","kty":"EC"}`) {
+			t.Errorf("%s: %+v", name, document)
+		}
+	}
+}
+
 func TestVerifyKeyset(t *testing.T) {
 	keys, other := generateKeys(t), generateKeys(t)
 	both := entitlements.Roots{Current: other.Roots.Current, Next: keys.Roots.Current}

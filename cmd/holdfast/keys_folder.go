@@ -2,14 +2,12 @@ package main
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -109,25 +107,6 @@ func checkPrivate(path string) error {
 			path, info.Mode().Perm())
 	}
 	return nil
-}
-
-// keysetIssuer is whom the keyset in a folder says it is for, unverified; empty if it cannot be read.
-func keysetIssuer(dir string) string {
-	compact, err := os.ReadFile(filepath.Join(dir, entitlements.KeysetFile))
-	if err != nil {
-		return ""
-	}
-	message, err := jose.Parse(strings.TrimSpace(string(compact)))
-	if err != nil {
-		return ""
-	}
-	var claims struct {
-		Issuer string `json:"iss"`
-	}
-	if err := json.Unmarshal(message.Payload, &claims); err != nil {
-		return ""
-	}
-	return claims.Issuer
 }
 
 // makeKeys makes a keys folder, whole or not at all. It overwrites nothing. With rootOut, the root's private key goes

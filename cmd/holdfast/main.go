@@ -33,7 +33,7 @@ type commands struct {
 		List   tokenListCommand   `cmd:"" help:"List the tokens."`
 		Revoke tokenRevokeCommand `cmd:"" help:"End a token."`
 	} `cmd:"" help:"Bearer tokens for /admin/v1."`
-	Verify  verifyCommand  `cmd:"" help:"Check an entitlement document and print its claims."`
+	Verify  verifyCommand  `cmd:"" help:"Check a document, keyset or status list: print what it says and the chain of trust behind it."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -20,7 +20,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:         "testdata",
 		WorkdirRoot: folder(t),
-		Cmds:        map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds:        map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "vector": vector},
 	})
 }
 

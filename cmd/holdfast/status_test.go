@@ -82,12 +82,12 @@ func TestVerifyStatus(t *testing.T) {
 		out    string // "": it fails
 		err    string
 	}{
-		"valid":               {0, uri, good, `"status": "valid"`, ""},
-		"invalid":             {1, uri, good, `"status": "invalid"`, ": invalid\n"},
-		"suspended":           {2, uri, good, `"status": "suspended"`, ": suspended\n"},
+		"valid":               {0, uri, good, "\nstatus: valid, says the list", ""},
+		"invalid":             {1, uri, good, "\nstatus: invalid, says the list", ": invalid: the document does not count any more"},
+		"suspended":           {2, uri, good, "\nstatus: suspended, says the list", ": suspended: the document does not count until"},
 		"another status":      {3, uri, good, "", "status 3"},
 		"outside":             {16, uri, good, "", "outside the status list"},
-		"moved":               {1, uri, to("/moved"), `"status": "invalid"`, ": invalid\n"},
+		"moved":               {1, uri, to("/moved"), "\nstatus: invalid, says the list", ": invalid: the document does not count any more"},
 		"moved round":         {0, uri, to("/round"), "", "too many redirects"},
 		"moved in the clear":  {0, uri, to("http://example.org/"), "", "neither https nor on this machine"},
 		"moved into a file":   {0, uri, to("file:///etc/hostname"), "", "neither https nor on this machine"},
@@ -111,14 +111,14 @@ func TestVerifyStatus(t *testing.T) {
 			return code, o.String(), e.String()
 		}
 		before := asked
-		if code, out, errs := verify(); code != 0 || !strings.Contains(out, `"device": "device"`) || asked != before {
+		if code, out, errs := verify(); code != 0 || !strings.Contains(out, "\n  device       device\n") || asked != before {
 			t.Fatalf("%s, without --status: %d, asked %d times: %s", name, code, asked-before, errs)
 		}
 		code, out, errs := verify("--status")
 		if want := 1; test.err == "" && code != 0 || test.err != "" && code != want {
 			t.Errorf("%s: exit code %d: %s", name, code, errs)
 		}
-		if !strings.Contains(out, test.out) || test.out == "" && strings.Contains(out, `"status": "`) || !strings.Contains(errs, test.err) || strings.Count(errs, "\n") > 1 {
+		if !strings.Contains(out, test.out) || test.out == "" && strings.Contains(out, "\nstatus: ") || !strings.Contains(errs, test.err) || strings.Count(errs, "\n") > 1 {
 			t.Errorf("%s: %s %s", name, out, errs)
 		}
 	}

@@ -3,74 +3,121 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"holdfast/entitlements"
+	"holdfast/entitlements/jose"
 )
 
 type verifyCommand struct {
 	DataFolder
 	KeysFolder
-	Status bool   `help:"Also fetch the status list that the document names, and say what has become of the document."`
-	Origin string `env:"HOLDFAST_ORIGIN" placeholder:"URL" help:"The issuer to accept (default: the keyset's)."`
-	File   string `arg:"" help:"File with the document; - reads it from standard input."`
+	Roots  string    `placeholder:"FILE" help:"The roots to trust, as 'keys roots' prints them (default: roots.json in the keys folder)."`
+	Keyset string    `placeholder:"FILE" help:"The keyset, as a server publishes it at /.well-known/holdfast-keyset (default: keyset.jws in the keys folder). It counts if one of the roots has signed it."`
+	Origin string    `env:"HOLDFAST_ORIGIN" placeholder:"URL" help:"The issuer to accept (default: the keyset's)."`
+	At     time.Time `placeholder:"TIME" help:"Judge at that time, such as 2026-03-01T12:00:00Z (default: now)."`
+	Status bool      `help:"Also fetch the status list that the document names, and say what has become of the document by now."`
+	File   string    `arg:"" help:"File with the document, passkeys document, keyset or status list; - reads it from standard input."`
 }
 
-// Run needs only what is public of the keys folder, roots.json and keyset.jws, and no network unless it is asked for the
-// status.
+// Help is what the command's own help says more.
+func (verifyCommand) Help() string {
+	return "Prints what FILE says and the chain of trust behind it: root, keyset, signing key, document, device. If anything is wrong, " +
+		"it prints the one reason instead, a stable code and a sentence, and exits with 1. " +
+		"It needs nothing secret, and no network but for --status."
+}
+
+// The types of what can be verified (RFC 7515 §4.1.9).
+const (
+	typeDocument   = "entitlement+jwt"
+	typePasskeys   = "passkeys+jwt"
+	typeStatusList = "statuslist+jwt"
+	typeKeyset     = "keyset+jwt"
+)
+
 func (c verifyCommand) Run(ctx context.Context, con console) error {
 	text, err := c.read(con)
 	if err != nil {
 		return err
 	}
-	dir := c.keysDir(c.DataFolder)
-	rootsText, err := os.ReadFile(filepath.Join(dir, entitlements.RootsFile))
+	if c.File == "-" {
+		c.File = "standard input"
+	}
+	if c.At.IsZero() {
+		c.At = time.Now()
+	}
+	compact := strings.TrimSpace(string(text))
+	trust, err := c.readRoots()
 	if err != nil {
 		return err
 	}
-	roots, err := entitlements.ParseRoots(rootsText)
-	if err != nil {
+	head, about := peek(compact)
+	if head.Type == typeKeyset {
+		return c.verifyKeyset(con, trust, compact)
+	}
+	if err := c.readKeyset(&trust); err != nil {
 		return err
 	}
-	compact, err := os.ReadFile(filepath.Join(dir, entitlements.KeysetFile))
+	trust.signer = signerOf(trust.keyset, head.KeyID)
+	r := newReport(con.out, c.At)
+	verifier := entitlements.Verifier{Keyset: trust.keyset, Issuer: trust.keyset.Issuer}
+	switch head.Type {
+	case typePasskeys:
+		passkeys, err := verifier.VerifyPasskeys(compact, c.At)
+		if err != nil {
+			return c.refused(err)
+		}
+		return c.done(r.passkeys(trust, passkeys), "a passkeys document")
+	case typeStatusList:
+		list, err := verifier.VerifyStatusList(compact, about.Subject, c.At)
+		if err != nil {
+			return c.refused(err)
+		}
+		return c.done(r.statusList(trust, list), "a status list")
+	}
+	document, err := verifier.Verify(compact, c.At)
 	if err != nil {
-		return err
+		return c.refused(err)
 	}
-	issuer := c.Origin
-	if issuer == "" {
-		issuer = keysetIssuer(dir) // the root's signature stands behind it
-	}
-	now := time.Now()
-	keyset, err := roots.VerifyKeyset(strings.TrimSpace(string(compact)), issuer, now)
-	if err != nil {
-		return fmt.Errorf("keyset in %s: %w", dir, err)
-	}
-	verifier := entitlements.Verifier{Keyset: keyset, Issuer: issuer}
-	document, err := verifier.Verify(strings.TrimSpace(string(text)), now)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.File, err)
-	}
-	out := json.NewEncoder(con.out)
-	out.SetIndent("", "  ")
-	if err := out.Encode(document); err != nil || !c.Status {
+	if err := r.document(trust, document); err != nil || !c.Status {
 		return err
 	}
 	status, err := fetchStatus(ctx, verifier, document.Status.StatusList)
 	if err != nil {
-		return fmt.Errorf("%s: status unknown: %w", c.File, err)
+		return fmt.Errorf("%s: status unknown: %w", c.File, explain(err))
 	}
-	if err := out.Encode(status); err != nil {
+	if _, err := fmt.Fprintf(con.out, "\nstatus: %s, says the list that was signed at %s\n", status.Status, status.AsOf.Format(time.RFC3339)); err != nil {
 		return err
 	}
 	if status.Status != statusWords[entitlements.StatusValid] {
-		return fmt.Errorf("%s: %s", c.File, status.Status)
+		return fmt.Errorf("%s: %s: %s", c.File, status.Status, lost[status.Status])
 	}
 	return nil
+}
+
+// verifyKeyset shows a keyset for its own sake.
+func (c verifyCommand) verifyKeyset(con console, trust trust, compact string) (err error) {
+	if trust.keyset, err = trust.roots.VerifyKeyset(compact, c.issuer(compact), c.At); err != nil {
+		return c.refused(err)
+	}
+	trust.keysetFile = c.File
+	return c.done(newReport(con.out, c.At).keyset(trust), "a keyset")
+}
+
+// done ends what is no document: nothing else has a status.
+func (c verifyCommand) done(err error, kind string) error {
+	if err == nil && c.Status {
+		return fmt.Errorf("%s: --status is for entitlement documents, and this is %s", c.File, kind)
+	}
+	return err
 }
 
 func (c verifyCommand) read(con console) ([]byte, error) {
@@ -78,4 +125,128 @@ func (c verifyCommand) read(con console) ([]byte, error) {
 		return io.ReadAll(con.in)
 	}
 	return os.ReadFile(c.File)
+}
+
+// trust is what a message is judged by, and where that was found.
+type trust struct {
+	roots      entitlements.Roots
+	rootsFile  string
+	keyset     entitlements.Keyset
+	keysetFile string
+	signer     entitlements.KeysetKey // the keyset's entry that the message names
+}
+
+func (c verifyCommand) readRoots() (t trust, err error) {
+	t.rootsFile = c.Roots
+	if t.rootsFile == "" {
+		t.rootsFile = filepath.Join(c.keysDir(c.DataFolder), entitlements.RootsFile)
+	}
+	text, err := os.ReadFile(t.rootsFile)
+	if c.Roots == "" && errors.Is(err, fs.ErrNotExist) {
+		return t, fmt.Errorf("%w: --roots names others", err)
+	}
+	if err != nil {
+		return t, err
+	}
+	if t.roots, err = entitlements.ParseRoots(text); err != nil {
+		return t, fmt.Errorf("%s: %w", t.rootsFile, err)
+	}
+	return t, nil
+}
+
+func (c verifyCommand) readKeyset(t *trust) error {
+	t.keysetFile = c.Keyset
+	if t.keysetFile == "" {
+		t.keysetFile = filepath.Join(c.keysDir(c.DataFolder), entitlements.KeysetFile)
+	}
+	text, err := os.ReadFile(t.keysetFile)
+	if c.Keyset == "" && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: --keyset names another, and the server has its own at /.well-known/holdfast-keyset", err)
+	}
+	if err != nil {
+		return err
+	}
+	compact := strings.TrimSpace(string(text))
+	if t.keyset, err = t.roots.VerifyKeyset(compact, c.issuer(compact), c.At); err != nil {
+		return fmt.Errorf("keyset %s: %w", t.keysetFile, explain(err))
+	}
+	return nil
+}
+
+// issuer is whom a keyset may be for: if nobody says, whom it says it is for. The root's signature stands behind that.
+func (c verifyCommand) issuer(keyset string) string {
+	if c.Origin != "" {
+		return c.Origin
+	}
+	_, about := peek(keyset)
+	return about.Issuer
+}
+
+type messageHeader struct {
+	Type  string `json:"typ"`
+	KeyID string `json:"kid"`
+}
+
+type messageClaims struct {
+	Issuer  string `json:"iss"`
+	Subject string `json:"sub"`
+}
+
+// peek reads what has to be known of a message before it can be verified. What it finds is to be believed when it has
+// been; of what is no message it finds nothing.
+func peek(compact string) (head messageHeader, about messageClaims) {
+	message, err := jose.Parse(compact)
+	if err != nil {
+		return head, about
+	}
+	if err := json.Unmarshal(message.Header, &head); err != nil {
+		head = messageHeader{}
+	}
+	if err := json.Unmarshal(message.Payload, &about); err != nil {
+		about = messageClaims{}
+	}
+	return head, about
+}
+
+func signerOf(keyset entitlements.Keyset, id string) entitlements.KeysetKey {
+	if i := slices.IndexFunc(keyset.Keys, func(entry entitlements.KeysetKey) bool { return entry.KeyID == id }); i >= 0 {
+		return keyset.Keys[i]
+	}
+	return entitlements.KeysetKey{}
+}
+
+func (c verifyCommand) refused(err error) error { return fmt.Errorf("%s: %w", c.File, explain(err)) }
+
+// explain adds to the code of a refusal what it means.
+func explain(err error) error {
+	if code, ok := errors.AsType[entitlements.VerificationError](err); ok {
+		return fmt.Errorf("%w: %s", err, reasons[code])
+	}
+	return err
+}
+
+// reasons are the codes in words. Nothing here is expected of a document beyond what it says of itself, so that the codes
+// of expectations do not occur.
+var reasons = map[entitlements.VerificationError]string{
+	entitlements.Malformed:          "it is no compact JWS, three parts in strict base64url of which the first is a JSON object",
+	entitlements.HeaderInvalid:      "its header does not have exactly alg, kid and typ",
+	entitlements.AlgorithmInvalid:   "its alg is not " + jose.Algorithm + ", which is the only one",
+	entitlements.TypeInvalid:        "its typ says that it is something else than is expected here",
+	entitlements.KeyUnknown:         "the keyset has no such signing key: it was withdrawn, or the keyset is too old or of another server",
+	entitlements.RootUnknown:        "none of the roots has signed it",
+	entitlements.SignatureInvalid:   "the key that it names has not signed it: it was changed or made up",
+	entitlements.ClaimsInvalid:      "a claim is missing, of a wrong type, or contradicts another",
+	entitlements.IssuerMismatch:     "it is of another issuer",
+	entitlements.AudienceMismatch:   "it is meant for somebody else",
+	entitlements.KeyOutsideValidity: "it was issued at a time at which its signing key was not to be used",
+	entitlements.KeysetExpired:      "the keyset has ended, and with it all that is signed by its keys",
+	entitlements.NotYetValid:        "it was issued later than the time at which it is judged",
+	entitlements.Expired:            "its end has come",
+	entitlements.SubjectMismatch:    "it is not the list that the document names",
+}
+
+// lost is what a status other than valid means for who holds the document.
+var lost = map[string]string{
+	statusWords[entitlements.StatusInvalid]:   "the document does not count any more, and never will again",
+	statusWords[entitlements.StatusSuspended]: "the document does not count until the suspension ends",
 }
