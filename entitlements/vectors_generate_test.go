@@ -7,9 +7,11 @@ import (
 	"crypto/elliptic"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"maps"
 	"math/big"
@@ -86,9 +88,21 @@ func (k vectorKey) rs(input string) (r, s []byte) {
 
 // sign signs a header and a payload as they are written.
 func (k vectorKey) sign(header, payload string) string {
-	input := base64url([]byte(header)) + "." + base64url([]byte(payload))
+	return k.signInput(base64url([]byte(header)) + "." + base64url([]byte(payload)))
+}
+
+func (k vectorKey) signInput(input string) string {
 	r, s := k.rs(input)
 	return input + "." + base64url(append(r, s...))
+}
+
+// pem is the public key as programs exchange it, and as a confused one would take it for a secret.
+func (k vectorKey) pem() []byte {
+	der, err := x509.MarshalPKIXPublicKey(&k.private.PublicKey)
+	if err != nil {
+		panic(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
 func (k vectorKey) header(typ string) string {
@@ -285,10 +299,12 @@ func (w vectorWorld) form() *vectorWriter {
 		{"a line break after", good + "\n"},
 		{"a carriage return within", part[0][:4] + "\r" + part[0][4:] + "." + part[1] + "." + part[2]},
 		{"a line break in the payload", join(part[0], part[1][:8]+"\n"+part[1][8:], part[2])},
+		{"a space in the payload", join(part[0], part[1][:8]+" "+part[1][8:], part[2])},
 		{"a tab in the signature", join(part[0], part[1], part[2][:8]+"\t"+part[2][8:])},
 		{"padding after the header", join(padded(part[0]), part[1], part[2])},
 		{"padding after the payload", join(part[0], padded(part[1]), part[2])},
 		{"padding after the signature", join(part[0], part[1], part[2]+"==")},
+		{"padding in percent encoding", join(part[0], part[1], part[2]+"%3D%3D")},
 		{"the standard alphabet", join(part[0], part[1], "+/"+part[2][2:])},
 		{"percent encoding", join(part[0], part[1], "%41"+part[2][1:])},
 		{"a NUL byte", join(part[0], part[1], part[2]+"\x00")},
@@ -303,6 +319,9 @@ func (w vectorWorld) form() *vectorWriter {
 	} {
 		f.refuse("malformed", "form: "+c.name, c.input)
 	}
+	// RFC 7797 §3: the payload stands as it is, and was signed as it is.
+	bare := base64url([]byte(fmt.Sprintf(`{"alg":"ES256","b64":false,"crit":["b64"],"kid":"%s","typ":"entitlement+jwt"}`, w.signing.kid)))
+	f.refuse("malformed", "form: an unencoded payload", w.signing.signInput(bare+"."+jsonText(object{"sub": user})))
 	for _, c := range []struct{ name, header string }{
 		{"is no JSON", "alg=ES256"},
 		{"is empty text", " "},
@@ -414,7 +433,7 @@ func (w vectorWorld) header() *vectorWriter {
 	for _, c := range []struct {
 		name   string
 		secret []byte
-	}{{"the key's point", point}, {"the key's JWK", []byte(jsonText(w.signing.jwk))}, {"the key's x coordinate", point[1:33]}, {"an empty secret", nil}} {
+	}{{"the key's point", point}, {"the key's JWK", []byte(jsonText(w.signing.jwk))}, {"the key's x coordinate", point[1:33]}, {"the key's PEM", w.signing.pem()}, {"an empty secret", nil}} {
 		f.refuse("algorithm_invalid", "header: HS256 under "+c.name, macced(jsonText(members("alg", "HS256")), payload, c.secret))
 		f.refuse("signature_invalid", "header: ES256 over an HMAC under "+c.name, macced(jsonText(members()), payload, c.secret))
 	}
@@ -896,6 +915,8 @@ func (w vectorWorld) keysetVectors() *vectorWriter {
 	r, s := w.current.rs(usual[:strings.LastIndex(usual, ".")])
 	zero := make([]byte, 32)
 	add("signature_invalid", "r is 0", vector{Input: usual[:strings.LastIndex(usual, ".")+1] + base64url(append(zero[:32:32], s...))})
+	add("signature_invalid", "s is 0", vector{Input: usual[:strings.LastIndex(usual, ".")+1] + base64url(append(r[:32:32], zero...))})
+	add("signature_invalid", "DER", vector{Input: usual[:strings.LastIndex(usual, ".")+1] + base64url(bytes.Join([][]byte{{0x30, 0x44, 2, 32}, r, {2, 32}, s}, nil))})
 	add("signature_invalid", "s is n", vector{
 		Input: usual[:strings.LastIndex(usual, ".")+1] + base64url(append(r[:32:32], elliptic.P256().Params().N.Bytes()...)),
 	})
@@ -904,10 +925,17 @@ func (w vectorWorld) keysetVectors() *vectorWriter {
 	add("malformed", "padding", vector{Input: usual + "=="})
 	add("malformed", "duplicate header members", vector{Input: w.current.sign(strings.Replace(head, "{", `{"alg":"ES256",`, 1), text)})
 	add("header_invalid", "an embedded key", vector{Input: w.foreign.sign(jsonText(object{"alg": "ES256", "jwk": w.foreign.jwk, "typ": "keyset+jwt"}), text)})
-	add("header_invalid", "crit", vector{Input: w.current.sign(strings.Replace(head, "}", `,"crit":["exp"]}`, 1), text)})
+	for _, member := range []struct{ name, value string }{
+		{"jwk", jsonText(w.foreign.jwk)}, {"jku", `"https://evil.example.com/jwks.json"`}, {"x5c", `["MIIB"]`}, {"x5u", `"https://evil.example.com/chain.pem"`},
+		{"crit", `["exp"]`}, {"b64", "false"}, {"x", "1"},
+	} {
+		add("header_invalid", "with "+member.name, vector{Input: w.current.sign(strings.Replace(head, "}", `,"`+member.name+`":`+member.value+"}", 1), text)})
+	}
 	add("algorithm_invalid", "alg none", vector{Input: base64url([]byte(strings.Replace(head, "ES256", "none", 1))) + "." + base64url([]byte(text)) + "."})
 	point, _ := w.current.private.PublicKey.Bytes()
 	add("algorithm_invalid", "HS256 under the root's point", vector{Input: macced(strings.Replace(head, "ES256", "HS256", 1), text, point)})
+	add("algorithm_invalid", "HS256 under the root's PEM", vector{Input: macced(strings.Replace(head, "ES256", "HS256", 1), text, w.current.pem())})
+	add("signature_invalid", "ES256 over an HMAC under the root's PEM", vector{Input: macced(head, text, w.current.pem())})
 	add("type_invalid", "a document's typ", vector{Input: w.current.sign(w.current.header("entitlement+jwt"), text)})
 	add("type_invalid", "typ JWT", vector{Input: w.current.sign(w.current.header("JWT"), text)})
 	add("type_invalid", "a document", vector{Input: f.document(usualClaims())})

@@ -135,6 +135,7 @@ func TestPublicJWKRefuses(t *testing.T) {
 }
 
 func FuzzPublicJWK(f *testing.F) {
+	requireSeeds(f)
 	f.Add([]byte{0xa5, 0x01, 0x02, 0x03, 0x26, 0x20, 0x01})
 	f.Fuzz(func(t *testing.T, key []byte) {
 		text, err := publicJWK(key)

@@ -3,6 +3,7 @@ package passkey
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -128,7 +129,15 @@ func TestCeremonyDataRoundTrip(t *testing.T) {
 	}
 }
 
+func requireSeeds(f *testing.F) {
+	f.Helper()
+	if seeds, err := os.ReadDir("testdata/fuzz/" + f.Name()); err != nil || len(seeds) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
+}
+
 func FuzzDecodeCeremony(f *testing.F) {
+	requireSeeds(f)
 	f.Add([]byte(`{"format":1,"webauthn":{"challenge":"x","expires":"2026-03-01T12:00:00Z"}}`))
 	f.Fuzz(func(t *testing.T, blob []byte) {
 		if _, err := decodeCeremony(blob); err != nil && !errors.Is(err, ErrCeremony) {
@@ -138,6 +147,7 @@ func FuzzDecodeCeremony(f *testing.F) {
 }
 
 func FuzzCursor(f *testing.F) {
+	requireSeeds(f)
 	f.Add(cursorOf(User{ID: "6ba7b810-9dad-41d1-80b4-00c04fd430c8", Name: "Ada"}))
 	f.Fuzz(func(t *testing.T, cursor string) {
 		position, err := parseCursor(cursor)
@@ -151,6 +161,7 @@ func FuzzCursor(f *testing.F) {
 }
 
 func FuzzSessionToken(f *testing.F) {
+	requireSeeds(f)
 	f.Add(strings.Repeat("A", 64))
 	f.Fuzz(func(t *testing.T, token string) {
 		key, ok := SessionToken(token).key()

@@ -184,6 +184,9 @@ func TestIncompressible(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
+	if seeds, err := os.ReadDir("testdata/fuzz/" + f.Name()); err != nil || len(seeds) == 0 {
+		f.Fatalf("no seeds: %v", err)
+	}
 	for _, v := range vectors(f) {
 		if len(v.List) < 1000 {
 			f.Add(v.Bits, v.List)
