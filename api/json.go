@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"encoding/base64"
 	"errors"
 	"io"
 	"mime"
@@ -15,6 +14,8 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/google/uuid"
+
+	"holdfast/entitlements/jose"
 )
 
 // readBody reads what is left of the body, up to the limit that the route has put on it.
@@ -144,9 +145,8 @@ func pathBytes(r *http.Request, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	id, err := base64.RawURLEncoding.DecodeString(text)
-	// The decoder skips line ends and takes loose last bits: only what it would write itself is strict.
-	if err != nil || len(id) == 0 || base64.RawURLEncoding.EncodeToString(id) != text {
+	id, err := jose.DecodeBase64(text)
+	if err != nil || len(id) == 0 {
 		return nil, notFound
 	}
 	return id, nil
