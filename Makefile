@@ -83,7 +83,8 @@ test-browser: build e2e/node_modules/.package-lock.json ## … only the journeys
 verify: build ## The drills at full size, and each parser fuzzed for a minute: some 20 minutes
 	HOLDFAST_DRILLS=full go test -race -count=1 -timeout 30m -v -run 'Killed|Revoke|SecondStart' ./e2e
 	@for package in ./entitlements ./entitlements/dpop ./entitlements/statuslist ./passkey; do \
-	    for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+	    targets=$$(go test -list '^Fuzz' $$package | grep '^Fuzz') || exit 1; \
+	    for target in $$targets; do \
 	        go test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime 60s -fuzzminimizetime 10x || exit 1; \
 	    done; \
 	done
