@@ -104,7 +104,7 @@ func (c verifyCommand) Run(ctx context.Context, con console) error {
 }
 
 // verifyKeyset shows a keyset for its own sake.
-func (c verifyCommand) verifyKeyset(con console, trust trust, compact string) (err error) {
+func (c verifyCommand) verifyKeyset(con console, trust trustChain, compact string) (err error) {
 	if trust.keyset, err = trust.roots.VerifyKeyset(compact, c.issuer(compact), c.At); err != nil {
 		return c.refused(err)
 	}
@@ -127,8 +127,8 @@ func (c verifyCommand) read(con console) ([]byte, error) {
 	return os.ReadFile(c.File)
 }
 
-// trust is what a message is judged by, and where that was found.
-type trust struct {
+// trustChain is what a message is judged by, and where that was found.
+type trustChain struct {
 	roots      entitlements.Roots
 	rootsFile  string
 	keyset     entitlements.Keyset
@@ -136,7 +136,7 @@ type trust struct {
 	signer     entitlements.KeysetKey // the keyset's entry that the message names
 }
 
-func (c verifyCommand) readRoots() (t trust, err error) {
+func (c verifyCommand) readRoots() (t trustChain, err error) {
 	t.rootsFile = c.Roots
 	if t.rootsFile == "" {
 		t.rootsFile = filepath.Join(c.keysDir(c.DataFolder), entitlements.RootsFile)
@@ -154,7 +154,7 @@ func (c verifyCommand) readRoots() (t trust, err error) {
 	return t, nil
 }
 
-func (c verifyCommand) readKeyset(t *trust) error {
+func (c verifyCommand) readKeyset(t *trustChain) error {
 	t.keysetFile = c.Keyset
 	if t.keysetFile == "" {
 		t.keysetFile = filepath.Join(c.keysDir(c.DataFolder), entitlements.KeysetFile)

@@ -25,7 +25,7 @@ func newReport(out io.Writer, at time.Time) report {
 	return report{out: out, table: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0), at: at}
 }
 
-func (r report) document(t trust, d entitlements.Document) error {
+func (r report) document(t trustChain, d entitlements.Document) error {
 	r.chain(t, "an entitlement document")
 	r.signer(t.signer)
 	r.row("document", plain(d.ID))
@@ -56,7 +56,7 @@ func (r report) document(t trust, d entitlements.Document) error {
 	return r.table.Flush()
 }
 
-func (r report) passkeys(t trust, d entitlements.PasskeysDocument) error {
+func (r report) passkeys(t trustChain, d entitlements.PasskeysDocument) error {
 	r.chain(t, "a passkeys document")
 	r.signer(t.signer)
 	r.row("document", "issued "+r.when(d.IssuedAt))
@@ -69,7 +69,7 @@ func (r report) passkeys(t trust, d entitlements.PasskeysDocument) error {
 	return r.table.Flush()
 }
 
-func (r report) statusList(t trust, l entitlements.StatusList) error {
+func (r report) statusList(t trustChain, l entitlements.StatusList) error {
 	r.chain(t, "a status list")
 	r.signer(t.signer)
 	r.row("status list", plain(l.URI))
@@ -95,7 +95,7 @@ func (r report) statusList(t trust, l entitlements.StatusList) error {
 	return r.table.Flush()
 }
 
-func (r report) keyset(t trust) error {
+func (r report) keyset(t trustChain) error {
 	r.chain(t, "a keyset")
 	for _, key := range t.keyset.Keys {
 		r.signer(key)
@@ -104,7 +104,7 @@ func (r report) keyset(t trust) error {
 }
 
 // chain is the verdict, and what stands above every signing key.
-func (r report) chain(t trust, kind string) {
+func (r report) chain(t trustChain, kind string) {
 	fmt.Fprintf(r.table, "Valid at %s: %s of %s.\n", r.at.UTC().Format(time.RFC3339), kind, plain(t.keyset.Issuer))
 	r.title("chain of trust")
 	root, slot := t.keyset.Mark().Root, "current"
