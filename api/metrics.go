@@ -19,6 +19,7 @@ type Metrics struct {
 	requests   *prometheus.CounterVec
 	durations  *prometheus.HistogramVec
 	reconciles *prometheus.CounterVec
+	streams    prometheus.Gauge
 }
 
 // NewMetrics makes the counters of one server.
@@ -29,20 +30,26 @@ func NewMetrics() *Metrics {
 			Name: "holdfast_http_requests_total", Help: "Requests answered.",
 		}, []string{"route", "method", "status"}),
 		durations: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "holdfast_http_request_duration_seconds", Help: "Time from the request's header to the end of its answer.",
+			Name: "holdfast_http_request_duration_seconds", Help: "Time from the request's header to the end of its answer; event streams apart.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"route", "method"}),
 		reconciles: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "holdfast_reconciles_total", Help: "Reconciles with a good proof, by outcome: ok, or the problem's code.",
 		}, []string{"outcome"}),
+		streams: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "holdfast_event_streams", Help: "Event streams that are open.",
+		}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, m.reconciles,
+	m.registry.MustRegister(m.requests, m.durations, m.reconciles, m.streams,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
-func (m *Metrics) request(route, name string, status int, elapsed time.Duration) {
+func (m *Metrics) request(route, name string, status int, elapsed time.Duration, stream bool) {
 	m.requests.WithLabelValues(route, method(name), strconv.Itoa(status/100)+"xx").Inc()
+	if stream { // which lasts for hours, and is well
+		return
+	}
 	m.durations.WithLabelValues(route, method(name)).Observe(elapsed.Seconds())
 }
 

@@ -211,15 +211,6 @@ func (s *server) securityHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// deadline bounds the time for one request, the wait for the database included.
-func deadline(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
-		defer cancel()
-		next.ServeHTTP(w, r.WithContext(ctx))
-	})
-}
-
 // recoverPanics answers a panic with a 500. If the answer had begun, the connection is cut instead, so that nobody takes
 // half an answer for a whole one.
 func (s *server) recoverPanics(next http.Handler) http.Handler {
@@ -264,7 +255,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 				pattern = routed.RoutePattern()
 			}
 			elapsed := time.Since(start)
-			s.metrics.request(pattern, r.Method, status, elapsed)
+			s.metrics.request(pattern, r.Method, status, elapsed, written.Header().Get("Content-Type") == eventStream)
 			s.log.LogAttrs(r.Context(), slog.LevelInfo, "request",
 				slog.String("method", method(r.Method)), slog.String("route", pattern), slog.Int("status", status),
 				slog.Float64("duration_ms", float64(elapsed.Microseconds())/1000), slog.String("request", id))

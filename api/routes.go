@@ -29,6 +29,7 @@ type route struct {
 	scope        passkey.Scope // bearer routes only
 	handler      func(http.ResponseWriter, *http.Request, caller) error
 	limit        int64 // of the body in bytes; 0: bodyLimit
+	stream       bool  // the answer goes on after requestTimeout
 }
 
 // routes is the whole surface, but for the app's own files, which answer where no route does.
@@ -60,6 +61,7 @@ func (s *server) routes() []route {
 		{method: get, path: "/v1/nonce", access: open, handler: s.showNonce},
 		{method: post, path: "/v1/reconcile", access: proof, handler: s.reconcile, limit: reconcileBodyLimit},
 		{method: get, path: "/v1/entitlements", access: cookieOr, handler: s.showEntitlements},
+		{method: get, path: "/v1/events", access: cookie, handler: s.streamEvents, stream: true},
 		{method: post, path: "/v1/trial", access: cookie, handler: s.startTrial},
 
 		{method: get, path: "/admin/v1/users", access: bearer, scope: read, handler: s.findUsers},

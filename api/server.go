@@ -10,6 +10,7 @@
 package api
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -47,12 +48,17 @@ type Config struct {
 	// Roots is the document served as /roots.json, which the app's service worker pins.
 	Roots []byte
 
+	// Draining is closed when the server is about to end: event streams end then, while other requests are finished.
+	// Optional.
+	Draining <-chan struct{}
+
 	Metrics *Metrics
 	Log     *slog.Logger
 	Now     func() time.Time
 }
 
-// requestTimeout is how long a request may take, the database included, before it is answered 503.
+// requestTimeout is how long a request may take, the database included, before it is answered 503. A stream has as long
+// to begin.
 const requestTimeout = 10 * time.Second
 
 // Body limits in bytes. A reconcile may carry a ledger.
@@ -73,6 +79,8 @@ type server struct {
 	openAPI      asset
 	roots        asset
 	compress     func(http.Handler) http.Handler // for what is public: it holds no secret that compression could leak
+	draining     <-chan struct{}
+	commentEvery time.Duration
 	metrics      *Metrics
 	log          *slog.Logger
 	now          func() time.Time
@@ -97,6 +105,8 @@ func New(cfg Config) (http.Handler, error) {
 		allowOrigins: slices.Clone(cfg.AllowOrigins),
 		secure:       origin.Scheme == "https",
 		bootstrap:    cfg.BootstrapToken,
+		draining:     cfg.Draining,
+		commentEvery: commentEvery,
 		metrics:      cfg.Metrics,
 		log:          cfg.Log,
 		now:          cfg.Now,
@@ -114,7 +124,7 @@ func New(cfg Config) (http.Handler, error) {
 
 	r := chi.NewRouter()
 	s.router = r
-	r.Use(s.observe, s.recoverPanics, deadline, s.securityHeaders, s.cors, s.refuseHostileURLs)
+	r.Use(s.observe, s.recoverPanics, s.securityHeaders, s.cors, s.refuseHostileURLs)
 	r.NotFound(s.handleNotFound)
 	r.MethodNotAllowed(s.handleMethodNotAllowed)
 	for _, route := range s.routes() {
@@ -154,12 +164,17 @@ func (s *server) handle(route route) http.HandlerFunc {
 			w.Header().Set("DPoP-Nonce", nonce)
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
-		by, err := s.admit(w, r, route)
-		if err == nil {
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout) // the wait for the database included
+		defer cancel()
+		bounded := r.WithContext(ctx)
+		by, err := s.admit(w, bounded, route)
+		if err == nil && route.stream {
 			err = handler(w, r, by)
+		} else if err == nil {
+			err = handler(w, bounded, by)
 		}
 		if err != nil {
-			s.fail(w, r, err)
+			s.fail(w, bounded, err)
 		}
 	}
 }

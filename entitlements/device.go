@@ -94,13 +94,12 @@ func link(a Account, request LinkRequest, device Device, now time.Time) (Change,
 	}
 	replaced[request.Cookie] = true
 
-	change := Change{Link: &device, Status: map[DeviceID]Status{}}
+	change := Change{Raise: true, Link: &device, Status: map[DeviceID]Status{}}
 	var counted []Device
 	actor := "user:" + string(a.User)
 	for _, d := range a.Devices {
 		switch {
 		case replaced[d.ID] && !d.Removed:
-			change.Raise = true
 			change.Remove = append(change.Remove, d.ID)
 			change.Status[d.ID] = StatusInvalid
 			change.Audit = append(change.Audit, AuditEntry{Actor: actor, Action: "device.replaced", Object: "device:" + string(d.ID)})

@@ -38,8 +38,8 @@ type Reconciled struct {
 // lesser of paid time with grace and Now with the plan's window (at most Window), and at most KeysetEnd. Where the
 // token's revision is above the user's, or its generation above the device's, the database has lost commits: revision
 // and ledger head are raised to the token's, document_bound to the latest end that any document can have, and that is
-// audited. Where the device becomes quarantined, its status
-// index becomes INVALID, and that is audited.
+// audited. Where the device becomes quarantined, the user's
+// revision is raised, its status index becomes INVALID, and that is audited.
 type Step struct {
 	Token Token
 	JKT   string

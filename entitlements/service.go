@@ -39,6 +39,7 @@ type Service struct {
 	sealer         sealer
 	documentSecret []byte
 	status         statusLists
+	watches        watches
 
 	taking sync.Mutex // held while keys are taken
 	keys   atomic.Pointer[servedKeys]

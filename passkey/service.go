@@ -30,13 +30,14 @@ type Config struct {
 	Rand io.Reader
 }
 
-// Service holds the rules. It is safe for concurrent use and keeps no state of its own: any number of them may serve
-// one Store.
+// Service holds the rules. It is safe for concurrent use and keeps no state of its own but who watches a session: any
+// number of them may serve one Store.
 type Service struct {
 	config   Config
 	store    Store
 	webauthn *webauthn.WebAuthn
 	decoy    webauthn.Credential
+	watches  sessionWatches
 }
 
 // New returns a Service, or an error that names the member of config that is missing or wrong.

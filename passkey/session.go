@@ -102,7 +102,18 @@ func (s *Service) Session(ctx context.Context, token SessionToken) (Session, err
 	if err != nil {
 		return Session{}, fmt.Errorf("read session: %w", err)
 	}
+	if !session.LastActiveAt.After(now.Add(-sessionTouch)) {
+		session.LastActiveAt = now // as it is in the store now
+	}
 	return session, nil
+}
+
+// end is when the session ends if it is not used again.
+func (s Session) end() time.Time {
+	if idle := s.LastActiveAt.Add(sessionIdleLife); idle.Before(s.ExpiresAt) {
+		return idle
+	}
+	return s.ExpiresAt
 }
 
 // Sessions lists the user's live sessions, the latest used first.

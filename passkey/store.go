@@ -91,6 +91,15 @@ type SessionStore interface {
 
 	// EndSession deletes the user's session of that id, a UUID, or returns ErrNotFound.
 	EndSession(ctx context.Context, user UserID, id string) error
+
+	// SessionsLeft returns the ids of those of the sessions that have not been ended. It looks at no time.
+	SessionsLeft(ctx context.Context, sessions []SessionKey) ([]string, error)
+}
+
+// SessionKey names a session in the store.
+type SessionKey struct {
+	User UserID
+	ID   string
 }
 
 // SessionUse holds the times that UseSession compares with.

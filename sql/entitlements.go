@@ -85,8 +85,24 @@ func (s *Entitlements) Account(ctx context.Context, user entitlements.UserID, at
 	return account, nil
 }
 
+// Revisions implements [entitlements.Store].
+func (s *Entitlements) Revisions(ctx context.Context, users []entitlements.UserID) (map[entitlements.UserID]int64, error) {
+	var rows []struct {
+		ID       entitlements.UserID
+		Revision int64
+	}
+	if err := s.db.SelectContext(ctx, &rows, `SELECT id, revision FROM users WHERE id = ANY($1::uuid[])`, pq.Array(users)); err != nil {
+		return nil, failed("read revisions", err)
+	}
+	revisions := make(map[entitlements.UserID]int64, len(rows))
+	for _, row := range rows {
+		revisions[row.ID] = row.Revision
+	}
+	return revisions, nil
+}
+
 // Update implements [entitlements.Store]. Locks are taken in the order user, devices. The one statement that takes them
-// the other way round, after commits were lost, can deadlock with it; PostgreSQL ends one of the two, which starts again.
+// the other way round, after commits were lost or where a device becomes quarantined, can deadlock with it; PostgreSQL ends one of the two, which starts again.
 func (s *Entitlements) Update(
 	ctx context.Context, user entitlements.UserID, at time.Time,
 	change func(entitlements.Account) (entitlements.Change, error),
@@ -327,8 +343,10 @@ WITH seen AS (
 	WHERE d.user_id = $1 AND d.id = $2 AND d.jkt = $3 AND d.revision <= seen.revision
 	RETURNING d.*
 ), raised AS (
-	UPDATE users u SET revision = $12::bigint FROM stepped d
-	WHERE u.id = $1 AND u.revision < $12::bigint AND d.forked_at IS NULL AND d.lineage_parent = $5
+	UPDATE users u SET revision = CASE WHEN d.forked_at IS NULL THEN $12::bigint ELSE u.revision + 1 END FROM stepped d, seen
+	WHERE u.id = $1 AND (u.revision < $12::bigint AND d.forked_at IS NULL AND d.lineage_parent = $5
+		OR d.forked_at = $8::timestamptz AND seen.forked_at IS NULL)
+	RETURNING u.revision
 ), withdrawn AS (
 	UPDATE status_entries e SET status = 1 FROM stepped d, seen
 	WHERE d.forked_at = $8::timestamptz AND seen.forked_at IS NULL AND e.list = d.status_list AND e.idx = d.status_idx
@@ -344,7 +362,8 @@ WITH seen AS (
 	FROM stepped d, seen
 	WHERE d.forked_at IS NULL AND d.lineage_parent = $5 AND ($4::bigint > seen.lineage_n OR $12::bigint > seen.revision)
 )
-SELECT u.id, u.revision, false AS trial_started, ` + subscriptionsOf + ` AS subscriptions, ` + plansOf + ` AS plans,
+SELECT u.id, coalesce((SELECT revision FROM raised), u.revision) AS revision, false AS trial_started,
+	` + subscriptionsOf + ` AS subscriptions, ` + plansOf + ` AS plans,
 	d.id IS NOT NULL AS stepped, coalesce(d.lineage_n, 0) AS lineage_n, d.lineage_parent, d.forked_at IS NOT NULL AS forked,
 	d.removed_at IS NOT NULL AS removed, d.document_bound, coalesce(d.status_list, 0) AS status_list,
 	coalesce(d.status_idx, 0) AS status_idx, coalesce(d.ledger_seq, 0) AS ledger_seq, d.ledger_hash,

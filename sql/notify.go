@@ -3,14 +3,23 @@ package sql
 import (
 	"context"
 	"errors"
+	"net"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/lib/pq"
+
+	"holdfast/entitlements"
 )
 
-// statusChannel is what the schema announces changed statuses on.
-const statusChannel = "holdfast_status"
+// What the schema announces on: a changed status, with nothing; a user's new revision, as "<user> <revision>"; a session
+// that was ended before its time, as its id.
+const (
+	statusChannel     = "holdfast_status"
+	revisionChannel   = "holdfast_revision"
+	sessionEndChannel = "holdfast_session_end"
+)
 
 // How soon a lost connection is made anew, and how long at most until the next attempt.
 const (
@@ -18,34 +27,118 @@ const (
 	listenAgainMost = 2 * time.Second
 )
 
-// ListenStatus gives a value whenever a status may have changed in the database at url, by whatever server, until ctx
-// ends: after a change has been committed, and after a time in which changes could not be heard of. Values that nobody
-// takes become one. It has a connection of its own, which it makes anew when it is lost; whoever must not miss a change
-// has to look from time to time as well.
-func ListenStatus(ctx context.Context, url string) (<-chan struct{}, error) {
+// Audience is who hears what is announced. What takes long has to be done elsewhere: each call holds up the next ones.
+type Audience struct {
+	// Status: the status of some document may have changed.
+	Status func()
+	// Revision: the user has this revision now.
+	Revision func(user entitlements.UserID, revision int64)
+	// SessionEnd: the session of that id was ended.
+	SessionEnd func(id string)
+	// Missed: revisions and ends of sessions may have gone by unheard, so that they have to be read. It is called apart
+	// from the others, one call at a time, and again until it returns nil.
+	Missed func(context.Context) error
+}
+
+// Listen lets the audience hear what changes in the database at url, by whatever server, until ctx ends: soon after the
+// change has been committed, never before. It has one connection of its own, which it makes anew when it is lost; what
+// was committed in between is what Missed is for. It is called at first, too.
+func Listen(ctx context.Context, url string, audience Audience) error {
 	address, err := listenAddress(url)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	changed := make(chan struct{}, 1)
-	listener := pq.NewListener(address, listenAgain, listenAgainMost, nil)
+	missed := make(chan struct{}, 1)
+	mayHaveMissed := func() {
+		audience.Status()
+		signal(missed)
+	}
+	listener := pq.NewDialListener(listenDialer, address, listenAgain, listenAgainMost, nil)
 	go func() {
 		<-ctx.Done()
 		_ = listener.Close()
 	}()
 	go func() {
-		// It fails when the listener is closed, or when the server refuses, as a standby does: then Notify stays silent.
-		_ = listener.Listen(statusChannel)
-	}()
-	go func() {
-		for range listener.Notify { // a nil after each new connection; closed with the listener
-			select {
-			case changed <- struct{}{}:
-			default:
+		for _, channel := range []string{statusChannel, revisionChannel, sessionEndChannel} {
+			// It fails when the server refuses, as a standby does, and when the listener is closed.
+			for listener.Listen(channel) != nil && pause(ctx, listenAgainMost) {
 			}
 		}
+		mayHaveMissed()
 	}()
-	return changed, nil
+	go func() {
+		for announced := range listener.Notify { // closed with the listener
+			if announced == nil { // a new connection, which listens already
+				mayHaveMissed()
+				continue
+			}
+			audience.hear(announced.Channel, announced.Extra)
+		}
+	}()
+	go catchUp(ctx, missed, audience.Missed)
+	return nil
+}
+
+func (a Audience) hear(channel, text string) {
+	switch channel {
+	case statusChannel:
+		a.Status()
+	case revisionChannel:
+		user, number, _ := strings.Cut(text, " ")
+		if revision, err := strconv.ParseInt(number, 10, 64); err == nil {
+			a.Revision(entitlements.UserID(user), revision)
+		}
+	case sessionEndChannel:
+		a.SessionEnd(text)
+	}
+}
+
+// catchUp calls read for every value on missed until it succeeds.
+func catchUp(ctx context.Context, missed chan struct{}, read func(context.Context) error) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-missed:
+		}
+		if read(ctx) != nil && pause(ctx, listenAgainMost/2) {
+			signal(missed)
+		}
+	}
+}
+
+// signal puts a value on a channel that holds one, unless one is there.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// pause waits. It returns false, at once, when ctx ends.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}
+
+// listenDialer finds out within half a minute that a server has gone without a word. Nothing is ever sent on the
+// connection that could go unanswered, so it takes probes.
+var listenDialer = &dialer{net.Dialer{
+	KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3},
+}}
+
+// dialer is a [net.Dialer] as the driver wants it.
+type dialer struct{ net.Dialer }
+
+// DialTimeout implements [pq.Dialer].
+func (d *dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+	hurried := d.Dialer
+	hurried.Timeout = timeout
+	return hurried.Dial(network, address)
 }
 
 // listenAddress is url with the settings that [Open] makes and that matter here.

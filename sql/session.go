@@ -6,6 +6,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/lib/pq"
+
 	"holdfast/passkey"
 )
 
@@ -78,4 +80,17 @@ func (p *Passkeys) EndSession(ctx context.Context, user passkey.UserID, id strin
 		return passkey.ErrNotFound
 	}
 	return err
+}
+
+// SessionsLeft implements [passkey.SessionStore].
+func (p *Passkeys) SessionsLeft(ctx context.Context, sessions []passkey.SessionKey) ([]string, error) {
+	users, ids := make([]string, len(sessions)), make([]string, len(sessions))
+	for i, session := range sessions {
+		users[i], ids[i] = string(session.User), session.ID
+	}
+	var left []string
+	err := p.db.SelectContext(ctx, &left, `
+		SELECT s.id FROM unnest($1::uuid[], $2::uuid[]) AS w (user_id, id) JOIN sessions s USING (user_id, id)`,
+		pq.Array(users), pq.Array(ids))
+	return left, failed("select sessions", err)
 }

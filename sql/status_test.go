@@ -40,9 +40,9 @@ func (b *bench) publishingReplica(t *testing.T, address string, deaf bool) publi
 	own.store = store
 	p := publishing{Service: own.replica(t), reports: make(chan error, 1000)}
 	ctx, cancel := context.WithCancel(t.Context())
-	var changed <-chan struct{}
+	changed := make(chan struct{}, 1)
 	if !deaf {
-		if changed, err = sql.ListenStatus(ctx, address); err != nil {
+		if err := sql.Listen(ctx, address, audience(changed)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -336,50 +336,6 @@ func TestStatusChanges(t *testing.T) {
 	// From the beginning, and from a mark of the future of a database that was restored: all of it.
 	for _, since := range []entitlements.StatusMark{0, fourth.Mark + 1_000_000} {
 		same(read(since), map[int]map[int]entitlements.Status{0: {3: 1}, 1: {}})
-	}
-}
-
-// An announcement comes when a change commits, and not when it is rolled back.
-func TestListenStatus(t *testing.T) {
-	t.Parallel()
-	b, owner, runtime := newStatusBench(t)
-	b.db.MustExec(`INSERT INTO status_entries (list, idx) VALUES (0, 1)`)
-	for name, address := range map[string]string{"owner": owner, "runtime": runtime} {
-		t.Run(name, func(t *testing.T) {
-			changed, err := sql.ListenStatus(t.Context(), address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			heard := func(within time.Duration) bool {
-				select {
-				case <-changed:
-					return true
-				case <-time.After(within):
-					return false
-				}
-			}
-			for n := 0; !heard(50 * time.Millisecond); n++ { // until it listens
-				if n == 200 {
-					t.Fatal("not heard")
-				}
-				b.db.MustExec(`UPDATE status_entries SET status = 2 - status`)
-			}
-			heard(100 * time.Millisecond)
-			tx := b.db.MustBegin()
-			tx.MustExec(`UPDATE status_entries SET status = 2 - status`)
-			if heard(100 * time.Millisecond) {
-				t.Error("heard before the commit")
-			}
-			if err := tx.Rollback(); err != nil {
-				t.Fatal(err)
-			}
-			if heard(100 * time.Millisecond) {
-				t.Error("heard after a rollback")
-			}
-		})
-	}
-	if _, err := sql.ListenStatus(t.Context(), "postgres://user:secret@%"); err == nil || errors.Is(err, context.Canceled) {
-		t.Error("an address that is none")
 	}
 }
 

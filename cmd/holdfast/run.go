@@ -101,7 +101,9 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	}
 
 	metrics := api.NewMetrics()
-	handler, rights, err := config.handler(ctx, site, keys, app, db, metrics, log)
+	draining, drain := context.WithCancel(ctx)
+	defer drain()
+	handler, passkeys, rights, err := config.handler(ctx, site, keys, app, db, draining.Done(), metrics, log)
 	if err != nil {
 		return explainRollback(config.keysDir(config.DataFolder), err)
 	}
@@ -115,8 +117,8 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer stop()
-	statuses, err := sql.ListenStatus(working, url)
-	if err != nil {
+	statuses := make(chan struct{}, 1)
+	if err := sql.Listen(working, url, audience(passkeys, rights, statuses)); err != nil {
 		return err
 	}
 	background.Go(func() { rights.PublishStatusLists(working, statuses, reportStatusLists(log)) })
@@ -134,6 +136,7 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 		{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second},
 		{Handler: api.NewOps(metrics, ready), ReadHeaderTimeout: 5 * time.Second}, // profiles take as long as they are asked to
 	}
+	servers[0].RegisterOnShutdown(drain)
 	failed := make(chan error, len(servers))
 	for i, listener := range []net.Listener{public, ops} {
 		servers[i].IdleTimeout = 2 * time.Minute
@@ -172,8 +175,10 @@ func unlessAsked(asked context.Context, err error) error {
 	return err
 }
 
-// handler builds the domains and the public surface. The service is for what it has to do besides answering.
-func (c Config) handler(ctx context.Context, site site, keys entitlements.Keys, app fs.FS, db *sqlx.DB, metrics *api.Metrics, log *slog.Logger) (http.Handler, *entitlements.Service, error) {
+// handler builds the domains and the public surface. The services are for what they have to do besides answering.
+func (c Config) handler(
+	ctx context.Context, site site, keys entitlements.Keys, app fs.FS, db *sqlx.DB, draining <-chan struct{}, metrics *api.Metrics, log *slog.Logger,
+) (http.Handler, *passkey.Service, *entitlements.Service, error) {
 	passkeys, err := passkey.New(passkey.Config{
 		RPID:       site.rpID,
 		RPName:     relyingParty,
@@ -183,11 +188,11 @@ func (c Config) handler(ctx context.Context, site site, keys entitlements.Keys, 
 		Rand:       rand.Reader,
 	}, sql.NewPasskeys(db))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	store, err := sql.NewEntitlements(ctx, db)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	rights, err := entitlements.New(ctx, entitlements.Config{
 		Issuer:        site.origin,
@@ -200,15 +205,15 @@ func (c Config) handler(ctx context.Context, site site, keys entitlements.Keys, 
 		Rand:          rand.Reader,
 	}, store)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	token, err := c.adminToken()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	roots, err := keys.Roots.Marshal()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	handler, err := api.New(api.Config{
 		Passkeys:       passkeys,
@@ -219,11 +224,29 @@ func (c Config) handler(ctx context.Context, site site, keys entitlements.Keys, 
 		BootstrapToken: token,
 		App:            app,
 		Roots:          roots,
+		Draining:       draining,
 		Metrics:        metrics,
 		Log:            log,
 		Now:            time.Now,
 	})
-	return handler, rights, err
+	return handler, passkeys, rights, err
+}
+
+// audience passes on what is announced to those whom it concerns.
+func audience(passkeys *passkey.Service, rights *entitlements.Service, statuses chan<- struct{}) sql.Audience {
+	return sql.Audience{
+		Status: func() {
+			select {
+			case statuses <- struct{}{}:
+			default: // one is waiting
+			}
+		},
+		Revision:   rights.RevisionRaised,
+		SessionEnd: passkeys.SessionEnded,
+		Missed: func(ctx context.Context) error {
+			return errors.Join(passkeys.RecheckSessions(ctx), rights.RereadRevisions(ctx))
+		},
+	}
 }
 
 // reportStatusLists logs when the status lists stand still, and when they go on.
