@@ -101,6 +101,9 @@ type world struct {
 	owner    string // the address of the database, as its owner
 	db       *sqlx.DB
 	rights   *entitlements.Service
+	runtime  string // the address of the database, as the server's login
+	keys     entitlements.Keys
+	server   *httptest.Server
 }
 
 type option func(*api.Config, *passkey.Config, *entitlements.Config)
@@ -133,9 +136,20 @@ func newWorld(t *testing.T, options ...option) *world {
 	must(t, err)
 	t.Cleanup(func() { db.Close() })
 	w := &world{
-		owner: owner, db: db, t: t, clock: &clock{at: time.Now().UTC().Truncate(time.Second), works: -1}, log: &logBuffer{}, metrics: api.NewMetrics(),
+		owner: owner, runtime: runtime, db: db, t: t, clock: &clock{at: time.Now().UTC().Truncate(time.Second), works: -1}, log: &logBuffer{}, metrics: api.NewMetrics(),
 	}
 
+	keys, err := entitlements.GenerateKeys(rand.Reader, w.issuer(options), w.clock.now())
+	must(t, err)
+	w.keys = keys
+	w.start(api.New, options...)
+	return w
+}
+
+// start starts a server on the world's database and keys.
+func (w *world) start(build func(api.Config) (http.Handler, error), options ...option) {
+	t := w.t
+	t.Helper()
 	a := api.Config{
 		Origin: origin, AllowOrigins: []string{allowed}, BootstrapToken: sha256.Sum256([]byte(adminSecret)), App: builtApp,
 		Metrics: w.metrics, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: w.clock.now,
@@ -149,26 +163,33 @@ func newWorld(t *testing.T, options ...option) *world {
 		o(&a, &p, &e)
 	}
 	w.origin = a.Origin
-	keys, err := entitlements.GenerateKeys(rand.Reader, e.Issuer, w.clock.now())
+	var err error
+	w.roots, err = w.keys.Roots.Marshal()
 	must(t, err)
-	w.roots, err = keys.Roots.Marshal()
-	must(t, err)
-	e.Keys, a.Roots = keys, w.roots
-	w.passkeys, err = passkey.New(p, sql.NewPasskeys(db))
+	e.Keys, a.Roots = w.keys, w.roots
+	w.passkeys, err = passkey.New(p, sql.NewPasskeys(w.db))
 	must(t, err)
 	a.Passkeys = w.passkeys
-	store, err := sql.NewEntitlements(t.Context(), db)
+	store, err := sql.NewEntitlements(t.Context(), w.db)
 	must(t, err)
-	a.Answers = sql.NewAnswers(db)
+	a.Answers = sql.NewAnswers(w.db)
 	a.Entitlements, err = entitlements.New(t.Context(), e, store)
 	must(t, err)
 	w.rights = a.Entitlements
-	handler, err := api.New(a)
+	handler, err := build(a)
 	must(t, err)
-	server := httptest.NewServer(handler)
-	t.Cleanup(server.Close)
-	w.url = server.URL
-	return w
+	w.server = httptest.NewServer(handler)
+	t.Cleanup(w.server.Close)
+	w.url = w.server.URL
+}
+
+// issuer is the origin that the options choose.
+func (w *world) issuer(options []option) string {
+	e := entitlements.Config{Issuer: origin}
+	for _, o := range options {
+		o(&api.Config{}, &passkey.Config{}, &e)
+	}
+	return e.Issuer
 }
 
 func must(t *testing.T, err error) {

@@ -11,14 +11,20 @@ import (
 
 const (
 	eventStream = "text/event-stream"
-	// commentEvery keeps proxies from taking a silent stream for a dead one (HTML, section 9.2.7), and finds out which
-	// clients have gone without a word.
-	commentEvery = 25 * time.Second
-	// streamPatience is how long a client may take to receive what is written to it.
-	streamPatience = 10 * time.Second
 	// When a client comes back whose stream has ended: each at a time of its own, so that a restart is no stampede.
 	retryLeast, retryMost = 5 * time.Second, 30 * time.Second
 )
+
+// pace is how an event stream goes.
+type pace struct {
+	// comment is how often there is a comment, which keeps proxies from taking a silent stream for a dead one (HTML,
+	// section 9.2.7), and finds out which clients have gone without a word.
+	comment time.Duration
+	// patience is how long a client may take to receive what is written to it.
+	patience time.Duration
+}
+
+var streamPace = pace{comment: 25 * time.Second, patience: 10 * time.Second}
 
 // streamEvents tells a page of every change of what its user has, by server-sent events (HTML, section 9.2), until its
 // session ends or the server does. An event names the revision and no more: what it means, a reconcile tells.
@@ -46,10 +52,10 @@ func (s *server) streamEvents(w http.ResponseWriter, r *http.Request, by caller)
 	}
 	s.metrics.streams.Inc()
 	defer s.metrics.streams.Dec()
-	stream := newStream(w)
+	stream := stream{w, http.NewResponseController(w), s.pace.patience}
 	retry := retryLeast + rand.N(retryMost-retryLeast) //nolint:gosec // spreads, hides nothing
 	err = stream.send(fmt.Sprintf("retry: %d\n\n", retry.Milliseconds()))
-	comments := time.NewTicker(s.commentEvery)
+	comments := time.NewTicker(s.pace.comment)
 	defer comments.Stop()
 	for err == nil {
 		select {
@@ -73,20 +79,14 @@ func (s *server) streamEvents(w http.ResponseWriter, r *http.Request, by caller)
 
 // stream is an answer that goes on for longer than the server's timeouts allow others to.
 type stream struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
+	w        http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration
 }
 
-func newStream(w http.ResponseWriter) stream {
-	s := stream{w, http.NewResponseController(w)}
-	// The server waits for the client's end of the connection all the time, and would take its timeout for that end.
-	_ = s.control.SetReadDeadline(time.Time{})
-	return s
-}
-
-// send gets text to the client within streamPatience, or fails.
+// send gets text to the client in time, or fails.
 func (s stream) send(text string) error {
-	if err := s.control.SetWriteDeadline(time.Now().Add(streamPatience)); err != nil {
+	if err := s.control.SetWriteDeadline(time.Now().Add(s.patience)); err != nil {
 		return err
 	}
 	if _, err := io.WriteString(s.w, text); err != nil {
@@ -97,6 +97,6 @@ func (s stream) send(text string) error {
 
 // end leaves the server time to end the answer: that of what was sent last may be over.
 func (s stream) end() error {
-	_ = s.control.SetWriteDeadline(time.Now().Add(streamPatience))
+	_ = s.control.SetWriteDeadline(time.Now().Add(s.patience))
 	return nil
 }

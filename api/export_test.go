@@ -1,6 +1,15 @@
 package api
 
-import "io/fs"
+import (
+	"io/fs"
+	"net/http"
+	"time"
+)
+
+// NewPaced is New with event streams of another pace.
+func NewPaced(cfg Config, comment, patience time.Duration) (http.Handler, error) {
+	return newServer(cfg, pace{comment, patience})
+}
 
 // Row is what a test may know of a route.
 type Row struct {

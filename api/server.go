@@ -80,7 +80,7 @@ type server struct {
 	roots        asset
 	compress     func(http.Handler) http.Handler // for what is public: it holds no secret that compression could leak
 	draining     <-chan struct{}
-	commentEvery time.Duration
+	pace         pace
 	metrics      *Metrics
 	log          *slog.Logger
 	now          func() time.Time
@@ -89,7 +89,9 @@ type server struct {
 
 // New builds the handler of the public listener. It fails if the origin is none, or if the app does not fit: see
 // [Config.App].
-func New(cfg Config) (http.Handler, error) {
+func New(cfg Config) (http.Handler, error) { return newServer(cfg, streamPace) }
+
+func newServer(cfg Config, pace pace) (http.Handler, error) {
 	origin, err := url.Parse(cfg.Origin)
 	if err != nil || origin.Host == "" || origin.Scheme+"://"+origin.Host != cfg.Origin {
 		return nil, fmt.Errorf("api: %q is not an origin", cfg.Origin)
@@ -106,7 +108,7 @@ func New(cfg Config) (http.Handler, error) {
 		secure:       origin.Scheme == "https",
 		bootstrap:    cfg.BootstrapToken,
 		draining:     cfg.Draining,
-		commentEvery: commentEvery,
+		pace:         pace,
 		metrics:      cfg.Metrics,
 		log:          cfg.Log,
 		now:          cfg.Now,
