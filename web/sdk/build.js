@@ -11,5 +11,6 @@ const { name, version, description, license, type, sideEffects, dependencies } =
   readFileSync(folder('package.json'), 'utf8'),
 );
 const published = { name, version, description, license, type, sideEffects, dependencies };
-const exports = { '.': { types: './index.d.ts', default: './index.js' } };
+const entry = (name) => ({ types: `./${name}.d.ts`, default: `./${name}.js` });
+const exports = { '.': entry('index'), './worker': entry('worker') };
 writeFileSync(folder('dist/package.json'), `${JSON.stringify({ ...published, exports }, null, 2)}\n`);

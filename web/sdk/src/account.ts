@@ -17,6 +17,10 @@ export interface Subject {
   readonly entitlement: Entitlement;
   /** Storage was written to: takes it in, and tells this page's listeners and the other tabs. */
   changed(): Promise<void>;
+  /** There is a new session. */
+  signedIn(): void;
+  /** The server has answered. */
+  contacted(): void;
   reconcile(): Promise<ReconcileResult>;
 }
 
@@ -54,8 +58,10 @@ export class Account {
     return this.#client.reconcile();
   }
 
-  session(): Promise<Session | null> {
-    return readSession(this.#context.server);
+  async session(): Promise<Session | null> {
+    const session = await readSession(this.#context.server);
+    this.#client.contacted();
+    return session;
   }
 
   /** What an earlier session still has to say must not end the one that is about to begin. */
@@ -77,6 +83,7 @@ export class Account {
   /** What follows a sign-in, once the user is this device's. */
   async #adopt({ user, tellAuthenticators }: SignedIn): Promise<User> {
     await this.#client.changed();
+    this.#client.signedIn();
     void tellAuthenticators();
     await this.finishSignOut();
     await this.#ensureLinked();

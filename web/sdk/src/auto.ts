@@ -1,8 +1,11 @@
 // What happens by itself while a page is open: a file of its own, loaded once the page has what it holds.
+import { makeUpLater, renewWhileClosed } from './background.ts';
 import type { Context } from './context.ts';
 import type { Entitlement } from './entitlement.ts';
+import { HoldfastError } from './error.ts';
+import { EventStream } from './events.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
-import { Retry } from './retry.ts';
+import { Schedule } from './schedule.ts';
 import type { Standing } from './standing.ts';
 import type { Moment } from './trusted-time.ts';
 
@@ -19,14 +22,22 @@ export interface Subject {
   moment(): Moment;
   /** Tells the listeners if something has changed. */
   tell(): void;
-  reconcile(): Promise<ReconcileResult>;
+  /** Takes in what storage holds. */
+  load(): Promise<void>;
+  /** Starts a run, which asks nothing if storage turns out to hold another document than `since` has: `superseded`. */
+  run(since: Standing): Promise<ReconcileResult>;
 }
 
 /** Notes the time, notices what has ended and, once started, reconciles when it is due or may help. */
 export class Automatic {
   readonly #context: Context;
   readonly #client: Subject;
-  readonly #retry = new Retry();
+  readonly #schedule = new Schedule();
+  readonly #stream: EventStream;
+  /** What the schedule was last told is held. */
+  #taken: unknown;
+  /** The revision that the server told of, while it may not have been asked for. */
+  #told: number | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Ends the listening; undefined while not started. */
   #triggers: AbortController | undefined;
@@ -35,36 +46,52 @@ export class Automatic {
   constructor(context: Context, client: Subject) {
     this.#context = context;
     this.#client = client;
+    this.#taken = client.standing.taken;
+    this.#stream = new EventStream(context.origin, context.name, {
+      heard: (revision) => this.#heard(revision),
+      hasSession: () => hasSession(context),
+    });
   }
 
   start(): void {
     if (this.#closed || this.#triggers) return;
     this.#triggers = this.#listen();
-    this.trigger();
+    void renewWhileClosed();
+    this.#schedule.atOnce();
+    this.next();
   }
 
   stop(): void {
     this.#triggers?.abort();
     this.#triggers = undefined;
+    this.#stream.follow(null);
   }
 
   close(): void {
     this.#closed = true;
     this.stop();
+    this.#stream.close();
     clearTimeout(this.#timer);
+  }
+
+  /** The server has answered something else. */
+  contacted(): void {
+    this.#schedule.contacted(this.#client.moment().now >= this.#dueAt());
+    this.next();
+  }
+
+  /** This browser has a new session. */
+  signedIn(): void {
+    this.#stream.signedIn();
   }
 
   /** A run of this page has ended. */
   settled(result: ReconcileResult): void {
-    this.#retry.settled(result);
+    const { outcome } = result;
+    this.#schedule.settled(result);
+    if (outcome === 'no_contact' && this.#schedule.justFailed && this.#triggers) void makeUpLater(this.#context);
+    if (outcome === 'reconciled') this.#stream.reachable();
     this.next();
-  }
-
-  /** Now might be the time to reconcile. */
-  trigger(): void {
-    this.#client.tell();
-    if (this.#closed || !this.#triggers || this.#client.reconciling || this.#retry.barred) return;
-    void this.#client.reconcile();
   }
 
   /** Does what is due, and comes back when the next thing is. */
@@ -72,13 +99,19 @@ export class Automatic {
     clearTimeout(this.#timer);
     if (this.#closed) return;
     this.#client.tell();
+    this.#notice();
+    const { document, keyset, user } = this.#client.standing;
     const { now } = this.#client.moment();
-    const wait = this.#triggers ? this.#retry.wait(this.#due(now)) : Number.POSITIVE_INFINITY;
+    let wait = Number.POSITIVE_INFINITY;
+    if (this.#triggers) {
+      this.#stream.follow(user?.id ?? null);
+      const spread = document ? this.#schedule.spread(document) : 0;
+      wait = this.#schedule.wait(Math.max(0, this.#dueAt() + spread - now));
+    }
     if (wait === 0 && !this.#client.reconciling) {
-      this.trigger();
+      void this.#run();
       return;
     }
-    const { document, keyset } = this.#client.standing;
     const ends = [document?.paidThrough, document?.exp, keyset?.exp].map((end) => (end ?? 0) * 1000 - now);
     const delay = Math.min(tickInterval, wait || tickInterval, ...ends.filter((end) => end > 0));
     this.#timer = setTimeout(() => {
@@ -87,22 +120,67 @@ export class Automatic {
     }, delay);
   }
 
-  /** Milliseconds until the server is wanted. */
-  #due(now: number): number {
+  async #run(): Promise<void> {
+    const told = this.#told;
+    const { outcome } = await this.#client.run(this.#client.standing);
+    // An answer that somebody else took may be older than what the server told of since.
+    if (outcome !== 'superseded' && told === this.#told) this.#told = null;
+    if (this.#told === null) return;
+    this.#schedule.soon();
+    this.next();
+  }
+
+  /** The server's revision of the user, by push. */
+  #heard(revision: number): void {
+    const { document } = this.#client.standing;
+    if (revision === document?.rev || this.#client.entitlement.signInNeeded) {
+      this.contacted();
+      return;
+    }
+    this.#told = revision;
+    this.#schedule.soon();
+    this.next();
+  }
+
+  /** Another document may have been taken, here or elsewhere: whatever a run was wanted for before, it has been made. */
+  #notice(): void {
+    const { taken, document } = this.#client.standing;
+    if (taken === this.#taken) return;
+    this.#taken = taken;
+    this.#schedule.taken();
+    if (document?.rev === this.#told) this.#told = null;
+    if (this.#told !== null) this.#schedule.soon();
+  }
+
+  /** When the server is wanted, by the trusted time. */
+  #dueAt(): number {
     const { standing, entitlement } = this.#client;
-    if (!standing.user || entitlement.signInNeeded) return Number.POSITIVE_INFINITY;
+    // Of a user who has left, the server may still have to be told.
+    if (!standing.user) return this.#schedule.failing ? 0 : Number.POSITIVE_INFINITY;
+    if (entitlement.signInNeeded) return Number.POSITIVE_INFINITY;
     const { refreshAfter, error } = entitlement;
-    return refreshAfter && !error ? Math.max(0, refreshAfter.getTime() - now) : 0;
+    return refreshAfter && !error ? refreshAfter.getTime() : 0;
   }
 
   #listen(): AbortController {
     const events = new AbortController();
     const { signal } = events;
-    const seen = () => {
-      if (document.visibilityState === 'visible') this.trigger();
-      else void this.#noteTime();
+    // What other tabs and the worker have taken meanwhile comes first: it may be all that is wanted.
+    const want = async (when: 'atOnce' | 'soon') => {
+      await this.#client.load();
+      this.#schedule[when]();
+      this.next();
     };
-    globalThis.addEventListener?.('online', () => this.trigger(), { signal });
+    const seen = () => {
+      if (document.visibilityState === 'visible') {
+        void want('atOnce');
+        return;
+      }
+      // It may never be seen again.
+      void this.#noteTime();
+      if (this.#schedule.failing) void makeUpLater(this.#context);
+    };
+    globalThis.addEventListener?.('online', () => void want('soon'), { signal });
     globalThis.document?.addEventListener('visibilitychange', seen, { signal });
     return events;
   }
@@ -119,5 +197,15 @@ export class Automatic {
         return held.document === taken && known.mark < mark ? { time: { ...known, mark } } : null;
       })
       .catch(() => {});
+  }
+}
+
+async function hasSession({ server }: Context): Promise<boolean> {
+  try {
+    await server.request('GET', '/v1/session');
+    return true;
+  } catch (error) {
+    if (error instanceof HoldfastError && error.code === 'unauthenticated') return false;
+    throw error;
   }
 }

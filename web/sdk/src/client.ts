@@ -96,10 +96,23 @@ export class Client implements Holdfast {
       });
       return this.#queued;
     }
-    this.#running = this.#reconcile().finally(() => {
+    return this.run();
+  }
+
+  /** Starts a run. With `since`, it asks nothing if another document is held by then. */
+  run(since?: Standing): Promise<ReconcileResult> {
+    this.#running = this.#reconcile(since).finally(() => {
       this.#running = undefined;
     });
     return this.#running;
+  }
+
+  contacted(): void {
+    this.#automatic?.contacted();
+  }
+
+  signedIn(): void {
+    this.#automatic?.signedIn();
   }
 
   start(): () => void {
@@ -135,7 +148,9 @@ export class Client implements Holdfast {
     );
     await this.changed();
     const account = await this.#signingIn().catch(() => null);
-    return (await account?.finishSignOut()) === 'said';
+    const said = (await account?.finishSignOut()) === 'said';
+    if (!said) this.#goOn({ outcome: 'no_contact' });
+    return said;
   }
 
   async startTrial(): Promise<ReconcileResult> {
@@ -202,8 +217,8 @@ export class Client implements Holdfast {
     this.#goOn();
   }
 
-  async #reconcile(): Promise<ReconcileResult> {
-    const result = await reconcileOnce(this.#context, loadSignIn);
+  async #reconcile(since?: Standing): Promise<ReconcileResult> {
+    const result = await reconcileOnce(this.#context, loadSignIn, since);
     const { outcome } = result;
     const taken = outcome === 'reconciled' || outcome === 'forked';
     // A document for somebody else: the device was linked under a session that had changed hands.

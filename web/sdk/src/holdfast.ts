@@ -34,6 +34,11 @@ export interface Holdfast {
   reconcile(): Promise<ReconcileResult>;
   /** Starts reconciling by itself (see {@link Options.autoReconcile}); returns how to stop. */
   start(): () => void;
+  /**
+   * The app has had a successful answer from the server by other means: a reconcile that is due, or failed for lack of
+   * contact, need not wait any longer. Cheap enough to call after every request.
+   */
+  contacted(): void;
 
   /**
    * Creates an account with a new passkey, links this device and reconciles. With a live session the passkey is added to

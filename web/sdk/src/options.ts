@@ -15,7 +15,10 @@ export interface Options {
   readonly rpId?: string;
   /** What this device is called in the user's list. Default: read from the browser's user agent. */
   readonly deviceName?: string;
-  /** Reconcile by itself: at start, when the page becomes visible or online, and when it is due. Default: true. */
+  /**
+   * Reconcile by itself: at start, when the page becomes visible or online, when the server says that something has
+   * changed, when it is due, and again after a failure. Default: true.
+   */
   readonly autoReconcile?: boolean;
   /** Name of the IndexedDB database, of the lock and of the channel between tabs. Default: "holdfast". */
   readonly database?: string;

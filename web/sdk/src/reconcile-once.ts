@@ -5,17 +5,24 @@ import { reconcileDevice } from './reconcile.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
 
 /** What few runs need. A page loads it then; a service worker, which cannot, brings it along. */
-export type RareParts = Pick<typeof import('./sign-in.ts'), 'linkDevice' | 'sayFarewell'>;
+export type RareParts = Pick<typeof import('./link.ts'), 'linkDevice'> &
+  Pick<typeof import('./farewell.ts'), 'sayFarewell'>;
 
 /**
  * One run of a page or a worker, one at a time over all of them: says what is still to be said of a sign-out, finishes a
- * linking whose answer was lost, and reconciles. Whoever calls tells the others of what it changed.
+ * linking whose answer was lost, and reconciles. Whoever calls tells the others of what it changed. With `since`, the
+ * document held when a run was wanted, nothing is asked of the server where another one was taken while it waited its turn.
  */
-export function reconcileOnce(context: Context, rare: () => Promise<RareParts>): Promise<ReconcileResult> {
+export function reconcileOnce(
+  context: Context,
+  rare: () => Promise<RareParts>,
+  since?: { readonly taken: unknown },
+): Promise<ReconcileResult> {
   const run = async (): Promise<ReconcileResult> => {
-    const { farewell, user, device, pending } = await context.store.read();
-    if (farewell) await (await rare().catch(() => null))?.sayFarewell(context);
-    if (!user) return { outcome: 'signed_out' };
+    const { farewell, user, device, pending, document } = await context.store.read();
+    const heard = farewell ? await (await rare()).sayFarewell(context) : 'said';
+    if (!user) return { outcome: heard === 'unheard' ? 'no_contact' : 'signed_out' };
+    if (since && since.taken !== document) return { outcome: 'superseded' };
     if (!device) {
       // The same key is sent again; a first linking needs the user.
       if (!pending) return { outcome: 'sign_in_needed' };

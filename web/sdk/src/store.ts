@@ -20,6 +20,8 @@ export interface Records {
   time: TrustedTime;
   /** What the server is still to be told of a sign-out. */
   farewell: Farewell;
+  /** The lineage under which a run found no contact, for the worker that is to make up for it. */
+  owed: string;
 }
 
 /** This installation, as the server knows it. */
@@ -57,6 +59,7 @@ export const nobody: Changes = {
   lineage: undefined,
   document: undefined,
   passkeys: undefined,
+  owed: undefined,
 };
 
 interface Schema extends DBSchema {

@@ -421,48 +421,6 @@ describe('signing out', () => {
   });
 });
 
-describe('by itself', () => {
-  it('reconciles at the start and when the browser is online again', async () => {
-    await profile.openPremium();
-    profile.close();
-    server.requests.length = 0;
-    const events = new EventTarget();
-    vi.stubGlobal('addEventListener', events.addEventListener.bind(events));
-    const hf = await profile.open({ autoReconcile: true });
-    await vi.waitFor(() => expect(server.requests).toHaveLength(2));
-    await vi.waitFor(async () => expect(hf.has('export')).toBe(true));
-    server.requests.length = 0;
-    await vi.waitFor(() => {
-      events.dispatchEvent(new Event('online'));
-      expect(server.requests.length).toBeGreaterThan(0);
-    });
-  });
-});
-
-describe('by itself, when the page is seen', () => {
-  it('reconciles; when it is hidden, it does not', async () => {
-    await profile.openPremium();
-    profile.close();
-    const page = Object.assign(new EventTarget(), { visibilityState: 'visible' });
-    vi.stubGlobal('document', page);
-    const hf = await profile.open({ autoReconcile: true });
-    await hf.reconcile();
-    const show = (visibilityState: string) => {
-      page.visibilityState = visibilityState;
-      page.dispatchEvent(new Event('visibilitychange'));
-    };
-    server.requests.length = 0;
-    show('hidden');
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(server.requests).toEqual([]);
-    // While a run is under way, being seen starts no other.
-    await vi.waitFor(() => {
-      show('visible');
-      expect(server.requests).toContain('POST /v1/reconcile');
-    });
-  });
-});
-
 describe('the authenticator is told what counts', () => {
   const signals = () => {
     const [all, details] = [vi.fn(async () => {}), vi.fn(async () => {})];

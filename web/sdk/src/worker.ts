@@ -1,0 +1,74 @@
+// For service workers, `@holdfast/client/worker`. import() does not exist there: whatever a run may need is inside.
+import { syncTag } from './background.ts';
+import { type Context, makeContext } from './context.ts';
+import { HoldfastError } from './error.ts';
+import { sayFarewell } from './farewell.ts';
+import { linkDevice } from './link.ts';
+import type { Options } from './options.ts';
+import { reconcileOnce } from './reconcile-once.ts';
+import { unhurried } from './spread.ts';
+
+export type { Roots } from './roots.ts';
+
+/**
+ * What {@link reconcileInBackground} wants to know: as the pages' {@link Options}, and with the same values.
+ *
+ * @example
+ * const options: WorkerOptions = { origin: location.origin, roots };
+ */
+export type WorkerOptions = Pick<Options, 'origin' | 'roots' | 'rpId' | 'database' | 'clock' | 'fetch' | 'timeout'>;
+
+interface SyncEvent extends Event {
+  readonly tag: string;
+  waitUntil(work: Promise<unknown>): void;
+}
+
+/**
+ * Lets a service worker reconcile when the browser wakes it for that: with contact after a page had none (Background
+ * Sync), and from time to time while the app is closed (Periodic Background Sync). Pages ask the browser for both by
+ * themselves. It takes turns with all tabs and tells them what it took; it also ends, at the server, a session that was
+ * signed out of offline. Call it while the worker's script first runs. Where the browser knows neither sync, nothing happens.
+ *
+ * @example
+ * // sw.ts: a worker's own fetch bypasses its cache, so the roots are taken out of the precache.
+ * reconcileInBackground({
+ *   origin: self.location.origin,
+ *   roots: async () => (await matchPrecache("/roots.json")).json(),
+ * });
+ */
+export function reconcileInBackground(options: WorkerOptions): void {
+  const context = makeContext(options);
+  const listen = (type: string, work: () => Promise<void>) =>
+    self.addEventListener(type, (event) => {
+      const sync = event as SyncEvent;
+      if (sync.tag === syncTag) sync.waitUntil(work().finally(() => context.store.close()));
+    });
+  listen('sync', () => makeUp(context));
+  listen('periodicsync', () => run(context));
+}
+
+/** Does what a page could not, unless another page has done it meanwhile. */
+async function makeUp(context: Context): Promise<void> {
+  const { owed, lineage, farewell } = await context.store.read();
+  const done = owed !== undefined && owed !== lineage && !farewell;
+  if (!done) await run(context);
+  await context.store.update((held) => (held.owed === owed ? { owed: undefined } : null));
+}
+
+/** Rejects where the server was not heard: the browser then wakes the worker again. */
+async function run(context: Context): Promise<void> {
+  const held = await context.store.read();
+  if (!held.user && !held.farewell) return;
+  await new Promise((resolve) => setTimeout(resolve, unhurried(Math.random)));
+
+  const rare = async () => ({ linkDevice, sayFarewell });
+  const { outcome } = await reconcileOnce(context, rare, { taken: held.document });
+  if (outcome === 'reconciled' || outcome === 'forked') tellTabs(context);
+  if (outcome === 'no_contact') throw new HoldfastError('no_contact');
+}
+
+function tellTabs({ name }: Context): void {
+  const channel = new BroadcastChannel(name);
+  channel.postMessage(null);
+  channel.close();
+}

@@ -1,0 +1,243 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Holdfast } from '../src/index.ts';
+import { reconcileInBackground } from '../src/worker.ts';
+import { FakeEventSource, stubBrowser } from './support/browser.ts';
+import { Profile } from './support/device.ts';
+import { day, FakeServer, origin, problem } from './support/fake-server.ts';
+
+let browser: ReturnType<typeof stubBrowser>;
+let server: FakeServer;
+let profile: Profile;
+vi.setConfig({ testTimeout: 60_000 });
+const random = vi.spyOn(Math, 'random');
+
+beforeEach(async () => {
+  browser = stubBrowser();
+  random.mockReturnValue(0);
+  server = await FakeServer.create();
+  profile = new Profile(server);
+});
+
+afterEach(() => {
+  profile.close();
+  vi.unstubAllGlobals();
+});
+
+const offline = async () => Promise.reject(new TypeError('offline'));
+const reconciles = () => server.requests.filter((request) => request === 'POST /v1/reconcile').length;
+const eventually = (check: () => unknown) => vi.waitFor(check, { timeout: 30_000, interval: 20 });
+
+/** A tab of the signed-in user that has been reconciled at its start and rests. */
+async function openTab(): Promise<Holdfast> {
+  const before = reconciles();
+  const tab = await profile.open({ autoReconcile: true });
+  await eventually(() => expect(reconciles()).toBe(before + 1));
+  await tab.reconcile();
+  return tab;
+}
+
+async function signedIn(): Promise<void> {
+  await profile.openPremium();
+  profile.close();
+}
+
+/** Lets everything happen that was set off: what waits does so for no more than half a second here. */
+const rest = () => new Promise((resolve) => setTimeout(resolve, 700));
+
+describe('by itself', () => {
+  beforeEach(signedIn);
+
+  it('reconciles at the start, and when the browser is online again', async () => {
+    await openTab();
+    server.requests.length = 0;
+    browser.online();
+    await eventually(() => expect(reconciles()).toBe(1));
+  });
+
+  it('reconciles when the page is seen, and not when it is hidden', async () => {
+    await openTab();
+    server.requests.length = 0;
+    browser.show('hidden');
+    await rest();
+    expect(reconciles()).toBe(0);
+    browser.show('visible');
+    await eventually(() => expect(reconciles()).toBe(1));
+  });
+
+  it('stops when told to', async () => {
+    const tab = await openTab();
+    tab.start()();
+    expect(FakeEventSource.open).toHaveLength(0);
+    server.requests.length = 0;
+    browser.online();
+    browser.show('visible');
+    await rest();
+    expect(server.requests).toEqual([]);
+  });
+
+  it('two tabs and the worker at once make one request, and all hold the answer', async () => {
+    reconcileInBackground({ origin, roots: server.roots, database: profile.database, fetch: server.fetch });
+    const tabs = [await openTab(), await openTab()];
+    server.interfere = offline;
+    await tabs[0]?.reconcile();
+    await eventually(() => expect(browser.worker.registered).toContain('holdfast-reconcile'));
+    server.interfere = () => undefined;
+    server.revision += 1;
+    server.requests.length = 0;
+
+    browser.online();
+    await browser.worker.wake('sync');
+    await eventually(() => expect(tabs.map((tab) => tab.entitlement.revision)).toEqual([2, 2]));
+    await rest();
+    expect(reconciles()).toBe(1);
+    expect(server.requests).not.toContain('GET /v1/session');
+  });
+
+  it('so do tabs that come to the lock one after the other', async () => {
+    const tabs = [await openTab(), await openTab()];
+    server.requests.length = 0;
+    // Seen at the same time: no jitter keeps them apart, only the lock does.
+    browser.show('visible');
+    await rest();
+    expect(reconciles()).toBe(1);
+    // What the app asks for is always asked: the answer is never older than the call.
+    await Promise.all(tabs.map((tab) => tab.reconcile()));
+    expect(reconciles()).toBe(3);
+  });
+
+  it('tries again when the app had contact and something is due', async () => {
+    const tab = await openTab();
+    server.requests.length = 0;
+    tab.contacted();
+    await rest();
+    expect(server.requests).toEqual([]);
+    // Due for ten minutes; the device keeps to its share of the spread, but contact comes first.
+    random.mockReturnValue(0.99);
+    await tab.reconcile();
+    server.now += day + 600;
+    profile.clock = server.now * 1000;
+    const now = performance.now();
+    vi.spyOn(performance, 'now').mockImplementation(() => now + 60_000);
+    server.requests.length = 0;
+    await rest();
+    expect(server.requests).toEqual([]);
+    tab.contacted();
+    await eventually(() => expect(reconciles()).toBe(1));
+    vi.mocked(performance.now).mockRestore();
+  });
+
+  it('asks for both kinds of sync, where they are permitted', async () => {
+    const tab = await openTab();
+    await eventually(() => expect(browser.worker.registered).toEqual(['holdfast-reconcile every 12 h']));
+    server.interfere = async () => problem(500, 'internal');
+    await tab.reconcile();
+    await tab.reconcile();
+    await eventually(() => expect(browser.worker.registered).toHaveLength(2));
+    expect((await profile.held()).owed).toBe((await profile.held()).lineage);
+    // The browser gives a sync up after a few tries: a page that may not come back asks for another one.
+    browser.show('hidden');
+    await eventually(() => expect(browser.worker.registered).toHaveLength(3));
+    profile.close();
+
+    browser = stubBrowser({ periodic: 'denied' });
+    server.interfere = () => undefined;
+    await openTab();
+    await rest();
+    expect(browser.worker.registered).toEqual([]);
+  });
+
+  it('tells the server of an offline sign-out as soon as it is there', async () => {
+    const tab = await openTab();
+    server.interfere = offline;
+    expect(await tab.signOut()).toBe(false);
+    await eventually(() => expect(browser.worker.registered).toContain('holdfast-reconcile'));
+    server.interfere = () => undefined;
+    // Nobody does anything: the retry does.
+    await eventually(() => expect(server.signedIn).toBe(false));
+    expect(server.devices.size).toBe(0);
+  });
+});
+
+describe('by push', () => {
+  beforeEach(signedIn);
+
+  const stream = async () => {
+    await eventually(() => expect(FakeEventSource.open).toHaveLength(1));
+    FakeEventSource.last.accept();
+    return FakeEventSource.last;
+  };
+
+  it('what was revoked goes from all tabs by one request', async () => {
+    const tabs = [await openTab(), await openTab()];
+    const events = await stream();
+    server.requests.length = 0;
+    events.send('{"revision":1}');
+    await rest();
+    expect(server.requests).toEqual([]);
+
+    server.revision = 2;
+    server.claims = { state: 'revoked', reason: 'revoked', features: {}, plans: [] };
+    events.send('{"revision":2}');
+    await eventually(() => expect(tabs.map((tab) => tab.has('export'))).toEqual([false, false]));
+    await rest();
+    expect(reconciles()).toBe(1);
+  });
+
+  it('news that comes while an older answer is under way is asked for again', async () => {
+    const tab = await openTab();
+    const events = await stream();
+    let release = () => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
+    server.interfere = (request, pass) =>
+      request.url.endsWith('/v1/reconcile')
+        ? (async () => {
+            const answer = await pass();
+            await held;
+            return answer;
+          })()
+        : undefined;
+    browser.show('visible');
+    await eventually(() => expect(reconciles()).toBeGreaterThan(2));
+    server.revision = 2;
+    events.send('{"revision":2}');
+    server.interfere = () => undefined;
+    release();
+    await eventually(() => expect(tab.entitlement.revision).toBe(2));
+  });
+
+  it('so is news that is newer than what another tab has just taken', async () => {
+    const tab = await openTab();
+    const events = await stream();
+    // Another tab's answer is on disk, but this tab has not been told of it.
+    const tell = vi.spyOn(BroadcastChannel.prototype, 'postMessage').mockReturnValue();
+    await (await profile.open()).reconcile();
+    tell.mockRestore();
+    server.revision = 2;
+    events.send('{"revision":2}');
+    await eventually(() => expect(tab.entitlement.revision).toBe(2));
+  });
+
+  it('is not forgotten over an older answer that another tab takes before it is asked for', async () => {
+    const tab = await openTab();
+    const events = await stream();
+    const other = await profile.open();
+    server.requests.length = 0;
+    events.send('{"revision":2}');
+    await other.reconcile();
+    expect(reconciles()).toBe(1);
+    server.revision = 2;
+    await eventually(() => expect(tab.entitlement.revision).toBe(2));
+  });
+
+  it('is heard again after a sign-in, where the session was over', async () => {
+    const tab = await openTab();
+    const events = await stream();
+    server.interfere = (request) =>
+      request.url.endsWith('/v1/session') ? Promise.resolve(problem(401, 'unauthenticated')) : undefined;
+    events.refuse();
+    await rest();
+    expect(FakeEventSource.open).toHaveLength(0);
+    await tab.signIn();
+    await stream();
+  });
+});

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { Schedule } from '../src/schedule.ts';
+
+const never = Number.POSITIVE_INFINITY;
+
+function clocked(random = 0) {
+  const clock = { now: 1_000_000 };
+  return { clock, schedule: new Schedule({ now: () => clock.now, random: () => random }) };
+}
+
+describe('the next run', () => {
+  it('is when it is due, but at least a second after the last', () => {
+    const { clock, schedule } = clocked();
+    schedule.settled({ outcome: 'reconciled' });
+    expect(schedule.wait(90_000)).toBe(90_000);
+    expect(schedule.wait(0)).toBe(1_000);
+    expect(schedule.wait(never)).toBe(never);
+    clock.now += 1_000;
+    expect(schedule.wait(0)).toBe(0);
+  });
+
+  it('after a failure is when the retry says, whatever is due', () => {
+    const { schedule } = clocked(0.5);
+    for (const outcome of ['no_contact', 'storage_unavailable'] as const) schedule.settled({ outcome });
+    schedule.settled({ outcome: 'refused', code: 'signature_invalid' });
+    expect(schedule.wait(90_000)).toBe(21_000);
+    // What only the user can do is not waited for.
+    expect(schedule.wait(never)).toBe(never);
+  });
+
+  it('is at once for somebody who looks, even where nothing is due', () => {
+    const { schedule } = clocked();
+    schedule.settled({ outcome: 'no_contact' });
+    schedule.atOnce();
+    expect(schedule.wait(never)).toBe(0);
+    schedule.settled({ outcome: 'no_contact' });
+    expect(schedule.wait(0)).toBeGreaterThan(0);
+  });
+
+  it.each([0, 0.5, 0.99999])('is soon after an event for all: %d', (random) => {
+    const { schedule } = clocked(random);
+    schedule.soon();
+    const wait = schedule.wait(never);
+    expect(wait).toBeGreaterThanOrEqual(500);
+    expect(wait).toBeLessThan(5_000);
+  });
+
+  it('is not put off by a further event', () => {
+    const { clock, schedule } = clocked();
+    schedule.soon();
+    clock.now += 300;
+    schedule.soon();
+    expect(schedule.wait(never)).toBe(200);
+  });
+
+  it('comes for no event sooner than the server asked', () => {
+    const { clock, schedule } = clocked();
+    schedule.settled({ outcome: 'no_contact', retryAfter: 30 });
+    schedule.atOnce();
+    expect(schedule.wait(0)).toBe(30_000);
+    clock.now += 30_000;
+    expect(schedule.wait(0)).toBe(0);
+  });
+
+  it('is needless once another document is held', () => {
+    const { schedule } = clocked();
+    schedule.settled({ outcome: 'no_contact', retryAfter: 30 });
+    schedule.atOnce();
+    schedule.taken();
+    expect(schedule.failing).toBe(false);
+    expect(schedule.wait(never)).toBe(never);
+    expect(schedule.wait(5_000)).toBe(5_000);
+  });
+
+  it('is at once after contact, if it is due or has failed', () => {
+    const { clock, schedule } = clocked(0.9);
+    schedule.settled({ outcome: 'reconciled' });
+    clock.now += 60_000;
+    schedule.contacted(false);
+    expect(schedule.wait(never)).toBe(never);
+    schedule.contacted(true);
+    expect(schedule.wait(never)).toBe(0);
+
+    for (let failures = 0; failures < 8; failures++) schedule.settled({ outcome: 'no_contact' });
+    schedule.contacted(false);
+    // It was there half a second ago, and did not help.
+    expect(schedule.wait(0)).toBeGreaterThan(60_000);
+    clock.now += 30_000;
+    schedule.contacted(false);
+    expect(schedule.wait(0)).toBe(0);
+  });
+});
