@@ -13,6 +13,8 @@ export type Meddling = (answer: Answer) => Answer | null;
 /** The network between browser and server, where everything but reconciles passes untouched. */
 export class Gateway {
   readonly server: Server;
+  /** What came through, in order: `POST /v1/reconcile`. */
+  readonly requests: string[] = [];
   /** Null: reconciles pass untouched too. */
   meddling: Meddling | null = null;
   readonly #http: HttpServer;
@@ -40,6 +42,11 @@ export class Gateway {
 
   private async pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     try {
+      this.requests.push(`${incoming.method} ${incoming.url}`);
+      if (incoming.url === '/v1/events') {
+        this.#stream(incoming, outgoing);
+        return;
+      }
       const body = await collect(incoming);
       const meddle = incoming.url === '/v1/reconcile' ? this.meddling : null;
       let answer: Answer | null = await this.#forward(incoming, body);
@@ -56,6 +63,23 @@ export class Gateway {
     } catch {
       outgoing.destroy();
     }
+  }
+
+  /** An answer that does not end is passed on as it comes. */
+  #stream(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const passing = request(
+      `http://${this.server.address}${incoming.url}`,
+      { method: incoming.method, headers: { ...incoming.headers, 'accept-encoding': 'identity' } },
+      (answer) => {
+        outgoing.writeHead(answer.statusCode ?? 0, answer.headers);
+        outgoing.flushHeaders();
+        answer.pipe(outgoing);
+        answer.on('error', () => outgoing.destroy());
+      },
+    );
+    passing.on('error', () => outgoing.destroy());
+    outgoing.on('close', () => passing.destroy());
+    passing.end();
   }
 
   #forward(incoming: IncomingMessage, body: Buffer): Promise<Answer> {

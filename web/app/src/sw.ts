@@ -1,8 +1,10 @@
 /// <reference lib="webworker" />
+import { reconcileInBackground } from '@holdfast/client/worker';
 import { clientsClaim } from 'workbox-core';
 import {
   cleanupOutdatedCaches,
   createHandlerBoundToURL,
+  matchPrecache,
   type PrecacheEntry,
   precacheAndRoute,
 } from 'workbox-precaching';
@@ -16,6 +18,16 @@ const serverPaths = [/^\/v1([/?]|$)/, /^\/admin([/?]|$)/, /^\/\.well-known\//, /
 precacheAndRoute(self.__WB_MANIFEST);
 cleanupOutdatedCaches();
 registerRoute(new NavigationRoute(createHandlerBoundToURL('/'), { denylist: serverPaths }));
+
+// What the worker fetches does not pass through it: the roots are those that came with this version.
+reconcileInBackground({
+  origin: self.location.origin,
+  roots: async () => {
+    const roots = await matchPrecache('/roots.json');
+    if (!roots) throw new Error('/roots.json is not in the precache');
+    return roots.json();
+  },
+});
 
 // The first worker takes the open page over at once. A later one waits until
 // the user agrees in one of the tabs, which reloads; the others, whose pages

@@ -1,0 +1,74 @@
+import type { BrowserContext } from '@playwright/test';
+import { Fieldbook } from './support/fieldbook.ts';
+import { expect, test } from './support/test.ts';
+
+const streams = (requests: string[]) => requests.filter((request) => request === 'GET /v1/events').length;
+const reconciles = (requests: string[]) => requests.filter((request) => request === 'POST /v1/reconcile').length;
+
+/** Ada's premium in two tabs of one browser. */
+async function twoTabs(context: BrowserContext, origin: string): Promise<[Fieldbook, Fieldbook]> {
+  const first = new Fieldbook(await context.newPage(), origin);
+  await first.open();
+  await first.createAccount('Ada');
+  await first.write('Kept', '');
+  await first.startTrial();
+  const second = await first.openOn(await context.newPage());
+  await second.toAccount();
+  await second.expectPremium();
+  return [first, second];
+}
+
+test('what support does reaches a page that is just open', async ({ fieldbook, server, page }) => {
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  await fieldbook.write('Kept', '');
+  await fieldbook.startTrial();
+  await server.support('revoke', 'Ada');
+  await fieldbook.expectLocked('Support has ended this subscription');
+  await server.support('reinstate', 'Ada');
+  await fieldbook.expectPremium();
+
+  // Also after the server was away: the page finds it again by itself.
+  await page.evaluate(() => {
+    Math.random = () => 0;
+  });
+  await server.stop();
+  await server.start();
+  await server.support('revoke', 'Ada');
+  await fieldbook.expectLocked('Support has ended this subscription');
+});
+
+test('one tab hears it for all, and the next one when that is closed', async ({ context, gateway }) => {
+  const { requests, server } = gateway;
+  const [first, second] = await twoTabs(context, server.origin);
+  await expect.poll(() => streams(requests)).toBeGreaterThan(0);
+  const opened = streams(requests);
+
+  let asked = reconciles(requests);
+  await server.support('revoke', 'Ada');
+  for (const tab of [first, second]) await tab.expectLocked('Support has ended this subscription');
+  expect(reconciles(requests)).toBe(asked + 1);
+  expect(streams(requests)).toBe(opened);
+
+  await first.page.close();
+  await expect.poll(() => streams(requests)).toBe(opened + 1);
+  asked = reconciles(requests);
+  await server.support('reinstate', 'Ada');
+  await second.expectPremium();
+  expect(reconciles(requests)).toBe(asked + 1);
+  expect(streams(requests)).toBe(opened + 1);
+});
+
+test('a session that is over is asked for once', async ({ context, gateway }) => {
+  const { requests, server } = gateway;
+  const [first, second] = await twoTabs(context, server.origin);
+  await second.page.close();
+  // The stream that is open still has its session. A page that is opened now has none.
+  await context.clearCookies();
+  const opened = streams(requests);
+  await first.page.reload();
+  await expect.poll(() => requests.filter((request) => request === 'GET /v1/session').length).toBe(1);
+  await first.toAccount();
+  await first.expectPremium();
+  expect(streams(requests)).toBe(opened + 1);
+});

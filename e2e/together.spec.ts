@@ -1,0 +1,94 @@
+import type { BrowserContext } from '@playwright/test';
+import { Fieldbook } from './support/fieldbook.ts';
+import type { Gateway } from './support/gateway.ts';
+import { expect, test } from './support/test.ts';
+import { AppWorker } from './support/worker.ts';
+
+const reconciles = ({ requests }: Gateway) => requests.filter((request) => request === 'POST /v1/reconcile').length;
+
+async function openPremium(context: BrowserContext, { server }: Gateway): Promise<Fieldbook> {
+  const fieldbook = new Fieldbook(await context.newPage(), server.origin);
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  await fieldbook.write('Kept', '');
+  await fieldbook.startTrial();
+  await fieldbook.installed();
+  return fieldbook;
+}
+
+/** When a tab that hears that the browser is online asks: after half a second and 4.5 times `drawn`. */
+async function draws({ page }: Fieldbook, drawn: number): Promise<void> {
+  await page.evaluate((drawn) => {
+    Math.random = () => drawn;
+  }, drawn);
+}
+
+for (const [who, inTab, inWorker] of [
+  ['a tab comes first', 0, 0.1],
+  ['the worker comes first', 0.5, 0],
+  ['all come in the same moment', 0, 1 / 60],
+] as const) {
+  test(`two tabs and the worker find contact again at once, ${who}: one request`, async ({ context, gateway }) => {
+    const first = await openPremium(context, gateway);
+    const second = await first.openOn(await context.newPage());
+    await second.toAccount();
+    await second.expectPremium();
+    const worker = await AppWorker.of(context, second.page);
+    for (const tab of [first, second]) await draws(tab, inTab);
+    await worker.draws(inWorker);
+
+    await context.setOffline(true);
+    expect(await first.checkNow()).toContain('cannot be reached');
+    // Of what the browser itself woke it for, no contact came.
+    await worker.ended();
+    const before = await first.held('document');
+    const asked = reconciles(gateway);
+
+    await Promise.all([context.setOffline(false), worker.sync()]);
+    await expect.poll(() => first.held('document')).not.toBe(before);
+    await worker.ended();
+    // Nobody asks later than this.
+    await second.page.waitForTimeout(5_000);
+    expect(reconciles(gateway)).toBe(asked + 1);
+  });
+}
+
+test('the worker takes for a closed page what the server has to say', async ({ context, gateway }) => {
+  const fieldbook = await openPremium(context, gateway);
+  const worker = await AppWorker.of(context, fieldbook.page);
+  await worker.draws(0);
+  await context.setOffline(true);
+  await fieldbook.checkNow();
+  await fieldbook.page.close();
+  await worker.ended();
+  await gateway.server.support('revoke', 'Ada');
+  await context.setOffline(false);
+  const asked = reconciles(gateway);
+  await worker.sync();
+  await worker.ended();
+  expect(reconciles(gateway)).toBe(asked + 1);
+
+  await context.setOffline(true);
+  const later = new Fieldbook(await context.newPage(), gateway.server.origin);
+  await later.open();
+  await later.toAccount();
+  await later.expectLocked('Support has ended this subscription');
+});
+
+test('the worker ends, for a closed page, the session that was signed out of offline', async ({ context, gateway }) => {
+  const fieldbook = await openPremium(context, gateway);
+  const worker = await AppWorker.of(context, fieldbook.page);
+  await worker.draws(0);
+  await context.setOffline(true);
+  await fieldbook.toAccount();
+  await fieldbook.page.getByRole('button', { name: 'Sign out' }).click();
+  await fieldbook.page.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click();
+  await expect(fieldbook.page.getByLabel('Your name')).toBeVisible();
+  await fieldbook.page.close();
+  await worker.ended();
+  expect((await gateway.server.user('Ada')).devices).toHaveLength(1);
+  await context.setOffline(false);
+  await worker.sync();
+  await worker.ended();
+  expect((await gateway.server.user('Ada')).devices).toHaveLength(0);
+});
