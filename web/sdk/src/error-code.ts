@@ -70,6 +70,12 @@ export const clientCodes = [
   'already_registered',
   /** The page's origin may not use this relying party's passkeys. */
   'origin_refused',
+  /** The passkey is none of the signed-in user's, as far as this device knows. */
+  'passkey_unknown',
+  /** What the authenticator gave does not verify: another prompt's, page's or key's, or the user was not verified. */
+  'assertion_invalid',
+  /** Nothing here that verifies could open a locked page: only an online sign-in can. */
+  'passkeys_unavailable',
 ] as const;
 
 /**

@@ -1,14 +1,14 @@
-import { encodeBase64url } from './base64url.ts';
 import type { Server } from './server.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 import type { User } from './user.ts';
+import { userHandle } from './user-handle.ts';
 
 /**
  * Tells authenticators and password managers the user's name and which passkeys still count (WebAuthn L3 §5.1.10), where
  * the browser can. A courtesy that nothing depends on: never rejects. `used` is the passkey that has just signed in.
  */
 export async function signalPasskeys(server: Server, rpId: string, { id, name }: User, used: unknown): Promise<void> {
-  const userId = encodeUserId(id);
+  const userId = userHandle(id);
   if (userId === null || typeof PublicKeyCredential === 'undefined') return;
 
   const signalName = async () => {
@@ -23,13 +23,6 @@ export async function signalPasskeys(server: Server, rpId: string, { id, name }:
     await PublicKeyCredential.signalAllAcceptedCredentials({ rpId, userId, allAcceptedCredentialIds });
   };
   await Promise.allSettled([signalName(), signalList()]);
-}
-
-/** The server's user handle: the UUID's 16 bytes. */
-function encodeUserId(uuid: string): string | null {
-  const digits = uuid.replaceAll('-', '');
-  if (!/^[\da-f]{32}$/.test(digits)) return null;
-  return encodeBase64url(Uint8Array.from(digits.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16)));
 }
 
 /** A list that is not whole is none. */

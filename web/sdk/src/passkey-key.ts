@@ -1,0 +1,86 @@
+import { decodeBase64url } from './base64url.ts';
+import { p1363FromDer } from './der.ts';
+import { isSafeEd25519 } from './ed25519.ts';
+import type { JsonObject } from './strict-json.ts';
+
+/** A passkey's public key, ready to verify. Throws nothing: what is no signature does not verify. */
+export type PasskeyKey = (signature: Uint8Array<ArrayBuffer>, signed: Uint8Array<ArrayBuffer>) => Promise<boolean>;
+
+/** How one algorithm's keys and signatures are put to WebCrypto. */
+interface Form {
+  /** Null unless the members are what the algorithm demands. Nothing else of the JWK is imported. */
+  readonly pick: (jwk: JsonObject) => JsonWebKey | null;
+  readonly algorithm: { readonly name: string; readonly hash?: string; readonly namedCurve?: string };
+  /** Null for what is no signature. */
+  readonly signature: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer> | null;
+}
+
+/** What the server writes into passkeys documents, by `alg`. */
+const forms: Readonly<Record<string, Form>> = {
+  ES256: ecdsa('P-256', 'SHA-256', 32),
+  ES384: ecdsa('P-384', 'SHA-384', 48),
+  ES512: ecdsa('P-521', 'SHA-512', 66),
+  EdDSA: {
+    pick: ({ kty, crv, x }) =>
+      kty === 'OKP' && crv === 'Ed25519' && isSafeEd25519(bytes(x)) ? { kty, crv, x: x as string } : null,
+    algorithm: { name: 'Ed25519' },
+    signature: (given) => given,
+  },
+  RS256: {
+    pick: ({ kty, n, e }) =>
+      kty === 'RSA' && isModulus(bytes(n)) && isExponent(bytes(e)) ? { kty, n: n as string, e: e as string } : null,
+    algorithm: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
+    signature: (given) => given,
+  },
+};
+
+/** Null for a key that no signature may be trusted under, or that this browser cannot use. */
+export async function importPasskeyKey(jwk: JsonObject): Promise<PasskeyKey | null> {
+  const form = typeof jwk.alg === 'string' && Object.hasOwn(forms, jwk.alg) ? forms[jwk.alg] : undefined;
+  const picked = form?.pick(jwk);
+  if (!form || !picked) return null;
+  try {
+    const key = await crypto.subtle.importKey('jwk', picked, form.algorithm, false, ['verify']);
+    return async (given, signed) => {
+      const signature = form.signature(given);
+      return signature !== null && crypto.subtle.verify(form.algorithm, key, signature, signed).catch(() => false);
+    };
+  } catch {
+    // No point on the curve, or a browser without the algorithm.
+    return null;
+  }
+}
+
+/** WebAuthn L3 §5.8.5 ties each algorithm to its curve. */
+function ecdsa(curve: string, hash: string, size: number): Form {
+  const isCoordinate = (value: unknown) => bytes(value).length === size;
+  return {
+    pick: ({ kty, crv, x, y }) =>
+      kty === 'EC' && crv === curve && isCoordinate(x) && isCoordinate(y)
+        ? { kty, crv, x: x as string, y: y as string }
+        : null,
+    algorithm: { name: 'ECDSA', hash, namedCurve: curve },
+    signature: (der) => p1363FromDer(der, size),
+  };
+}
+
+/** 2048 to 4096 bits (RFC 7518 §3.3; above it, verifying only takes long), odd, without leading zeros (§6.3.1.1). */
+function isModulus(n: Uint8Array): boolean {
+  const bits = n.length * 8 - Math.clz32(n[0] ?? 0) + 24;
+  return n[0] !== 0 && bits >= 2048 && bits <= 4096 && isOdd(n);
+}
+
+/** Odd and more than 1 (RFC 8017 §3.1), of at most 31 bits as Go's verifier has it, without leading zeros. */
+function isExponent(e: Uint8Array): boolean {
+  const value = e.reduce((sum, byte) => sum * 256 + byte, 0);
+  return e[0] !== 0 && e.length <= 4 && value > 1 && value < 2 ** 31 && isOdd(e);
+}
+
+function isOdd(number: Uint8Array): boolean {
+  return (number.at(-1) ?? 0) % 2 === 1;
+}
+
+/** Empty, which no key is, for anything but base64url in its one spelling. */
+function bytes(value: unknown): Uint8Array {
+  return (typeof value === 'string' && decodeBase64url(value)) || new Uint8Array();
+}

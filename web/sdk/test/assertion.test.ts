@@ -1,0 +1,258 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type AssertionExpectations, verifyAssertion } from '../src/assertion.ts';
+import { decodeBase64url, encodeBase64url } from '../src/base64url.ts';
+import { importPasskeyKey, type PasskeyKey } from '../src/passkey-key.ts';
+import type { JsonObject } from '../src/strict-json.ts';
+import { allAlgorithms, type Ceremony, derFromP1363, SoftPasskey, sequence } from './support/soft-passkey.ts';
+
+const challenge = crypto.getRandomValues(new Uint8Array(32));
+const origin = 'https://app.holdfast.test';
+const rpId = 'holdfast.test';
+const user = '5f6d2a4e-0000-4000-8000-000000000001';
+const handle = 'X20qTgAAQACAAAAAAAAAAQ';
+const prompt: Ceremony = { challenge, origin, rpId };
+
+/** Expects what this prompt wants, of these passkeys. */
+async function expecting(...passkeys: { id: string; jwk: JsonObject }[]): Promise<AssertionExpectations> {
+  const keys = new Map<string, PasskeyKey>();
+  for (const { id, jwk } of passkeys) {
+    const key = await importPasskeyKey(jwk);
+    if (key) keys.set(id, key);
+  }
+  return { challenge, origin, rpId, user, keys };
+}
+
+let passkey: SoftPasskey;
+let expected: AssertionExpectations;
+
+beforeAll(async () => {
+  passkey = await SoftPasskey.create();
+  expected = await expecting(passkey.entry);
+});
+
+describe.each(allAlgorithms)('%s', (algorithm) => {
+  it('opens with its own signature, and no other', async () => {
+    const own = await SoftPasskey.create(algorithm);
+    const keys = await expecting(own.entry);
+    // Often enough that r and s come short and long.
+    for (let i = 0; i < 20; i++) await verifyAssertion(await own.assert({ ...prompt, userHandle: handle }), keys);
+
+    const flip = (signature: Uint8Array) => signature.with(-1, (signature.at(-1) ?? 0) ^ 1);
+    for (const resign of [flip, (signature: Uint8Array) => signature.subarray(1), () => new Uint8Array()]) {
+      await expect(verifyAssertion(await own.assert({ ...prompt, resign }), keys)).rejects.toMatchObject({
+        code: 'assertion_invalid',
+      });
+    }
+    const other = await SoftPasskey.create(algorithm);
+    const theirs = { ...(await other.assert(prompt)), id: own.entry.id, rawId: own.entry.id };
+    await expect(verifyAssertion(theirs, keys)).rejects.toMatchObject({ code: 'assertion_invalid' });
+  });
+});
+
+describe('an assertion is taken', () => {
+  it.each<[string, Partial<Ceremony>]>([
+    ['with the user handle', { userHandle: handle }],
+    ['without one, as authenticators may when asked for certain passkeys', {}],
+    ['with null for it', { userHandle: null }],
+    ['without crossOrigin, as older browsers have it', { clientData: { crossOrigin: undefined } }],
+    ['with members that are not known yet', { clientData: { other_keys_can_be_added_here: 'really' } }],
+    ['of a passkey that stays on its device', { flags: 0x05 }],
+    ['with extensions', { flags: 0x85, extra: [0xa0] }],
+  ])('%s', async (_, change) => {
+    await verifyAssertion(await passkey.assert({ ...prompt, ...change }), expected);
+  });
+});
+
+describe('an assertion is refused', () => {
+  it.each<[string, Partial<Ceremony>]>([
+    ['of another prompt', { challenge: crypto.getRandomValues(new Uint8Array(32)) }],
+    ['of a prompt cut short', { challenge: challenge.subarray(0, 31) }],
+    ['of another origin', { origin: 'https://evil.test' }],
+    ['of the RP ID in place of the origin', { origin: 'https://holdfast.test' }],
+    ['of the origin with a slash', { origin: `${origin}/` }],
+    ['of another RP ID', { rpId: 'app.holdfast.test' }],
+    ['without the user', { flags: 0x04 }],
+    ['without user verification', { flags: 0x01 }],
+    ['backed up, but not eligible', { flags: 0x15 }],
+    ['with attested credential data', { flags: 0x45, extra: [...new Uint8Array(18)] }],
+    ['with the flag of extensions, and none', { flags: 0x85 }],
+    ['with extensions, and no flag', { extra: [0xa0] }],
+    ["with another user's handle", { userHandle: 'X20qTgAAQACAAAAAAAAAAg' }],
+    ['with an empty handle', { userHandle: '' }],
+    ['made at registration', { clientData: { type: 'webauthn.create' } }],
+    ['of a payment', { clientData: { type: 'payment.get' } }],
+    ['without a type', { clientData: { type: undefined } }],
+    ['without a challenge', { clientData: { challenge: undefined } }],
+    ['without an origin', { clientData: { origin: undefined } }],
+    ['with the members in a prototype', { respell: (json) => `{"__proto__":${json}}` }],
+    ['from a frame of another origin', { clientData: { crossOrigin: true } }],
+    ['with an odd crossOrigin', { clientData: { crossOrigin: 'false' } }],
+    ['with a top origin', { clientData: { topOrigin: origin } }],
+    ['with a byte order mark', { respell: (json) => `\ufeff${json}` }],
+    ['with a member twice', { respell: (json) => json.replace('{', '{"type":"webauthn.create",') }],
+    ['with another challenge before this one', { respell: (json) => json.replace('{', '{"challenge":"AAAA",') }],
+    ['followed by more JSON', { respell: (json) => `${json}{}` }],
+    ['in a list', { respell: (json) => `[${json}]` }],
+    ['signed as r and s side by side', { resign: p1363 }],
+    ['with a byte after the signature', { resign: (der) => new Uint8Array([...der, 0]) }],
+    ['with a length in long form', { resign: (der) => new Uint8Array([0x30, 0x81, ...der.subarray(1)]) }],
+    ['with r = s = 0', { resign: () => sequence(new Uint8Array([2, 1, 0]), new Uint8Array([2, 1, 0])) }],
+  ])('%s', async (_, change) => {
+    const assertion = await passkey.assert({ ...prompt, ...change });
+    await expect(verifyAssertion(assertion, expected)).rejects.toMatchObject({ code: 'assertion_invalid' });
+  });
+
+  it("by another user's passkey", async () => {
+    const other = await SoftPasskey.create();
+    const assertion = verifyAssertion(await other.assert(prompt), expected);
+    await expect(assertion).rejects.toMatchObject({ code: 'passkey_unknown' });
+  });
+
+  it('whose shape is another', async () => {
+    const good = await passkey.assert(prompt);
+    const response = good.response as JsonObject;
+    for (const odd of [
+      {},
+      { ...good, type: 'password' },
+      { ...good, rawId: `${good.rawId}A` },
+      { ...good, response: null },
+      { ...good, response: { ...response, signature: 7 } },
+      { ...good, response: { ...response, signature: `${response.signature}=` } },
+      { ...good, response: { ...response, clientDataJSON: undefined } },
+      { ...good, response: { ...response, authenticatorData: String(response.authenticatorData).slice(0, 48) } },
+      { ...good, response: { ...response, authenticatorData: '' } },
+    ]) {
+      await expect(verifyAssertion(odd, expected)).rejects.toMatchObject({ code: 'assertion_invalid' });
+    }
+  });
+
+  it('whose data were altered after signing', async () => {
+    const good = await passkey.assert(prompt);
+    const response = good.response as JsonObject;
+    const counter = decodeBase64url(String(response.authenticatorData))?.with(36, 9) ?? new Uint8Array();
+    const altered = { ...good, response: { ...response, authenticatorData: encodeBase64url(counter) } };
+    await expect(verifyAssertion(altered, expected)).rejects.toMatchObject({ code: 'assertion_invalid' });
+  });
+});
+
+describe('a key under which nothing can be trusted is not used', () => {
+  const imported = (jwk: JsonObject) => importPasskeyKey(jwk);
+  const point = (hex: string) => ({
+    kty: 'OKP',
+    crv: 'Ed25519',
+    x: encodeBase64url(Uint8Array.from(hex.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16))),
+    alg: 'EdDSA',
+  });
+  const zeros = (count: number) => '00'.repeat(count);
+  const ones = (count: number) => 'ff'.repeat(count);
+
+  it('one of small order, whose signatures anybody can make', async () => {
+    const identity = point(`01${zeros(31)}`);
+    // With A the identity, [S]B = R + [k]A holds for S = 0 and R the identity, whatever was signed.
+    const forged = new Uint8Array([1, ...new Uint8Array(63)]);
+    const assertion = await passkey.assert({ ...prompt, resign: () => forged });
+    const believer = await crypto.subtle.importKey('jwk', { ...identity }, { name: 'Ed25519' }, false, ['verify']);
+    expect(await crypto.subtle.verify('Ed25519', believer, forged, new Uint8Array(7))).toBe(true);
+
+    const keys = await expecting({ ...passkey.entry, jwk: identity });
+    await expect(verifyAssertion(assertion, keys)).rejects.toMatchObject({ code: 'passkey_unknown' });
+  });
+
+  // All encodings of the points of small order, and of other points a second time: "Taming the many EdDSAs", RFC 8032 §5.1.3.
+  it.each([
+    ['0, order 4', zeros(32)],
+    ['0, negative', `${zeros(31)}80`],
+    ['1, order 1', `01${zeros(31)}`],
+    ['1, negative', `01${zeros(30)}80`],
+    ['−1, order 2', `ec${ones(30)}7f`],
+    ['−1, negative', `ec${ones(31)}`],
+    ['order 8', '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05'],
+    ['order 8, negative', '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85'],
+    ['the other of order 8', 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a'],
+    ['the other of order 8, negative', 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa'],
+    ['p for 0', `ed${ones(30)}7f`],
+    ['p for 0, negative', `ed${ones(31)}`],
+    ['p + 1 for 1', `ee${ones(30)}7f`],
+    ['p + 1 for 1, negative', `ee${ones(31)}`],
+    ['p + 3 for 3', `f0${ones(30)}7f`],
+    ['2^255 − 1 for 18', `${ones(31)}7f`],
+  ])('Ed25519, y = %s', async (_, hex) => {
+    expect(await imported(point(hex))).toBeNull();
+  });
+
+  it('but its neighbours, which are sound, are', async () => {
+    // RFC 8032 §7.1, test 1; and the base point.
+    expect(await imported(point('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'))).not.toBeNull();
+    expect(await imported(point(`58${'66'.repeat(31)}`))).not.toBeNull();
+  });
+
+  const exponents = { one: [1], two: [2], even: [1, 0, 0], padded: [0, 1, 0, 1], 'of 32 bits': [255, 255, 255, 255] };
+  it.each(Object.entries(exponents))('RSA, its exponent %s', async (_, e) => {
+    const { entry } = await SoftPasskey.create('RS256');
+    expect(await imported({ ...entry.jwk, e: encodeBase64url(new Uint8Array(e)) })).toBeNull();
+    expect(await imported({ ...entry.jwk, e: 'Aw' })).not.toBeNull();
+  });
+
+  it('RSA, its modulus short, long, even or padded', async () => {
+    const jwk = (n: Uint8Array) => ({ kty: 'RSA', alg: 'RS256', n: encodeBase64url(n), e: 'AQAB' });
+    const modulus = (bits: number, last = 1) => {
+      const n = new Uint8Array(Math.ceil(bits / 8)).fill(0xa5);
+      n[0] = 1 << ((bits - 1) % 8);
+      return n.with(-1, last);
+    };
+    expect(await imported(jwk(modulus(2048)))).not.toBeNull();
+    expect(await imported(jwk(modulus(4096)))).not.toBeNull();
+    for (const n of [
+      modulus(1024),
+      modulus(2047),
+      modulus(4097),
+      modulus(2048, 2),
+      new Uint8Array([0, ...modulus(2048)]),
+    ]) {
+      expect(await imported(jwk(n))).toBeNull();
+    }
+  });
+
+  it('another type or curve than its algorithm has, a coordinate short, a point off the curve, another algorithm', async () => {
+    const { jwk } = (await SoftPasskey.create('ES256')).entry;
+    const p384 = (await SoftPasskey.create('ES384')).entry.jwk;
+    const x = decodeBase64url(String(jwk.x)) ?? new Uint8Array();
+    for (const odd of [
+      { ...jwk, kty: 'OKP' },
+      { ...jwk, crv: 'P-384' },
+      { ...jwk, alg: 'ES384' },
+      { ...p384, alg: 'ES256' },
+      { ...jwk, alg: 'ES256K' },
+      { ...jwk, alg: 'none' },
+      { ...jwk, alg: 'HS256', kty: 'oct', k: 'AAAA' },
+      { ...jwk, alg: 'toString' },
+      { ...jwk, alg: undefined },
+      { ...jwk, x: encodeBase64url(x.subarray(1)) },
+      { ...jwk, x: encodeBase64url(x.with(31, (x[31] ?? 0) ^ 1)) },
+      { ...jwk, x: `${jwk.x}=` },
+      { ...jwk, x: [jwk.x] },
+      { kty: 'OKP', crv: 'X25519', x: 'AAAA', alg: 'EdDSA' },
+      {},
+    ]) {
+      expect(await imported(odd)).toBeNull();
+    }
+  });
+
+  it('while members that the algorithm does not need do nothing', async () => {
+    const { jwk } = passkey.entry;
+    expect(await imported({ ...jwk, use: 'enc', key_ops: ['sign'], ext: false, d: 'AAAA' })).not.toBeNull();
+  });
+});
+
+/** The signature as WebCrypto would take it: a browser never gives this. */
+function p1363(der: Uint8Array): Uint8Array {
+  const out = new Uint8Array(64);
+  const length = der[3] ?? 0;
+  const parts = [der.subarray(4, 4 + length), der.subarray(6 + length)];
+  for (const [index, part] of parts.entries()) {
+    const digits = part.length > 32 ? part.subarray(1) : part;
+    out.set(digits, 32 * (index + 1) - digits.length);
+  }
+  expect(derFromP1363(out)).toEqual(der);
+  return out;
+}
