@@ -5,6 +5,8 @@ import { type FarewellOutcome, sayFarewell } from './farewell.ts';
 import type { LinkOptions, SignInOptions } from './holdfast.ts';
 import { linkDevice } from './link.ts';
 import { withLock } from './lock.ts';
+import type { LockOptions } from './lock-options.ts';
+import { PageLock } from './page-lock.ts';
 import { readSession } from './read-session.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
 import type { Session } from './session.ts';
@@ -22,10 +24,13 @@ export interface Subject {
   /** The server has answered. */
   contacted(): void;
   reconcile(): Promise<ReconcileResult>;
+  locked: boolean;
+  lockOptions: LockOptions;
 }
 
-/** Signing in, and linking the device that somebody has signed in on. */
+/** Signing in, linking the device that somebody has signed in on, and locking its pages. */
 export class Account {
+  readonly pageLock: PageLock;
   readonly #context: Context;
   readonly #client: Subject;
   #prompt: AbortController | undefined;
@@ -33,18 +38,21 @@ export class Account {
   constructor(context: Context, client: Subject) {
     this.#context = context;
     this.#client = client;
+    this.pageLock = new PageLock(context, client, (signal) => this.#replacePrompt(signal));
   }
 
   async create(path: string, request: { name: string } | { code: string }): Promise<User> {
     const ended = this.#replacePrompt();
     const farewell = await this.finishSignOut();
-    return this.#adopt(await makePasskey(this.#context, path, request, farewell, ended));
+    const signedIn = await makePasskey(this.#context, path, request, farewell, ended);
+    // A passkey that a session may have added shows nobody: it opens no locked page.
+    return this.#adopt(signedIn, 'code' in request);
   }
 
   async signIn({ mediation, signal }: SignInOptions): Promise<User> {
     const ended = this.#replacePrompt(signal);
     await this.finishSignOut();
-    return this.#adopt(await usePasskey(this.#context, ended, mediation));
+    return this.#adopt(await usePasskey(this.#context, ended, mediation), true);
   }
 
   async link(options?: LinkOptions): Promise<void> {
@@ -71,6 +79,7 @@ export class Account {
 
   close(): void {
     this.#prompt?.abort();
+    this.pageLock.close();
   }
 
   /** Browsers run one prompt at a time: a waiting autofill is ended before the next begins. */
@@ -80,9 +89,9 @@ export class Account {
     return signal ? AbortSignal.any([this.#prompt.signal, signal]) : this.#prompt.signal;
   }
 
-  /** What follows a sign-in, once the user is this device's. */
-  async #adopt({ user, tellAuthenticators }: SignedIn): Promise<User> {
-    await this.#client.changed();
+  /** What follows a sign-in, once the user is this device's. `proven`: they have just shown that it is them. */
+  async #adopt({ user, tellAuthenticators }: SignedIn, proven: boolean): Promise<User> {
+    await (proven && this.#client.locked ? this.pageLock.open(user.id) : this.#client.changed());
     this.#client.signedIn();
     void tellAuthenticators();
     await this.finishSignOut();

@@ -6,7 +6,8 @@ import type { Entitlement } from './entitlement.ts';
 import type { HoldfastError } from './error.ts';
 import type { ErrorCode } from './error-code.ts';
 import { failingWith } from './failing-with.ts';
-import type { Holdfast, LinkOptions, SignInOptions } from './holdfast.ts';
+import type { Holdfast, LinkOptions, SignInOptions, UnlockOptions } from './holdfast.ts';
+import type { LockOptions } from './lock-options.ts';
 import { reconcileOnce } from './reconcile-once.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
 import type { Session } from './session.ts';
@@ -21,6 +22,8 @@ const loadSignIn = () => failingWith('no_contact', () => import('./sign-in.ts'))
 
 /** The one implementation of {@link Holdfast}: keeps what storage holds in memory, verified, and tells about changes. */
 export class Client implements Holdfast {
+  locked = false;
+  lockOptions: LockOptions = {};
   readonly #context: Context;
   readonly #channel: BroadcastChannel;
   readonly #listeners = new Set<() => void>();
@@ -153,6 +156,18 @@ export class Client implements Holdfast {
     return said;
   }
 
+  async lock(): Promise<void> {
+    return (await this.#signingIn()).pageLock.lock();
+  }
+
+  async unlock(options?: UnlockOptions): Promise<void> {
+    return (await this.#signingIn()).pageLock.unlock(options);
+  }
+
+  async setLock(options: LockOptions): Promise<void> {
+    return (await this.#signingIn()).pageLock.set(options);
+  }
+
   async startTrial(): Promise<ReconcileResult> {
     return (await this.#signingIn()).startTrial();
   }
@@ -203,6 +218,11 @@ export class Client implements Holdfast {
       });
     const trusted = await attempt(roots());
     const held = await attempt(store.read());
+    // Where a lock was ever set or begun, a file of its own says whether this page is locked; while it is missing, the page is.
+    if (held && (this.#account || held.locked || held.lock || this.#context.lock)) {
+      const account = await this.#signingIn().catch(() => null);
+      this.locked = account ? await account.pageLock.follow(held) : true;
+    }
     if (this.#closed) return;
     // Storage that fails for a moment takes nothing away: what was verified before stays until its end.
     const before = this.#standing;

@@ -1,3 +1,4 @@
+import type { LockOptions } from './lock-options.ts';
 import type { Options } from './options.ts';
 import { Server } from './server.ts';
 import { Store } from './store.ts';
@@ -12,6 +13,8 @@ export interface Context {
   readonly rpId?: string;
   /** Undefined: read from the browser. */
   readonly deviceName?: string;
+  /** What holds until the user chooses otherwise. */
+  readonly lock?: LockOptions;
   readonly clock: () => number;
   readonly store: Store;
   readonly server: Server;

@@ -1,4 +1,5 @@
 import type { Entitlement } from './entitlement.ts';
+import type { LockOptions } from './lock-options.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
 import type { Session } from './session.ts';
 import type { User } from './user.ts';
@@ -24,7 +25,7 @@ export interface Holdfast {
   has(feature: string): boolean;
   /** The feature's limit; undefined if it may not be used now (ask `has`) or has no limit. */
   limit(feature: string): number | undefined;
-  /** Calls `listener` after every change of `user` or `entitlement`, made in this tab or another. Returns the way out. */
+  /** Calls `listener` after every change of `user`, `entitlement` or `locked`, made in this tab or another. Returns the way out. */
   subscribe(listener: () => void): () => void;
 
   /**
@@ -66,6 +67,27 @@ export interface Holdfast {
   /** The session with the server, or null. Rejects with `no_contact` offline. */
   session(): Promise<Session | null>;
 
+  /**
+   * Whether this page is locked: show nothing of the user's. What the document grants does not depend on it. A locked page opens by
+   * `unlock()` in it, or by `signIn()` as the same user; sign-out ends a lock together with the user.
+   */
+  readonly locked: boolean;
+  /**
+   * Locks every page of this user, now and over reloads. Rejects with `passkeys_unavailable` or `not_supported` where nothing here
+   * could open it again: nobody is locked out for good. A passkey that is on another device, reached by a QR code, needs the network.
+   */
+  lock(): Promise<void>;
+  /**
+   * Opens this page with a passkey of the signed-in user, without network. An ended subscription does not matter, nor does the clock.
+   * Rejects as the prompt of `signIn` does, with `passkey_unknown`, with `assertion_invalid`, or with `passkeys_unavailable`: then only
+   * `signIn()` as the same user is left. Resolves at once where the page is not locked.
+   */
+  unlock(options?: UnlockOptions): Promise<void>;
+  /** When pages lock by themselves. */
+  readonly lockOptions: LockOptions;
+  /** Changes that, for this user on this device, in all pages. Rejects as `lock` does unless it is `{}`: never. */
+  setLock(options: LockOptions): Promise<void>;
+
   /** Stops timers and listeners and closes the database. Nothing else may be called afterwards. */
   close(): void;
 }
@@ -73,6 +95,11 @@ export interface Holdfast {
 /** See {@link Holdfast.signIn}. */
 export interface SignInOptions {
   readonly mediation?: 'conditional';
+  readonly signal?: AbortSignal;
+}
+
+/** See {@link Holdfast.unlock}. */
+export interface UnlockOptions {
   readonly signal?: AbortSignal;
 }
 

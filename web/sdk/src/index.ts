@@ -2,8 +2,9 @@ export type { Entitlement, EntitlementReason, EntitlementState } from './entitle
 export { HoldfastError } from './error.ts';
 export type { ErrorCode } from './error-code.ts';
 export type { Feature } from './feature.ts';
-export type { Holdfast, LinkOptions, SignInOptions } from './holdfast.ts';
+export type { Holdfast, LinkOptions, SignInOptions, UnlockOptions } from './holdfast.ts';
 export type { LinkedDevice } from './linked-device.ts';
+export type { LockOptions } from './lock-options.ts';
 export { openHoldfast } from './open-holdfast.ts';
 export type { Options } from './options.ts';
 export type { ReconcileResult } from './reconcile-result.ts';

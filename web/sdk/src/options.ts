@@ -1,3 +1,4 @@
+import type { LockOptions } from './lock-options.ts';
 import type { Roots } from './roots.ts';
 
 /**
@@ -20,6 +21,8 @@ export interface Options {
    * changed, when it is due, and again after a failure. Default: true.
    */
   readonly autoReconcile?: boolean;
+  /** When pages lock by themselves, until the user chooses otherwise (see {@link Holdfast.setLock}). Default: never. */
+  readonly lock?: LockOptions;
   /** Name of the IndexedDB database, of the lock and of the channel between tabs. Default: "holdfast". */
   readonly database?: string;
   /** Milliseconds since 1970, for tests. Default: Date.now. */

@@ -8,8 +8,9 @@ export type PasskeyKey = (signature: Uint8Array<ArrayBuffer>, signed: Uint8Array
 
 /** How one algorithm's keys and signatures are put to WebCrypto. */
 interface Form {
-  /** Null unless the members are what the algorithm demands. Nothing else of the JWK is imported. */
-  readonly pick: (jwk: JsonObject) => JsonWebKey | null;
+  /** The members that make the key. Nothing else of the JWK is imported; that kty and crv are the algorithm's, the import sees to. */
+  readonly members: readonly (keyof JsonWebKey)[];
+  readonly isSafe: (jwk: JsonObject) => boolean;
   readonly algorithm: { readonly name: string; readonly hash?: string; readonly namedCurve?: string };
   /** Null for what is no signature. */
   readonly signature: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer> | null;
@@ -21,14 +22,14 @@ const forms: Readonly<Record<string, Form>> = {
   ES384: ecdsa('P-384', 'SHA-384', 48),
   ES512: ecdsa('P-521', 'SHA-512', 66),
   EdDSA: {
-    pick: ({ kty, crv, x }) =>
-      kty === 'OKP' && crv === 'Ed25519' && isSafeEd25519(bytes(x)) ? { kty, crv, x: x as string } : null,
+    members: ['kty', 'crv', 'x'],
+    isSafe: ({ x }) => isSafeEd25519(bytes(x)),
     algorithm: { name: 'Ed25519' },
     signature: (given) => given,
   },
   RS256: {
-    pick: ({ kty, n, e }) =>
-      kty === 'RSA' && isModulus(bytes(n)) && isExponent(bytes(e)) ? { kty, n: n as string, e: e as string } : null,
+    members: ['kty', 'n', 'e'],
+    isSafe: ({ n, e }) => isModulus(bytes(n)) && isExponent(bytes(e)),
     algorithm: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
     signature: (given) => given,
   },
@@ -37,8 +38,8 @@ const forms: Readonly<Record<string, Form>> = {
 /** Null for a key that no signature may be trusted under, or that this browser cannot use. */
 export async function importPasskeyKey(jwk: JsonObject): Promise<PasskeyKey | null> {
   const form = typeof jwk.alg === 'string' && Object.hasOwn(forms, jwk.alg) ? forms[jwk.alg] : undefined;
-  const picked = form?.pick(jwk);
-  if (!form || !picked) return null;
+  if (!form?.isSafe(jwk)) return null;
+  const picked: JsonWebKey = Object.fromEntries(form.members.map((name) => [name, jwk[name]]));
   try {
     const key = await crypto.subtle.importKey('jwk', picked, form.algorithm, false, ['verify']);
     return async (given, signed) => {
@@ -51,15 +52,12 @@ export async function importPasskeyKey(jwk: JsonObject): Promise<PasskeyKey | nu
   }
 }
 
-/** WebAuthn L3 §5.8.5 ties each algorithm to its curve. */
-function ecdsa(curve: string, hash: string, size: number): Form {
-  const isCoordinate = (value: unknown) => bytes(value).length === size;
+/** WebAuthn L3 §5.8.5 ties each algorithm to its curve. Coordinates have their full length (RFC 7518 §6.2.1.2). */
+function ecdsa(namedCurve: string, hash: string, size: number): Form {
   return {
-    pick: ({ kty, crv, x, y }) =>
-      kty === 'EC' && crv === curve && isCoordinate(x) && isCoordinate(y)
-        ? { kty, crv, x: x as string, y: y as string }
-        : null,
-    algorithm: { name: 'ECDSA', hash, namedCurve: curve },
+    members: ['kty', 'crv', 'x', 'y'],
+    isSafe: ({ x, y }) => bytes(x).length === size && bytes(y).length === size,
+    algorithm: { name: 'ECDSA', hash, namedCurve },
     signature: (der) => p1363FromDer(der, size),
   };
 }
@@ -73,7 +71,7 @@ function isModulus(n: Uint8Array): boolean {
 /** Odd and more than 1 (RFC 8017 §3.1), of at most 31 bits as Go's verifier has it, without leading zeros. */
 function isExponent(e: Uint8Array): boolean {
   const value = e.reduce((sum, byte) => sum * 256 + byte, 0);
-  return e[0] !== 0 && e.length <= 4 && value > 1 && value < 2 ** 31 && isOdd(e);
+  return e[0] !== 0 && value > 1 && value < 2 ** 31 && isOdd(e);
 }
 
 function isOdd(number: Uint8Array): boolean {

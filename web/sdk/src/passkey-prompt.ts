@@ -24,10 +24,13 @@ export async function pickPasskey(
   });
 }
 
+/** Whether this browser has WebAuthn with its JSON forms. */
+export function canPrompt(): boolean {
+  return typeof PublicKeyCredential !== 'undefined' && 'parseCreationOptionsFromJSON' in PublicKeyCredential;
+}
+
 async function prompt(ask: () => Promise<Credential | null>): Promise<JsonObject> {
-  if (typeof PublicKeyCredential === 'undefined' || !('parseCreationOptionsFromJSON' in PublicKeyCredential)) {
-    throw new HoldfastError('not_supported');
-  }
+  if (!canPrompt()) throw new HoldfastError('not_supported');
   try {
     const credential = await ask();
     if (!credential) throw new HoldfastError('cancelled');

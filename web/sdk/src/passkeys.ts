@@ -1,26 +1,33 @@
 import { Claims, require } from './claims.ts';
-import { isObject } from './strict-json.ts';
+import { isObject, type JsonObject } from './strict-json.ts';
 import { type Authority, authenticate, checkBinding } from './verify.ts';
+
+/** The user's passkeys, as the server knows them. */
+export interface PasskeysDocument {
+  /** Unix seconds. */
+  readonly exp: number;
+  readonly rpId: string;
+  readonly passkeys: readonly { readonly id: string; readonly jwk: JsonObject }[];
+}
 
 /** What the passkeys document must belong to. */
 export interface PasskeysExpectations extends Authority {
   readonly subject: string;
   readonly device: string;
-  /** The end of the entitlement document that it came with, unix seconds. */
-  readonly exp: number;
   readonly rpId: string | undefined;
 }
 
-/** Verifies the document that lists the keys a passkey can be verified against offline. */
-export async function verifyPasskeys(jws: string, expected: PasskeysExpectations): Promise<void> {
-  const { sub, device, exp, rpId } = await authenticate(jws, 'passkeys+jwt', expected, readPasskeys);
-  checkBinding({ sub, device }, { subject: expected.subject, device: expected.device });
-  require(exp === expected.exp, 'exp');
-  require(expected.rpId === undefined || rpId === expected.rpId, 'rp_id');
+/** Verifies the document that lists the keys a passkey can be verified against offline, in every respect but the time. */
+export async function verifyPasskeys(jws: string, expected: PasskeysExpectations): Promise<PasskeysDocument> {
+  const document = await authenticate(jws, 'passkeys+jwt', expected, readPasskeys);
+  checkBinding(document, { subject: expected.subject, device: expected.device });
+  require(expected.rpId === undefined || document.rpId === expected.rpId, 'rp_id');
+  return document;
 }
 
 function readPasskeys(claims: Claims) {
-  for (const passkey of claims.list('passkeys')) {
+  const passkeys = claims.list('passkeys') as PasskeysDocument['passkeys'];
+  for (const passkey of passkeys) {
     require(isObject(passkey), 'passkeys');
     new Claims(passkey).text('id');
     new Claims(passkey).object('jwk').text('kty');
@@ -31,5 +38,6 @@ function readPasskeys(claims: Claims) {
     iat: claims.time('iat'),
     exp: claims.time('exp'),
     rpId: claims.text('rp_id'),
+    passkeys,
   };
 }

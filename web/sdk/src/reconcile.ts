@@ -1,3 +1,4 @@
+import { require } from './claims.ts';
 import type { Context } from './context.ts';
 import { HoldfastError } from './error.ts';
 import { raiseMarks } from './keyset.ts';
@@ -75,7 +76,8 @@ async function verifyAnswer(
   });
   const passkeys = text(body.passkeys);
   const authority = { keyset, issuer: origin, audience: origin };
-  await verifyPasskeys(passkeys, { ...authority, subject: user.id, device, exp: document.exp, rpId });
+  const { exp } = await verifyPasskeys(passkeys, { ...authority, subject: user.id, device, rpId });
+  require(exp === document.exp, 'exp');
   return {
     ...texts,
     passkeys,

@@ -1,6 +1,7 @@
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
 import { failingWith } from './failing-with.ts';
 import type { KeysetMark } from './keyset.ts';
+import type { LockOptions } from './lock-options.ts';
 import type { TrustedTime } from './trusted-time.ts';
 import type { User } from './user.ts';
 
@@ -22,6 +23,18 @@ export interface Records {
   farewell: Farewell;
   /** The lineage under which a run found no contact, for the worker that is to make up for it. */
   owed: string;
+  /** The pages of this user are locked. */
+  locked: Lock;
+  /** What the user has chosen. */
+  lock: LockOptions;
+  /** By the device's clock, milliseconds: when somebody was last seen in a page, while pages lock by themselves. */
+  active: number;
+}
+
+export interface Lock {
+  /** Tells one locking from the next. */
+  readonly id: string;
+  readonly user: string;
 }
 
 /** This installation, as the server knows it. */
@@ -60,6 +73,9 @@ export const nobody: Changes = {
   document: undefined,
   passkeys: undefined,
   owed: undefined,
+  locked: undefined,
+  lock: undefined,
+  active: undefined,
 };
 
 interface Schema extends DBSchema {

@@ -33,6 +33,14 @@ describe('the public types', () => {
     new HoldfastError('whatever');
   });
 
+  it('lock, and open by a promise', () => {
+    expectTypeOf<Holdfast['locked']>().toEqualTypeOf<boolean>();
+    expectTypeOf<Holdfast['unlock']>().toBeCallableWith({ signal: new AbortController().signal });
+    expectTypeOf<Holdfast['setLock']>().toBeCallableWith({ onStart: true, idle: 60_000 });
+    // @ts-expect-error a limit is a number of milliseconds
+    expectTypeOf<Holdfast['setLock']>().toBeCallableWith({ idle: '5m' });
+  });
+
   it('cannot be written to', () => {
     // @ts-expect-error a snapshot is read-only
     const write = (entitlement: Entitlement) => (entitlement.state = 'active');

@@ -1,0 +1,161 @@
+import { encodeBase64url } from './base64url.ts';
+import type { Context } from './context.ts';
+import { HoldfastError } from './error.ts';
+import type { UnlockOptions } from './holdfast.ts';
+import { IdleWatch, quietSince } from './idle-watch.ts';
+import { type LockOptions, readLockOptions } from './lock-options.ts';
+import { readOfflinePasskeys } from './offline-passkeys.ts';
+import { canPrompt } from './passkey-prompt.ts';
+import type { Standing } from './standing.ts';
+import type { Held, Lock } from './store.ts';
+import { showPasskey } from './unlock.ts';
+
+/** What is to be known of the client, and what is told of it here. */
+export interface Page {
+  locked: boolean;
+  /** What is in force. */
+  lockOptions: LockOptions;
+  /** What the page shows; undefined before it shows anything. */
+  readonly standing: Standing | undefined;
+  /** Storage was written to: takes it in, and tells this page's listeners and the other pages. */
+  changed(): Promise<void>;
+}
+
+/**
+ * When this page is locked and when it opens.
+ *
+ * - A lock that is begun holds for all pages and over reloads: a record in storage says so. A page that begins locked, because it
+ *   shall or because nobody was there for long, needs none.
+ * - A locked page opens by a passkey of the signed-in user shown in it, or by signing in as that user online. No message, no other
+ *   page and no change in storage opens it. Sign-out ends the lock with the user.
+ * - Nobody is locked out for good: no lock begins, by hand or by itself, unless the passkeys document has just been verified and
+ *   names a key that this browser can use. Where it was lost since, signing in online is left.
+ */
+export class PageLock {
+  readonly #context: Context;
+  readonly #page: Page;
+  readonly #replacePrompt: (signal?: AbortSignal) => AbortSignal;
+  /** The user whose page this was when it locked. */
+  #user: string | undefined;
+  /** The last lock taken from storage: taken once, so that one that was opened here does not come back. */
+  #taken: string | undefined;
+  #watch: IdleWatch | undefined;
+  #closed = false;
+
+  constructor(context: Context, page: Page, replacePrompt: (signal?: AbortSignal) => AbortSignal) {
+    this.#context = context;
+    this.#page = page;
+    this.#replacePrompt = replacePrompt;
+  }
+
+  /** Takes in what storage holds, before the page shows it, and tells whether it is locked. Never rejects. */
+  async follow(held: Held): Promise<boolean> {
+    const { user, locked } = held;
+    const active = readActive(held);
+    const options = readLockOptions(held.lock ?? this.#context.lock);
+    const { onStart, idle } = options;
+    this.#page.lockOptions = options;
+    if (locked && locked.id !== this.#taken) this.#take(locked);
+    // Who signs in is not locked at once: no passkeys document is held by then.
+    const starting = !this.#page.standing?.user;
+    const long = idle !== undefined && active !== undefined && quietSince(active, this.#context.clock(), idle) >= idle;
+    if (user && starting && (onStart || long) && (await this.#canOpen())) this.#user = user.id;
+    const isLocked = user !== undefined && user.id === this.#user;
+    this.#watchFor(user && !isLocked && !this.#closed ? idle : undefined);
+    return isLocked;
+  }
+
+  /** Locks all pages, unless somebody has been there after all. */
+  async lock(stillThere: (active: number | undefined) => boolean = () => false): Promise<void> {
+    const user = await this.#requireOpener();
+    const locked = { id: encodeBase64url(crypto.getRandomValues(new Uint8Array(16))), user };
+    const { store } = this.#context;
+    const done = await store.update((held) =>
+      held.user?.id === user && !stillThere(readActive(held)) ? { locked } : null,
+    );
+    if (!done) return;
+    this.#take(locked);
+    this.#page.locked = true;
+    await this.#page.changed();
+  }
+
+  /** Asks for a passkey, and opens this page. */
+  async unlock({ signal }: UnlockOptions = {}): Promise<void> {
+    if (this.#page.locked) await this.open(await showPasskey(this.#context, this.#replacePrompt(signal)));
+  }
+
+  /** Opens this page to `user`, who has just been verified. Storage that fails does not keep them out. */
+  async open(user: string): Promise<void> {
+    if (this.#user === user) {
+      this.#user = undefined;
+      this.#page.locked = false;
+    }
+    const change = (held: Held) => {
+      if (held.user?.id !== user) return null;
+      const active = this.#context.clock();
+      return held.locked?.id === this.#taken ? { active, locked: undefined } : { active };
+    };
+    await this.#context.store.update(change).catch(() => {});
+    await this.#page.changed();
+  }
+
+  async set(options: LockOptions): Promise<void> {
+    const lock = readLockOptions(options);
+    if (lock.onStart || lock.idle) await this.#requireOpener();
+    const set = await this.#context.store.update((held) => (held.user ? { lock } : null));
+    if (!set) throw new HoldfastError('signed_out');
+    await this.#page.changed();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#watchFor(undefined);
+  }
+
+  #take({ id, user }: Lock): void {
+    this.#taken = id;
+    this.#user = user;
+  }
+
+  /** Resolves with the user's id, or rejects with why a locked page could not be opened here. */
+  async #requireOpener(): Promise<string> {
+    if (!canPrompt()) throw new HoldfastError('not_supported');
+    return (await readOfflinePasskeys(this.#context)).user;
+  }
+
+  #canOpen(): Promise<boolean> {
+    return this.#requireOpener().then(
+      () => true,
+      () => false,
+    );
+  }
+
+  /** While the page is locked nothing is watched: who touches it shall not make it look used. */
+  #watchFor(idle: number | undefined): void {
+    if (this.#watch?.limit === idle) return;
+    this.#watch?.stop();
+    this.#watch = idle === undefined ? undefined : new IdleWatch(idle, this.#idleSubject(idle));
+  }
+
+  #idleSubject(limit: number) {
+    const { clock, store } = this.#context;
+    const isQuiet = (active: number | undefined) => active === undefined || quietSince(active, clock(), limit) >= limit;
+    return {
+      clock,
+      lastNoted: async () => readActive(await store.read().catch(() => ({}))),
+      note: async (at: number) => {
+        const change = (held: Held) => {
+          const active = readActive(held);
+          const ago = (time: number) => Math.abs(clock() - time);
+          return held.user && (active === undefined || ago(at) < ago(active)) ? { active: at } : null;
+        };
+        await store.update(change).catch(() => {});
+      },
+      idle: () => this.lock((active) => !isQuiet(active)).catch(() => {}),
+    };
+  }
+}
+
+function readActive({ active }: Held): number | undefined {
+  return Number.isFinite(active) ? active : undefined;
+}

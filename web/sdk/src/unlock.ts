@@ -1,0 +1,24 @@
+import { verifyAssertion } from './assertion.ts';
+import { encodeBase64url } from './base64url.ts';
+import type { Context } from './context.ts';
+import { readOfflinePasskeys } from './offline-passkeys.ts';
+import { pickPasskey } from './passkey-prompt.ts';
+
+/**
+ * Lets the signed-in user show one of their own passkeys, without network; resolves with the user's id once what it signed has
+ * verified. Rejects as the prompt does, as {@link readOfflinePasskeys} does, or with `passkey_unknown` or `assertion_invalid`.
+ */
+export async function showPasskey(context: Context, ended: AbortSignal): Promise<string> {
+  const { user, rpId, keys } = await readOfflinePasskeys(context);
+  // Lives as long as this prompt, and is never stored: an assertion made for it can open nothing else.
+  const challenge = crypto.getRandomValues(new Uint8Array(32));
+  const request = {
+    challenge: encodeBase64url(challenge),
+    rpId,
+    userVerification: 'required',
+    allowCredentials: [...keys.keys()].map((id) => ({ type: 'public-key', id })),
+  };
+  const assertion = await pickPasskey(request, ended, undefined);
+  await verifyAssertion(assertion, { challenge, origin: location.origin, rpId, user, keys });
+  return user;
+}
