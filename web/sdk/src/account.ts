@@ -2,6 +2,7 @@ import { makePasskey, type SignedIn, usePasskey } from './ceremony.ts';
 import type { Context } from './context.ts';
 import type { Entitlement } from './entitlement.ts';
 import { type FarewellOutcome, sayFarewell } from './farewell.ts';
+import { makeUsable } from './healing.ts';
 import type { LinkOptions, SignInOptions } from './holdfast.ts';
 import { linkDevice } from './link.ts';
 import { withLock } from './lock.ts';
@@ -43,6 +44,7 @@ export class Account {
 
   async create(path: string, request: { name: string } | { code: string }): Promise<User> {
     const ended = this.#replacePrompt();
+    await makeUsable(this.#context);
     const farewell = await this.finishSignOut();
     const signedIn = await makePasskey(this.#context, path, request, farewell, ended);
     // A passkey that a session may have added shows nobody: it opens no locked page.
@@ -51,6 +53,8 @@ export class Account {
 
   async signIn({ mediation, signal }: SignInOptions): Promise<User> {
     const ended = this.#replacePrompt(signal);
+    // An autofill that waits is nobody's wish to give up what is stored.
+    if (!mediation) await makeUsable(this.#context);
     await this.finishSignOut();
     return this.#adopt(await usePasskey(this.#context, ended, mediation), true);
   }

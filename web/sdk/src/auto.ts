@@ -4,24 +4,24 @@ import type { Context } from './context.ts';
 import type { Entitlement } from './entitlement.ts';
 import { HoldfastError } from './error.ts';
 import { EventStream } from './events.ts';
+import { Healing, type Subject as Stored } from './healing.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
 import { Schedule } from './schedule.ts';
-import type { Standing } from './standing.ts';
+import { readTime, type Standing } from './standing.ts';
 import type { Moment } from './trusted-time.ts';
 
 /** How often the time seen is noted, and at the latest noticed: a sleeping machine's timers stand still. */
 const tickInterval = 60_000;
 
 /** What is to be known of the client. */
-export interface Subject {
-  readonly standing: Standing;
+export interface Subject extends Stored {
   readonly entitlement: Entitlement;
-  /** A run is under way in this page. */
-  readonly reconciling: boolean;
+  /** The run under way in this page. */
+  readonly running: Promise<unknown> | undefined;
   /** The trusted time; a later reading is remembered. */
   moment(): Moment;
   /** Tells the listeners if something has changed. */
-  tell(): void;
+  tell(changed?: boolean): void;
   /** Takes in what storage holds. */
   load(): Promise<void>;
   /** Starts a run, which asks nothing if storage turns out to hold another document than `since` has: `superseded`. */
@@ -34,6 +34,7 @@ export class Automatic {
   readonly #client: Subject;
   readonly #schedule = new Schedule();
   readonly #stream: EventStream;
+  readonly #healing: Healing;
   /** What the schedule was last told is held. */
   #taken: unknown;
   /** The revision that the server told of, while it may not have been asked for. */
@@ -51,6 +52,7 @@ export class Automatic {
       heard: (revision) => this.#heard(revision),
       hasSession: () => hasSession(context),
     });
+    this.#healing = new Healing(context, client);
   }
 
   start(): void {
@@ -71,6 +73,7 @@ export class Automatic {
     this.#closed = true;
     this.stop();
     this.#stream.close();
+    this.#healing.close();
     clearTimeout(this.#timer);
   }
 
@@ -98,6 +101,7 @@ export class Automatic {
   next(): void {
     clearTimeout(this.#timer);
     if (this.#closed) return;
+    void this.#healing.look();
     this.#client.tell();
     this.#notice();
     const { document, keyset, user } = this.#client.standing;
@@ -108,7 +112,7 @@ export class Automatic {
       const spread = document ? this.#schedule.spread(document) : 0;
       wait = this.#schedule.wait(Math.max(0, this.#dueAt() + spread - now));
     }
-    if (wait === 0 && !this.#client.reconciling) {
+    if (wait === 0 && !this.#client.running) {
       void this.#run();
       return;
     }
@@ -193,7 +197,7 @@ export class Automatic {
     const { store } = this.#context;
     await store
       .update((held) => {
-        const known = held.time ?? { mark: 0, skew: 0 };
+        const known = readTime(held.time);
         return held.document === taken && known.mark < mark ? { time: { ...known, mark } } : null;
       })
       .catch(() => {});

@@ -13,6 +13,7 @@ import type { ReconcileResult } from './reconcile-result.ts';
 import type { Session } from './session.ts';
 import { examine, type Standing } from './standing.ts';
 import { stateOf } from './state.ts';
+import type { StorageHealth } from './storage-health.ts';
 import { nobody } from './store.ts';
 import { estimateTime, type Moment, type TrustedTime } from './trusted-time.ts';
 import type { User } from './user.ts';
@@ -26,9 +27,11 @@ export class Client implements Holdfast {
   lockOptions: LockOptions = {};
   readonly #context: Context;
   readonly #channel: BroadcastChannel;
+  /** Kept by what looks after storage. */
+  storage: StorageHealth = 'well';
   readonly #listeners = new Set<() => void>();
   // Set by the first load, before anybody has hold of the client.
-  #standing!: Standing;
+  standing!: Standing;
   #time!: TrustedTime;
   #entitlement: Entitlement | undefined;
   /** What listeners were last told of. */
@@ -36,7 +39,8 @@ export class Client implements Holdfast {
   /** The device that the server said it does not know. */
   #unknown: string | null = null;
   #loading: Promise<void> = Promise.resolve();
-  #running: Promise<ReconcileResult> | undefined;
+  /** The run under way. */
+  running: Promise<ReconcileResult> | undefined;
   #queued: Promise<ReconcileResult> | undefined;
   #account: Account | undefined;
   #automatic: Automatic | undefined;
@@ -50,25 +54,17 @@ export class Client implements Holdfast {
   }
 
   get user(): User | null {
-    return this.#standing.user;
+    return this.standing.user;
   }
 
   get device(): string | null {
-    return this.#standing.device;
-  }
-
-  get standing(): Standing {
-    return this.#standing;
-  }
-
-  get reconciling(): boolean {
-    return this.#running !== undefined;
+    return this.standing.device;
   }
 
   get entitlement(): Entitlement {
-    const { document, keyset, device } = this.#standing;
+    const { document, keyset, device } = this.standing;
     const verdict = stateOf(document, keyset, this.moment());
-    const next = describe(this.#standing, verdict, device !== null && device === this.#unknown);
+    const next = describe(this.standing, verdict, device !== null && device === this.#unknown);
     const last = this.#entitlement;
     // Within one standing, only these can change.
     const same = last && (['state', 'error', 'signInNeeded'] as const).every((name) => last[name] === next[name]);
@@ -91,23 +87,21 @@ export class Client implements Holdfast {
   }
 
   reconcile(): Promise<ReconcileResult> {
-    if (this.#running) {
-      // The run under way may have asked before whatever made the caller ask: the next one is for it.
-      this.#queued ??= this.#running.then(() => {
-        this.#queued = undefined;
-        return this.reconcile();
-      });
-      return this.#queued;
-    }
-    return this.run();
+    if (!this.running) return this.run();
+    // The run under way may have asked before whatever made the caller ask: the next one is for it.
+    this.#queued ??= this.running.then(() => {
+      this.#queued = undefined;
+      return this.reconcile();
+    });
+    return this.#queued;
   }
 
   /** Starts a run. With `since`, it asks nothing if another document is held by then. */
   run(since?: Standing): Promise<ReconcileResult> {
-    this.#running = this.#reconcile(since).finally(() => {
-      this.#running = undefined;
+    this.running = this.#reconcile(since).finally(() => {
+      this.running = undefined;
     });
-    return this.#running;
+    return this.running;
   }
 
   contacted(): void {
@@ -202,8 +196,9 @@ export class Client implements Holdfast {
     return moment;
   }
 
-  tell(): void {
-    if (this.entitlement === this.#told) return;
+  /** Calls the listeners if what may be used has changed, or anything else that the caller knows of. */
+  tell(changed = false): void {
+    if (this.entitlement === this.#told && !changed) return;
     this.#told = this.entitlement;
     for (const listener of this.#listeners) queueMicrotask(listener);
   }
@@ -211,13 +206,11 @@ export class Client implements Holdfast {
   async #load(): Promise<void> {
     const { roots, store, origin } = this.#context;
     let failed: ErrorCode | null = null;
-    const attempt = <T>(work: Promise<T>) =>
-      work.catch((error: HoldfastError) => {
-        failed = error.code;
-        return null;
-      });
-    const trusted = await attempt(roots());
-    const held = await attempt(store.read());
+    const trusted = await roots().catch((error: HoldfastError) => {
+      failed = error.code;
+      return [];
+    });
+    const held = await store.read().catch(() => null);
     // Where a lock was ever set or begun, a file of its own says whether this page is locked; while it is missing, the page is.
     if (held && (this.#account || held.locked || held.lock || this.#context.lock)) {
       const account = await this.#signingIn().catch(() => null);
@@ -225,12 +218,12 @@ export class Client implements Holdfast {
     }
     if (this.#closed) return;
     // Storage that fails for a moment takes nothing away: what was verified before stays until its end.
-    const before = this.#standing;
-    const examined = held || !before ? await examine(held ?? {}, trusted ?? [], origin) : before;
+    const before = this.standing;
+    const examined = held || !before ? await examine(held ?? {}, trusted, origin) : before;
     const standing = { ...examined, error: failed ?? examined.error };
     // A tick seen here may be later than the one on disk; only another document may take it back.
     const seen = before?.taken === standing.taken ? (this.#time?.mark ?? 0) : 0;
-    this.#standing = standing;
+    this.standing = standing;
     this.#entitlement = undefined;
     this.#time = { ...standing.time, mark: Math.max(standing.time.mark, seen) };
     this.tell();

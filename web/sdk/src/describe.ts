@@ -8,7 +8,8 @@ const reasons: readonly EntitlementReason[] = ['revoked', 'suspended', 'lapsed',
 export function describe(standing: Standing, { state, error }: Verdict, deviceUnknown: boolean): Entitlement {
   const { user, device, key, document } = standing;
   const reason = reasons.find((known) => known === document?.reason) ?? null;
-  const removed = document?.device === device && (reason === 'device_forked' || reason === 'device_removed');
+  // Reasons that are about this device, not about the subscription.
+  const removed = document?.device === device && reason !== null && reason.startsWith('device_');
   return Object.freeze({
     state,
     reason,

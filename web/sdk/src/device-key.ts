@@ -25,11 +25,10 @@ export function generateDeviceKey(): Promise<CryptoKeyPair> {
 export async function openDeviceKey(pair: CryptoKeyPair): Promise<DeviceKey> {
   return usingKey(async () => {
     const jwk = publicJwk(await crypto.subtle.exportKey('jwk', pair.publicKey));
-    if (!jwk || pair.privateKey.extractable) throw new TypeError('not a device key');
     const challenge = crypto.getRandomValues(new Uint8Array(32));
     const signature = await crypto.subtle.sign(signing, pair.privateKey, challenge);
-    const verified = await crypto.subtle.verify(signing, pair.publicKey, signature, challenge);
-    if (!verified) throw new TypeError('the halves do not belong together');
+    const belongs = await crypto.subtle.verify(signing, pair.publicKey, signature, challenge);
+    if (!jwk || pair.privateKey.extractable || !belongs) throw new TypeError();
     return { jwk, jkt: await thumbprint(jwk), sign: (text) => sign(pair.privateKey, text) };
   });
 }

@@ -36,7 +36,7 @@ export interface Entitlement {
   readonly features: Readonly<Record<string, Feature>>;
   /** The user's revision in the held document; only grows. */
   readonly revision: number | null;
-  /** Why the held document does not count, why storage could not be read, or null. */
+  /** Why the held document does not count, or null. */
   readonly error: ErrorCode | null;
   /** When an answer of the server was last taken (the server's time). */
   readonly lastContact: Date | null;

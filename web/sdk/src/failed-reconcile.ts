@@ -6,6 +6,8 @@ import type { ReconcileResult } from './reconcile-result.ts';
 const mendedByTap: readonly ErrorCode[] = [
   'device_key_unavailable',
   'device_unknown',
+  // All that is asked with comes from storage: what the server cannot read there was damaged.
+  'invalid_request',
   'lineage_invalid',
   'unauthenticated',
   'reauthentication_required',
@@ -26,5 +28,5 @@ export function failedReconcile(error: unknown): ReconcileResult {
   if (code === 'storage_unavailable' || code === 'signed_out') return { outcome: code };
   if (mendedByTap.includes(code)) return { outcome: 'sign_in_needed' };
   if (!silence.includes(code)) return { outcome: 'refused', code };
-  return { outcome: 'no_contact', ...(retryAfter !== undefined && { retryAfter }) };
+  return { outcome: 'no_contact', retryAfter };
 }

@@ -11,7 +11,8 @@ export type FarewellOutcome = 'said' | 'later' | 'unheard';
 export async function sayFarewell({ store, server }: Context): Promise<FarewellOutcome> {
   const { farewell, user } = await store.read();
   if (!farewell) return 'said';
-  const { device, sessionEnded } = farewell;
+  const { sessionEnded } = farewell;
+  const device = farewell.device ?? null;
   if (sessionEnded) return 'later';
   try {
     if (!user) await server.request('DELETE', '/v1/session', device === null ? {} : { device });
@@ -25,6 +26,6 @@ export async function sayFarewell({ store, server }: Context): Promise<FarewellO
     // A session, or a device, that is gone already is as good as ended.
     if (error.code !== 'unauthenticated' && error.code !== 'not_found') return user ? 'later' : 'unheard';
   }
-  await store.update((held) => (held.farewell?.device === device ? { farewell: undefined } : null));
+  await store.update((held) => ((held.farewell?.device ?? null) === device ? { farewell: undefined } : null));
   return 'said';
 }

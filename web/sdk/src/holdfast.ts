@@ -2,6 +2,7 @@ import type { Entitlement } from './entitlement.ts';
 import type { LockOptions } from './lock-options.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
 import type { Session } from './session.ts';
+import type { StorageHealth } from './storage-health.ts';
 import type { User } from './user.ts';
 
 /**
@@ -20,12 +21,17 @@ export interface Holdfast {
   readonly device: string | null;
   /** What may be used now, and why; the same object until something changes. */
   readonly entitlement: Entitlement;
+  /** Whether this device's storage is well, and if not, what is wrong with it. Independent of what may be used. */
+  readonly storage: StorageHealth;
 
   /** Whether `feature` may be used at this moment. Cheap enough to ask on every click. */
   has(feature: string): boolean;
   /** The feature's limit; undefined if it may not be used now (ask `has`) or has no limit. */
   limit(feature: string): number | undefined;
-  /** Calls `listener` after every change of `user`, `entitlement` or `locked`, made in this tab or another. Returns the way out. */
+  /**
+   * Calls `listener` after every change of `user`, `entitlement`, `locked` or `storage`, made in this tab or another. Returns
+   * the way out.
+   */
   subscribe(listener: () => void): () => void;
 
   /**

@@ -10,4 +10,5 @@ export type { Options } from './options.ts';
 export type { ReconcileResult } from './reconcile-result.ts';
 export type { Roots } from './roots.ts';
 export type { Session } from './session.ts';
+export type { StorageHealth } from './storage-health.ts';
 export type { User } from './user.ts';

@@ -22,9 +22,8 @@ export async function verifyJws<T extends { readonly key: CryptoKey }>(
 ): Promise<{ claims: Claims; signer: T }> {
   const parts = jws.split('.').map(decodeBase64url);
   const [protectedHeader, payload, signature] = parts;
-  if (parts.length !== 3 || !protectedHeader || !payload || !signature) throw new HoldfastError('malformed');
-  const header = parseJsonObject(protectedHeader);
-  if (!header) throw new HoldfastError('malformed');
+  const header = protectedHeader && parseJsonObject(protectedHeader);
+  if (parts.length !== 3 || !header || !payload || !signature) throw new HoldfastError('malformed');
 
   const exact = Object.keys(header).sort().join() === 'alg,kid,typ';
   if (!exact || !Object.values(header).every((value) => typeof value === 'string')) {

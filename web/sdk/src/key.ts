@@ -32,6 +32,13 @@ export function thumbprint({ crv, kty, x, y }: PublicJwk): Promise<string> {
   return digest(JSON.stringify({ crv, kty, x, y }));
 }
 
+/** The key of a JWK, known by its thumbprint. Rejects if it is no P-256 public key. */
+export async function readPublicKey(value: unknown): Promise<{ kid: string; key: CryptoKey }> {
+  const jwk = publicJwk(value);
+  if (!jwk) throw new TypeError('not a P-256 public key');
+  return { kid: await thumbprint(jwk), key: await importPublicKey(jwk) };
+}
+
 /** For verifying only. Rejects if the coordinates are not a point on the curve. */
 export function importPublicKey(jwk: PublicJwk): Promise<CryptoKey> {
   return crypto.subtle.importKey('jwk', { ...jwk }, algorithm, true, ['verify']);

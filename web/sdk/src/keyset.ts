@@ -1,8 +1,9 @@
 import { Claims, require } from './claims.ts';
 import { digest } from './digest.ts';
 import { HoldfastError } from './error.ts';
+import { failingWith } from './failing-with.ts';
 import { verifyJws } from './jws.ts';
-import { importPublicKey, publicJwk, thumbprint } from './key.ts';
+import { readPublicKey } from './key.ts';
 import { isObject } from './strict-json.ts';
 import type { TrustedRoots } from './trusted-roots.ts';
 
@@ -63,6 +64,11 @@ export async function verifyKeyset(jws: string, expected: KeysetExpectations): P
   return { version, exp, keys, mark };
 }
 
+/** As storage gives them back: what is no mark is as good as none. */
+export function readMarks(value: unknown): readonly KeysetMark[] {
+  return Array.isArray(value) ? (value.filter(isObject) as unknown as KeysetMark[]) : [];
+}
+
 /** The marks to keep once the keyset of `mark` is taken; those of roots that are no longer embedded are dropped. */
 export function raiseMarks(marks: readonly KeysetMark[], mark: KeysetMark, roots: TrustedRoots): readonly KeysetMark[] {
   return [...marks.filter(({ root }) => root !== mark.root && slot(root, roots) >= 0), mark];
@@ -85,14 +91,12 @@ async function readKeys(list: readonly unknown[]): Promise<ReadonlyMap<string, S
   for (const value of list) {
     require(isObject(value), 'keys');
     const key = new Claims(value);
-    const kid = key.text('kid');
-    const jwk = publicJwk(value);
-    require(jwk !== null && key.text('alg') === 'ES256' && key.text('use') === 'sig' && !keys.has(kid), 'keys');
+    require(key.text('alg') === 'ES256' && key.text('use') === 'sig', 'keys');
     const [nbf, exp] = [key.time('nbf'), key.time('exp')];
-    require(exp > nbf && kid === (await thumbprint(jwk)), 'keys');
-    const imported = await importPublicKey(jwk).catch(() => null);
-    require(imported !== null, 'keys');
-    keys.set(kid, { key: imported, nbf, exp });
+    const imported = await failingWith('claims_invalid', () => readPublicKey(value));
+    const { kid } = imported;
+    require(exp > nbf && kid === key.get('kid') && !keys.has(kid), 'keys');
+    keys.set(kid, { ...imported, nbf, exp });
   }
   require(keys.size > 0, 'keys');
   return keys;

@@ -32,9 +32,11 @@ export async function linkDevice(context: Context, { replaces }: LinkOptions = {
     proven = await server.prove('/v1/devices', prepare);
   }
   if (!proven) return;
-  throwProblem(proven.answer, readLinkedDevices(proven.answer.body.devices));
+  const { code, body } = proven.answer;
+  if (code === 'device_limit') throw new HoldfastError(code, undefined, { devices: readLinkedDevices(body.devices) });
+  throwProblem(proven.answer);
 
-  const { device, lineage } = proven.answer.body;
+  const { device, lineage } = body;
   if (typeof device !== 'string' || typeof lineage !== 'string') throw new HoldfastError('no_contact');
   const { pending } = proven.sent;
   await store.update((held) =>
@@ -58,7 +60,14 @@ async function pendingDevice(store: Store): Promise<PendingDevice> {
 
   const id = encodeBase64url(crypto.getRandomValues(new Uint8Array(16)));
   const pair = await generateDeviceKey();
-  await store.update((held) => (held.user?.id === user.id ? { pending: { id, user: user.id, pair } } : null));
+  await store
+    .update((held) => (held.user?.id === user.id ? { pending: { id, user: user.id, pair } } : null))
+    .catch((error: HoldfastError) => {
+      // Some engines cannot clone keys into storage.
+      const { cause } = error;
+      const uncloneable = cause instanceof Error && cause.name === 'DataCloneError';
+      throw uncloneable ? new HoldfastError('device_key_unavailable', undefined, { cause }) : error;
+    });
   const stored = (await store.read()).pending;
   if (stored?.id !== id) throw new HoldfastError('signed_out', 'the user changed meanwhile');
   return stored;

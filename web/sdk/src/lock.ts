@@ -15,6 +15,6 @@ export async function withLock<T>(name: string, work: () => Promise<T>): Promise
     });
   } catch (cause) {
     if (begun) throw cause;
-    throw new HoldfastError('no_contact', 'another tab holds the lock', { cause });
+    throw new HoldfastError('no_contact', 'another holds the lock', { cause });
   }
 }

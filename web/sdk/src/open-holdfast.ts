@@ -5,7 +5,7 @@ import type { Options } from './options.ts';
 
 /**
  * Opens what this device holds and verifies it, without network, in milliseconds. Never rejects for what it finds:
- * broken storage and a refused document are told in `entitlement.error`.
+ * what is wrong with storage is told in `storage`, and why a document is refused in `entitlement.error`.
  *
  * @example
  * const hf = await openHoldfast({ origin: location.origin, roots: async () => (await fetch("/roots.json")).json() });

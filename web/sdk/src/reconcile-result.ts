@@ -30,5 +30,5 @@ export type ReconcileResult =
   | {
       readonly outcome: 'no_contact';
       /** Seconds the server asked to wait (Retry-After). */
-      readonly retryAfter?: number;
+      readonly retryAfter?: number | undefined;
     };

@@ -1,10 +1,10 @@
 import { require } from './claims.ts';
 import type { Context } from './context.ts';
 import { HoldfastError } from './error.ts';
-import { raiseMarks } from './keyset.ts';
+import { raiseMarks, readMarks } from './keyset.ts';
 import { verifyPasskeys } from './passkeys.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
-import { type Answer, type ProvenRequest, throwProblem } from './server.ts';
+import { type Proven, type ProvenRequest, throwProblem } from './server.ts';
 import { examine, type Standing } from './standing.ts';
 import type { Changes, Held } from './store.ts';
 import type { TrustedRoots } from './trusted-roots.ts';
@@ -28,10 +28,10 @@ export async function reconcileDevice(context: Context): Promise<ReconcileResult
   const asked = await context.server.prove('/v1/reconcile', () => prepare(context, roots));
   if (!asked) return { outcome: 'sign_in_needed' };
   const received = context.clock();
-  const { answer, sent, jti } = asked;
+  const { answer, sent } = asked;
   if (answer.code !== 'device_forked') throwProblem(answer);
 
-  const changes = await verifyAnswer(context, roots, answer, sent, jti, received);
+  const changes = await verifyAnswer(context, roots, asked, received);
   const taken = await context.store.update((held) =>
     held.lineage === sent.held.lineage && held.device?.id === sent.held.device?.id ? changes : null,
   );
@@ -44,7 +44,7 @@ async function prepare({ store, origin, clock }: Context, roots: TrustedRoots): 
   const held = await store.read();
   const standing = await examine(held, roots, origin);
   const { user, device, key, keyset } = standing;
-  if (!user || !device || !key || held.lineage === undefined) return null;
+  if (!user || !device || !key || typeof held.lineage !== 'string') return null;
   const body = { device, lineage: held.lineage, keyset_version: keyset?.version ?? 0 };
   return { key, body, held, standing, at: clock() };
 }
@@ -56,9 +56,7 @@ async function prepare({ store, origin, clock }: Context, roots: TrustedRoots): 
 async function verifyAnswer(
   { origin, rpId }: Context,
   roots: TrustedRoots,
-  { body, code }: Answer,
-  { held, standing, at }: Try,
-  jti: string,
+  { answer: { body, code }, sent: { held, standing, at }, jti }: Proven<Try>,
   received: number,
 ): Promise<Changes> {
   const lineage = code === null ? body.lineage : held.lineage;
@@ -83,12 +81,12 @@ async function verifyAnswer(
     passkeys,
     time: settleTime(document.iat, at, received),
     former: undefined,
-    marks: raiseMarks(held.marks ?? [], keyset.mark, roots),
+    marks: raiseMarks(readMarks(held.marks), keyset.mark, roots),
   };
 }
 
 /** JSON that is not shaped like an answer was not written by the server. */
 function text(value: unknown): string {
-  if (typeof value !== 'string') throw new HoldfastError('no_contact', "the answer is not the server's");
+  if (typeof value !== 'string') throw new HoldfastError('no_contact');
   return value;
 }

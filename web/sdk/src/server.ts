@@ -2,7 +2,6 @@ import type { DeviceKey } from './device-key.ts';
 import { HoldfastError } from './error.ts';
 import { type ErrorCode, problemCodes } from './error-code.ts';
 import { failingWith } from './failing-with.ts';
-import type { LinkedDevice } from './linked-device.ts';
 import { makeProof } from './proof.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 
@@ -19,6 +18,13 @@ export interface Answer {
 export interface ProvenRequest {
   readonly key: DeviceKey;
   readonly body: JsonObject;
+}
+
+/** The request that was sent last, what came back, and the jti of its proof. */
+export interface Proven<T> {
+  readonly answer: Answer;
+  readonly sent: T;
+  readonly jti: string;
 }
 
 /** See {@link Server.constructor}. */
@@ -46,7 +52,7 @@ export class Server {
 
   /** Rejects with the problem's code unless the answer is a success. */
   async request(method: string, path: string, body?: JsonObject): Promise<JsonObject> {
-    const answer = await this.#send(method, path, body && JSON.stringify(body), {});
+    const answer = await this.#send(method, path, body && JSON.stringify(body));
     throwProblem(answer);
     return answer.body;
   }
@@ -57,16 +63,14 @@ export class Server {
    * lineage must only ever travel with what storage holds after it, or an honest device looks like two. Rejects with the problem's code if the server will
    * not even give a nonce.
    */
-  async prove<T extends ProvenRequest>(
-    path: string,
-    prepare: () => Promise<T | null>,
-  ): Promise<{ answer: Answer; sent: T; jti: string } | null> {
-    if (!this.#hasFreshNonce()) await this.#fetchNonce();
+  async prove<T extends ProvenRequest>(path: string, prepare: () => Promise<T | null>): Promise<Proven<T> | null> {
+    const { origin, clock } = this.#options;
+    const fresh = this.#nonce && Math.abs(clock() - this.#nonce.since) < nonceLife;
+    if (!fresh) await this.#fetchNonce();
     for (let retries = nonceRetries; ; retries--) {
       const nonce = this.#nonce?.value;
       const sent = await prepare();
       if (!sent) return null;
-      const { origin, clock } = this.#options;
       const body = JSON.stringify(sent.body);
       const { proof, jti } = await makeProof(sent.key, { url: origin + path, body, nonce }, clock);
       const answer = await this.#send('POST', path, body, { DPoP: proof });
@@ -76,27 +80,18 @@ export class Server {
 
   /** Costs what a refusal would, and leaves no error in the browser's console. */
   async #fetchNonce(): Promise<void> {
-    const answer = await this.#send('GET', '/v1/nonce', undefined, {});
+    const answer = await this.#send('GET', '/v1/nonce');
     // A server without this route gives the nonce with its refusal (RFC 9449 §8).
     if (answer.code !== 'not_found') throwProblem(answer);
   }
 
-  #hasFreshNonce(): boolean {
-    return this.#nonce !== undefined && Math.abs(this.#options.clock() - this.#nonce.since) < nonceLife;
-  }
-
-  async #send(
-    method: string,
-    path: string,
-    body: string | undefined,
-    headers: Record<string, string>,
-  ): Promise<Answer> {
+  async #send(method: string, path: string, body?: string, headers: Record<string, string> = {}): Promise<Answer> {
     return failingWith('no_contact', async () => {
       // The signal covers the body too: a connection that stalls halfway is no contact.
       const response = await this.#options.fetch(this.#options.origin + path, {
         method,
         headers: body === undefined ? headers : { ...headers, 'Content-Type': 'application/json' },
-        ...(body !== undefined && { body }),
+        body: body ?? null,
         credentials: 'include',
         cache: 'no-store',
         redirect: 'error',
@@ -110,11 +105,11 @@ export class Server {
   }
 }
 
-/** Throws the problem's code unless the answer is a success. `devices` are those of which the problem tells. */
-export function throwProblem({ code, body, retryAfter }: Answer, devices: readonly LinkedDevice[] = []): void {
+/** Throws the problem's code unless the answer is a success. */
+export function throwProblem({ code, body, retryAfter }: Answer): void {
   if (code === null) return;
   const detail = typeof body.detail === 'string' ? body.detail : undefined;
-  throw new HoldfastError(code, detail, { retryAfter, devices });
+  throw new HoldfastError(code, detail, { retryAfter });
 }
 
 function readAnswer(response: Response, text: string): Answer {
@@ -126,11 +121,11 @@ function readAnswer(response: Response, text: string): Answer {
     return { body: {}, code: null, retryAfter };
   }
 
-  const type = response.headers.get('Content-Type')?.split(';')[0]?.trim().toLowerCase();
-  const body: unknown = type === (ok ? 'application/json' : 'application/problem+json') ? JSON.parse(text) : null;
+  const type = ok ? /^application\/json *(;|$)/i : /^application\/problem\+json *(;|$)/i;
+  const body: unknown = type.test(response.headers.get('Content-Type') ?? '') ? JSON.parse(text) : null;
   const code = isObject(body) && !ok ? problemCodes.find((known) => known === body.code) : null;
   if (!isObject(body) || code === undefined) {
-    throw new HoldfastError('no_contact', `answer ${status} is not the server's`, { retryAfter });
+    throw new HoldfastError('no_contact', `not the server's answer: ${status}`, { retryAfter });
   }
   return { body, code, retryAfter };
 }

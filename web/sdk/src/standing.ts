@@ -2,7 +2,7 @@ import { type DeviceKey, openDeviceKey } from './device-key.ts';
 import type { Document } from './document.ts';
 import { HoldfastError } from './error.ts';
 import type { ErrorCode } from './error-code.ts';
-import { type Keyset, verifyKeyset } from './keyset.ts';
+import { type Keyset, readMarks, verifyKeyset } from './keyset.ts';
 import type { Held } from './store.ts';
 import { isObject } from './strict-json.ts';
 import type { TrustedRoots } from './trusted-roots.ts';
@@ -27,40 +27,41 @@ export interface Standing {
 /** Verifies what is held, without network. Never rejects: what fails is left out, and `error` says why. */
 export async function examine(held: Held, roots: TrustedRoots, origin: string): Promise<Standing> {
   let error: ErrorCode | null = null;
-  const attempt = async <T>(work: () => Promise<T>): Promise<T | null> => {
-    try {
-      return await work();
-    } catch (cause) {
-      error ??= cause instanceof HoldfastError ? cause.code : 'malformed';
-      return null;
-    }
+  const fail = (cause: unknown) => {
+    error ??= cause instanceof HoldfastError ? cause.code : 'malformed';
+    return null;
   };
-
   const user = readUser(held.user);
-  const { device, document: jws } = held;
-  const key = device ? await attempt(() => openDeviceKey(device.pair)) : null;
-  const keyset = held.keyset
-    ? await attempt(() => verifyKeyset(held.keyset ?? '', { roots, issuer: origin, marks: held.marks ?? [] }))
-    : null;
+  const { device, document: taken } = held;
+  const marks = readMarks(held.marks);
+  const key = device ? await openDeviceKey(device.pair).catch(fail) : null;
+  const keyset = held.keyset ? await verifyKeyset(held.keyset, { roots, issuer: origin, marks }).catch(fail) : null;
   const document =
-    user && jws !== undefined
-      ? await attempt(async () => {
-          if (!keyset) throw new HoldfastError('key_unknown');
-          const authentic = await authenticateDocument(jws, { keyset, issuer: origin, audience: origin });
-          // It counts where a device's private key is at hand whose thumbprint it names (RFC 7800 §3).
-          const owner = [device, held.former].find((candidate) => candidate?.id === authentic.device);
-          const ownKey = owner === device ? key : owner ? await openDeviceKey(owner.pair) : null;
-          checkBinding(authentic, { subject: user.id, device: owner?.id ?? '', jkt: ownKey?.jkt ?? '' });
-          return authentic;
-        })
-      : null;
+    user && taken !== undefined ? await examineDocument(taken, held, user, key, keyset, origin).catch(fail) : null;
 
   const time = readTime(held.time, document);
-  return { user, device: device?.id ?? null, key, keyset, document, time, error, taken: jws };
+  return { user, device: device?.id ?? null, key, keyset, document, time, error, taken };
+}
+
+/** A document counts where a device's private key is at hand whose thumbprint it names (RFC 7800 §3). */
+async function examineDocument(
+  jws: string,
+  { device, former }: Held,
+  user: User,
+  key: DeviceKey | null,
+  keyset: Keyset | null,
+  origin: string,
+): Promise<Document> {
+  if (!keyset) throw new HoldfastError('key_unknown');
+  const document = await authenticateDocument(jws, { keyset, issuer: origin, audience: origin });
+  const owner = [device, former].find((candidate) => candidate?.id === document.device);
+  const ownKey = owner === device ? key : owner ? await openDeviceKey(owner.pair) : null;
+  checkBinding(document, { subject: user.id, device: owner?.id ?? '', jkt: ownKey?.jkt ?? '' });
+  return document;
 }
 
 /** The document's own iat is a lower bound even where the record was lost. */
-function readTime(value: unknown, document: Document | null): TrustedTime {
+export function readTime(value: unknown, document: Document | null = null): TrustedTime {
   const time = isObject(value) ? value : {};
   const number = (candidate: unknown) => (Number.isFinite(candidate) ? (candidate as number) : 0);
   return { mark: Math.max(number(time.mark), (document?.iat ?? 0) * 1000), skew: number(time.skew) };

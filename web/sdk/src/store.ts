@@ -1,5 +1,5 @@
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
-import { failingWith } from './failing-with.ts';
+import { HoldfastError } from './error.ts';
 import type { KeysetMark } from './keyset.ts';
 import type { LockOptions } from './lock-options.ts';
 import type { TrustedTime } from './trusted-time.ts';
@@ -82,16 +82,29 @@ interface Schema extends DBSchema {
   state: { key: string; value: unknown };
 }
 
-/** An open that takes longer hangs for good in some engines. */
-const openTimeout = 5_000;
+/**
+ * Version 1: the object store "state". Later versions may only add to it, so that a page of the version before, which a
+ * roll-back or a tab left open brings back, works on what they leave.
+ */
+export const schemaVersion = 1;
+
+/** What takes longer hangs for good in some engines, or is held up by a page that does not let go. */
+const patience = 5_000;
 
 /** IndexedDB, opened when needed and again after the connection was lost. Rejects with `storage_unavailable` only. */
 export class Store {
   readonly #name: string;
   #database: Promise<IDBPDatabase<Schema>> | undefined;
+  /** What to open; undefined: whatever version is there. */
+  version: number | undefined;
+  /** What was wrong at the last use; undefined: nothing. */
+  failure: unknown;
+  /** An older version's tab stood in the way of the last opening. */
+  blocked = false;
 
-  constructor(name: string) {
+  constructor(name: string, version = schemaVersion) {
     this.#name = name;
+    this.version = version;
   }
 
   /** All records, of one moment. */
@@ -134,15 +147,19 @@ export class Store {
 
   /** A lost connection is reopened once; a second failure is the caller's. */
   async #attempt<T>(work: (database: IDBPDatabase<Schema>) => Promise<T>): Promise<T> {
-    return failingWith('storage_unavailable', async () => {
-      try {
-        return await work(await this.#open());
-      } catch (error) {
+    try {
+      const open = async () => work(await this.#open());
+      const result = await open().catch(async (error) => {
         if (!isConnectionLost(error)) throw error;
         await this.close();
-        return work(await this.#open());
-      }
-    });
+        return open();
+      });
+      this.failure = undefined;
+      return result;
+    } catch (cause) {
+      this.failure = cause;
+      throw new HoldfastError('storage_unavailable', undefined, { cause });
+    }
   }
 
   #open(): Promise<IDBPDatabase<Schema>> {
@@ -150,9 +167,13 @@ export class Store {
     const forget = () => {
       if (this.#database === opening) this.#database = undefined;
     };
-    const connecting = openDB<Schema>(this.#name, 1, {
-      upgrade: (database) => {
-        database.createObjectStore('state');
+    this.blocked = false;
+    const connecting = openDB<Schema>(this.#name, this.version, {
+      upgrade: (database, oldVersion) => {
+        if (oldVersion < 1) database.createObjectStore('state');
+      },
+      blocked: () => {
+        this.blocked = true;
       },
       blocking: () => void this.close(),
       terminated: forget,
@@ -173,17 +194,17 @@ async function readAll(store: { getAllKeys(): Promise<string[]>; getAll(): Promi
   return Object.fromEntries(keys.map((key, index) => [key, values[index]]));
 }
 
-function withTimeout<T>(work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const timeout = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('opening IndexedDB takes too long')), openTimeout);
+/** For opening and deleting. The timer is left to run out: by then, the promise is settled. */
+export function withTimeout<T>(work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    work.then(resolve, reject);
+    setTimeout(() => reject(new Error('IndexedDB is silent')), patience);
   });
-  return Promise.race([work, timeout]).finally(() => clearTimeout(timer));
 }
 
 /** WebKit says UnknownError when its storage process went away; a transaction on a closed connection, InvalidStateError. */
 function isConnectionLost(error: unknown): boolean {
-  return error instanceof Error && (error.name === 'InvalidStateError' || error.name === 'UnknownError');
+  return error instanceof Error && /^(InvalidState|Unknown)Error$/.test(error.name);
 }
 
 function abort(transaction: { abort(): void; done: Promise<void> }): void {

@@ -1,5 +1,5 @@
 import { failingWith } from './failing-with.ts';
-import { importPublicKey, publicJwk, thumbprint } from './key.ts';
+import { readPublicKey } from './key.ts';
 import type { Roots } from './roots.ts';
 
 /** An embedded root, ready to verify. */
@@ -16,12 +16,6 @@ export type TrustedRoots = readonly TrustedRoot[];
 export async function trustRoots(roots: Roots | (() => Promise<Roots>)): Promise<TrustedRoots> {
   return failingWith('roots_unavailable', async () => {
     const { current, next } = typeof roots === 'function' ? await roots() : roots;
-    return Promise.all([current, ...(next ? [next] : [])].map(trustRoot));
+    return Promise.all([current, next].filter(Boolean).map(readPublicKey));
   });
-}
-
-async function trustRoot(value: JsonWebKey): Promise<TrustedRoot> {
-  const jwk = publicJwk(value);
-  if (!jwk) throw new TypeError('not a P-256 public key');
-  return { kid: await thumbprint(jwk), key: await importPublicKey(jwk) };
 }

@@ -1,4 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { makeContext } from '../src/context.ts';
+import { sayFarewell } from '../src/farewell.ts';
+import { linkDevice } from '../src/link.ts';
+import { reconcileOnce } from '../src/reconcile-once.ts';
 import { Profile, stubPasskeys } from './support/device.ts';
 import { day, epoch, FakeServer, problem } from './support/fake-server.ts';
 
@@ -98,7 +102,8 @@ describe('what cannot be opened is told, not thrown', () => {
       },
     });
     const hf = await profile.open();
-    expect(hf.entitlement).toMatchObject({ state: 'none', error: 'storage_unavailable' });
+    expect(hf.entitlement).toMatchObject({ state: 'none', error: null });
+    await vi.waitFor(() => expect(hf.storage).toBe('unavailable'));
     expect(await hf.reconcile()).toEqual({ outcome: 'storage_unavailable' });
     await expect(hf.signIn()).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
@@ -328,6 +333,8 @@ describe('signing out', () => {
     server.interfere = offline;
     expect(await hf.signOut()).toBe(false);
     expect(hf.has('export')).toBe(false);
+    // Not to have been heard is no contact: it is tried again.
+    expect(await hf.reconcile()).toEqual({ outcome: 'no_contact' });
     server.interfere = () => undefined;
     expect(await hf.reconcile()).toEqual({ outcome: 'signed_out' });
     expect(server.requests.at(-1)).toBe('DELETE /v1/session');
@@ -372,6 +379,7 @@ describe('signing out', () => {
 
   it('unlinks later what could not be unlinked at the sign-in', async () => {
     const { hf, device } = await signOutOffline();
+    server.deviceCookie = null;
     server.signedIn = false;
     server.interfere = (request) =>
       request.url.endsWith(device) ? Promise.resolve(problem(503, 'unavailable')) : undefined;
@@ -407,6 +415,45 @@ describe('signing out', () => {
     expect(server.requests).not.toContain('POST /v1/registration/options');
     server.interfere = () => undefined;
     await hf.register('Grace');
+  });
+
+  it('offline, is told at the next start, before anybody signs in', async () => {
+    const { device } = await signOutOffline();
+    profile.close();
+    const hf = await profile.open({ autoReconcile: true });
+    await vi.waitFor(() => expect(server.requests).toContain('DELETE /v1/session'));
+    await vi.waitFor(async () => expect((await profile.held()).farewell).toBeUndefined());
+    expect(hf.user).toBeNull();
+    expect(server.devices.has(device)).toBe(false);
+    expect(server.signedIn).toBe(false);
+  });
+
+  it('offline, is told by a worker too', async () => {
+    const { device } = await signOutOffline();
+    const { origin, roots, fetch } = { origin: 'https://holdfast.test', roots: server.roots, fetch: server.fetch };
+    const context = makeContext({ origin, roots, fetch, database: profile.database, clock: () => profile.clock });
+    const rare = vi.fn(async () => ({ linkDevice, sayFarewell }));
+    expect(await reconcileOnce(context, rare)).toEqual({ outcome: 'signed_out' });
+    expect(server.devices.has(device)).toBe(false);
+    expect(await reconcileOnce(context, rare)).toEqual({ outcome: 'signed_out' });
+    expect(rare).toHaveBeenCalledOnce();
+    await context.store.close();
+  });
+
+  it('heard, but its answer lost, is settled at the next contact', async () => {
+    const hf = await profile.openPremium();
+    const { device } = hf;
+    server.interfere = async (_, pass) => {
+      await pass();
+      throw new TypeError('lost');
+    };
+    expect(await hf.signOut()).toBe(false);
+    server.interfere = () => undefined;
+    expect(await hf.reconcile()).toEqual({ outcome: 'signed_out' });
+    expect(server.devices.has(String(device))).toBe(false);
+    await hf.signIn();
+    expect((await profile.held()).farewell).toBeUndefined();
+    expect(hf.has('export')).toBe(true);
   });
 
   it('in one tab signs out the others', async () => {

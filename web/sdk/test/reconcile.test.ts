@@ -304,6 +304,20 @@ describe('lineage and nonces', () => {
     expect(sent[1]).toBe('moved-on');
   });
 
+  it('has its nonce before it reads the lineage, which may move on meanwhile', async () => {
+    // A nonce that answers a stale lineage must only ever travel with what storage holds after it.
+    profile.clock += 4 * 60_000;
+    const sent: unknown[] = [];
+    server.interfere = async (request, pass) => {
+      if (request.url.endsWith('/v1/reconcile')) sent.push((await request.clone().json()).lineage);
+      const response = await pass();
+      if (request.url.endsWith('/v1/nonce')) await profile.tamper({ lineage: 'moved-on' });
+      return response;
+    };
+    await hf.reconcile();
+    expect(sent).toEqual(['moved-on']);
+  });
+
   it('stores an answer only on top of the lineage that was sent', async () => {
     server.interfere = only('/v1/reconcile', async (_, pass) => {
       const response = await pass();
@@ -357,6 +371,19 @@ describe('nobody', () => {
     expect(tab.entitlement).toMatchObject({ state: 'none', error: null });
     empty.close();
   });
+});
+
+it('follows no redirect: what answers elsewhere is not the server', async () => {
+  const redirects: unknown[] = [];
+  const tab = await profile.open({
+    fetch: (input, init) => {
+      redirects.push(init?.redirect);
+      return server.fetch(input, init);
+    },
+  });
+  await tab.reconcile();
+  await tab.session().catch(() => {});
+  expect(new Set(redirects)).toEqual(new Set(['error']));
 });
 
 it('asks only its own origin', async () => {

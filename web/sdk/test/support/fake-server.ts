@@ -35,12 +35,18 @@ export class FakeServer {
   nextRoot: Signer | null = null;
   /** The session cookie's session lives. One browser at a time is enough here. */
   signedIn = false;
+  /** The plan's; over it, a device is linked in place of another one only. */
+  deviceLimit = Number.POSITIVE_INFINITY;
+  /** The browser's cookie that names its device: the one linked next from there replaces it. */
+  deviceCookie: string | null = null;
   /** Ids of the user's passkeys. */
   passkeys = ['AAAA'];
   interfere: Interference = () => undefined;
   readonly requests: string[] = [];
   readonly devices = new Map<string, { jkt: string; lineage: string; parent: string }>();
   #nonce = 'nonce-1';
+  readonly #lineages = new Set<string>();
+  readonly #keysets = new Map<string, Promise<string>>();
   #count = 0;
 
   static async create(): Promise<FakeServer> {
@@ -114,7 +120,8 @@ export class FakeServer {
     const proof = await readProof(request, text);
     if (!proof) return problem(401, 'invalid_dpop_proof', { 'DPoP-Nonce': this.#nonce });
     if (proof.nonce !== this.#nonce) return problem(401, 'use_dpop_nonce', { 'DPoP-Nonce': this.#nonce });
-    const answer = path === '/v1/devices' ? this.#link(proof.jkt) : await this.#reconcile(proof, JSON.parse(text));
+    const answer =
+      path === '/v1/devices' ? this.#link(proof.jkt, JSON.parse(text)) : await this.#reconcile(proof, JSON.parse(text));
     answer.headers.set('DPoP-Nonce', this.#nonce);
     return answer;
   }
@@ -133,18 +140,42 @@ export class FakeServer {
     return noContent();
   }
 
+  /** The same bytes for the same version. */
+  #publishedKeyset(): Promise<string> {
+    const root = this.nextRoot ?? this.root;
+    const id = [root.kid, this.signer.kid, this.keysetVersion].join();
+    const keyset = this.#keysets.get(id) ?? this.keyset(root);
+    this.#keysets.set(id, keyset);
+    return keyset;
+  }
+
   #unlink(id: string): Response {
     if (!this.signedIn) return problem(401, 'unauthenticated');
     return this.devices.delete(id) ? noContent() : problem(404, 'not_found');
   }
 
-  #link(jkt: string): Response {
+  #link(jkt: string, { replaces }: Json): Response {
     const known = [...this.devices].find(([, device]) => device.jkt === jkt);
+    if (!known) {
+      for (const former of [this.deviceCookie, replaces]) this.devices.delete(String(former));
+      if (this.devices.size >= this.deviceLimit) return problem(409, 'device_limit', {}, { devices: this.#listed() });
+    }
     const id = known?.[0] ?? crypto.randomUUID();
-    const device = known?.[1] ?? { jkt, lineage: crypto.randomUUID(), parent: '' };
+    const device = known?.[1] ?? { jkt, lineage: this.#newLineage(), parent: '' };
     if (device.parent !== '') return problem(409, 'conflict');
     this.devices.set(id, device);
+    this.deviceCookie = id;
     return json(201, { device: id, lineage: device.lineage });
+  }
+
+  #newLineage(): string {
+    const lineage = crypto.randomUUID();
+    this.#lineages.add(lineage);
+    return lineage;
+  }
+
+  #listed(): Json[] {
+    return [...this.devices.keys()].map((id) => ({ id, name: 'Device', linked_at: '2026-01-01T00:00:00Z' }));
   }
 
   async #reconcile(proof: Proof, body: Json): Promise<Response> {
@@ -153,7 +184,7 @@ export class FakeServer {
     const claims = { device: body.device, cnf: { jkt: proof.jkt }, proof: proof.jti };
     const signed = {
       server_time: new Date(this.now * 1000).toISOString(),
-      ...(body.keyset_version !== this.keysetVersion && { keyset: await this.keyset(this.nextRoot ?? this.root) }),
+      ...(body.keyset_version !== this.keysetVersion && { keyset: await this.#publishedKeyset() }),
     };
     if (this.forked) {
       const document = await this.document({
@@ -167,12 +198,13 @@ export class FakeServer {
       return problem(409, 'device_forked', {}, { ...signed, document, passkeys });
     }
     const sent = String(body.lineage);
+    if (!this.#lineages.has(sent)) return problem(400, 'lineage_invalid');
     if (sent !== device.lineage && sent !== device.parent) {
       this.changeNonce();
       return problem(401, 'use_dpop_nonce', { 'DPoP-Nonce': this.#nonce });
     }
     device.parent = sent;
-    device.lineage = crypto.randomUUID();
+    device.lineage = this.#newLineage();
     return json(200, {
       ...signed,
       document: await this.document(claims),
