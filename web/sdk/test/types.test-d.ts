@@ -1,6 +1,7 @@
 import { describe, expectTypeOf, it } from 'vitest';
 import {
   type Entitlement,
+  type EntitlementState,
   type ErrorCode,
   type Holdfast,
   HoldfastError,
@@ -8,6 +9,7 @@ import {
   openHoldfast,
   type ReconcileResult,
   type Roots,
+  type StorageHealth,
 } from '../src/index.ts';
 
 describe('the public types', () => {
@@ -24,6 +26,24 @@ describe('the public types', () => {
     expectTypeOf<Holdfast['has']>().returns.toEqualTypeOf<boolean>();
     expectTypeOf<Holdfast['limit']>().returns.toEqualTypeOf<number | undefined>();
     expectTypeOf<Entitlement['until']>().toEqualTypeOf<Date | null>();
+  });
+
+  it('name every state of the two axes, and no other', () => {
+    expectTypeOf<EntitlementState>().toEqualTypeOf<
+      'none' | 'active' | 'grace' | 'expired' | 'revoked' | 'clock_behind'
+    >();
+    expectTypeOf<Entitlement['state']>().toEqualTypeOf<EntitlementState>();
+    expectTypeOf<StorageHealth>().toEqualTypeOf<'well' | 'full' | 'blocked' | 'newer' | 'unavailable' | 'reset'>();
+    expectTypeOf<Holdfast['storage']>().toEqualTypeOf<StorageHealth>();
+    // @ts-expect-error storage is looked after by the SDK
+    const write = (hf: Holdfast) => (hf.storage = 'well');
+    expectTypeOf(write).toBeFunction();
+  });
+
+  it('replace a device, and say whether the server heard of a sign-out', () => {
+    expectTypeOf<Holdfast['link']>().toBeCallableWith({ replaces: 'id' });
+    expectTypeOf<Holdfast['signOut']>().returns.resolves.toEqualTypeOf<boolean>();
+    expectTypeOf<Holdfast['start']>().returns.toEqualTypeOf<() => void>();
   });
 
   it('carry a code where there is one', () => {

@@ -1,0 +1,195 @@
+import { describe, expect, it } from 'vitest';
+import type { Document, DocumentState } from '../src/document.ts';
+import { stateOf } from '../src/state.ts';
+import { estimateTime, settleTime, type TrustedTime } from '../src/trusted-time.ts';
+
+const day = 86_400;
+const taken = 1_767_225_600;
+const at = (seconds: number) => ({ now: (taken + seconds) * 1000, behind: false });
+
+function document(state: DocumentState, claims: Partial<Document> = {}): Document {
+  const granted = state === 'active' || state === 'grace';
+  return {
+    sub: 'user',
+    iat: taken,
+    exp: taken + 7 * day,
+    refreshAfter: taken + day,
+    rev: 1,
+    state,
+    reason: null,
+    paidThrough: taken + 5 * day,
+    plans: granted ? ['premium'] : [],
+    features: granted ? { export: {} } : {},
+    device: 'device',
+    jkt: 'jkt',
+    proof: 'proof',
+    ...claims,
+  };
+}
+
+const [millisecond, keyset] = [0.001, { exp: taken + 400 * day }];
+
+describe('what a document says, by the moment', () => {
+  const ends = { exp: taken + 3 * day };
+  it.each([
+    // A document that grants, over its life.
+    ['active', {}, keyset, 0, 'active', null],
+    ['active', {}, keyset, 5 * day - millisecond, 'active', null],
+    ['active', {}, keyset, 5 * day, 'grace', null],
+    ['active', {}, keyset, 7 * day - millisecond, 'grace', null],
+    ['active', {}, keyset, 7 * day, 'expired', 'expired'],
+    ['active', {}, keyset, 400 * day, 'expired', 'keyset_expired'],
+    ['active', { paidThrough: taken + 7 * day }, keyset, 7 * day, 'expired', 'expired'],
+    ['active', { paidThrough: null }, keyset, 7 * day - millisecond, 'active', null],
+    ['active', {}, ends, 3 * day - millisecond, 'active', null],
+    ['active', {}, ends, 3 * day, 'expired', 'keyset_expired'],
+    ['active', {}, null, 7 * day - millisecond, 'grace', null],
+    ['grace', {}, keyset, 0, 'grace', null],
+    ['grace', { paidThrough: null }, keyset, 6 * day, 'grace', null],
+    ['grace', {}, keyset, 7 * day, 'expired', 'expired'],
+    // One that says why there is nothing has no end of its own.
+    ...(['none', 'expired', 'revoked'] as const).flatMap((state) =>
+      [0, day, 7 * day, 401 * day].map((moment) => [state, {}, keyset, moment, state, null] as const),
+    ),
+  ] as const)('%s %j, keyset %j, after %d s: %s', (state, claims, under, moment, expected, error) => {
+    expect(stateOf(document(state, claims), under, at(moment))).toEqual({ state: expected, error });
+  });
+
+  it('when to ask the server next ends nothing', () => {
+    expect(stateOf(document('active'), keyset, at(day))).toEqual(stateOf(document('active'), keyset, at(day - 1)));
+  });
+
+  it.each(['active', 'grace'] as const)('waits while the clock is behind: %s', (state) => {
+    for (const moment of [0, 5 * day, 7 * day, 400 * day]) {
+      const behind = { ...at(moment), behind: true };
+      expect(stateOf(document(state), keyset, behind)).toEqual({ state: 'clock_behind', error: 'clock_behind' });
+    }
+  });
+
+  it.each(['none', 'expired', 'revoked'] as const)('takes nothing away that is not there: %s', (state) => {
+    expect(stateOf(document(state), keyset, { ...at(0), behind: true })).toEqual({ state, error: null });
+  });
+
+  it('is none without a document, whatever the time', () => {
+    for (const behind of [false, true]) {
+      expect(stateOf(null, keyset, { now: 0, behind })).toEqual({ state: 'none', error: null });
+    }
+  });
+});
+
+/** What the pure functions see of a device, and what happens to it. Seconds. */
+class World {
+  document: Document | null = null;
+  time: TrustedTime = { mark: 0, skew: 0 };
+  /** Real time, and how far this device's clock is off. */
+  now = taken;
+  off = 0;
+
+  get clock(): number {
+    return (this.now + this.off) * 1000;
+  }
+
+  get state(): string {
+    const moment = estimateTime(this.time, this.clock);
+    if (!moment.behind) this.time = { ...this.time, mark: moment.now };
+    return stateOf(this.document, keyset, moment).state;
+  }
+
+  pass(seconds: number): this {
+    this.now += seconds;
+    return this;
+  }
+
+  turnClock(seconds: number): this {
+    this.off += seconds;
+    return this;
+  }
+
+  reconcile(state: DocumentState): this {
+    const exp = this.now + 7 * day;
+    this.document = document(state, { iat: this.now, exp, paidThrough: this.now + 5 * day });
+    this.time = settleTime(this.now, this.clock, this.clock);
+    return this;
+  }
+
+  forget(): this {
+    this.document = null;
+    return this;
+  }
+}
+
+describe('every transition', () => {
+  const from: Record<string, () => World> = {
+    none: () => new World(),
+    'none, signed': () => new World().reconcile('none'),
+    active: () => new World().reconcile('active'),
+    grace: () => new World().reconcile('active').pass(6 * day),
+    expired: () => new World().reconcile('expired'),
+    'expired offline': () => new World().reconcile('active').pass(8 * day),
+    revoked: () => new World().reconcile('revoked'),
+    clock_behind: () => {
+      const world = new World().reconcile('active').pass(2 * day);
+      // Seen, and so remembered.
+      expect(world.state).toBe('active');
+      return world.turnClock(-2 * day);
+    },
+  };
+  const events: Record<string, (world: World) => World> = {
+    'an hour passes': (world) => world.pass(3_600),
+    'to the paid end': (world) => world.pass(5 * day),
+    'to the end': (world) => world.pass(9 * day),
+    'clock two days back': (world) => world.turnClock(-2 * day),
+    'clock 9 minutes back': (world) => world.turnClock(-9 * 60),
+    'clock three years ahead': (world) => world.turnClock(3 * 365 * day),
+    'clock put right': (world) => world.turnClock(-world.off),
+    'reconcile: active': (world) => world.reconcile('active'),
+    'reconcile: grace': (world) => world.reconcile('grace'),
+    'reconcile: expired': (world) => world.reconcile('expired'),
+    'reconcile: revoked': (world) => world.reconcile('revoked'),
+    'reconcile: none': (world) => world.reconcile('none'),
+    'storage lost, or signed out': (world) => world.forget(),
+  };
+  /** By the columns of `events`; a dash: as it was. */
+  const table: Record<string, string> = {
+    none: '- - - - - - - active grace expired revoked none none',
+    'none, signed': '- - - - - - - active grace expired revoked none none',
+    active: '- grace expired clock_behind - expired - active grace expired revoked none none',
+    grace: '- expired expired clock_behind - expired - active grace expired revoked none none',
+    expired: '- - - - - - - active grace expired revoked none none',
+    'expired offline': '- - - clock_behind - - - active grace expired revoked none none',
+    revoked: '- - - - - - - active grace expired revoked none none',
+    clock_behind: '- grace expired - - expired active active grace expired revoked none none',
+  };
+
+  const rows = Object.entries(table).flatMap(([state, line]) =>
+    line.split(' ').map((next, column) => [state, Object.keys(events)[column] ?? '', next] as const),
+  );
+  it.each(rows)('%s, %s: %s', (state, event, next) => {
+    const world = (from[state] as () => World)();
+    const before = world.state;
+    expect((events[event] as (world: World) => World)(world).state).toBe(next === '-' ? before : next);
+  });
+
+  it('the table is whole', () => {
+    expect(Object.keys(table)).toEqual(Object.keys(from));
+    expect(rows).toHaveLength(Object.keys(from).length * Object.keys(events).length);
+  });
+});
+
+describe('a clock that is years off', () => {
+  it.each([3 * 365 * day, -3 * 365 * day])('by %d s is corrected for, and may be put right', (off) => {
+    const world = new World().turnClock(off).reconcile('active');
+    expect(world.pass(4 * day).state).toBe('active');
+    expect(world.pass(day).state).toBe('grace');
+    expect(world.turnClock(-off).reconcile('active').state).toBe('active');
+    expect(world.pass(7 * day).state).toBe('expired');
+  });
+
+  it('fast, and put right without contact, does not lock out', () => {
+    const world = new World()
+      .turnClock(3 * 365 * day)
+      .reconcile('active')
+      .turnClock(-3 * 365 * day);
+    expect(world.pass(day).state).toBe('active');
+  });
+});
