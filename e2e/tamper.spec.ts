@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { Fieldbook } from './support/fieldbook.ts';
-import type { Answer } from './support/gateway.ts';
+import { type Answer, withMembers } from './support/gateway.ts';
 import { type Claims, claimsOf, signed, withClaims } from './support/jws.ts';
 import { expect, test, watch } from './support/test.ts';
 
@@ -87,10 +87,8 @@ test.describe('an answer that is not for this question', () => {
     await fieldbook.startTrial();
     const key = await gateway.server.signingKey();
 
-    const withDocument = (answer: Answer, document: (given: string) => string): Answer => {
-      const body = JSON.parse(answer.body.toString('utf8'));
-      return { ...answer, body: Buffer.from(JSON.stringify({ ...body, document: document(body.document) })) };
-    };
+    const withDocument = (answer: Answer, document: (given: string) => string): Answer =>
+      withMembers(answer, (body) => ({ document: document(body.document ?? '') }));
     const withSignedClaims = (change: (claims: Claims) => Partial<Claims>) => (answer: Answer) =>
       withDocument(answer, (given) => signed({ ...claimsOf(given), ...change(claimsOf(given)) }, key));
 

@@ -1,5 +1,8 @@
 import type { CDPSession, Page } from '@playwright/test';
 
+/** Passkeys with their private keys, as they are synced from one authenticator to another. */
+export type Passkeys = Awaited<ReturnType<Authenticator['passkeys']>>;
+
 /** A platform authenticator that says yes to everything. Each page needs its own, or its ceremonies never end. */
 export class Authenticator {
   readonly #cdp: CDPSession;
@@ -29,11 +32,14 @@ export class Authenticator {
     return new Authenticator(cdp, authenticatorId);
   }
 
-  /** As a synced passkey appears on the user's other device. */
-  async syncTo(other: Authenticator): Promise<void> {
-    const { credentials } = await this.#cdp.send('WebAuthn.getCredentials', { authenticatorId: this.#id });
-    for (const credential of credentials) {
-      await other.#cdp.send('WebAuthn.addCredential', { authenticatorId: other.#id, credential });
+  async passkeys() {
+    return (await this.#cdp.send('WebAuthn.getCredentials', { authenticatorId: this.#id })).credentials;
+  }
+
+  /** As synced passkeys appear on the user's other device. */
+  async sync(passkeys: Passkeys): Promise<void> {
+    for (const credential of passkeys) {
+      await this.#cdp.send('WebAuthn.addCredential', { authenticatorId: this.#id, credential });
     }
   }
 }

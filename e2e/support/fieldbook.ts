@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { expect, type Page } from '@playwright/test';
-import { Authenticator } from './authenticator.ts';
+import { Authenticator, type Passkeys } from './authenticator.ts';
 
 /** The sample app as its user meets it: by what is written on it. */
 export class Fieldbook {
@@ -50,17 +50,22 @@ export class Fieldbook {
     return this.plan.getByRole('heading');
   }
 
-  async open(): Promise<void> {
+  /** With an authenticator that holds the passkeys given. */
+  async open(passkeys: Passkeys = []): Promise<void> {
     this.#authenticator = await Authenticator.attach(this.page);
+    await this.#authenticator.sync(passkeys);
     await this.page.goto(this.origin);
+  }
+
+  async passkeys(): Promise<Passkeys> {
+    if (!this.#authenticator) throw new Error('not opened yet');
+    return this.#authenticator.passkeys();
   }
 
   /** Another device of the same user, to which their passkeys are synced. */
   async openOn(page: Page): Promise<Fieldbook> {
     const other = new Fieldbook(page, this.origin);
-    await other.open();
-    if (!this.#authenticator || !other.#authenticator) throw new Error('not opened yet');
-    await this.#authenticator.syncTo(other.#authenticator);
+    await other.open(await this.passkeys());
     return other;
   }
 
@@ -140,6 +145,39 @@ export class Fieldbook {
   /** Resolves once the app opens without the network. */
   async installed(): Promise<void> {
     await this.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+  }
+
+  /** The toast that says that a new version is there. */
+  get newVersion() {
+    return this.page.getByText('A new version is ready');
+  }
+
+  /** Has the browser look for a new version of the app, as it does when the page is shown; false: none was installed. */
+  findNewVersion(): Promise<boolean> {
+    return this.page.evaluate(async () => {
+      const registration = await navigator.serviceWorker.ready;
+      await registration.update();
+      const { installing } = registration;
+      // What it becomes next: installed, or redundant if a part of it could not be had.
+      if (installing) await new Promise((done) => installing.addEventListener('statechange', done, { once: true }));
+      return registration.waiting !== null;
+    });
+  }
+
+  /** Agrees to the new version. */
+  async takeNewVersion(): Promise<void> {
+    await expect(this.newVersion).toBeVisible();
+    await Promise.all([this.page.waitForEvent('load'), this.page.getByRole('button', { name: 'Reload' }).click()]);
+    await expect(this.newVersion).toBeHidden();
+    await this.toAccount();
+  }
+
+  /** The root keys that the app embeds: how many there are. */
+  embeddedRoots(): Promise<number> {
+    return this.page.evaluate(async () => {
+      const { next } = await (await fetch('/roots.json')).json();
+      return next === null ? 1 : 2;
+    });
   }
 
   /** Reads what the SDK keeps, by its key. */

@@ -7,16 +7,42 @@ export interface Answer {
   body: Buffer;
 }
 
-/** What becomes of an answer to a reconcile; null: the connection is cut in the middle of it. */
+/** What becomes of an answer; null: the connection is cut in the middle of it. */
 export type Meddling = (answer: Answer) => Answer | null;
 
-/** The network between browser and server, where everything but reconciles passes untouched. */
+/** An answer of JSON with some members in the place of others. */
+export function withMembers(answer: Answer, change: (body: Record<string, string>) => object): Answer {
+  const body = JSON.parse(answer.body.toString('utf8'));
+  return { ...answer, body: Buffer.from(JSON.stringify({ ...body, ...change(body) })) };
+}
+
+/**
+ * How far a request has come: the browser has asked; the server has been sent it all; it has answered; the browser has
+ * been sent all of the answer.
+ */
+export type Stage = 'asked' | 'forwarded' | 'answered' | 'passed on';
+
+/** A request for a reconcile on its way. */
+export interface Passage {
+  readonly stage: Stage;
+  /** 'worker': the service worker; else the page that calls itself so in the header X-Page. */
+  readonly asker: string;
+  /** The status of the answer; null before there is one. */
+  readonly status: number | null;
+}
+
+/** The network between browser and server, where everything passes untouched unless it is told otherwise. */
 export class Gateway {
   readonly server: Server;
   /** What came through, in order: `POST /v1/reconcile`. */
   readonly requests: string[] = [];
-  /** Null: reconciles pass untouched too. */
+  /** What becomes of the answers to reconciles. */
   meddling: Meddling | null = null;
+  /** The same for other paths. */
+  readonly meddlings = new Map<string, Meddling>();
+  /** Hears of every reconcile at each stage. What is asked or answered goes no further until it lets it go. */
+  watch: ((passage: Passage) => Promise<void> | void) | null = null;
+  #down = false;
   readonly #http: HttpServer;
 
   private constructor(server: Server, http: HttpServer) {
@@ -34,6 +60,12 @@ export class Gateway {
     return gateway;
   }
 
+  /** While it is down, nothing passes: the browser is offline. */
+  set down(down: boolean) {
+    this.#down = down;
+    if (down) this.#http.closeAllConnections();
+  }
+
   async dispose(): Promise<void> {
     this.#http.closeAllConnections();
     await new Promise((resolve) => this.#http.close(resolve));
@@ -42,14 +74,25 @@ export class Gateway {
 
   private async pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     try {
+      if (this.#down) throw new Error('down');
       this.requests.push(`${incoming.method} ${incoming.url}`);
       if (incoming.url === '/v1/events') {
         this.#stream(incoming, outgoing);
         return;
       }
       const body = await collect(incoming);
-      const meddle = incoming.url === '/v1/reconcile' ? this.meddling : null;
-      let answer: Answer | null = await this.#forward(incoming, body);
+      const path = incoming.url ?? '';
+      const reconcile = path === '/v1/reconcile';
+      const asker = incoming.headers.referer?.endsWith('/sw.js') ? 'worker' : String(incoming.headers['x-page']);
+      const report = async (stage: Stage, status: number | null = null) => {
+        if (reconcile) await this.watch?.({ stage, asker, status });
+      };
+
+      await report('asked');
+      let answer: Answer | null = await this.#forward(incoming, body, () => void report('forwarded'));
+      await report('answered', answer.status);
+      // What only asks for another nonce is not an answer to the question.
+      const meddle = reconcile ? this.meddling : this.meddlings.get(path);
       if (meddle && answer.status !== 401) answer = meddle(answer);
       if (answer === null) {
         outgoing.writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': '5000' });
@@ -59,7 +102,8 @@ export class Gateway {
       }
       const { 'transfer-encoding': _, connection: __, ...headers } = answer.headers;
       outgoing.writeHead(answer.status, { ...headers, 'content-length': String(answer.body.length) });
-      outgoing.end(answer.body);
+      const { status, body: text } = answer;
+      outgoing.end(text, () => void report('passed on', status));
     } catch {
       outgoing.destroy();
     }
@@ -82,7 +126,7 @@ export class Gateway {
     passing.end();
   }
 
-  #forward(incoming: IncomingMessage, body: Buffer): Promise<Answer> {
+  #forward(incoming: IncomingMessage, body: Buffer, forwarded: () => void): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const outgoing = request(
         `http://${this.server.address}${incoming.url}`,
@@ -95,7 +139,7 @@ export class Gateway {
         },
       );
       outgoing.on('error', reject);
-      outgoing.end(body);
+      outgoing.end(body, forwarded);
     });
   }
 }

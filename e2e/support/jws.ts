@@ -10,7 +10,22 @@ export interface Claims {
 }
 
 export function claimsOf(jws: string): Claims {
-  return JSON.parse(Buffer.from(jws.split('.')[1] ?? '', 'base64url').toString('utf8'));
+  return parse(jws, 1) as Claims;
+}
+
+export interface KeysetClaims {
+  exp: number;
+  version: number;
+  keys: { kid: string }[];
+}
+
+export function keysetOf(jws: string): KeysetClaims {
+  return parse(jws, 1) as KeysetClaims;
+}
+
+/** The thumbprint of the key that a message says it is signed by. */
+export function signerOf(jws: string): string {
+  return (parse(jws, 0) as { kid: string }).kid;
 }
 
 /** The same message with other claims under the old signature. */
@@ -19,11 +34,21 @@ export function withClaims(jws: string, change: Partial<Claims>): string {
   return `${header}.${encode({ ...claimsOf(jws), ...change })}.${signature}`;
 }
 
-/** Claims signed by a key of the test's choice, in the shape of an entitlement document. */
-export function signed(claims: Claims, { jwk, kid }: { jwk: JsonWebKey; kid: string }): string {
-  const input = `${encode({ alg: 'ES256', kid, typ: 'entitlement+jwt' })}.${encode(claims)}`;
+/** A private key, with the thumbprint by which others know it. */
+export interface SigningKey {
+  jwk: JsonWebKey;
+  kid: string;
+}
+
+/** Claims signed by a key of the test's choice, in the shape of an entitlement document or of another message. */
+export function signed(claims: object, { jwk, kid }: SigningKey, typ = 'entitlement+jwt'): string {
+  const input = `${encode({ alg: 'ES256', kid, typ })}.${encode(claims)}`;
   const key = createPrivateKey({ key: { ...jwk }, format: 'jwk' });
   return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
+}
+
+function parse(jws: string, part: 0 | 1): unknown {
+  return JSON.parse(Buffer.from(jws.split('.')[part] ?? '', 'base64url').toString('utf8'));
 }
 
 function encode(value: unknown): string {

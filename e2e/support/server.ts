@@ -1,9 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import type { SigningKey } from './jws.ts';
+import { Postgres } from './postgres.ts';
 
 const binary = fileURLToPath(new URL('../../bin/holdfast', import.meta.url));
 
@@ -14,6 +17,8 @@ const adminToken = 'browser-tests-0123456789-0123456789-0123456789';
 export class Server {
   readonly origin: string;
   readonly address: string;
+  /** The private cluster below the data folder. */
+  readonly postgres: Postgres;
   readonly #data: string;
   readonly #ops: number;
   readonly #flags: readonly string[];
@@ -25,6 +30,7 @@ export class Server {
     this.#data = data;
     this.#flags = flags;
     this.#ops = ops;
+    this.postgres = new Postgres(data);
     this.address = `localhost:${port}`;
     this.origin = origin ?? `http://${this.address}`;
   }
@@ -57,10 +63,15 @@ export class Server {
       started.once('error', reject);
     });
     for (const stream of [started.stdout, started.stderr]) stream?.on('data', (text) => (this.#log += text));
+    await this.ready();
+  }
+
+  /** Resolves when the server can serve: after its start, and after its database went away and came back. */
+  async ready(): Promise<void> {
     const deadline = Date.now() + 30_000;
-    while (!(await this.#ready())) {
-      if (started.exitCode !== null || Date.now() > deadline)
-        throw new Error(`The server did not start.\n${this.#log}`);
+    while (!(await this.#isReady())) {
+      if (this.#process?.exitCode !== null || Date.now() > deadline)
+        throw new Error(`The server is not ready.\n${this.#log}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -73,21 +84,85 @@ export class Server {
     this.#process = undefined;
   }
 
+  /** As an operator restarts it, for what it reads only at its start. */
+  async restart(): Promise<void> {
+    await this.stop();
+    await this.start();
+  }
+
+  /** kill -9: nothing is finished, nothing is said to anybody. */
+  async kill(): Promise<void> {
+    this.#process?.kill('SIGKILL');
+    await this.#ended;
+    this.#process = undefined;
+  }
+
+  /** Resolves when the process has ended by itself. */
+  async ended(): Promise<void> {
+    await this.#ended;
+    this.#process = undefined;
+  }
+
   async dispose(): Promise<void> {
     try {
       if (this.#process) await this.stop();
     } finally {
       await rm(this.#data, { recursive: true, force: true });
     }
-    if (/"level":"ERROR"/.test(this.#log)) throw new Error(`The server logged errors.\n${this.#log}`);
+    const errors = this.#log.split('\n').filter((line) => line.includes('"level":"ERROR"'));
+    // Without its database there is nothing else to say.
+    const expected = this.postgres.harmed ? '"code":"unavailable"' : 'none';
+    if (errors.some((line) => !line.includes(expected))) throw new Error(`The server logged errors.\n${this.#log}`);
+  }
+
+  /** `holdfast keys …` on the server's keys folder. */
+  async keys(...args: string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)(binary, ['keys', ...args, '--data', this.#data]);
+    return stdout;
+  }
+
+  /** What `keys list` tells of the signing keys, the newest first. */
+  async signingKeys(): Promise<ListedKey[]> {
+    return JSON.parse(await this.keys('list', '--json')).signing_keys;
+  }
+
+  /** Has the running server take the keyset in its keys folder, and returns it. */
+  async takeKeyset(): Promise<string> {
+    const keyset = (await readFile(this.#key('keyset.jws'), 'utf8')).trim();
+    this.#process?.kill('SIGHUP');
+    const deadline = Date.now() + 10_000;
+    while ((await this.servedKeyset()) !== keyset) {
+      if (Date.now() > deadline) throw new Error(`The server did not take the keyset.\n${this.#log}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return keyset;
+  }
+
+  async servedKeyset(): Promise<string> {
+    return (await fetch(`http://${this.address}/.well-known/holdfast-keyset`)).text();
   }
 
   /** The private key that documents are signed with now: for tests that forge what only its holder could. */
-  async signingKey(): Promise<{ jwk: JsonWebKey; kid: string }> {
-    const folder = join(this.#data, 'keys', 'signing');
-    const [file] = await readdir(folder);
-    if (!file) throw new Error('no signing key');
-    return { jwk: JSON.parse(await readFile(join(folder, file), 'utf8')), kid: file.replace(/\.jwk$/, '') };
+  async signingKey(): Promise<SigningKey> {
+    const now = (await this.signingKeys()).find(({ state }) => state === 'signs');
+    if (!now) throw new Error('no key signs');
+    return this.#privateKey(`signing/${now.kid}.jwk`, now.kid);
+  }
+
+  /** The private key of a root: likewise. */
+  async rootKey(slot: 'current' | 'next' = 'current'): Promise<SigningKey> {
+    const roots: ListedRoot[] = JSON.parse(await this.keys('list', '--json')).roots;
+    const root = roots.find((listed) => listed.slot === slot);
+    if (!root?.private_key) throw new Error(`no ${slot} root`);
+    return this.#privateKey(root.private_key, root.kid);
+  }
+
+  async #privateKey(file: string, kid: string): Promise<SigningKey> {
+    return { jwk: JSON.parse(await readFile(this.#key(file), 'utf8')), kid };
+  }
+
+  #key(file: string): string {
+    return join(this.#data, 'keys', file);
   }
 
   async user(name: string): Promise<UserRecord> {
@@ -103,6 +178,13 @@ export class Server {
     return this.admin('POST', `subscriptions/${subscriptions[0]?.id}/${action}`, { reason: 'test' });
   }
 
+  /** What the trail says was done to a user's account and devices, the newest first. */
+  async trail(name: string): Promise<string[]> {
+    const { user } = await this.user(name);
+    const { entries } = await this.admin<{ entries: { action: string }[] }>('GET', `audit?user=${user.id}&limit=100`);
+    return entries.map(({ action }) => action);
+  }
+
   async admin<T>(method: string, path: string, body?: unknown): Promise<T> {
     const answer = await fetch(`http://${this.address}/admin/v1/${path}`, {
       method,
@@ -116,7 +198,7 @@ export class Server {
     return (await answer.json()) as T;
   }
 
-  async #ready(): Promise<boolean> {
+  async #isReady(): Promise<boolean> {
     try {
       return (await fetch(`http://localhost:${this.#ops}/readyz`)).ok;
     } catch {
@@ -128,7 +210,19 @@ export class Server {
 export interface UserRecord {
   user: { id: string; name: string };
   subscriptions: { id: string; state: string; revoked: boolean }[];
-  devices: { id: string; name: string; document_expires_at: string | null }[];
+  devices: { id: string; name: string; document_expires_at: string | null; quarantined: boolean }[];
+}
+
+export interface ListedKey {
+  kid: string;
+  state: 'signs' | 'next' | 'past' | 'withdrawn' | 'unpublished';
+  signs_from: string | null;
+}
+
+interface ListedRoot {
+  kid: string;
+  slot: 'current' | 'next';
+  private_key: string | null;
 }
 
 export interface Revocation {

@@ -8,6 +8,8 @@ interface Fixtures {
   gateway: Gateway;
   /** The app in a fresh browser profile, not opened yet. */
   fieldbook: Fieldbook;
+  /** A page of another browser profile: another device. */
+  elsewhere: Page;
 }
 
 export const test = base.extend<Fixtures>({
@@ -27,6 +29,11 @@ export const test = base.extend<Fixtures>({
     const troubles = await watch(page.context(), page);
     await use(new Fieldbook(page, server.origin));
     expect(troubles()).toEqual([]);
+  },
+  elsewhere: async ({ browser }, use) => {
+    const context = await browser.newContext();
+    await use(await context.newPage());
+    await context.close();
   },
 });
 

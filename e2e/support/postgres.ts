@@ -1,0 +1,41 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+/** A server's private PostgreSQL, for what befalls a database. */
+export class Postgres {
+  /** A test has killed something of it. */
+  harmed = false;
+  readonly #data: string;
+
+  constructor(data: string) {
+    this.#data = data;
+  }
+
+  /** kill -9 of all of it: of the first process, and with that the others end by themselves. */
+  async kill(): Promise<void> {
+    this.#kill(await this.#first());
+  }
+
+  /** kill -9 of one of the server's connections: PostgreSQL then ends all of them, recovers as after a crash, and goes on. */
+  async crash(): Promise<void> {
+    const first = await this.#first();
+    const { stdout } = await promisify(execFile)('ps', ['-e', '-o', 'pid=,ppid=,args=']);
+    const connection = stdout.split('\n').find((line) => {
+      const [, parent, ...args] = line.trim().split(/\s+/);
+      return Number(parent) === first && args.includes('holdfast_runtime');
+    });
+    if (!connection) throw new Error(`no connection of the server's:\n${stdout}`);
+    this.#kill(Number.parseInt(connection, 10));
+  }
+
+  #kill(pid: number): void {
+    this.harmed = true;
+    process.kill(pid, 'SIGKILL');
+  }
+
+  async #first(): Promise<number> {
+    return Number.parseInt(await readFile(join(this.#data, 'postgres', 'data', 'postmaster.pid'), 'utf8'), 10);
+  }
+}
