@@ -1,6 +1,7 @@
 import { type BrowserContext, test as base, expect, type Page } from '@playwright/test';
 import { Fieldbook } from './fieldbook.ts';
 import { Gateway } from './gateway.ts';
+import { Profiles } from './profiles.ts';
 import { Server } from './server.ts';
 
 interface Fixtures {
@@ -10,6 +11,8 @@ interface Fixtures {
   fieldbook: Fieldbook;
   /** A page of another browser profile: another device. */
   elsewhere: Page;
+  /** For what outlives a browser. */
+  profiles: Profiles;
 }
 
 export const test = base.extend<Fixtures>({
@@ -34,6 +37,11 @@ export const test = base.extend<Fixtures>({
     const context = await browser.newContext();
     await use(await context.newPage());
     await context.close();
+  },
+  profiles: async ({ launchOptions, locale, timezoneId }, use) => {
+    const profiles = new Profiles({ ...launchOptions, ...(locale && { locale }), ...(timezoneId && { timezoneId }) });
+    await use(profiles);
+    await profiles.dispose();
   },
 });
 

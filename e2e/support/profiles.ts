@@ -1,0 +1,41 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BrowserContext, type BrowserContextOptions, chromium, type LaunchOptions } from '@playwright/test';
+
+/** Browser profiles as folders, which outlive the browser. */
+export class Profiles {
+  readonly #options: LaunchOptions & BrowserContextOptions;
+  readonly #folders: string[] = [];
+  readonly #open: BrowserContext[] = [];
+
+  constructor(options: LaunchOptions & BrowserContextOptions) {
+    this.#options = options;
+  }
+
+  /** An empty folder. */
+  async make(): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), 'hf-profile-'));
+    this.#folders.push(folder);
+    return folder;
+  }
+
+  /** Copies a profile whose browser is closed, to the last file. */
+  async copy(from: string): Promise<string> {
+    const folder = await this.make();
+    await cp(from, folder, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+    return folder;
+  }
+
+  /** Starts a browser on a profile. */
+  async open(folder: string): Promise<BrowserContext> {
+    const context = await chromium.launchPersistentContext(folder, this.#options);
+    this.#open.push(context);
+    return context;
+  }
+
+  async dispose(): Promise<void> {
+    for (const context of this.#open) await context.close();
+    for (const folder of this.#folders) await rm(folder, { recursive: true, force: true });
+  }
+}
