@@ -97,10 +97,17 @@ export class Server {
     this.#process = undefined;
   }
 
-  /** Resolves when the process has ended by itself. */
+  /** Resolves when the process has ended by itself; where it does not, fails with what it was doing. */
   async ended(): Promise<void> {
+    let stuck = false;
+    const patience = setTimeout(() => {
+      stuck = true;
+      this.#process?.kill('SIGQUIT');
+    }, 30_000);
     await this.#ended;
+    clearTimeout(patience);
     this.#process = undefined;
+    if (stuck) throw new Error(`The server did not end.\n${this.#log}`);
   }
 
   async dispose(): Promise<void> {

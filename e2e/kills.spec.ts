@@ -1,0 +1,288 @@
+import type { BrowserContext } from '@playwright/test';
+import { Chance } from './support/chance.ts';
+import { Fieldbook } from './support/fieldbook.ts';
+import type { Gateway, Passage, Stage } from './support/gateway.ts';
+import { ServiceWorker } from './support/service-worker.ts';
+import { expect, test } from './support/test.ts';
+
+const kills = process.env.HOLDFAST_DRILLS === 'full' ? 300 : 54;
+
+const victims = ['a tab, crashed', 'a tab, closed', 'the worker', 'the server', 'PostgreSQL', 'a connection'] as const;
+const askers = ['tab', 'tab', 'worker'] as const;
+const stages: readonly Stage[] = ['asked', 'forwarded', 'answered', 'passed on'];
+
+test(`${kills} kills while two tabs and the worker reconcile, and the device is never called forked`, async ({
+  page,
+  context,
+  gateway,
+}) => {
+  test.setTimeout(kills * 10_000);
+  const chance = new Chance();
+  console.log(`HOLDFAST_SEED=${chance.seed} repeats the choices of this drill`);
+  const { server } = gateway;
+  // A woken worker waits up to 30 seconds for a moment of its own, since it is one of very many. This one is not.
+  gateway.meddlings.set('/sw.js', (answer) =>
+    answer.status === 200 ? { ...answer, body: Buffer.from(`Math.random = () => 0;\n${answer.body}`) } : answer,
+  );
+  const fieldbook = new Fieldbook(page, server.origin);
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  await fieldbook.write('Kept', 'Still here');
+  await fieldbook.startTrial();
+  await fieldbook.installed();
+  const { id: device } = await fieldbook.held<{ id: string }>('device');
+  const duration = await longest(5, () => fieldbook.checkNow());
+
+  const worker = await ServiceWorker.of(context, server.origin);
+  const traffic = new Traffic(gateway);
+  const turn = new Turn();
+  const tabs = [
+    await Tab.opened(context, server.origin, 'one', turn),
+    await Tab.opened(context, server.origin, 'two', turn),
+  ];
+  await page.close();
+
+  const asking = tabs.map((tab) => tab.keepAsking().catch((error) => traffic.fail(error)));
+  try {
+    const plan = Array.from({ length: kills / victims.length }, () => victims).flat();
+    for (const victim of chance.shuffled(plan)) {
+      const stage = chance.pick(stages);
+      const asks = victim === 'the worker' ? 'worker' : victim.startsWith('a tab') ? 'tab' : chance.pick(askers);
+      const point = traffic.point(stage, asks, asks === 'tab' ? chance.pick([1, 2, 3]) : 1);
+      if (asks === 'worker') await turn.without(() => wakeUntil(worker, point.reached));
+      const asker = await point.reached;
+      // What the gateway does not hold goes on, and is caught wherever it is by then.
+      if (!point.holds) await elapse(chance.number() * duration);
+
+      const tab = tabs.find(({ name }) => name === asker);
+      if (victim === 'a tab, crashed') await tab?.crash();
+      if (victim === 'a tab, closed') await tab?.close();
+      if (victim === 'the worker') await worker.kill();
+      if (victim === 'the server') await server.kill();
+      if (victim === 'PostgreSQL') await server.postgres.kill();
+      if (victim === 'a connection') await server.postgres.crash();
+
+      // What a dead tab or worker has asked may reach the server when others are long ahead.
+      const dead = tab?.dead || victim === 'the worker';
+      if (dead && point.holds && chance.number() < 0.5) await traffic.further(2);
+      point.release();
+
+      if (victim === 'PostgreSQL') await server.ended(); // by itself, without its database
+      if (victim === 'PostgreSQL' || victim === 'the server') await server.start();
+      await server.ready();
+      expect(traffic.answers.get(409), `after a kill: ${victim}, at "${stage}"`).toBeUndefined();
+    }
+  } finally {
+    for (const tab of tabs) tab.rest();
+    traffic.end();
+  }
+  await Promise.all(asking);
+  console.log(`${kills} kills; ${traffic}`);
+
+  for (const { app } of tabs) {
+    const before = await app.held<string>('lineage');
+    expect(await app.checkNow()).toBe('Up to date.');
+    expect(await app.held<string>('lineage')).not.toBe(before);
+    await app.expectPremium();
+    expect((await app.held<{ id: string }>('device')).id).toBe(device);
+  }
+  const { devices } = await server.user('Ada');
+  expect(devices).toMatchObject([{ id: device, quarantined: false }]);
+  const trail = await server.trail('Ada');
+  expect(trail).toContain('device.linked');
+  expect(trail).not.toContain('device.forked');
+  expect(traffic.answers.get(200)).toBeGreaterThan(kills);
+});
+
+/**
+ * Wakes the worker until it asks: it does not where a page has taken a newer document since it was woken, nor the first
+ * time after a page has made up for what it was to make up for.
+ */
+async function wakeUntil(worker: ServiceWorker, reached: Promise<unknown>): Promise<void> {
+  let asked = false;
+  const noted = reached.then(() => {
+    asked = true;
+  });
+  while (!asked) {
+    await worker.sync('holdfast-reconcile');
+    await Promise.race([noted, elapse(100)]);
+  }
+}
+
+/** Lets tabs ask, and others have their turn. */
+class Turn {
+  #free: Promise<unknown> = Promise.resolve();
+
+  /** Resolves when a tab may ask. */
+  async of(): Promise<void> {
+    await this.#free;
+  }
+
+  /** Meanwhile no tab begins to ask. */
+  async without(work: () => Promise<void>): Promise<void> {
+    const done = work();
+    this.#free = done.catch(() => {}); // whoever has asked for it hears of that
+    await done;
+  }
+}
+
+/** A tab that asks the server without end, and is opened anew when it was killed. */
+class Tab {
+  readonly name: string;
+  readonly #turn: Turn;
+  app: Fieldbook;
+  #crashed = false;
+  /** The browser is gone: nothing can be opened any more. */
+  #ended = false;
+  #resting = false;
+
+  private constructor(name: string, app: Fieldbook, turn: Turn) {
+    this.name = name;
+    this.app = app;
+    this.#turn = turn;
+  }
+
+  static async opened(context: BrowserContext, origin: string, name: string, turn: Turn): Promise<Tab> {
+    const tab = new Tab(name, new Fieldbook(await context.newPage(), origin), turn);
+    context.on('close', () => {
+      tab.#ended = true;
+    });
+    await tab.#open();
+    return tab;
+  }
+
+  async keepAsking(): Promise<void> {
+    while (!this.#resting || this.dead) {
+      try {
+        if (this.dead) await this.#reopen();
+        await this.#turn.of();
+        await this.app.checkNow();
+      } catch (error) {
+        if (!this.dead || this.#ended) throw error;
+      }
+    }
+  }
+
+  rest(): void {
+    this.#resting = true;
+  }
+
+  /** Ends the process behind the page. */
+  async crash(): Promise<void> {
+    const { page } = this.app;
+    const cdp = await page.context().newCDPSession(page);
+    const crashed = page.waitForEvent('crash');
+    cdp.send('Page.crash').catch(() => {}); // nobody is left to answer
+    await crashed;
+  }
+
+  async close(): Promise<void> {
+    await this.app.page.close();
+  }
+
+  get dead(): boolean {
+    return this.#crashed || this.app.page.isClosed();
+  }
+
+  async #reopen(): Promise<void> {
+    const { page, origin } = this.app;
+    await page.close();
+    this.app = new Fieldbook(await page.context().newPage(), origin);
+    await this.#open();
+  }
+
+  async #open(): Promise<void> {
+    const { page, origin } = this.app;
+    this.#crashed = false;
+    page.on('crash', () => {
+      this.#crashed = true;
+    });
+    await page.setExtraHTTPHeaders({ 'X-Page': this.name });
+    await page.goto(`${origin}/#/account`);
+  }
+}
+
+/** A moment to strike at: some reconcile comes to a stage. */
+interface Point {
+  /** It is stopped there until it is released. */
+  readonly holds: boolean;
+  /** Resolves with who asks. */
+  readonly reached: Promise<string>;
+  release(): void;
+}
+
+/** The reconciles that pass through the gateway. */
+class Traffic {
+  /** How many answers of each status the server has given. */
+  readonly answers = new Map<number, number>();
+  readonly #gateway: Gateway;
+  readonly #askers = new Map<string, number>();
+  /** What is waited for, and what is stopped by it. */
+  #await: (passage: Passage) => Promise<void> | undefined = () => undefined;
+  /** Ends waiting: what is waited for will not come. */
+  fail: (cause: unknown) => void = () => {};
+
+  constructor(gateway: Gateway) {
+    this.#gateway = gateway;
+    gateway.watch = (passage) => this.#pass(passage);
+  }
+
+  /** The nth time from now on that a reconcile comes to that stage; a tab's, the worker's, or anybody's. */
+  point(stage: Stage, asks: (typeof askers)[number] | null, nth: number): Point {
+    let reach = (_asker: string) => {};
+    let release = () => {};
+    const reached = new Promise<string>((resolve, reject) => {
+      reach = resolve;
+      this.fail = reject;
+    });
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let left = nth;
+    this.#await = (passage) => {
+      const fits = asks === null || (asks === 'worker') === (passage.asker === 'worker');
+      if (!fits || passage.stage !== stage || --left !== 0) return;
+      reach(passage.asker);
+      return released;
+    };
+    return { holds: stage === 'asked' || stage === 'answered', reached, release };
+  }
+
+  /** Resolves when so many more have been answered. */
+  async further(times: number): Promise<void> {
+    const point = this.point('passed on', null, times);
+    point.release();
+    await point.reached;
+  }
+
+  end(): void {
+    this.#gateway.watch = null;
+  }
+
+  toString(): string {
+    const list = (counts: Map<unknown, number>) => [...counts].map(([what, n]) => `${n} × ${what}`).join(', ');
+    return `asked: ${list(this.#askers)}; answered: ${list(this.answers)}`;
+  }
+
+  #pass(passage: Passage): Promise<void> | undefined {
+    const { stage, asker, status } = passage;
+    if (stage === 'asked') this.#askers.set(asker, (this.#askers.get(asker) ?? 0) + 1);
+    if (stage === 'answered' && status !== null) this.answers.set(status, (this.answers.get(status) ?? 0) + 1);
+    return this.#await(passage);
+  }
+}
+
+/** Milliseconds of the slowest of some runs. */
+async function longest(times: number, run: () => Promise<unknown>): Promise<number> {
+  let slowest = 0;
+  for (let n = 0; n < times; n++) {
+    const begun = performance.now();
+    await run();
+    slowest = Math.max(slowest, performance.now() - begun);
+  }
+  return slowest;
+}
+
+function elapse(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
