@@ -17,6 +17,11 @@ const keepFolder: Plugin = {
   },
 };
 
+function screenshot(name: string, sizes: string, label: string) {
+  const form_factor: 'wide' | 'narrow' = name.startsWith('wide') ? 'wide' : 'narrow';
+  return { src: `/screenshots/${name}.png`, sizes, type: 'image/png', form_factor, label };
+}
+
 export default defineConfig({
   build: {
     outDir: '../dist',
@@ -80,6 +85,14 @@ export default defineConfig({
           { src: '/icons/icon-192.png', sizes: '192x192', type: 'image/png', purpose: 'any' },
           { src: '/icons/icon-512.png', sizes: '512x512', type: 'image/png', purpose: 'any' },
           { src: '/icons/maskable-512.png', sizes: '512x512', type: 'image/png', purpose: 'maskable' },
+        ],
+        // Taken from the app: npm --prefix e2e run screenshots
+        screenshots: [
+          screenshot('wide-note', '1280x800', 'A note beside the list of all notes'),
+          screenshot('wide-account', '1280x800', 'What you have, and until when it works offline'),
+          screenshot('narrow-list', '585x1266', 'All notes'),
+          screenshot('narrow-note', '585x1266', 'A note'),
+          screenshot('narrow-account', '585x1266', 'What you have, and until when it works offline'),
         ],
         shortcuts: [
           { name: 'New note', url: '/#/new', icons: [{ src: '/icons/icon-192.png', sizes: '192x192' }] },

@@ -1,16 +1,21 @@
 import {
   type Entitlement,
+  type ErrorCode,
   type Holdfast,
   HoldfastError,
   type LinkedDevice,
+  type LockOptions,
   openHoldfast,
   type ReconcileResult,
+  type StorageHealth,
   type User,
 } from '@holdfast/client';
 import { batch, signal } from '@preact/signals';
+import { wipeBook } from './notes/book.ts';
+import { watchedFetch } from './reached.ts';
 import { go } from './route.ts';
-import { noTrialHere, trialHad } from './trial.ts';
-import { type Action, failure } from './words.ts';
+import { forgetTrial, noTrialHere, trialHad } from './trial.ts';
+import { type Action, failure } from './words/failure.ts';
 
 /** Who is signed in on this device, offline too. */
 export const user = signal<User | null>(null);
@@ -18,8 +23,17 @@ export const user = signal<User | null>(null);
 /** What they may use now. Set before the app is shown. */
 export const entitlement = signal<Entitlement>(undefined as never);
 
-/** Whether the last request found the server; null: none was made yet. */
-export const reached = signal<boolean | null>(null);
+/** The UUID under which the server knows this installation; null: not linked. */
+export const device = signal<string | null>(null);
+
+/** Whether nothing of the user's may be shown. Set before the app is shown. */
+export const locked = signal(false);
+
+/** When this app locks by itself. */
+export const lockOptions = signal<LockOptions>({});
+
+/** How this device's storage is. */
+export const storage = signal<StorageHealth>('well');
 
 /** The time that the page's words are about; moves while the page is open. */
 export const now = signal(new Date());
@@ -27,8 +41,15 @@ export const now = signal(new Date());
 /** What the user asked for and is being done, or null. */
 export const busy = signal<Action | null>(null);
 
+/** The same, once it has taken so long that not to speak of it would look like nothing happens. */
+export const waiting = signal<Action | null>(null);
+
+/** Milliseconds after which something is worth a word: what is quicker would only flicker. */
+const noticeable = 100;
+
 /** How what the user asked for ended, in words. */
 export interface Outcome {
+  readonly action: Action;
   readonly good: boolean;
   readonly text: string;
   /** A passkey tap is what is missing. */
@@ -39,6 +60,13 @@ export const outcome = signal<Outcome | null>(null);
 
 /** Devices to choose from when the plan's limit is reached; empty: no choice to make. */
 export const replaceable = signal<readonly LinkedDevice[]>([]);
+
+const mendedBySigningIn: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'unauthenticated',
+  'reauthentication_required',
+  'passkey_unknown',
+  'passkeys_unavailable',
+]);
 
 const entering: ReadonlySet<Action> = new Set<Action>(['register', 'enrol', 'sign-in']);
 
@@ -74,65 +102,104 @@ export function signIn(): Promise<boolean> {
 
 /** Links this device in place of another one. */
 export function replaceDevice(id: string): Promise<boolean> {
-  return attempt('link', () => holdfast.link({ replaces: id }), 'This device is linked.');
+  return attempt('link', async () => {
+    await holdfast.link({ replaces: id });
+    return good('This device is linked.');
+  });
 }
 
 export function startTrial(): Promise<boolean> {
   const asker = user.value?.id ?? '';
-  return attempt(
-    'trial',
-    async () => {
-      try {
-        await holdfast.startTrial();
+  return attempt('trial', async () => {
+    try {
+      await holdfast.startTrial();
+      trialHad(asker);
+      return good('Premium is on. Enjoy the trial.');
+    } catch (error) {
+      if (!(error instanceof HoldfastError)) throw error;
+      if (error.code === 'conflict') {
         trialHad(asker);
-      } catch (error) {
-        if (error instanceof HoldfastError && error.code === 'conflict') {
-          trialHad(asker);
-          outcome.value = { good: false, text: 'This account has had its trial already.' };
-          return;
-        }
-        if (error instanceof HoldfastError && error.code === 'not_found') {
-          noTrialHere();
-          outcome.value = { good: false, text: 'There is no trial here.' };
-          return;
-        }
-        throw error;
+        return bad('This account has had its trial already.');
       }
-    },
-    'Premium is on. Enjoy the trial.',
-  );
+      if (error.code === 'not_found') {
+        noTrialHere();
+        return bad('There is no trial here.');
+      }
+      throw error;
+    }
+  });
+}
+
+/** Hides everything in all tabs until a passkey of the user opens it. */
+export function lock(): Promise<boolean> {
+  return attempt('lock', async () => {
+    await holdfast.lock();
+    return null;
+  });
+}
+
+/** Opens this tab with a passkey, offline too. */
+export function unlock(): Promise<boolean> {
+  return attempt('unlock', async () => {
+    await holdfast.unlock();
+    return null;
+  });
+}
+
+/** Chooses when to lock without being asked. */
+export function setLock(options: LockOptions): Promise<boolean> {
+  return attempt('lock', async () => {
+    await holdfast.setLock(options);
+    return null;
+  });
+}
+
+/** The server has answered a request that the SDK did not make. */
+export function contacted(): void {
+  holdfast.contacted();
 }
 
 /** Asks the server for what the user has now. */
 export function checkNow(): Promise<boolean> {
-  return attempt('check', async () => {
-    outcome.value = verdict(await holdfast.reconcile());
-  });
+  return attempt('check', async () => verdict(await holdfast.reconcile()));
 }
 
-export function signOut(): Promise<boolean> {
+/** Signs out on this device; with `wipe`, the notes go first, so that nobody is signed out with notes that should be gone. */
+export function signOut(wipe: boolean): Promise<boolean> {
+  const leaving = user.value?.id;
   return attempt('sign-out', async () => {
+    if (wipe && leaving) {
+      await wipeBook(leaving).catch((cause: unknown) => {
+        throw new HoldfastError('storage_unavailable', undefined, { cause });
+      });
+      forgetTrial(leaving);
+    }
     const told = await holdfast.signOut();
     go({ at: 'list' }, true);
-    if (!told) {
-      const text = 'You are signed out here. The server hears of it at the next contact, or when you sign in again.';
-      outcome.value = { good: true, text };
-    }
+    return told
+      ? null
+      : good('You are signed out here. The server hears of it at the next contact, or when you sign in again.');
   });
 }
 
 /** As {@link attempt}. Once somebody is in, their notes and their device's key are worth keeping: the browser is asked to. */
 async function enter(action: Action, work: () => Promise<unknown>): Promise<boolean> {
-  const entered = await attempt(action, work);
+  const entered = await attempt(action, async () => {
+    await work();
+    return null;
+  });
   if (entered) navigator.storage?.persist?.().catch(() => {});
   return entered;
 }
 
-/**
- * Runs what the user asked for, one at a time, and says how it ended. True: it was done. With `done`, says so unless
- * `work` has said something itself.
- */
-async function attempt(action: Action, work: () => Promise<unknown>, done?: string): Promise<boolean> {
+/** What {@link attempt}'s work says when it is done; null: what is to be seen then says it all. */
+type Said = Omit<Outcome, 'action'> | null;
+
+const good = (text: string): Said => ({ good: true, text });
+const bad = (text: string): Said => ({ good: false, text });
+
+/** Runs what the user asked for, one at a time, and says how it ended. True: nothing failed. */
+export async function attempt(action: Action, work: () => Promise<Said>): Promise<boolean> {
   if (busy.value !== null) return false;
   const before = user.value?.id;
   batch(() => {
@@ -140,46 +207,55 @@ async function attempt(action: Action, work: () => Promise<unknown>, done?: stri
     outcome.value = null;
     replaceable.value = [];
   });
+  const noticed = setTimeout(() => {
+    waiting.value = action;
+  }, noticeable);
   try {
-    await work();
-    if (done) outcome.value ??= { good: true, text: done };
+    const said = await work();
+    outcome.value = said && { action, ...said };
     return true;
   } catch (error) {
     if (!(error instanceof HoldfastError)) {
       console.error(error);
-      outcome.value = { good: false, text: 'That did not work, and this app does not know why. Reload the page.' };
+      const text = 'That did not work, and this app does not know why. Reload the page.';
+      outcome.value = { action, good: false, text };
       return false;
     }
     const text = failure(error.code, action);
-    const signIn = error.code === 'unauthenticated' || error.code === 'reauthentication_required';
+    const signIn = mendedBySigningIn.has(error.code);
     batch(() => {
-      outcome.value = text === null ? null : { good: false, text, signIn };
+      outcome.value = text === null ? null : { action, good: false, text, signIn };
       replaceable.value = error.devices;
     });
     return false;
   } finally {
-    busy.value = null;
+    clearTimeout(noticed);
+    batch(() => {
+      busy.value = null;
+      waiting.value = null;
+    });
     mirror();
     // Signed in, but something after that failed: the account page says what, and offers the remedy.
-    if (outcome.value?.good === false && user.value && user.value.id !== before) go({ at: 'account' }, true);
+    if (outcome.value?.good === false && user.value && user.value.id !== before && !locked.value)
+      go({ at: 'account' }, true);
   }
 }
 
-function verdict(result: ReconcileResult): Outcome {
+function verdict(result: ReconcileResult): Said {
   switch (result.outcome) {
     case 'reconciled':
     case 'superseded':
     case 'forked':
-      return { good: true, text: 'Up to date.' };
+      return good('Up to date.');
     case 'no_contact':
-      return { good: false, text: 'The server cannot be reached right now. What you have keeps working.' };
+      return bad('The server cannot be reached right now. What you have keeps working.');
     case 'sign_in_needed':
     case 'signed_out':
       return { good: false, text: 'The server does not know this device. Sign in with your passkey.', signIn: true };
     case 'refused':
-      return { good: false, text: `The answer was not taken: it does not prove itself (${result.code}).` };
+      return bad(`The answer was not taken: it does not prove itself (${result.code}).`);
     case 'storage_unavailable':
-      return { good: false, text: "The answer could not be kept: this browser's storage does not work." };
+      return bad("The answer could not be kept: this browser's storage does not work.");
   }
 }
 
@@ -189,6 +265,10 @@ function mirror(): void {
   batch(() => {
     now.value = new Date();
     user.value = holdfast.user;
+    device.value = holdfast.device;
+    locked.value = holdfast.locked;
+    lockOptions.value = holdfast.lockOptions;
+    storage.value = holdfast.storage;
     entitlement.value = holdfast.entitlement;
   });
 }
@@ -198,17 +278,4 @@ async function loadRoots() {
   const answer = await fetch('/roots.json');
   if (!answer.ok) throw new Error(`/roots.json: ${answer.status}`);
   return answer.json();
-}
-
-/** Notes in passing whether the SDK's requests find the server. A captive portal's page is no server. */
-async function watchedFetch(input: RequestInfo | URL, init?: RequestInit): Promise<Response> {
-  try {
-    const answer = await fetch(input, init);
-    const type = answer.headers.get('Content-Type') ?? '';
-    reached.value = answer.status < 500 && (answer.status === 204 || /[/+]json\b/.test(type));
-    return answer;
-  } catch (error) {
-    reached.value = false;
-    throw error;
-  }
 }

@@ -1,6 +1,6 @@
 import { effect } from '@preact/signals';
 import { render } from 'preact';
-import { openClient, user } from './client.ts';
+import { locked, openClient, user } from './client.ts';
 import { openBook } from './notes/book.ts';
 import { followAddress } from './route.ts';
 import { App } from './ui/app.tsx';
@@ -19,7 +19,8 @@ async function start(): Promise<void> {
     return;
   }
   effect(() => {
-    void openBook(user.value?.id ?? null);
+    // Locked: nothing of the notes is even in memory.
+    void openBook(locked.value ? null : (user.value?.id ?? null));
   });
   render(<App />, root);
 }

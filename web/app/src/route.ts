@@ -34,7 +34,7 @@ export function parse(fragment: string): Route {
 
 /** Goes to a place; `replace` leaves no way back to the present one. */
 export function go(to: Route, replace = false): void {
-  const address = to.at === 'note' ? `#/note/${to.id}` : to.at === 'account' ? '#/account' : '#/';
+  const address = to.at === 'note' ? `#/note/${to.id}` : to.at === 'account' || to.at === 'new' ? `#/${to.at}` : '#/';
   if (replace) {
     history.replaceState(null, '', `/${address}`);
     route.value = parse(address);

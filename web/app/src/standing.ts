@@ -1,9 +1,11 @@
 import { computed } from '@preact/signals';
 import { noteLimit, refusal } from './allowance.ts';
-import { entitlement, now, reached, user } from './client.ts';
-import { notes } from './notes/book.ts';
+import { entitlement, now, storage, user } from './client.ts';
+import { notes, trouble } from './notes/book.ts';
+import { reached } from './reached.ts';
 import { trialOffered } from './trial.ts';
-import { standing } from './words.ts';
+import { standing } from './words/standing.ts';
+import { storageTrouble } from './words/storage.ts';
 
 /** What the user has, in words, as of now. */
 export const here = computed(() =>
@@ -13,6 +15,16 @@ export const here = computed(() =>
     trial: user.value !== null && trialOffered(user.value.id),
   }),
 );
+
+/** What is wrong with this device's storage, in words; null: nothing. */
+export const storageHere = computed(() => storageTrouble(storage.value));
+
+/** The status line: what matters most now, or nothing. */
+export const line = computed((): { readonly text: string | null; readonly tone: 'calm' | 'good' | 'attention' } => {
+  if (trouble.value) return { text: trouble.value, tone: 'attention' };
+  const { line: text, tone } = storageHere.value ?? here.value;
+  return { text, tone };
+});
 
 /** How many notes may be held before creating another is refused. */
 export const limit = computed(() => noteLimit(entitlement.value.features));

@@ -14,16 +14,25 @@ export function trialOffered(user: string): boolean {
 }
 
 export function trialHad(user: string): void {
-  had.value = new Set([...read(), ...had.value, user]);
-  try {
-    localStorage.setItem(key, JSON.stringify([...had.value]));
-  } catch {
-    // The server will say it again.
-  }
+  keep(new Set([...read(), ...had.value, user]));
+}
+
+/** Nothing of this user stays on this device. */
+export function forgetTrial(user: string): void {
+  keep(new Set([...read()].filter((other) => other !== user)));
 }
 
 export function noTrialHere(): void {
   available.value = false;
+}
+
+function keep(users: ReadonlySet<string>): void {
+  had.value = users;
+  try {
+    localStorage.setItem(key, JSON.stringify([...users]));
+  } catch {
+    // The server will say it again.
+  }
 }
 
 function read(): string[] {

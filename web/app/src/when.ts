@@ -8,26 +8,31 @@ export function english(languages: readonly string[] = globalThis.navigator?.lan
  * with the year when it is not this one.
  */
 export function inWords(time: Date, now: Date, locale = english()): string {
-  const clock = new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' }).format(time);
+  const clock = formatter(locale, { hour: '2-digit', minute: '2-digit' }).format(time);
   return `${dayInWords(time, now, locale)}, ${clock}`;
 }
 
 /** A moment with weekday, date, year and time, for where "today" would say nothing. */
 export function inFull(time: Date, locale = english()): string {
-  return new Intl.DateTimeFormat(locale, { dateStyle: 'full', timeStyle: 'short' }).format(time);
+  return formatter(locale, { dateStyle: 'full', timeStyle: 'short' }).format(time);
 }
 
 /** A short form for lists: the time today, else the day, else day and year. */
 export function inShort(time: Date, now: Date, locale = english()): string {
   if (sameDay(time, now)) {
-    return new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' }).format(time);
+    return formatter(locale, { hour: '2-digit', minute: '2-digit' }).format(time);
   }
   const sameYear = time.getFullYear() === now.getFullYear();
-  return new Intl.DateTimeFormat(locale, {
+  return formatter(locale, {
     day: 'numeric',
     month: 'short',
     ...(sameYear ? {} : { year: 'numeric' }),
   }).format(time);
+}
+
+/** A number as the reader's English groups it: "5,000". */
+export function thousands(number: number, locale = english()): string {
+  return number.toLocaleString(locale);
 }
 
 function dayInWords(time: Date, now: Date, locale: string): string {
@@ -36,7 +41,7 @@ function dayInWords(time: Date, now: Date, locale: string): string {
   if (sameDay(time, new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1))) return 'tomorrow';
   if (sameDay(time, new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1))) return 'yesterday';
   const sameYear = time.getFullYear() === now.getFullYear();
-  return new Intl.DateTimeFormat(locale, {
+  return formatter(locale, {
     weekday: 'long',
     day: 'numeric',
     month: 'long',
@@ -46,4 +51,17 @@ function dayInWords(time: Date, now: Date, locale: string): string {
 
 function sameDay(a: Date, b: Date): boolean {
   return a.getFullYear() === b.getFullYear() && a.getMonth() === b.getMonth() && a.getDate() === b.getDate();
+}
+
+/** Making one costs far more than using it, and an export uses it thousands of times. Each keeps the zone it was made in. */
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+function formatter(locale: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = JSON.stringify([locale, options, new Date().getTimezoneOffset()]);
+  let made = formatters.get(key);
+  if (!made) {
+    made = new Intl.DateTimeFormat(locale, options);
+    formatters.set(key, made);
+  }
+  return made;
 }

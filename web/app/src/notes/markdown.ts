@@ -1,25 +1,33 @@
-import { byChange, type Note, nameOf } from './note.ts';
+import { inSlices, type SliceOptions } from '../slices.ts';
+import { type Note, nameOf } from './note.ts';
 
 /**
- * All notes as one Markdown document: a heading and the date of the last change for each, newest first; texts stay as
- * they were written. `say` puts a time into words.
+ * All notes as one Markdown document, in pieces to be joined: a heading and the date of the last change for each, in
+ * their order; texts stay as they were written. `say` puts a time into words.
  */
-export function toMarkdown(notes: readonly Note[], exportedAt: Date, say: (time: Date) => string): string {
+export async function toMarkdown(
+  notes: readonly Note[],
+  exportedAt: Date,
+  say: (time: Date) => string,
+  options?: SliceOptions,
+): Promise<string[]> {
   const count = notes.length === 1 ? '1 note' : `${notes.length} notes`;
-  const parts = [`# Fieldbook\n\n${count}, exported ${say(exportedAt)}.`];
-  for (const note of [...notes].sort(byChange)) {
-    const body = note.text.trim();
-    parts.push(
-      `## ${escapeInline(nameOf(note))}\n\n*Last changed ${say(new Date(note.changedAt))}*${body ? `\n\n${body}` : ''}`,
-    );
-  }
-  return `${parts.join('\n\n---\n\n')}\n`;
+  const pieces = [`# Fieldbook\n\n${count}, exported ${say(exportedAt)}.`];
+  const add = (at: number) => pieces.push('\n\n---\n\n', section(notes[at] as Note, say));
+  await inSlices(notes.length, add, options);
+  return [...pieces, '\n'];
 }
 
 /** Names the file by the local day, so that a folder of exports sorts itself. */
 export function exportName(exportedAt: Date): string {
   const two = (part: number) => String(part).padStart(2, '0');
   return `fieldbook-${exportedAt.getFullYear()}-${two(exportedAt.getMonth() + 1)}-${two(exportedAt.getDate())}.md`;
+}
+
+function section(note: Note, say: (time: Date) => string): string {
+  const body = note.text.trim();
+  const changed = `*Last changed ${say(new Date(note.changedAt))}*`;
+  return `## ${escapeInline(nameOf(note))}\n\n${changed}${body ? `\n\n${body}` : ''}`;
 }
 
 /** A title is one line of plain text: characters that Markdown would take for markup are escaped. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { byChange, excerptOf, type Note, nameOf, neighbour, search } from './note.ts';
+import { byChange, excerptOf, type Note, nameOf, neighbour } from './note.ts';
 
 const note = (title: string, text: string, changedAt = 0): Note => ({
   id: title || text,
@@ -17,13 +17,6 @@ test.each([
 ])('%o', (subject, name, excerpt) => {
   expect(nameOf(subject)).toBe(name);
   expect(excerptOf(subject)).toBe(excerpt);
-});
-
-test('a search wants every word, in title or text, whatever the case', () => {
-  const notes = [note('Salt marsh', 'spoonbills'), note('Roof', 'slate')];
-  expect(search(notes, ' SPOON salt ')).toEqual([notes[0]]);
-  expect(search(notes, 'salt slate')).toEqual([]);
-  expect(search(notes, '  ')).toBe(notes);
 });
 
 test('newest change first', () => {

@@ -28,16 +28,6 @@ export function byChange(a: Note, b: Note): number {
   return b.changedAt - a.changedAt || (a.id < b.id ? -1 : 1);
 }
 
-/** The notes that contain every word of `query`, in title or text, whatever the case. */
-export function search(notes: readonly Note[], query: string): readonly Note[] {
-  const words = query.toLocaleLowerCase().split(/\s+/).filter(Boolean);
-  if (words.length === 0) return notes;
-  return notes.filter((note) => {
-    const haystack = `${note.title}\n${note.text}`.toLocaleLowerCase();
-    return words.every((word) => haystack.includes(word));
-  });
-}
-
 /** The note that stands in this one's place when it is gone: the next, else the one before, else none. */
 export function neighbour(notes: readonly Note[], id: string): Note | null {
   const at = notes.findIndex((note) => note.id === id);

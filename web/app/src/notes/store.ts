@@ -34,6 +34,11 @@ export async function readNotes(user: string): Promise<Note[]> {
   return (await open()).getAllFromIndex('notes', 'user', user);
 }
 
+/** One note as it is stored now; undefined: it is gone. */
+export async function readNote(id: string): Promise<Note | undefined> {
+  return (await open()).get('notes', id);
+}
+
 /** Stores a note; rejects (QuotaExceededError and others) if it is not stored. */
 export async function writeNote(note: Note): Promise<void> {
   await (await open()).put('notes', note);
@@ -42,4 +47,11 @@ export async function writeNote(note: Note): Promise<void> {
 /** Removes a note for good; one that is gone already is no error. */
 export async function removeNote(id: string): Promise<void> {
   await (await open()).delete('notes', id);
+}
+
+/** Removes all notes of one user for good, all or none of them. */
+export async function removeNotes(user: string): Promise<void> {
+  const transaction = (await open()).transaction('notes', 'readwrite', { durability: 'strict' });
+  const ids = await transaction.store.index('user').getAllKeys(user);
+  await Promise.all([...ids.map((id) => transaction.store.delete(id)), transaction.done]);
 }

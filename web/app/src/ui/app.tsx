@@ -1,6 +1,7 @@
-import { user } from '../client.ts';
+import { locked, user } from '../client.ts';
 import { route } from '../route.ts';
 import { Enrolment } from './enrolment.tsx';
+import { LockScreen } from './lock-screen.tsx';
 import { Notebook } from './notebook.tsx';
 import { UpdatePrompt } from './update-prompt.tsx';
 import { Welcome } from './welcome.tsx';
@@ -16,6 +17,7 @@ export function App() {
 
 function Screen() {
   const place = route.value;
+  if (locked.value && user.value) return <LockScreen user={user.value} />;
   if (place.at === 'enrolment') return <Enrolment code={place.code} />;
   return user.value === null ? <Welcome /> : <Notebook user={user.value} />;
 }

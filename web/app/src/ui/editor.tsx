@@ -5,6 +5,7 @@ import { type Note, nameOf } from '../notes/note.ts';
 import { inWords } from '../when.ts';
 import { BackIcon, BinIcon } from './icons.tsx';
 import { deleteOpenNote } from './list.tsx';
+import { Question } from './question.tsx';
 
 /** One note, open for writing. Every keystroke is stored. */
 export function Editor({ note }: { note: Note }) {
@@ -50,25 +51,16 @@ export function Editor({ note }: { note: Note }) {
         value={note.text}
         onInput={(event) => changeNote(note, { text: event.currentTarget.value })}
       />
-      <dialog class="question" ref={question} aria-labelledby="delete-question">
-        <h2 id="delete-question">Delete this note?</h2>
+      <Question
+        dialog={question}
+        id="delete-question"
+        title="Delete this note?"
+        no="Keep it"
+        yes="Delete note"
+        onYes={() => deleteOpenNote(note)}
+      >
         <p>“{nameOf(note)}” is gone from this device for good.</p>
-        <form method="dialog">
-          <button type="submit" class="button">
-            Keep it
-          </button>
-          <button
-            type="button"
-            class="button danger"
-            onClick={() => {
-              question.current?.close();
-              deleteOpenNote(note);
-            }}
-          >
-            Delete note
-          </button>
-        </form>
-      </dialog>
+      </Question>
     </article>
   );
 }

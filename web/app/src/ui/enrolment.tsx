@@ -1,5 +1,6 @@
-import { busy, enrol, user } from '../client.ts';
+import { enrol, user, waiting } from '../client.ts';
 import { go } from '../route.ts';
+import { ActionButton } from './action-button.tsx';
 import { Mark } from './mark.tsx';
 import { Outcome } from './outcome.tsx';
 
@@ -25,20 +26,20 @@ export function Enrolment({ code }: { code: string }) {
           It is kept by this device or your password manager, and signs you in from now on.
           {present && ` You are signed in as ${present.name} here; going on signs ${present.name} out.`}
         </p>
-        <button
-          type="button"
-          class="button primary wide"
-          disabled={busy.value !== null}
+        <ActionButton
+          kind="primary wide"
+          action="enrol"
+          doing="Waiting for your passkey…"
           onClick={async () => {
             if (await enrol(code)) go({ at: 'list' }, true);
           }}
         >
-          {busy.value === 'enrol' ? 'Waiting for your passkey…' : 'Create passkey'}
-        </button>
+          Create passkey
+        </ActionButton>
         <button
           type="button"
           class="button quiet wide"
-          disabled={busy.value !== null}
+          disabled={waiting.value !== null}
           onClick={() => go({ at: 'list' }, true)}
         >
           Not now

@@ -32,3 +32,9 @@ export const BinIcon = () => (
     <path d="M4 6h12M8 6V4h4v2M5.5 6l.7 10h7.6l.7-10M8.5 9v4M11.5 9v4" />
   </Icon>
 );
+
+export const LockIcon = () => (
+  <Icon>
+    <path d="M5.5 9h9v7h-9zM7 9V6.5a3 3 0 0 1 6 0V9" />
+  </Icon>
+);

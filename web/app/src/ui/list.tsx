@@ -1,12 +1,15 @@
-import { computed, signal } from '@preact/signals';
+import { computed, signal, useSignal, useSignalEffect } from '@preact/signals';
 import type { RefObject } from 'preact';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { now } from '../client.ts';
 import { addNote, deleteNote, loaded, notes } from '../notes/book.ts';
-import { excerptOf, type Note, nameOf, neighbour, search } from '../notes/note.ts';
+import { excerptOf, type Note, nameOf, neighbour } from '../notes/note.ts';
+import { search } from '../notes/search.ts';
 import { go } from '../route.ts';
 import { full, here } from '../standing.ts';
-import { inShort } from '../when.ts';
+import { inShort, thousands } from '../when.ts';
 import { PlusIcon, SearchIcon } from './icons.tsx';
+import { rowsInSight } from './rows-in-sight.ts';
 
 const query = signal('');
 const found = computed(() => search(notes.value, query.value));
@@ -17,6 +20,11 @@ let landing: string | null = null;
 
 /** Opens a new note, or says why there can be none. */
 export function createNote(): void {
+  // The notes are still being read: the wish is remembered in the address.
+  if (!loaded.value) {
+    go({ at: 'new' }, true);
+    return;
+  }
   refused.value = full.value !== null;
   if (refused.value) return;
   const note = addNote();
@@ -41,6 +49,15 @@ export function focusList(list: HTMLElement): void {
 }
 
 export function List({ open, place }: { open: string | null; place: RefObject<HTMLElement | null> }) {
+  // The next one to see a list may be another user.
+  useEffect(
+    () => () => {
+      query.value = '';
+      refused.value = false;
+      landing = null;
+    },
+    [],
+  );
   return (
     <section class="list" aria-label="Notes" ref={place} tabIndex={-1}>
       <div class="list-head">
@@ -59,7 +76,7 @@ export function List({ open, place }: { open: string | null; place: RefObject<HT
         </button>
       </div>
       <Refusal />
-      <Found open={open} />
+      <Found open={open} scroller={place} />
     </section>
   );
 }
@@ -81,22 +98,68 @@ function Refusal() {
   );
 }
 
-function Found({ open }: { open: string | null }) {
+function Found({ open, scroller }: { open: string | null; scroller: RefObject<HTMLElement | null> }) {
   if (!loaded.value) return null;
   if (notes.value.length === 0) {
     return <p class="empty">No notes yet. Your first one is a tap away.</p>;
   }
-  if (found.value.length === 0) {
-    return (
-      <p class="empty" role="status">
-        No note contains “{query}”.
-      </p>
-    );
-  }
+  const searching = query.value.trim() !== '';
   return (
-    <ul class="notes">
-      {found.value.map((note) => (
-        <li key={note.id}>
+    <>
+      <p class={found.value.length === 0 ? 'empty' : 'unseen'} role="status">
+        {found.value.length === 0
+          ? `No note contains “${query}”.`
+          : searching && `${thousands(found.value.length)} found`}
+      </p>
+      {found.value.length > 0 && <Rows open={open} scroller={scroller} />}
+    </>
+  );
+}
+
+/** Draws the rows in sight; the room of the others is kept. */
+function Rows({ open, scroller }: { open: string | null; scroller: RefObject<HTMLElement | null> }) {
+  const list = useRef<HTMLUListElement>(null);
+  const sight = useSignal({ row: 62, top: 0, height: 1000 });
+  const rows = ({ row, top, height }: typeof sight.value) => rowsInSight(found.peek().length, row, top, height);
+
+  useLayoutEffect(() => {
+    const view = scroller.current;
+    if (!view) return;
+    const look = () => {
+      const row = list.current?.firstElementChild?.getBoundingClientRect().height;
+      const height = view.clientHeight;
+      // Out of sight on a phone while a note is open: nothing to measure.
+      if (!list.current || !row || height === 0) return;
+      const top = view.getBoundingClientRect().top - list.current.getBoundingClientRect().top;
+      const [before, after] = [rows(sight.peek()), rows({ row, top, height })];
+      if (row !== sight.peek().row || before.from !== after.from || before.to !== after.to) {
+        sight.value = { row, top, height };
+      }
+    };
+    look();
+    const resized = new ResizeObserver(look);
+    resized.observe(view);
+    view.addEventListener('scroll', look, { passive: true });
+    return () => {
+      resized.disconnect();
+      view.removeEventListener('scroll', look);
+    };
+  }, []);
+
+  // What another search finds is seen from its beginning.
+  useSignalEffect(() => {
+    query.value;
+    scroller.current?.scrollTo(0, 0);
+  });
+
+  const total = found.value.length;
+  const { from, to } = rows(sight.value);
+  const above = `${from * sight.value.row}px`;
+  const below = `${(total - to) * sight.value.row}px`;
+  return (
+    <ul class="notes" ref={list} style={{ paddingTop: above, paddingBottom: below }}>
+      {found.value.slice(from, to).map((note, at) => (
+        <li key={note.id} aria-setsize={total} aria-posinset={from + at + 1}>
           <a href={`#/note/${note.id}`} aria-current={note.id === open ? 'page' : undefined}>
             <strong>{nameOf(note)}</strong>
             <span class="excerpt">

@@ -1,11 +1,13 @@
 import type { User } from '@holdfast/client';
 import { untracked, useSignalEffect } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
+import { lock, lockOptions } from '../client.ts';
 import { loaded, notes } from '../notes/book.ts';
 import { go, route } from '../route.ts';
 import { here } from '../standing.ts';
-import { Account } from './account.tsx';
+import { Account } from './account/account.tsx';
 import { Editor } from './editor.tsx';
+import { LockIcon } from './icons.tsx';
 import { createNote, focusList, List } from './list.tsx';
 import { Mark } from './mark.tsx';
 import { StatusBar } from './status-bar.tsx';
@@ -53,6 +55,11 @@ export function Notebook({ user }: { user: User }) {
           </a>
         </h1>
         <span class={`badge ${here.value.tone}`}>{here.value.badge}</span>
+        {(lockOptions.value.onStart || lockOptions.value.idle) && (
+          <button type="button" class="button quiet lock" onClick={() => void lock()}>
+            <LockIcon /> Lock
+          </button>
+        )}
         <a class="account-link" href="#/account" aria-current={place.at === 'account' ? 'page' : undefined}>
           <span class="avatar" aria-hidden="true">
             {[...user.name][0]?.toLocaleUpperCase()}

@@ -1,13 +1,14 @@
-import { loaded, notes, trouble } from '../notes/book.ts';
-import { here, limit } from '../standing.ts';
+import { loaded, notes } from '../notes/book.ts';
+import { limit, line } from '../standing.ts';
+import { thousands } from '../when.ts';
 
 /** One line at the foot of the page, of fixed height; without words when all is well. */
 export function StatusBar() {
-  const { line, tone } = here.value;
+  const { text, tone } = line.value;
   return (
     <footer class="status-bar">
-      <p role="status" class={trouble.value || tone === 'attention' ? 'attention' : ''}>
-        {trouble.value ?? line}
+      <p role="status" class={tone === 'attention' ? 'attention' : ''}>
+        {text}
       </p>
       {loaded.value && <p class="count">{count(notes.value.length, limit.value)}</p>}
     </footer>
@@ -15,6 +16,6 @@ export function StatusBar() {
 }
 
 function count(held: number, allowed: number): string {
-  if (Number.isFinite(allowed)) return `${held} of ${allowed} notes`;
-  return held === 1 ? '1 note' : `${held} notes`;
+  if (Number.isFinite(allowed)) return `${thousands(held)} of ${thousands(allowed)} notes`;
+  return held === 1 ? '1 note' : `${thousands(held)} notes`;
 }

@@ -1,13 +1,15 @@
 import { useSignal } from '@preact/signals';
-import { busy, createAccount, replaceable, signIn } from '../client.ts';
-import { Devices } from './devices.tsx';
+import { createAccount, replaceable, signIn } from '../client.ts';
+import { storageHere } from '../standing.ts';
+import { ActionButton } from './action-button.tsx';
 import { Mark } from './mark.tsx';
 import { Outcome } from './outcome.tsx';
+import { Replaceable } from './replaceable.tsx';
 
 /** For somebody who is not signed in: a new account, or the way back to theirs. */
 export function Welcome() {
   const name = useSignal('');
-  const doing = busy.value;
+  const trouble = storageHere.value;
   return (
     <main class="threshold">
       <div class="threshold-intro">
@@ -22,6 +24,24 @@ export function Welcome() {
         </ul>
       </div>
       <div class="threshold-card">
+        {trouble && (
+          <div class="callout" role="alert">
+            <strong>{trouble.headline}</strong>
+            <p>
+              {trouble.meaning} {trouble.advice}
+            </p>
+            {trouble.remedy === 'sign-in' && (
+              <ActionButton kind="primary wide" action="sign-in" doing="Waiting for your passkey…" onClick={signIn}>
+                Bring it back with my passkey
+              </ActionButton>
+            )}
+            {trouble.remedy === 'reload' && (
+              <button type="button" class="button" onClick={() => location.reload()}>
+                Reload
+              </button>
+            )}
+          </div>
+        )}
         <form
           onSubmit={(event) => {
             event.preventDefault();
@@ -40,18 +60,18 @@ export function Welcome() {
               onInput={(event) => (name.value = event.currentTarget.value)}
             />
           </label>
-          <button type="submit" class="button primary wide" disabled={doing !== null}>
-            {doing === 'register' ? 'Waiting for your passkey…' : 'Create account'}
-          </button>
+          <ActionButton kind="primary wide" action="register" doing="Waiting for your passkey…">
+            Create account
+          </ActionButton>
         </form>
         <div class="or">
           <span>or</span>
         </div>
-        <button type="button" class="button wide" disabled={doing !== null} onClick={() => void signIn()}>
-          {doing === 'sign-in' ? 'Waiting for your passkey…' : 'Sign in with a passkey'}
-        </button>
+        <ActionButton kind="wide" action="sign-in" doing="Waiting for your passkey…" onClick={signIn}>
+          Sign in with a passkey
+        </ActionButton>
         <Outcome />
-        {replaceable.value.length > 0 && <Devices />}
+        {replaceable.value.length > 0 && <Replaceable />}
       </div>
     </main>
   );

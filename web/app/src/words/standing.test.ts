@@ -1,7 +1,7 @@
 import type { Entitlement } from '@holdfast/client';
 import { expect, test } from 'vitest';
-import { inWords } from './when.ts';
-import { dates, failure, type Standing, standing } from './words.ts';
+import { inWords } from '../when.ts';
+import { dates, type Standing, standing } from './standing.ts';
 
 // Local times throughout: what is said follows the reader's time zone.
 const now = new Date(2025, 11, 5, 12, 0);
@@ -182,9 +182,9 @@ test('whatever is locked says that the notes stay, and what to do', () => {
 
 test('the dates say until when, and when the server is wanted next', () => {
   expect(dates(premium, now, 'en-GB')).toEqual([
-    { term: 'Works offline until', value: until },
-    { term: 'Next wants the server', value: 'tomorrow, 14:05' },
-    { term: 'Runs until', value: 'yesterday, 09:00' },
+    { event: 'end', term: 'Works offline until', value: until },
+    { event: 'refresh', term: 'Next wants the server', value: 'tomorrow, 14:05' },
+    { event: 'paid', term: 'Runs until', value: 'yesterday, 09:00' },
   ]);
   const due = dates(premium, new Date(2025, 11, 8), 'en-GB')[1];
   expect(due?.value).toBe('as soon as it can be reached');
@@ -203,20 +203,6 @@ test('the trial is not offered where there is none', () => {
   const said = standing(nothing, { now, reached: true, trial: false });
   expect(said).toMatchObject({ headline: 'You are on the free plan', remedy: null });
   expect(said.advice).toContain('support');
-});
-
-test('only a registration is about a name or an invitation', () => {
-  expect(failure('invalid_request', 'register')).toContain('name');
-  expect(failure('forbidden', 'register')).toContain('invitation');
-  for (const action of ['sign-in', 'enrol', 'trial', 'link'] as const) {
-    expect(failure('invalid_request', action)).not.toMatch(/name/i);
-    expect(failure('forbidden', action)).not.toMatch(/invitation/i);
-  }
-});
-
-test('a prompt that the user has ended is no failure to talk about', () => {
-  expect(failure('cancelled', 'sign-in')).toBeNull();
-  expect(failure('conflict', 'link')).toContain('conflict');
 });
 
 test.each([

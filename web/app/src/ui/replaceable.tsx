@@ -1,8 +1,9 @@
-import { busy, now, replaceable, replaceDevice } from '../client.ts';
+import { now, replaceable, replaceDevice } from '../client.ts';
 import { inWords } from '../when.ts';
+import { ActionButton } from './action-button.tsx';
 
 /** The choice when the plan's devices are all in use: which one does this device replace? */
-export function Devices() {
+export function Replaceable() {
   return (
     <ul class="devices" aria-label="Devices in use">
       {replaceable.value.map((device) => (
@@ -15,15 +16,9 @@ export function Devices() {
                 : `Linked ${inWords(device.linkedAt, now.value)}`}
             </small>
           </span>
-          <button
-            type="button"
-            class="button"
-            disabled={busy.value !== null}
-            aria-label={`Replace ${device.name}`}
-            onClick={() => void replaceDevice(device.id)}
-          >
+          <ActionButton action="link" label={`Replace ${device.name}`} onClick={() => replaceDevice(device.id)}>
             Replace
-          </button>
+          </ActionButton>
         </li>
       ))}
     </ul>

@@ -1,12 +1,10 @@
-import type { Entitlement, ErrorCode } from '@holdfast/client';
-import { freeNotes } from './allowance.ts';
-import { inFull, inWords } from './when.ts';
+import type { Entitlement } from '@holdfast/client';
+import { freeNotes } from '../allowance.ts';
+import type { Event } from '../timeline.ts';
+import { inFull, inWords } from '../when.ts';
 
 /** What the user can do about a state: which button is offered. */
 export type Remedy = 'trial' | 'connect' | 'sign-in' | null;
-
-/** What the user can ask for. */
-export type Action = 'register' | 'enrol' | 'sign-in' | 'link' | 'trial' | 'check' | 'sign-out';
 
 /** A state of the entitlement, put into plain words. */
 export interface Standing {
@@ -185,69 +183,34 @@ export function standing(entitlement: Entitlement, { now, reached, trial = true,
 }
 
 /** "Until when": the lines under the headline, present only where there is something true to say. */
-export function dates(entitlement: Entitlement, now: Date, locale?: string): { term: string; value: string }[] {
+export function dates(
+  entitlement: Entitlement,
+  now: Date,
+  locale?: string,
+): { event: Event; term: string; value: string }[] {
   const { until, refreshAfter, paidThrough, lastContact, state } = entitlement;
   const say = (time: Date) => inWords(time, now, locale);
-  const lines: { term: string; value: string }[] = [];
+  const lines: { event: Event; term: string; value: string }[] = [];
   if (state === 'active' || state === 'grace') {
-    if (until) lines.push({ term: 'Works offline until', value: say(until) });
+    if (until) lines.push({ event: 'end', term: 'Works offline until', value: say(until) });
     if (refreshAfter) {
       lines.push({
+        event: 'refresh',
         term: 'Next wants the server',
         value: now >= refreshAfter ? 'as soon as it can be reached' : say(refreshAfter),
       });
     }
     // A trial looks like any other subscription here: nothing may be said to be paid.
-    if (paidThrough)
-      lines.push({ term: state === 'grace' ? 'Payment was due' : 'Runs until', value: say(paidThrough) });
+    if (paidThrough) {
+      const term = state === 'grace' ? 'Payment was due' : 'Runs until';
+      lines.push({ event: 'paid', term, value: say(paidThrough) });
+    }
   }
-  if (lastContact) lines.push({ term: 'Last heard from the server', value: say(lastContact) });
+  if (state === 'expired' && entitlement.error !== null && until) {
+    lines.push({ event: 'end', term: 'Worked offline until', value: say(until) });
+  }
+  if (lastContact) lines.push({ event: 'issued', term: 'Last heard from the server', value: say(lastContact) });
   return lines;
-}
-
-/** What went wrong with something the user asked for, and what to do. Null: nothing to say, the user ended it. */
-export function failure(code: ErrorCode, action: Action): string | null {
-  if (action === 'register') {
-    if (code === 'forbidden') return 'New accounts need an invitation here. Open the link that you were sent.';
-    if (code === 'invalid_request') return 'This name cannot be used. Take a shorter, plain one.';
-  }
-  switch (code) {
-    case 'cancelled':
-      return null;
-    case 'timeout':
-      return 'The passkey prompt was not answered in time. Try again.';
-    case 'no_contact':
-      return 'The server cannot be reached right now. Your notes are safe here; try again when you are online.';
-    case 'not_supported':
-      return 'This browser or device cannot use passkeys. Try another browser, or a phone nearby.';
-    case 'already_registered':
-      return 'This device already holds a passkey for this account. Sign in with it.';
-    case 'origin_refused':
-      return 'Passkeys do not work at this address. Open the app at its usual address.';
-    case 'credential_rejected':
-      return 'This passkey was not accepted. Try another one.';
-    case 'ceremony_invalid':
-      return 'This took too long or was used already. Try again.';
-    case 'unauthenticated':
-    case 'reauthentication_required':
-      return 'For this, sign in with your passkey once more.';
-    case 'rate_limited':
-      return 'Too many tries at once. Wait a minute, then try again.';
-    case 'unavailable':
-      return 'The server is busy. Try again in a moment.';
-    case 'storage_unavailable':
-      return "This browser's storage does not work here. Leave private browsing or free some space, then reload.";
-    case 'device_key_unavailable':
-      return 'This browser cannot keep a key for this device, so premium cannot work offline here.';
-    case 'roots_unavailable':
-      return 'A part of the app is missing. Connect and reload the page.';
-    case 'invalid_request':
-      return 'The server did not understand this. Reload the page, then try again.';
-    case 'device_limit':
-      return "Your plan's devices are all in use. Choose one that this device replaces.";
-    default:
-      return `That did not work (${code}). Try again.`;
-  }
 }
 
 /** What works now: the features this app knows, by name. */

@@ -1,0 +1,25 @@
+// What the first visit runs: the page's script with all that it loads by itself, and the service worker: at most 60 kB, gzipped.
+// Measured on a build as it is shipped. Signing in is a file of its own that is loaded when it is wanted.
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'vite';
+
+const limit = 60_000;
+
+const outDir = await mkdtemp(join(tmpdir(), 'fieldbook-'));
+try {
+  await build({ root: fileURLToPath(new URL('.', import.meta.url)), logLevel: 'error', build: { outDir } });
+  const all = (await readdir(outDir, { recursive: true })).filter((name) => name.endsWith('.js'));
+  const scripts = all.filter((name) => !/\bsign-in-/.test(name));
+  if (!scripts.includes('sw.js') || scripts.length !== all.length - 1)
+    throw new Error(`not the build as it is meant: ${all}`);
+  const sizes = scripts.map(async (name) => gzipSync(await readFile(join(outDir, name)), { level: 9 }).length);
+  const size = (await Promise.all(sizes)).reduce((sum, each) => sum + each);
+  console.log(`Fieldbook: ${size} of ${limit} bytes of script, gzipped`);
+  if (size > limit) process.exitCode = 1;
+} finally {
+  await rm(outDir, { recursive: true, force: true });
+}

@@ -1,0 +1,55 @@
+import { signal } from '@preact/signals';
+import { may } from './client.ts';
+import { notes } from './notes/book.ts';
+import { exportName, toMarkdown } from './notes/markdown.ts';
+import { inFull, thousands } from './when.ts';
+
+/** How far an export is; null: none runs, or none that takes long enough to speak of. */
+export const exporting = signal<{ readonly done: number; readonly total: number } | null>(null);
+
+/** How the last one ended, in words. */
+export const exported = signal<string | null>(null);
+
+/** Milliseconds after which work is worth a word: what is quicker would only flicker. */
+const noticeable = 100;
+
+let running: AbortController | undefined;
+
+/** Makes a file of all notes and hands it to the browser. The right is asked for once more: it may just have ended. */
+export async function exportNotes(): Promise<void> {
+  if (running || !may('export')) return;
+  running = new AbortController();
+  const all = notes.value;
+  const at = new Date();
+  const begun = performance.now();
+  exported.value = null;
+  try {
+    const pieces = await toMarkdown(all, at, (time) => inFull(time), {
+      signal: running.signal,
+      onProgress(done) {
+        if (performance.now() - begun > noticeable) exporting.value = { done, total: all.length };
+      },
+    });
+    download(new Blob(pieces, { type: 'text/markdown' }), exportName(at));
+    exported.value = all.length === 1 ? '1 note exported.' : `${thousands(all.length)} notes exported.`;
+  } catch (error) {
+    if (!running.signal.aborted) throw error;
+    exported.value = 'Cancelled.';
+  } finally {
+    running = undefined;
+    exporting.value = null;
+  }
+}
+
+export function stopExport(): void {
+  running?.abort();
+}
+
+function download(file: Blob, name: string): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(file);
+  link.download = name;
+  link.click();
+  // The download has taken its own hold on the data by the next task.
+  setTimeout(() => URL.revokeObjectURL(link.href));
+}

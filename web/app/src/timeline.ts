@@ -1,0 +1,63 @@
+import type { Entitlement } from '@holdfast/client';
+import { inWords } from './when.ts';
+
+/** What a moment in the life of a document is. */
+export type Event = 'issued' | 'refresh' | 'paid' | 'end';
+
+/** A moment, at its share (0 to 1) of the picture's width. */
+export interface Mark {
+  readonly event: Event;
+  readonly time: Date;
+  readonly at: number;
+}
+
+/** The life of the document that this device holds, as a picture from left to right. */
+export interface Timeline {
+  readonly marks: readonly Mark[];
+  /** Where "now" is; null: this device's clock is not to be believed. */
+  readonly now: number | null;
+  /** The picture in one or two sentences, for those who do not see it. */
+  readonly text: string;
+}
+
+/**
+ * Draws the document's life from when it was issued to its end, or to now where that is later. Null where there is none to
+ * draw: no document, or one that grants nothing and so has nothing to end.
+ */
+export function timeline(entitlement: Entitlement, now: Date, locale?: string): Timeline | null {
+  const { state, lastContact: issued, until: end, refreshAfter, paidThrough, error } = entitlement;
+  const ended = state === 'expired' && error !== null;
+  if (state !== 'active' && state !== 'grace' && state !== 'clock_behind' && !ended) return null;
+  if (!issued || !end || end <= issued) return null;
+
+  const believed = state !== 'clock_behind';
+  const last = believed && now > end ? now : end;
+  const share = (time: Date) => (time.getTime() - issued.getTime()) / (last.getTime() - issued.getTime());
+  const mark = (event: Event, time: Date | null): Mark[] =>
+    time && time >= issued && time <= last ? [{ event, time, at: share(time) }] : [];
+  const marks = [
+    ...mark('issued', issued),
+    ...mark('refresh', refreshAfter),
+    ...mark('paid', paidThrough),
+    ...mark('end', end),
+  ];
+  return {
+    marks: marks.sort((a, b) => a.at - b.at),
+    now: believed ? Math.min(1, Math.max(0, share(now))) : null,
+    text: inSentences(marks, entitlement, now, locale),
+  };
+}
+
+function inSentences(marks: readonly Mark[], { until, paidThrough }: Entitlement, now: Date, locale?: string): string {
+  const say = (time: Date) => inWords(time, now, locale);
+  const events = marks.map(({ event, time }) => `${names[event](time > now)} ${say(time)}`);
+  const beyond = until && paidThrough && paidThrough > until ? ` The subscription runs until ${say(paidThrough)}.` : '';
+  return `${events.join(', ')}.${beyond}`.replace(/^./, (letter) => letter.toLocaleUpperCase());
+}
+
+const names: Record<Event, (ahead: boolean) => string> = {
+  issued: () => 'issued',
+  refresh: (ahead) => (ahead ? 'to be renewed from' : 'due for renewal since'),
+  paid: (ahead) => (ahead ? 'subscription runs until' : 'subscription ran until'),
+  end: (ahead) => (ahead ? 'works offline until' : 'ended'),
+};

@@ -1,0 +1,40 @@
+import type { User } from '@holdfast/client';
+import { useEffect } from 'preact/hooks';
+import { outcome } from '../../client.ts';
+import { BackIcon } from '../icons.tsx';
+import { Devices } from './devices.tsx';
+import { Export } from './export.tsx';
+import { Lock } from './lock.tsx';
+import { Plan } from './plan.tsx';
+import { Storage } from './storage.tsx';
+
+/**
+ * What the user has and until when, what they can do about it, and the way out: one card for each matter. The devices come
+ * last: their list grows when the server answers, and nothing below it has to make room.
+ */
+export function Account({ user }: { user: User }) {
+  // How something ended is no news any more when the page is opened again.
+  useEffect(
+    () => () => {
+      outcome.value = null;
+    },
+    [],
+  );
+  return (
+    <div class="account">
+      <div class="pane-head">
+        <a class="button quiet back" href="#/">
+          <BackIcon /> Notes
+        </a>
+      </div>
+      <div class="account-body">
+        <h2>{user.name}</h2>
+        <Plan />
+        <Export />
+        <Lock />
+        <Storage />
+        <Devices />
+      </div>
+    </div>
+  );
+}

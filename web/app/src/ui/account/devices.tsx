@@ -1,0 +1,104 @@
+import { useSignal, useSignalEffect } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { busy, device, entitlement, now, signIn } from '../../client.ts';
+import { type Device, devices, forgetDevices, listDevices, unlinkDevice } from '../../devices.ts';
+import { reached } from '../../reached.ts';
+import { inWords } from '../../when.ts';
+import { ActionButton } from '../action-button.tsx';
+import { Outcome } from '../outcome.tsx';
+import { Question } from '../question.tsx';
+import { SignOut } from './sign-out.tsx';
+
+/** The devices of the account: this one, with the way out, and the others, which can be unlinked from here. */
+export function Devices() {
+  // Asked when the page opens, when the server is back, and when what the user has was heard of anew.
+  useSignalEffect(() => {
+    entitlement.value;
+    if (reached.value !== false) void listDevices();
+  });
+  useEffect(() => forgetDevices, []);
+
+  const leaving = useSignal<Device | null>(null);
+  const question = useRef<HTMLDialogElement>(null);
+  const listing = devices.value;
+  const linked = !entitlement.value.signInNeeded;
+  const known = Array.isArray(listing) ? (listing as readonly Device[]) : [];
+  const here = linked ? known.find(({ id }) => id === device.value) : undefined;
+  const others = known.filter((each) => each !== here);
+  return (
+    <section class="card" aria-labelledby="devices">
+      <h3 id="devices">Devices</h3>
+      <ul class="devices">
+        <li>
+          <span>
+            <strong>{here?.name ?? 'This browser'}</strong>
+            <small>
+              <em class="badge good">This device</em>{' '}
+              {linked ? here && `Linked ${inWords(here.linkedAt, now.value)}` : 'Not linked to your account'}
+            </small>
+          </span>
+          <SignOut />
+        </li>
+        {others.map((other) => (
+          <li key={other.id}>
+            <span>
+              <strong>{other.name}</strong>
+              <small>
+                {other.lastReconciledAt
+                  ? `Last seen ${inWords(other.lastReconciledAt, now.value)}`
+                  : `Linked ${inWords(other.linkedAt, now.value)}`}
+              </small>
+            </span>
+            <button
+              type="button"
+              class="button"
+              aria-label={`Unlink ${other.name}`}
+              onClick={() => {
+                leaving.value = other;
+                question.current?.showModal();
+              }}
+            >
+              Unlink
+            </button>
+          </li>
+        ))}
+      </ul>
+      <p class="note">{said(listing, others.length)}</p>
+      <Outcome about={['unlink', 'sign-out']} />
+      {listing === 'session over' && (
+        <div class="actions">
+          <ActionButton action="sign-in" doing="Waiting for your passkey…" onClick={signIn}>
+            Sign in with a passkey
+          </ActionButton>
+        </div>
+      )}
+      <Question
+        dialog={question}
+        id="unlink-question"
+        title={`Unlink ${leaving.value?.name}?`}
+        no="Keep it"
+        yes="Unlink"
+        onYes={() => {
+          if (leaving.value && busy.peek() === null) void unlinkDevice(leaving.value);
+        }}
+      >
+        <p>
+          Premium ends there when it is online next, at the latest when it would have had to renew. Notes stay on it.
+        </p>
+      </Question>
+    </section>
+  );
+}
+
+function said(listing: typeof devices.value, others: number): string {
+  switch (listing) {
+    case 'not asked':
+      return '';
+    case 'out of reach':
+      return 'Your other devices are listed here when the server can be reached.';
+    case 'session over':
+      return 'To see your other devices, sign in with your passkey once more.';
+    default:
+      return others === 0 ? 'No other device is linked to your account.' : '';
+  }
+}

@@ -1,0 +1,47 @@
+import { entitlement } from '../../client.ts';
+import { exported, exporting, exportNotes, stopExport } from '../../exporting.ts';
+import { notes } from '../../notes/book.ts';
+import { here } from '../../standing.ts';
+import { thousands } from '../../when.ts';
+
+/** All notes as one file; where that is not allowed, why. */
+export function Export() {
+  const allowed = entitlement.value.features.export !== undefined;
+  const { headline, tone } = here.value;
+  const locked =
+    tone === 'calm'
+      ? 'This is part of premium.'
+      : `Locked: ${headline.charAt(0).toLocaleLowerCase()}${headline.slice(1)}.`;
+  const progress = exporting.value;
+  return (
+    <section class="card" aria-labelledby="export">
+      <h3 id="export">Export</h3>
+      <p id="export-about">All notes as one Markdown file, made on this device. {!allowed && locked}</p>
+      <div class="actions">
+        <button
+          type="button"
+          class="button"
+          disabled={!allowed || notes.value.length === 0}
+          aria-describedby="export-about"
+          onClick={progress ? stopExport : () => void exportNotes()}
+        >
+          <span class="either">
+            <span class={progress ? 'unsaid' : ''}>Export all notes</span>
+            <span class={progress ? '' : 'unsaid'}>Cancel</span>
+          </span>
+        </button>
+        {progress && (
+          <>
+            <progress max={progress.total} value={progress.done} aria-label="Export" />
+            <span class="figure">
+              {thousands(progress.done)} of {thousands(progress.total)}
+            </span>
+          </>
+        )}
+        <p class="outcome" role="status">
+          {exported.value}
+        </p>
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,70 @@
+import type { LockOptions } from '@holdfast/client';
+import { busy, lock, lockOptions, setLock } from '../../client.ts';
+import { ActionButton } from '../action-button.tsx';
+import { Outcome } from '../outcome.tsx';
+
+const minute = 60_000;
+
+/** How long nobody has to be there, as it can be chosen. */
+const waits: readonly { readonly idle: number; readonly text: string }[] = [
+  { idle: minute, text: 'After 1 minute' },
+  { idle: 5 * minute, text: 'After 5 minutes' },
+  { idle: 15 * minute, text: 'After 15 minutes' },
+  { idle: 60 * minute, text: 'After 1 hour' },
+];
+
+/** Locking: now, when the app opens, and when nobody is there. */
+export function Lock() {
+  const { onStart = false, idle = 0 } = lockOptions.value;
+  return (
+    <section class="card" aria-labelledby="lock">
+      <h3 id="lock">Lock</h3>
+      <p>
+        Locked, Fieldbook shows nothing until your passkey opens it, also offline. This keeps out whoever picks up this
+        device; it does not encrypt your notes.
+      </p>
+      <div class="settings">
+        <label>
+          <span>Lock when Fieldbook opens</span>
+          <input
+            type="checkbox"
+            checked={onStart}
+            onChange={(event) => void choose(event.currentTarget, { onStart: event.currentTarget.checked, idle })}
+          />
+        </label>
+        <label>
+          <span>Lock when left alone</span>
+          <select
+            value={idle}
+            onChange={(event) => void choose(event.currentTarget, { onStart, idle: Number(event.currentTarget.value) })}
+          >
+            <option value="0">Never</option>
+            {waits.map((wait) => (
+              <option key={wait.idle} value={wait.idle}>
+                {wait.text}
+              </option>
+            ))}
+          </select>
+        </label>
+      </div>
+      <div class="actions">
+        <ActionButton action="lock" onClick={lock}>
+          Lock now
+        </ActionButton>
+        <Outcome about={['lock']} />
+      </div>
+    </section>
+  );
+}
+
+/** Shows again what holds where the choice was not taken. */
+async function choose(control: HTMLInputElement | HTMLSelectElement, wanted: { onStart: boolean; idle: number }) {
+  const options: LockOptions = {
+    ...(wanted.onStart && { onStart: true }),
+    ...(wanted.idle > 0 && { idle: wanted.idle }),
+  };
+  if (busy.peek() === null && (await setLock(options))) return;
+  const { onStart = false, idle = 0 } = lockOptions.peek();
+  if (control instanceof HTMLInputElement) control.checked = onStart;
+  else control.value = String(idle);
+}

@@ -1,0 +1,60 @@
+import { checkNow, entitlement, now, outcome, replaceable, signIn, startTrial } from '../../client.ts';
+import { here } from '../../standing.ts';
+import { dates, type Remedy } from '../../words/standing.ts';
+import { ActionButton } from '../action-button.tsx';
+import { Outcome } from '../outcome.tsx';
+import { Replaceable } from '../replaceable.tsx';
+import { MarkShape, TimelinePicture } from './timeline.tsx';
+
+/** What the user has, until when, and what to do about it. */
+export function Plan() {
+  const { tone, headline, meaning, advice, remedy } = here.value;
+  const lines = dates(entitlement.value, now.value);
+  return (
+    <section class={`card ${tone}`} aria-labelledby="plan">
+      <h3 id="plan">{headline}</h3>
+      <p>{meaning}</p>
+      {advice && <p>{advice}</p>}
+      <TimelinePicture />
+      {lines.length > 0 && (
+        <dl>
+          {lines.map(({ term, value, event }) => (
+            <div key={term}>
+              <dt>
+                <MarkShape event={event} /> {term}
+              </dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+      <div class="actions">
+        <Remedies remedy={remedy} />
+        <Outcome about={['trial', 'check', 'sign-in', 'link', 'enrol', 'register']} />
+      </div>
+      {replaceable.value.length > 0 && <Replaceable />}
+    </section>
+  );
+}
+
+function Remedies({ remedy }: { remedy: Remedy }) {
+  return (
+    <>
+      {remedy === 'trial' && (
+        <ActionButton kind="primary" action="trial" onClick={startTrial}>
+          Start the 14-day trial
+        </ActionButton>
+      )}
+      {(remedy === 'sign-in' || outcome.value?.signIn) && (
+        <ActionButton kind="primary" action="sign-in" doing="Waiting for your passkey…" onClick={signIn}>
+          Sign in with a passkey
+        </ActionButton>
+      )}
+      {remedy !== 'sign-in' && (
+        <ActionButton kind={remedy === 'connect' ? 'primary' : ''} action="check" doing="Checking…" onClick={checkNow}>
+          Check now
+        </ActionButton>
+      )}
+    </>
+  );
+}

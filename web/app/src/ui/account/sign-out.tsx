@@ -1,0 +1,65 @@
+import { type Signal, useSignal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { useRef } from 'preact/hooks';
+import { busy, entitlement, signOut } from '../../client.ts';
+import { notes } from '../../notes/book.ts';
+import { thousands } from '../../when.ts';
+import { Question } from '../question.tsx';
+
+/** The way out, with the choice of what becomes of the notes: they are kept nowhere else, so they stay unless told otherwise. */
+export function SignOut() {
+  const question = useRef<HTMLDialogElement>(null);
+  const wipe = useSignal(false);
+  const count = notes.value.length;
+  const all = count === 1 ? 'Your note is' : `Your ${thousands(count)} notes are`;
+  return (
+    <>
+      <button
+        type="button"
+        class="button"
+        onClick={() => {
+          wipe.value = false;
+          if (busy.peek() === null) question.current?.showModal();
+        }}
+      >
+        Sign out
+      </button>
+      <Question
+        dialog={question}
+        id="sign-out-question"
+        title="Sign out of this device?"
+        no="Stay"
+        yes={wipe.value ? 'Sign out and delete notes' : 'Sign out'}
+        danger={wipe.value}
+        onYes={() => void signOut(wipe.value)}
+      >
+        <p>Premium does not work here until you sign in again. Signing out works offline, too.</p>
+        {count > 0 && (
+          <fieldset class="choices">
+            <legend>What becomes of your notes here?</legend>
+            <Choice wipe={false} chosen={wipe}>
+              <strong>Keep on this device</strong>
+              <small>They open again when you sign in. Who can use this browser’s profile could get at them.</small>
+            </Choice>
+            <Choice wipe={true} chosen={wipe}>
+              <strong>Delete from this device</strong>
+              <small>
+                {all} kept nowhere else and cannot be brought back.
+                {entitlement.value.features.export && ' Export them first if you want a copy.'}
+              </small>
+            </Choice>
+          </fieldset>
+        )}
+      </Question>
+    </>
+  );
+}
+
+function Choice({ wipe, chosen, children }: { wipe: boolean; chosen: Signal<boolean>; children: ComponentChildren }) {
+  return (
+    <label>
+      <input type="radio" name="notes" checked={chosen.value === wipe} onChange={() => (chosen.value = wipe)} />
+      <span>{children}</span>
+    </label>
+  );
+}

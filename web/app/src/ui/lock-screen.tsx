@@ -1,0 +1,51 @@
+import type { User } from '@holdfast/client';
+import { useEffect, useRef } from 'preact/hooks';
+import { outcome, signIn, signOut, unlock } from '../client.ts';
+import { line } from '../standing.ts';
+import { ActionButton } from './action-button.tsx';
+import { Mark } from './mark.tsx';
+import { Outcome } from './outcome.tsx';
+import { Question } from './question.tsx';
+
+/** In the place of everything else while the app is locked. Nobody can delete anything from here, only leave it. */
+export function LockScreen({ user }: { user: User }) {
+  const question = useRef<HTMLDialogElement>(null);
+  const screen = useRef<HTMLElement>(null);
+  // What was focused before is gone; the keyboard goes on at the one thing to do.
+  useEffect(() => {
+    screen.current?.querySelector('button')?.focus();
+  }, []);
+  return (
+    <main class="threshold" ref={screen}>
+      <div class="threshold-card locked">
+        <Mark />
+        <h1>Fieldbook is locked</h1>
+        <p>Your notes are here, {user.name}. Your passkey opens them, also offline.</p>
+        <ActionButton kind="primary wide" action="unlock" doing="Waiting for your passkey…" onClick={unlock}>
+          Unlock with a passkey
+        </ActionButton>
+        <Outcome about={['unlock', 'sign-in', 'sign-out']} />
+        {outcome.value?.signIn && (
+          <ActionButton kind="wide" action="sign-in" doing="Waiting for your passkey…" onClick={signIn}>
+            Sign in with a passkey
+          </ActionButton>
+        )}
+        <button type="button" class="button quiet wide" onClick={() => question.current?.showModal()}>
+          Sign out
+        </button>
+        <Question
+          dialog={question}
+          id="sign-out-question"
+          title="Sign out of this device?"
+          no="Stay"
+          yes="Sign out"
+          danger={false}
+          onYes={() => void signOut(false)}
+        >
+          <p>Notes stay on this device and open again when you sign in. Premium does not work here until then.</p>
+        </Question>
+      </div>
+      {line.value.text && <p class="threshold-foot">{line.value.text}</p>}
+    </main>
+  );
+}

@@ -1,0 +1,71 @@
+import type { ErrorCode } from '@holdfast/client';
+
+/** What the user can ask for. */
+export type Action =
+  | 'register'
+  | 'enrol'
+  | 'sign-in'
+  | 'link'
+  | 'trial'
+  | 'check'
+  | 'unlink'
+  | 'lock'
+  | 'unlock'
+  | 'sign-out';
+
+/** What went wrong with something the user asked for, and what to do. Null: nothing to say, the user ended it. */
+export function failure(code: ErrorCode, action: Action): string | null {
+  if (action === 'register') {
+    if (code === 'forbidden') return 'New accounts need an invitation here. Open the link that you were sent.';
+    if (code === 'invalid_request') return 'This name cannot be used. Take a shorter, plain one.';
+  }
+  if (action === 'sign-out' && code === 'storage_unavailable') {
+    return "This browser's storage does not work, so nothing was deleted and you are still signed in. Reload the page.";
+  }
+  if (action === 'lock' && (code === 'passkeys_unavailable' || code === 'not_supported')) {
+    return 'This device could not be unlocked again: it has to hear from the server first. Connect, then check now.';
+  }
+  switch (code) {
+    case 'cancelled':
+      return null;
+    case 'timeout':
+      return 'The passkey prompt was not answered in time. Try again.';
+    case 'no_contact':
+      return 'The server cannot be reached right now. Your notes are safe here; try again when you are online.';
+    case 'not_supported':
+      return 'This browser or device cannot use passkeys. Try another browser, or a phone nearby.';
+    case 'already_registered':
+      return 'This device already holds a passkey for this account. Sign in with it.';
+    case 'origin_refused':
+      return 'Passkeys do not work at this address. Open the app at its usual address.';
+    case 'credential_rejected':
+      return 'This passkey was not accepted. Try another one.';
+    case 'passkey_unknown':
+      return 'This device does not know this passkey. Take the one that you sign in with, or sign in while online.';
+    case 'assertion_invalid':
+      return 'This passkey did not prove itself. Try again, or sign in while online.';
+    case 'passkeys_unavailable':
+      return 'What this device would check your passkey with is missing. Connect, then sign in: your notes are still here.';
+    case 'ceremony_invalid':
+      return 'This took too long or was used already. Try again.';
+    case 'unauthenticated':
+    case 'reauthentication_required':
+      return 'For this, sign in with your passkey once more.';
+    case 'rate_limited':
+      return 'Too many tries at once. Wait a minute, then try again.';
+    case 'unavailable':
+      return 'The server is busy. Try again in a moment.';
+    case 'storage_unavailable':
+      return "This browser's storage does not work here. Leave private browsing or free some space, then reload.";
+    case 'device_key_unavailable':
+      return 'This browser cannot keep a key for this device, so premium cannot work offline here.';
+    case 'roots_unavailable':
+      return 'A part of the app is missing. Connect and reload the page.';
+    case 'invalid_request':
+      return 'The server did not understand this. Reload the page, then try again.';
+    case 'device_limit':
+      return "Your plan's devices are all in use. Choose one that this device replaces.";
+    default:
+      return `That did not work (${code}). Try again.`;
+  }
+}

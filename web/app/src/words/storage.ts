@@ -1,0 +1,68 @@
+import type { StorageHealth } from '@holdfast/client';
+
+/** Something that is wrong with this device's storage, put into plain words. */
+export interface StorageTrouble {
+  readonly tone: 'calm' | 'attention';
+  readonly headline: string;
+  /** What works all the same. */
+  readonly meaning: string;
+  /** What to do about it. */
+  readonly advice: string;
+  readonly remedy: 'reload' | 'sign-in' | null;
+  /** The status line. */
+  readonly line: string;
+}
+
+/** Says what the state of the storage means for the user; null: all is well. */
+export function storageTrouble(health: StorageHealth): StorageTrouble | null {
+  switch (health) {
+    case 'well':
+      return null;
+    case 'full':
+      return {
+        tone: 'attention',
+        headline: "This browser's storage is full",
+        meaning: 'What is here can be read, and premium works until the end below. Changes may not be kept.',
+        advice: 'Free some space on this device, then reload.',
+        remedy: 'reload',
+        line: 'Storage is full: changes may not be kept. Free some space, then reload.',
+      };
+    case 'blocked':
+      return {
+        tone: 'attention',
+        headline: 'Another tab holds an older version of Fieldbook',
+        meaning: 'Until it is closed, this tab cannot get at what is kept here. Nothing is lost.',
+        advice: 'Close the other tabs of Fieldbook. This one then goes on by itself.',
+        remedy: null,
+        line: 'Close the other tabs of Fieldbook: one of them is of an older version and is in the way.',
+      };
+    case 'newer':
+      return {
+        tone: 'calm',
+        headline: 'This tab is of an older version of Fieldbook',
+        meaning: 'It goes on working. What is kept here was written by a newer version.',
+        advice: 'Reload to get the newer version.',
+        remedy: 'reload',
+        line: 'There is a newer version of Fieldbook here. Reload to get it.',
+      };
+    case 'unavailable':
+      return {
+        tone: 'attention',
+        headline: "This browser's storage does not work",
+        meaning: 'What you have is tried to be read again by itself. Nothing of it was changed.',
+        advice: 'If this stays, leave private browsing or free some space, then reload.',
+        remedy: 'reload',
+        line: "This browser's storage does not work. Reload the page.",
+      };
+    case 'reset':
+      return {
+        tone: 'attention',
+        headline: 'This browser has lost what Fieldbook kept here',
+        meaning:
+          'It was cleared or could not be read any more; notes that were only here may be gone with it. Your account and all that you paid for are safe.',
+        advice: 'One tap of your passkey brings it back, and this device takes its old place.',
+        remedy: 'sign-in',
+        line: 'This browser has lost what was kept here. Sign in to bring back what you have.',
+      };
+  }
+}
