@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from '@playwright/test';
+import { claimsOf } from './support/jws.ts';
 import { expect, test } from './support/test.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -47,9 +48,19 @@ for (const [size, viewport] of Object.entries(looks)) {
         await page.getByRole('button', { name: 'Start the 14-day trial' }).click();
         await fieldbook.expectPremium();
         await shoot('account-premium');
+        for (const card of ['lock', 'storage', 'devices']) {
+          await page.locator(`section[aria-labelledby=${card}]`).scrollIntoViewIfNeeded();
+          await shoot(`account-${card}`);
+        }
         await page.getByRole('button', { name: 'Sign out' }).click();
         await shoot('sign-out');
+        await page.getByRole('radio', { name: 'Delete from this device' }).check();
+        await shoot('sign-out-and-delete');
         await page.getByRole('button', { name: 'Stay' }).click();
+        await fieldbook.lockNow();
+        await shoot('locked');
+        await fieldbook.unlock.click();
+        await fieldbook.expectPremium();
 
         await fieldbook.installed();
         await server.stop();
@@ -57,7 +68,18 @@ for (const [size, viewport] of Object.entries(looks)) {
         await fieldbook.expectPremium();
         await expect(fieldbook.line).toContainText('out of reach');
         await shoot('account-offline');
+        // The trial's paid time ends after the first document does: nothing of it is seen here but the document's own end.
+        const { exp } = claimsOf(await fieldbook.held<string>('document'));
+        await page.clock.install({ time: (exp - 2 * 86_400) * 1000 });
+        await page.reload();
+        await fieldbook.expectPremium();
+        await shoot('account-offline-due');
+        await page.clock.setSystemTime((exp + 86_400) * 1000);
+        await page.reload();
+        await fieldbook.expectLocked('Connect to renew premium');
+        await shoot('account-expired');
         await server.start();
+        expect(await fieldbook.checkNow()).toBe('Up to date.');
 
         await server.support('suspend', 'Ada');
         await fieldbook.checkNow();

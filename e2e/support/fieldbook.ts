@@ -116,6 +116,15 @@ export class Fieldbook {
     await this.expectPremium();
   }
 
+  get unlock() {
+    return this.page.getByRole('button', { name: 'Unlock with a passkey' });
+  }
+
+  async lockNow(): Promise<void> {
+    await this.page.getByRole('button', { name: 'Lock now' }).click();
+    await expect(this.unlock).toBeVisible();
+  }
+
   async expectPremium(): Promise<void> {
     await expect(this.headline).toHaveText('Premium is on');
     await expect(this.export).toBeEnabled();
@@ -140,6 +149,35 @@ export class Fieldbook {
   async download(): Promise<{ name: string; text: string }> {
     const [file] = await Promise.all([this.page.waitForEvent('download'), this.export.click()]);
     return { name: file.suggestedFilename(), text: await readFile(await file.path(), 'utf8') };
+  }
+
+  /** Puts so many notes into the signed-in user's book, past the app, and opens it anew. */
+  async fill(count: number, text: (n: number) => string): Promise<void> {
+    const { id: user } = await this.held<{ id: string }>('user');
+    const day = Date.UTC(2025, 0, 1);
+    const notes = Array.from({ length: count }, (_, n) => ({
+      id: `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`,
+      user,
+      title: `Entry ${n}`,
+      text: text(n),
+      createdAt: day + n * 60_000,
+      changedAt: day + n * 60_000,
+    }));
+    await this.page.evaluate(async (notes) => {
+      const opening = indexedDB.open('fieldbook');
+      const database = await new Promise<IDBDatabase>((resolve, reject) => {
+        opening.onsuccess = () => resolve(opening.result);
+        opening.onerror = () => reject(opening.error);
+      });
+      const transaction = database.transaction('notes', 'readwrite');
+      for (const note of notes) transaction.objectStore('notes').put(note);
+      await new Promise<void>((resolve, reject) => {
+        transaction.oncomplete = () => resolve();
+        transaction.onerror = () => reject(transaction.error);
+      });
+      database.close();
+    }, notes);
+    await this.page.reload();
   }
 
   /** Resolves once the app opens without the network. */

@@ -1,0 +1,133 @@
+import type { Page } from '@playwright/test';
+import { expect, test } from './support/test.ts';
+
+/** About a kilobyte of made-up words: a few in every note, most in some. */
+function prose(n: number): string {
+  const word = (of: number) =>
+    (of * 7919 + 97).toString(26).replace(/\d/g, (digit) => 'aeiouéstrn'[Number(digit)] ?? '');
+  const rarity = (at: number) => 2 ** (at % 12);
+  return Array.from({ length: 170 }, (_, at) => word(rarity(at) + ((n * 31 + at) % rarity(at)))).join(' ');
+}
+
+test('5,000 notes are as quick to search, list, export and change as a few', async ({ fieldbook, page }) => {
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  await fieldbook.write('Heading', '');
+  await fieldbook.startTrial();
+  await fieldbook.toNotes();
+  await fieldbook.fill(5000, (n) => `${prose(n)} heron${n}`);
+  await expect(page.getByText('5,001 notes', { exact: true })).toBeVisible();
+
+  const { cost, pass } = await keystroke(page, 'heron4321');
+  console.log(`search in 5,000 notes: ${cost.toFixed(1)} ms for a keystroke, ${pass.toFixed(1)} for a bare pass`);
+  expect(cost).toBeLessThan(16 * Math.max(1, pass / 2));
+  await expect(fieldbook.notes).toHaveCount(1);
+  await expect(fieldbook.note('Entry 4321')).toBeVisible();
+
+  await test.step('only what is in sight is drawn, down to the last note', async () => {
+    await page.getByRole('searchbox').fill('');
+    const list = page.getByRole('region', { name: 'Notes' });
+    expect(await fieldbook.notes.count()).toBeLessThan(60);
+    await expect(fieldbook.note('Entry 4999')).toBeInViewport();
+    await list.evaluate((view) => view.scrollTo(0, view.scrollHeight));
+    await expect(fieldbook.note('Entry 0')).toBeInViewport();
+    expect(await fieldbook.notes.count()).toBeLessThan(60);
+    await expect(fieldbook.notes.last()).toHaveAttribute('aria-posinset', '5001');
+  });
+
+  await test.step('Tab walks on beyond what was drawn', async () => {
+    await page.getByRole('region', { name: 'Notes' }).evaluate((view) => view.scrollTo(0, 0));
+    await fieldbook.note('Entry 4999').focus();
+    for (let presses = 0; presses < 100; presses++) await page.keyboard.press('Tab');
+    await expect(fieldbook.note('Entry 4899')).toBeFocused();
+    await expect(fieldbook.note('Entry 4899')).toBeInViewport();
+  });
+
+  await test.step('a long export tells how far it is, can be cancelled, and is whole in the end', async () => {
+    await fieldbook.toAccount();
+    const card = page.locator('section[aria-labelledby=export]');
+    const bar = page.getByRole('progressbar', { name: 'Export' });
+    const cdp = await page.context().newCDPSession(page);
+    const size = await card.boundingBox();
+    await cdp.send('Emulation.setCPUThrottlingRate', { rate: 20 });
+    // Done in the page: what is looked at from outside may be over before the answer is there.
+    const seen = await card.evaluate(async (card) => {
+      const [button] = card.getElementsByTagName('button');
+      button?.click();
+      return new Promise<{ value: number; max: number; height: number; says: string }>((resolve) => {
+        const watch = new MutationObserver(() => {
+          const [bar] = card.getElementsByTagName('progress');
+          if (!bar) return;
+          watch.disconnect();
+          const { value, max } = bar;
+          resolve({ value, max, height: card.getBoundingClientRect().height, says: button?.innerText ?? '' });
+          button?.click();
+        });
+        watch.observe(card, { childList: true, subtree: true });
+      });
+    });
+    await cdp.send('Emulation.setCPUThrottlingRate', { rate: 1 });
+    expect(seen).toMatchObject({ max: 5001, height: size?.height });
+    expect(seen.value).toBeLessThan(5001);
+    expect(seen.says.trim()).toBe('Cancel');
+    await expect(card.getByRole('status')).toHaveText('Cancelled.');
+    await expect(bar).toBeHidden();
+
+    const { text } = await fieldbook.download();
+    expect(text.match(/^## /gm)).toHaveLength(5001);
+    await expect(card.getByRole('status')).toHaveText('5,001 notes exported.');
+  });
+
+  await test.step('a note that is written moves to the top at once', async () => {
+    await fieldbook.note('Entry 4899').click();
+    await fieldbook.text.fill('Heron');
+    await page.getByRole('region', { name: 'Notes' }).evaluate((view) => view.scrollTo(0, 0));
+    await expect(fieldbook.notes.first()).toContainText('Heron');
+  });
+});
+
+/**
+ * Types into the search as a person would, and returns the page's processor time for a keystroke, drawing included, and for
+ * one bare pass over texts of the same size; in milliseconds. What else the machine does meanwhile does not count.
+ */
+async function keystroke(page: Page, query: string): Promise<{ cost: number; pass: number }> {
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send('Performance.enable', { timeDomain: 'threadTicks' });
+  const spent = async () => {
+    const { metrics } = await cdp.send('Performance.getMetrics');
+    return 1000 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN);
+  };
+  // What the page does by itself after it was opened is over.
+  let before = Number.NEGATIVE_INFINITY;
+  const since = async () => {
+    const [from, to] = [before, await spent()];
+    before = to;
+    return to - from;
+  };
+  await expect.poll(since, { intervals: [500] }).toBeLessThan(10);
+
+  const keys = 5 * query.length;
+  const begun = await spent();
+  await page.getByRole('searchbox', { name: 'Search notes' }).evaluate(
+    async (input, { query, keys }) => {
+      for (let key = 0; key < keys; key++) {
+        (input as HTMLInputElement).value = query.slice(0, 1 + (key % query.length));
+        input.dispatchEvent(new InputEvent('input', { bubbles: true }));
+        await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
+      }
+    },
+    { query, keys },
+  );
+  const typed = await spent();
+  const texts = Array.from({ length: 100 }, (_, n) => prose(n));
+  await page.evaluate(
+    async ({ texts, keys }) => {
+      for (let key = 0; key < keys; key++) {
+        for (let at = 0; at < 5000; at++) texts[at % texts.length]?.includes('nowhere');
+        await new Promise((passed) => setTimeout(passed));
+      }
+    },
+    { texts, keys },
+  );
+  return { cost: (typed - begun) / keys, pass: ((await spent()) - typed) / keys };
+}
