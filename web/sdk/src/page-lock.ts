@@ -55,6 +55,8 @@ export class PageLock {
     const options = readLockOptions(held.lock ?? this.#context.lock);
     const { onStart, idle } = options;
     this.#page.lockOptions = options;
+    // Sign-out ends the lock: whoever signs in next begins without it.
+    if (!user) this.#user = undefined;
     if (locked && locked.id !== this.#taken) this.#take(locked);
     // Who signs in is not locked at once: no passkeys document is held by then.
     const starting = !this.#page.standing?.user;
