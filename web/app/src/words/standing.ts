@@ -141,15 +141,6 @@ export function standing(entitlement: Entitlement, { now, reached, trial = true,
         line: "Premium is locked: this device's clock is behind. Connect to put it right.",
       });
     default:
-      if (error === 'storage_unavailable') {
-        return locked({
-          headline: "This browser's storage does not work",
-          meaning: 'What you have cannot be read here right now.',
-          advice: 'Reload the page. If that does not help, leave private browsing or free some space.',
-          remedy: null,
-          line: "This browser's storage does not work. Reload the page.",
-        });
-      }
       if (entitlement.signInNeeded) {
         return {
           tone: 'attention',
