@@ -76,14 +76,57 @@ func (s *server) createUser(w http.ResponseWriter, r *http.Request, by caller) e
 	if err != nil {
 		return err
 	}
-	type link struct {
-		URL       string    `json:"url"`
-		ExpiresAt time.Time `json:"expires_at"`
-	}
 	return answer(w, http.StatusCreated, struct {
 		User      adminUser `json:"user"`
 		Enrolment link      `json:"enrolment"`
 	}{adminUserOf(created), link{s.origin + "/#enrol=" + enrolment.Code, enrolment.ExpiresAt.UTC()}})
+}
+
+// link is a one-time link, shown once.
+type link struct {
+	URL       string    `json:"url"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// recoverUser makes a link for a user who has lost every passkey. Whom it is given to is for support to be sure of.
+func (s *server) recoverUser(w http.ResponseWriter, r *http.Request, by caller) error {
+	id, err := pathUUID(r, "id")
+	if err != nil {
+		return err
+	}
+	if err := decodeOptional(r, &struct{}{}); err != nil {
+		return err
+	}
+	made, err := s.passkeys.CreateRecoveryLink(r.Context(), by.actor, passkey.UserID(id))
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusCreated, struct {
+		Recovery link `json:"recovery"`
+	}{link{s.origin + "/#recover=" + made.Code, made.ExpiresAt.UTC()}})
+}
+
+// signOutUser ends the user's sessions, and on request unlinks the devices. Cut short in between, it can be repeated.
+func (s *server) signOutUser(w http.ResponseWriter, r *http.Request, by caller) error {
+	id, err := pathUUID(r, "id")
+	if err != nil {
+		return err
+	}
+	var request struct {
+		Devices bool `json:"devices"`
+	}
+	if err := decodeOptional(r, &request); err != nil {
+		return err
+	}
+	if err := s.passkeys.SignOutUser(r.Context(), by.actor, passkey.UserID(id)); err != nil {
+		return err
+	}
+	if request.Devices {
+		if err := s.entitlements.UnlinkAll(r.Context(), by.actor, entitlements.UserID(id)); err != nil {
+			return err
+		}
+	}
+	return noContent(w)
 }
 
 // showUser is all that support needs to answer a call: who, what they may use and why, on which devices, since when.

@@ -154,7 +154,7 @@ func (w *world) start(build func(api.Config) (http.Handler, error), options ...o
 		Origin: origin, AllowOrigins: []string{allowed}, BootstrapToken: sha256.Sum256([]byte(adminSecret)), App: builtApp,
 		Metrics: w.metrics, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: w.clock.now,
 	}
-	p := passkey.Config{RPID: "localhost", RPName: "Holdfast", Origins: []string{origin, allowed}, Now: w.clock.now, Rand: rand.Reader}
+	p := passkey.Config{RPID: "localhost", RPName: "Holdfast", Origins: []string{origin, allowed}, HashMemory: 64, Now: w.clock.now, Rand: rand.Reader}
 	e := entitlements.Config{
 		Issuer: origin, RPID: "localhost", OfflineWindow: 7 * 24 * time.Hour, TrialLength: 14 * 24 * time.Hour, TrialPlan: "premium",
 		Now: w.clock.now, Rand: rand.Reader,

@@ -22,5 +22,6 @@ func (s *server) finishAuthentication(w http.ResponseWriter, r *http.Request, _ 
 	if err != nil {
 		return err
 	}
-	return s.signedIn(w, http.StatusOK, in)
+	s.setSession(w, in)
+	return answer(w, http.StatusOK, signedInOf(in))
 }

@@ -16,10 +16,14 @@ type device struct {
 	Quarantined       bool                  `json:"quarantined"`
 }
 
+func deviceOf(d entitlements.Device) device {
+	return device{d.ID, d.Name, d.LinkedAt.UTC(), utc(d.LastReconciledAt), utc(d.DocumentExpiresAt), d.Quarantined}
+}
+
 func devices(list []entitlements.Device) []device {
 	items := make([]device, 0, len(list))
 	for _, d := range list {
-		items = append(items, device{d.ID, d.Name, d.LinkedAt.UTC(), utc(d.LastReconciledAt), utc(d.DocumentExpiresAt), d.Quarantined})
+		items = append(items, deviceOf(d))
 	}
 	return items
 }

@@ -62,7 +62,13 @@ func (s *server) deletePasskey(w http.ResponseWriter, r *http.Request, by caller
 	if err != nil {
 		return err
 	}
-	if err := s.passkeys.DeletePasskey(r.Context(), by.session, id); err != nil {
+	var request struct {
+		EndSessions bool `json:"end_sessions"`
+	}
+	if err := decodeOptional(r, &request); err != nil {
+		return err
+	}
+	if err := s.passkeys.DeletePasskey(r.Context(), by.session, id, request.EndSessions); err != nil {
 		return err
 	}
 	return noContent(w)

@@ -1,8 +1,11 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
-// beginRecovery begins a registration for the account that the code opens.
+// beginRecovery begins a registration for the account that a one-time code opens: a recovery code, or that of a link.
 func (s *server) beginRecovery(w http.ResponseWriter, r *http.Request, _ caller) error {
 	var request struct {
 		Code string `json:"code"`
@@ -10,21 +13,57 @@ func (s *server) beginRecovery(w http.ResponseWriter, r *http.Request, _ caller)
 	if err := decode(r, &request); err != nil {
 		return err
 	}
-	begun, err := s.passkeys.BeginEnrolment(r.Context(), request.Code)
+	begun, err := s.passkeys.BeginRecovery(r.Context(), request.Code)
 	if err != nil {
 		return err
 	}
 	return answer(w, http.StatusOK, optionsOf(begun))
 }
 
+// finishRecovery answers with the devices, too: whoever has lost a passkey may have lost what it was on.
 func (s *server) finishRecovery(w http.ResponseWriter, r *http.Request, _ caller) error {
 	request, err := decodeFinish(r)
 	if err != nil {
 		return err
 	}
-	in, err := s.passkeys.FinishEnrolment(r.Context(), s.sessionToken(r), request.Ceremony, request.Credential, userAgent(r))
+	in, err := s.passkeys.FinishRecovery(r.Context(), s.sessionToken(r), request.Ceremony, request.Credential, userAgent(r))
 	if err != nil {
 		return err
 	}
-	return s.signedIn(w, http.StatusCreated, in)
+	s.setSession(w, in)
+	linked, err := s.entitlements.Devices(r.Context(), caller{session: in.Session}.user())
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusCreated, struct {
+		signedIn
+		Devices []device `json:"devices"`
+	}{signedInOf(in), devices(linked)})
+}
+
+// createRecoveryCodes shows the codes, this once.
+func (s *server) createRecoveryCodes(w http.ResponseWriter, r *http.Request, by caller) error {
+	if err := decodeOptional(r, &struct{}{}); err != nil {
+		return err
+	}
+	codes, err := s.passkeys.CreateRecoveryCodes(r.Context(), by.session)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusCreated, struct {
+		Codes []string `json:"codes"`
+	}{codes})
+}
+
+type recoveryCodes struct {
+	Left      int        `json:"left"`
+	CreatedAt *time.Time `json:"created_at"`
+}
+
+func (s *server) showRecoveryCodes(w http.ResponseWriter, r *http.Request, by caller) error {
+	codes, err := s.passkeys.RecoveryCodes(r.Context(), by.session.User.ID)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, recoveryCodes{codes.Left, utc(codes.CreatedAt)})
 }

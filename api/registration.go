@@ -44,13 +44,20 @@ type user struct {
 
 func userOf(u passkey.User) user { return user{u.ID, u.Name} }
 
-// signedIn answers a finished ceremony with the session's cookie.
-func (s *server) signedIn(w http.ResponseWriter, status int, in passkey.SignedIn) error {
+// signedIn is the answer to a finished ceremony.
+type signedIn struct {
+	User    user        `json:"user"`
+	Passkey passkeyItem `json:"passkey"`
+	Notices []notice    `json:"notices"`
+}
+
+func signedInOf(in passkey.SignedIn) signedIn {
+	return signedIn{userOf(in.User), passkeyOf(in.Passkey), noticesOf(in.Notices)}
+}
+
+// setSession gives the browser its session.
+func (s *server) setSession(w http.ResponseWriter, in passkey.SignedIn) {
 	s.setCookie(w, s.sessionCookie(), string(in.Token), in.Session.ExpiresAt.Sub(s.now()))
-	return answer(w, status, struct {
-		User    user        `json:"user"`
-		Passkey passkeyItem `json:"passkey"`
-	}{userOf(in.User), passkeyOf(in.Passkey)})
 }
 
 // userAgent is the header as text; the domain makes words of it.
@@ -99,5 +106,6 @@ func (s *server) finishRegistration(w http.ResponseWriter, r *http.Request, _ ca
 	if err != nil {
 		return err
 	}
-	return s.signedIn(w, http.StatusCreated, in)
+	s.setSession(w, in)
+	return answer(w, http.StatusCreated, signedInOf(in))
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/base64"
 	"errors"
 	"net/http"
 	"time"
@@ -72,12 +73,17 @@ func (s *server) session(w http.ResponseWriter, r *http.Request) (passkey.Sessio
 	return session, err
 }
 
-func (s *server) showSession(w http.ResponseWriter, _ *http.Request, by caller) error {
+func (s *server) showSession(w http.ResponseWriter, r *http.Request, by caller) error {
+	notices, err := s.passkeys.Notices(r.Context(), by.session)
+	if err != nil {
+		return err
+	}
 	return answer(w, http.StatusOK, struct {
 		User            user      `json:"user"`
 		AuthenticatedAt time.Time `json:"authenticated_at"`
 		ExpiresAt       time.Time `json:"expires_at"`
-	}{userOf(by.session.User), by.session.AuthenticatedAt.UTC(), by.session.ExpiresAt.UTC()})
+		Notices         []notice  `json:"notices"`
+	}{userOf(by.session.User), by.session.AuthenticatedAt.UTC(), by.session.ExpiresAt.UTC(), noticesOf(notices)})
 }
 
 // signOut ends the session, and on request unlinks the device with it. Whoever is not signed in is signed out already,
@@ -118,29 +124,43 @@ func (s *server) signOut(w http.ResponseWriter, r *http.Request, _ caller) error
 	return noContent(w)
 }
 
+type sessionItem struct {
+	ID              string    `json:"id"`
+	UserAgent       string    `json:"user_agent"`
+	Passkey         *string   `json:"passkey"` // that opened it
+	AuthenticatedAt time.Time `json:"authenticated_at"`
+	LastActiveAt    time.Time `json:"last_active_at"`
+	ExpiresAt       time.Time `json:"expires_at"`
+	Current         bool      `json:"current"`
+}
+
+func sessionsOf(sessions []passkey.Session, current passkey.Session) []sessionItem {
+	list := make([]sessionItem, 0, len(sessions))
+	for _, session := range sessions {
+		list = append(list, sessionItem{
+			session.ID, session.UserAgent, orNull(base64.RawURLEncoding.EncodeToString(session.Passkey)), session.AuthenticatedAt.UTC(),
+			session.LastActiveAt.UTC(), session.ExpiresAt.UTC(), session.ID == current.ID,
+		})
+	}
+	return list
+}
+
 func (s *server) listSessions(w http.ResponseWriter, r *http.Request, by caller) error {
 	sessions, err := s.passkeys.Sessions(r.Context(), by.session.User.ID)
 	if err != nil {
 		return err
 	}
-	type item struct {
-		ID              string    `json:"id"`
-		UserAgent       string    `json:"user_agent"`
-		AuthenticatedAt time.Time `json:"authenticated_at"`
-		LastActiveAt    time.Time `json:"last_active_at"`
-		ExpiresAt       time.Time `json:"expires_at"`
-		Current         bool      `json:"current"`
-	}
-	list := make([]item, 0, len(sessions))
-	for _, session := range sessions {
-		list = append(list, item{
-			session.ID, session.UserAgent, session.AuthenticatedAt.UTC(), session.LastActiveAt.UTC(), session.ExpiresAt.UTC(),
-			session.ID == by.session.ID,
-		})
-	}
 	return answer(w, http.StatusOK, struct {
-		Sessions []item `json:"sessions"`
-	}{list})
+		Sessions []sessionItem `json:"sessions"`
+	}{sessionsOf(sessions, by.session)})
+}
+
+// endOtherSessions leaves the session of the request alone.
+func (s *server) endOtherSessions(w http.ResponseWriter, r *http.Request, by caller) error {
+	if err := s.passkeys.EndOtherSessions(r.Context(), by.session); err != nil {
+		return err
+	}
+	return noContent(w)
 }
 
 func (s *server) endSession(w http.ResponseWriter, r *http.Request, by caller) error {

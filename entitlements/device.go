@@ -123,6 +123,35 @@ func (s *Service) Devices(ctx context.Context, user UserID) ([]Device, error) {
 	return slices.DeleteFunc(account.Devices, func(d Device) bool { return d.Removed }), nil
 }
 
+// EveryDevice lists all devices of the user that there ever were, the oldest first: removed ones too.
+func (s *Service) EveryDevice(ctx context.Context, user UserID) ([]Device, error) {
+	devices, err := s.store.EveryDevice(ctx, user)
+	if err != nil {
+		return nil, fmt.Errorf("devices: %w", err)
+	}
+	return devices, nil
+}
+
+// UnlinkAll is Unlink for all devices of the user, or fails with [ErrNotFound] where there is no such user.
+func (s *Service) UnlinkAll(ctx context.Context, actor string, user UserID) error {
+	_, err := s.store.Update(ctx, user, s.instant(), func(a Account) (Change, error) {
+		change := Change{Raise: true, Status: map[DeviceID]Status{}}
+		for _, d := range a.Devices {
+			if d.Removed {
+				continue
+			}
+			change.Remove = append(change.Remove, d.ID)
+			change.Status[d.ID] = StatusInvalid
+			change.Audit = append(change.Audit, AuditEntry{Actor: actor, Action: "device.unlinked", Object: "device:" + string(d.ID)})
+		}
+		return change, nil
+	})
+	if err != nil {
+		return fmt.Errorf("unlink all devices: %w", err)
+	}
+	return nil
+}
+
 // Unlink takes the device from the user, or fails with [ErrNotFound]. At its next reconcile it gets a signed document that says so.
 func (s *Service) Unlink(ctx context.Context, actor string, user UserID, device DeviceID) error {
 	return s.removeDevice(ctx, actor, "device.unlinked", user, device, "")

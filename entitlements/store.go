@@ -25,6 +25,9 @@ type Store interface {
 	// Revisions reads the revisions of users, as of one instant. Those who do not exist are left out.
 	Revisions(ctx context.Context, users []UserID) (map[UserID]int64, error)
 
+	// EveryDevice reads all devices of the user that there ever were, the oldest first.
+	EveryDevice(ctx context.Context, user UserID) ([]Device, error)
+
 	// Update changes an account at that time. It locks the user's row and then the user's devices, so that it waits for every
 	// reconcile under way and holds up those that come; reads the account as it then is; calls change, which must be
 	// pure, since it may be called again; and commits what change returns, all of it or nothing, synchronously. The

@@ -8,9 +8,12 @@ import (
 
 // AuditEntry is one line of the audit trail. It holds ids and enumerations only, never a name or free text.
 type AuditEntry struct {
-	At     time.Time
-	Actor  string // "user:<uuid>", "token:<uuid>", "operator" or "server"
-	Action string // "passkey.added", "passkey.removed", "passkey.rejected", "user.created", "token.created", "token.revoked"
+	At    time.Time
+	Actor string // "user:<uuid>", "token:<uuid>", "operator" or "server"
+	// Action is "passkey.added", "passkey.removed", "passkey.rejected", "user.created", "user.signed_out",
+	// "recovery_codes.created", "recovery_link.created", "account.recovered", "account.erased", "token.created" or
+	// "token.revoked".
+	Action string
 	Object string // "passkey:<base64url>", "user:<uuid>", "token:<uuid>"
 	User   UserID // whom it concerns; "" for tokens
 	After  json.RawMessage

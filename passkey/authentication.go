@@ -18,9 +18,21 @@ import (
 
 // Causes of a rejection, for the log.
 var (
-	errNotVerified       = errors.New("user was not verified")
 	errUnknownCredential = errors.New("credential is unknown or of another user")
+	errNotVerified       = errors.New("user was not verified")
+	errCount             = fmt.Errorf("%w: sign count did not rise", ErrCloned)
+	errEligibility       = fmt.Errorf("%w: backup eligibility changed", ErrCloned)
 )
+
+// suspicions are the causes that come with a good signature, under the names that the audit trail has for them: the
+// passkey may have been copied, or be used by an authenticator that lets anybody at it.
+var suspicions = map[error]string{
+	errNotVerified: "user_verification",
+	errCount:       "sign_count",
+	errEligibility: "backup_eligible",
+}
+
+func suspicious(why error) bool { return suspicions[why] != "" }
 
 // BeginAuthentication begins the ceremony that signs in. It names no user and no credential: the authenticator offers
 // the passkeys that it has.
@@ -37,7 +49,8 @@ func (s *Service) BeginAuthentication(ctx context.Context) (Options, error) {
 }
 
 // FinishAuthentication signs in. The session that previous opens, if any, ends in the transaction that begins the new
-// one. It returns ErrCeremony, or ErrCredentialRejected; a rejection that means a copied passkey is audited.
+// one. It returns ErrCeremony, or ErrCredentialRejected; a rejection of what the passkey itself has signed is audited, and
+// the user is told of it at the next sign-in.
 func (s *Service) FinishAuthentication(
 	ctx context.Context, previous SessionToken, ceremony string, credential []byte, userAgent string,
 ) (SignedIn, error) {
@@ -55,21 +68,29 @@ func (s *Service) FinishAuthentication(
 	}
 	now := s.now()
 	used, err := s.verifyAssertion(stored, data.WebAuthn, parsed)
-	if errors.Is(err, ErrCloned) {
-		return SignedIn{}, s.rejectClone(ctx, stored, used, now)
+	if suspicious(err) {
+		return SignedIn{}, s.rejectSigned(ctx, stored, err, now)
 	}
 	if err != nil {
 		return SignedIn{}, rejected(err)
 	}
 	used.At = now
 
-	session, token, err := s.newSession(user, userAgent, now)
+	session, token, err := s.newSession(user, stored.ID, userAgent, now)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	session.ToldFrom = &stored.CreatedAt
+	if stored.LastUsedAt != nil {
+		session.ToldFrom = stored.LastUsedAt
+	}
+	notices, err := s.Notices(ctx, session.Session) // before the sign-in, after which the passkey has been used
 	if err != nil {
 		return SignedIn{}, err
 	}
 	switch err := s.store.SignIn(ctx, used, keyOf(previous), session); {
-	case errors.Is(err, ErrCloned):
-		return SignedIn{}, s.rejectClone(ctx, stored, used, now)
+	case errors.Is(err, ErrCloned): // another sign-in came in between: a passkey's backup eligibility never changes in the store
+		return SignedIn{}, s.rejectSigned(ctx, stored, errCount, now)
 	case errors.Is(err, ErrNotFound):
 		return SignedIn{}, rejected(errUnknownCredential)
 	case err != nil:
@@ -77,7 +98,7 @@ func (s *Service) FinishAuthentication(
 	}
 	stored.BackupState = used.BackupState
 	stored.LastUsedAt = &now
-	return SignedIn{User: user, Passkey: stored.passkey(), Session: session.Session, Token: token}, nil
+	return SignedIn{User: user, Passkey: stored.Passkey(), Session: session.Session, Token: token, Notices: notices}, nil
 }
 
 // find looks up the credential that the answer names under the user that it names. What is not there is returned as
@@ -97,8 +118,8 @@ func (s *Service) find(ctx context.Context, parsed *protocol.ParsedCredentialAss
 	return user, credential, nil
 }
 
-// verifyAssertion returns what a valid answer changes in the credential. Its errors are causes of a rejection; with
-// ErrCloned, which only a valid signature brings about, the use is returned too.
+// verifyAssertion returns what a valid answer changes in the credential. Its errors are causes of a rejection; those that
+// are suspicious only a valid signature brings about.
 //
 // Specification: §7.2, Verifying an Authentication Assertion. The library does the steps that are not named here.
 func (s *Service) verifyAssertion(
@@ -115,6 +136,8 @@ func (s *Service) verifyAssertion(
 	// The library would refuse a changed backup eligibility with an error like any other. It is compared below
 	// instead, where it is known that the passkey itself has signed it and that it is worth an audit entry.
 	credential.Flags.BackupEligible = flags.HasBackupEligible()
+	// So is user verification: the library would refuse its absence before it looks at the signature.
+	session.UserVerification = protocol.VerificationPreferred
 
 	// Step 6: the user handle names the owner of the credential; the lookup was by both.
 	owner := func(_, handle []byte) (webauthn.User, error) {
@@ -131,38 +154,34 @@ func (s *Service) verifyAssertion(
 	if !flags.HasUserVerified() {
 		return CredentialUse{}, errNotVerified
 	}
-	use := CredentialUse{
+	// Step 19: backup eligibility is for life. Step 22: the count rises, or the authenticator keeps none.
+	if flags.HasBackupEligible() != stored.BackupEligible {
+		return CredentialUse{}, errEligibility
+	}
+	if verified.Authenticator.CloneWarning {
+		return CredentialUse{}, errCount
+	}
+	return CredentialUse{
 		RPID:           stored.RPID,
 		User:           stored.User,
 		ID:             stored.ID,
 		SignCount:      parsed.Response.AuthenticatorData.Counter,
 		BackupEligible: flags.HasBackupEligible(),
 		BackupState:    flags.HasBackupState(),
-	}
-	// Step 19: backup eligibility is for life. Step 22: the count rises, or the authenticator keeps none.
-	if use.BackupEligible != stored.BackupEligible || verified.Authenticator.CloneWarning {
-		return use, ErrCloned
-	}
-	return use, nil
+	}, nil
 }
 
-// rejectClone records and returns the rejection of a credential that shows signs of having been copied. If it cannot
-// be recorded, that failure is returned instead.
-func (s *Service) rejectClone(ctx context.Context, stored Credential, use CredentialUse, now time.Time) error {
-	cause := "sign_count"
-	if use.BackupEligible != stored.BackupEligible {
-		cause = "backup_eligible"
-	}
-	entry, err := passkeyEntry(now, "passkey.rejected", stored.User, stored.ID).with(struct {
-		Cause string `json:"cause"`
-	}{cause})
+// rejectSigned records and returns the rejection, for a suspicious cause, of what the passkey has signed. If it cannot be
+// recorded, that failure is returned instead.
+func (s *Service) rejectSigned(ctx context.Context, stored Credential, why error, now time.Time) error {
+	entry, err := passkeyEntry(now, actionRejected, stored.User, stored.ID).with(cause{suspicions[why]})
 	if err != nil {
 		return err
 	}
 	if err := s.store.Record(ctx, entry); err != nil {
 		return fmt.Errorf("record rejected passkey: %w", err)
 	}
-	return rejected(fmt.Errorf("%w: %s", ErrCloned, cause))
+	return rejected(why)
 }
 
 // newDecoy makes the credential that answers naming an unknown one are verified against, so that both take equally

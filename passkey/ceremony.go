@@ -24,7 +24,7 @@ type CeremonyKind string
 const (
 	KindRegistration   CeremonyKind = "registration"
 	KindAuthentication CeremonyKind = "authentication"
-	KindEnrolment      CeremonyKind = "enrolment"
+	KindEnrolment      CeremonyKind = "enrolment" // adds a passkey to the account that a one-time code opens
 )
 
 // Ceremony is what is kept of a ceremony between its two steps.
@@ -44,14 +44,14 @@ type Options struct {
 
 // ceremonyFormat is raised with every change of ceremonyData, and with every release of the WebAuthn library that
 // changes SessionData: a ceremony begun by the version before then has simply ended.
-const ceremonyFormat = 1
+const ceremonyFormat = 2
 
 // ceremonyData is the content of Ceremony.Data.
 type ceremonyData struct {
 	Format   int                  `json:"format"`
 	WebAuthn webauthn.SessionData `json:"webauthn"` // the library's, as a whole
 	Name     string               `json:"name,omitempty"`
-	CodeHash []byte               `json:"code_hash,omitempty"` // of the enrolment code to be spent
+	Code     *CodeKey             `json:"code,omitempty"` // to be spent
 }
 
 // begin stores a ceremony and returns the options for the browser.

@@ -44,8 +44,8 @@ type Credential struct {
 	LastUsedAt     *time.Time
 }
 
-// passkey is the credential as its user sees it.
-func (c Credential) passkey() Passkey {
+// Passkey is the credential as its user sees it.
+func (c Credential) Passkey() Passkey {
 	return Passkey{
 		ID:         c.ID,
 		Name:       c.Name,
@@ -108,7 +108,7 @@ func (s *Service) Passkeys(ctx context.Context, user UserID) ([]Passkey, error) 
 	}
 	passkeys := make([]Passkey, len(credentials))
 	for i, credential := range credentials {
-		passkeys[i] = credential.passkey()
+		passkeys[i] = credential.Passkey()
 	}
 	return passkeys, nil
 }
@@ -127,18 +127,23 @@ func (s *Service) RenamePasskey(ctx context.Context, user UserID, id []byte, nam
 	if err != nil {
 		return Passkey{}, fmt.Errorf("rename passkey: %w", err)
 	}
-	return credential.passkey(), nil
+	return credential.Passkey(), nil
 }
 
-// DeletePasskey deletes a passkey of the session's user and audits that. It returns ErrNotRecent, ErrNotFound, or
-// ErrLastPasskey, which also one of two callers gets who delete the last two at once.
-func (s *Service) DeletePasskey(ctx context.Context, session Session, id []byte) error {
+// DeletePasskey deletes a passkey of the session's user and audits that. With endSessions, the sessions that the passkey
+// has opened end as well, all but this one. It returns ErrNotRecent, ErrNotFound, or ErrLastPasskey where no recovery code
+// is left, which also one of two callers gets who delete the last two at once.
+func (s *Service) DeletePasskey(ctx context.Context, session Session, id []byte, endSessions bool) error {
 	now := s.now()
 	if !session.Recent(now) {
 		return ErrNotRecent
 	}
 	entry := passkeyEntry(now, "passkey.removed", session.User.ID, id)
-	if err := s.store.DeletePasskey(ctx, s.config.RPID, session.User.ID, id, entry); err != nil {
+	var kept *string
+	if endSessions {
+		kept = &session.ID
+	}
+	if err := s.store.DeletePasskey(ctx, s.config.RPID, session.User.ID, id, kept, entry); err != nil {
 		return fmt.Errorf("delete passkey: %w", err)
 	}
 	return nil

@@ -16,9 +16,12 @@
 //     origins, with the user verified in that very act. Its token is new each time, kept only as a hash, and the
 //     session that it replaces ends in the same transaction.
 //   - A credential id belongs to one user of a relying party, for as long as the passkey exists.
-//   - A sign count that does not rise (both zero aside) and a backup eligibility that changes mean a copied passkey:
-//     refused and written to the audit trail. The passkey stays: it is for the user to delete it.
-//   - A user never falls to zero passkeys and never has more than MaxPasskeys.
+//   - A sign count that does not rise (both zero aside), a backup eligibility that changes and a missing user verification
+//     are refused, written to the audit trail where the signature is good, and told to the user at the next sign-in. The
+//     passkey stays: it is for the user to delete it.
+//   - A user never falls to zero passkeys unless recovery codes are left, and adds no more than MaxPasskeys.
+//   - A one-time code adds one passkey and does nothing else. It is spent in the transaction that stores the passkey; if it
+//     recovers the account, all other sessions end there too, and the user is told.
 //   - Whatever fails to verify is ErrCredentialRejected, in one shape and, for a known and an unknown credential, with
 //     the same work. The reason is in the error chain, for the log.
 //   - Results of the prf extension are secrets of the client: they are neither read nor kept.

@@ -8,7 +8,7 @@ import (
 // The failures that callers tell apart. Everything else that a method returns is a fault of the server or of its
 // database. Compare with errors.Is.
 var (
-	// ErrCeremony: the ceremony (or the enrolment code) is unknown, used, has ended, or is of another kind or user.
+	// ErrCeremony: the ceremony (or the one-time code) is unknown, used, has ended, or is of another kind or user.
 	ErrCeremony = errors.New("ceremony is unknown, used or has ended")
 
 	// ErrCredentialRejected: the answer of the authenticator did not verify, whatever the reason. The reason is
@@ -24,7 +24,7 @@ var (
 	// ErrInviteOnly: nobody may register without an enrolment link.
 	ErrInviteOnly = errors.New("registration is by invitation only")
 
-	// ErrLastPasskey: a user's only passkey cannot be deleted.
+	// ErrLastPasskey: a user's only passkey cannot be deleted where there are no recovery codes.
 	ErrLastPasskey = errors.New("the last passkey cannot be deleted")
 
 	// ErrTooManyPasskeys: the user has MaxPasskeys already.
@@ -33,8 +33,8 @@ var (
 	// ErrNotFound: no such user, passkey, session or token for this caller.
 	ErrNotFound = errors.New("not found")
 
-	// ErrConflict: the external id belongs to another user.
-	ErrConflict = errors.New("external id is taken")
+	// ErrConflict: the external id (or, from a Store, the lookup of a recovery code) belongs to somebody already.
+	ErrConflict = errors.New("id is taken")
 
 	// ErrInvalid: an argument is not acceptable; the whole text may be shown to the caller.
 	ErrInvalid = errors.New("invalid")

@@ -118,7 +118,7 @@ func TestCeremonyDataRoundTrip(t *testing.T) {
 		t.Fatal(err)
 	}
 	session.Expires = session.Expires.UTC().Truncate(0)
-	data := ceremonyData{Format: ceremonyFormat, WebAuthn: *session, Name: "Ada", CodeHash: []byte{1}}
+	data := ceremonyData{Format: ceremonyFormat, WebAuthn: *session, Name: "Ada", Code: &CodeKey{Kind: EnrolmentLink, Hash: []byte{1}}}
 	blob, err := json.Marshal(data)
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +138,7 @@ func requireSeeds(f *testing.F) {
 
 func FuzzDecodeCeremony(f *testing.F) {
 	requireSeeds(f)
-	f.Add([]byte(`{"format":1,"webauthn":{"challenge":"x","expires":"2026-03-01T12:00:00Z"}}`))
+	f.Add([]byte(`{"format":2,"webauthn":{"challenge":"x","expires":"2026-03-01T12:00:00Z"}}`))
 	f.Fuzz(func(t *testing.T, blob []byte) {
 		if _, err := decodeCeremony(blob); err != nil && !errors.Is(err, ErrCeremony) {
 			t.Error(err)

@@ -25,6 +25,7 @@ type SignedIn struct {
 	Passkey Passkey
 	Session Session
 	Token   SessionToken // goes to the browser, once
+	Notices []Notice     // what the user is told, the newest first
 }
 
 // BeginRegistration begins the ceremony that makes an account. It returns ErrInvalidName, or ErrInviteOnly.
@@ -54,25 +55,25 @@ func (s *Service) BeginPasskey(ctx context.Context, session Session) (Options, e
 }
 
 // beginAddition begins a ceremony that adds a passkey to an account which exists.
-func (s *Service) beginAddition(ctx context.Context, kind CeremonyKind, user User, codeHash []byte) (Options, error) {
+func (s *Service) beginAddition(ctx context.Context, kind CeremonyKind, user User, code *CodeKey) (Options, error) {
 	credentials, err := s.store.Credentials(ctx, s.config.RPID, user.ID)
 	if err != nil {
 		return Options{}, fmt.Errorf("read passkeys: %w", err)
 	}
 	// Finishing checks again, atomically. Here it spares the user a passkey that could not be stored.
-	if len(credentials) >= MaxPasskeys {
+	if len(credentials) >= MaxPasskeys && (code == nil || !code.Recovers()) {
 		return Options{}, ErrTooManyPasskeys
 	}
 	exclusions := make([]protocol.CredentialDescriptor, len(credentials))
 	for i, credential := range credentials {
 		exclusions[i] = credential.descriptor()
 	}
-	return s.beginCreation(ctx, kind, user.ID, user, exclusions, codeHash)
+	return s.beginCreation(ctx, kind, user.ID, user, exclusions, code)
 }
 
 // beginCreation begins a ceremony that creates a credential for user; owner is whose account exists already, or "".
 func (s *Service) beginCreation(
-	ctx context.Context, kind CeremonyKind, owner UserID, user User, exclusions []protocol.CredentialDescriptor, codeHash []byte,
+	ctx context.Context, kind CeremonyKind, owner UserID, user User, exclusions []protocol.CredentialDescriptor, code *CodeKey,
 ) (Options, error) {
 	challenge, err := s.random(challengeSize)
 	if err != nil {
@@ -91,7 +92,7 @@ func (s *Service) beginCreation(
 	if err != nil {
 		return Options{}, fmt.Errorf("begin registration: %w", err)
 	}
-	data := ceremonyData{WebAuthn: *session, Name: user.Name, CodeHash: codeHash}
+	data := ceremonyData{WebAuthn: *session, Name: user.Name, Code: code}
 	return s.begin(ctx, kind, owner, data, creation.Response)
 }
 
@@ -153,7 +154,7 @@ func (s *Service) create(
 	if err != nil {
 		return SignedIn{}, rejected(err)
 	}
-	session, token, err := s.newSession(user, userAgent, now)
+	session, token, err := s.newSession(user, credential.ID, userAgent, now)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -170,7 +171,7 @@ func (s *Service) create(
 		}
 		return SignedIn{}, fmt.Errorf("store passkey: %w", err)
 	}
-	return SignedIn{User: user, Passkey: credential.passkey(), Session: session.Session, Token: token}, nil
+	return SignedIn{User: user, Passkey: credential.Passkey(), Session: session.Session, Token: token}, nil
 }
 
 // verifyCreation turns a valid answer into the credential to store. Its errors are causes of a rejection.

@@ -24,6 +24,9 @@ type Config struct {
 	InviteOnly bool
 	// EnrolmentLife is how long an enrolment link can be used. Zero means 7 days.
 	EnrolmentLife time.Duration
+	// HashMemory is how much memory, in KiB, the slow hash of a recovery code's secret takes. Zero means 19 MiB. Hashes that
+	// are stored say their own; this is for new ones.
+	HashMemory uint32
 	// Now is the clock. Nil means time.Now.
 	Now func() time.Time
 	// Rand is where ids, challenges, tokens and codes come from; it must be fit for secrets. Nil means crypto/rand.
@@ -38,6 +41,7 @@ type Service struct {
 	webauthn *webauthn.WebAuthn
 	decoy    webauthn.Credential
 	watches  sessionWatches
+	hashes   slowHashes
 }
 
 // New returns a Service, or an error that names the member of config that is missing or wrong.
@@ -50,6 +54,9 @@ func New(config Config, store Store) (*Service, error) {
 	}
 	if config.EnrolmentLife == 0 {
 		config.EnrolmentLife = 7 * 24 * time.Hour
+	}
+	if config.HashMemory == 0 {
+		config.HashMemory = argonMemory
 	}
 	if config.Now == nil {
 		config.Now = time.Now
@@ -79,7 +86,11 @@ func New(config Config, store Store) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("passkey: %w", err)
 	}
-	return &Service{config: config, store: store, webauthn: relyingParty, decoy: decoy}, nil
+	hashes, err := newSlowHashes(config.HashMemory, rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("passkey: %w", err)
+	}
+	return &Service{config: config, store: store, webauthn: relyingParty, decoy: decoy, hashes: hashes}, nil
 }
 
 // now is the time in the precision that PostgreSQL keeps, so that what is returned equals what is read back.

@@ -23,6 +23,9 @@ type Session struct {
 	AuthenticatedAt time.Time
 	LastActiveAt    time.Time // true to the hour
 	ExpiresAt       time.Time // absolute end; idleness may end it before
+	Passkey         []byte    // credential id of the passkey that opened it; nil = unknown
+	// ToldFrom is when the passkey had been used before: what has happened since, its user is told. Nil: nothing.
+	ToldFrom *time.Time
 }
 
 // Recent tells whether the session's authentication is younger than 10 minutes, which sensitive acts ask for.
@@ -64,8 +67,8 @@ func keyOf(token SessionToken) *TokenKey {
 	return nil
 }
 
-// newSession makes a session that begins now, and its token.
-func (s *Service) newSession(user User, userAgent string, now time.Time) (NewSession, SessionToken, error) {
+// newSession makes a session that begins now, opened by that passkey, and its token.
+func (s *Service) newSession(user User, passkey []byte, userAgent string, now time.Time) (NewSession, SessionToken, error) {
 	id, err := s.newID()
 	if err != nil {
 		return NewSession{}, "", err
@@ -83,6 +86,7 @@ func (s *Service) newSession(user User, userAgent string, now time.Time) (NewSes
 		AuthenticatedAt: now,
 		LastActiveAt:    now,
 		ExpiresAt:       now.Add(sessionLife),
+		Passkey:         passkey,
 	}
 	return NewSession{Session: session, TokenHash: hash[:]}, SessionToken(encode(token)), nil
 }
@@ -136,6 +140,26 @@ func (s *Service) EndSession(ctx context.Context, user UserID, id string) error 
 	}
 	if err := s.store.EndSession(ctx, user, id); err != nil {
 		return fmt.Errorf("end session: %w", err)
+	}
+	return nil
+}
+
+// EndOtherSessions ends all sessions of the session's user but this one.
+func (s *Service) EndOtherSessions(ctx context.Context, session Session) error {
+	if err := s.store.EndOtherSessions(ctx, session.User.ID, session.ID); err != nil {
+		return fmt.Errorf("end sessions: %w", err)
+	}
+	return nil
+}
+
+// SignOutUser ends all sessions of a user. It is audited as done by actor. It returns ErrNotFound.
+func (s *Service) SignOutUser(ctx context.Context, actor string, user UserID) error {
+	if !isID(string(user)) {
+		return ErrNotFound
+	}
+	entry := AuditEntry{At: s.now(), Actor: actor, Action: "user.signed_out", Object: "user:" + string(user), User: user}
+	if err := s.store.SignOutUser(ctx, user, entry); err != nil {
+		return fmt.Errorf("sign out user: %w", err)
 	}
 	return nil
 }

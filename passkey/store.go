@@ -13,6 +13,7 @@ type Store interface {
 	CredentialStore
 	SessionStore
 	UserStore
+	CodeStore
 	TokenStore
 }
 
@@ -39,16 +40,17 @@ type CredentialStore interface {
 	Register(ctx context.Context, user User, credential Credential, session NewSession, entry AuditEntry) error
 
 	// AddPasskey stores a further passkey of credential.User and the audit entry, ends the session named replaced and
-	// begins another. It returns ErrUnauthenticated if that session is not there any more, ErrCredentialTaken, and
+	// begins another, which tells the user what the replaced one did. It returns ErrUnauthenticated if that session is not there any more, ErrCredentialTaken, and
 	// ErrTooManyPasskeys if the user has limit passkeys: concurrent additions never exceed it.
 	AddPasskey(ctx context.Context, credential Credential, limit int, replaced string, session NewSession, entry AuditEntry) error
 
-	// Enrol spends the enrolment code, stores the passkey and the audit entry, ends the session of previous (nil, or
-	// gone: no matter) and begins the new session. If the code is not credential.User's, is spent, or has ended at session.AuthenticatedAt, it returns ErrCeremony: of concurrent
-	// callers with one code exactly one succeeds. It returns ErrCredentialTaken and ErrTooManyPasskeys as AddPasskey
-	// does; the code is not spent then.
-	Enrol(
-		ctx context.Context, credential Credential, limit int, codeHash []byte, previous *TokenKey, session NewSession, entry AuditEntry,
+	// Recover spends the one-time code, stores the passkey and the audit entries, ends the session of previous (nil, or
+	// gone: no matter) and begins the new session; where the code recovers, it ends every other session of the user. If
+	// the code is not credential.User's, is spent, or has ended at session.AuthenticatedAt, it returns ErrCeremony: of
+	// concurrent callers with one code exactly one succeeds. It returns ErrCredentialTaken and, unless the code
+	// recovers, ErrTooManyPasskeys as AddPasskey does; the code is not spent then.
+	Recover(
+		ctx context.Context, credential Credential, limit int, code CodeKey, previous *TokenKey, session NewSession, entries []AuditEntry,
 	) error
 
 	// SignIn advances the credential to what use says, ends the session of previous (nil, or gone: no matter) and
@@ -60,12 +62,17 @@ type CredentialStore interface {
 	// RenamePasskey returns the credential as renamed, or ErrNotFound.
 	RenamePasskey(ctx context.Context, rpID string, user UserID, id []byte, name string) (Credential, error)
 
-	// DeletePasskey deletes the credential and stores the audit entry, or returns ErrNotFound or ErrLastPasskey. Of
-	// concurrent deletions as many succeed as leave the user one passkey.
-	DeletePasskey(ctx context.Context, rpID string, user UserID, id []byte, entry AuditEntry) error
+	// DeletePasskey deletes the credential and stores the audit entry, or returns ErrNotFound or, where the user has no
+	// recovery code, ErrLastPasskey: of concurrent deletions as many succeed as leave the user one passkey. With kept it
+	// ends the sessions that the passkey has opened, but for the one named so.
+	DeletePasskey(ctx context.Context, rpID string, user UserID, id []byte, kept *string, entry AuditEntry) error
 
 	// Record stores an audit entry for an act that changed nothing.
 	Record(ctx context.Context, entry AuditEntry) error
+
+	// UserAudit returns the newest entries about the user that are of one of the actions and not older than since, limit
+	// at most, the newest first.
+	UserAudit(ctx context.Context, user UserID, actions []string, since time.Time, limit int) ([]AuditEntry, error)
 }
 
 // CredentialUse is what an authentication changes in a credential.
@@ -92,6 +99,12 @@ type SessionStore interface {
 	// EndSession deletes the user's session of that id, a UUID, or returns ErrNotFound.
 	EndSession(ctx context.Context, user UserID, id string) error
 
+	// EndOtherSessions deletes the user's sessions but the one of that id.
+	EndOtherSessions(ctx context.Context, user UserID, but string) error
+
+	// SignOutUser deletes the user's sessions and stores the audit entry, or returns ErrNotFound if there is no such user.
+	SignOutUser(ctx context.Context, user UserID, entry AuditEntry) error
+
 	// SessionsLeft returns the ids of those of the sessions that have not been ended. It looks at no time.
 	SessionsLeft(ctx context.Context, sessions []SessionKey) ([]string, error)
 }
@@ -107,11 +120,11 @@ type SessionUse struct {
 	At, IdleSince, TouchSince time.Time
 }
 
-// UserStore keeps users and their enrolment codes.
+// UserStore keeps users.
 type UserStore interface {
-	// CreateUser stores a user without passkeys, a code to enrol with and the audit entry. It returns ErrConflict if
+	// CreateUser stores a user without passkeys, a link to enrol with and the audit entry. It returns ErrConflict if
 	// another user has the external id.
-	CreateUser(ctx context.Context, user User, enrolment NewEnrolment, entry AuditEntry) error
+	CreateUser(ctx context.Context, user User, enrolment NewLink, entry AuditEntry) error
 
 	// User returns a user or ErrNotFound.
 	User(ctx context.Context, id UserID) (User, error)
@@ -120,8 +133,33 @@ type UserStore interface {
 	// lower-case name, byte by byte, and id.
 	FindUsers(ctx context.Context, search UserSearch) ([]User, error)
 
-	// EnrolmentUser returns the user who may enrol with the code at that time, or ErrNotFound. It does not spend it.
-	EnrolmentUser(ctx context.Context, codeHash []byte, now time.Time) (User, error)
+	// EraseUser deletes the user and all that belongs to them, in every domain, and stores the audit entry; it returns
+	// ErrNotFound if there is no such user. What status lists say of their devices is INVALID from then on, of documents
+	// too that a reconcile under way still gives. Entries of the audit trail stay, without the reasons that people gave.
+	EraseUser(ctx context.Context, user UserID, entry AuditEntry) error
+}
+
+// CodeStore keeps one-time codes until CredentialStore.Recover spends them.
+type CodeStore interface {
+	// CreateRecoveryLink stores a recovery link of the user in place of an earlier one, and the audit entry. It returns
+	// ErrNotFound if there is no such user.
+	CreateRecoveryLink(ctx context.Context, user UserID, link NewLink, entry AuditEntry) error
+
+	// Link returns whose link has the hash, if it has not ended at that time, and its kind; or ErrNotFound.
+	Link(ctx context.Context, codeHash []byte, now time.Time) (User, CodeKind, error)
+
+	// Links returns the user's links, ended ones too, the oldest first.
+	Links(ctx context.Context, user UserID) ([]NewLink, error)
+
+	// ReplaceRecoveryCodes stores the codes in place of all that the user had, and the audit entry. It returns ErrConflict
+	// if somebody's code has one of the lookups.
+	ReplaceRecoveryCodes(ctx context.Context, user UserID, codes []NewRecoveryCode, entry AuditEntry) error
+
+	// RecoveryCodes tells how many codes the user has.
+	RecoveryCodes(ctx context.Context, user UserID) (RecoveryCodes, error)
+
+	// RecoveryCode returns whose code has the lookup, and the hash of its secret; or ErrNotFound.
+	RecoveryCode(ctx context.Context, lookup string) (User, string, error)
 }
 
 // UserSearch says which users to find.
@@ -140,10 +178,16 @@ type UserPosition struct {
 	ID   UserID
 }
 
-// NewEnrolment is an enrolment code to store, as its hash.
-type NewEnrolment struct {
+// NewLink is a link to store, its code as a hash.
+type NewLink struct {
+	Kind      CodeKind
 	CodeHash  []byte
 	ExpiresAt time.Time
+}
+
+// NewRecoveryCode is a recovery code to store, its secret as a slow hash.
+type NewRecoveryCode struct {
+	Lookup, SecretHash string
 }
 
 // TokenStore keeps the admin API's bearer tokens.

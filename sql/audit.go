@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"holdfast/entitlements"
+	"holdfast/passkey"
 )
 
 // audit adds an entry to the trail, and its reason beside it.
@@ -58,6 +60,31 @@ func (s *Entitlements) Audit(ctx context.Context, query entitlements.AuditQuery)
 			ID: row.ID, At: row.At.UTC(), Actor: row.Actor, Action: row.Action, Object: row.Object, User: row.User.String,
 			Before: row.Before, After: row.After, Reason: row.Reason.String,
 		})
+	}
+	return entries, nil
+}
+
+// UserAudit implements [passkey.CredentialStore].
+func (p *Passkeys) UserAudit(
+	ctx context.Context, user passkey.UserID, actions []string, since time.Time, limit int,
+) ([]passkey.AuditEntry, error) {
+	var rows []struct {
+		At                    time.Time
+		Actor, Action, Object string
+		After                 []byte
+	}
+	err := p.db.SelectContext(ctx, &rows, `
+		SELECT at, actor, action, object, after FROM audit
+		WHERE user_id = $1 AND action = ANY($2) AND at >= $3 ORDER BY at DESC, id DESC LIMIT $4`,
+		user, pq.Array(actions), since, limit)
+	if err != nil {
+		return nil, failed("read audit", err)
+	}
+	entries := make([]passkey.AuditEntry, len(rows))
+	for i, row := range rows {
+		entries[i] = passkey.AuditEntry{
+			At: row.At.UTC(), Actor: row.Actor, Action: row.Action, Object: row.Object, User: user, After: row.After,
+		}
 	}
 	return entries, nil
 }

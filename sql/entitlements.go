@@ -101,6 +101,20 @@ func (s *Entitlements) Revisions(ctx context.Context, users []entitlements.UserI
 	return revisions, nil
 }
 
+// EveryDevice implements [entitlements.Store].
+func (s *Entitlements) EveryDevice(ctx context.Context, user entitlements.UserID) ([]entitlements.Device, error) {
+	var rows []deviceRow
+	err := s.db.SelectContext(ctx, &rows, `SELECT `+deviceColumns+` FROM devices WHERE user_id = $1 ORDER BY linked_at, id`, user)
+	if err != nil {
+		return nil, failed("read devices", err)
+	}
+	devices := make([]entitlements.Device, len(rows))
+	for i, row := range rows {
+		devices[i] = row.device()
+	}
+	return devices, nil
+}
+
 // Update implements [entitlements.Store]. Locks are taken in the order user, devices. The one statement that takes them
 // the other way round, after commits were lost or where a device becomes quarantined, can deadlock with it; PostgreSQL ends one of the two, which starts again.
 func (s *Entitlements) Update(

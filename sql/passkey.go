@@ -15,7 +15,8 @@ import (
 	"holdfast/passkey"
 )
 
-// Passkeys is the [passkey.Store] in PostgreSQL. Its other methods are in session.go, user.go and token.go.
+// Passkeys is the [passkey.Store] in PostgreSQL. Its other methods are in session.go, user.go,
+// code.go, account.go and token.go.
 type Passkeys struct {
 	db *sqlx.DB
 }
@@ -154,11 +155,13 @@ func (p *Passkeys) AddPasskey(
 		if err := lockUser(ctx, tx, c.User); err != nil {
 			return err
 		}
-		ended, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1 AND id = $2`, c.User, replaced)
-		if none, err := affectedNone(ended, failed("delete session", err)); err != nil {
-			return err
-		} else if none {
+		err := tx.GetContext(ctx, &session.ToldFrom, `
+			DELETE FROM sessions WHERE user_id = $1 AND id = $2 RETURNING told_from`, c.User, replaced)
+		if errors.Is(err, stdsql.ErrNoRows) {
 			return passkey.ErrUnauthenticated
+		}
+		if err != nil {
+			return failed("delete session", err)
 		}
 		if err := checkLimit(ctx, tx, c, limit); err != nil {
 			return err
@@ -167,23 +170,23 @@ func (p *Passkeys) AddPasskey(
 	})
 }
 
-// Enrol implements [passkey.CredentialStore].
-func (p *Passkeys) Enrol(
-	ctx context.Context, c passkey.Credential, limit int, codeHash []byte,
-	previous *passkey.TokenKey, session passkey.NewSession, entry passkey.AuditEntry,
+// Recover implements [passkey.CredentialStore].
+func (p *Passkeys) Recover(
+	ctx context.Context, c passkey.Credential, limit int, code passkey.CodeKey,
+	previous *passkey.TokenKey, session passkey.NewSession, entries []passkey.AuditEntry,
 ) error {
 	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
 		if err := lockUser(ctx, tx, c.User); err != nil {
 			return err
 		}
-		spent, err := tx.ExecContext(ctx, `DELETE FROM enrolments WHERE user_id = $1 AND code_hash = $2 AND expires_at > $3`,
-			c.User, codeHash, session.AuthenticatedAt)
-		if none, err := affectedNone(spent, failed("delete enrolment", err)); err != nil {
+		if err := spend(ctx, tx, c.User, code, session.AuthenticatedAt); err != nil {
 			return err
-		} else if none {
-			return passkey.ErrCeremony
 		}
-		if err := checkLimit(ctx, tx, c, limit); err != nil {
+		if code.Recovers() {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1`, c.User); err != nil {
+				return failed("delete sessions", err)
+			}
+		} else if err := checkLimit(ctx, tx, c, limit); err != nil {
 			return err
 		}
 		if previous != nil {
@@ -192,7 +195,7 @@ func (p *Passkeys) Enrol(
 				return failed("delete session", err)
 			}
 		}
-		return insertPasskey(ctx, tx, c, session, entry)
+		return insertPasskey(ctx, tx, c, session, entries...)
 	})
 }
 
@@ -216,8 +219,8 @@ func checkLimit(ctx context.Context, tx *sqlx.Tx, c passkey.Credential, limit in
 	return nil
 }
 
-// insertPasskey stores a passkey with the session and the audit entry that come with it.
-func insertPasskey(ctx context.Context, tx *sqlx.Tx, c passkey.Credential, session passkey.NewSession, entry passkey.AuditEntry) error {
+// insertPasskey stores a passkey with the session and the audit entries that come with it.
+func insertPasskey(ctx context.Context, tx *sqlx.Tx, c passkey.Credential, session passkey.NewSession, entries ...passkey.AuditEntry) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO passkeys (rp_id, credential_id, user_id, name, public_key, public_jwk, aaguid, transports,
 			sign_count, backup_eligible, backup_state, created_at)
@@ -231,20 +234,25 @@ func insertPasskey(ctx context.Context, tx *sqlx.Tx, c passkey.Credential, sessi
 		return failed("insert passkey", err)
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at, credential_id, told_from)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
 		session.User.ID, session.ID, session.TokenHash, session.UserAgent,
-		session.AuthenticatedAt, session.LastActiveAt, session.ExpiresAt)
+		session.AuthenticatedAt, session.LastActiveAt, session.ExpiresAt, session.Passkey, session.ToldFrom)
 	if err != nil {
 		return failed("insert session", err)
 	}
 	if err := sweep(ctx, tx, session.AuthenticatedAt); err != nil {
 		return err
 	}
-	return insertEntry(ctx, tx, entry)
+	for _, entry := range entries {
+		if err := insertEntry(ctx, tx, entry); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// sweep deletes some of the sessions and enrolment codes that have ended at now, but none that another transaction
+// sweep deletes some of the sessions and links that have ended at now, but none that another transaction
 // holds.
 func sweep(ctx context.Context, tx *sqlx.Tx, now time.Time) error {
 	_, err := tx.ExecContext(ctx, `
@@ -276,11 +284,11 @@ func (p *Passkeys) SignIn(ctx context.Context, use passkey.CredentialUse, previo
 			DELETE FROM sessions WHERE (user_id, id) IN (
 				SELECT user_id, id FROM sessions WHERE expires_at <= $7 ORDER BY expires_at LIMIT $15 FOR UPDATE SKIP LOCKED)
 		)
-		INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at)
-		SELECT user_id, $10, $11, $12, $7, $13, $14 FROM used`,
+		INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at, credential_id, told_from)
+		SELECT user_id, $10, $11, $12, $7, $13, $14, $2, $16 FROM used`,
 		use.User, use.ID, use.RPID, int64(use.SignCount), use.BackupEligible, use.BackupState, use.At,
 		previousUser, previousHash,
-		session.ID, session.TokenHash, session.UserAgent, session.LastActiveAt, session.ExpiresAt, swept)
+		session.ID, session.TokenHash, session.UserAgent, session.LastActiveAt, session.ExpiresAt, swept, session.ToldFrom)
 	none, err := affectedNone(result, failed("update passkey", err))
 	if err != nil || !none {
 		return err
@@ -314,26 +322,38 @@ func (p *Passkeys) RenamePasskey(ctx context.Context, rpID string, user passkey.
 }
 
 // DeletePasskey implements [passkey.CredentialStore].
-func (p *Passkeys) DeletePasskey(ctx context.Context, rpID string, user passkey.UserID, id []byte, entry passkey.AuditEntry) error {
+func (p *Passkeys) DeletePasskey(
+	ctx context.Context, rpID string, user passkey.UserID, id []byte, kept *string, entry passkey.AuditEntry,
+) error {
 	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
 		if err := lockUser(ctx, tx, user); err != nil {
 			return err
 		}
-		var found struct{ This, All int }
+		var found struct {
+			This, All int
+			Codes     bool
+		}
 		err := tx.GetContext(ctx, &found, `
-			SELECT count(*) FILTER (WHERE credential_id = $2) AS this, count(*) AS all
+			SELECT count(*) FILTER (WHERE credential_id = $2) AS this, count(*) AS all,
+				EXISTS (SELECT FROM recovery_codes WHERE user_id = $1) AS codes
 			FROM passkeys WHERE user_id = $1 AND rp_id = $3`, user, id, rpID)
 		switch {
 		case err != nil:
 			return failed("count passkeys", err)
 		case found.This == 0:
 			return passkey.ErrNotFound
-		case found.All == 1:
+		case found.All == 1 && !found.Codes:
 			return passkey.ErrLastPasskey
 		}
 		if _, err := tx.ExecContext(ctx, `
 			DELETE FROM passkeys WHERE user_id = $1 AND credential_id = $2 AND rp_id = $3`, user, id, rpID); err != nil {
 			return failed("delete passkey", err)
+		}
+		if kept != nil {
+			if _, err := tx.ExecContext(ctx, `
+				DELETE FROM sessions WHERE user_id = $1 AND credential_id = $2 AND id <> $3`, user, id, *kept); err != nil {
+				return failed("delete sessions", err)
+			}
 		}
 		return insertEntry(ctx, tx, entry)
 	})

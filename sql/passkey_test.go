@@ -60,7 +60,7 @@ func newWorld(t *testing.T, change ...func(*passkey.Config)) *world {
 	db := sqltest.New(t)
 	clock := &wristwatch{now: time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)}
 	config := passkey.Config{
-		RPID: relyingParty.ID, RPName: relyingParty.Name, Origins: []string{relyingParty.Origin}, Now: clock.Now,
+		RPID: relyingParty.ID, RPName: relyingParty.Name, Origins: []string{relyingParty.Origin}, HashMemory: 64, Now: clock.Now,
 	}
 	for _, c := range change {
 		c(&config)
@@ -456,14 +456,14 @@ func TestCeremonyOfAnotherKind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	enrol := func() passkey.Options { return w.begun(w.BeginEnrolment(t.Context(), enrolment.Code)) }
+	enrol := func() passkey.Options { return w.begun(w.BeginRecovery(t.Context(), enrolment.Code)) }
 	register := func() passkey.Options { return w.begun(w.BeginRegistration(t.Context(), "Eve")) }
 	add := func() passkey.Options { return w.begun(w.BeginPasskey(t.Context(), in.Session)) }
 	authenticate := func() passkey.Options { return w.begun(w.BeginAuthentication(t.Context())) }
 
 	for name, begin := range map[string]func() passkey.Options{"registration": register, "addition": add, "authentication": authenticate} {
 		options := begin()
-		_, err := w.FinishEnrolment(t.Context(), "", options.Ceremony, answerTo(t, newAuthenticator(), options), "")
+		_, err := w.FinishRecovery(t.Context(), "", options.Ceremony, answerTo(t, newAuthenticator(), options), "")
 		if !errors.Is(err, passkey.ErrCeremony) {
 			t.Errorf("%s finished as enrolment: %v", name, err)
 		}
@@ -568,9 +568,12 @@ func TestRejectedAssertions(t *testing.T) {
 	if after := scan[int](w, `SELECT count(*) FROM sessions`); after != before {
 		t.Errorf("%d sessions began", after-before)
 	}
-	// None of them is a copied passkey, and none of them changed anything.
-	for _, user := range []passkey.UserID{ada.User.ID, bob.User.ID} {
-		if got := w.actions(user); !slices.Equal(got, []string{"passkey.added"}) {
+	// None of them changed anything. What the passkey itself has signed is audited, once.
+	for user, audited := range map[passkey.UserID][]string{
+		ada.User.ID: {"passkey.added", "passkey.rejected user_verification"},
+		bob.User.ID: {"passkey.added"},
+	} {
+		if got := w.actions(user); !slices.Equal(got, audited) {
 			t.Errorf("audited: %q", got)
 		}
 	}
@@ -844,21 +847,21 @@ func TestDeletePasskey(t *testing.T) {
 	w := newWorld(t)
 	a, in := w.register("Ada")
 	_, bob := w.register("Bob")
-	want(t, w.DeletePasskey(t.Context(), in.Session, a.credential.ID), passkey.ErrLastPasskey)
-	want(t, w.DeletePasskey(t.Context(), bob.Session, a.credential.ID), passkey.ErrNotFound)
+	want(t, w.DeletePasskey(t.Context(), in.Session, a.credential.ID, false), passkey.ErrLastPasskey)
+	want(t, w.DeletePasskey(t.Context(), bob.Session, a.credential.ID, false), passkey.ErrNotFound)
 	b := newAuthenticator()
 	in, err := w.addPasskey(in.Session, b)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.clock.advance(10 * time.Minute)
-	want(t, w.DeletePasskey(t.Context(), in.Session, a.credential.ID), passkey.ErrNotRecent)
+	want(t, w.DeletePasskey(t.Context(), in.Session, a.credential.ID, false), passkey.ErrNotRecent)
 	in = w.mustSignIn(b)
 	w.clock.advance(10*time.Minute - time.Microsecond)
-	if err := w.DeletePasskey(t.Context(), in.Session, a.credential.ID); err != nil {
+	if err := w.DeletePasskey(t.Context(), in.Session, a.credential.ID, false); err != nil {
 		t.Fatal(err)
 	}
-	want(t, w.DeletePasskey(t.Context(), in.Session, a.credential.ID), passkey.ErrNotFound)
+	want(t, w.DeletePasskey(t.Context(), in.Session, a.credential.ID, false), passkey.ErrNotFound)
 	_, err = w.signIn(a, "")
 	want(t, err, passkey.ErrCredentialRejected)
 	if got := w.actions(in.User.ID); !slices.Equal(got, []string{"passkey.added", "passkey.added", "passkey.removed"}) {
@@ -877,7 +880,7 @@ func TestConcurrentDeletionsLeaveOnePasskey(t *testing.T) {
 		}
 		ids := [][]byte{a.credential.ID, b.credential.ID}
 		n := w.together(2, passkey.ErrLastPasskey, func(i int) error {
-			return w.DeletePasskey(t.Context(), in.Session, ids[i])
+			return w.DeletePasskey(t.Context(), in.Session, ids[i], false)
 		})
 		left := scan[int](w, `SELECT count(*) FROM passkeys WHERE user_id = $1`, in.User.ID)
 		if n != 1 || left != 1 {
@@ -1004,23 +1007,23 @@ func TestEnrolment(t *testing.T) {
 		t.Errorf("ends at %s", enrolment.ExpiresAt)
 	}
 	// A try that fails spends the ceremony, not the code.
-	options := w.begun(w.BeginEnrolment(t.Context(), enrolment.Code))
-	_, err = w.FinishEnrolment(t.Context(), "", options.Ceremony, []byte("{}"), "")
+	options := w.begun(w.BeginRecovery(t.Context(), enrolment.Code))
+	_, err = w.FinishRecovery(t.Context(), "", options.Ceremony, []byte("{}"), "")
 	want(t, err, passkey.ErrCredentialRejected)
-	_, err = w.FinishEnrolment(t.Context(), "", options.Ceremony, newAuthenticator().create(t, options), "")
+	_, err = w.FinishRecovery(t.Context(), "", options.Ceremony, newAuthenticator().create(t, options), "")
 	want(t, err, passkey.ErrCeremony)
 
 	const n = 10
 	ceremonies, answers := make([]string, n), make([][]byte, n)
 	authenticators := make([]*authenticator, n)
 	for i := range n {
-		options := w.begun(w.BeginEnrolment(t.Context(), enrolment.Code))
+		options := w.begun(w.BeginRecovery(t.Context(), enrolment.Code))
 		authenticators[i] = newAuthenticator()
 		ceremonies[i], answers[i] = options.Ceremony, authenticators[i].create(t, options)
 	}
 	winners := make(chan int, n)
 	succeeded := w.together(n, passkey.ErrCeremony, func(i int) error {
-		in, err := w.FinishEnrolment(t.Context(), "", ceremonies[i], answers[i], "")
+		in, err := w.FinishRecovery(t.Context(), "", ceremonies[i], answers[i], "")
 		if err == nil {
 			winners <- i
 			if in.User != user {
@@ -1035,7 +1038,7 @@ func TestEnrolment(t *testing.T) {
 	if in := w.mustSignIn(authenticators[<-winners]); in.User != user {
 		t.Errorf("signed in as %+v, want %+v", in.User, user)
 	}
-	_, err = w.BeginEnrolment(t.Context(), enrolment.Code)
+	_, err = w.BeginRecovery(t.Context(), enrolment.Code)
 	want(t, err, passkey.ErrCeremony)
 	if got := w.actions(user.ID); !slices.Equal(got, []string{"user.created", "passkey.added"}) {
 		t.Errorf("audited: %q", got)
@@ -1050,13 +1053,13 @@ func TestEnrolmentEndsThePreviousSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := w.begun(w.BeginEnrolment(t.Context(), enrolment.Code))
-	_, err = w.FinishEnrolment(t.Context(), bob.Token, options.Ceremony, []byte("{}"), "")
+	options := w.begun(w.BeginRecovery(t.Context(), enrolment.Code))
+	_, err = w.FinishRecovery(t.Context(), bob.Token, options.Ceremony, []byte("{}"), "")
 	want(t, err, passkey.ErrCredentialRejected)
 	wantLive(w, bob.Token, true)
 
-	options = w.begun(w.BeginEnrolment(t.Context(), enrolment.Code))
-	ada, err := w.FinishEnrolment(t.Context(), bob.Token, options.Ceremony, newAuthenticator().create(t, options), "")
+	options = w.begun(w.BeginRecovery(t.Context(), enrolment.Code))
+	ada, err := w.FinishRecovery(t.Context(), bob.Token, options.Ceremony, newAuthenticator().create(t, options), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -1089,8 +1092,8 @@ func TestEnrolmentsAndSessionsAreSwept(t *testing.T) {
 	if n := left(); n != 2*(ended-20) {
 		t.Errorf("after an invitation %d are left, want %d", n, 2*(ended-20))
 	}
-	options := w.begun(w.BeginEnrolment(t.Context(), enrolment.Code))
-	if _, err := w.FinishEnrolment(t.Context(), "", options.Ceremony, newAuthenticator().create(t, options), ""); err != nil {
+	options := w.begun(w.BeginRecovery(t.Context(), enrolment.Code))
+	if _, err := w.FinishRecovery(t.Context(), "", options.Ceremony, newAuthenticator().create(t, options), ""); err != nil {
 		t.Fatal(err)
 	}
 	if n := left(); n != 0 {
@@ -1105,12 +1108,12 @@ func TestEnrolmentEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.clock.advance(time.Hour - time.Minute)
-	options := w.begun(w.BeginEnrolment(t.Context(), enrolment.Code))
+	options := w.begun(w.BeginRecovery(t.Context(), enrolment.Code))
 	w.clock.advance(time.Minute)
-	_, err = w.FinishEnrolment(t.Context(), "", options.Ceremony, newAuthenticator().create(t, options), "")
+	_, err = w.FinishRecovery(t.Context(), "", options.Ceremony, newAuthenticator().create(t, options), "")
 	want(t, err, passkey.ErrCeremony)
 	for _, code := range []string{enrolment.Code, "", "x", "AAAAAAAAAAAAAAAAAAAAAA", "\x00"} {
-		_, err = w.BeginEnrolment(t.Context(), code)
+		_, err = w.BeginRecovery(t.Context(), code)
 		want(t, err, passkey.ErrCeremony)
 	}
 }

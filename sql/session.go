@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
 	"holdfast/passkey"
@@ -14,14 +15,16 @@ import (
 // sessionRow is a row of sessions with its user.
 type sessionRow struct {
 	ID              string
-	UserAgent       string    `db:"user_agent"`
-	AuthenticatedAt time.Time `db:"authenticated_at"`
-	LastActiveAt    time.Time `db:"last_active_at"`
-	ExpiresAt       time.Time `db:"expires_at"`
-	Owner           userRow   `db:"owner"`
+	UserAgent       string     `db:"user_agent"`
+	AuthenticatedAt time.Time  `db:"authenticated_at"`
+	LastActiveAt    time.Time  `db:"last_active_at"`
+	ExpiresAt       time.Time  `db:"expires_at"`
+	Passkey         []byte     `db:"credential_id"`
+	ToldFrom        *time.Time `db:"told_from"`
+	Owner           userRow    `db:"owner"`
 }
 
-const sessionColumns = `s.id, s.user_agent, s.authenticated_at, s.last_active_at, s.expires_at, u.id AS "owner.id",
+const sessionColumns = `s.id, s.user_agent, s.authenticated_at, s.last_active_at, s.expires_at, s.credential_id, s.told_from, u.id AS "owner.id",
 	u.name AS "owner.name", coalesce(u.external_id, '') AS "owner.external_id", u.created_at AS "owner.created_at"`
 
 func (r sessionRow) session() passkey.Session {
@@ -32,6 +35,8 @@ func (r sessionRow) session() passkey.Session {
 		AuthenticatedAt: r.AuthenticatedAt.UTC(),
 		LastActiveAt:    r.LastActiveAt.UTC(),
 		ExpiresAt:       r.ExpiresAt.UTC(),
+		Passkey:         r.Passkey,
+		ToldFrom:        utc(r.ToldFrom),
 	}
 }
 
@@ -93,4 +98,23 @@ func (p *Passkeys) SessionsLeft(ctx context.Context, sessions []passkey.SessionK
 		SELECT s.id FROM unnest($1::uuid[], $2::uuid[]) AS w (user_id, id) JOIN sessions s USING (user_id, id)`,
 		pq.Array(users), pq.Array(ids))
 	return left, failed("select sessions", err)
+}
+
+// EndOtherSessions implements [passkey.SessionStore].
+func (p *Passkeys) EndOtherSessions(ctx context.Context, user passkey.UserID, but string) error {
+	_, err := p.db.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1 AND id <> $2`, user, but)
+	return failed("delete sessions", err)
+}
+
+// SignOutUser implements [passkey.SessionStore].
+func (p *Passkeys) SignOutUser(ctx context.Context, user passkey.UserID, entry passkey.AuditEntry) error {
+	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
+		if err := findUser(ctx, tx, user); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1`, user); err != nil {
+			return failed("delete sessions", err)
+		}
+		return insertEntry(ctx, tx, entry)
+	})
 }

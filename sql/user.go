@@ -20,6 +20,8 @@ type userRow struct {
 	CreatedAt  time.Time `db:"created_at"`
 }
 
+const userColumns = `u.id, u.name, coalesce(u.external_id, '') AS external_id, u.created_at`
+
 func (r userRow) user() passkey.User {
 	r.CreatedAt = r.CreatedAt.UTC()
 	return passkey.User(r)
@@ -36,16 +38,14 @@ func insertUser(ctx context.Context, tx *sqlx.Tx, user passkey.User) error {
 
 // CreateUser implements [passkey.UserStore].
 func (p *Passkeys) CreateUser(
-	ctx context.Context, user passkey.User, enrolment passkey.NewEnrolment, entry passkey.AuditEntry,
+	ctx context.Context, user passkey.User, enrolment passkey.NewLink, entry passkey.AuditEntry,
 ) error {
 	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
 		if err := insertUser(ctx, tx, user); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `
-			INSERT INTO enrolments (user_id, code_hash, expires_at, created_at) VALUES ($1, $2, $3, $4)`,
-			user.ID, enrolment.CodeHash, enrolment.ExpiresAt, user.CreatedAt); err != nil {
-			return failed("insert enrolment", err)
+		if err := insertLink(ctx, tx, user.ID, enrolment, user.CreatedAt); err != nil {
+			return err
 		}
 		if err := sweep(ctx, tx, user.CreatedAt); err != nil {
 			return err
@@ -56,20 +56,8 @@ func (p *Passkeys) CreateUser(
 
 // User implements [passkey.UserStore].
 func (p *Passkeys) User(ctx context.Context, id passkey.UserID) (passkey.User, error) {
-	return p.user(ctx, `
-		SELECT id, name, coalesce(external_id, '') AS external_id, created_at FROM users WHERE id = $1`, id)
-}
-
-// EnrolmentUser implements [passkey.UserStore].
-func (p *Passkeys) EnrolmentUser(ctx context.Context, codeHash []byte, now time.Time) (passkey.User, error) {
-	return p.user(ctx, `
-		SELECT u.id, u.name, coalesce(u.external_id, '') AS external_id, u.created_at
-		FROM enrolments e JOIN users u ON u.id = e.user_id WHERE e.code_hash = $1 AND e.expires_at > $2`, codeHash, now)
-}
-
-func (p *Passkeys) user(ctx context.Context, query string, args ...any) (passkey.User, error) {
 	var row userRow
-	err := p.db.GetContext(ctx, &row, query, args...)
+	err := p.db.GetContext(ctx, &row, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, id)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return passkey.User{}, passkey.ErrNotFound
 	}

@@ -1,0 +1,99 @@
+package api
+
+import (
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"holdfast/entitlements"
+	"holdfast/passkey"
+)
+
+// exportedPasskey is a passkey with what only an export shows of it.
+type exportedPasskey struct {
+	passkeyItem
+	RPID           string         `json:"rp_id"`
+	AAGUID         string         `json:"aaguid"`
+	PublicKey      jsontext.Value `json:"public_key"` // JWK
+	Transports     []string       `json:"transports"`
+	SignCount      uint32         `json:"sign_count"`
+	BackupEligible bool           `json:"backup_eligible"`
+}
+
+type exportedDevice struct {
+	device
+	KeyThumbprint string `json:"key_thumbprint"` // RFC 7638
+	Removed       bool   `json:"removed"`
+}
+
+type exportedLink struct {
+	Kind      passkey.CodeKind `json:"kind"`
+	ExpiresAt time.Time        `json:"expires_at"`
+}
+
+// exportAccount is all that is held of the user, as one file. Of secrets only hashes are held; they are left out.
+func (s *server) exportAccount(w http.ResponseWriter, r *http.Request, by caller) error {
+	ctx := r.Context()
+	held, err := s.passkeys.Export(ctx, by.session)
+	if err != nil {
+		return err
+	}
+	account, err := s.entitlements.Account(ctx, by.user())
+	if err != nil {
+		return err
+	}
+	devices, err := s.entitlements.EveryDevice(ctx, by.user())
+	if err != nil {
+		return err
+	}
+	trail, err := s.entitlements.Audit(ctx, entitlements.AuditQuery{User: by.user(), Limit: math.MaxInt32})
+	if err != nil {
+		return err
+	}
+	file := struct {
+		ExportedAt    time.Time         `json:"exported_at"`
+		User          adminUser         `json:"user"`
+		Revision      int64             `json:"revision"`
+		TrialStarted  bool              `json:"trial_started"`
+		Passkeys      []exportedPasskey `json:"passkeys"`
+		Sessions      []sessionItem     `json:"sessions"`
+		RecoveryCodes recoveryCodes     `json:"recovery_codes"`
+		Links         []exportedLink    `json:"links"`
+		Subscriptions []subscription    `json:"subscriptions"`
+		Devices       []exportedDevice  `json:"devices"`
+		Audit         []auditEntry      `json:"audit"`
+	}{
+		ExportedAt: s.now().UTC(), User: adminUserOf(held.User), Revision: account.Revision, TrialStarted: account.TrialStarted,
+		Passkeys: []exportedPasskey{}, Sessions: sessionsOf(held.Sessions, by.session), Links: []exportedLink{},
+		RecoveryCodes: recoveryCodes{held.RecoveryCodes.Left, utc(held.RecoveryCodes.CreatedAt)},
+		Subscriptions: []subscription{}, Devices: []exportedDevice{}, Audit: auditOf(trail),
+	}
+	for _, c := range held.Passkeys {
+		file.Passkeys = append(file.Passkeys, exportedPasskey{
+			passkeyOf(c.Passkey()), c.RPID, c.AAGUID.String(), jsontext.Value(c.PublicJWK), c.Transports, c.SignCount, c.BackupEligible,
+		})
+	}
+	for _, l := range held.Links {
+		file.Links = append(file.Links, exportedLink{l.Kind, l.ExpiresAt.UTC()})
+	}
+	for _, sub := range account.Subscriptions {
+		file.Subscriptions = append(file.Subscriptions, subscriptionOf(sub))
+	}
+	for _, d := range devices {
+		file.Devices = append(file.Devices, exportedDevice{deviceOf(d), d.JKT, d.Removed})
+	}
+	w.Header().Set("Content-Disposition", `attachment; filename="account.json"`)
+	return answer(w, http.StatusOK, file)
+}
+
+// eraseAccount leaves nothing of the user but ids in the audit trail.
+func (s *server) eraseAccount(w http.ResponseWriter, r *http.Request, by caller) error {
+	if err := s.passkeys.Erase(r.Context(), by.session); err != nil {
+		return err
+	}
+	s.setCookie(w, s.sessionCookie(), "", 0)
+	s.setCookie(w, s.deviceCookie(), "", 0)
+	return noContent(w)
+}

@@ -1,0 +1,24 @@
+package api
+
+import (
+	"encoding/base64"
+	"time"
+
+	"holdfast/passkey"
+)
+
+// notice is something that the user should hear of. What it says in words is for the client.
+type notice struct {
+	Code    passkey.NoticeCode `json:"code"`
+	At      time.Time          `json:"at"`
+	Passkey string             `json:"passkey"`
+	Reason  string             `json:"reason"`
+}
+
+func noticesOf(list []passkey.Notice) []notice {
+	notices := make([]notice, 0, len(list))
+	for _, n := range list {
+		notices = append(notices, notice{n.Code, n.At.UTC(), base64.RawURLEncoding.EncodeToString(n.Passkey), n.Reason})
+	}
+	return notices
+}

@@ -1,0 +1,53 @@
+package passkey
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Held is all that this package keeps of a user, but for secrets, which are kept as hashes, and ceremonies, which are gone
+// within minutes.
+type Held struct {
+	User          User
+	Passkeys      []Credential
+	Sessions      []Session // ended ones too, until they are swept
+	Links         []NewLink
+	RecoveryCodes RecoveryCodes
+}
+
+// Export returns all that is held of the session's user. It returns ErrNotRecent.
+func (s *Service) Export(ctx context.Context, session Session) (held Held, err error) {
+	if !session.Recent(s.now()) {
+		return Held{}, ErrNotRecent
+	}
+	held.User = session.User
+	if held.Passkeys, err = s.store.Credentials(ctx, s.config.RPID, session.User.ID); err != nil {
+		return Held{}, fmt.Errorf("export passkeys: %w", err)
+	}
+	if held.Sessions, err = s.store.Sessions(ctx, session.User.ID, time.Time{}, time.Time{}); err != nil {
+		return Held{}, fmt.Errorf("export sessions: %w", err)
+	}
+	if held.Links, err = s.store.Links(ctx, session.User.ID); err != nil {
+		return Held{}, fmt.Errorf("export links: %w", err)
+	}
+	if held.RecoveryCodes, err = s.store.RecoveryCodes(ctx, session.User.ID); err != nil {
+		return Held{}, fmt.Errorf("export recovery codes: %w", err)
+	}
+	return held, nil
+}
+
+// Erase deletes the session's user and all that belongs to them, for good. Only the audit trail stays, which holds ids and
+// no names; the reasons that people typed go too. It returns ErrNotRecent.
+func (s *Service) Erase(ctx context.Context, session Session) error {
+	now := s.now()
+	if !session.Recent(now) {
+		return ErrNotRecent
+	}
+	actor := "user:" + string(session.User.ID)
+	entry := AuditEntry{At: now, Actor: actor, Action: "account.erased", Object: actor, User: session.User.ID}
+	if err := s.store.EraseUser(ctx, session.User.ID, entry); err != nil {
+		return fmt.Errorf("erase account: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,225 @@
+package passkey
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+const (
+	recoveryCodes  = 10 // in a set
+	lookupLength   = 8  // characters of a recovery code that find it
+	recoveryRandom = 15 // random bytes in a code: 8 characters to look up and 16 secret ones
+	linkRandom     = 16 // random bytes in a link's code
+
+	recoveryLinkLife = 15 * time.Minute
+)
+
+// recoveryAlphabet is Crockford's base 32: no letter of it can be taken for a digit when a code is read from paper.
+//
+// Source: https://www.crockford.com/base32.html
+var recoveryAlphabet = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
+
+// CodeKind says what a one-time code is, and with that what its use does besides adding a passkey to its account.
+type CodeKind string
+
+const (
+	EnrolmentLink CodeKind = "enrolment"     // support's, for a customer who has no passkey yet
+	RecoveryLink  CodeKind = "recovery"      // support's, for a user who has lost theirs
+	RecoveryCode  CodeKind = "recovery_code" // one of the user's own set
+)
+
+// CodeKey is where a one-time code is found.
+type CodeKey struct {
+	Kind   CodeKind `json:"kind"`
+	Hash   []byte   `json:"hash,omitempty"`   // SHA-256 of a link's code
+	Lookup string   `json:"lookup,omitempty"` // of a recovery code
+}
+
+// Recovers tells whether the use of the code takes the account back: all sessions end, and the user is told.
+func (k CodeKey) Recovers() bool { return k.Kind != EnrolmentLink }
+
+// Link is a one-time code that support gives to a user.
+type Link struct {
+	Code      string // a secret, kept as a hash; good for one passkey
+	ExpiresAt time.Time
+}
+
+// RecoveryCodes tells how many codes of the user's set are left.
+type RecoveryCodes struct {
+	Left      int
+	CreatedAt *time.Time // nil: there are none
+}
+
+// RecoveryCodes tells what is left of the user's recovery codes.
+func (s *Service) RecoveryCodes(ctx context.Context, user UserID) (RecoveryCodes, error) {
+	codes, err := s.store.RecoveryCodes(ctx, user)
+	if err != nil {
+		return RecoveryCodes{}, fmt.Errorf("read recovery codes: %w", err)
+	}
+	return codes, nil
+}
+
+// CreateRecoveryCodes makes a new set for the session's user, which takes the place of the old one, and returns it: this
+// once, only slow hashes are kept. It is audited. It returns ErrNotRecent.
+func (s *Service) CreateRecoveryCodes(ctx context.Context, session Session) ([]string, error) {
+	now := s.now()
+	if !session.Recent(now) {
+		return nil, ErrNotRecent
+	}
+	user := session.User.ID
+	entry := AuditEntry{At: now, Actor: "user:" + string(user), Action: "recovery_codes.created", Object: "user:" + string(user), User: user}
+	for attempt := 1; ; attempt++ {
+		codes, stored := make([]string, recoveryCodes), make([]NewRecoveryCode, recoveryCodes)
+		for i := range codes {
+			random, err := s.random(recoveryRandom)
+			if err != nil {
+				return nil, err
+			}
+			code := recoveryAlphabet.EncodeToString(random)
+			hash, err := s.hashes.make(ctx, s.config.Rand, code[lookupLength:])
+			if err != nil {
+				return nil, err
+			}
+			codes[i], stored[i] = forPaper(code), NewRecoveryCode{Lookup: code[:lookupLength], SecretHash: hash}
+		}
+		err := s.store.ReplaceRecoveryCodes(ctx, user, stored, entry)
+		if errors.Is(err, ErrConflict) && attempt < 3 { // 40 bits: among many millions of codes it happens
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("store recovery codes: %w", err)
+		}
+		return codes, nil
+	}
+}
+
+// forPaper breaks a code into groups that can be read aloud.
+func forPaper(code string) string {
+	const group = 4
+	var groups []string
+	for ; len(code) > 0; code = code[group:] {
+		groups = append(groups, code[:group])
+	}
+	return strings.Join(groups, "-")
+}
+
+// parseRecoveryCode takes a code as people type it: in either case, with or without the hyphens, with letters for the
+// digits that they look like. ok is false for what cannot be a code.
+func parseRecoveryCode(typed string) (lookup, secret string, ok bool) {
+	code := strings.NewReplacer("-", "", " ", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(typed))
+	if random, err := recoveryAlphabet.DecodeString(code); err != nil || recoveryAlphabet.EncodeToString(random) != code ||
+		len(random) != recoveryRandom {
+		return "", "", false
+	}
+	return code[:lookupLength], code[lookupLength:], true
+}
+
+// CreateRecoveryLink makes a link by which the user, who has lost every passkey, registers a new one within 15 minutes.
+// It takes the place of an earlier one. It is audited as done by actor. It returns ErrNotFound.
+func (s *Service) CreateRecoveryLink(ctx context.Context, actor string, user UserID) (Link, error) {
+	if !isID(string(user)) {
+		return Link{}, ErrNotFound
+	}
+	now := s.now()
+	link, stored, err := s.newLink(RecoveryLink, now.Add(recoveryLinkLife))
+	if err != nil {
+		return Link{}, err
+	}
+	entry := AuditEntry{At: now, Actor: actor, Action: "recovery_link.created", Object: "user:" + string(user), User: user}
+	if err := s.store.CreateRecoveryLink(ctx, user, stored, entry); err != nil {
+		return Link{}, fmt.Errorf("create recovery link: %w", err)
+	}
+	return link, nil
+}
+
+// newLink makes a link, and what is kept of it.
+func (s *Service) newLink(kind CodeKind, end time.Time) (Link, NewLink, error) {
+	code, err := s.random(linkRandom)
+	if err != nil {
+		return Link{}, NewLink{}, err
+	}
+	hash := sha256.Sum256(code)
+	return Link{Code: encode(code), ExpiresAt: end}, NewLink{Kind: kind, CodeHash: hash[:], ExpiresAt: end}, nil
+}
+
+// BeginRecovery begins the ceremony that adds a passkey to the account of a code: a recovery code, or that of a link. The
+// ceremony can do nothing else, and there is no session until it is finished. The code is not spent yet: a ceremony that
+// fails can be begun anew. It returns ErrCeremony for a code that is wrong, spent or has ended, or ErrTooManyPasskeys,
+// this for an enrolment link only: who has lost all passkeys could not delete one.
+func (s *Service) BeginRecovery(ctx context.Context, code string) (Options, error) {
+	user, key, err := s.opens(ctx, code)
+	if isNotFound(err) {
+		return Options{}, ErrCeremony
+	}
+	if err != nil {
+		return Options{}, fmt.Errorf("read code: %w", err)
+	}
+	return s.beginAddition(ctx, KindEnrolment, user, &key)
+}
+
+// opens returns whose account a code opens, or ErrNotFound.
+func (s *Service) opens(ctx context.Context, code string) (User, CodeKey, error) {
+	if random, err := decode(code); err == nil && len(random) == linkRandom {
+		hash := sha256.Sum256(random)
+		user, kind, err := s.store.Link(ctx, hash[:], s.now())
+		return user, CodeKey{Kind: kind, Hash: hash[:]}, err
+	}
+	lookup, secret, ok := parseRecoveryCode(code)
+	if !ok {
+		return User{}, CodeKey{}, ErrNotFound
+	}
+	// One hash for each try, also where the lookup is nobody's: the time of an answer tells nothing.
+	user, hash, err := s.store.RecoveryCode(ctx, lookup)
+	if isNotFound(err) {
+		hash = s.hashes.decoy
+	} else if err != nil {
+		return User{}, CodeKey{}, err
+	}
+	matches, hashing := s.hashes.matches(ctx, hash, secret)
+	switch {
+	case hashing != nil:
+		return User{}, CodeKey{}, hashing
+	case err != nil || !matches:
+		return User{}, CodeKey{}, ErrNotFound
+	}
+	return user, CodeKey{Kind: RecoveryCode, Lookup: lookup}, nil
+}
+
+// FinishRecovery stores the passkey, spends the code, ends the session that previous opens, if any, and signs in, all in
+// one transaction. Where the code recovers the account, all its other sessions end as well, and a notice tells the user at
+// the next sign-in. It returns ErrCeremony (also if the code was spent, replaced or has ended meanwhile),
+// ErrCredentialRejected, or ErrTooManyPasskeys.
+func (s *Service) FinishRecovery(
+	ctx context.Context, previous SessionToken, ceremony string, credential []byte, userAgent string,
+) (SignedIn, error) {
+	begun, data, err := s.take(ctx, ceremony, KindEnrolment)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	if data.Code == nil {
+		return SignedIn{}, fmt.Errorf("%w: no code", ErrCeremony)
+	}
+	user, err := s.store.User(ctx, begun.User)
+	if isNotFound(err) {
+		return SignedIn{}, ErrCeremony
+	}
+	if err != nil {
+		return SignedIn{}, fmt.Errorf("read user: %w", err)
+	}
+	return s.create(ctx, user, data, credential, userAgent, func(made creation) error {
+		entries := []AuditEntry{made.entry}
+		if data.Code.Recovers() {
+			recovered, err := passkeyEntry(made.entry.At, actionRecovered, user.ID, made.credential.ID).with(cause{string(data.Code.Kind)})
+			if err != nil {
+				return err
+			}
+			entries = append(entries, recovered)
+		}
+		return s.store.Recover(ctx, made.credential, MaxPasskeys, *data.Code, keyOf(previous), made.session, entries)
+	})
+}

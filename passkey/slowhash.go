@@ -1,0 +1,99 @@
+package passkey
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+
+	"golang.org/x/crypto/argon2"
+)
+
+// Parameters of new hashes: argon2id (RFC 9106) with 19 MiB, two passes, one lane, the least that OWASP's Password
+// Storage Cheat Sheet asks for. What is hashed here has 80 random bits, so that the hash is not its only protection.
+const (
+	argonMemory = 19 << 10 // KiB
+	argonPasses = 2
+	argonLanes  = 1
+	argonSalt   = 16 // bytes
+	argonKey    = 32 // bytes
+)
+
+// slowHashes makes and checks slow hashes of secrets. At most one for each processor runs at a time, which bounds the
+// memory that callers can make it take.
+type slowHashes struct {
+	memory uint32 // KiB
+	turns  chan struct{}
+	decoy  string // a hash that no secret has
+}
+
+func newSlowHashes(memory uint32, random io.Reader) (slowHashes, error) {
+	salt, key := make([]byte, argonSalt), make([]byte, argonKey)
+	for _, b := range [][]byte{salt, key} {
+		if _, err := io.ReadFull(random, b); err != nil {
+			return slowHashes{}, fmt.Errorf("read random bytes: %w", err)
+		}
+	}
+	return slowHashes{memory: memory, turns: make(chan struct{}, runtime.GOMAXPROCS(0)), decoy: encodeHash(memory, salt, key)}, nil
+}
+
+// make hashes a secret with a salt of its own.
+func (h slowHashes) make(ctx context.Context, random io.Reader, secret string) (string, error) {
+	salt := make([]byte, argonSalt)
+	if _, err := io.ReadFull(random, salt); err != nil {
+		return "", fmt.Errorf("read random bytes: %w", err)
+	}
+	key, err := h.key(ctx, secret, salt, h.memory, argonPasses, argonLanes, argonKey)
+	if err != nil {
+		return "", err
+	}
+	return encodeHash(h.memory, salt, key), nil
+}
+
+// matches hashes the secret as hash was, and tells whether it is the one.
+func (h slowHashes) matches(ctx context.Context, hash, secret string) (bool, error) {
+	var memory, passes uint32
+	var lanes uint8
+	parts := strings.Split(hash, "$") // "", argon2id, v=19, m=…,t=…,p=…, salt, key
+	if len(parts) != 6 || parts[1] != "argon2id" || parts[2] != fmt.Sprintf("v=%d", argon2.Version) {
+		return false, errors.New("unknown form of hash")
+	}
+	if _, err := fmt.Sscanf(parts[3], "m=%d,t=%d,p=%d", &memory, &passes, &lanes); err != nil {
+		return false, fmt.Errorf("unknown form of hash: %w", err)
+	}
+	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
+	if err != nil {
+		return false, fmt.Errorf("unknown form of hash: %w", err)
+	}
+	expected, err := base64.RawStdEncoding.DecodeString(parts[5])
+	if err != nil {
+		return false, fmt.Errorf("unknown form of hash: %w", err)
+	}
+	key, err := h.key(ctx, secret, salt, memory, passes, lanes, uint32(len(expected)))
+	if err != nil {
+		return false, err
+	}
+	return subtle.ConstantTimeCompare(key, expected) == 1, nil
+}
+
+// key waits for its turn, or for the end of ctx.
+func (h slowHashes) key(ctx context.Context, secret string, salt []byte, memory, passes uint32, lanes uint8, size uint32) ([]byte, error) {
+	select {
+	case h.turns <- struct{}{}:
+		defer func() { <-h.turns }()
+		return argon2.IDKey([]byte(secret), salt, passes, memory, lanes, size), nil
+	case <-ctx.Done():
+		return nil, fmt.Errorf("wait to hash: %w", ctx.Err())
+	}
+}
+
+// encodeHash is the form that says its parameters, as the reference implementation of argon2 writes it.
+func encodeHash(memory uint32, salt, key []byte) string {
+	encode := base64.RawStdEncoding.EncodeToString
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s",
+		argon2.Version, memory, argonPasses, argonLanes, encode(salt), encode(key))
+}

@@ -1,0 +1,59 @@
+package sql
+
+import (
+	"context"
+
+	"github.com/jmoiron/sqlx"
+
+	"holdfast/passkey"
+)
+
+// Links implements [passkey.CodeStore].
+func (p *Passkeys) Links(ctx context.Context, user passkey.UserID) ([]passkey.NewLink, error) {
+	var links []passkey.NewLink
+	err := p.db.SelectContext(ctx, &links, `
+		SELECT kind, code_hash AS codehash, expires_at AS expiresat FROM enrolments WHERE user_id = $1 ORDER BY created_at, code_hash`, user)
+	if err != nil {
+		return nil, failed("select links", err)
+	}
+	for i := range links {
+		links[i].ExpiresAt = links[i].ExpiresAt.UTC()
+	}
+	return links, nil
+}
+
+// EraseUser implements [passkey.UserStore]. Locks are taken in the order user, devices, as by every change of an account;
+// see [Entitlements.Update] for the deadlock that starts it again.
+func (p *Passkeys) EraseUser(ctx context.Context, user passkey.UserID, entry passkey.AuditEntry) (err error) {
+	for range maxAttempts {
+		if err = transact(ctx, p.db, func(tx *sqlx.Tx) error { return erase(ctx, tx, user, entry) }); !isDeadlock(err) {
+			return err
+		}
+	}
+	return err
+}
+
+func erase(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, entry passkey.AuditEntry) error {
+	if err := findUser(ctx, tx, user); err != nil {
+		return err
+	}
+	for _, step := range []struct{ what, statement string }{
+		// A reconcile under way is waited for: the document that it gives must die as well.
+		{"lock devices", `SELECT FROM devices WHERE user_id = $1::uuid FOR UPDATE`},
+		// The indices stay taken, and say INVALID for ever.
+		{"withdraw documents", `
+			UPDATE status_entries e SET status = 1 FROM devices d
+			WHERE d.user_id = $1::uuid AND e.list = d.status_list AND e.idx = d.status_idx AND e.status <> 1`},
+		{"delete reasons", `DELETE FROM audit_reasons WHERE user_id = $1::uuid`},
+		{"delete ceremonies", `DELETE FROM ceremonies WHERE user_id = $1::uuid`},
+		// Answers of support's requests about the user, whose path names them.
+		{"delete kept answers", `DELETE FROM idempotency WHERE position($1::text IN route) > 0 OR actor = 'user:' || $1::text`},
+		// Everything else hangs on the user's row.
+		{"delete user", `DELETE FROM users WHERE id = $1::uuid`},
+	} {
+		if _, err := tx.ExecContext(ctx, step.statement, string(user)); err != nil {
+			return failed(step.what, err)
+		}
+	}
+	return insertEntry(ctx, tx, entry)
+}

@@ -1,0 +1,136 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"holdfast/passkey"
+)
+
+// findUser locks a user whose row must be there, or returns passkey.ErrNotFound.
+func findUser(ctx context.Context, tx *sqlx.Tx, user passkey.UserID) error {
+	var found bool
+	err := tx.GetContext(ctx, &found, `SELECT true FROM users WHERE id = $1 FOR NO KEY UPDATE`, user)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return passkey.ErrNotFound
+	}
+	return failed("lock user", err)
+}
+
+func insertLink(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, link passkey.NewLink, now time.Time) error {
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO enrolments (user_id, kind, code_hash, expires_at, created_at) VALUES ($1, $2, $3, $4, $5)`,
+		user, link.Kind, link.CodeHash, link.ExpiresAt, now)
+	return failed("insert link", err)
+}
+
+// CreateRecoveryLink implements [passkey.CodeStore].
+func (p *Passkeys) CreateRecoveryLink(ctx context.Context, user passkey.UserID, link passkey.NewLink, entry passkey.AuditEntry) error {
+	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
+		if err := findUser(ctx, tx, user); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM enrolments WHERE user_id = $1 AND kind = $2`, user, link.Kind); err != nil {
+			return failed("delete link", err)
+		}
+		if err := insertLink(ctx, tx, user, link, entry.At); err != nil {
+			return err
+		}
+		return insertEntry(ctx, tx, entry)
+	})
+}
+
+// Link implements [passkey.CodeStore].
+func (p *Passkeys) Link(ctx context.Context, codeHash []byte, now time.Time) (passkey.User, passkey.CodeKind, error) {
+	var row struct {
+		Kind passkey.CodeKind
+		userRow
+	}
+	err := p.db.GetContext(ctx, &row, `
+		SELECT e.kind, `+userColumns+` FROM enrolments e JOIN users u ON u.id = e.user_id
+		WHERE e.code_hash = $1 AND e.expires_at > $2`, codeHash, now)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return passkey.User{}, "", passkey.ErrNotFound
+	}
+	if err != nil {
+		return passkey.User{}, "", failed("select link", err)
+	}
+	return row.user(), row.Kind, nil
+}
+
+// ReplaceRecoveryCodes implements [passkey.CodeStore]. The user's lock makes two that replace at once take turns.
+func (p *Passkeys) ReplaceRecoveryCodes(
+	ctx context.Context, user passkey.UserID, codes []passkey.NewRecoveryCode, entry passkey.AuditEntry,
+) error {
+	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
+		if err := lockUser(ctx, tx, user); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM recovery_codes WHERE user_id = $1`, user); err != nil {
+			return failed("delete recovery codes", err)
+		}
+		for _, code := range codes {
+			_, err := tx.ExecContext(ctx, `
+				INSERT INTO recovery_codes (user_id, lookup, secret_hash, created_at) VALUES ($1, $2, $3, $4)`,
+				user, code.Lookup, code.SecretHash, entry.At)
+			if isUnique(err, "recovery_codes_lookup_key") || isUnique(err, "recovery_codes_pkey") {
+				return passkey.ErrConflict
+			}
+			if err != nil {
+				return failed("insert recovery code", err)
+			}
+		}
+		return insertEntry(ctx, tx, entry)
+	})
+}
+
+// RecoveryCodes implements [passkey.CodeStore].
+func (p *Passkeys) RecoveryCodes(ctx context.Context, user passkey.UserID) (passkey.RecoveryCodes, error) {
+	var row struct {
+		Left      int
+		CreatedAt *time.Time `db:"created_at"`
+	}
+	err := p.db.GetContext(ctx, &row, `SELECT count(*) AS left, max(created_at) AS created_at FROM recovery_codes WHERE user_id = $1`, user)
+	if err != nil {
+		return passkey.RecoveryCodes{}, failed("count recovery codes", err)
+	}
+	return passkey.RecoveryCodes{Left: row.Left, CreatedAt: utc(row.CreatedAt)}, nil
+}
+
+// RecoveryCode implements [passkey.CodeStore].
+func (p *Passkeys) RecoveryCode(ctx context.Context, lookup string) (passkey.User, string, error) {
+	var row struct {
+		SecretHash string `db:"secret_hash"`
+		userRow
+	}
+	err := p.db.GetContext(ctx, &row, `
+		SELECT c.secret_hash, `+userColumns+` FROM recovery_codes c JOIN users u ON u.id = c.user_id WHERE c.lookup = $1`, lookup)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return passkey.User{}, "", passkey.ErrNotFound
+	}
+	if err != nil {
+		return passkey.User{}, "", failed("select recovery code", err)
+	}
+	return row.user(), row.SecretHash, nil
+}
+
+// spend deletes the user's one-time code, or returns passkey.ErrCeremony if it is not there at now.
+func spend(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, code passkey.CodeKey, now time.Time) error {
+	var result stdsql.Result
+	var err error
+	if code.Kind == passkey.RecoveryCode {
+		result, err = tx.ExecContext(ctx, `DELETE FROM recovery_codes WHERE user_id = $1 AND lookup = $2`, user, code.Lookup)
+	} else {
+		result, err = tx.ExecContext(ctx, `
+			DELETE FROM enrolments WHERE user_id = $1 AND code_hash = $2 AND kind = $3 AND expires_at > $4`, user, code.Hash, code.Kind, now)
+	}
+	none, err := affectedNone(result, failed("spend code", err))
+	if err == nil && none {
+		return passkey.ErrCeremony
+	}
+	return err
+}
