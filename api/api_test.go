@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -112,6 +113,14 @@ func at(origin string) option {
 	return func(a *api.Config, p *passkey.Config, e *entitlements.Config) {
 		host := strings.TrimPrefix(strings.TrimPrefix(origin, "https://"), "http://")
 		a.Origin, e.Issuer, p.Origins, p.RPID, e.RPID = origin, origin, []string{origin}, host, host
+	}
+}
+
+func behind(proxies ...string) option {
+	return func(a *api.Config, _ *passkey.Config, _ *entitlements.Config) {
+		for _, proxy := range proxies {
+			a.TrustedProxies = append(a.TrustedProxies, netip.MustParsePrefix(proxy))
+		}
 	}
 }
 

@@ -1,6 +1,10 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+
+	"holdfast/passkey"
+)
 
 func (s *server) beginAuthentication(w http.ResponseWriter, r *http.Request, _ caller) error {
 	if err := decodeOptional(r, &struct{}{}); err != nil {
@@ -18,7 +22,11 @@ func (s *server) finishAuthentication(w http.ResponseWriter, r *http.Request, _ 
 	if err != nil {
 		return err
 	}
-	in, err := s.passkeys.FinishAuthentication(r.Context(), s.sessionToken(r), request.Ceremony, request.Credential, userAgent(r))
+	var in passkey.SignedIn
+	err = s.tryPasskey(r, request.Credential, func() (err error) {
+		in, err = s.passkeys.FinishAuthentication(r.Context(), s.sessionToken(r), request.Ceremony, request.Credential, userAgent(r))
+		return err
+	})
 	if err != nil {
 		return err
 	}

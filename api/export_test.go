@@ -31,3 +31,15 @@ func CheckApp(files fs.FS) error {
 	_, err := loadApp(files, []byte("{}"))
 	return err
 }
+
+// ClientAddress is clientAddress.
+var ClientAddress = clientAddress
+
+// MaxNames is how many names a generation of failures holds.
+const MaxNames = maxNames
+
+// NewFailures counts the failures of one kind of name, up to ten at once and one more each minute.
+func NewFailures(now func() time.Time) func(name string) time.Duration {
+	f := newFailures(now)
+	return func(value string) time.Duration { return f.take([]name{f.name("test", value, accountLimit)}) }
+}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +37,7 @@ var (
 	crossOrigin          = refusal{http.StatusForbidden, "cross_origin", "Pages of other origins may not do this."}
 	invalidProof         = refusal{http.StatusUnauthorized, "invalid_dpop_proof", "The DPoP proof does not fit this request."}
 	useNonce             = refusal{http.StatusUnauthorized, "use_dpop_nonce", "Make the proof again with the nonce in DPoP-Nonce."}
+	rateLimited          = refusal{http.StatusTooManyRequests, "rate_limited", "There were too many failures; Retry-After says when to try again."}
 	unavailable          = refusal{http.StatusServiceUnavailable, "unavailable", "The service cannot answer just now; try again soon."}
 	internal             = refusal{http.StatusInternalServerError, "internal", "Something went wrong on our side."}
 )
@@ -165,6 +168,10 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("WWW-Authenticate", `DPoP error="use_dpop_nonce", algs="ES256"`)
 	case invalidProof.code:
 		h.Set("WWW-Authenticate", `DPoP error="invalid_dpop_proof", algs="ES256"`)
+	case rateLimited.code:
+		if often, ok := errors.AsType[*tooOften](err); ok {
+			h.Set("Retry-After", strconv.Itoa(int(math.Ceil(often.wait.Seconds()))))
+		}
 	case unavailable.code:
 		h.Set("Retry-After", "2")
 	}

@@ -3,6 +3,8 @@ package api
 import (
 	"net/http"
 	"time"
+
+	"holdfast/passkey"
 )
 
 // beginRecovery begins a registration for the account that a one-time code opens: a recovery code, or that of a link.
@@ -13,7 +15,11 @@ func (s *server) beginRecovery(w http.ResponseWriter, r *http.Request, _ caller)
 	if err := decode(r, &request); err != nil {
 		return err
 	}
-	begun, err := s.passkeys.BeginRecovery(r.Context(), request.Code)
+	var begun passkey.Options
+	err := s.tryCode(r, request.Code, func() (err error) {
+		begun, err = s.passkeys.BeginRecovery(r.Context(), request.Code)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -26,7 +32,11 @@ func (s *server) finishRecovery(w http.ResponseWriter, r *http.Request, _ caller
 	if err != nil {
 		return err
 	}
-	in, err := s.passkeys.FinishRecovery(r.Context(), s.sessionToken(r), request.Ceremony, request.Credential, userAgent(r))
+	var in passkey.SignedIn
+	err = s.tryPasskey(r, request.Credential, func() (err error) {
+		in, err = s.passkeys.FinishRecovery(r.Context(), s.sessionToken(r), request.Ceremony, request.Credential, userAgent(r))
+		return err
+	})
 	if err != nil {
 		return err
 	}

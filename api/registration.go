@@ -102,7 +102,11 @@ func (s *server) finishRegistration(w http.ResponseWriter, r *http.Request, _ ca
 	case !errors.Is(err, passkey.ErrUnauthenticated):
 		return err
 	}
-	in, err := s.passkeys.FinishRegistration(r.Context(), live, request.Ceremony, request.Credential, userAgent(r))
+	var in passkey.SignedIn
+	err = s.tryPasskey(r, request.Credential, func() (err error) {
+		in, err = s.passkeys.FinishRegistration(r.Context(), live, request.Ceremony, request.Credential, userAgent(r))
+		return err
+	})
 	if err != nil {
 		return err
 	}

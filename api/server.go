@@ -17,6 +17,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -40,6 +41,8 @@ type Config struct {
 	Origin string
 	// AllowOrigins are further origins whose pages may call /v1 with credentials. Optional.
 	AllowOrigins []string
+	// TrustedProxies are the networks of proxies whose Forwarded or X-Forwarded-For is believed. Optional.
+	TrustedProxies []netip.Prefix
 	// BootstrapToken is the SHA-256 of a bearer token that has every scope; zero is none.
 	BootstrapToken [sha256.Size]byte
 
@@ -73,7 +76,9 @@ type server struct {
 	answers      Answers
 	origin       string
 	allowOrigins []string
-	secure       bool // the origin is https
+	secure       bool           // the origin is https
+	proxies      []netip.Prefix // whose word about addresses is taken
+	failures     *failures
 	bootstrap    [sha256.Size]byte
 	app          app // nil: none is served
 	openAPI      asset
@@ -106,6 +111,8 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 		origin:       cfg.Origin,
 		allowOrigins: slices.Clone(cfg.AllowOrigins),
 		secure:       origin.Scheme == "https",
+		proxies:      slices.Clone(cfg.TrustedProxies),
+		failures:     newFailures(cfg.Now),
 		bootstrap:    cfg.BootstrapToken,
 		draining:     cfg.Draining,
 		pace:         pace,

@@ -119,6 +119,13 @@ func parseRecoveryCode(typed string) (lookup, secret string, ok bool) {
 	return code[:lookupLength], code[lookupLength:], true
 }
 
+// CodeAccount is the part of a recovery code that finds its account, by which wrong codes can be counted; "" for other text.
+// It says nothing about whether there is such a code.
+func CodeAccount(code string) string {
+	lookup, _, _ := parseRecoveryCode(code)
+	return lookup
+}
+
 // CreateRecoveryLink makes a link by which the user, who has lost every passkey, registers a new one within 15 minutes.
 // It takes the place of an earlier one. It is audited as done by actor. It returns ErrNotFound.
 func (s *Service) CreateRecoveryLink(ctx context.Context, actor string, user UserID) (Link, error) {

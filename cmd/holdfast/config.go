@@ -10,8 +10,6 @@ import (
 )
 
 // Config is what the server can be told. Every flag has an environment twin.
-//
-// TrustedProxies is checked, and that is all so far: nothing looks at the addresses of clients.
 type Config struct {
 	Listen    string `default:"localhost:8080" env:"HOLDFAST_LISTEN" placeholder:"HOST:PORT" help:"Public listener; port 0 takes a free one (default: ${default})."`
 	OpsListen string `default:"localhost:9090" env:"HOLDFAST_OPS_LISTEN" placeholder:"HOST:PORT" help:"Listener of /metrics, /healthz, /readyz and pprof; never public (default: ${default})."`
@@ -19,7 +17,7 @@ type Config struct {
 	Origin         string   `env:"HOLDFAST_ORIGIN" placeholder:"URL" help:"Public origin, which is issuer and audience too (default: from --listen)."`
 	RPID           string   `name:"rp-id" env:"HOLDFAST_RP_ID" placeholder:"HOST" help:"WebAuthn RP ID: the origin's host or a domain above it (default: the host). Passkeys are bound to it for ever."`
 	AllowOrigin    []string `env:"HOLDFAST_ALLOW_ORIGIN" placeholder:"URL" help:"Further origin of the same site whose pages may call and whose ceremonies count (repeatable)."`
-	TrustedProxies []string `env:"HOLDFAST_TRUSTED_PROXIES" placeholder:"CIDR" help:"Proxies to believe about the addresses of clients. Without effect so far: nothing is limited by address."`
+	TrustedProxies []string `env:"HOLDFAST_TRUSTED_PROXIES" placeholder:"CIDR" help:"Network of proxies whose Forwarded or X-Forwarded-For is believed; failures are counted by the addresses of clients (repeatable)."`
 
 	Database
 	DataFolder

@@ -211,6 +211,10 @@ func (c Config) handler(
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	proxies, err := c.trustedProxies()
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	roots, err := keys.Roots.Marshal()
 	if err != nil {
 		return nil, nil, nil, err
@@ -221,6 +225,7 @@ func (c Config) handler(
 		Answers:        sql.NewAnswers(db),
 		Origin:         site.origin,
 		AllowOrigins:   site.allowed,
+		TrustedProxies: proxies,
 		BootstrapToken: token,
 		App:            app,
 		Roots:          roots,

@@ -1,0 +1,182 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/api"
+)
+
+func TestClientAddress(t *testing.T) {
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	for _, c := range []struct {
+		peer      string
+		forwarded []string
+		xff       []string
+		want      string
+	}{
+		{peer: "203.0.113.9:1234", want: "203.0.113.9"},
+		{peer: "203.0.113.9:1234", xff: []string{"198.51.100.7"}, want: "203.0.113.9"}, // not our proxy
+		{peer: "203.0.113.9:1234", forwarded: []string{"for=198.51.100.7"}, want: "203.0.113.9"},
+		{peer: "[2001:db8::9]:1234", want: "2001:db8::9"},
+		{peer: "[fe80::1%eth0]:1234", want: "fe80::1"},
+		{peer: "10.0.0.1:1", want: "10.0.0.1"},
+		{peer: "10.0.0.1:1", xff: []string{"198.51.100.7"}, want: "198.51.100.7"},
+		{peer: "[::ffff:10.0.0.1]:1", xff: []string{"::ffff:198.51.100.7"}, want: "198.51.100.7"},
+		{peer: "10.0.0.1:1", xff: []string{"192.0.2.1, 198.51.100.7"}, want: "198.51.100.7"}, // made up by the client
+		{peer: "10.0.0.1:1", xff: []string{"192.0.2.1", "198.51.100.7, 10.2.3.4"}, want: "198.51.100.7"},
+		{peer: "10.0.0.1:1", xff: []string{"10.9.9.9, 10.2.3.4"}, want: "10.9.9.9"},
+		{peer: "10.0.0.1:1", xff: []string{"198.51.100.7, unknown"}, want: "10.0.0.1"},
+		{peer: "10.0.0.1:1", xff: []string{"198.51.100.7, garbage, 10.2.3.4"}, want: "10.2.3.4"},
+		{peer: "10.0.0.1:1", xff: []string{""}, want: "10.0.0.1"},
+		{peer: "10.0.0.1:1", xff: []string{"198.51.100.7:4711"}, want: "198.51.100.7"},
+		{peer: "[fd00::1]:1", xff: []string{"2001:db8::7"}, want: "2001:db8::7"},
+		{peer: "10.0.0.1:1", forwarded: []string{`for=192.0.2.1;proto=https, For="[2001:db8::7]:4711";by=10.0.0.1`}, want: "2001:db8::7"},
+		{peer: "10.0.0.1:1", forwarded: []string{"for=198.51.100.7, for=10.2.3.4"}, want: "198.51.100.7"},
+		{peer: "10.0.0.1:1", forwarded: []string{"for=198.51.100.7, proto=https"}, want: "10.0.0.1"},
+		{peer: "10.0.0.1:1", forwarded: []string{"for=_hidden"}, want: "10.0.0.1"},
+		// The proxy writes one header; the client has sent the other.
+		{peer: "10.0.0.1:1", forwarded: []string{"for=192.0.2.1"}, xff: []string{"198.51.100.7"}, want: "10.0.0.1"},
+		{peer: "10.0.0.1:1", forwarded: []string{"for=198.51.100.7"}, xff: []string{"198.51.100.7"}, want: "198.51.100.7"},
+		{peer: "@", want: "invalid IP"},
+	} {
+		r := &http.Request{RemoteAddr: c.peer, Header: http.Header{}}
+		for _, value := range c.forwarded {
+			r.Header.Add("Forwarded", value)
+		}
+		for _, value := range c.xff {
+			r.Header.Add("X-Forwarded-For", value)
+		}
+		if got := api.ClientAddress(r, trusted).String(); got != c.want {
+			t.Errorf("%+v: got %s", c, got)
+		}
+	}
+}
+
+func TestFailures(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	fail := api.NewFailures(func() time.Time { return now })
+	for i := range 10 {
+		if wait := fail("ada"); wait != 0 {
+			t.Fatalf("failure %d: wait %s", i, wait)
+		}
+	}
+	for range 3 { // what is refused is not counted
+		if wait := fail("ada"); wait != time.Minute {
+			t.Errorf("after ten: wait %s", wait)
+		}
+	}
+	if wait := fail("bob"); wait != 0 {
+		t.Errorf("somebody else: wait %s", wait)
+	}
+	now = now.Add(59 * time.Second)
+	if wait := fail("ada"); wait != time.Second {
+		t.Errorf("after 59 s: wait %s", wait)
+	}
+	now = now.Add(time.Second)
+	if wait := fail("ada"); wait != 0 {
+		t.Errorf("after a minute: wait %s", wait)
+	}
+	// A crowd of others pushes out only who has not failed for long.
+	for i := range api.MaxNames - 1 {
+		fail(strconv.Itoa(i))
+	}
+	if wait := fail("ada"); wait == 0 {
+		t.Error("forgotten too early")
+	}
+}
+
+// guess is a recovery code that is nobody's.
+func guess(account, i int) string { return fmt.Sprintf("%08d-%016d", account, i) }
+
+// TestRecoveryCodesCannotBeGuessed: few guesses, and those of others hold up neither a passkey nor another network.
+func TestRecoveryCodesCannotBeGuessed(t *testing.T) {
+	w := newWorld(t, behind("127.0.0.0/8"))
+	ada := w.browser()
+	ada.register("Ada")
+	code := ada.do("POST", "/v1/recovery-codes", nil).want(t, 201, "").member("codes").([]any)[0].(string)
+	try := func(code, address string) answer {
+		return w.browser().do("POST", "/v1/recovery/options", map[string]string{"code": code}, "X-Forwarded-For", address)
+	}
+	// For one account, from wherever.
+	lookup := code[:9]
+	var limited int
+	for i := range 14 {
+		got := try(lookup+fmt.Sprintf("%016d", i), fmt.Sprintf("198.51.%d.1", i))
+		if got.StatusCode == 429 {
+			limited++
+			if seconds, err := strconv.Atoi(got.want(t, 429, "rate_limited").Header.Get("Retry-After")); err != nil || seconds < 1 || seconds > 60 {
+				t.Errorf("Retry-After: %q", got.Header.Get("Retry-After"))
+			}
+			continue
+		}
+		got.want(t, 400, "ceremony_invalid")
+	}
+	if limited != 4 {
+		t.Errorf("%d of 14 guesses were held up, want 4", limited)
+	}
+	try(code, "203.0.113.1").want(t, 429, "rate_limited") // the account's own code too: it can wait, the guesser cannot
+
+	// From one network, for whatever account.
+	limited = 0
+	for i := range 34 {
+		if try(guess(i, i), fmt.Sprintf("192.0.2.%d", i)).StatusCode == 429 {
+			limited++
+		}
+	}
+	if limited != 4 {
+		t.Errorf("%d of 34 guesses were held up, want 4", limited)
+	}
+	try(guess(99, 0), "2001:db8:1::1").want(t, 400, "ceremony_invalid")
+
+	// A passkey goes on working, also from that network.
+	in := ada.do("POST", "/v1/authentication", ada.assert(ada.do("POST", "/v1/authentication/options", nil)), "X-Forwarded-For", "192.0.2.1")
+	in.want(t, 200, "")
+	w.clock.forward(10 * time.Minute)
+	try(code, "192.0.2.1").want(t, 200, "")
+	if log := w.log.String(); strings.Contains(log, "192.0.2") || strings.Contains(log, "198.51") {
+		t.Error("the log holds addresses")
+	}
+}
+
+// TestOnlyFailuresCount: a plane full of people who sign in well is never held up, and neither is a good passkey by the
+// failures of whoever shares its network, or pretends to be it.
+func TestOnlyFailuresCount(t *testing.T) {
+	w := newWorld(t)
+	ada := w.browser()
+	ada.register("Ada")
+	for range 50 {
+		ada.signIn()
+	}
+	limited := 0
+	for range 14 {
+		spoilt := strings.Replace(ada.assert(ada.do("POST", "/v1/authentication/options", nil)), `"signature":"`, `"signature":"AAAA`, 1)
+		got := ada.do("POST", "/v1/authentication", spoilt)
+		if got.StatusCode == 429 {
+			got.want(t, 429, "rate_limited")
+			limited++
+			continue
+		}
+		got.want(t, 400, "credential_rejected")
+	}
+	if limited != 4 {
+		t.Errorf("%d of 14 failures were held up, want 4", limited)
+	}
+	ada.signIn()
+	// Ten failures of the network have been counted so far; twenty more may come.
+	for i := range 24 {
+		got := w.browser().do("POST", "/v1/authentication", `{"ceremony":"x","credential":{}}`)
+		if want := i >= 20; (got.StatusCode == 429) != want {
+			t.Errorf("failure %d of the network: %d", i, got.StatusCode)
+		}
+	}
+	ada.signIn()
+	w.browser().register("Bob")
+	w.clock.forward(time.Hour)
+	w.browser().do("POST", "/v1/authentication", `{"ceremony":"x","credential":{}}`).want(t, 400, "ceremony_invalid")
+}
