@@ -57,6 +57,8 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "DELETE", "/admin/v1/audit", nil, nil, 405, "method_not_allowed"},
 		{nobody, "POST", "/.well-known/jwks.json", "{}", nil, 405, "method_not_allowed"},
 		{nobody, "POST", "/.well-known/holdfast-keyset", "{}", nil, 405, "method_not_allowed"},
+		{nobody, "POST", "/.well-known/webauthn", "{}", nil, 405, "method_not_allowed"},
+		{nobody, "POST", "/.well-known/passkey-endpoints", "{}", nil, 405, "method_not_allowed"},
 		{nobody, "POST", "/openapi.yaml", "{}", nil, 405, "method_not_allowed"},
 		{nobody, "POST", "/roots.json", "{}", nil, 405, "method_not_allowed"},
 		{nobody, "POST", "/sw.js", "{}", nil, 405, "method_not_allowed"},
@@ -489,7 +491,7 @@ func TestCORS(t *testing.T) {
 			t.Errorf("%s: %v", name, got.Header)
 		}
 	}
-	for _, path := range []string{"/.well-known/jwks.json", "/.well-known/holdfast-keyset", "/openapi.yaml", "/v1/status-lists/0"} {
+	for _, path := range []string{"/.well-known/jwks.json", "/.well-known/holdfast-keyset", "/.well-known/webauthn", "/.well-known/passkey-endpoints", "/openapi.yaml", "/v1/status-lists/0"} {
 		got := client.do("GET", path, nil, "Origin", "https://edge.example").want(t, 200, "")
 		h := got.Header
 		if h.Get("Access-Control-Allow-Origin") != "*" || h.Get("Access-Control-Allow-Credentials") != "" || h.Get("ETag") == "" ||

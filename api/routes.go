@@ -87,6 +87,8 @@ func (s *server) routes() []route {
 		{method: get, path: "/v1/status-lists/{n}", access: document, handler: s.showStatusList},
 		{method: get, path: "/.well-known/jwks.json", access: document, handler: s.showJWKS},
 		{method: get, path: "/.well-known/holdfast-keyset", access: document, handler: s.showKeyset},
+		{method: get, path: "/.well-known/webauthn", access: document, handler: s.showRelatedOrigins},
+		{method: get, path: "/.well-known/passkey-endpoints", access: document, handler: s.showPasskeyEndpoints},
 		{method: get, path: "/openapi.yaml", access: document, handler: s.showOpenAPI},
 		{method: get, path: "/roots.json", access: document, handler: s.showRoots},
 		{method: get, path: "/sw.js", access: document, handler: s.showApp},

@@ -80,7 +80,9 @@ type server struct {
 	proxies      []netip.Prefix // whose word about addresses is taken
 	failures     *failures
 	bootstrap    [sha256.Size]byte
-	app          app // nil: none is served
+	app          app   // nil: none is served
+	related      asset // origins
+	endpoints    asset // of passkeys, for password managers
 	openAPI      asset
 	roots        asset
 	compress     func(http.Handler) http.Handler // for what is public: it holds no secret that compression could leak
@@ -129,6 +131,7 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 			return nil, fmt.Errorf("api: %w", err)
 		}
 	}
+	s.related, s.endpoints = relatedOrigins(s.origin, s.allowOrigins), passkeyEndpoints(s.origin, s.app)
 	cfg.Metrics.watchKeyset(cfg.Entitlements.KeysetVersion, cfg.Entitlements.KeysetEnd, cfg.Now)
 
 	r := chi.NewRouter()

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json"
 )
 
 //go:embed openapi.yaml
@@ -13,7 +15,7 @@ var openAPI []byte
 // isPublic says whether pages of any origin may read what is at path.
 func isPublic(path string) bool {
 	switch path {
-	case "/.well-known/jwks.json", "/.well-known/holdfast-keyset", "/openapi.yaml":
+	case "/.well-known/jwks.json", "/.well-known/holdfast-keyset", "/.well-known/webauthn", "/.well-known/passkey-endpoints", "/openapi.yaml":
 		return true
 	}
 	return strings.HasPrefix(path, "/v1/status-lists/")
@@ -29,6 +31,51 @@ func (s *server) showJWKS(w http.ResponseWriter, r *http.Request, _ caller) erro
 
 func (s *server) showKeyset(w http.ResponseWriter, r *http.Request, _ caller) error {
 	publicDocument([]byte(s.entitlements.Keyset()), "application/jose", keysAge).ServeHTTP(w, r)
+	return nil
+}
+
+// passkeysAge is how long a cache may keep what password managers and browsers ask for.
+const passkeysAge = time.Hour
+
+// relatedOrigins names the origins whose pages may use the relying party's passkeys. Browsers ask the relying party's own
+// host for it, and only where an origin is not below that host anyway.
+//
+// Specification: WebAuthn Level 3, §5.11, Using Web Authentication across related origins
+func relatedOrigins(origin string, allowed []string) asset {
+	return passkeyDocument(struct {
+		Origins []string `json:"origins"`
+	}{append([]string{origin}, allowed...)})
+}
+
+// passkeyEndpoints tells password managers where passkeys are made and managed: in the app, if one is served.
+//
+// Specification: A Well-Known URL for Relying Party Passkey Endpoints (https://www.w3.org/TR/passkey-endpoints-1/)
+func passkeyEndpoints(origin string, app app) asset {
+	var account string
+	if app != nil {
+		account = origin + "/#/account"
+	}
+	return passkeyDocument(struct {
+		Enroll string `json:"enroll,omitempty"`
+		Manage string `json:"manage,omitempty"`
+	}{account, account})
+}
+
+func passkeyDocument(v any) asset {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings always marshal
+	}
+	return publicDocument(append(body, '\n'), "application/json", passkeysAge)
+}
+
+func (s *server) showRelatedOrigins(w http.ResponseWriter, r *http.Request, _ caller) error {
+	s.related.ServeHTTP(w, r)
+	return nil
+}
+
+func (s *server) showPasskeyEndpoints(w http.ResponseWriter, r *http.Request, _ caller) error {
+	s.endpoints.ServeHTTP(w, r)
 	return nil
 }
 

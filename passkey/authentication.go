@@ -41,7 +41,8 @@ func (s *Service) BeginAuthentication(ctx context.Context) (Options, error) {
 	if err != nil {
 		return Options{}, err
 	}
-	assertion, session, err := s.webauthn.BeginDiscoverableMediatedLogin(protocol.MediationDefault, webauthn.WithChallenge(challenge))
+	assertion, session, err := s.webauthn.BeginDiscoverableMediatedLogin(
+		protocol.MediationDefault, webauthn.WithChallenge(challenge), webauthn.WithAssertionPublicKeyCredentialHints(hints))
 	if err != nil {
 		return Options{}, fmt.Errorf("begin authentication: %w", err)
 	}

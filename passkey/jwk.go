@@ -27,7 +27,7 @@ type jwk struct {
 
 // publicJWK converts a COSE_Key (RFC 9052 §7) to a JWK (RFC 7517). It takes the keys of ES256, ES384, ES512, EdDSA
 // with Ed25519, and RS256 with 2048 to 4096 bits. The library has checked that points are on their curve and that
-// coordinates have their full length.
+// coordinates have their full length; it has not checked that Ed25519 keys are not of small order.
 func publicJWK(cose []byte) (json.RawMessage, error) {
 	parsed, err := webauthncose.ParsePublicKey(cose)
 	if err != nil {
@@ -50,6 +50,9 @@ func publicJWK(cose []byte) (json.RawMessage, error) {
 	case webauthncose.OKPPublicKeyData:
 		if webauthncose.COSEAlgorithmIdentifier(k.Algorithm) != webauthncose.AlgEdDSA {
 			return nil, fmt.Errorf("OKP algorithm %d is not supported", k.Algorithm)
+		}
+		if isSmallOrder(k.XCoord) {
+			return nil, errors.New("Ed25519 key of small order")
 		}
 		key = jwk{Kty: "OKP", Crv: "Ed25519", X: encode(k.XCoord), Alg: "EdDSA"}
 	case webauthncose.RSAPublicKeyData:

@@ -16,7 +16,16 @@ import (
 var algorithms = []protocol.CredentialParameter{
 	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgES256},
 	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgEdDSA},
+	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgES384},
+	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgES512},
 	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgRS256},
+}
+
+// hints tell the browser what to offer first: a passkey of this device, then one of a phone near by. They exclude nothing.
+//
+// Specification: §5.8.7, User-agent Hints Enumeration
+var hints = []protocol.PublicKeyCredentialHints{
+	protocol.PublicKeyCredentialHintClientDevice, protocol.PublicKeyCredentialHintHybrid,
 }
 
 // SignedIn is what a finished ceremony gives.
@@ -84,6 +93,7 @@ func (s *Service) beginCreation(
 		protocol.MediationDefault,
 		withCreationChallenge(challenge),
 		webauthn.WithCredentialParameters(algorithms),
+		webauthn.WithPublicKeyCredentialHints(hints),
 		webauthn.WithExclusions(exclusions),
 		// Firefox on Android keeps a discoverable credential only if credProps is asked for. prf without input asks
 		// whether the authenticator could, and makes those that must decide at creation enable it.

@@ -324,6 +324,7 @@ func TestOptions(t *testing.T) {
 		} `json:"pubKeyCredParams"`
 		Timeout     int
 		Attestation string
+		Hints       []string
 		Exclude     []struct{ ID, Type string } `json:"excludeCredentials"`
 		Selection   struct {
 			ResidentKey, UserVerification string
@@ -342,7 +343,8 @@ func TestOptions(t *testing.T) {
 	if creation.RP.ID != "example.org" || len(creation.User.ID) != 22 || len(creation.Challenge) != 43 ||
 		creation.Timeout != 300_000 || creation.Attestation != "none" || creation.Selection.ResidentKey != "required" ||
 		!creation.Selection.RequireResidentKey || creation.Selection.UserVerification != "required" ||
-		!slices.Equal(algorithms, []int{-7, -8, -257}) {
+		!slices.Equal(algorithms, []int{-7, -8, -35, -36, -257}) ||
+		!slices.Equal(creation.Hints, []string{"client-device", "hybrid"}) {
 		t.Errorf("creation options: %s", options.PublicKey)
 	}
 	if !reflect.DeepEqual(creation.Extensions, map[string]any{"credProps": true, "prf": map[string]any{}}) {
@@ -359,7 +361,7 @@ func TestOptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	delete(request, "challenge")
-	expected := map[string]any{"rpId": "example.org", "timeout": 300_000.0, "userVerification": "required"}
+	expected := map[string]any{"rpId": "example.org", "timeout": 300_000.0, "userVerification": "required", "hints": []any{"client-device", "hybrid"}}
 	if !reflect.DeepEqual(request, expected) {
 		t.Errorf("request options: %v", request)
 	}

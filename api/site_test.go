@@ -1,0 +1,114 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"holdfast/api"
+	"holdfast/entitlements"
+	"holdfast/passkey"
+)
+
+// site is a server at one origin of a site, and apps at others.
+func site(rpID, origin string, allowed ...string) option {
+	return func(a *api.Config, p *passkey.Config, e *entitlements.Config) {
+		a.Origin, a.AllowOrigins, e.Issuer = origin, allowed, origin
+		p.RPID, e.RPID, p.Origins = rpID, rpID, append([]string{origin}, allowed...)
+	}
+}
+
+// TestAppOfTheSameSite: the server is at auth., the app at app. of one site, and they share passkeys.
+func TestAppOfTheSameSite(t *testing.T) {
+	const server, app, other = "https://auth.example.org", "https://app.example.org", "https://other.example.org"
+	w := newWorld(t, site("example.org", server, app))
+	page := func(origin string) []string { return []string{"Origin", origin, "Sec-Fetch-Site", "same-site"} }
+	ada := w.browser()
+	ada.rp.ID, ada.rp.Origin = "example.org", app
+	options := ada.do("POST", "/v1/registration/options", `{"name":"Ada"}`, page(app)...)
+	if id := options.text("publicKey.rp.id"); id != "example.org" {
+		t.Errorf("the passkey is for %q", id)
+	}
+	in := ada.do("POST", "/v1/registration", ada.attest(options), page(app)...).want(t, 201, "")
+	cookie := in.Cookies()[0]
+	if in.Header.Get("Access-Control-Allow-Origin") != app || in.Header.Get("Access-Control-Allow-Credentials") != "true" {
+		t.Errorf("the app cannot read the answer: %v", in.Header)
+	}
+	if cookie.Name != "__Host-holdfast" || cookie.SameSite != http.SameSiteStrictMode || cookie.Domain != "" {
+		t.Errorf("cookie: %s", cookie) // Strict cookies go with requests of the same site
+	}
+	ada.do("GET", "/v1/session", nil, append(page(app), "Cookie", cookie.Name+"="+cookie.Value)...).want(t, 200, "")
+
+	// The same passkey signs in on the server's own pages; on another origin of the site nothing does.
+	ada.rp.Origin = server
+	ada.signIn()
+	ada.rp.Origin = other
+	ada.do("POST", "/v1/authentication/options", nil, page(other)...).want(t, 403, "cross_origin")
+	ada.do("POST", "/v1/authentication", ada.assert(ada.do("POST", "/v1/authentication/options", nil))).want(t, 400, "credential_rejected")
+
+	related := ada.do("GET", "/.well-known/webauthn", nil).want(t, 200, "")
+	if got := fmt.Sprint(related.member("origins")); got != fmt.Sprint([]any{server, app}) || related.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("related origins: %s, %s", got, related.Header.Get("Content-Type"))
+	}
+	endpoints := ada.do("GET", "/.well-known/passkey-endpoints", nil).want(t, 200, "")
+	if endpoints.text("enroll") != server+"/#/account" || endpoints.text("manage") != server+"/#/account" ||
+		endpoints.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("passkey endpoints: %s", endpoints.body)
+	}
+}
+
+func TestPasskeyEndpointsWithoutApp(t *testing.T) {
+	w := newWorld(t, serving(nil))
+	if got := w.browser().do("GET", "/.well-known/passkey-endpoints", nil).want(t, 200, ""); string(got.body) != "{}\n" {
+		t.Errorf("%s", got.body)
+	}
+}
+
+// TestInviteOnly: without a link nobody registers; with one, and after that with the passkey, everything works.
+func TestInviteOnly(t *testing.T) {
+	w := newWorld(t, func(_ *api.Config, p *passkey.Config, _ *entitlements.Config) { p.InviteOnly = true })
+	ada := w.browser()
+	ada.do("POST", "/v1/registration/options", `{"name":"Ada"}`).want(t, 403, "forbidden")
+	made := ada.admin("POST", "/admin/v1/users", `{"name":"Ada"}`).want(t, 201, "")
+	code := made.text("enrolment.url")[len(origin+"/#enrol="):]
+	ada.do("POST", "/v1/recovery", ada.attest(ada.do("POST", "/v1/recovery/options", map[string]string{"code": code}))).want(t, 201, "")
+	ada.signIn()
+	ada.credential = newCredential()
+	ada.do("POST", "/v1/registration", ada.attest(ada.do("POST", "/v1/registration/options", nil))).want(t, 201, "")
+}
+
+// TestCeremonyOfAnEarlierVersion: what another version of the program, or of the WebAuthn library, has stored is a ceremony
+// that has ended, and nothing worse.
+func TestCeremonyOfAnEarlierVersion(t *testing.T) {
+	w := newWorld(t)
+	ada := w.browser()
+	ada.register("Ada")
+	owner := w.connect()
+	fixtures, err := filepath.Glob("../passkey/testdata/ceremonies/*.json")
+	must(t, err)
+	if len(fixtures) != 3 {
+		t.Errorf("fixtures: %q", fixtures)
+	}
+	for _, fixture := range fixtures {
+		data, err := os.ReadFile(fixture)
+		must(t, err)
+		kind, _, _ := strings.Cut(filepath.Base(fixture), "-")
+		fresh := w.browser()
+		options := fresh.do("POST", "/v1/"+kind+"/options", map[string]string{"authentication": "{}", "registration": `{"name":"Bob"}`}[kind])
+		var finish string
+		if kind == "registration" {
+			finish = fresh.attest(options)
+		} else {
+			finish = ada.assert(options)
+		}
+		if n := must1(must1(owner.Exec(`UPDATE ceremonies SET data = $1 WHERE id = $2`, data, options.text("ceremony")))(t).RowsAffected())(t); n != 1 {
+			t.Fatalf("%d ceremonies changed", n)
+		}
+		fresh.do("POST", "/v1/"+kind, finish).want(t, 400, "ceremony_invalid")
+		fresh.do("POST", "/v1/"+kind, finish).want(t, 400, "ceremony_invalid")
+	}
+	ada.signIn()
+}
