@@ -1,0 +1,349 @@
+package passkey
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/go-webauthn/webauthn/protocol"
+	"github.com/go-webauthn/webauthn/protocol/webauthncbor"
+	"github.com/google/uuid"
+)
+
+// vector is an example of the specification: a registration, and an authentication with the same credential.
+type vector struct {
+	Name, Title  string
+	Registration struct {
+		Challenge, ClientDataJSON, AttestationObject hexBytes
+		CredentialID                                 hexBytes `json:"credential_id"`
+	}
+	Authentication struct {
+		Challenge, AuthenticatorData, ClientDataJSON, Signature hexBytes
+	}
+}
+
+type hexBytes []byte
+
+func (h *hexBytes) UnmarshalText(text []byte) (err error) {
+	*h, err = hex.DecodeString(string(text))
+	return err
+}
+
+func vectors(t *testing.T) []vector {
+	t.Helper()
+	text, err := os.ReadFile("testdata/webauthn-level-3.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Source  string
+		Vectors []vector
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	if len(file.Vectors) != 15 {
+		t.Fatalf("%d vectors, want 15", len(file.Vectors))
+	}
+	return file.Vectors
+}
+
+// bench is the service over a store in memory.
+type bench struct {
+	*Service
+	*memory
+	t *testing.T
+}
+
+// inject makes the challenge that of the ceremony, as if it had been drawn; those of the vectors have various lengths. The
+// library need not ask for user verification then: our own code does.
+func (b *bench) inject(id string, challenge []byte, verification protocol.UserVerificationRequirement) {
+	b.t.Helper()
+	ceremony := b.ceremonies[id]
+	data, err := decodeCeremony(ceremony.Data)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	data.WebAuthn.Challenge, data.WebAuthn.UserVerification = encode(challenge), verification
+	if ceremony.Data, err = json.Marshal(data); err != nil {
+		b.t.Fatal(err)
+	}
+	b.ceremonies[id] = ceremony
+}
+
+// memory is as much of a Store as ceremonies need. What is not there panics.
+type memory struct {
+	Store
+	ceremonies  map[string]Ceremony
+	credentials []Credential
+	audited     []string
+}
+
+func (m *memory) CreateCeremony(_ context.Context, c Ceremony, _ time.Time) error {
+	m.ceremonies[c.ID] = c
+	return nil
+}
+
+func (m *memory) TakeCeremony(_ context.Context, id string) (Ceremony, error) {
+	c, ok := m.ceremonies[id]
+	if !ok {
+		return Ceremony{}, ErrCeremony
+	}
+	delete(m.ceremonies, id)
+	return c, nil
+}
+
+func (m *memory) Credential(_ context.Context, _ string, user UserID, id []byte) (User, Credential, error) {
+	for _, c := range m.credentials {
+		if c.User == user && bytes.Equal(c.ID, id) {
+			return User{ID: user}, c, nil
+		}
+	}
+	return User{}, Credential{}, ErrNotFound
+}
+
+func (m *memory) Register(_ context.Context, _ User, c Credential, _ NewSession, _ AuditEntry) error {
+	m.credentials = append(m.credentials, c)
+	return nil
+}
+
+func (m *memory) SignIn(context.Context, CredentialUse, *TokenKey, NewSession) error { return nil }
+
+func (m *memory) Record(_ context.Context, entry AuditEntry) error {
+	m.audited = append(m.audited, string(entry.After))
+	return nil
+}
+
+func (m *memory) UserAudit(context.Context, UserID, []string, time.Time, int) ([]AuditEntry, error) {
+	return nil, nil
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{memory: &memory{ceremonies: map[string]Ceremony{}}, t: t}
+	service, err := New(Config{RPID: "example.org", RPName: "Example", Origins: []string{"https://example.org"}}, b.memory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Service = service
+	return b
+}
+
+func publicKeyCredential(t *testing.T, id []byte, response map[string]string) []byte {
+	t.Helper()
+	text, err := json.Marshal(map[string]any{
+		"id": encode(id), "rawId": encode(id), "type": "public-key", "clientExtensionResults": map[string]any{}, "response": response,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// register takes the vector's registration, with that attestation object.
+func (b *bench) register(v vector, attestation []byte, verification protocol.UserVerificationRequirement) error {
+	b.t.Helper()
+	options, err := b.BeginRegistration(b.t.Context(), "Ada")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.inject(options.Ceremony, v.Registration.Challenge, verification)
+	_, err = b.FinishRegistration(b.t.Context(), nil, options.Ceremony, publicKeyCredential(b.t, v.Registration.CredentialID, map[string]string{
+		"clientDataJSON": encode(v.Registration.ClientDataJSON), "attestationObject": encode(attestation),
+	}), "")
+	return err
+}
+
+// authenticate takes the vector's authentication, with other authenticator data and signature.
+func (b *bench) authenticate(v vector, user UserID, authenticatorData, signature []byte) error {
+	b.t.Helper()
+	options, err := b.BeginAuthentication(b.t.Context())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.inject(options.Ceremony, v.Authentication.Challenge, protocol.VerificationRequired)
+	_, err = b.FinishAuthentication(b.t.Context(), "", options.Ceremony, publicKeyCredential(b.t, v.Registration.CredentialID, map[string]string{
+		"clientDataJSON": encode(v.Authentication.ClientDataJSON), "authenticatorData": encode(authenticatorData),
+		"signature": encode(signature), "userHandle": encode(user.handle()),
+	}), "")
+	return err
+}
+
+// attestation is what a test needs to know of an attestation object.
+type attestation struct {
+	Format    string         `json:"fmt"`
+	Data      []byte         `json:"authData"`
+	Statement map[string]any `json:"attStmt"`
+}
+
+func (v vector) attestation(t *testing.T) (a attestation, data protocol.AuthenticatorData) {
+	t.Helper()
+	if err := webauthncbor.Unmarshal(v.Registration.AttestationObject, &a); err != nil {
+		t.Fatal(err)
+	}
+	if err := data.Unmarshal(a.Data); err != nil {
+		t.Fatal(err)
+	}
+	return a, data
+}
+
+// known is the vector's credential as a registration would have stored it, whatever its user verification.
+func (v vector) known(t *testing.T) (Credential, error) {
+	t.Helper()
+	_, data := v.attestation(t)
+	jwk, err := publicJWK(data.AttData.CredentialPublicKey)
+	return Credential{
+		RPID: "example.org", ID: v.Registration.CredentialID, User: UserID(uuid.NewString()), PublicKey: data.AttData.CredentialPublicKey, PublicJWK: jwk,
+		SignCount: data.Counter, BackupEligible: data.Flags.HasBackupEligible(), BackupState: data.Flags.HasBackupState(),
+	}, err
+}
+
+// What is refused of the vectors whatever their flags, and why.
+var (
+	refused = map[string]string{
+		"none-es256-crossOrigin": "made in a frame of another origin",
+		"none-es256-topOrigin":   "made in a frame of another origin",
+		"packed-ed448":           "no algorithm that was asked for",
+	}
+	refusedRegistration = map[string]string{
+		"tpm-es256":         "its manufacturer does not exist",
+		"android-key-es256": "its certificate does not lead to Google's root",
+		"apple-es256":       "its certificate does not lead to Apple's root",
+	}
+)
+
+// TestVectorsOfTheSpecification: what verifies its user is taken, what does not is refused. Where the signature was good,
+// a refusal is on record.
+func TestVectorsOfTheSpecification(t *testing.T) {
+	taken := map[string]int{}
+	for _, v := range vectors(t) {
+		b := newBench(t)
+		object, data := v.attestation(t)
+		expected := data.Flags.HasUserVerified() && refused[v.Name] == "" && refusedRegistration[v.Name] == ""
+		switch err := b.register(v, v.Registration.AttestationObject, protocol.VerificationRequired); {
+		case expected && err != nil:
+			t.Errorf("%s: registration: %v", v.Name, err)
+		case !expected && !errors.Is(err, ErrCredentialRejected):
+			t.Errorf("%s: registration with flags %08b is taken: %v", v.Name, data.Flags, err)
+		case expected:
+			taken["registration "+object.Format]++
+		case refused[v.Name] == "" && refusedRegistration[v.Name] == "":
+			// All else about it is good.
+			if err := b.register(v, v.Registration.AttestationObject, protocol.VerificationPreferred); !errors.Is(err, errNotVerified) {
+				t.Errorf("%s: registration: %v", v.Name, err)
+			}
+			taken["but for user verification, registration "+object.Format]++
+		}
+
+		credential, err := v.known(t)
+		if (err != nil) != (v.Name == "packed-ed448") {
+			t.Errorf("%s: public key: %v", v.Name, err)
+		}
+		b.credentials = []Credential{credential}
+		var asserted protocol.AuthenticatorData
+		if err := asserted.Unmarshal(v.Authentication.AuthenticatorData); err != nil {
+			t.Fatal(err)
+		}
+		expected = asserted.Flags.HasUserVerified() && refused[v.Name] == ""
+		switch err := b.authenticate(v, credential.User, v.Authentication.AuthenticatorData, v.Authentication.Signature); {
+		case expected && err != nil:
+			t.Errorf("%s: authentication: %v", v.Name, err)
+		case !expected && !errors.Is(err, ErrCredentialRejected):
+			t.Errorf("%s: authentication with flags %08b is taken: %v", v.Name, asserted.Flags, err)
+		case expected:
+			var key struct{ Alg string }
+			if err := json.Unmarshal(credential.PublicJWK, &key); err != nil {
+				t.Fatal(err)
+			}
+			taken["authentication "+key.Alg]++
+		case refused[v.Name] == "" && !slices.Equal(b.audited, []string{`{"cause":"user_verification"}`}):
+			t.Errorf("%s: audited: %q", v.Name, b.audited)
+		}
+	}
+	t.Logf("taken: %v", taken)
+	for kind, n := range map[string]int{
+		"registration packed": 4, "but for user verification, registration none": 2, "authentication ES256": 3, "authentication ES384": 1,
+	} {
+		if taken[kind] != n {
+			t.Errorf("%s: %d were taken, want %d", kind, taken[kind], n)
+		}
+	}
+}
+
+// altered calls f with each copy of whole in which one byte of part is another.
+func altered(t *testing.T, whole, part []byte, f func(i int, changed []byte)) {
+	t.Helper()
+	at := bytes.Index(whole, part)
+	if at < 0 || len(part) == 0 || bytes.Count(whole, part) != 1 {
+		t.Fatalf("%x is not once in %x", part, whole)
+	}
+	for i := range part {
+		changed := bytes.Clone(whole)
+		changed[at+i] ^= 1
+		f(i, changed)
+	}
+}
+
+// TestAlteredVectorsAreRefused changes one byte in turn at every position of signature and authenticator data, of every
+// assertion and of every attestation that is signed. Without user verification they would be refused anyway; so it is
+// asked, too, that none got as far as that: only what the passkey has signed goes on record.
+func TestAlteredVectorsAreRefused(t *testing.T) {
+	tried := map[string]int{}
+	for _, v := range vectors(t) {
+		b := newBench(t)
+		check := func(what string, i int, err error) {
+			tried[what]++
+			if !errors.Is(err, ErrCredentialRejected) || len(b.audited) > 0 {
+				t.Errorf("%s: %s with byte %d changed: %v, audited %q", v.Name, what, i, err, b.audited)
+				b.audited = nil
+			}
+		}
+		credential, err := v.known(t)
+		if err != nil {
+			continue // Ed448: no such credential can be registered
+		}
+		b.credentials = []Credential{credential}
+		authenticatorData, signature := v.Authentication.AuthenticatorData, v.Authentication.Signature
+		altered(t, authenticatorData, authenticatorData, func(i int, changed []byte) {
+			check("authenticator data", i, b.authenticate(v, credential.User, changed, signature))
+		})
+		altered(t, signature, signature, func(i int, changed []byte) {
+			check("signature", i, b.authenticate(v, credential.User, authenticatorData, changed))
+		})
+
+		object, _ := v.attestation(t)
+		attested, ok := object.Statement["sig"].([]byte)
+		if !ok {
+			if format := object.Format; format != "none" && format != "apple" {
+				t.Errorf("%s: no signature in %s", v.Name, format)
+			}
+			continue
+		}
+		register := func(what string) func(int, []byte) {
+			return func(i int, changed []byte) {
+				err := b.register(v, changed, protocol.VerificationPreferred)
+				if errors.Is(err, errNotVerified) && object.Format != "fido-u2f" { // which signs neither count nor AAGUID, nor ever verifies a user
+					t.Errorf("%s: %s with byte %d changed verifies", v.Name, what, i)
+				}
+				check(what, i, err)
+			}
+		}
+		altered(t, v.Registration.AttestationObject, attested, register("attestation signature"))
+		altered(t, v.Registration.AttestationObject, object.Data, register("attested data"))
+	}
+	t.Logf("tried: %v", tried)
+	for what, n := range tried {
+		if n < 400 {
+			t.Errorf("only %d of %s", n, what)
+		}
+	}
+	if len(tried) != 4 {
+		t.Errorf("tried: %v", tried)
+	}
+}
