@@ -149,8 +149,8 @@ func (s *server) tryPasskey(r *http.Request, credential []byte, try func() error
 // failed too often must wait before the next.
 func (s *server) tryCode(r *http.Request, code string, try func() error) error {
 	names := []name{s.failures.name("code prefix", s.prefix(r), prefixLimit)}
-	if account := passkey.CodeAccount(code); account != "" {
-		names = append(names, s.failures.name("code", account, accountLimit))
+	if lookup := passkey.CodeLookup(code); lookup != "" {
+		names = append(names, s.failures.name("code", lookup, accountLimit))
 	}
 	if wait := s.failures.take(names); wait > 0 {
 		return &tooOften{wait}

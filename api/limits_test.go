@@ -103,7 +103,7 @@ func TestRecoveryCodesCannotBeGuessed(t *testing.T) {
 	try := func(code, address string) answer {
 		return w.browser().do("POST", "/v1/recovery/options", map[string]string{"code": code}, "X-Forwarded-For", address)
 	}
-	// For one account, from wherever.
+	// In place of one code, from wherever.
 	lookup := code[:9]
 	var limited int
 	for i := range 14 {
@@ -120,7 +120,7 @@ func TestRecoveryCodesCannotBeGuessed(t *testing.T) {
 	if limited != 4 {
 		t.Errorf("%d of 14 guesses were held up, want 4", limited)
 	}
-	try(code, "203.0.113.1").want(t, 429, "rate_limited") // the account's own code too: it can wait, the guesser cannot
+	try(code, "203.0.113.1").want(t, 429, "rate_limited") // the code itself too: there are nine others
 
 	// From one network, for whatever account.
 	limited = 0

@@ -34,6 +34,8 @@ type Server struct {
 	Origin string // the public origin: of the first of several processes
 	// DatabaseURL is the database of a further process. Empty: a private cluster below Data.
 	DatabaseURL string
+	// Settings are further environment variables, NAME=value.
+	Settings []string
 
 	listen, ops string
 	log         lockedBuffer
@@ -44,7 +46,7 @@ type Server struct {
 
 // NewServer chooses free addresses for a server with a private cluster in a new folder. When the test ends, the
 // process is stopped, its log is searched for data races and panics, and is shown if the test failed.
-func NewServer(t *testing.T, binary string) *Server {
+func NewServer(t testing.TB, binary string) *Server {
 	t.Helper()
 	s := &Server{Binary: binary, Data: Folder(t), listen: freeAddress(t), ops: freeAddress(t)}
 	s.Origin = s.Address()
@@ -53,7 +55,7 @@ func NewServer(t *testing.T, binary string) *Server {
 }
 
 // Replica is a second process on the first one's running database, keys and origin.
-func (s *Server) Replica(t *testing.T) *Server {
+func (s *Server) Replica(t testing.TB) *Server {
 	t.Helper()
 	cluster, err := FindCluster(s.Data)
 	if err != nil {
@@ -67,7 +69,7 @@ func (s *Server) Replica(t *testing.T) *Server {
 	return r
 }
 
-func (s *Server) cleanUp(t *testing.T, name string) {
+func (s *Server) cleanUp(t testing.TB, name string) {
 	t.Cleanup(func() {
 		if s.Running() {
 			if err := s.Stop(); err != nil {
@@ -97,6 +99,7 @@ func (s *Server) Start() error {
 	cmd := exec.Command(s.Binary, "serve", "--app", "none", "--data", s.Data,
 		"--listen", s.listen, "--ops-listen", s.ops, "--origin", s.Origin)
 	cmd.Env = append(withoutSettings(os.Environ()), "HOLDFAST_ADMIN_TOKEN="+AdminToken)
+	cmd.Env = append(cmd.Env, s.Settings...)
 	if s.DatabaseURL != "" {
 		cmd.Env = append(cmd.Env, "HOLDFAST_DATABASE_URL="+s.DatabaseURL)
 	}
@@ -228,7 +231,7 @@ func Processes(folder string) ([]string, error) {
 
 // Folder makes a folder that is removed after the test and that any user may pass through: PostgreSQL does not run
 // as root, and [testing.T.TempDir] is closed to all others.
-func Folder(t *testing.T) string {
+func Folder(t testing.TB) string {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "hf-")
 	if err != nil {
@@ -245,7 +248,7 @@ func Folder(t *testing.T) string {
 	return folder
 }
 
-func freeAddress(t *testing.T) string {
+func freeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "localhost:0")
 	if err != nil {
