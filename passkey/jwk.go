@@ -1,17 +1,18 @@
 package passkey
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 
 	"github.com/go-webauthn/webauthn/protocol/webauthncose"
 )
 
 const (
-	minModulus = 2048 / 8 // bytes; RFC 7518 §3.3
-	maxModulus = 4096 / 8 // bytes; larger keys would only make verification slow
+	minModulus  = 2048 // bits; RFC 7518 §3.3
+	maxModulus  = 4096 // bits; larger keys would only make verification slow
+	maxExponent = 31   // bits; what Go's verifier takes
 )
 
 // jwk is a public key for WebCrypto, with no member that importKey does not need.
@@ -26,8 +27,8 @@ type jwk struct {
 }
 
 // publicJWK converts a COSE_Key (RFC 9052 §7) to a JWK (RFC 7517). It takes the keys of ES256, ES384, ES512, EdDSA
-// with Ed25519, and RS256 with 2048 to 4096 bits. The library has checked that points are on their curve and that
-// coordinates have their full length; it has not checked that Ed25519 keys are not of small order.
+// with Ed25519, and RS256 with 2048 to 4096 bits, and no key that a page would refuse to verify against offline. The
+// library has checked that points are on their curve and that coordinates have their full length.
 func publicJWK(cose []byte) (json.RawMessage, error) {
 	parsed, err := webauthncose.ParsePublicKey(cose)
 	if err != nil {
@@ -51,20 +52,24 @@ func publicJWK(cose []byte) (json.RawMessage, error) {
 		if webauthncose.COSEAlgorithmIdentifier(k.Algorithm) != webauthncose.AlgEdDSA {
 			return nil, fmt.Errorf("OKP algorithm %d is not supported", k.Algorithm)
 		}
-		if isSmallOrder(k.XCoord) {
-			return nil, errors.New("Ed25519 key of small order")
+		if !isSafeEd25519(k.XCoord) {
+			return nil, errors.New("point of small order, or in another than its one encoding")
 		}
 		key = jwk{Kty: "OKP", Crv: "Ed25519", X: encode(k.XCoord), Alg: "EdDSA"}
 	case webauthncose.RSAPublicKeyData:
 		if webauthncose.COSEAlgorithmIdentifier(k.Algorithm) != webauthncose.AlgRS256 {
 			return nil, fmt.Errorf("RSA algorithm %d is not supported", k.Algorithm)
 		}
-		// RFC 7518 §6.3.1: no leading zero octets.
-		n, e := bytes.TrimLeft(k.Modulus, "\x00"), bytes.TrimLeft(k.Exponent, "\x00")
-		if len(n) < minModulus || len(n) > maxModulus {
-			return nil, fmt.Errorf("RSA modulus of %d bytes", len(n))
+		n, e := new(big.Int).SetBytes(k.Modulus), new(big.Int).SetBytes(k.Exponent)
+		if bits := n.BitLen(); bits < minModulus || bits > maxModulus || n.Bit(0) == 0 {
+			return nil, fmt.Errorf("RSA modulus of %d bits, or even", bits)
 		}
-		key = jwk{Kty: "RSA", N: encode(n), E: encode(e), Alg: "RS256"}
+		// RFC 8017 §3.1.
+		if bits := e.BitLen(); bits < 2 || bits > maxExponent || e.Bit(0) == 0 {
+			return nil, fmt.Errorf("RSA exponent of %d bits, or even", bits)
+		}
+		// RFC 7518 §6.3.1: no leading zero octets.
+		key = jwk{Kty: "RSA", N: encode(n.Bytes()), E: encode(e.Bytes()), Alg: "RS256"}
 	default:
 		return nil, errors.New("key type is not supported")
 	}

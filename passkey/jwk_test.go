@@ -7,9 +7,11 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/hex"
 	"encoding/json"
 	"math/big"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/go-webauthn/webauthn/protocol/webauthncbor"
@@ -114,6 +116,7 @@ func TestPublicJWKRefuses(t *testing.T) {
 		n := new(big.Int).Lsh(big.NewInt(1), bits-1)
 		return n.Add(n, big.NewInt(1)).Bytes()
 	}
+	rs256 := func(n []byte, e ...byte) map[int]any { return map[int]any{1: 3, 3: -257, -1: n, -2: e} }
 	for name, key := range map[string]map[int]any{
 		"point off the curve":     with(-2, off),
 		"short coordinate":        with(-2, x[1:]),
@@ -127,9 +130,40 @@ func TestPublicJWKRefuses(t *testing.T) {
 		"RSA of 8192 bits":        {1: 3, 3: -257, -1: modulus(8192), -2: []byte{1, 0, 1}},
 		"RSA with SHA-1":          {1: 3, 3: -65535, -1: modulus(2048), -2: []byte{1, 0, 1}},
 		"RSA without exponent":    {1: 3, 3: -257, -1: modulus(2048)},
+		"RSA of 2047 bits":        rs256(modulus(2047), 1, 0, 1),
+		"RSA of 4097 bits":        rs256(modulus(4097), 1, 0, 1),
+		"RSA with even modulus":   rs256(new(big.Int).Lsh(big.NewInt(1), 2047).Bytes(), 1, 0, 1),
+		"RSA with exponent 1":     rs256(modulus(2048), 1),
+		"RSA with even exponent":  rs256(modulus(2048), 1, 0, 0),
+		"RSA, exponent too long":  rs256(modulus(2048), 0xff, 0xff, 0xff, 0xff),
 	} {
 		if text, err := publicJWK(cose(t, key)); err == nil {
 			t.Errorf("%s: %s", name, text)
+		}
+	}
+}
+
+// All encodings of the points of small order, and second spellings of other points: "Taming the many EdDSAs" (2020),
+// RFC 8032 §5.1.3.
+func TestPublicJWKRefusesUnsafeEd25519(t *testing.T) {
+	zeros, ones := strings.Repeat("00", 30), strings.Repeat("ff", 30)
+	for _, y := range []string{
+		"00" + zeros + "00", "00" + zeros + "80",
+		"01" + zeros + "00", "01" + zeros + "80",
+		"ec" + ones + "7f", "ec" + ones + "ff",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa",
+		"ed" + ones + "7f", "ed" + ones + "ff", "ee" + ones + "7f", "ee" + ones + "ff", // 0 and 1, again
+		"f0" + ones + "7f", "ff" + ones + "7f",
+	} {
+		key, err := hex.DecodeString(y)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := publicJWK(cose(t, map[int]any{1: 1, 3: -8, -1: 6, -2: key})); err == nil {
+			t.Errorf("%s: %s", y, text)
 		}
 	}
 }
