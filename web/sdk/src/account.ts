@@ -20,8 +20,7 @@ export interface Subject {
   readonly entitlement: Entitlement;
   /** Storage was written to: takes it in, and tells this page's listeners and the other tabs. */
   changed(): Promise<void>;
-  /** There is a new session. */
-  signedIn(): void;
+  readonly automatic: { signedIn(): void } | undefined;
   /** The server has answered. */
   contacted(): void;
   reconcile(): Promise<ReconcileResult>;
@@ -96,7 +95,7 @@ export class Account {
   /** What follows a sign-in, once the user is this device's. `proven`: they have just shown that it is them. */
   async #adopt({ user, tellAuthenticators }: SignedIn, proven: boolean): Promise<User> {
     await (proven && this.#client.locked ? this.pageLock.open(user.id) : this.#client.changed());
-    this.#client.signedIn();
+    this.#client.automatic?.signedIn();
     void tellAuthenticators();
     await this.finishSignOut();
     await this.#ensureLinked();

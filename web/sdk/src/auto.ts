@@ -88,17 +88,9 @@ export class Automatic {
     this.#stream.signedIn();
   }
 
-  /** A run of this page has ended. */
-  settled(result: ReconcileResult): void {
-    const { outcome } = result;
-    this.#schedule.settled(result);
-    if (outcome === 'no_contact' && this.#schedule.justFailed && this.#triggers) void makeUpLater(this.#context);
-    if (outcome === 'reconciled') this.#stream.reachable();
-    this.next();
-  }
-
-  /** Does what is due, and comes back when the next thing is. */
-  next(): void {
+  /** Does what is due, and comes back when the next thing is. `result` is of a run of this page that has just ended. */
+  next(result?: ReconcileResult): void {
+    if (result) this.#settled(result);
     clearTimeout(this.#timer);
     if (this.#closed) return;
     void this.#healing.look();
@@ -122,6 +114,13 @@ export class Automatic {
       void this.#noteTime();
       this.next();
     }, delay);
+  }
+
+  #settled(result: ReconcileResult): void {
+    const { outcome } = result;
+    this.#schedule.settled(result);
+    if (outcome === 'no_contact' && this.#schedule.justFailed && this.#triggers) void makeUpLater(this.#context);
+    if (outcome === 'reconciled') this.#stream.reachable();
   }
 
   async #run(): Promise<void> {

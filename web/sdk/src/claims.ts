@@ -5,7 +5,9 @@ import { isObject, type JsonObject } from './strict-json.ts';
 export class Claims {
   readonly #values: JsonObject;
 
-  constructor(values: JsonObject) {
+  /** `name` is what `values` is called where it is no object. */
+  constructor(values: unknown, name: string) {
+    require(isObject(values), name);
     this.#values = values;
   }
 
@@ -35,9 +37,7 @@ export class Claims {
   }
 
   object(name: string): Claims {
-    const value = this.get(name);
-    require(isObject(value), name);
-    return new Claims(value);
+    return new Claims(this.get(name), name);
   }
 
   list(name: string): readonly unknown[] {

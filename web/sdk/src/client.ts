@@ -43,7 +43,8 @@ export class Client implements Holdfast {
   running: Promise<ReconcileResult> | undefined;
   #queued: Promise<ReconcileResult> | undefined;
   #account: Account | undefined;
-  #automatic: Automatic | undefined;
+  /** What happens by itself; undefined while its file is not here. */
+  automatic: Automatic | undefined;
   #started = false;
   #closed = false;
 
@@ -105,19 +106,15 @@ export class Client implements Holdfast {
   }
 
   contacted(): void {
-    this.#automatic?.contacted();
-  }
-
-  signedIn(): void {
-    this.#automatic?.signedIn();
+    this.automatic?.contacted();
   }
 
   start(): () => void {
     this.#started = true;
-    this.#automatic?.start();
+    this.automatic?.start();
     return () => {
       this.#started = false;
-      this.#automatic?.stop();
+      this.automatic?.stop();
     };
   }
 
@@ -146,7 +143,7 @@ export class Client implements Holdfast {
     await this.changed();
     const account = await this.#signingIn().catch(() => null);
     const said = (await account?.finishSignOut()) === 'said';
-    if (!said) this.#goOn({ outcome: 'no_contact' });
+    if (!said) void this.#goOn({ outcome: 'no_contact' });
     return said;
   }
 
@@ -172,7 +169,7 @@ export class Client implements Holdfast {
 
   close(): void {
     this.#closed = true;
-    this.#automatic?.close();
+    this.automatic?.close();
     this.#account?.close();
     this.#listeners.clear();
     this.#channel.close();
@@ -206,11 +203,13 @@ export class Client implements Holdfast {
   async #load(): Promise<void> {
     const { roots, store, origin } = this.#context;
     let failed: ErrorCode | null = null;
-    const trusted = await roots().catch((error: HoldfastError) => {
-      failed = error.code;
-      return [];
-    });
-    const held = await store.read().catch(() => null);
+    const [trusted, held] = await Promise.all([
+      roots().catch((error: HoldfastError) => {
+        failed = error.code;
+        return [];
+      }),
+      store.read().catch(() => null),
+    ]);
     // Where a lock was ever set or begun, a file of its own says whether this page is locked; while it is missing, the page is.
     if (held && (this.#account || held.locked || held.lock || this.#context.lock)) {
       const account = await this.#signingIn().catch(() => null);
@@ -227,7 +226,7 @@ export class Client implements Holdfast {
     this.#entitlement = undefined;
     this.#time = { ...standing.time, mark: Math.max(standing.time.mark, seen) };
     this.tell();
-    this.#goOn();
+    void this.#goOn();
   }
 
   async #reconcile(since?: Standing): Promise<ReconcileResult> {
@@ -240,7 +239,7 @@ export class Client implements Holdfast {
     else if (outcome === 'sign_in_needed' || foreign) this.#unknown = this.device;
     if (taken || outcome === 'superseded') await this.changed();
     else this.tell();
-    this.#goOn(result);
+    void this.#goOn(result);
     return result;
   }
 
@@ -251,20 +250,13 @@ export class Client implements Holdfast {
   }
 
   /** What happens by itself is loaded when it is wanted first; where its file does not arrive, when it is wanted next. */
-  #goOn(result?: ReconcileResult): void {
-    if (this.#automatic) {
-      if (result) this.#automatic.settled(result);
-      else this.#automatic.next();
-      return;
+  async #goOn(result?: ReconcileResult): Promise<void> {
+    if (!this.automatic) {
+      const parts = await import('./auto.ts').catch(() => null);
+      if (!parts || this.#closed) return;
+      this.automatic ??= new parts.Automatic(this.#context, this);
+      if (this.#started) this.automatic.start();
     }
-    void import('./auto.ts').then(
-      ({ Automatic }) => {
-        if (this.#closed) return;
-        this.#automatic ??= new Automatic(this.#context, this);
-        if (this.#started) this.#automatic.start();
-        this.#goOn(result);
-      },
-      () => {},
-    );
+    this.automatic.next(result);
   }
 }

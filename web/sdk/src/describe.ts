@@ -2,14 +2,12 @@ import type { Entitlement, EntitlementReason } from './entitlement.ts';
 import type { Standing } from './standing.ts';
 import type { Verdict } from './state.ts';
 
-const reasons: readonly EntitlementReason[] = ['revoked', 'suspended', 'lapsed', 'device_forked', 'device_removed'];
-
 /** Puts the held document into the application's words. */
 export function describe(standing: Standing, { state, error }: Verdict, deviceUnknown: boolean): Entitlement {
   const { user, device, key, document } = standing;
-  const reason = reasons.find((known) => known === document?.reason) ?? null;
+  const reason = (document?.reason ?? null) as EntitlementReason | null;
   // Reasons that are about this device, not about the subscription.
-  const removed = document?.device === device && reason !== null && reason.startsWith('device_');
+  const removed = document?.device === device && reason?.startsWith('device_') === true;
   return Object.freeze({
     state,
     reason,

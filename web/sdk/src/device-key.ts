@@ -1,6 +1,6 @@
 import { encodeBase64url } from './base64url.ts';
 import { failingWith } from './failing-with.ts';
-import { type PublicJwk, publicJwk, thumbprint } from './key.ts';
+import { algorithm, type PublicJwk, publicJwk, thumbprint } from './key.ts';
 
 /** The device's key, shown to be in our hands. */
 export interface DeviceKey {
@@ -11,11 +11,9 @@ export interface DeviceKey {
   sign(text: string): Promise<string>;
 }
 
-const signing = { name: 'ECDSA', hash: 'SHA-256' };
-
 /** A new key pair whose private half can be used here but never leaves. Rejects with `device_key_unavailable`. */
 export function generateDeviceKey(): Promise<CryptoKeyPair> {
-  return usingKey(() => crypto.subtle.generateKey({ name: 'ECDSA', namedCurve: 'P-256' }, false, ['sign', 'verify']));
+  return usingKey(() => crypto.subtle.generateKey(algorithm, false, ['sign', 'verify']));
 }
 
 /**
@@ -26,8 +24,8 @@ export async function openDeviceKey(pair: CryptoKeyPair): Promise<DeviceKey> {
   return usingKey(async () => {
     const jwk = publicJwk(await crypto.subtle.exportKey('jwk', pair.publicKey));
     const challenge = crypto.getRandomValues(new Uint8Array(32));
-    const signature = await crypto.subtle.sign(signing, pair.privateKey, challenge);
-    const belongs = await crypto.subtle.verify(signing, pair.publicKey, signature, challenge);
+    const signature = await crypto.subtle.sign(algorithm, pair.privateKey, challenge);
+    const belongs = await crypto.subtle.verify(algorithm, pair.publicKey, signature, challenge);
     if (!jwk || pair.privateKey.extractable || !belongs) throw new TypeError();
     return { jwk, jkt: await thumbprint(jwk), sign: (text) => sign(pair.privateKey, text) };
   });
@@ -35,7 +33,7 @@ export async function openDeviceKey(pair: CryptoKeyPair): Promise<DeviceKey> {
 
 function sign(key: CryptoKey, text: string): Promise<string> {
   return usingKey(async () => {
-    const signature = await crypto.subtle.sign(signing, key, new TextEncoder().encode(text));
+    const signature = await crypto.subtle.sign(algorithm, key, new TextEncoder().encode(text));
     return encodeBase64url(new Uint8Array(signature));
   });
 }

@@ -1,6 +1,5 @@
 import { Claims, isCount, require } from './claims.ts';
 import type { Feature } from './feature.ts';
-import { isObject } from './strict-json.ts';
 
 /** The claims of an entitlement document. Times in unix seconds. */
 export interface Document {
@@ -64,8 +63,7 @@ export function readDocument(claims: Claims): Document {
 
 function readFeatures(claims: Claims): Readonly<Record<string, Feature>> {
   const features = claims.entries().map(([name, value]): [string, Feature] => {
-    require(isObject(value), 'features');
-    const limit = new Claims(value).get('limit');
+    const limit = new Claims(value, 'features').get('limit');
     require(limit === undefined || isCount(limit), 'features');
     return [name, limit === undefined ? {} : { limit }];
   });

@@ -45,5 +45,5 @@ export interface Entitlement {
 /** See {@link Entitlement.state}. */
 export type EntitlementState = 'none' | 'active' | 'grace' | 'expired' | 'revoked' | 'clock_behind';
 
-/** See {@link Entitlement.reason}. */
+/** See {@link Entitlement.reason}. A later server may give others. */
 export type EntitlementReason = 'revoked' | 'suspended' | 'lapsed' | 'device_forked' | 'device_removed';

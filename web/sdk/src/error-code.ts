@@ -22,7 +22,7 @@ export const verifierCodes = [
   'clock_behind',
 ] as const;
 
-/** The codes of the server's problem documents (RFC 9457). */
+/** The codes of the server's problem documents (RFC 9457). A later server may send others. */
 export const problemCodes = [
   'invalid_request',
   'unsupported_media_type',
@@ -46,6 +46,7 @@ export const problemCodes = [
   'conflict',
   'rate_limited',
   'unavailable',
+  'internal',
 ] as const;
 
 /** What can go wrong on this device, before or instead of an answer. */

@@ -17,17 +17,20 @@ export class HoldfastError extends Error {
   readonly code: ErrorCode;
   /** With `device_limit`: the user's devices, oldest first; one of them can be replaced. Else empty. */
   readonly devices: readonly LinkedDevice[];
+  /** Of the problem document that `code` is from; undefined: the code is this package's own. */
+  readonly status: number | undefined;
   /** Seconds the server asked to wait before the next try. */
   readonly retryAfter: number | undefined;
 
   constructor(
     code: ErrorCode,
     message: string = code,
-    options: { cause?: unknown; devices?: readonly LinkedDevice[]; retryAfter?: number | undefined } = {},
+    options: Partial<Pick<HoldfastError, 'cause' | 'devices' | 'status' | 'retryAfter'>> = {},
   ) {
     super(message, options);
     this.code = code;
     this.devices = options.devices ?? [];
+    this.status = options.status;
     this.retryAfter = options.retryAfter;
   }
 }

@@ -1,5 +1,5 @@
 import { HoldfastError } from './error.ts';
-import { type ErrorCode, problemCodes } from './error-code.ts';
+import type { ErrorCode } from './error-code.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
 
 /** What only a passkey tap mends: a device that is not linked, here or there, or a session that linking needs. */
@@ -15,18 +15,15 @@ const mendedByTap: readonly ErrorCode[] = [
   'conflict',
 ];
 
-/** What says nothing of an answer: every other code says why one is refused, or what would verify it is missing. */
-const silence: readonly ErrorCode[] = [...problemCodes, 'no_contact'];
-
 /**
  * A reconcile's failure as its result. A problem document is not signed: it says what to do next, and changes nothing;
  * one that asks for nothing in particular is no contact. Throws what is no {@link HoldfastError}.
  */
 export function failedReconcile(error: unknown): ReconcileResult {
   if (!(error instanceof HoldfastError)) throw error;
-  const { code, retryAfter } = error;
-  if (code === 'storage_unavailable' || code === 'signed_out') return { outcome: code };
+  const { code, status, retryAfter } = error;
   if (mendedByTap.includes(code)) return { outcome: 'sign_in_needed' };
-  if (!silence.includes(code)) return { outcome: 'refused', code };
-  return { outcome: 'no_contact', retryAfter };
+  if (status !== undefined || code === 'no_contact') return { outcome: 'no_contact', retryAfter };
+  if (code === 'storage_unavailable' || code === 'signed_out') return { outcome: code };
+  return { outcome: 'refused', code };
 }

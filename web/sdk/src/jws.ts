@@ -36,7 +36,5 @@ export async function verifyJws<T extends { readonly key: CryptoKey }>(
   if (!signer) throw new HoldfastError(unknown);
   await failingWith('signature_invalid', () => compactVerify(jws, signer.key, { algorithms: ['ES256'] }));
 
-  const claims = parseJsonObject(payload);
-  if (!claims) throw new HoldfastError('claims_invalid');
-  return { claims: new Claims(claims), signer };
+  return { claims: new Claims(parseJsonObject(payload), 'payload'), signer };
 }

@@ -10,7 +10,8 @@ export interface PublicJwk {
   readonly y: string;
 }
 
-const algorithm = { name: 'ECDSA', namedCurve: 'P-256' };
+/** Of all keys here, and of what they sign: ES256 in the words of WebCrypto. */
+export const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
 /**
  * Picks the public members; null if `value` is no P-256 key or carries the private one. Coordinates are 32 bytes in their

@@ -89,8 +89,7 @@ function slot(root: string, roots: TrustedRoots): number {
 async function readKeys(list: readonly unknown[]): Promise<ReadonlyMap<string, SigningKey>> {
   const keys = new Map<string, SigningKey>();
   for (const value of list) {
-    require(isObject(value), 'keys');
-    const key = new Claims(value);
+    const key = new Claims(value, 'keys');
     require(key.text('alg') === 'ES256' && key.text('use') === 'sig', 'keys');
     const [nbf, exp] = [key.time('nbf'), key.time('exp')];
     const imported = await failingWith('claims_invalid', () => readPublicKey(value));

@@ -7,14 +7,9 @@ const patience = 120_000;
 export async function withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
   const locks = globalThis.navigator?.locks;
   if (!locks) return work();
-  let begun = false;
-  try {
-    return await locks.request(name, { signal: AbortSignal.timeout(patience) }, () => {
-      begun = true;
-      return work();
-    });
-  } catch (cause) {
-    if (begun) throw cause;
-    throw new HoldfastError('no_contact', 'another holds the lock', { cause });
-  }
+  const signal = AbortSignal.timeout(patience);
+  return locks.request(name, { signal }, work).catch((cause) => {
+    // Once the lock is granted, the signal has no say.
+    throw cause === signal.reason ? new HoldfastError('no_contact', 'another holds the lock', { cause }) : cause;
+  });
 }

@@ -28,7 +28,7 @@ export async function readOfflinePasskeys({ store, roots, origin, rpId }: Contex
     const keyset = await verifyKeyset(held.keyset ?? '', { roots: trusted, issuer: origin, marks: held.marks ?? [] });
     const authority = { keyset, issuer: origin, audience: origin };
     const verify = (device: Device | undefined) =>
-      verifyPasskeys(held.passkeys ?? '', { ...authority, subject: user, device: device?.id ?? '', rpId });
+      verifyPasskeys(held.passkeys ?? '', { ...authority, sub: user, device: device?.id ?? '', rpId });
     // As with the entitlement document: what the device before this one was given stays good until this one has its own.
     const document = await verify(held.device).catch(() => verify(held.former));
     const keys = new Map<string, PasskeyKey>();

@@ -1,5 +1,5 @@
 import { Claims, require } from './claims.ts';
-import { isObject, type JsonObject } from './strict-json.ts';
+import type { JsonObject } from './strict-json.ts';
 import { type Authority, authenticate, checkBinding } from './verify.ts';
 
 /** The user's passkeys, as the server knows them. */
@@ -12,25 +12,26 @@ export interface PasskeysDocument {
 
 /** What the passkeys document must belong to. */
 export interface PasskeysExpectations extends Authority {
-  readonly subject: string;
+  readonly sub: string;
   readonly device: string;
   readonly rpId: string | undefined;
 }
 
 /** Verifies the document that lists the keys a passkey can be verified against offline, in every respect but the time. */
 export async function verifyPasskeys(jws: string, expected: PasskeysExpectations): Promise<PasskeysDocument> {
+  const { sub, device, rpId } = expected;
   const document = await authenticate(jws, 'passkeys+jwt', expected, readPasskeys);
-  checkBinding(document, { subject: expected.subject, device: expected.device });
-  require(expected.rpId === undefined || document.rpId === expected.rpId, 'rp_id');
+  checkBinding(document, { sub, device });
+  require(rpId === undefined || document.rpId === rpId, 'rp_id');
   return document;
 }
 
 function readPasskeys(claims: Claims) {
   const passkeys = claims.list('passkeys') as PasskeysDocument['passkeys'];
   for (const passkey of passkeys) {
-    require(isObject(passkey), 'passkeys');
-    new Claims(passkey).text('id');
-    new Claims(passkey).object('jwk').text('kty');
+    const entry = new Claims(passkey, 'passkeys');
+    entry.text('id');
+    entry.object('jwk').text('kty');
   }
   return {
     sub: claims.text('sub'),

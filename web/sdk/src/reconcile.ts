@@ -74,7 +74,7 @@ async function verifyAnswer(
   });
   const passkeys = text(body.passkeys);
   const authority = { keyset, issuer: origin, audience: origin };
-  const { exp } = await verifyPasskeys(passkeys, { ...authority, subject: user.id, device, rpId });
+  const { exp } = await verifyPasskeys(passkeys, { ...authority, sub: user.id, device, rpId });
   require(exp === document.exp, 'exp');
   return {
     ...texts,

@@ -1,12 +1,13 @@
 import type { DeviceKey } from './device-key.ts';
 import { HoldfastError } from './error.ts';
-import { type ErrorCode, problemCodes } from './error-code.ts';
+import type { ErrorCode } from './error-code.ts';
 import { failingWith } from './failing-with.ts';
 import { makeProof } from './proof.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 
 /** An answer that bears the marks of the server: JSON of the right kind, or an empty success. */
 export interface Answer {
+  readonly status: number;
   readonly body: JsonObject;
   /** The problem's code; null on success. */
   readonly code: ErrorCode | null;
@@ -106,10 +107,10 @@ export class Server {
 }
 
 /** Throws the problem's code unless the answer is a success. */
-export function throwProblem({ code, body, retryAfter }: Answer): void {
+export function throwProblem({ status, code, body, retryAfter }: Answer): void {
   if (code === null) return;
   const detail = typeof body.detail === 'string' ? body.detail : undefined;
-  throw new HoldfastError(code, detail, { retryAfter });
+  throw new HoldfastError(code, detail, { status, retryAfter });
 }
 
 function readAnswer(response: Response, text: string): Answer {
@@ -118,16 +119,15 @@ function readAnswer(response: Response, text: string): Answer {
   if (status === 204) {
     // Every answer of the server's forbids storing it; a portal's "you are online" has no such mark.
     if (response.headers.get('Cache-Control') !== 'no-store') throw new HoldfastError('no_contact');
-    return { body: {}, code: null, retryAfter };
+    return { status, body: {}, code: null, retryAfter };
   }
 
   const type = ok ? /^application\/json *(;|$)/i : /^application\/problem\+json *(;|$)/i;
   const body: unknown = type.test(response.headers.get('Content-Type') ?? '') ? JSON.parse(text) : null;
-  const code = isObject(body) && !ok ? problemCodes.find((known) => known === body.code) : null;
-  if (!isObject(body) || code === undefined) {
+  if (!isObject(body) || (!ok && typeof body.code !== 'string')) {
     throw new HoldfastError('no_contact', `not the server's answer: ${status}`, { retryAfter });
   }
-  return { body, code, retryAfter };
+  return { status, body, code: ok ? null : (body.code as ErrorCode), retryAfter };
 }
 
 function readRetryAfter(value: string | null): number | undefined {

@@ -56,7 +56,7 @@ async function examineDocument(
   const document = await authenticateDocument(jws, { keyset, issuer: origin, audience: origin });
   const owner = [device, former].find((candidate) => candidate?.id === document.device);
   const ownKey = owner === device ? key : owner ? await openDeviceKey(owner.pair) : null;
-  checkBinding(document, { subject: user.id, device: owner?.id ?? '', jkt: ownKey?.jkt ?? '' });
+  checkBinding(document, { sub: user.id, device: owner?.id ?? '', jkt: ownKey?.jkt ?? '' });
   return document;
 }
 

@@ -19,7 +19,8 @@ export interface Authority {
 
 /** What a document must belong to. */
 export interface Binding {
-  readonly subject?: string;
+  /** The user's id. */
+  readonly sub?: string;
   readonly device?: string;
   /** Thumbprint of the device key. */
   readonly jkt?: string;
@@ -67,12 +68,18 @@ export function checkTime({ iat, exp }: { iat: number; exp: number }, now: numbe
   if (now >= exp * 1000) throw new HoldfastError('expired');
 }
 
+/** The claims that are compared, and what it is called where one differs. */
+const bound = [
+  ['sub', 'subject_mismatch'],
+  ['device', 'device_mismatch'],
+  ['jkt', 'device_mismatch'],
+  ['proof', 'proof_mismatch'],
+] as const;
+
 export function checkBinding(document: Bound, expected: Binding): void {
-  const differs = (wanted: string | undefined, actual: string | undefined) => wanted !== undefined && wanted !== actual;
-  if (differs(expected.subject, document.sub)) throw new HoldfastError('subject_mismatch');
-  if (differs(expected.device, document.device) || differs(expected.jkt, document.jkt)) {
-    throw new HoldfastError('device_mismatch');
+  for (const [claim, code] of bound) {
+    const wanted = expected[claim];
+    if (wanted !== undefined && wanted !== document[claim]) throw new HoldfastError(code);
   }
-  if (differs(expected.proof, document.proof)) throw new HoldfastError('proof_mismatch');
   if ((document.rev ?? 0) < (expected.minRevision ?? 0)) throw new HoldfastError('revision_rollback');
 }

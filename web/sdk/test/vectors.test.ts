@@ -55,9 +55,17 @@ describe.each(files)('%s', (_, text) => {
         return keysetResult(keyset, raiseMarks(marks, keyset.mark, roots));
       }
       const keyset = await verifyKeyset(file.keysets?.[vector.keyset ?? ''] ?? '', { roots, issuer, marks: [] });
-      const { revision: minRevision = 0, ...binding } = vector.expect ?? {};
+      const { subject: sub, revision: minRevision = 0, ...binding } = vector.expect ?? {};
       return documentResult(
-        await verifyDocument(input, { keyset, issuer, audience: issuer, now, ...binding, minRevision }),
+        await verifyDocument(input, {
+          keyset,
+          issuer,
+          audience: issuer,
+          now,
+          ...binding,
+          ...(sub !== undefined && { sub }),
+          minRevision,
+        }),
       );
     };
     if (vector.code !== undefined) {

@@ -23,7 +23,7 @@ const expectations = (): DocumentExpectations => ({
   issuer: origin,
   audience: origin,
   now: epoch * 1000,
-  subject: server.user.id,
+  sub: server.user.id,
   device: 'device',
   jkt: 'thumbprint',
   proof: 'proof',
