@@ -42,6 +42,8 @@ export class Gateway {
   readonly meddlings = new Map<string, Meddling>();
   /** Hears of every reconcile at each stage. What is asked or answered goes no further until it lets it go. */
   watch: ((passage: Passage) => Promise<void> | void) | null = null;
+  /** What answers everything in the server's place; one that answers nothing is a network that hangs. */
+  instead: ((outgoing: ServerResponse) => void) | null = null;
   #down = false;
   readonly #http: HttpServer;
 
@@ -76,6 +78,10 @@ export class Gateway {
     try {
       if (this.#down) throw new Error('down');
       this.requests.push(`${incoming.method} ${incoming.url}`);
+      if (this.instead) {
+        this.instead(outgoing);
+        return;
+      }
       if (incoming.url === '/v1/events') {
         this.#stream(incoming, outgoing);
         return;

@@ -27,9 +27,10 @@ export class Profiles {
     return folder;
   }
 
-  /** Starts a browser on a profile. */
-  async open(folder: string): Promise<BrowserContext> {
-    const context = await chromium.launchPersistentContext(folder, this.#options);
+  /** Starts a browser on a profile, with further arguments of its command line. */
+  async open(folder: string, ...args: string[]): Promise<BrowserContext> {
+    const options = { ...this.#options, args: [...(this.#options.args ?? []), ...args] };
+    const context = await chromium.launchPersistentContext(folder, options);
     this.#open.push(context);
     return context;
   }

@@ -185,6 +185,17 @@ export class Server {
     return this.admin('POST', `subscriptions/${subscriptions[0]?.id}/${action}`, { reason: 'test' });
   }
 
+  /** Gives a user a subscription that is paid up to a moment, as a billing system would. */
+  async subscribe(name: string, plan: string, paidThrough: Date): Promise<void> {
+    const { user } = await this.user(name);
+    await this.admin('PUT', `subscriptions/of-${user.id}`, {
+      user: user.id,
+      plan,
+      state: 'active',
+      paid_through: paidThrough.toISOString(),
+    });
+  }
+
   /** What the trail says was done to a user's account and devices, the newest first. */
   async trail(name: string): Promise<string[]> {
     const { user } = await this.user(name);
