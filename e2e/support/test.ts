@@ -46,8 +46,9 @@ export const test = base.extend<Fixtures>({
 });
 
 /**
- * Notes what no page of the app may ever show: uncaught errors, violations of the content security policy, errors on
- * the console. Requests that find no server are not among them: the browser itself reports those.
+ * Notes what no page of the app may ever do: uncaught errors, violations of the content security policy, errors on
+ * the console, requests to others than the server. Requests that find no server are not among them: the browser itself
+ * reports those.
  */
 export async function watch(context: BrowserContext, page: Page): Promise<() => string[]> {
   const troubles: string[] = [];
@@ -55,6 +56,9 @@ export async function watch(context: BrowserContext, page: Page): Promise<() => 
     document.addEventListener('securitypolicyviolation', (event) => {
       console.error(`content security policy: ${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}`);
     });
+  });
+  context.on('request', (request) => {
+    if (!/^(http:\/\/localhost:\d+\/|blob:)/.test(request.url())) troubles.push(`asks others: ${request.url()}`);
   });
   page.on('pageerror', (error) => troubles.push(`uncaught: ${error.stack ?? error}`));
   page.on('console', (message) => {

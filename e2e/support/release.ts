@@ -1,0 +1,34 @@
+import { cp, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const built = fileURLToPath(new URL('../../web/dist', import.meta.url));
+
+/** Puts the app as it was built into a folder, for `serve --app`. */
+export async function copyApp(folder: string): Promise<void> {
+  await cp(built, folder, { recursive: true });
+}
+
+/**
+ * Makes the next release of the app that lies in a folder: its page says so in a `meta` element, and its scripts have
+ * other bytes under other names, as after any change to the sources.
+ */
+export async function release(folder: string, name: string): Promise<void> {
+  const assets = await readdir(join(folder, 'assets'));
+  const renamed = new Map(assets.map((asset) => [asset, asset.replace(/\.(?=\w+$)/, `-${name}.`)]));
+  const edit = async (path: string, change: (text: string) => string = (text) => text) => {
+    let text = await readFile(join(folder, path), 'utf8');
+    for (const [from, to] of renamed) text = text.replaceAll(from, to);
+    await writeFile(join(folder, path), change(text));
+  };
+  for (const [from, to] of renamed) {
+    await edit(join('assets', from), (text) => `${text}\n/* ${name} */`);
+    await rename(join(folder, 'assets', from), join(folder, 'assets', to));
+  }
+  await edit('index.html', (page) => page.replace('<head>', `<head><meta name="release" content="${name}">`));
+  await edit('sw.js', (worker) => {
+    const changed = worker.replace(/"revision":"\w+","url":"\/"/, `"revision":"${name}","url":"/"`);
+    if (changed === worker) throw new Error('sw.js does not precache the page');
+    return changed;
+  });
+}

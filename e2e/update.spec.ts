@@ -1,0 +1,148 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from '@playwright/test';
+import { Fieldbook } from './support/fieldbook.ts';
+import { copyApp, release } from './support/release.ts';
+import { Server } from './support/server.ts';
+import { test as base, expect, watch } from './support/test.ts';
+
+interface Rollout {
+  server: Server;
+  /** What is served: the app, until something else is put there and the server restarted. */
+  folder: string;
+}
+
+const test = base.extend<{ rollout: Rollout }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the fixtures from it
+  rollout: async ({}, use) => {
+    const folder = await mkdtemp(join(tmpdir(), 'hf-app-'));
+    await copyApp(folder);
+    const server = await Server.launch(undefined, ['--app', folder]);
+    await use({ server, folder });
+    await server.dispose();
+    await rm(folder, { recursive: true });
+  },
+});
+
+/** Which release a page is of; null: the one that was there first. */
+function releaseOf(page: Page): Promise<string | null> {
+  return page.evaluate(() => document.querySelector('meta[name=release]')?.getAttribute('content') ?? null);
+}
+
+/** The files that a page can be opened from without network. */
+function precached(page: Page): Promise<string[]> {
+  return page.evaluate(async () => {
+    const caches = await window.caches.keys();
+    const requests = await Promise.all(caches.map(async (name) => (await window.caches.open(name)).keys()));
+    return requests.flat().map(({ url }) => new URL(url).pathname);
+  });
+}
+
+async function openPremium(fieldbook: Fieldbook): Promise<void> {
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  await fieldbook.write('Kept', 'Written in the release before');
+  await fieldbook.startTrial();
+  await fieldbook.installed();
+}
+
+test('a new release waits for the user, and takes over with documents and notes as they were, offline too', async ({
+  page,
+  context,
+  rollout: { server, folder },
+}) => {
+  const troubles = await watch(context, page);
+  const fieldbook = new Fieldbook(page, server.origin);
+  await openPremium(fieldbook);
+  const other = await fieldbook.openOn(await context.newPage());
+  await other.toAccount();
+  await other.expectPremium();
+  const before = await fieldbook.held<{ id: string }>('device');
+
+  await server.stop();
+  await release(folder, 'second');
+  await server.start();
+  const offer = page.getByRole('status').filter({ hasText: 'A new version is ready' });
+
+  await test.step('it is offered, and may wait', async () => {
+    await page.reload();
+    await expect(offer).toBeVisible();
+    await fieldbook.write('Meanwhile', 'Written while the update waits');
+    await offer.getByRole('button', { name: 'Later' }).click();
+    await expect(offer).toBeHidden();
+    expect(await releaseOf(page)).toBeNull();
+    await page.reload();
+    await expect(offer).toBeVisible();
+    expect(await releaseOf(page)).toBeNull();
+  });
+
+  const document = await fieldbook.held<string>('document');
+  await server.stop();
+
+  await test.step('it is taken, with the server down by then', async () => {
+    await offer.getByRole('button', { name: 'Reload' }).click();
+    await expect.poll(() => releaseOf(page).catch(() => null)).toBe('second');
+    await expect(fieldbook.newNote).toBeVisible();
+    expect(await fieldbook.read('Kept')).toBe('Written in the release before');
+    expect(await fieldbook.read('Meanwhile')).toBe('Written while the update waits');
+    await fieldbook.toAccount();
+    await fieldbook.expectPremium();
+    expect((await fieldbook.download()).text).toContain('Written in the release before');
+    expect(await fieldbook.held<string>('document')).toBe(document);
+    expect(await fieldbook.held<{ id: string }>('device')).toMatchObject({ id: before.id });
+  });
+
+  await test.step('another tab is told, and goes on until it reloads', async () => {
+    const notice = other.page.getByRole('status').filter({ hasText: 'Another tab has a new version' });
+    await expect(notice).toBeVisible();
+    await other.write('Elsewhere', 'Written in the old tab');
+    await notice.getByRole('button', { name: 'Reload' }).click();
+    await expect.poll(() => releaseOf(other.page).catch(() => null)).toBe('second');
+    expect(await other.read('Elsewhere')).toBe('Written in the old tab');
+  });
+
+  await test.step('nothing of the release before is left', async () => {
+    const files = await precached(page);
+    const scripts = (await readdir(join(folder, 'assets'))).map((file) => `/assets/${file}`);
+    expect(files.filter((file) => file.startsWith('/assets/')).sort()).toEqual(scripts.sort());
+  });
+
+  await test.step('and the server knows the device as before', async () => {
+    await server.start();
+    await page.reload();
+    await fieldbook.toAccount();
+    expect(await fieldbook.checkNow()).toBe('Up to date.');
+    await fieldbook.expectPremium();
+    expect((await server.user('Ada')).devices).toHaveLength(1);
+  });
+  expect(troubles()).toEqual([]);
+});
+
+test('half a release is not taken', async ({ page, rollout: { server, folder } }) => {
+  const fieldbook = new Fieldbook(page, server.origin);
+  await openPremium(fieldbook);
+  await server.stop();
+  await release(folder, 'second');
+  const [script] = (await readdir(join(folder, 'assets'))).filter((file) => file.startsWith('auto-'));
+  await rm(join(folder, 'assets', script ?? 'none'));
+  await server.start();
+
+  const refused = page.evaluate(async () => {
+    const registration = await navigator.serviceWorker.ready;
+    return new Promise<string>((resolve) => {
+      registration.addEventListener('updatefound', () => {
+        const { installing } = registration;
+        installing?.addEventListener('statechange', () => resolve(installing.state));
+      });
+      void registration.update();
+    });
+  });
+  expect(await refused).toBe('redundant');
+  await server.stop();
+  await page.reload();
+  await fieldbook.expectPremium();
+  expect(await releaseOf(page)).toBeNull();
+  expect(await fieldbook.read('Kept')).toBe('Written in the release before');
+  await expect(page.getByText('A new version is ready')).toBeHidden();
+});
