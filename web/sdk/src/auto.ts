@@ -148,7 +148,8 @@ export class Automatic {
   /** Another document may have been taken, here or elsewhere: whatever a run was wanted for before, it has been made. */
   #notice(): void {
     const { taken, document } = this.#client.standing;
-    if (taken === this.#taken) return;
+    // As texts: a damaged record, read twice, does not equal itself.
+    if (`${taken}` === `${this.#taken}`) return;
     this.#taken = taken;
     this.#schedule.taken();
     if (document?.rev === this.#told) this.#told = null;

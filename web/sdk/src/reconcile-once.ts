@@ -22,7 +22,8 @@ export function reconcileOnce(
     const { farewell, user, device, pending, document } = await context.store.read();
     const heard = farewell ? await (await rare()).sayFarewell(context) : 'said';
     if (!user) return { outcome: heard === 'unheard' ? 'no_contact' : 'signed_out' };
-    if (since && since.taken !== document) return { outcome: 'superseded' };
+    // As texts: a damaged record, read twice, does not equal itself.
+    if (since && `${since.taken}` !== `${document}`) return { outcome: 'superseded' };
     if (!device) {
       // The same key is sent again; a first linking needs the user.
       if (!pending) return { outcome: 'sign_in_needed' };

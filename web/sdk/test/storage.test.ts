@@ -82,6 +82,16 @@ describe('records that are damaged, one at a time', () => {
     expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
     await becomes(hf, 'well');
   });
+
+  it.each<unknown>([{ odd: true }, 42, 'rubbish', undefined])(
+    'a document of %o is mended without being asked',
+    async (document) => {
+      await heldPremium();
+      await profile.tamper({ document: document as string });
+      const hf = await profile.open({ autoReconcile: true });
+      await vi.waitFor(() => expect(hf.has('export')).toBe(true));
+    },
+  );
 });
 
 describe('what is lost', () => {
