@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { byChange, excerptOf, type Note, nameOf, neighbour } from './note.ts';
+import { byChange, excerptOf, mended, type Note, nameOf, neighbour } from './note.ts';
 
 const note = (title: string, text: string, changedAt = 0): Note => ({
   id: title || text,
@@ -17,6 +17,15 @@ test.each([
 ])('%o', (subject, name, excerpt) => {
   expect(nameOf(subject)).toBe(name);
   expect(excerptOf(subject)).toBe(excerpt);
+});
+
+test('a damaged note is mended where it is damaged, and nowhere else', () => {
+  const whole = note('Title', 'Text', 5);
+  expect(mended(whole)).toEqual(whole);
+  const left = { id: 'a', user: 'u', title: '', text: '', createdAt: 0, changedAt: 0 };
+  expect(mended({ id: 'a', user: 'u' })).toEqual(left);
+  expect(mended({ ...left, title: 42, text: null, createdAt: 'x', changedAt: Number.NaN })).toEqual(left);
+  expect(mended({ ...left, text: 'Half', changedAt: 1e300 })).toEqual({ ...left, text: 'Half' });
 });
 
 test('newest change first', () => {

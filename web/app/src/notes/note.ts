@@ -11,6 +11,20 @@ export interface Note {
   readonly changedAt: number;
 }
 
+/** What is left of a stored note that may be damaged: it never keeps the others from being shown. */
+export function mended(note: { readonly [name in keyof Note]?: unknown } & Pick<Note, 'id' | 'user'>): Note {
+  const text = (value: unknown) => (typeof value === 'string' ? value : '');
+  const time = (value: unknown) => (typeof value === 'number' && Number.isFinite(new Date(value).getTime()) ? value : 0);
+  return {
+    id: note.id,
+    user: note.user,
+    title: text(note.title),
+    text: text(note.text),
+    createdAt: time(note.createdAt),
+    changedAt: time(note.changedAt),
+  };
+}
+
 /** What a note is called in lists and files: its title, else its first line, else "Untitled". */
 export function nameOf(note: Note): string {
   return note.title.trim() || firstLine(note.text) || 'Untitled';

@@ -1,5 +1,5 @@
-import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
-import type { Note } from './note.ts';
+import { type DBSchema, deleteDB, type IDBPDatabase, type OpenDBCallbacks, openDB } from 'idb';
+import { mended, type Note } from './note.ts';
 
 interface Schema extends DBSchema {
   notes: { key: string; value: Note; indexes: { user: string } };
@@ -7,12 +7,19 @@ interface Schema extends DBSchema {
 
 let connection: Promise<IDBPDatabase<Schema>> | undefined;
 
+const name = 'fieldbook';
+
 /** One connection, made at first use and made anew after the browser has dropped it or an opening failed. */
 function open(): Promise<IDBPDatabase<Schema>> {
-  const forget = () => {
-    connection = undefined;
-  };
-  connection ??= openDB<Schema>('fieldbook', 1, {
+  connection ??= connect().catch((error: unknown) => {
+    forget();
+    throw error;
+  });
+  return connection;
+}
+
+async function connect(): Promise<IDBPDatabase<Schema>> {
+  const callbacks: OpenDBCallbacks<Schema> = {
     upgrade(db) {
       db.createObjectStore('notes', { keyPath: 'id' }).createIndex('user', 'user');
     },
@@ -22,21 +29,32 @@ function open(): Promise<IDBPDatabase<Schema>> {
       forget();
     },
     terminated: forget,
-  }).catch((error: unknown) => {
-    forget();
-    throw error;
+  };
+  const db = await openDB<Schema>(name, 1, callbacks).catch((error: unknown) => {
+    if (!(error instanceof DOMException) || error.name !== 'VersionError') throw error;
+    // Later versions only add to the schema: what is there can be used as it is.
+    return openDB<Schema>(name, undefined, callbacks);
   });
-  return connection;
+  if (db.objectStoreNames.contains('notes')) return db;
+  // Without its object store, it holds nothing that could be lost.
+  db.close();
+  await deleteDB(name);
+  return openDB<Schema>(name, 1, callbacks);
+}
+
+function forget(): void {
+  connection = undefined;
 }
 
 /** All notes of one user, in no order. */
 export async function readNotes(user: string): Promise<Note[]> {
-  return (await open()).getAllFromIndex('notes', 'user', user);
+  return (await (await open()).getAllFromIndex('notes', 'user', user)).map(mended);
 }
 
 /** One note as it is stored now; undefined: it is gone. */
 export async function readNote(id: string): Promise<Note | undefined> {
-  return (await open()).get('notes', id);
+  const note = await (await open()).get('notes', id);
+  return note && mended(note);
 }
 
 /** Stores a note; rejects (QuotaExceededError and others) if it is not stored. */

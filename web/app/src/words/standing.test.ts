@@ -57,6 +57,14 @@ const table: Row[] = [
     remedy: 'trial',
     line: 'The server is out of reach. Your notes are on this device.',
   },
+  {
+    name: 'signed in, and no document is held',
+    entitlement: { ...nothing, revision: null },
+    badge: 'Locked',
+    headline: 'Connect to see what you have',
+    remedy: 'connect',
+    line: 'Connect to see what you have.',
+  },
   { name: 'active', entitlement: premium, badge: 'Premium', headline: 'Premium is on', remedy: null, line: null },
   {
     name: 'active, out of reach',

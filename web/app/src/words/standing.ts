@@ -152,6 +152,15 @@ export function standing(entitlement: Entitlement, { now, reached, trial = true,
           line: 'This device is not linked. Sign in to bring back what you have.',
         };
       }
+      if (entitlement.revision === null && error === null) {
+        return locked({
+          headline: 'Connect to see what you have',
+          meaning: `Nothing that is stored on this device says what you have. ${kept}`,
+          advice: 'Connect to the internet: the server then says so by itself.',
+          remedy: 'connect',
+          line: 'Connect to see what you have.',
+        });
+      }
       if (error !== null) {
         return locked({
           headline: 'Connect to renew premium',
