@@ -13,7 +13,7 @@ export class Authenticator {
     this.#id = id;
   }
 
-  static async attach(page: Page): Promise<Authenticator> {
+  static async attach(page: Page, { verifying = true } = {}): Promise<Authenticator> {
     const cdp = await page.context().newCDPSession(page);
     await cdp.send('WebAuthn.enable', { enableUI: false });
     const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {
@@ -23,13 +23,17 @@ export class Authenticator {
         transport: 'internal',
         hasResidentKey: true,
         hasUserVerification: true,
-        isUserVerified: true,
+        isUserVerified: verifying,
         automaticPresenceSimulation: true,
         defaultBackupEligibility: true,
         defaultBackupState: true,
       },
     });
     return new Authenticator(cdp, authenticatorId);
+  }
+
+  async remove(): Promise<void> {
+    await this.#cdp.send('WebAuthn.removeVirtualAuthenticator', { authenticatorId: this.#id });
   }
 
   async passkeys() {

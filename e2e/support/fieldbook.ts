@@ -62,10 +62,17 @@ export class Fieldbook {
     return this.#authenticator.passkeys();
   }
 
-  /** Another device of the same user, to which their passkeys are synced. */
-  async openOn(page: Page): Promise<Fieldbook> {
+  /** Another authenticator in the place of this one; one that is not verifying does not ask who taps. */
+  async holdPasskeys(passkeys: Passkeys, options?: { verifying: boolean }): Promise<void> {
+    await this.#authenticator?.remove();
+    this.#authenticator = await Authenticator.attach(this.page, options);
+    await this.#authenticator.sync(passkeys);
+  }
+
+  /** Another device, to which the user's passkeys are synced. */
+  async openOn(page: Page, passkeys?: Passkeys): Promise<Fieldbook> {
     const other = new Fieldbook(page, this.origin);
-    await other.open(await this.passkeys());
+    await other.open(passkeys ?? (await this.passkeys()));
     return other;
   }
 

@@ -1,0 +1,333 @@
+import type { Page } from '@playwright/test';
+import { Fieldbook } from './support/fieldbook.ts';
+import type { Gateway } from './support/gateway.ts';
+import { happen, type Mishap } from './support/storage.ts';
+import { test as base, expect, watch } from './support/test.ts';
+
+/** Ada with premium and a note of hers on an installed app, behind a gateway that can be down. */
+const test = base.extend<{ ada: Fieldbook }>({
+  ada: async ({ page, gateway }, use) => {
+    const troubles = await watch(page.context(), page);
+    const ada = new Fieldbook(page, gateway.server.origin);
+    await ada.open();
+    await ada.createAccount('Ada');
+    await ada.write('Kept', 'Still here');
+    await ada.startTrial();
+    await ada.installed();
+    const loads = new Loads(page);
+    await use(ada);
+    loads.expectNoneByItself();
+    // A refusal that is part of the way back is no trouble.
+    const unexpected = troubles().filter((trouble) => !/status of 4\d\d .*\/v1\/(reconcile|devices)$/.test(trouble));
+    expect(unexpected).toEqual([]);
+    // A stream of attempts would be a loop too; what is refused for want of a nonce is asked twice.
+    const reconciles = gateway.requests.filter((request) => request === 'POST /v1/reconcile').length;
+    expect(reconciles).toBeLessThan(4 * (loads.wanted + 5));
+  },
+});
+
+/** Counts the loads of a page: those that the test asks for, and all. */
+class Loads {
+  wanted = 0;
+  #seen = 0;
+
+  constructor(page: Page) {
+    page.on('domcontentloaded', () => this.#seen++);
+    const reload = page.reload.bind(page);
+    page.reload = (options) => {
+      this.wanted++;
+      return reload(options);
+    };
+  }
+
+  expectNoneByItself(): void {
+    expect(this.#seen).toBe(this.wanted);
+  }
+}
+
+/** What a user finds without network after a mishap, and what brings all back. */
+interface Course {
+  offline: 'premium' | 'locked' | 'unlinked' | 'nobody';
+  by: 'contact' | 'tap';
+}
+
+/** The records that the SDK keeps of somebody who has premium. */
+const records: Record<string, Course> = {
+  user: { offline: 'nobody', by: 'tap' },
+  device: { offline: 'unlinked', by: 'tap' },
+  lineage: { offline: 'premium', by: 'tap' },
+  document: { offline: 'locked', by: 'contact' },
+  passkeys: { offline: 'premium', by: 'contact' },
+  keyset: { offline: 'locked', by: 'contact' },
+  marks: { offline: 'premium', by: 'contact' },
+  time: { offline: 'premium', by: 'contact' },
+};
+
+/** What is said of premium: with no note left, there is nothing to export. */
+async function expectPremiumSaid({ headline }: Fieldbook): Promise<void> {
+  await expect(headline).toHaveText('Premium is on');
+}
+
+/** The button that asks for a passkey, wherever it is. */
+function passkeyButton({ page }: Fieldbook) {
+  return page.getByRole('button', { name: /with (a|my) passkey$/ }).first();
+}
+
+async function expectOffline(ada: Fieldbook, { offline }: Course): Promise<void> {
+  if (offline === 'nobody') {
+    await expect(passkeyButton(ada)).toBeVisible();
+    return;
+  }
+  await ada.toAccount();
+  if (offline === 'premium') await ada.expectPremium();
+  else await ada.expectLocked(offline === 'locked' ? /^Connect to/ : 'This device is not linked to your account');
+  await expect(ada.line).not.toBeEmpty();
+  expect(await ada.read('Kept')).toBe('Still here');
+  await ada.toAccount();
+}
+
+/** One tap, and all is as before, with one device. */
+async function bringBack(ada: Fieldbook, { server }: Gateway): Promise<void> {
+  await passkeyButton(ada).click();
+  await expectAll(ada);
+  expect((await server.user('Ada')).devices).toHaveLength(1);
+}
+
+async function expectAll(ada: Fieldbook): Promise<void> {
+  await ada.toAccount();
+  await ada.expectPremium();
+  expect(await ada.checkNow()).toBe('Up to date.');
+  await expect(ada.line).toBeEmpty();
+  expect(await ada.read('Kept')).toBe('Still here');
+}
+
+const damages: Record<string, (key: string) => Mishap> = {
+  'is gone': (key) => ({ what: 'record gone', store: 'state', key }),
+  'is nonsense': (key) => ({ what: 'record', store: 'state', key, value: 'nonsense' }),
+  'is of another kind': (key) => ({ what: 'record', store: 'state', key, value: { odd: [true] } }),
+};
+
+for (const [how, mishap] of Object.entries(damages)) {
+  test(`each record of the SDK in turn ${how}`, async ({ ada, page, gateway }) => {
+    for (const [key, course] of Object.entries(records)) {
+      await test.step(key, async () => {
+        gateway.down = true;
+        await happen(page, 'holdfast', mishap(key));
+        const damaged = await ada.held(key);
+        await page.reload();
+        await expectOffline(ada, course);
+
+        gateway.down = false;
+        await page.reload();
+        if (course.by === 'tap') await bringBack(ada, gateway);
+        else await expectAll(ada);
+        expect(await ada.held(key)).toBeDefined();
+        expect(await ada.held(key)).not.toEqual(damaged);
+        expect((await gateway.server.user('Ada')).devices).toHaveLength(1);
+      });
+    }
+  });
+}
+
+const losses: Record<string, Mishap> = {
+  'is deleted': { what: 'deleted' },
+  'is emptied': { what: 'emptied', store: 'state' },
+  'has lost its object store': { what: 'hollow' },
+};
+
+for (const [how, mishap] of Object.entries(losses)) {
+  test(`the SDK's database ${how}: it says so, and one tap brings all back in the old device's place`, async ({
+    ada,
+    page,
+    gateway,
+  }) => {
+    const { id: lost } = await ada.held<{ id: string }>('device');
+    gateway.down = true;
+    await happen(page, 'holdfast', mishap);
+    await page.reload();
+    await expect(page.getByRole('alert').filter({ hasText: 'lost what Fieldbook kept here' })).toBeVisible();
+    await page.reload();
+    await expect(page.getByRole('alert').filter({ hasText: 'lost what Fieldbook kept here' })).toBeVisible();
+    gateway.down = false;
+    await bringBack(ada, gateway);
+    expect((await ada.held<{ id: string }>('device')).id).not.toBe(lost);
+    await page.reload();
+    await expectAll(ada);
+  });
+}
+
+test("the SDK's database is of a later release: it works, and says so", async ({ ada, page, gateway }) => {
+  await happen(page, 'holdfast', { what: 'newer' });
+  gateway.down = true;
+  await page.reload();
+  await ada.expectPremium();
+  await expect(page.getByText('There is a newer version of Fieldbook here. Reload to get it.')).toBeVisible();
+  expect(await ada.read('Kept')).toBe('Still here');
+  await ada.toAccount();
+  gateway.down = false;
+  expect(await ada.checkNow()).toBe('Up to date.');
+  await ada.expectPremium();
+});
+
+test.describe('the notes', () => {
+  for (const [how, mishap] of Object.entries({
+    deleted: { what: 'deleted' },
+    emptied: { what: 'emptied', store: 'notes' },
+    hollow: { what: 'hollow' },
+  } satisfies Record<string, Mishap>)) {
+    test(`${how}: what is left is said, premium is untouched, and new ones can be written`, async ({
+      ada,
+      page,
+      gateway,
+    }) => {
+      gateway.down = true;
+      await happen(page, 'fieldbook', mishap);
+      await page.reload();
+      await expectPremiumSaid(ada);
+      await ada.toNotes();
+      await expect(page.getByText('No notes yet.')).toBeVisible();
+      await ada.write('Begun again', 'After the loss');
+      await page.reload();
+      expect(await ada.read('Begun again')).toBe('After the loss');
+    });
+  }
+
+  test('in a database of a later release are read and written', async ({ ada, page }) => {
+    await happen(page, 'fieldbook', { what: 'newer' });
+    await page.reload();
+    expect(await ada.read('Kept')).toBe('Still here');
+    await ada.write('Another', 'Written by the release before');
+    await page.reload();
+    expect(await ada.read('Another')).toBe('Written by the release before');
+  });
+
+  test('among damaged ones are all there', async ({ ada, page }) => {
+    const { id: user } = await ada.held<{ id: string }>('user');
+    for (const [index, value] of [
+      { id: 'a', user },
+      { id: 'b', user, title: 42, text: null, createdAt: 'x', changedAt: {} },
+      { id: 'c', user, title: 'Half', changedAt: Number.NaN },
+    ].entries()) {
+      await test.step(`damaged note ${index}`, async () => {
+        await happen(page, 'fieldbook', { what: 'record', store: 'notes', value });
+        await page.reload();
+        expect(await ada.read('Kept')).toBe('Still here');
+        await ada.toAccount();
+        await ada.expectPremium();
+        expect((await ada.download()).text).toContain('Still here');
+      });
+    }
+    await page.getByRole('searchbox', { name: 'Search notes' }).fill('still');
+    await expect(ada.notes).toHaveCount(1);
+  });
+});
+
+/** What the browser clears when space runs out, and what a user clears who wants to mend something. */
+async function evict(ada: Fieldbook, ...storageTypes: string[]): Promise<void> {
+  const cdp = await ada.page.context().newCDPSession(ada.page);
+  await cdp.send('Storage.clearDataForOrigin', { origin: ada.origin, storageTypes: storageTypes.join() });
+}
+
+const kept = ['indexeddb', 'cache_storage', 'service_workers', 'local_storage'];
+
+test('evicted by the browser: one tap, and the new device takes the lost one’s place', async ({
+  ada,
+  page,
+  gateway,
+}) => {
+  const { id: lost } = await ada.held<{ id: string }>('device');
+  await evict(ada, ...kept);
+  await page.reload();
+  await passkeyButton(ada).click();
+  await ada.toAccount();
+  await expectPremiumSaid(ada);
+  const { devices } = await gateway.server.user('Ada');
+  expect(devices).toHaveLength(1);
+  expect(devices[0]?.id).not.toBe(lost);
+});
+
+test('cookies gone too, at the plan’s limit: the user picks the device that is replaced', async ({
+  ada,
+  page,
+  gateway,
+}) => {
+  const { server } = gateway;
+  const premium = await server.admin<object>('GET', 'plans/premium');
+  await server.admin('PUT', 'plans/premium', { ...premium, device_limit: 1 });
+  const { id: lost } = await ada.held<{ id: string }>('device');
+  await evict(ada, ...kept, 'cookies');
+  await page.reload();
+  await passkeyButton(ada).click();
+  const told = 'devices are all in use. Choose one that this device replaces';
+  await expect(page.getByRole('alert').filter({ hasText: told })).toBeVisible();
+  await page.getByRole('button', { name: /^Replace/ }).click();
+  await ada.toAccount();
+  await expectPremiumSaid(ada);
+  const { devices } = await server.user('Ada');
+  expect(devices).toHaveLength(1);
+  expect(devices[0]?.id).not.toBe(lost);
+});
+
+/** As long as it is full, no transaction that writes can be committed. (What CDP offers for this does not reach IndexedDB.) */
+async function fill(page: Page): Promise<(full: boolean) => Promise<void>> {
+  const flag = 'test:full';
+  const stage = (flag: string) => {
+    const { put } = IDBObjectStore.prototype;
+    IDBObjectStore.prototype.put = function (...args) {
+      const request = put.apply(this, args);
+      const { transaction } = this;
+      request.addEventListener('success', () => {
+        if (sessionStorage.getItem(flag) === null || transaction.error) return;
+        Object.defineProperty(transaction, 'error', { value: new DOMException('staged', 'QuotaExceededError') });
+        transaction.abort();
+      });
+      return request;
+    };
+  };
+  await page.addInitScript(stage, flag);
+  await page.evaluate(stage, flag);
+  return (full) =>
+    page.evaluate(([flag, full]) => (full ? sessionStorage.setItem(flag, '') : sessionStorage.removeItem(flag)), [
+      flag,
+      full,
+    ] as const);
+}
+
+test('storage is full: it says so, premium goes on, and with room again all is kept', async ({
+  ada,
+  page,
+  gateway,
+}) => {
+  const full = await fill(page);
+  await ada.toNotes();
+  await ada.newNote.click();
+  await ada.title.fill('Long');
+  await full(true);
+  await ada.text.fill('Nowhere to put it');
+  await expect(ada.line).toContainText('not saved');
+  await expect(ada.line).toContainText('full');
+  await ada.toAccount();
+  await ada.expectPremium();
+  expect(await ada.checkNow()).toContain('storage');
+  await ada.expectPremium();
+
+  await test.step('also when it opens', async () => {
+    await page.reload();
+    await ada.toAccount();
+    await ada.expectPremium();
+    expect(await ada.checkNow()).toContain('storage');
+    expect(await ada.read('Kept')).toBe('Still here');
+  });
+
+  await test.step('with room again', async () => {
+    await full(false);
+    await ada.toAccount();
+    expect(await ada.checkNow()).toBe('Up to date.');
+    await ada.write('After', 'With room');
+    await page.reload();
+    expect(await ada.read('After')).toBe('With room');
+    await ada.toAccount();
+    await ada.expectPremium();
+    expect((await gateway.server.user('Ada')).devices).toHaveLength(1);
+  });
+});
