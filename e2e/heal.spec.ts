@@ -316,6 +316,7 @@ test('storage is full: it says so, premium goes on, and with room again all is k
     await ada.toAccount();
     await ada.expectPremium();
     expect(await ada.checkNow()).toContain('storage');
+    await expect(ada.line).toContainText('full');
     expect(await ada.read('Kept')).toBe('Still here');
   });
 

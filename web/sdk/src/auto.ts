@@ -93,7 +93,7 @@ export class Automatic {
     if (result) this.#settled(result);
     clearTimeout(this.#timer);
     if (this.#closed) return;
-    void this.#healing.look();
+    void this.#healing.look(result?.outcome === 'storage_unavailable');
     this.#client.tell();
     this.#notice();
     const { document, keyset, user } = this.#client.standing;

@@ -31,11 +31,11 @@ export class Healing {
     this.#client = client;
   }
 
-  /** Storage was used just now. */
-  async look(): Promise<void> {
+  /** Storage was used just now. `unkept`: an answer could not be kept. */
+  async look(unkept = false): Promise<void> {
     if (this.#closed) return;
     const { store } = this.#context;
-    const health = await this.#examine();
+    const health = await this.#examine(unkept);
     if (this.#closed) return;
     if (health !== this.#client.storage) {
       this.#client.storage = health;
@@ -64,11 +64,13 @@ export class Healing {
     clearTimeout(this.#timer);
   }
 
-  async #examine(): Promise<StorageHealth> {
+  async #examine(unkept: boolean): Promise<StorageHealth> {
     const { store, name } = this.#context;
     const { user, taken } = this.#client.standing;
-    if (store.failure === undefined && this.#client.storage === 'full') {
-      // To have read says nothing of room to write: what was seen of the time is written once more.
+    const unclear = store.failure === undefined || nameOf(store.failure) === 'AbortError';
+    if (unclear && (unkept || ['full', 'unavailable'].includes(this.#client.storage))) {
+      // To have read since says nothing of room to write, and an aborted transaction's requests do not say why: what was
+      // seen of the time is written once more, by itself.
       await store.update(({ time }) => (time ? { time } : {})).catch(() => {});
     }
     if (store.failure !== undefined) {

@@ -284,6 +284,20 @@ describe('no room', () => {
     expect(hf.entitlement.revision).toBe(server.revision);
   });
 
+  it('is told although storage was read since', async () => {
+    const hf = await profile.openPremium();
+    const put = fill();
+    const reconciling = hf.reconcile();
+    // Another tab's change makes this one read, time and again.
+    const channel = new BroadcastChannel('holdfast');
+    for (let n = 0; n < 20; n++) channel.postMessage(null);
+    expect(await reconciling).toEqual({ outcome: 'storage_unavailable' });
+    await (hf as unknown as { load(): Promise<void> }).load();
+    await becomes(hf, 'full');
+    put.mockRestore();
+    channel.close();
+  });
+
   it('refuses a sign-in, by its code', async () => {
     const hf = await profile.open();
     fill();

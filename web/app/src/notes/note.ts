@@ -14,7 +14,8 @@ export interface Note {
 /** What is left of a stored note that may be damaged: it never keeps the others from being shown. */
 export function mended(note: { readonly [name in keyof Note]?: unknown } & Pick<Note, 'id' | 'user'>): Note {
   const text = (value: unknown) => (typeof value === 'string' ? value : '');
-  const time = (value: unknown) => (typeof value === 'number' && Number.isFinite(new Date(value).getTime()) ? value : 0);
+  const time = (value: unknown) =>
+    typeof value === 'number' && Number.isFinite(new Date(value).getTime()) ? value : 0;
   return {
     id: note.id,
     user: note.user,
