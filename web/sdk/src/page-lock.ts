@@ -59,7 +59,7 @@ export class PageLock {
     if (!user) this.#user = undefined;
     if (locked && locked.id !== this.#taken) this.#take(locked);
     // Who signs in is not locked at once: no passkeys document is held by then.
-    const starting = !this.#page.standing?.user;
+    const starting = !this.#page.standing?.user || this.#late;
     const long = idle !== undefined && active !== undefined && quietSince(active, this.#context.clock(), idle) >= idle;
     if (user && starting && (onStart || long) && (await this.#canOpen())) this.#user = user.id;
     const isLocked = user !== undefined && user.id === this.#user;
@@ -88,14 +88,15 @@ export class PageLock {
 
   /** Opens this page to `user`, who has just been verified. Storage that fails does not keep them out. */
   async open(user: string): Promise<void> {
-    if (this.#user === user) {
+    const late = this.#late;
+    if (late || this.#user === user) {
       this.#user = undefined;
       this.#page.locked = false;
     }
     const change = (held: Held) => {
       if (held.user?.id !== user) return null;
       const active = this.#context.clock();
-      return held.locked?.id === this.#taken ? { active, locked: undefined } : { active };
+      return late || held.locked?.id === this.#taken ? { active, locked: undefined } : { active };
     };
     await this.#context.store.update(change).catch(() => {});
     await this.#page.changed();
@@ -112,6 +113,11 @@ export class PageLock {
   close(): void {
     this.#closed = true;
     this.#watchFor(undefined);
+  }
+
+  /** The page was locked for want of the file that this is in: why it would have been is still to be found out. */
+  get #late(): boolean {
+    return this.#page.locked && this.#user === undefined;
   }
 
   #take({ id, user }: Lock): void {

@@ -1,0 +1,95 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { decodeBase64url } from '../src/base64url.ts';
+import type { Holdfast } from '../src/index.ts';
+import { Profile, stubPasskeys } from './support/device.ts';
+import { FakeServer } from './support/fake-server.ts';
+import { SoftPasskey } from './support/soft-passkey.ts';
+
+// The file that locks and opens pages arrives, but not at the first attempt.
+const file = vi.hoisted(() => ({ arrives: true }));
+vi.mock('../src/sign-in.ts', async (original) => {
+  const parts = await original<typeof import('../src/sign-in.ts')>();
+  return {
+    get Account() {
+      if (!file.arrives) throw new TypeError('no such file');
+      return parts.Account;
+    },
+    linkDevice: parts.linkDevice,
+    sayFarewell: parts.sayFarewell,
+  };
+});
+
+let server: FakeServer;
+let profile: Profile;
+
+const pageOrigin = 'https://app.holdfast.test';
+
+beforeEach(async () => {
+  const credentials = stubPasskeys();
+  vi.stubGlobal('location', { origin: pageOrigin });
+  server = await FakeServer.create();
+  profile = new Profile(server);
+  const passkey = await SoftPasskey.create();
+  server.bendPasskeys = (claims) => ({ ...claims, passkeys: [passkey.entry] });
+  credentials.get.mockImplementation((async ({ publicKey }: { publicKey: { challenge?: string; rpId: string } }) => {
+    const challenge = decodeBase64url(publicKey.challenge ?? '') ?? new Uint8Array();
+    const json = await passkey.assert({ challenge, origin: pageOrigin, rpId: publicKey.rpId });
+    return { toJSON: () => json };
+  }) as never);
+});
+
+afterEach(() => {
+  file.arrives = true;
+  profile.close();
+  vi.unstubAllGlobals();
+});
+
+/** A page that began while the file could not be had, which now can. */
+async function openLate(): Promise<Holdfast & { load(): Promise<void> }> {
+  profile.close();
+  file.arrives = false;
+  const hf = await profile.open();
+  expect(hf.locked).toBe(true);
+  file.arrives = true;
+  return hf as Holdfast & { load(): Promise<void> };
+}
+
+it('a page that begins locked does not open by the file that arrives late', async () => {
+  const hf = await profile.openPremium();
+  await hf.setLock({ onStart: true });
+  const late = await openLate();
+  await late.load();
+  await late.load();
+  expect(late.locked).toBe(true);
+});
+
+it('nor where nobody was there for long', async () => {
+  const hf = await profile.openPremium();
+  await hf.setLock({ idle: 300_000 });
+  await vi.waitFor(async () => expect((await profile.held()).active).toBeDefined());
+  profile.clock += 3_600_000;
+  const late = await openLate();
+  await late.load();
+  expect(late.locked).toBe(true);
+});
+
+it('one that has no reason to be locked opens then', async () => {
+  const hf = await profile.openPremium();
+  await hf.setLock({ idle: 300_000 });
+  await vi.waitFor(async () => expect((await profile.held()).active).toBeDefined());
+  const late = await openLate();
+  await late.load();
+  expect(late.locked).toBe(false);
+});
+
+it.each<[string, (hf: Holdfast) => Promise<void>]>([
+  ['on start', (hf) => hf.setLock({ onStart: true })],
+  ['by hand', (hf) => hf.lock()],
+])('one that is locked %s opens with the first passkey shown', async (_, lock) => {
+  await lock(await profile.openPremium());
+  const late = await openLate();
+  await late.unlock();
+  expect(late.locked).toBe(false);
+  await late.load();
+  expect(late.locked).toBe(false);
+});
