@@ -14,7 +14,7 @@ const (
 	actionRecovered = "account.recovered"
 )
 
-const maxNotices = 20 // in one answer, the newest
+const maxNotices = 20 // of each code in one answer, the newest
 
 // NoticeCode names what a notice is about.
 type NoticeCode string
@@ -28,7 +28,7 @@ const (
 
 // Notice is something that has happened to the account and that its user should hear of. It is read from the audit trail,
 // where nobody can take it away. Whoever signs in is told what has happened since that same passkey was last used: one who
-// has got into the account with another passkey cannot use the notice up.
+// has got into the account with another passkey cannot use the notice up, nor hide it behind many of another code.
 type Notice struct {
 	Code    NoticeCode
 	At      time.Time

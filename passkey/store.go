@@ -71,7 +71,7 @@ type CredentialStore interface {
 	Record(ctx context.Context, entry AuditEntry) error
 
 	// UserAudit returns the newest entries about the user that are of one of the actions and not older than since, limit
-	// at most, the newest first.
+	// of each action at most, the newest first: many of one action hide none of another.
 	UserAudit(ctx context.Context, user UserID, actions []string, since time.Time, limit int) ([]AuditEntry, error)
 }
 

@@ -74,8 +74,11 @@ func (p *Passkeys) UserAudit(
 		After                 []byte
 	}
 	err := p.db.SelectContext(ctx, &rows, `
-		SELECT at, actor, action, object, after FROM audit
-		WHERE user_id = $1 AND action = ANY($2) AND at >= $3 ORDER BY at DESC, id DESC LIMIT $4`,
+		SELECT e.at, e.actor, e.action, e.object, e.after FROM unnest($2::text[]) AS wanted (action) CROSS JOIN LATERAL (
+			SELECT id, at, actor, action, object, after FROM audit
+			WHERE user_id = $1 AND action = ANY($2) AND action = wanted.action AND at >= $3 ORDER BY at DESC, id DESC LIMIT $4
+		) AS e
+		ORDER BY e.at DESC, e.id DESC`,
 		user, pq.Array(actions), since, limit)
 	if err != nil {
 		return nil, failed("read audit", err)

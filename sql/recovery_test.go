@@ -381,3 +381,29 @@ func TestRejectedPasskeyIsTold(t *testing.T) {
 		w.clock.advance(time.Minute)
 	}
 }
+
+// Whoever has come in by a code cannot push the notice of it out of what is told, by having a passkey rejected many times.
+func TestRejectionsHideNoRecovery(t *testing.T) {
+	w := newWorld(t)
+	owner, in := w.register("Ada")
+	code := w.codes(in.Session)[0]
+	w.clock.advance(time.Second)
+	thief := newAuthenticator()
+	thief.credential.Counter = 7
+	if _, err := w.recover(code, thief); err != nil {
+		t.Fatal(err)
+	}
+	for range 25 {
+		w.clock.advance(time.Second)
+		_, err := w.signIn(thief, "") // with the same count again
+		want(t, err, passkey.ErrCredentialRejected)
+	}
+	w.clock.advance(time.Second)
+	told := w.mustSignIn(owner).Notices
+	if !slices.ContainsFunc(told, func(n passkey.Notice) bool { return n.Code == passkey.AccountRecovered }) {
+		t.Errorf("%d notices, none of the recovery", len(told))
+	}
+	if !slices.IsSortedFunc(told, func(a, b passkey.Notice) int { return b.At.Compare(a.At) }) || len(told) > 40 {
+		t.Errorf("%d notices: %+v", len(told), told)
+	}
+}
