@@ -4,7 +4,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 const holdfast = {
   user: { id: 'ada', name: 'Ada' },
   entitlement: { state: 'none' },
-  subscribe: vi.fn(),
+  locked: false,
+  subscribe: vi.fn<(listener: () => void) => void>(),
   register: vi.fn(async () => {}),
   signIn: vi.fn(async () => {}),
   startTrial: vi.fn(async () => {}),
@@ -83,4 +84,21 @@ test('not where no account came of it, and not where the browser cannot', async 
   expect(persist).not.toHaveBeenCalled();
   vi.stubGlobal('navigator', {});
   expect(await app.createAccount('Ada')).toBe(true);
+});
+
+test('a lock hides everything while somebody is still being asked for a passkey', async () => {
+  const tell = holdfast.subscribe.mock.lastCall?.[0];
+  let shown = () => {};
+  holdfast.signIn.mockReturnValueOnce(new Promise<void>((resolve) => (shown = resolve)));
+  const signingIn = app.signIn();
+  holdfast.locked = true;
+  tell?.();
+  expect(app.locked.value).toBe(true);
+  // It opens, as everything else changes, once all of the sign-in is done.
+  holdfast.locked = false;
+  tell?.();
+  expect(app.locked.value).toBe(true);
+  shown();
+  await signingIn;
+  expect(app.locked.value).toBe(false);
 });

@@ -260,8 +260,12 @@ function verdict(result: ReconcileResult): Said {
 }
 
 function mirror(): void {
-  // Entering has several steps, each of which the SDK tells about; the page changes once, at the end.
-  if (busy.value !== null && entering.has(busy.value)) return;
+  // Entering has several steps, each of which the SDK tells about; the page changes once, at the end. A lock does not wait
+  // for that: a prompt may stay open for minutes.
+  if (busy.value !== null && entering.has(busy.value)) {
+    if (holdfast.locked) locked.value = true;
+    return;
+  }
   batch(() => {
     now.value = new Date();
     user.value = holdfast.user;
