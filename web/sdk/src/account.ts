@@ -1,8 +1,8 @@
 import { makePasskey, type SignedIn, usePasskey } from './ceremony.ts';
 import type { Context } from './context.ts';
 import type { Entitlement } from './entitlement.ts';
+import { HoldfastError } from './error.ts';
 import { type FarewellOutcome, sayFarewell } from './farewell.ts';
-import { makeUsable } from './healing.ts';
 import type { LinkOptions, SignInOptions } from './holdfast.ts';
 import { linkDevice } from './link.ts';
 import { withLock } from './lock.ts';
@@ -43,8 +43,7 @@ export class Account {
 
   async create(path: string, request: { name: string } | { code: string }): Promise<User> {
     const ended = this.#replacePrompt();
-    await makeUsable(this.#context);
-    const farewell = await this.finishSignOut();
+    const farewell = await this.#finishKnownSignOut();
     const signedIn = await makePasskey(this.#context, path, request, farewell, ended);
     // A passkey that a session may have added shows nobody: it opens no locked page.
     return this.#adopt(signedIn, 'code' in request);
@@ -53,8 +52,7 @@ export class Account {
   async signIn({ mediation, signal }: SignInOptions): Promise<User> {
     const ended = this.#replacePrompt(signal);
     // An autofill that waits is nobody's wish to give up what is stored.
-    if (!mediation) await makeUsable(this.#context);
-    await this.finishSignOut();
+    await (mediation ? this.finishSignOut() : this.#finishKnownSignOut());
     return this.#adopt(await usePasskey(this.#context, ended, mediation), true);
   }
 
@@ -78,6 +76,15 @@ export class Account {
   /** What an earlier session still has to say must not end the one that is about to begin. */
   finishSignOut(): Promise<FarewellOutcome> {
     return withLock(this.#context.name, () => sayFarewell(this.#context));
+  }
+
+  /** Storage that cannot be read tells of no sign-out. It is given up only once somebody has shown a passkey. */
+  #finishKnownSignOut(): Promise<FarewellOutcome> {
+    return this.finishSignOut().catch((error) => {
+      const unreadable = error instanceof HoldfastError && error.code === 'storage_unavailable';
+      if (!unreadable || this.#context.store.blocked) throw error;
+      return 'said';
+    });
   }
 
   close(): void {

@@ -1,6 +1,7 @@
 import type { Context } from './context.ts';
 import { HoldfastError } from './error.ts';
 import type { FarewellOutcome } from './farewell.ts';
+import { makeUsable } from './healing.ts';
 import { createPasskey, pickPasskey } from './passkey-prompt.ts';
 import { signalPasskeys } from './signal-passkeys.ts';
 import { nobody } from './store.ts';
@@ -35,6 +36,8 @@ export async function makePasskey(
     throw error;
   });
   const credential = await createPasskey(publicKey, ended);
+  // Before there is an account that this device could not hold.
+  await makeUsable(context);
   return signedIn(context, await server.request('POST', path, { ceremony, credential }), publicKey);
 }
 
@@ -60,12 +63,10 @@ export async function usePasskey(
 }
 
 /** Makes the one who has just signed in this device's user. What another user left is gone. */
-async function signedIn(
-  { store, server, origin }: Context,
-  body: JsonObject,
-  ceremonyOptions: unknown,
-): Promise<SignedIn> {
+async function signedIn(context: Context, body: JsonObject, ceremonyOptions: unknown): Promise<SignedIn> {
+  const { store, server, origin } = context;
   const user = userOf(body);
+  await makeUsable(context);
   await store.update((held) => ({
     ...(held.user?.id === user.id ? {} : nobody),
     user,

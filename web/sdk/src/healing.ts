@@ -118,7 +118,8 @@ export async function startAfresh({ store, name }: Context): Promise<void> {
 }
 
 /**
- * For somebody who signs in: what storage that cannot be read holds is lost to them anyway. Rejects with
+ * For somebody who has just shown a passkey: what storage that cannot be read holds, they get anew. Not before: storage may fail
+ * for a moment only, and a sign-in that comes to nothing must not cost them what it holds. Rejects with
  * `storage_unavailable` where nothing helps, and where an older version's tab stands in the way.
  */
 export async function makeUsable(context: Context): Promise<void> {

@@ -350,3 +350,26 @@ function stubLocalStorage() {
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => realTimeout(resolve, 1));
 }
+
+describe('storage that cannot be read for a while', () => {
+  const offline = async () => Promise.reject(new TypeError('offline'));
+  const refuse = async () => Promise.reject(new DOMException('', 'NotAllowedError'));
+
+  it.each<[string, string, () => unknown]>([
+    ['offline', 'no_contact', () => Object.assign(server, { interfere: offline })],
+    ['with a prompt that is ended', 'cancelled', () => stubPasskeys(refuse)],
+  ])('loses nothing to a sign-in that fails: %s', async (_, code, hinder) => {
+    const hf = await profile.openPremium();
+    const before = await profile.held();
+    const getAll = vi.spyOn(IDBObjectStore.prototype, 'getAll').mockImplementation(() => {
+      throw new DOMException('Internal error', 'UnknownError');
+    });
+    hinder();
+    await expect(hf.signIn()).rejects.toMatchObject({ code });
+    await expect(hf.register('Ada')).rejects.toMatchObject({ code });
+    getAll.mockRestore();
+    expect(await profile.held()).toEqual(before);
+    await (hf as unknown as { load(): Promise<void> }).load();
+    expect(hf.has('export')).toBe(true);
+  });
+});
