@@ -1,6 +1,7 @@
 import { encodeBase64url } from './base64url.ts';
 import type { Context } from './context.ts';
 import { HoldfastError } from './error.ts';
+import type { ErrorCode } from './error-code.ts';
 import type { UnlockOptions } from './holdfast.ts';
 import { IdleWatch, quietSince } from './idle-watch.ts';
 import { type LockOptions, readLockOptions } from './lock-options.ts';
@@ -9,6 +10,9 @@ import { canPrompt } from './passkey-prompt.ts';
 import type { Standing } from './standing.ts';
 import type { Held, Lock } from './store.ts';
 import { showPasskey } from './unlock.ts';
+
+/** Why the passkeys document may not be there to be verified for now. */
+const passing: readonly ErrorCode[] = ['roots_unavailable', 'storage_unavailable'];
 
 /** What is to be known of the client, and what is told of it here. */
 export interface Page {
@@ -29,7 +33,8 @@ export interface Page {
  * - A locked page opens by a passkey of the signed-in user shown in it, or by signing in as that user online. No message, no other
  *   page and no change in storage opens it. Sign-out ends the lock with the user.
  * - Nobody is locked out for good: no lock begins, by hand or by itself, unless the passkeys document has just been verified and
- *   names a key that this browser can use. Where it was lost since, signing in online is left.
+ *   names a key that this browser can use. Where it was lost since, signing in online is left. A page that would begin locked waits
+ *   locked for as long as that cannot be found out.
  */
 export class PageLock {
   readonly #context: Context;
@@ -61,8 +66,9 @@ export class PageLock {
     // Who signs in is not locked at once: no passkeys document is held by then.
     const starting = !this.#page.standing?.user || this.#late;
     const long = idle !== undefined && active !== undefined && quietSince(active, this.#context.clock(), idle) >= idle;
-    if (user && starting && (onStart || long) && (await this.#canOpen())) this.#user = user.id;
-    const isLocked = user !== undefined && user.id === this.#user;
+    const begins = user && starting && (onStart || long) ? await this.#canOpen() : false;
+    if (begins) this.#user = user?.id;
+    const isLocked = begins === undefined || (user !== undefined && user.id === this.#user);
     this.#watchFor(user && !isLocked && !this.#closed ? idle : undefined);
     return isLocked;
   }
@@ -115,7 +121,7 @@ export class PageLock {
     this.#watchFor(undefined);
   }
 
-  /** The page was locked for want of the file that this is in: why it would have been is still to be found out. */
+  /** The page was locked before all was known that decides on it: the file that this is in, the roots, or storage was missing. */
   get #late(): boolean {
     return this.#page.locked && this.#user === undefined;
   }
@@ -131,10 +137,11 @@ export class PageLock {
     return (await readOfflinePasskeys(this.#context)).user;
   }
 
-  #canOpen(): Promise<boolean> {
+  /** Undefined: that is still to be found out. Whoever picks up the device can keep it from what that takes. */
+  #canOpen(): Promise<boolean | undefined> {
     return this.#requireOpener().then(
       () => true,
-      () => false,
+      ({ code }: HoldfastError) => (passing.includes(code) ? undefined : false),
     );
   }
 

@@ -480,6 +480,35 @@ describe('on start', () => {
     expect((await profile.open()).locked).toBe(true);
   });
 
+  it('a page whose roots do not arrive waits locked, and is then what it would have been', async () => {
+    const first = await profile.openPremium();
+    await first.setLock({ onStart: true });
+    profile.close();
+    let arrives = false;
+    const roots = async () => (arrives ? server.roots : Promise.reject(new TypeError('offline')));
+    const open = async () => (await profile.open({ roots })) as Holdfast & { load(): Promise<void> };
+    const hf = await open();
+    expect(hf.locked).toBe(true);
+    await expect(hf.unlock()).rejects.toMatchObject({ code: 'roots_unavailable' });
+    await hf.load();
+    expect(hf.locked).toBe(true);
+    arrives = true;
+    await hf.load();
+    expect(hf.locked).toBe(true);
+    await hf.unlock();
+    await hf.load();
+    expect(hf.locked).toBe(false);
+
+    profile.close();
+    arrives = false;
+    await profile.tamper({ passkeys: undefined });
+    const lost = await open();
+    expect(lost.locked).toBe(true);
+    arrives = true;
+    await lost.load();
+    expect(lost.locked).toBe(false);
+  });
+
   it('by the app, until the user chooses otherwise', async () => {
     const lock = { onStart: true };
     const first = await profile.open({ lock });
