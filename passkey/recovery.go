@@ -65,7 +65,8 @@ func (s *Service) RecoveryCodes(ctx context.Context, user UserID) (RecoveryCodes
 }
 
 // CreateRecoveryCodes makes a new set for the session's user, which takes the place of the old one, and returns it: this
-// once, only slow hashes are kept. It is audited. It returns ErrNotRecent.
+// once, only slow hashes are kept. It is audited. It returns ErrNotRecent, or ErrUnauthenticated if the session was ended
+// meanwhile: hashing takes its time.
 func (s *Service) CreateRecoveryCodes(ctx context.Context, session Session) ([]string, error) {
 	now := s.now()
 	if !session.Recent(now) {
@@ -87,7 +88,7 @@ func (s *Service) CreateRecoveryCodes(ctx context.Context, session Session) ([]s
 			}
 			codes[i], stored[i] = forPaper(code), NewRecoveryCode{Lookup: code[:lookupLength], SecretHash: hash}
 		}
-		err := s.store.ReplaceRecoveryCodes(ctx, user, stored, entry)
+		err := s.store.ReplaceRecoveryCodes(ctx, user, stored, session.ID, entry)
 		if errors.Is(err, ErrConflict) && attempt < 3 { // 40 bits: among many millions of codes it happens
 			continue
 		}

@@ -151,9 +151,10 @@ type CodeStore interface {
 	// Links returns the user's links, ended ones too, the oldest first.
 	Links(ctx context.Context, user UserID) ([]NewLink, error)
 
-	// ReplaceRecoveryCodes stores the codes in place of all that the user had, and the audit entry. It returns ErrConflict
-	// if somebody's code has one of the lookups.
-	ReplaceRecoveryCodes(ctx context.Context, user UserID, codes []NewRecoveryCode, entry AuditEntry) error
+	// ReplaceRecoveryCodes stores the codes in place of all that the user had, and the audit entry. It returns
+	// ErrUnauthenticated if the session of that id, which asks for it, is not there any more, and ErrConflict if somebody's
+	// code has one of the lookups.
+	ReplaceRecoveryCodes(ctx context.Context, user UserID, codes []NewRecoveryCode, session string, entry AuditEntry) error
 
 	// RecoveryCodes tells how many codes the user has.
 	RecoveryCodes(ctx context.Context, user UserID) (RecoveryCodes, error)

@@ -62,13 +62,22 @@ func (p *Passkeys) Link(ctx context.Context, codeHash []byte, now time.Time) (pa
 	return row.user(), row.Kind, nil
 }
 
-// ReplaceRecoveryCodes implements [passkey.CodeStore]. The user's lock makes two that replace at once take turns.
+// ReplaceRecoveryCodes implements [passkey.CodeStore]. The user's lock makes two that replace at once take turns, and a
+// session that it finds cannot be ended before it is done.
 func (p *Passkeys) ReplaceRecoveryCodes(
-	ctx context.Context, user passkey.UserID, codes []passkey.NewRecoveryCode, entry passkey.AuditEntry,
+	ctx context.Context, user passkey.UserID, codes []passkey.NewRecoveryCode, session string, entry passkey.AuditEntry,
 ) error {
 	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
 		if err := lockUser(ctx, tx, user); err != nil {
 			return err
+		}
+		var live bool
+		err := tx.GetContext(ctx, &live, `SELECT true FROM sessions WHERE user_id = $1 AND id = $2 FOR KEY SHARE`, user, session)
+		if errors.Is(err, stdsql.ErrNoRows) {
+			return passkey.ErrUnauthenticated
+		}
+		if err != nil {
+			return failed("lock session", err)
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM recovery_codes WHERE user_id = $1`, user); err != nil {
 			return failed("delete recovery codes", err)

@@ -177,7 +177,7 @@ func TestRecovery(t *testing.T) {
 // One code registers one passkey, however many try at once; a set that is replaced meanwhile registers none.
 func TestConcurrentRecoveries(t *testing.T) {
 	w := newWorld(t)
-	_, in := w.register("Ada")
+	a, in := w.register("Ada")
 	codes := w.codes(in.Session)
 	const n = 10
 	ceremonies, answers := make([]string, n), make([][]byte, n)
@@ -193,7 +193,7 @@ func TestConcurrentRecoveries(t *testing.T) {
 		t.Errorf("%d recovered, %d codes are left", succeeded, w.left(in.User.ID))
 	}
 	options := w.begun(w.BeginRecovery(t.Context(), codes[1]))
-	w.codes(in.Session)
+	w.codes(w.mustSignIn(a).Session)
 	_, err := w.FinishRecovery(t.Context(), "", options.Ceremony, newAuthenticator().create(t, options), "")
 	want(t, err, passkey.ErrCeremony)
 }
@@ -406,4 +406,26 @@ func TestRejectionsHideNoRecovery(t *testing.T) {
 	if !slices.IsSortedFunc(told, func(a, b passkey.Notice) int { return b.At.Compare(a.At) }) || len(told) > 40 {
 		t.Errorf("%d notices: %+v", len(told), told)
 	}
+}
+
+// Codes take long to hash. A session that is ended meanwhile, by a recovery too, leaves none behind to come back with, and
+// those of the user stay.
+func TestRecoveryCodesOfASessionThatHasEnded(t *testing.T) {
+	w := newWorld(t)
+	owner, in := w.register("Ada")
+	codes := w.codes(in.Session)
+	stolen := w.mustSignIn(owner)
+	if err := w.EndOtherSessions(t.Context(), in.Session); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.CreateRecoveryCodes(t.Context(), stolen.Session)
+	want(t, err, passkey.ErrUnauthenticated)
+	if _, err := w.BeginRecovery(t.Context(), codes[0]); err != nil {
+		t.Errorf("the user's own code: %v", err)
+	}
+	if err := w.Erase(t.Context(), in.Session); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.CreateRecoveryCodes(t.Context(), in.Session)
+	want(t, err, passkey.ErrUnauthenticated)
 }
