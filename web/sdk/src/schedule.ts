@@ -31,9 +31,9 @@ export class Schedule {
     this.#wanted = this.#chance.now();
   }
 
-  /** Something happened that others may have heard at the same moment. */
+  /** Something happened that others may have heard at the same moment. Of many such events in a row, the first one counts. */
   soon(): void {
-    this.#wanted = Math.min(this.#wanted, this.#chance.now() + soon(this.#chance.random));
+    if (this.#wanted === Number.POSITIVE_INFINITY) this.#wanted = this.#chance.now() + soon(this.#chance.random);
   }
 
   /** The server has answered something else: what failed for lack of contact, or is `due`, need not wait. */

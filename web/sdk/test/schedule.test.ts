@@ -45,6 +45,16 @@ describe('the next run', () => {
     expect(wait).toBeLessThan(5_000);
   });
 
+  it('is not brought forward by many events: whoever sends them gets no storm, and whoever hears them keeps to their moment', () => {
+    let drawn = 0.9;
+    const schedule = new Schedule({ now: () => 0, random: () => drawn });
+    schedule.soon();
+    const wait = schedule.wait(never);
+    drawn = 0;
+    for (let events = 0; events < 100; events++) schedule.soon();
+    expect(schedule.wait(never)).toBe(wait);
+  });
+
   it('is not put off by a further event', () => {
     const { clock, schedule } = clocked();
     schedule.soon();
