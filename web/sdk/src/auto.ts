@@ -1,6 +1,7 @@
 // What happens by itself while a page is open: a file of its own, loaded once the page has what it holds.
 import { makeUpLater, renewWhileClosed } from './background.ts';
 import type { Context } from './context.ts';
+import { describe } from './describe.ts';
 import type { Entitlement } from './entitlement.ts';
 import { HoldfastError } from './error.ts';
 import { EventStream } from './events.ts';
@@ -161,7 +162,9 @@ export class Automatic {
     const { standing, entitlement } = this.#client;
     // Of a user who has left, the server may still have to be told.
     if (!standing.user) return this.#schedule.failing ? 0 : Number.POSITIVE_INFINITY;
-    if (entitlement.signInNeeded) return Number.POSITIVE_INFINITY;
+    // What the device holds says so, signed, or it holds no key. What a problem document says may come from anybody on the
+    // way: the server is asked again, ever less often.
+    if (describe(standing, entitlement, false).signInNeeded) return Number.POSITIVE_INFINITY;
     const { refreshAfter, error } = entitlement;
     return refreshAfter && !error ? refreshAfter.getTime() : 0;
   }

@@ -10,6 +10,6 @@ export async function withLock<T>(name: string, work: () => Promise<T>): Promise
   const signal = AbortSignal.timeout(patience);
   return locks.request(name, { signal }, work).catch((cause) => {
     // Once the lock is granted, the signal has no say.
-    throw cause === signal.reason ? new HoldfastError('no_contact', 'another holds the lock', { cause }) : cause;
+    throw cause === signal.reason ? new HoldfastError('no_contact', undefined, { cause }) : cause;
   });
 }

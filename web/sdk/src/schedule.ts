@@ -2,6 +2,9 @@ import type { ReconcileResult } from './reconcile-result.ts';
 import { type Chance, Retry, realChance } from './retry.ts';
 import { afterRefresh, soon } from './spread.ts';
 
+/** Results after which what is due is due still. */
+const unsettled = ['refused', 'storage_unavailable', 'sign_in_needed'];
+
 /** The range of the wait after a first failure. */
 const first = 10_000;
 
@@ -54,7 +57,7 @@ export class Schedule {
     this.#lastTry = this.#chance.now();
     this.#wanted = Number.POSITIVE_INFINITY;
     if (outcome === 'no_contact') this.#retry.failed(result.retryAfter);
-    else if (outcome === 'refused' || outcome === 'storage_unavailable') this.#retry.failed();
+    else if (unsettled.includes(outcome)) this.#retry.failed();
     else this.#retry.succeeded();
   }
 

@@ -126,6 +126,19 @@ describe('by itself', () => {
     vi.mocked(performance.now).mockRestore();
   });
 
+  it.each([
+    [404, 'device_unknown'],
+    [502, 'unauthenticated'],
+    [502, 'device_key_unavailable'],
+  ] as const)('asks again when somebody on the way said %i %s', async (status, code) => {
+    const tab = await openTab();
+    server.interfere = async () => problem(status, code);
+    await tab.reconcile();
+    expect(tab.entitlement).toMatchObject({ state: 'active', signInNeeded: true });
+    server.interfere = () => undefined;
+    await eventually(() => expect(tab.entitlement.signInNeeded).toBe(false));
+  });
+
   it('asks for both kinds of sync, where they are permitted', async () => {
     const tab = await openTab();
     await eventually(() => expect(browser.worker.registered).toEqual(['holdfast-reconcile every 12 h']));
