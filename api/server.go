@@ -2,8 +2,8 @@
 // they say into answers. It decides nothing about users or rights itself.
 //
 // The whole surface is the table in routes.go: for each route who may call it, and with which scope. Around every
-// handler, in this order: the cross-origin guard, the proof or the session or the token, the Idempotency-Key, and the body's limit. Every
-// answer that is not a success is a problem document (RFC 9457) with a stable code; see problem.go.
+// handler, in this order: the cross-origin guard, the proof or the session or the token, the Idempotency-Key, and the
+// body's limit. Every answer that is not a success is a problem document (RFC 9457) with a stable code; see problem.go.
 //
 // What the package promises: nothing that a client sends becomes a 5xx; no log line or metric holds an address, a
 // token, a cookie, a body or a query; and an answer below /v1 or /admin is never cached.

@@ -152,7 +152,8 @@ func (s *Service) UnlinkAll(ctx context.Context, actor string, user UserID) erro
 	return nil
 }
 
-// Unlink takes the device from the user, or fails with [ErrNotFound]. At its next reconcile it gets a signed document that says so.
+// Unlink takes the device from the user, or fails with [ErrNotFound]. At its next reconcile it gets a signed document
+// that says so.
 func (s *Service) Unlink(ctx context.Context, actor string, user UserID, device DeviceID) error {
 	return s.removeDevice(ctx, actor, "device.unlinked", user, device, "")
 }

@@ -28,12 +28,12 @@ type Store interface {
 	// EveryDevice reads all devices of the user that there ever were, the oldest first.
 	EveryDevice(ctx context.Context, user UserID) ([]Device, error)
 
-	// Update changes an account at that time. It locks the user's row and then the user's devices, so that it waits for every
-	// reconcile under way and holds up those that come; reads the account as it then is; calls change, which must be
-	// pure, since it may be called again; and commits what change returns, all of it or nothing, synchronously. The
-	// Account that comes back is the one that change saw, with the revision as it is now. An error from change ends it with nothing
-	// changed and comes back as it is. ErrNotFound without the user; ErrConflict where a subscription's id, a device's
-	// key or its id is taken by somebody else.
+	// Update changes an account at that time. It locks the user's row and then the user's devices, so that it waits for
+	// every reconcile under way and holds up those that come; reads the account as it then is; calls change, which must
+	// be pure, since it may be called again; and commits what change returns, all of it or nothing, synchronously. The
+	// Account that comes back is the one that change saw, with the revision as it is now. An error from change ends it
+	// with nothing changed and comes back as it is. ErrNotFound without the user; ErrConflict where a subscription's
+	// id, a device's key or its id is taken by somebody else.
 	Update(ctx context.Context, user UserID, at time.Time, change func(Account) (Change, error)) (Account, error)
 
 	// Advance judges a device's lineage and reads the account, in one statement: see [Step]. A device that is not there,

@@ -120,8 +120,8 @@ func parseRecoveryCode(typed string) (lookup, secret string, ok bool) {
 	return code[:lookupLength], code[lookupLength:], true
 }
 
-// CodeLookup is the part of a recovery code that finds it, by which wrong secrets can be counted; "" for other text. It says
-// nothing about whether there is such a code.
+// CodeLookup is the part of a recovery code that finds it, by which wrong secrets can be counted; "" for other text. It
+// says nothing about whether there is such a code.
 func CodeLookup(code string) string {
 	lookup, _, _ := parseRecoveryCode(code)
 	return lookup

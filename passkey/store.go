@@ -40,8 +40,9 @@ type CredentialStore interface {
 	Register(ctx context.Context, user User, credential Credential, session NewSession, entry AuditEntry) error
 
 	// AddPasskey stores a further passkey of credential.User and the audit entry, ends the session named replaced and
-	// begins another, which tells the user what the replaced one did. It returns ErrUnauthenticated if that session is not there any more, ErrCredentialTaken, and
-	// ErrTooManyPasskeys if the user has limit passkeys: concurrent additions never exceed it.
+	// begins another, which tells the user what the replaced one did. It returns ErrUnauthenticated if that session is
+	// not there any more, ErrCredentialTaken, and ErrTooManyPasskeys if the user has limit passkeys: concurrent
+	// additions never exceed it.
 	AddPasskey(ctx context.Context, credential Credential, limit int, replaced string, session NewSession, entry AuditEntry) error
 
 	// Recover spends the one-time code, stores the passkey and the audit entries, ends the session of previous (nil, or

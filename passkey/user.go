@@ -56,9 +56,10 @@ func (s *Service) User(ctx context.Context, id UserID) (User, error) {
 }
 
 // FindUsers lists, ordered by lower-case name and id, the users whose name begins with query (case does not matter) or
-// whose id, external id or billing id is query. An empty query finds everybody. It returns limit users (1 to 200) at most, those
-// after cursor; next is the cursor for the following page, "" on the last. Pages neither repeat nor skip users who were
-// there all the time, whatever is written in between. It returns ErrInvalid for a query, cursor or limit that cannot be.
+// whose id, external id or billing id is query. An empty query finds everybody. It returns limit users (1 to 200) at
+// most, those after cursor; next is the cursor for the following page, "" on the last. Pages neither repeat nor skip
+// users who were there all the time, whatever is written in between. It returns ErrInvalid for a query, cursor or limit
+// that cannot be.
 func (s *Service) FindUsers(ctx context.Context, query, cursor string, limit int) (users []User, next string, err error) {
 	query = strings.TrimSpace(query)
 	if !isText(query) || utf8.RuneCountInString(query) > maxExternalID {

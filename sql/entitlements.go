@@ -116,7 +116,8 @@ func (s *Entitlements) EveryDevice(ctx context.Context, user entitlements.UserID
 }
 
 // Update implements [entitlements.Store]. Locks are taken in the order user, devices. The one statement that takes them
-// the other way round, after commits were lost or where a device becomes quarantined, can deadlock with it; PostgreSQL ends one of the two, which starts again.
+// the other way round, after commits were lost or where a device becomes quarantined, can deadlock with it; PostgreSQL
+// ends one of the two, which starts again.
 func (s *Entitlements) Update(
 	ctx context.Context, user entitlements.UserID, at time.Time,
 	change func(entitlements.Account) (entitlements.Change, error),

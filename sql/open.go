@@ -20,8 +20,8 @@ const runtimeRole = "holdfast_runtime"
 // required where it says nothing.
 //
 // Settings that url does not make are made here, so that a request fails soon rather than waits: connect_timeout,
-// synchronous_commit (on: what was answered is not forgotten), statement_timeout, lock_timeout, idle_in_transaction_session_timeout, search_path, and, with several hosts,
-// target_session_attrs.
+// synchronous_commit (on: what was answered is not forgotten), statement_timeout, lock_timeout,
+// idle_in_transaction_session_timeout, search_path, and, with several hosts, target_session_attrs.
 func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 	config, err := parse(url)
 	if err != nil {
@@ -43,7 +43,8 @@ func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 		return nil, err
 	}
 	// A small pool is fast: PostgreSQL does its work on few cores, and its default of 100 connections serves three
-	// replicas, which each listen on one more, and an operator. Connections end in time so that the load spreads to hosts that come back.
+	// replicas, which each listen on one more, and an operator. Connections end in time so that the load spreads to
+	// hosts that come back.
 	db.SetMaxOpenConns(30)
 	db.SetMaxIdleConns(30)
 	db.SetConnMaxIdleTime(5 * time.Minute)

@@ -15,8 +15,8 @@ import (
 	"holdfast/passkey"
 )
 
-// Passkeys is the [passkey.Store] in PostgreSQL. Its other methods are in session.go, user.go,
-// code.go, account.go and token.go.
+// Passkeys is the [passkey.Store] in PostgreSQL. Its other methods are in session.go, user.go, code.go, account.go,
+// audit.go and token.go.
 type Passkeys struct {
 	db *sqlx.DB
 }
@@ -252,8 +252,7 @@ func insertPasskey(ctx context.Context, tx *sqlx.Tx, c passkey.Credential, sessi
 	return nil
 }
 
-// sweep deletes some of the sessions and links that have ended at now, but none that another transaction
-// holds.
+// sweep deletes some of the sessions and links that have ended at now, but none that another transaction holds.
 func sweep(ctx context.Context, tx *sqlx.Tx, now time.Time) error {
 	_, err := tx.ExecContext(ctx, `
 		WITH codes AS (

@@ -24,8 +24,9 @@ type sessionRow struct {
 	Owner           userRow    `db:"owner"`
 }
 
-const sessionColumns = `s.id, s.user_agent, s.authenticated_at, s.last_active_at, s.expires_at, s.credential_id, s.told_from, u.id AS "owner.id",
-	u.name AS "owner.name", coalesce(u.external_id, '') AS "owner.external_id", u.created_at AS "owner.created_at"`
+const sessionColumns = `s.id, s.user_agent, s.authenticated_at, s.last_active_at, s.expires_at, s.credential_id,
+	s.told_from, u.id AS "owner.id", u.name AS "owner.name", coalesce(u.external_id, '') AS "owner.external_id",
+	u.created_at AS "owner.created_at"`
 
 func (r sessionRow) session() passkey.Session {
 	return passkey.Session{

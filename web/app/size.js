@@ -1,5 +1,5 @@
-// What the first visit runs: the page's script with all that it loads by itself, and the service worker: at most 60 kB, gzipped.
-// Measured on a build as it is shipped. Signing in is a file of its own that is loaded when it is wanted.
+// What the first visit runs: the page's script with all that it loads by itself, and the service worker: at most 60 kB,
+// gzipped. Measured on a build as it is shipped. Signing in is a file of its own that is loaded when it is wanted.
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
-// What a page pays for the core, open, verify and reconcile, with jose and idb inside: at most 12 kB. Signing in and out, locking, and
-// what happens by itself, are files of their own that are loaded when they are wanted, and do not count.
+// What a page pays for the core, open, verify and reconcile, with jose and idb inside: at most 12 kB. Signing in and
+// out, locking, and what happens by itself, are files of their own that are loaded when they are wanted, and do not
+// count.
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';

@@ -31,12 +31,13 @@ const flag = {
 const plainLength = 32 + 1 + 4;
 
 /**
- * Verifies an assertion (AuthenticationResponseJSON, WebAuthn L3 §5.1.8) as §7.2 tells a relying party to, without one: rejects with
- * `passkey_unknown` where the passkey is none of the user's, and with `assertion_invalid` for everything else.
+ * Verifies an assertion (AuthenticationResponseJSON, WebAuthn L3 §5.1.8) as §7.2 tells a relying party to, without one:
+ * rejects with `passkey_unknown` where the passkey is none of the user's, and with `assertion_invalid` for everything
+ * else.
  *
- * The signature counter (step 22) is not judged. A counter shows a copied passkey to somebody who sees all of its sign-ins; this
- * device sees its own alone, has nowhere to keep a number that its owner could not put back, and could only lock that owner out.
- * The server sees them, and judges.
+ * The signature counter (step 22) is not judged. A counter shows a copied passkey to somebody who sees all of its
+ * sign-ins; this device sees its own alone, has nowhere to keep a number that its owner could not put back, and could
+ * only lock that owner out. The server sees them, and judges.
  */
 export async function verifyAssertion(assertion: JsonObject, expected: AssertionExpectations): Promise<void> {
   const { id, rawId, type, response } = assertion;
@@ -59,8 +60,8 @@ export async function verifyAssertion(assertion: JsonObject, expected: Assertion
 }
 
 /**
- * Steps 8 to 14, on the bytes that were signed (§5.8.1). The page is never framed by a site of another origin when it asks, so neither
- * may the prompt have been.
+ * Steps 8 to 14, on the bytes that were signed (§5.8.1). The page is never framed by a site of another origin when it
+ * asks, so neither may the prompt have been.
  */
 function checkClientData(json: Uint8Array<ArrayBuffer>, { challenge, origin }: AssertionExpectations): void {
   const data = parseJsonObject(json);

@@ -210,7 +210,8 @@ export class Client implements Holdfast {
       }),
       store.read().catch(() => null),
     ]);
-    // Where a lock was ever set or begun, a file of its own says whether this page is locked; while it is missing, the page is.
+    // Where a lock was ever set or begun, a file of its own says whether this page is locked; while it is missing, the
+    // page is.
     if (held && (this.#account || held.locked || held.lock || this.#context.lock)) {
       const account = await this.#signingIn().catch(() => null);
       this.locked = account ? await account.pageLock.follow(held) : true;

@@ -1,9 +1,9 @@
 /**
- * The same signature as WebCrypto takes it, or null: an authenticator gives Ecdsa-Sig-Value in DER (RFC 3279 §2.2.3), WebCrypto wants
- * r and s as `size` bytes each, as IEEE P1363 puts them.
+ * The same signature as WebCrypto takes it, or null: an authenticator gives Ecdsa-Sig-Value in DER (RFC 3279 §2.2.3),
+ * WebCrypto wants r and s as `size` bytes each, as IEEE P1363 puts them.
  *
- * Exactly one encoding is taken (X.690 §10.1): SEQUENCE { INTEGER r, INTEGER s }, positive, with no byte more than needed and nothing after
- * it. A signature that could be spelt in two ways could be altered without its key.
+ * Exactly one encoding is taken (X.690 §10.1): SEQUENCE { INTEGER r, INTEGER s }, positive, with no byte more than
+ * needed and nothing after it. A signature that could be spelt in two ways could be altered without its key.
  */
 export function p1363FromDer(der: Uint8Array, size: number): Uint8Array<ArrayBuffer> | null {
   const outer = readElement(der, 0x30);
@@ -31,7 +31,10 @@ function readElement(bytes: Uint8Array, tag: number): { content: Uint8Array; res
   return content.length === length ? { content, rest: bytes.subarray(start + length) } : null;
 }
 
-/** The magnitude of a minimal, positive INTEGER: a leading zero only where the sign bit needs it (X.690 §8.3.2), so never 0. */
+/**
+ * The magnitude of a minimal, positive INTEGER: a leading zero only where the sign bit needs it (X.690 §8.3.2), so
+ * never 0.
+ */
 function readPositive(integer: Uint8Array): Uint8Array | null {
   const [first = 0x80, second = 0] = integer;
   if (first >= 0x80 || (first === 0 && second < 0x80)) return null;

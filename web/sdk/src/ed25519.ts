@@ -1,6 +1,6 @@
 /**
- * The y coordinates of the eight points whose order divides 8, little-endian: 0, 1, −1 and the two of order 8. Listed in Chalkias,
- * Garillot, Nikolaenko, "Taming the many EdDSAs" (2020); they follow from the curve's equation.
+ * The y coordinates of the eight points whose order divides 8, little-endian: 0, 1, −1 and the two of order 8. Listed
+ * in Chalkias, Garillot, Nikolaenko, "Taming the many EdDSAs" (2020); they follow from the curve's equation.
  */
 const smallOrder: readonly string[] = [
   '0000000000000000000000000000000000000000000000000000000000000000',
@@ -11,9 +11,9 @@ const smallOrder: readonly string[] = [
 ];
 
 /**
- * Whether the bytes may be an Ed25519 public key. Not those of small order, for which anybody can make a signature that verifies:
- * RFC 8032 §5.1.7 lets them pass, and so do browsers. Nor a y of 2^255 − 19 or more, which is a second spelling of a smaller one
- * (§5.1.3). That the point is on the curve is left to the import.
+ * Whether the bytes may be an Ed25519 public key. Not those of small order, for which anybody can make a signature that
+ * verifies: RFC 8032 §5.1.7 lets them pass, and so do browsers. Nor a y of 2^255 − 19 or more, which is a second
+ * spelling of a smaller one (§5.1.3). That the point is on the curve is left to the import.
  */
 export function isSafeEd25519(key: Uint8Array): boolean {
   const y = Uint8Array.from(key);

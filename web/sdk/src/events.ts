@@ -14,10 +14,10 @@ export interface Audience {
 }
 
 /**
- * The server's events (`GET /v1/events`), heard by one tab for all: the one that holds the lock `<name>:events`. When it is
- * closed, the next one takes over; a hidden page keeps it. A stream needs a session: where there is none, the tab holds
- * the lock in silence until somebody signs in. Server-sent events are EventSource's (HTML Living Standard §9.2), but for
- * its fixed wait before it tries again.
+ * The server's events (`GET /v1/events`), heard by one tab for all: the one that holds the lock `<name>:events`. When
+ * it is closed, the next one takes over; a hidden page keeps it. A stream needs a session: where there is none, the tab
+ * holds the lock in silence until somebody signs in. Server-sent events are EventSource's (HTML Living Standard §9.2),
+ * but for its fixed wait before it tries again.
  */
 export class EventStream {
   readonly #url: string;

@@ -29,8 +29,8 @@ export interface Holdfast {
   /** The feature's limit; undefined if it may not be used now (ask `has`) or has no limit. */
   limit(feature: string): number | undefined;
   /**
-   * Calls `listener` after every change of `user`, `entitlement`, `locked` or `storage`, made in this tab or another. Returns
-   * the way out.
+   * Calls `listener` after every change of `user`, `entitlement`, `locked` or `storage`, made in this tab or another.
+   * Returns the way out.
    */
   subscribe(listener: () => void): () => void;
 
@@ -53,8 +53,8 @@ export interface Holdfast {
    */
   register(name: string): Promise<User>;
   /**
-   * Signs in with a passkey, links this device unless it still is, and reconciles. With mediation `conditional` the browser offers
-   * passkeys in the form's autofill; a later modal call ends it.
+   * Signs in with a passkey, links this device unless it still is, and reconciles. With mediation `conditional` the
+   * browser offers passkeys in the form's autofill; a later modal call ends it.
    */
   signIn(options?: SignInOptions): Promise<User>;
   /** Stores a new passkey for the account that a one-time enrolment or recovery code belongs to; then as `register`. */
@@ -74,19 +74,21 @@ export interface Holdfast {
   session(): Promise<Session | null>;
 
   /**
-   * Whether this page is locked: show nothing of the user's. What the document grants does not depend on it. A locked page opens by
-   * `unlock()` in it, or by `signIn()` as the same user; sign-out ends a lock together with the user.
+   * Whether this page is locked: show nothing of the user's. What the document grants does not depend on it. A locked
+   * page opens by `unlock()` in it, or by `signIn()` as the same user; sign-out ends a lock together with the user.
    */
   readonly locked: boolean;
   /**
-   * Locks every page of this user, now and over reloads. Rejects with `passkeys_unavailable` or `not_supported` where nothing here
-   * could open it again: nobody is locked out for good. A passkey that is on another device, reached by a QR code, needs the network.
+   * Locks every page of this user, now and over reloads. Rejects with `passkeys_unavailable` or `not_supported` where
+   * nothing here could open it again: nobody is locked out for good. A passkey that is on another device, reached by a
+   * QR code, needs the network.
    */
   lock(): Promise<void>;
   /**
-   * Opens this page with a passkey of the signed-in user, without network. An ended subscription does not matter, nor does the clock.
-   * Rejects as the prompt of `signIn` does, with `passkey_unknown`, with `assertion_invalid`, or with `passkeys_unavailable`: then only
-   * `signIn()` as the same user is left. Resolves at once where the page is not locked.
+   * Opens this page with a passkey of the signed-in user, without network. An ended subscription does not matter, nor
+   * does the clock. Rejects as the prompt of `signIn` does, with `passkey_unknown`, with `assertion_invalid`, or with
+   * `passkeys_unavailable`: then only `signIn()` as the same user is left. Resolves at once where the page is not
+   * locked.
    */
   unlock(options?: UnlockOptions): Promise<void>;
   /** When pages lock by themselves. */

@@ -20,9 +20,9 @@ const returns = ['visibilitychange', 'pageshow', 'focus', 'resume'];
 const patience = 10_000;
 
 /**
- * Waits for `limit` milliseconds without a sign of somebody in any page. A page in use says so in storage from time to time, and one
- * that finds nobody looks there before it believes it: browsers freeze pages in the background, and a thawed one has missed
- * whatever was sent to it.
+ * Waits for `limit` milliseconds without a sign of somebody in any page. A page in use says so in storage from time to
+ * time, and one that finds nobody looks there before it believes it: browsers freeze pages in the background, and a
+ * thawed one has missed whatever was sent to it.
  */
 export class IdleWatch {
   readonly limit: number;
@@ -102,8 +102,8 @@ export class IdleWatch {
 }
 
 /**
- * For how many milliseconds at least nobody was there, by what was noted; a sign may have come up to a grain later. A note from the
- * future shows a clock that was set, and nobody.
+ * For how many milliseconds at least nobody was there, by what was noted; a sign may have come up to a grain later. A
+ * note from the future shows a clock that was set, and nobody.
  */
 export function quietSince(noted: number, clock: number, limit: number): number {
   return Math.max(0, Math.abs(clock - noted) - grain(limit));

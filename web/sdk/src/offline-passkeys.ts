@@ -15,9 +15,10 @@ export interface OfflinePasskeys {
 }
 
 /**
- * Reads the held passkeys document. It counts if the server signed it for this user and this device; when it ends does not matter,
- * nor what the clock says: somebody whose subscription is over still opens their own notes. Rejects with `passkeys_unavailable`
- * where it does not count or names no key that this browser can use, with `signed_out`, `storage_unavailable` or `roots_unavailable`.
+ * Reads the held passkeys document. It counts if the server signed it for this user and this device; when it ends does
+ * not matter, nor what the clock says: somebody whose subscription is over still opens their own notes. Rejects with
+ * `passkeys_unavailable` where it does not count or names no key that this browser can use, with `signed_out`,
+ * `storage_unavailable` or `roots_unavailable`.
  */
 export async function readOfflinePasskeys({ store, roots, origin, rpId }: Context): Promise<OfflinePasskeys> {
   const held = await store.read();

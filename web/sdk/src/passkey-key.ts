@@ -8,7 +8,10 @@ export type PasskeyKey = (signature: Uint8Array<ArrayBuffer>, signed: Uint8Array
 
 /** How one algorithm's keys and signatures are put to WebCrypto. */
 interface Form {
-  /** The members that make the key. Nothing else of the JWK is imported; that kty and crv are the algorithm's, the import sees to. */
+  /**
+   * The members that make the key. Nothing else of the JWK is imported; that kty and crv are the algorithm's, the
+   * import sees to.
+   */
   readonly members: readonly (keyof JsonWebKey)[];
   readonly isSafe: (jwk: JsonObject) => boolean;
   readonly algorithm: { readonly name: string; readonly hash?: string; readonly namedCurve?: string };

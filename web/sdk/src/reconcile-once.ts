@@ -9,9 +9,10 @@ export type RareParts = Pick<typeof import('./link.ts'), 'linkDevice'> &
   Pick<typeof import('./farewell.ts'), 'sayFarewell'>;
 
 /**
- * One run of a page or a worker, one at a time over all of them: says what is still to be said of a sign-out, finishes a
- * linking whose answer was lost, and reconciles. Whoever calls tells the others of what it changed. With `since`, the
- * document held when a run was wanted, nothing is asked of the server where another one was taken while it waited its turn.
+ * One run of a page or a worker, one at a time over all of them: says what is still to be said of a sign-out, finishes
+ * a linking whose answer was lost, and reconciles. Whoever calls tells the others of what it changed. With `since`, the
+ * document held when a run was wanted, nothing is asked of the server where another one was taken while it waited its
+ * turn.
  */
 export function reconcileOnce(
   context: Context,

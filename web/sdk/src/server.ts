@@ -59,10 +59,10 @@ export class Server {
   }
 
   /**
-   * Posts with a proof and, where the server wants another nonce, again at once. `prepare` is asked before every try, so
-   * that each one is made of what storage holds then; null gives up. The nonce is taken first: one that answers a stale
-   * lineage must only ever travel with what storage holds after it, or an honest device looks like two. Rejects with the problem's code if the server will
-   * not even give a nonce.
+   * Posts with a proof and, where the server wants another nonce, again at once. `prepare` is asked before every try,
+   * so that each one is made of what storage holds then; null gives up. The nonce is taken first: one that answers a
+   * stale lineage must only ever travel with what storage holds after it, or an honest device looks like two. Rejects
+   * with the problem's code if the server will not even give a nonce.
    */
   async prove<T extends ProvenRequest>(path: string, prepare: () => Promise<T | null>): Promise<Proven<T> | null> {
     const { origin, clock } = this.#options;

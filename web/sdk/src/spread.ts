@@ -1,4 +1,5 @@
-// How what moves all devices at the same moment is spread over time, so that they do not all come at the same moment. Milliseconds.
+// How what moves all devices at the same moment is spread over time, so that they do not all come at the same moment.
+// Milliseconds.
 
 /**
  * After an event that may have reached everybody: the network is back, the server has news. Quick enough for somebody who

@@ -4,9 +4,11 @@
  * - `well`
  * - `full`: there is no room (quota, disk). What is held is read; what the server answers cannot be kept.
  * - `blocked`: another tab, with an older version of the app, keeps it from being opened. Closing that tab mends it.
- * - `newer`: a newer version of the app has written here. It is read and written all the same; reloading brings that version.
+ * - `newer`: a newer version of the app has written here. It is read and written all the same; reloading brings that
+ *   version.
  * - `unavailable`: it cannot be opened, or fails. It is tried again by itself; signing in starts it afresh.
- * - `reset`: what was held is lost (evicted, deleted, given up as unreadable) and storage is empty. Signing in brings it back.
+ * - `reset`: what was held is lost (evicted, deleted, given up as unreadable) and storage is empty. Signing in brings
+ *   it back.
  *
  * @example
  * const advice = hf.storage === "full" ? "Free some space" : hf.storage === "blocked" ? "Close the other tabs" : "";

@@ -5,8 +5,9 @@ import { readOfflinePasskeys } from './offline-passkeys.ts';
 import { pickPasskey } from './passkey-prompt.ts';
 
 /**
- * Lets the signed-in user show one of their own passkeys, without network; resolves with the user's id once what it signed has
- * verified. Rejects as the prompt does, as {@link readOfflinePasskeys} does, or with `passkey_unknown` or `assertion_invalid`.
+ * Lets the signed-in user show one of their own passkeys, without network; resolves with the user's id once what it
+ * signed has verified. Rejects as the prompt does, as {@link readOfflinePasskeys} does, or with `passkey_unknown` or
+ * `assertion_invalid`.
  */
 export async function showPasskey(context: Context, ended: AbortSignal): Promise<string> {
   const { user, rpId, keys } = await readOfflinePasskeys(context);

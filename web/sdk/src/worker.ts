@@ -27,7 +27,8 @@ interface SyncEvent extends Event {
  * Lets a service worker reconcile when the browser wakes it for that: with contact after a page had none (Background
  * Sync), and from time to time while the app is closed (Periodic Background Sync). Pages ask the browser for both by
  * themselves. It takes turns with all tabs and tells them what it took; it also ends, at the server, a session that was
- * signed out of offline. Call it while the worker's script first runs. Where the browser knows neither sync, nothing happens.
+ * signed out of offline. Call it while the worker's script first runs. Where the browser knows neither sync, nothing
+ * happens.
  *
  * @example
  * // sw.ts: a worker's own fetch bypasses its cache, so the roots are taken out of the precache.

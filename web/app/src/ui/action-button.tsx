@@ -13,8 +13,8 @@ interface Props {
 }
 
 /**
- * A button for something that takes time. Both of its texts have their room from the beginning, so that it never changes its
- * size; and it stays focusable while it has to wait, so that the keyboard does not lose its place.
+ * A button for something that takes time. Both of its texts have their room from the beginning, so that it never
+ * changes its size; and it stays focusable while it has to wait, so that the keyboard does not lose its place.
  */
 export function ActionButton({ action, children, doing, kind = '', label, onClick }: Props) {
   const now = doing !== undefined && waiting.value === action;
