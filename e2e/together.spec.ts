@@ -2,7 +2,7 @@ import type { BrowserContext } from '@playwright/test';
 import { Fieldbook } from './support/fieldbook.ts';
 import type { Gateway } from './support/gateway.ts';
 import { expect, test } from './support/test.ts';
-import { AppWorker } from './support/worker.ts';
+import { WatchedWorker } from './support/watched-worker.ts';
 
 const reconciles = ({ requests }: Gateway) => requests.filter((request) => request === 'POST /v1/reconcile').length;
 
@@ -33,7 +33,7 @@ for (const [who, inTab, inWorker] of [
     const second = await first.openOn(await context.newPage());
     await second.toAccount();
     await second.expectPremium();
-    const worker = await AppWorker.of(context, second.page);
+    const worker = await WatchedWorker.of(context, second.page);
     for (const tab of [first, second]) await draws(tab, inTab);
     await worker.draws(inWorker);
 
@@ -55,7 +55,7 @@ for (const [who, inTab, inWorker] of [
 
 test('the worker takes for a closed page what the server has to say', async ({ context, gateway }) => {
   const fieldbook = await openPremium(context, gateway);
-  const worker = await AppWorker.of(context, fieldbook.page);
+  const worker = await WatchedWorker.of(context, fieldbook.page);
   await worker.draws(0);
   await context.setOffline(true);
   await fieldbook.checkNow();
@@ -77,7 +77,7 @@ test('the worker takes for a closed page what the server has to say', async ({ c
 
 test('the worker ends, for a closed page, the session that was signed out of offline', async ({ context, gateway }) => {
   const fieldbook = await openPremium(context, gateway);
-  const worker = await AppWorker.of(context, fieldbook.page);
+  const worker = await WatchedWorker.of(context, fieldbook.page);
   await worker.draws(0);
   await context.setOffline(true);
   await fieldbook.toAccount();

@@ -1,17 +1,18 @@
-import { type BrowserContext, type CDPSession, expect, type Page, type Worker } from '@playwright/test';
+import { type BrowserContext, expect, type Page, type Worker } from '@playwright/test';
+import { ServiceWorker } from './service-worker.ts';
 
-/** The app's service worker, woken as the browser would. */
-export class AppWorker {
+/** The app's service worker, where a test decides when it asks and waits for the end of what it does. */
+export class WatchedWorker {
   readonly #worker: Worker;
-  readonly #cdp: CDPSession;
+  readonly #wake: ServiceWorker;
 
-  private constructor(worker: Worker, cdp: CDPSession) {
+  private constructor(worker: Worker, wake: ServiceWorker) {
     this.#worker = worker;
-    this.#cdp = cdp;
+    this.#wake = wake;
   }
 
   /** Waits for the one that is in charge of the page, and stays with it when the page is closed. */
-  static async of(context: BrowserContext, page: Page): Promise<AppWorker> {
+  static async of(context: BrowserContext, page: Page): Promise<WatchedWorker> {
     await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
     const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent('serviceworker'));
     // What an event makes it do is kept, so that a test can wait for the end of it.
@@ -28,7 +29,7 @@ export class AppWorker {
         waitUntil.call(this, work);
       };
     });
-    return new AppWorker(worker, await context.newCDPSession(await context.newPage()));
+    return new WatchedWorker(worker, await ServiceWorker.of(context, new URL(worker.url()).origin));
   }
 
   /** Decides when it asks: after 30 seconds times `drawn`, for nobody waits for a worker. */
@@ -41,20 +42,7 @@ export class AppWorker {
   /** The browser finds that there is contact again. Resolves once the worker has heard of it. */
   async sync(): Promise<void> {
     const known = await this.#works();
-    const registered = new Promise<string>((resolve) => {
-      this.#cdp.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
-        const ours = registrations.find(({ scopeURL }) => this.#worker.url().startsWith(scopeURL));
-        if (ours) resolve(ours.registrationId);
-      });
-    });
-    await this.#cdp.send('ServiceWorker.enable');
-    await this.#cdp.send('ServiceWorker.dispatchSyncEvent', {
-      origin: new URL(this.#worker.url()).origin,
-      registrationId: await registered,
-      tag: 'holdfast-reconcile',
-      lastChance: false,
-    });
-    await this.#cdp.send('ServiceWorker.disable');
+    await this.#wake.sync('holdfast-reconcile');
     await expect.poll(() => this.#works()).toBeGreaterThan(known);
   }
 
