@@ -8,20 +8,6 @@ import (
 	"holdfast/passkey"
 )
 
-// Links implements [passkey.CodeStore].
-func (p *Passkeys) Links(ctx context.Context, user passkey.UserID) ([]passkey.NewLink, error) {
-	var links []passkey.NewLink
-	err := p.db.SelectContext(ctx, &links, `
-		SELECT kind, code_hash AS codehash, expires_at AS expiresat FROM enrolments WHERE user_id = $1 ORDER BY created_at, code_hash`, user)
-	if err != nil {
-		return nil, failed("select links", err)
-	}
-	for i := range links {
-		links[i].ExpiresAt = links[i].ExpiresAt.UTC()
-	}
-	return links, nil
-}
-
 // EraseUser implements [passkey.UserStore]. Locks are taken in the order user, devices, as by every change of an account;
 // see [Entitlements.Update] for the deadlock that starts it again.
 func (p *Passkeys) EraseUser(ctx context.Context, user passkey.UserID, entry passkey.AuditEntry) (err error) {

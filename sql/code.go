@@ -11,16 +11,6 @@ import (
 	"holdfast/passkey"
 )
 
-// findUser locks a user whose row must be there, or returns passkey.ErrNotFound.
-func findUser(ctx context.Context, tx *sqlx.Tx, user passkey.UserID) error {
-	var found bool
-	err := tx.GetContext(ctx, &found, `SELECT true FROM users WHERE id = $1 FOR NO KEY UPDATE`, user)
-	if errors.Is(err, stdsql.ErrNoRows) {
-		return passkey.ErrNotFound
-	}
-	return failed("lock user", err)
-}
-
 func insertLink(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, link passkey.NewLink, now time.Time) error {
 	_, err := tx.ExecContext(ctx, `
 		INSERT INTO enrolments (user_id, kind, code_hash, expires_at, created_at) VALUES ($1, $2, $3, $4, $5)`,
@@ -60,6 +50,21 @@ func (p *Passkeys) Link(ctx context.Context, codeHash []byte, now time.Time) (pa
 		return passkey.User{}, "", failed("select link", err)
 	}
 	return row.user(), row.Kind, nil
+}
+
+// Links implements [passkey.CodeStore].
+func (p *Passkeys) Links(ctx context.Context, user passkey.UserID) ([]passkey.NewLink, error) {
+	var links []passkey.NewLink
+	err := p.db.SelectContext(ctx, &links, `
+		SELECT kind, code_hash AS codehash, expires_at AS expiresat FROM enrolments
+		WHERE user_id = $1 ORDER BY created_at, code_hash`, user)
+	if err != nil {
+		return nil, failed("select links", err)
+	}
+	for i := range links {
+		links[i].ExpiresAt = links[i].ExpiresAt.UTC()
+	}
+	return links, nil
 }
 
 // ReplaceRecoveryCodes implements [passkey.CodeStore]. The user's lock makes two that replace at once take turns, and a

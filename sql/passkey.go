@@ -199,7 +199,7 @@ func (p *Passkeys) Recover(
 	})
 }
 
-// lockUser makes those who change the number of a user's passkeys take turns. What comes after it in the transaction
+// lockUser makes those who change a user's passkeys or recovery codes take turns. What comes after it in the transaction
 // sees what the one before has committed. An unknown user is no error: nothing of theirs will be found.
 func lockUser(ctx context.Context, tx *sqlx.Tx, user passkey.UserID) error {
 	_, err := tx.ExecContext(ctx, `SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE`, user)

@@ -70,6 +70,16 @@ func (p *Passkeys) User(ctx context.Context, id passkey.UserID) (passkey.User, e
 // likeSpecial escapes what has a meaning in a LIKE pattern.
 var likeSpecial = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
+// findUser locks a user whose row must be there, or returns passkey.ErrNotFound. Where it need not be, see lockUser.
+func findUser(ctx context.Context, tx *sqlx.Tx, user passkey.UserID) error {
+	var found bool
+	err := tx.GetContext(ctx, &found, `SELECT true FROM users WHERE id = $1 FOR NO KEY UPDATE`, user)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return passkey.ErrNotFound
+	}
+	return failed("lock user", err)
+}
+
 // findUsers looks each criterion up in its own index, so that a search which finds little, or nothing, reads little.
 // Only the names can match more than one user; the page of them is cut before the others join it. The order is that of the
 // index users_by_name.
