@@ -80,7 +80,7 @@ test-browser: build e2e/node_modules/.package-lock.json ## … only the journeys
 	npm --prefix e2e run --silent test
 .PHONY: test-browser
 
-verify: build e2e/node_modules/.package-lock.json ## The drills at full size, and each parser fuzzed for a minute: some 20 minutes
+verify: build e2e/node_modules/.package-lock.json ## The drills at full size, and each parser fuzzed for a minute: half an hour and more
 	HOLDFAST_DRILLS=full go test -race -count=1 -timeout 30m -v -run 'Killed|Revoke|SecondStart' ./e2e
 	HOLDFAST_DRILLS=full npm --prefix e2e run --silent test -- kills
 	@for package in ./entitlements ./entitlements/dpop ./entitlements/statuslist ./passkey; do \
