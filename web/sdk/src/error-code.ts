@@ -1,5 +1,5 @@
 /** Why a signed document or keyset was refused, in the order in which the checks are made. */
-export const verifierCodes = [
+const verifierCodes = [
   'malformed',
   'header_invalid',
   'algorithm_invalid',
@@ -23,7 +23,7 @@ export const verifierCodes = [
 ] as const;
 
 /** The codes of the server's problem documents (RFC 9457). A later server may send others. */
-export const problemCodes = [
+const problemCodes = [
   'invalid_request',
   'unsupported_media_type',
   'payload_too_large',
@@ -50,10 +50,10 @@ export const problemCodes = [
 ] as const;
 
 /** What can go wrong on this device, before or instead of an answer. */
-export const clientCodes = [
+const clientCodes = [
   /** The server was not reached, or what answered was not it. */
   'no_contact',
-  /** IndexedDB is blocked, broken, or was written by a newer version. */
+  /** IndexedDB is blocked, broken or full; {@link Holdfast.storage} says which. */
   'storage_unavailable',
   /** The roots could not be loaded or are not two P-256 public keys. */
   'roots_unavailable',

@@ -110,7 +110,7 @@ export class Healing {
 }
 
 /** Throws away what cannot be read, and begins with nothing. Rejects with `storage_unavailable`. */
-export async function startAfresh({ store, name }: Context): Promise<void> {
+async function startAfresh({ store, name }: Context): Promise<void> {
   await store.close();
   await failingWith('storage_unavailable', () => withTimeout(deleteDB(name)));
   store.version = schemaVersion;

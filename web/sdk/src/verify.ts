@@ -63,7 +63,7 @@ export async function authenticate<T extends { iat: number }>(
 }
 
 /** The end has no leeway: at `exp` the document is over (RFC 7519 §4.1.4). */
-export function checkTime({ iat, exp }: { iat: number; exp: number }, now: number): void {
+function checkTime({ iat, exp }: { iat: number; exp: number }, now: number): void {
   if (now < iat * 1000) throw new HoldfastError('not_yet_valid');
   if (now >= exp * 1000) throw new HoldfastError('expired');
 }
