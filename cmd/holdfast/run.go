@@ -177,7 +177,8 @@ func unlessAsked(asked context.Context, err error) error {
 
 // handler builds the domains and the public surface. The services are for what they have to do besides answering.
 func (c Config) handler(
-	ctx context.Context, site site, keys entitlements.Keys, app fs.FS, db *sqlx.DB, draining <-chan struct{}, metrics *api.Metrics, log *slog.Logger,
+	ctx context.Context, site site, keys entitlements.Keys, app fs.FS, db *sqlx.DB, draining <-chan struct{},
+	metrics *api.Metrics, log *slog.Logger,
 ) (http.Handler, *passkey.Service, *entitlements.Service, error) {
 	passkeys, err := passkey.New(passkey.Config{
 		RPID:       site.rpID,

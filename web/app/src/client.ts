@@ -45,7 +45,7 @@ export const busy = signal<Action | null>(null);
 export const waiting = signal<Action | null>(null);
 
 /** Milliseconds after which something is worth a word: what is quicker would only flicker. */
-const noticeable = 100;
+export const noticeable = 100;
 
 /** How what the user asked for ended, in words. */
 export interface Outcome {

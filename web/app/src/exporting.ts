@@ -1,5 +1,5 @@
 import { signal } from '@preact/signals';
-import { may } from './client.ts';
+import { may, noticeable } from './client.ts';
 import { notes } from './notes/book.ts';
 import { exportName, toMarkdown } from './notes/markdown.ts';
 import { inFull, thousands } from './when.ts';
@@ -9,9 +9,6 @@ export const exporting = signal<{ readonly done: number; readonly total: number 
 
 /** How the last one ended, in words. */
 export const exported = signal<string | null>(null);
-
-/** Milliseconds after which work is worth a word: what is quicker would only flicker. */
-const noticeable = 100;
 
 let running: AbortController | undefined;
 
