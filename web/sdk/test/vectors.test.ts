@@ -4,8 +4,9 @@ import type { Document } from '../src/document.ts';
 import { HoldfastError } from '../src/error.ts';
 import { type Keyset, type KeysetMark, raiseMarks, verifyKeyset } from '../src/keyset.ts';
 import type { Roots } from '../src/roots.ts';
+import { stateOf } from '../src/state.ts';
 import { trustRoots } from '../src/trusted-roots.ts';
-import { verifyDocument } from '../src/verify.ts';
+import { authenticateDocument, verifyDocument } from '../src/verify.ts';
 
 /** One file of entitlements/testdata/vectors; its README says what the members mean. */
 interface VectorFile {
@@ -28,6 +29,9 @@ interface Vector {
   readonly code?: string;
   readonly result?: unknown;
 }
+
+/** The codes of a document that was good once. */
+const ends = ['expired', 'keyset_expired'];
 
 // As text: a bundler's JSON import would take a member named __proto__ for the prototype.
 const files = Object.entries(
@@ -74,6 +78,17 @@ describe.each(files)('%s', (_, text) => {
     } else {
       expect(canonical(await judge())).toBe(canonical(vector.result));
     }
+  });
+
+  // A page authenticates a document when it takes it, and judges its time again at every look.
+  const timed = file.cases.filter(({ kind, code = '' }) => kind === 'document' && ['', ...ends].includes(code));
+  it.each(timed)('$name: the same to a page', async ({ input, issuer, now, ...vector }) => {
+    const roots = await trustRoots(file.roots[vector.roots] ?? { current: {}, next: null });
+    const keyset = await verifyKeyset(file.keysets?.[vector.keyset ?? ''] ?? '', { roots, issuer, marks: [] });
+    const document = await authenticateDocument(input, { keyset, issuer, audience: issuer });
+    // One that grants nothing has nothing that could end.
+    const grants = document.state === 'active' || document.state === 'grace';
+    expect(stateOf(document, keyset, { now, behind: false }).error).toBe((grants && vector.code) || null);
   });
 });
 
