@@ -1,10 +1,11 @@
-import { makePasskey, type SignedIn, usePasskey } from './ceremony.ts';
+import { addPasskey, makePasskey, type SignedIn, usePasskey } from './ceremony.ts';
 import type { Context } from './context.ts';
 import type { Entitlement } from './entitlement.ts';
 import { HoldfastError } from './error.ts';
 import { type FarewellOutcome, sayFarewell } from './farewell.ts';
 import type { LinkOptions, SignInOptions } from './holdfast.ts';
 import { linkDevice } from './link.ts';
+import type { Keeper } from './live-session.ts';
 import { withLock } from './lock.ts';
 import type { LockOptions } from './lock-options.ts';
 import { PageLock } from './page-lock.ts';
@@ -12,6 +13,7 @@ import { readSession } from './read-session.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
 import type { Session } from './session.ts';
 import type { Standing } from './standing.ts';
+import { nobody } from './store.ts';
 import type { User } from './user.ts';
 
 /** What is to be known of the client. */
@@ -29,7 +31,7 @@ export interface Subject {
 }
 
 /** Signing in, linking the device that somebody has signed in on, and locking its pages. */
-export class Account {
+export class Account implements Keeper {
   readonly pageLock: PageLock;
   readonly #context: Context;
   readonly #client: Subject;
@@ -68,9 +70,21 @@ export class Account {
   }
 
   async session(): Promise<Session | null> {
-    const session = await readSession(this.#context.server);
+    const session = await readSession(this.#context, this);
     this.#client.contacted();
     return session;
+  }
+
+  async addPasskey(): Promise<void> {
+    const made = await addPasskey(this.#context, this.#replacePrompt());
+    await this.#adopt(made, false);
+  }
+
+  async forget({ id }: User): Promise<void> {
+    await this.#context.store.update((held) =>
+      held.user?.id === id || held.farewell?.user === id ? { ...nobody, farewell: undefined } : null,
+    );
+    await this.#client.changed();
   }
 
   /** What an earlier session still has to say must not end the one that is about to begin. */

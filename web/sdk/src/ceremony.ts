@@ -3,6 +3,7 @@ import { HoldfastError } from './error.ts';
 import type { FarewellOutcome } from './farewell.ts';
 import { makeUsable } from './healing.ts';
 import { createPasskey, pickPasskey } from './passkey-prompt.ts';
+import { rpIdOf } from './rp-id.ts';
 import { signalPasskeys } from './signal-passkeys.ts';
 import { nobody } from './store.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
@@ -39,6 +40,20 @@ export async function makePasskey(
   // Before there is an account that this device could not hold.
   await makeUsable(context);
   return signedIn(context, await server.request('POST', path, { ceremony, credential }), publicKey);
+}
+
+/**
+ * Lets the user of the live session make one more passkey. It goes without a name, so that the server cannot take it for a new
+ * account when the session has just ended.
+ */
+export async function addPasskey(context: Context, ended: AbortSignal): Promise<SignedIn> {
+  const { server } = context;
+  const begun = server.request('POST', '/v1/registration/options', {});
+  const { ceremony, publicKey } = await begun.catch((error) => {
+    throw error.code === 'invalid_request' || error.code === 'forbidden' ? new HoldfastError('unauthenticated') : error;
+  });
+  const credential = await createPasskey(publicKey, ended);
+  return signedIn(context, await server.request('POST', '/v1/registration', { ceremony, credential }), publicKey);
 }
 
 /** Lets the user sign in with a passkey that they have. */
@@ -79,15 +94,8 @@ async function signedIn(context: Context, body: JsonObject, ceremonyOptions: unk
 }
 
 /** JSON that is not shaped like an answer was not written by the server. */
-export function userOf(body: JsonObject): User {
+function userOf(body: JsonObject): User {
   const user = readUser(body.user);
   if (!user) throw new HoldfastError('no_contact', "the answer is not the server's");
   return user;
-}
-
-/** The relying party of a ceremony, as the server named it in request or creation options (WebAuthn L3 §5.5, §5.4). */
-function rpIdOf(ceremonyOptions: unknown): string | undefined {
-  const options = isObject(ceremonyOptions) ? ceremonyOptions : {};
-  const rpId = options.rpId ?? (isObject(options.rp) ? options.rp.id : undefined);
-  return typeof rpId === 'string' ? rpId : undefined;
 }

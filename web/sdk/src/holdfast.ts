@@ -70,7 +70,10 @@ export interface Holdfast {
 
   /** Starts the one trial that each user has, and reconciles. Rejects with `conflict` if it was had before. */
   startTrial(): Promise<ReconcileResult>;
-  /** The session with the server, or null. Rejects with `no_contact` offline. */
+  /**
+   * The session with the server, which is also the way to the user's passkeys, sessions and account; null: none. Rejects with
+   * `no_contact` offline.
+   */
   session(): Promise<Session | null>;
 
   /**

@@ -1,4 +1,5 @@
 import { encodeBase64url } from './base64url.ts';
+import { canPrompt } from './can-prompt.ts';
 import type { Context } from './context.ts';
 import { HoldfastError } from './error.ts';
 import type { ErrorCode } from './error-code.ts';
@@ -6,7 +7,6 @@ import type { UnlockOptions } from './holdfast.ts';
 import { IdleWatch, quietSince } from './idle-watch.ts';
 import { type LockOptions, readLockOptions } from './lock-options.ts';
 import { readOfflinePasskeys } from './offline-passkeys.ts';
-import { canPrompt } from './passkey-prompt.ts';
 import type { Standing } from './standing.ts';
 import type { Held, Lock } from './store.ts';
 import { showPasskey } from './unlock.ts';

@@ -1,3 +1,4 @@
+import { canPrompt } from './can-prompt.ts';
 import { HoldfastError } from './error.ts';
 import type { ErrorCode } from './error-code.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
@@ -22,11 +23,6 @@ export async function pickPasskey(
     const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options as PublicKeyCredentialRequestOptionsJSON);
     return navigator.credentials.get({ publicKey, signal, ...(mediation && { mediation }) });
   });
-}
-
-/** Whether this browser has WebAuthn with its JSON forms. */
-export function canPrompt(): boolean {
-  return typeof PublicKeyCredential !== 'undefined' && 'parseCreationOptionsFromJSON' in PublicKeyCredential;
 }
 
 async function prompt(ask: () => Promise<Credential | null>): Promise<JsonObject> {

@@ -3,26 +3,51 @@ import { isObject, type JsonObject } from './strict-json.ts';
 import type { User } from './user.ts';
 import { userHandle } from './user-handle.ts';
 
-/**
- * Tells authenticators and password managers the user's name and which passkeys still count (WebAuthn L3 §5.1.10), where
- * the browser can. A courtesy that nothing depends on: never rejects. `used` is the passkey that has just signed in.
- */
+// Telling authenticators and password managers what has become of passkeys (WebAuthn L3 §5.1.10), where the browser can:
+// courtesies that nothing depends on, so none of them ever rejects.
+
+/** Tells the user's name and which passkeys still count. `used` is one of them for sure: it has just signed in, or was renamed. */
 export async function signalPasskeys(server: Server, rpId: string, { id, name }: User, used: unknown): Promise<void> {
   const userId = userHandle(id);
-  if (userId === null || typeof PublicKeyCredential === 'undefined') return;
-
-  const signalName = async () => {
-    if (typeof PublicKeyCredential.signalCurrentUserDetails !== 'function') return;
-    await PublicKeyCredential.signalCurrentUserDetails({ rpId, userId, name, displayName: name });
-  };
+  if (userId === null) return;
   const signalList = async () => {
-    if (typeof PublicKeyCredential.signalAllAcceptedCredentials !== 'function') return;
+    if (!canSignal('signalAllAcceptedCredentials')) return;
     const allAcceptedCredentialIds = readIds(await server.request('GET', '/v1/passkeys'));
     // What is missing from the list is hidden from the user: one without the passkey just used is stale, or another's.
     if (!allAcceptedCredentialIds.some((accepted) => accepted === used)) return;
-    await PublicKeyCredential.signalAllAcceptedCredentials({ rpId, userId, allAcceptedCredentialIds });
+    await signal('signalAllAcceptedCredentials', { rpId, userId, allAcceptedCredentialIds });
   };
-  await Promise.allSettled([signalName(), signalList()]);
+  await Promise.allSettled([
+    signal('signalCurrentUserDetails', { rpId, userId, name, displayName: name }),
+    signalList(),
+  ]);
+}
+
+/** Tells that this one passkey counts no more. */
+export async function signalDeleted(rpId: string, credentialId: string): Promise<void> {
+  await signal('signalUnknownCredential', { rpId, credentialId }).catch(() => {});
+}
+
+/** Tells that none of the user's passkeys counts any more. */
+export async function signalNone(rpId: string, user: User): Promise<void> {
+  const userId = userHandle(user.id);
+  if (userId === null) return;
+  await signal('signalAllAcceptedCredentials', { rpId, userId, allAcceptedCredentialIds: [] }).catch(() => {});
+}
+
+type Signals = Pick<
+  typeof PublicKeyCredential,
+  'signalAllAcceptedCredentials' | 'signalCurrentUserDetails' | 'signalUnknownCredential'
+>;
+
+function canSignal(name: keyof Signals): boolean {
+  return typeof PublicKeyCredential !== 'undefined' && typeof PublicKeyCredential[name] === 'function';
+}
+
+async function signal<Name extends keyof Signals>(name: Name, ...options: Parameters<Signals[Name]>): Promise<void> {
+  if (!canSignal(name)) return;
+  const [details] = options;
+  await (PublicKeyCredential as unknown as Record<Name, (details: unknown) => Promise<void>>)[name](details);
 }
 
 /** A list that is not whole is none. */

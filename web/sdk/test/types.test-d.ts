@@ -9,6 +9,7 @@ import {
   openHoldfast,
   type ReconcileResult,
   type Roots,
+  type Session,
   type StorageHealth,
 } from '../src/index.ts';
 
@@ -59,6 +60,12 @@ describe('the public types', () => {
     expectTypeOf<Holdfast['setLock']>().toBeCallableWith({ onStart: true, idle: 60_000 });
     // @ts-expect-error a limit is a number of milliseconds
     expectTypeOf<Holdfast['setLock']>().toBeCallableWith({ idle: '5m' });
+  });
+
+  it('look after the account by the live session', () => {
+    expectTypeOf<Holdfast['session']>().returns.resolves.toEqualTypeOf<Session | null>();
+    expectTypeOf<Session['deletePasskey']>().toBeCallableWith('id', { endSessions: true });
+    expectTypeOf<Session['createRecoveryCodes']>().returns.resolves.toEqualTypeOf<readonly string[]>();
   });
 
   it('cannot be written to', () => {

@@ -1,0 +1,119 @@
+import type { Context } from './context.ts';
+import { HoldfastError } from './error.ts';
+import { type Notice, readNotices } from './notice.ts';
+import { type OpenSession, readOpenSession } from './open-session.ts';
+import { type Passkey, readPasskey } from './passkey.ts';
+import { rpIdOf } from './rp-id.ts';
+import type { Server } from './server.ts';
+import type { Session } from './session.ts';
+import { signalDeleted, signalNone, signalPasskeys } from './signal-passkeys.ts';
+import type { JsonObject } from './strict-json.ts';
+import { readUser, type User } from './user.ts';
+
+/** What a session cannot do alone, since it changes who is signed in here. */
+export interface Keeper {
+  addPasskey(): Promise<void>;
+  /** The account is gone: nothing is left to be told to the server. */
+  forget(user: User): Promise<void>;
+}
+
+/** The one implementation of {@link Session}: the routes that the session's cookie authorises. */
+export class LiveSession implements Session {
+  readonly user: User;
+  readonly authenticatedAt: Date;
+  readonly expiresAt: Date;
+  readonly notices: readonly Notice[];
+  readonly #context: Context;
+  readonly #server: Server;
+  readonly #keeper: Keeper;
+
+  constructor(body: JsonObject, context: Context, keeper: Keeper) {
+    const user = readUser(body.user);
+    if (!user) throw notTheServers();
+    this.user = user;
+    this.authenticatedAt = new Date(String(body.authenticated_at));
+    this.expiresAt = new Date(String(body.expires_at));
+    this.notices = readNotices(body.notices);
+    this.#context = context;
+    this.#server = context.server;
+    this.#keeper = keeper;
+  }
+
+  async passkeys(): Promise<readonly Passkey[]> {
+    return readList(await this.#server.request('GET', '/v1/passkeys'), 'passkeys', readPasskey);
+  }
+
+  addPasskey(): Promise<void> {
+    return this.#keeper.addPasskey();
+  }
+
+  async renamePasskey(id: string, name: string): Promise<void> {
+    await this.#server.request('PATCH', passkeyPath(id), { name });
+    void this.#tell((rpId) => signalPasskeys(this.#server, rpId, this.user, id));
+  }
+
+  async deletePasskey(id: string, { endSessions = false }: { readonly endSessions?: boolean } = {}): Promise<void> {
+    await this.#server.request('DELETE', passkeyPath(id), { end_sessions: endSessions });
+    void this.#tell((rpId) => signalDeleted(rpId, id));
+  }
+
+  async sessions(): Promise<readonly OpenSession[]> {
+    return readList(await this.#server.request('GET', '/v1/sessions'), 'sessions', readOpenSession);
+  }
+
+  async endSession(id: string): Promise<void> {
+    await this.#server.request('DELETE', `/v1/sessions/${encodeURIComponent(id)}`);
+  }
+
+  async endOtherSessions(): Promise<void> {
+    await this.#server.request('DELETE', '/v1/sessions');
+  }
+
+  async recoveryCodes() {
+    const { left, created_at } = await this.#server.request('GET', '/v1/recovery-codes');
+    if (typeof left !== 'number') throw notTheServers();
+    return { left, createdAt: created_at ? new Date(String(created_at)) : null };
+  }
+
+  async createRecoveryCodes(): Promise<readonly string[]> {
+    const body = await this.#server.request('POST', '/v1/recovery-codes');
+    return readList(body, 'codes', (code) => (typeof code === 'string' ? code : null));
+  }
+
+  exportAccount(): Promise<JsonObject> {
+    return this.#server.request('GET', '/v1/account/export');
+  }
+
+  async deleteAccount(): Promise<void> {
+    await this.#server.request('DELETE', '/v1/account');
+    void this.#tell((rpId) => signalNone(rpId, this.user));
+    await this.#keeper.forget(this.user);
+  }
+
+  /** Tells authenticators something, where the browser can; which relying party they know the server as, it says itself. */
+  async #tell(signal: (rpId: string) => Promise<void>): Promise<void> {
+    const { rpId, origin } = this.#context;
+    if (rpId) return signal(rpId);
+    const begun = await this.#server.request('POST', '/v1/authentication/options', {}).catch(() => null);
+    if (begun) await signal(rpIdOf(begun.publicKey) ?? new URL(origin).hostname);
+  }
+}
+
+function passkeyPath(id: string): string {
+  return `/v1/passkeys/${encodeURIComponent(id)}`;
+}
+
+/** A list that is not whole is none: what is not shown could not be ended or deleted. */
+function readList<T>(body: JsonObject, name: string, read: (value: unknown) => T | null): T[] {
+  const list = body[name];
+  if (!Array.isArray(list)) throw notTheServers();
+  return list.map((value) => {
+    const item = read(value);
+    if (item === null) throw notTheServers();
+    return item;
+  });
+}
+
+function notTheServers(): HoldfastError {
+  return new HoldfastError('no_contact', "the answer is not the server's");
+}
