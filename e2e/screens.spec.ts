@@ -1,15 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import type { Page } from '@playwright/test';
 import { claimsOf } from './support/jws.ts';
+import { look, looks } from './support/looks.ts';
 import { expect, test } from './support/test.ts';
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-
-const looks = {
-  desktop: { width: 1280, height: 800 },
-  phone: { width: 390, height: 844 },
-};
 
 for (const [size, viewport] of Object.entries(looks)) {
   for (const colorScheme of ['light', 'dark'] as const) {
@@ -18,12 +10,7 @@ for (const [size, viewport] of Object.entries(looks)) {
 
       test('every screen, looked at and checked for accessibility', async ({ fieldbook, page, server }, info) => {
         test.slow();
-        const shoot = async (name: string) => {
-          await settle(page);
-          await page.screenshot({ path: info.outputPath(`${name}.png`) });
-          expect.soft(await violations(page), name).toEqual([]);
-          expect.soft(await overflow(page), `${name}: wider than the window`).toBeLessThanOrEqual(0);
-        };
+        const shoot = (name: string) => look(page, info, name);
 
         await fieldbook.open();
         await shoot('welcome');
@@ -170,30 +157,4 @@ async function reach(page: Page, name: string): Promise<void> {
     await page.keyboard.press('Tab');
   }
   throw new Error(`Tab does not reach ${name}`);
-}
-
-/** Lets transitions end, since contrast is measured as painted. */
-async function settle(page: Page): Promise<void> {
-  await page.evaluate(() =>
-    Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => {}))),
-  );
-}
-
-async function overflow(page: Page): Promise<number> {
-  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-}
-
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
-  return page.evaluate(async () => {
-    const { axe } = window as unknown as {
-      axe: {
-        run(): Promise<{
-          violations: { id: string; help: string; nodes: { html: string; failureSummary?: string }[] }[];
-        }>;
-      };
-    };
-    const { violations } = await axe.run();
-    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
-  });
 }

@@ -13,7 +13,14 @@ export class Authenticator {
     this.#id = id;
   }
 
-  static async attach(page: Page, { verifying = true } = {}): Promise<Authenticator> {
+  /** It would take a waiting autofill for a question and answer it, too: so there is none unless `autofill` wants it. */
+  static async attach(page: Page, { verifying = true, autofill = false } = {}): Promise<Authenticator> {
+    if (!autofill) {
+      await page.addInitScript(() => {
+        const ask = PublicKeyCredential.getClientCapabilities.bind(PublicKeyCredential);
+        PublicKeyCredential.getClientCapabilities = async () => ({ ...(await ask()), conditionalGet: false });
+      });
+    }
     const cdp = await page.context().newCDPSession(page);
     await cdp.send('WebAuthn.enable', { enableUI: false });
     const { authenticatorId } = await cdp.send('WebAuthn.addVirtualAuthenticator', {

@@ -51,8 +51,8 @@ export class Fieldbook {
   }
 
   /** With an authenticator that holds the passkeys given. */
-  async open(passkeys: Passkeys = []): Promise<void> {
-    this.#authenticator = await Authenticator.attach(this.page);
+  async open(passkeys: Passkeys = [], options: { autofill?: boolean } = {}): Promise<void> {
+    this.#authenticator = await Authenticator.attach(this.page, options);
     await this.#authenticator.sync(passkeys);
     await this.page.goto(this.origin);
   }
@@ -67,6 +67,16 @@ export class Fieldbook {
     await this.#authenticator?.remove();
     this.#authenticator = await Authenticator.attach(this.page, options);
     await this.#authenticator.sync(passkeys);
+  }
+
+  async losePasskeys(): Promise<void> {
+    await this.holdPasskeys([]);
+  }
+
+  /** The counter of synced passkeys is one in the whole world; those of virtual authenticators are not. */
+  async catchUp(): Promise<void> {
+    const passkeys = await this.passkeys();
+    await this.holdPasskeys(passkeys.map((passkey) => ({ ...passkey, signCount: passkey.signCount + 100 })));
   }
 
   /** Another device, to which the user's passkeys are synced. */
@@ -115,6 +125,20 @@ export class Fieldbook {
   async toAccount(): Promise<void> {
     await this.page.getByRole('link', { name: 'Account' }).click();
     await expect(this.headline).toBeVisible();
+  }
+
+  card(name: string) {
+    return this.page.locator(`section[aria-labelledby=${name}]`);
+  }
+
+  get question() {
+    return this.page.getByRole('dialog');
+  }
+
+  async toSecurity(): Promise<void> {
+    await this.toAccount();
+    await this.page.getByRole('link', { name: 'Look after them' }).click();
+    await expect(this.card('passkeys').getByRole('listitem')).not.toHaveCount(0);
   }
 
   async startTrial(): Promise<void> {

@@ -30,12 +30,23 @@ export class Postgres {
     this.#kill(Number.parseInt(connection, 10));
   }
 
+  /** Makes something long ago that a test cannot wait for. */
+  async run(statement: string): Promise<void> {
+    const [, , , port = '', socket = ''] = (await readFile(this.#pidFile(), 'utf8')).split('\n');
+    const where = ['-h', socket, '-p', port, '-U', 'holdfast_owner', '-d', 'holdfast'];
+    await promisify(execFile)('psql', [...where, '-v', 'ON_ERROR_STOP=1', '-qc', statement]);
+  }
+
   #kill(pid: number): void {
     this.harmed = true;
     process.kill(pid, 'SIGKILL');
   }
 
   async #first(): Promise<number> {
-    return Number.parseInt(await readFile(join(this.#data, 'postgres', 'data', 'postmaster.pid'), 'utf8'), 10);
+    return Number.parseInt(await readFile(this.#pidFile(), 'utf8'), 10);
+  }
+
+  #pidFile(): string {
+    return join(this.#data, 'postgres', 'data', 'postmaster.pid');
   }
 }

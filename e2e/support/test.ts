@@ -47,8 +47,8 @@ export const test = base.extend<Fixtures>({
 
 /**
  * Notes what no page of the app may ever do: uncaught errors, violations of the content security policy, errors on
- * the console, requests to others than the server. Requests that find no server are not among them: the browser itself
- * reports those.
+ * the console, requests to others than the server. Requests that find no server, or that it refuses for a reason which the
+ * page tells (401, 403, 409), are not among them: the browser itself reports those.
  */
 export async function watch(context: BrowserContext, page: Page): Promise<() => string[]> {
   const troubles: string[] = [];
@@ -62,7 +62,7 @@ export async function watch(context: BrowserContext, page: Page): Promise<() => 
   });
   page.on('pageerror', (error) => troubles.push(`uncaught: ${error.stack ?? error}`));
   page.on('console', (message) => {
-    if (message.type() === 'error' && !/net::ERR_/.test(message.text())) {
+    if (message.type() === 'error' && !/net::ERR_|status of 40[139]/.test(message.text())) {
       troubles.push(`${message.text()} ${message.location().url}`);
     }
   });

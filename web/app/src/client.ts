@@ -6,12 +6,17 @@ import {
   type LinkedDevice,
   type LockOptions,
   openHoldfast,
+  type PasskeySupport,
+  passkeySupport,
   type ReconcileResult,
+  type Session,
+  type SignInOptions,
   type StorageHealth,
   type User,
 } from '@holdfast/client';
-import { batch, signal } from '@preact/signals';
+import { batch, effect, signal } from '@preact/signals';
 import { wipeBook } from './notes/book.ts';
+import { askNotices, forgetNotices, recallNotices } from './notices.ts';
 import { watchedFetch } from './reached.ts';
 import { go } from './route.ts';
 import { forgetTrial, noTrialHere, trialHad } from './trial.ts';
@@ -34,6 +39,12 @@ export const lockOptions = signal<LockOptions>({});
 
 /** How this device's storage is. */
 export const storage = signal<StorageHealth>('well');
+
+/** What this browser can do with passkeys; null: not known yet. */
+export const support = signal<PasskeySupport | null>(null);
+
+/** What waits for the user to show that it is them, and is told whether to go on; null: nothing. */
+export const confirming = signal<((go: boolean) => void) | null>(null);
 
 /** The time that the page's words are about; moves while the page is open. */
 export const now = signal(new Date());
@@ -68,7 +79,18 @@ const mendedBySigningIn: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'passkeys_unavailable',
 ]);
 
-const entering: ReadonlySet<Action> = new Set<Action>(['register', 'enrol', 'sign-in']);
+const entering: ReadonlySet<Action> = new Set<Action>(['register', 'enrol', 'recover', 'sign-in']);
+
+/** What an autofill may end with before anybody has chosen a passkey from it: no news for somebody who has asked for nothing. */
+const unasked: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'cancelled',
+  'no_contact',
+  'not_supported',
+  'origin_refused',
+  'rate_limited',
+  'storage_unavailable',
+  'unavailable',
+]);
 
 let holdfast: Holdfast;
 
@@ -80,6 +102,10 @@ export async function openClient(): Promise<void> {
   // Time passes without events: a document ends, a renewal falls due.
   setInterval(mirror, 15_000);
   document.addEventListener('visibilitychange', mirror);
+  effect(() => recallNotices(user.value?.id ?? null, holdfast));
+  void passkeySupport().then((answer) => {
+    support.value = answer;
+  });
 }
 
 /** Whether a feature may be used at this very moment. */
@@ -91,13 +117,60 @@ export function createAccount(name: string): Promise<boolean> {
   return enter('register', () => holdfast.register(name));
 }
 
+/** Makes a passkey for the account of a one-time link. */
 export function enrol(code: string): Promise<boolean> {
   return enter('enrol', () => holdfast.enrol(code));
 }
 
+/** The same for a recovery code that was typed. */
+export function recover(code: string): Promise<boolean> {
+  return enter('recover', () => holdfast.enrol(code));
+}
+
 /** Signs in; on a device that is signed in, links it anew if that is what it needs. */
 export function signIn(): Promise<boolean> {
-  return enter('sign-in', () => holdfast.signIn());
+  return enter('sign-in', () => prove());
+}
+
+/** Offers the user's passkeys in the autofill of the form that is seen, until one is chosen or `signal` ends it. Never rejects. */
+export async function offerAutofill(signal: AbortSignal): Promise<void> {
+  try {
+    await prove({ mediation: 'conditional', signal });
+    keepStorage();
+  } catch (error) {
+    if (error instanceof HoldfastError && unasked.has(error.code)) return;
+    tell('sign-in', error);
+    // Signed in, but not linked: there is the remedy.
+    if (holdfast.user) go({ at: 'account' }, true);
+  }
+}
+
+/** The live session, and with it the user's passkeys and sessions; null: it is over, or is another user's. */
+export async function liveSession(): Promise<Session | null> {
+  const session = await holdfast.session();
+  return session?.user.id === user.value?.id ? session : null;
+}
+
+/**
+ * Does `work`, and where that wants the user to have shown just now that it is them, asks for it in the page: after one tap of a
+ * passkey `work` goes on by itself.
+ */
+export async function confirmed<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== 'reauthentication_required') throw error;
+  }
+  const asker = user.value?.id;
+  const go = await new Promise<boolean>((answer) => {
+    confirming.value = answer;
+  });
+  confirming.value = null;
+  if (!go) throw new HoldfastError('cancelled');
+  const { id } = await prove();
+  // Whoever has come in now has not asked for it.
+  if (id !== asker) throw new HoldfastError('cancelled');
+  return work();
 }
 
 /** Links this device in place of another one. */
@@ -174,6 +247,7 @@ export function signOut(wipe: boolean): Promise<boolean> {
       });
       forgetTrial(leaving);
     }
+    forgetNotices();
     const told = await holdfast.signOut();
     go({ at: 'list' }, true);
     return told
@@ -188,14 +262,25 @@ async function enter(action: Action, work: () => Promise<unknown>): Promise<bool
     await work();
     return null;
   });
-  if (entered) navigator.storage?.persist?.().catch(() => {});
+  if (entered) keepStorage();
   return entered;
 }
 
-/** What {@link attempt}'s work says when it is done; null: what is to be seen then says it all. */
-type Said = Omit<Outcome, 'action'> | null;
+/** Signs in, and asks what has happened to the account meanwhile: nobody waits for that. */
+async function prove(options?: SignInOptions): Promise<User> {
+  const proven = await holdfast.signIn(options);
+  void askNotices(proven.id, holdfast);
+  return proven;
+}
 
-const good = (text: string): Said => ({ good: true, text });
+function keepStorage(): void {
+  navigator.storage?.persist?.().catch(() => {});
+}
+
+/** What {@link attempt}'s work says when it is done; null: what is to be seen then says it all. */
+export type Said = Omit<Outcome, 'action'> | null;
+
+export const good = (text: string): Said => ({ good: true, text });
 const bad = (text: string): Said => ({ good: false, text });
 
 /** Runs what the user asked for, one at a time, and says how it ended. True: nothing failed. */
@@ -215,30 +300,35 @@ export async function attempt(action: Action, work: () => Promise<Said>): Promis
     outcome.value = said && { action, ...said };
     return true;
   } catch (error) {
-    if (!(error instanceof HoldfastError)) {
-      console.error(error);
-      const text = 'That did not work, and this app does not know why. Reload the page.';
-      outcome.value = { action, good: false, text };
-      return false;
-    }
-    const text = failure(error.code, action);
-    const signIn = mendedBySigningIn.has(error.code);
-    batch(() => {
-      outcome.value = text === null ? null : { action, good: false, text, signIn };
-      replaceable.value = error.devices;
-    });
+    tell(action, error);
     return false;
   } finally {
     clearTimeout(noticed);
     batch(() => {
       busy.value = null;
       waiting.value = null;
+      mirror();
     });
-    mirror();
     // Signed in, but something after that failed: the account page says what, and offers the remedy.
     if (outcome.value?.good === false && user.value && user.value.id !== before && !locked.value)
       go({ at: 'account' }, true);
   }
+}
+
+/** Says why something did not work. */
+function tell(action: Action, error: unknown): void {
+  if (!(error instanceof HoldfastError)) {
+    console.error(error);
+    const text = 'That did not work, and this app does not know why. Reload the page.';
+    outcome.value = { action, good: false, text };
+    return;
+  }
+  const text = failure(error.code, action);
+  const signIn = mendedBySigningIn.has(error.code);
+  batch(() => {
+    outcome.value = text === null ? null : { action, good: false, text, signIn };
+    replaceable.value = error.devices;
+  });
 }
 
 function verdict(result: ReconcileResult): Said {

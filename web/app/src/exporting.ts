@@ -1,5 +1,6 @@
 import { signal } from '@preact/signals';
 import { may, noticeable } from './client.ts';
+import { download } from './download.ts';
 import { notes } from './notes/book.ts';
 import { exportName, toMarkdown } from './notes/markdown.ts';
 import { inFull, thousands } from './when.ts';
@@ -40,13 +41,4 @@ export async function exportNotes(): Promise<void> {
 
 export function stopExport(): void {
   running?.abort();
-}
-
-function download(file: Blob, name: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(file);
-  link.download = name;
-  link.click();
-  // The download has taken its own hold on the data by the next task.
-  setTimeout(() => URL.revokeObjectURL(link.href));
 }

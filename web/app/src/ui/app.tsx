@@ -1,6 +1,7 @@
 import { locked, user } from '../client.ts';
 import { route } from '../route.ts';
 import { Enrolment } from './enrolment.tsx';
+import { Later } from './later.tsx';
 import { LockScreen } from './lock-screen.tsx';
 import { Notebook } from './notebook.tsx';
 import { UpdatePrompt } from './update-prompt.tsx';
@@ -19,5 +20,7 @@ function Screen() {
   const place = route.value;
   if (locked.value && user.value) return <LockScreen user={user.value} />;
   if (place.at === 'enrolment') return <Enrolment code={place.code} />;
+  if (place.at === 'recovery') return <Later>{({ Recovery }) => <Recovery code={place.code} />}</Later>;
+  if (place.at === 'recovered' && user.value) return <Later>{({ Recovered }) => <Recovered />}</Later>;
   return user.value === null ? <Welcome /> : <Notebook user={user.value} />;
 }

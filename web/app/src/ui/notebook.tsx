@@ -3,11 +3,13 @@ import { untracked, useSignalEffect } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { lock, lockOptions } from '../client.ts';
 import { loaded, notes } from '../notes/book.ts';
+import { notices } from '../notices.ts';
 import { go, route } from '../route.ts';
 import { here } from '../standing.ts';
 import { Account } from './account/account.tsx';
 import { Editor } from './editor.tsx';
 import { LockIcon } from './icons.tsx';
+import { Later } from './later.tsx';
 import { createNote, focusList, List } from './list.tsx';
 import { Mark } from './mark.tsx';
 import { StatusBar } from './status-bar.tsx';
@@ -31,6 +33,7 @@ export function Notebook({ user }: { user: User }) {
   });
 
   // Where the focused element went out of sight or is gone, the keyboard goes on in what came into sight.
+  const account = place.at === 'account' || place.at === 'security';
   const address = place.at === 'note' ? place.id : place.at;
   const shown = useRef(address);
   useLayoutEffect(() => {
@@ -44,7 +47,7 @@ export function Notebook({ user }: { user: User }) {
   }, [address]);
 
   return (
-    <div class="notebook" data-view={place.at === 'account' || open ? 'pane' : 'list'}>
+    <div class="notebook" data-view={account || open ? 'pane' : 'list'}>
       <button type="button" class="skip" onClick={() => pane.current?.focus()}>
         Skip to the open page
       </button>
@@ -60,7 +63,7 @@ export function Notebook({ user }: { user: User }) {
             <LockIcon /> Lock
           </button>
         )}
-        <a class="account-link" href="#/account" aria-current={place.at === 'account' ? 'page' : undefined}>
+        <a class="account-link" href="#/account" aria-current={account ? 'page' : undefined}>
           <span class="avatar" aria-hidden="true">
             {[...user.name][0]?.toLocaleUpperCase()}
           </span>
@@ -69,15 +72,11 @@ export function Notebook({ user }: { user: User }) {
       </header>
       <main class="panes">
         <List open={open?.id ?? null} place={list} />
-        <section
-          class="pane"
-          id="pane"
-          ref={pane}
-          tabIndex={-1}
-          aria-label={place.at === 'account' ? 'Account' : 'Note'}
-        >
+        <section class="pane" id="pane" ref={pane} tabIndex={-1} aria-label={account ? 'Account' : 'Note'}>
           {place.at === 'account' ? (
             <Account user={user} />
+          ) : place.at === 'security' ? (
+            <Later>{({ Security }) => <Security />}</Later>
           ) : open ? (
             <Editor key={open.id} note={open} />
           ) : (
@@ -89,6 +88,7 @@ export function Notebook({ user }: { user: User }) {
         </section>
       </main>
       <StatusBar />
+      {notices.value.length > 0 && <Later unasked>{({ Notices }) => <Notices />}</Later>}
     </div>
   );
 }

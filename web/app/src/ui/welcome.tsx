@@ -1,5 +1,5 @@
-import { useSignal } from '@preact/signals';
-import { createAccount, replaceable, signIn } from '../client.ts';
+import { useSignal, useSignalEffect } from '@preact/signals';
+import { busy, createAccount, offerAutofill, replaceable, signIn, support, user } from '../client.ts';
 import { storageHere } from '../standing.ts';
 import { ActionButton } from './action-button.tsx';
 import { Mark } from './mark.tsx';
@@ -10,6 +10,13 @@ import { Replaceable } from './replaceable.tsx';
 export function Welcome() {
   const name = useSignal('');
   const trouble = storageHere.value;
+  // Passkeys are offered in the field from the beginning, but never beside a prompt that was asked for.
+  useSignalEffect(() => {
+    if (!support.value?.autofill || busy.value !== null || user.value !== null) return;
+    const autofill = new AbortController();
+    void offerAutofill(autofill.signal);
+    return () => autofill.abort();
+  });
   return (
     <main class="threshold">
       <div class="threshold-intro">
@@ -42,6 +49,12 @@ export function Welcome() {
             )}
           </div>
         )}
+        {support.value?.usable === false && (
+          <div class="callout" role="alert">
+            <strong>This browser cannot use passkeys.</strong>
+            <p>Open Fieldbook in an up-to-date Chrome, Edge, Firefox or Safari, or on your phone.</p>
+          </div>
+        )}
         <form
           onSubmit={(event) => {
             event.preventDefault();
@@ -53,7 +66,7 @@ export function Welcome() {
             <span>Your name</span>
             <input
               name="name"
-              autocomplete="name"
+              autocomplete="username webauthn"
               maxLength={64}
               required
               value={name}
@@ -70,6 +83,12 @@ export function Welcome() {
         <ActionButton kind="wide" action="sign-in" doing="Waiting for your passkey…" onClick={signIn}>
           Sign in with a passkey
         </ActionButton>
+        {support.value && !support.value.here && support.value.nearby && (
+          <p class="hint">This device keeps no passkeys itself: use a phone near by, or a security key.</p>
+        )}
+        <a class="button quiet wide" href="#/recovery">
+          Use a recovery code
+        </a>
         <Outcome />
         {replaceable.value.length > 0 && <Replaceable />}
       </div>

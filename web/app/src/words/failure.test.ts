@@ -14,3 +14,34 @@ test('a prompt that the user has ended is no failure to talk about', () => {
   expect(failure('cancelled', 'sign-in')).toBeNull();
   expect(failure('conflict', 'link')).toContain('conflict');
 });
+
+test('every way in which a passkey can fail has words that say what to do next', () => {
+  const codes = [
+    'timeout',
+    'no_contact',
+    'not_supported',
+    'already_registered',
+    'origin_refused',
+    'credential_rejected',
+    'ceremony_invalid',
+    'rate_limited',
+    'last_passkey',
+    'reauthentication_required',
+    'cross_origin',
+    'unavailable',
+  ] as const;
+  for (const action of ['register', 'enrol', 'recover', 'sign-in', 'add-passkey', 'delete-passkey'] as const) {
+    for (const code of codes) expect(failure(code, action), `${code}, ${action}`).not.toContain(code);
+  }
+});
+
+test('a passkey that is there already is a hint where to go', () => {
+  expect(failure('already_registered', 'register')).toContain('Sign in with it');
+  expect(failure('already_registered', 'recover')).toContain('sign in with it');
+  expect(failure('already_registered', 'add-passkey')).toContain('another device');
+});
+
+test('a code that opens nothing is about the code, a link about the link', () => {
+  expect(failure('ceremony_invalid', 'recover')).toContain('code');
+  expect(failure('ceremony_invalid', 'enrol')).toContain('used already');
+});

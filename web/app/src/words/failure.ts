@@ -4,6 +4,7 @@ import type { ErrorCode } from '@holdfast/client';
 export type Action =
   | 'register'
   | 'enrol'
+  | 'recover'
   | 'sign-in'
   | 'link'
   | 'trial'
@@ -11,13 +12,44 @@ export type Action =
   | 'unlink'
   | 'lock'
   | 'unlock'
-  | 'sign-out';
+  | 'sign-out'
+  | 'add-passkey'
+  | 'rename-passkey'
+  | 'delete-passkey'
+  | 'end-session'
+  | 'recovery-codes'
+  | 'download-data'
+  | 'delete-account';
 
 /** What went wrong with something the user asked for, and what to do. Null: nothing to say, the user ended it. */
 export function failure(code: ErrorCode, action: Action): string | null {
   if (action === 'register') {
     if (code === 'forbidden') return 'New accounts need an invitation here. Open the link that you were sent.';
     if (code === 'invalid_request') return 'This name cannot be used. Take a shorter, plain one.';
+  }
+  if (action === 'recover' || action === 'enrol') {
+    if (code === 'ceremony_invalid') {
+      return action === 'recover'
+        ? 'This code is not right, or it was used already. Look at each letter once more, or take another code.'
+        : 'This link was used already, or it is too old. Ask support for a new one.';
+    }
+    if (code === 'already_registered') {
+      return 'This device still holds a passkey for this account. Go back and sign in with it.';
+    }
+    if (code === 'conflict')
+      return 'This account has 20 passkeys, which is all that it can have. Sign in with one of them.';
+  }
+  if (action === 'add-passkey') {
+    if (code === 'already_registered') {
+      return 'This device, or its password manager, holds a passkey for your account already. Add one on another device.';
+    }
+    if (code === 'conflict') return 'You have 20 passkeys, which is all that an account can have. Delete one first.';
+  }
+  if (action === 'rename-passkey' && code === 'invalid_request') {
+    return 'This name cannot be used. Take a shorter, plain one.';
+  }
+  if (code === 'not_found' && (action === 'rename-passkey' || action === 'delete-passkey')) {
+    return 'This passkey is not there any more.';
   }
   if (action === 'sign-out' && code === 'storage_unavailable') {
     return "This browser's storage does not work, so nothing was deleted and you are still signed in. Reload the page.";
@@ -46,13 +78,17 @@ export function failure(code: ErrorCode, action: Action): string | null {
       return 'This passkey did not prove itself. Try again, or sign in while online.';
     case 'passkeys_unavailable':
       return 'What this device would check your passkey with is missing. Connect, then sign in: your notes are still here.';
+    case 'last_passkey':
+      return 'This is your only way in. Add another passkey or make recovery codes first, then delete it.';
     case 'ceremony_invalid':
       return 'This took too long or was used already. Try again.';
     case 'unauthenticated':
     case 'reauthentication_required':
       return 'For this, sign in with your passkey once more.';
     case 'rate_limited':
-      return 'Too many tries at once. Wait a minute, then try again.';
+      return 'Too many tries that failed. Wait a minute, then try again.';
+    case 'cross_origin':
+      return 'This page is not allowed to do that from here. Open the app at its usual address.';
     case 'unavailable':
       return 'The server is busy. Try again in a moment.';
     case 'storage_unavailable':

@@ -6,6 +6,7 @@ import { Devices } from './devices.tsx';
 import { Export } from './export.tsx';
 import { Lock } from './lock.tsx';
 import { Plan } from './plan.tsx';
+import { SecurityLink } from './security-link.tsx';
 import { Storage } from './storage.tsx';
 
 /**
@@ -31,6 +32,7 @@ export function Account({ user }: { user: User }) {
         <h2>{user.name}</h2>
         <Plan />
         <Export />
+        <SecurityLink />
         <Lock />
         <Storage />
         <Devices />

@@ -1,0 +1,357 @@
+import { readFile } from 'node:fs/promises';
+import type { Page } from '@playwright/test';
+import { Fieldbook } from './support/fieldbook.ts';
+import { look, looks } from './support/looks.ts';
+import type { Server } from './support/server.ts';
+import { expect, test } from './support/test.ts';
+
+/** As if everybody had signed in a while ago. */
+async function age(server: Server): Promise<void> {
+  await server.postgres.run("UPDATE sessions SET authenticated_at = authenticated_at - interval '11 minutes'");
+}
+
+/** Answers the question whether it is still them, and sees it go on. */
+async function confirm(page: Page): Promise<void> {
+  await page
+    .getByRole('dialog', { name: 'Is it you?' })
+    .getByRole('button', { name: 'Continue with a passkey' })
+    .click();
+  await expect(page.getByRole('dialog', { name: 'Is it you?' })).toBeHidden();
+}
+
+test('autofill signs in with a passkey, and is out of the way of everything else', async ({ fieldbook, elsewhere }) => {
+  await fieldbook.open([], { autofill: true });
+  // A waiting autofill would be in the way of this prompt.
+  await fieldbook.createAccount('Ada');
+  const passkeys = await fieldbook.passkeys();
+
+  const other = new Fieldbook(elsewhere, fieldbook.origin);
+  await other.open(passkeys, { autofill: true });
+  await expect(other.newNote).toBeVisible();
+});
+
+test('a browser without passkeys says so at once', async ({ page, server }) => {
+  await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'PublicKeyCredential'));
+  await page.goto(server.origin);
+  await expect(page.getByRole('alert')).toContainText('This browser cannot use passkeys.');
+});
+
+test('passkeys: a second one on another device, renamed, deleted with its sessions; authenticators hear of it', async ({
+  fieldbook,
+  page,
+  server,
+  browser,
+}) => {
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  const context = await browser.newContext();
+  const other = await fieldbook.openOn(await context.newPage());
+  await other.signIn();
+  await other.losePasskeys();
+  const card = other.card('passkeys');
+
+  await test.step('added, after one tap where the sign-in was long ago', async () => {
+    // The tap is by the first passkey, which the phone lent; it must not be there when the second is made.
+    await other.toSecurity();
+    await card.getByRole('button', { name: 'Add a passkey' }).click();
+    await expect(card.getByRole('status')).toContainText('The passkey is added.');
+    await expect(card.getByRole('listitem')).toHaveCount(2);
+    await expect(card.getByRole('listitem').filter({ hasText: 'In use here' })).toHaveCount(1);
+  });
+
+  await test.step('renamed', async () => {
+    const used = card.getByRole('listitem').filter({ hasText: 'In use here' });
+    await used.getByRole('button', { name: 'Rename' }).click();
+    await other.question.getByLabel('Name').fill('Old laptop');
+    await other.question.getByRole('button', { name: 'Rename' }).click();
+    await expect(used.getByText('Old laptop')).toBeVisible();
+  });
+
+  await test.step('seen, and deleted, from the first device; its sessions end, and it goes on by itself after one tap', async () => {
+    await fieldbook.toSecurity();
+    await fieldbook.catchUp();
+    await age(server);
+    const mine = fieldbook.card('passkeys');
+    await mine.getByRole('button', { name: 'Delete Old laptop' }).click();
+    await expect(fieldbook.question).toContainText('1 other session was opened with it');
+    await fieldbook.question.getByRole('button', { name: 'Delete', exact: true }).click();
+    await confirm(page);
+    await expect(mine.getByRole('status')).toContainText('Old laptop is deleted.');
+    await expect(mine.getByRole('listitem')).toHaveCount(1);
+    await expect(fieldbook.card('sessions').getByRole('listitem')).toHaveCount(1);
+    await other.page.reload();
+    await expect(other.page.getByText('sign in with your passkey once more')).toBeVisible();
+  });
+
+  await test.step('the last one stays, as long as it is the only way in', async () => {
+    const mine = fieldbook.card('passkeys');
+    await mine.getByRole('button', { name: /^Delete/ }).click();
+    await fieldbook.question.getByRole('button', { name: 'Delete', exact: true }).click();
+    await expect(mine.getByRole('alert')).toContainText('your only way in');
+  });
+  await context.close();
+});
+
+test('a deleted passkey goes from the authenticator, and a renamed one brings the name up to date there', async ({
+  fieldbook,
+}) => {
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  const [first] = await fieldbook.passkeys();
+  if (!first) throw new Error('no passkey');
+  await fieldbook.losePasskeys();
+  await fieldbook.toSecurity();
+  const card = fieldbook.card('passkeys');
+  await card.getByRole('button', { name: 'Add a passkey' }).click();
+  await expect(card.getByRole('listitem')).toHaveCount(2);
+
+  const used = card.getByRole('listitem').filter({ hasText: 'In use here' });
+  await used.getByRole('button', { name: 'Rename' }).click();
+  await fieldbook.question.getByLabel('Name').fill('Second');
+  await fieldbook.question.getByRole('button', { name: 'Rename' }).click();
+  await expect(used.getByText('Second')).toBeVisible();
+  await card.getByRole('button', { name: 'Delete Second' }).click();
+  await fieldbook.question.getByRole('button', { name: 'Delete', exact: true }).click();
+  await expect(card.getByRole('status')).toContainText('Second is deleted.');
+  await expect.poll(() => fieldbook.passkeys()).toEqual([]);
+});
+
+test('who does not show that it is them changes nothing', async ({ fieldbook, page, server }) => {
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  await fieldbook.toSecurity();
+  await age(server);
+  await page.getByRole('button', { name: 'Make recovery codes' }).click();
+  await fieldbook.question.getByRole('button', { name: 'Cancel' }).click();
+  await expect(fieldbook.question).toBeHidden();
+  await expect(fieldbook.card('recovery-codes')).toContainText('You have no recovery codes.');
+  // The page is as usable as before.
+  await page.getByRole('button', { name: 'Make recovery codes' }).click();
+  await confirm(page);
+  await expect(fieldbook.question.getByRole('listitem')).toHaveCount(10);
+});
+
+test('sessions: listed in words, one ended, and all others', async ({ fieldbook, browser }) => {
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  const contexts = [];
+  for (let n = 0; n < 3; n++) {
+    const context = await browser.newContext();
+    contexts.push(context);
+    await fieldbook.catchUp();
+    await (await fieldbook.openOn(await context.newPage())).signIn();
+  }
+  await fieldbook.toSecurity();
+  const card = fieldbook.card('sessions');
+  await expect(card.getByRole('listitem')).toHaveCount(4);
+  await expect(card.getByRole('listitem').first()).toContainText('This session');
+  await expect(card.getByRole('listitem').nth(1)).toContainText(
+    /Chrom.* on .*Signed in today.* with .*last active today/,
+  );
+  await card
+    .getByRole('button', { name: /^End Chrom/ })
+    .first()
+    .click();
+  await expect(card.getByRole('listitem')).toHaveCount(3);
+  await card.getByRole('button', { name: 'End all others' }).click();
+  await expect(card.getByRole('status')).toContainText('All other sessions are ended.');
+  await expect(card.getByRole('listitem')).toHaveCount(1);
+  for (const context of contexts) await context.close();
+});
+
+test('recovery: codes are made, one brings a new passkey in another browser, and the owner hears of it', async ({
+  fieldbook,
+  page,
+  context,
+  elsewhere,
+  server,
+}) => {
+  await context.grantPermissions(['clipboard-read', 'clipboard-write']);
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  await fieldbook.toSecurity();
+  await page.getByRole('button', { name: 'Make recovery codes' }).click();
+  await fieldbook.question.getByRole('button', { name: 'Copy' }).click();
+  await expect(fieldbook.question.getByRole('status')).toHaveText('Copied.');
+  const codes = (await page.evaluate(() => navigator.clipboard.readText())).trim().split('\n');
+  expect(codes).toEqual(await fieldbook.question.getByRole('code').allTextContents());
+  await fieldbook.question.getByRole('button', { name: 'I have kept them' }).click();
+  await expect(fieldbook.card('recovery-codes')).toContainText('10 of 10 left');
+
+  const other = new Fieldbook(elsewhere, fieldbook.origin);
+  await test.step('with no passkey at all', async () => {
+    await other.open();
+    await elsewhere.getByRole('link', { name: 'Use a recovery code' }).click();
+    await elsewhere.getByLabel('Recovery code').fill('0000-0000-0000-0000-0000-0000');
+    await elsewhere.getByRole('button', { name: 'Create passkey' }).click();
+    await expect(elsewhere.getByRole('alert')).toContainText('This code is not right');
+    await elsewhere.getByLabel('Recovery code').fill(codes[0]?.toLowerCase().replaceAll('-', ' ') ?? '');
+    await elsewhere.getByLabel('Recovery code').press('Enter');
+    await expect(elsewhere.getByRole('heading', { name: 'Welcome back, Ada.' })).toBeVisible();
+    expect(await other.passkeys()).toHaveLength(1);
+  });
+
+  await test.step('the lost device is unlinked', async () => {
+    const devices = elsewhere.getByRole('list', { name: 'Other devices' });
+    await devices.getByRole('button', { name: /^Unlink/ }).click();
+    await expect(elsewhere.getByRole('heading', { name: 'No other device is linked.' })).toBeVisible();
+    await elsewhere.getByRole('button', { name: 'Go to my notes' }).click();
+    await expect(other.newNote).toBeVisible();
+    expect((await server.user('Ada')).devices).toHaveLength(1);
+  });
+
+  await test.step('a code works once', async () => {
+    await other.toSecurity();
+    await expect(other.card('recovery-codes')).toContainText('9 of 10 left');
+    await expect(other.card('passkeys').getByRole('listitem')).toHaveCount(2);
+    await expect(other.card('sessions').getByRole('listitem')).toHaveCount(1);
+  });
+
+  await test.step('told at the next sign-in with the old passkey, over a reload too, until it is dismissed', async () => {
+    await page.reload();
+    await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
+    const notice = page.getByRole('dialog', { name: 'Since you were here' });
+    await expect(notice).toContainText('Your account was recovered with a recovery code');
+    await page.reload();
+    await expect(notice).toContainText('Your account was recovered with a recovery code');
+    await notice.getByRole('button', { name: 'That was me' }).click();
+    await expect(notice).toBeHidden();
+    await page.reload();
+    await expect(fieldbook.card('passkeys').getByRole('listitem')).toHaveCount(2);
+    await expect(notice).toBeHidden();
+  });
+});
+
+test('a passkey that may have been copied is refused, and its owner hears of it at the next sign-in', async ({
+  fieldbook,
+  elsewhere,
+  page,
+}) => {
+  const signInAgain = async () => {
+    await fieldbook.toAccount();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await fieldbook.question.getByRole('button', { name: 'Sign out' }).click();
+    await fieldbook.signIn();
+  };
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  await fieldbook.openOn(elsewhere);
+  await signInAgain();
+  await elsewhere.getByRole('button', { name: 'Sign in with a passkey' }).click();
+  await expect(elsewhere.getByRole('alert')).toContainText('This passkey was not accepted.');
+  await signInAgain();
+  const notice = page.getByRole('dialog', { name: 'Since you were here' });
+  await expect(notice).toContainText(/A sign-in with the passkey .* was refused .* because it may have been copied/);
+  await notice.getByRole('button', { name: 'Look at passkeys and sessions' }).click();
+  await expect(fieldbook.card('passkeys').getByRole('listitem')).toHaveCount(1);
+  await expect(notice).toBeHidden();
+});
+
+test('support’s recovery link lands on the same page', async ({ fieldbook, elsewhere, server }) => {
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  const { user } = await server.user('Ada');
+  const { recovery } = await server.admin<{ recovery: { url: string } }>('POST', `users/${user.id}/recovery`);
+  const other = new Fieldbook(elsewhere, fieldbook.origin);
+  await other.open();
+  await elsewhere.goto(recovery.url);
+  await expect(elsewhere).toHaveURL(`${server.origin}/`);
+  await elsewhere.getByRole('button', { name: 'Create passkey' }).click();
+  await expect(elsewhere.getByRole('heading', { name: 'Welcome back, Ada.' })).toBeVisible();
+});
+
+test('all data is downloaded, and the account deleted for good', async ({ fieldbook, page, server }) => {
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  await fieldbook.write('Mine', 'Alone');
+  await fieldbook.toSecurity();
+  await age(server);
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    (async () => {
+      await page.getByRole('button', { name: 'Download all data' }).click();
+      await confirm(page);
+    })(),
+  ]);
+  const data = JSON.parse(await readFile(await file.path(), 'utf8'));
+  expect(data.user.name).toBe('Ada');
+  expect(data.passkeys).toHaveLength(1);
+
+  await page.getByRole('button', { name: 'Delete account' }).click();
+  await expect(fieldbook.question).toContainText('Nobody can bring it back.');
+  await fieldbook.question.getByRole('button', { name: 'Delete for good' }).click();
+  await expect(page.getByRole('status').filter({ hasText: 'Your account is deleted.' })).toBeVisible();
+  const { users } = await server.admin<{ users: unknown[] }>('GET', 'users?q=Ada');
+  expect(users).toEqual([]);
+  await expect.poll(() => fieldbook.passkeys()).toEqual([]);
+  await fieldbook.createAccount('Ada again');
+  await expect(page.getByText('No notes yet.')).toBeVisible();
+});
+
+for (const [size, viewport] of Object.entries(looks)) {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    test.describe(`${size}, ${colorScheme}`, () => {
+      test.use({ viewport, colorScheme });
+
+      test('every screen about passkeys and recovery, checked for accessibility', async ({
+        fieldbook,
+        page,
+        server,
+      }, info) => {
+        test.slow();
+        const shoot = (name: string) => look(page, info, name);
+        await fieldbook.open();
+        await page.getByRole('link', { name: 'Use a recovery code' }).click();
+        await expect(page.getByLabel('Recovery code')).toBeVisible();
+        await shoot('recovery');
+        await page.getByRole('button', { name: 'Not now' }).click();
+        await fieldbook.createAccount('Ada');
+        await fieldbook.toSecurity();
+        await shoot('security');
+        await page.getByRole('button', { name: 'Make recovery codes' }).click();
+        await expect(fieldbook.question.getByRole('listitem')).toHaveCount(10);
+        await shoot('codes');
+        const [code = ''] = await fieldbook.question.getByRole('code').allTextContents();
+        await fieldbook.question.getByRole('button', { name: 'I have kept them' }).click();
+        for (const card of ['recovery-codes', 'sessions', 'account-data']) {
+          await fieldbook.card(card).scrollIntoViewIfNeeded();
+          await shoot(card);
+        }
+        await page.getByRole('button', { name: /^Rename/ }).click();
+        await shoot('rename');
+        await fieldbook.question.getByRole('button', { name: 'Cancel' }).click();
+        await fieldbook
+          .card('passkeys')
+          .getByRole('button', { name: /^Delete/ })
+          .click();
+        await shoot('delete-passkey');
+        await fieldbook.question.getByRole('button', { name: 'Keep it' }).click();
+        await page.getByRole('button', { name: 'Delete account' }).click();
+        await shoot('delete-account');
+        await fieldbook.question.getByRole('button', { name: 'Keep it' }).click();
+        await age(server);
+        await page.getByRole('button', { name: 'Download all data' }).click();
+        await expect(fieldbook.question).toBeVisible();
+        await shoot('confirmation');
+        await fieldbook.question.getByRole('button', { name: 'Cancel' }).click();
+
+        const passkeys = await fieldbook.passkeys();
+        await fieldbook.losePasskeys();
+        await page.goto(`${server.origin}/#/recovery`);
+        await page.getByLabel('Recovery code').fill(code);
+        await page.getByRole('button', { name: 'Create passkey' }).click();
+        await expect(page.getByRole('heading', { name: 'Welcome back, Ada.' })).toBeVisible();
+        await shoot('recovered');
+        await page.getByRole('button', { name: 'Go to my notes' }).click();
+
+        await fieldbook.holdPasskeys(passkeys);
+        await fieldbook.toSecurity();
+        await age(server);
+        await page.getByRole('button', { name: 'Download all data' }).click();
+        await confirm(page);
+        await expect(page.getByRole('dialog', { name: 'Since you were here' })).toBeVisible();
+        await shoot('notice');
+      });
+    });
+  }
+}

@@ -1,0 +1,38 @@
+import { signal } from '@preact/signals';
+import type { ComponentChildren } from 'preact';
+import { useEffect } from 'preact/hooks';
+
+type Part = typeof import('./security/security.tsx');
+
+const part = signal<Part | null>(null);
+const missing = signal(false);
+
+async function load(): Promise<void> {
+  try {
+    part.value = await import('./security/security.tsx');
+    missing.value = false;
+  } catch {
+    missing.value = true;
+  }
+}
+
+interface Props {
+  readonly children: (part: Part) => ComponentChildren;
+  /** Nobody has asked for it: where it is missing, nothing is said. */
+  readonly unasked?: boolean;
+}
+
+/** What has to do with passkeys, sessions and recovery: seldom wanted, so it is a file of its own, loaded when it is. */
+export function Later({ children, unasked = false }: Props) {
+  useEffect(() => void load(), []);
+  if (part.value) return <>{children(part.value)}</>;
+  if (!missing.value || unasked) return null;
+  return (
+    <div class="threshold-card" role="alert">
+      <p>A part of the app is missing. Connect, then try again.</p>
+      <button type="button" class="button" onClick={() => void load()}>
+        Try again
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,53 @@
+import { useRef } from 'preact/hooks';
+import { busy } from '../../client.ts';
+import { notes } from '../../notes/book.ts';
+import { deleteAccount, downloadData } from '../../security.ts';
+import { thousands } from '../../when.ts';
+import { ActionButton } from '../action-button.tsx';
+import { Outcome } from '../outcome.tsx';
+import { Question } from '../question.tsx';
+
+/** All that the server holds of the user: as a file, or gone. */
+export function AccountData() {
+  const question = useRef<HTMLDialogElement>(null);
+  const count = notes.value.length;
+  return (
+    <section class="card" aria-labelledby="account-data">
+      <h3 id="account-data">Your data</h3>
+      <p>All that the server keeps of you, as one file. Your notes are not in it: they are in this browser only.</p>
+      <div class="actions">
+        <ActionButton action="download-data" onClick={downloadData}>
+          Download all data
+        </ActionButton>
+        <button type="button" class="button danger" onClick={() => question.current?.showModal()}>
+          Delete account
+        </button>
+        <Outcome about={['download-data', 'delete-account']} />
+      </div>
+      <Question
+        dialog={question}
+        id="delete-account"
+        title="Delete your account?"
+        no="Keep it"
+        yes="Delete for good"
+        onYes={() => {
+          if (busy.peek() === null) void deleteAccount();
+        }}
+      >
+        <p>
+          Passkeys, subscriptions, devices and sessions are deleted on the server. Premium ends everywhere, at the
+          latest when a device would have had to renew.
+        </p>
+        {count > 0 && (
+          <p>
+            {count === 1 ? 'Your note' : `Your ${thousands(count)} notes`} in this browser are deleted with it. Export
+            them first if you want a copy.
+          </p>
+        )}
+        <p>
+          <strong>Nobody can bring it back.</strong>
+        </p>
+      </Question>
+    </section>
+  );
+}

@@ -1,0 +1,39 @@
+import { useSignal } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { liveSession, now } from '../../client.ts';
+import { forgetNotices, notices } from '../../notices.ts';
+import { go } from '../../route.ts';
+import { noticeWords } from '../../words/notice.ts';
+
+/** Tells at a sign-in what has happened to the account meanwhile: nobody gets past it without having seen it. */
+export function Notices() {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const names = useSignal<ReadonlyMap<string, string>>(new Map());
+  useEffect(() => {
+    dialog.current?.showModal();
+    liveSession()
+      .then((session) => session?.passkeys())
+      .then(
+        (passkeys) => (names.value = new Map(passkeys?.map(({ id, name }) => [id, name]))),
+        () => {},
+      );
+  }, []);
+  return (
+    <dialog class="question" ref={dialog} aria-labelledby="notices" onClose={forgetNotices}>
+      <h2 id="notices">Since you were here</h2>
+      {notices.value.map((notice) => (
+        <p key={`${notice.code} ${notice.at.getTime()}`}>
+          {noticeWords(notice, names.value.get(notice.passkey) ?? null, now.value)}
+        </p>
+      ))}
+      <form method="dialog">
+        <button type="submit" class="button" onClick={() => go({ at: 'security' })}>
+          Look at passkeys and sessions
+        </button>
+        <button type="submit" class="button primary">
+          That was me
+        </button>
+      </form>
+    </dialog>
+  );
+}

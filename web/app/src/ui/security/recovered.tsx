@@ -1,0 +1,72 @@
+import { useEffect } from 'preact/hooks';
+import { device, now, user } from '../../client.ts';
+import { devices, forgetDevices, listDevices, unlinkDevice } from '../../devices.ts';
+import { go } from '../../route.ts';
+import { inWords } from '../../when.ts';
+import { ActionButton } from '../action-button.tsx';
+import { Mark } from '../mark.tsx';
+import { Outcome } from '../outcome.tsx';
+
+/** After a recovery: whoever has lost a passkey may have lost what it was on, so that can be unlinked at once. */
+export function Recovered() {
+  useEffect(() => {
+    void listDevices();
+    return forgetDevices;
+  }, []);
+  const listing = devices.value;
+  const listed = Array.isArray(listing);
+  const others = listed ? listing.filter(({ id }) => id !== device.value) : [];
+  return (
+    <main class="threshold">
+      <div class="threshold-intro">
+        <p class="brand">
+          <Mark /> Fieldbook
+        </p>
+        <h1>Welcome back, {user.value?.name}.</h1>
+        <ul class="promises">
+          <li>Your new passkey works from now on.</li>
+          <li>All other sessions are ended.</li>
+          <li>Old passkeys still work: delete what you have lost.</li>
+        </ul>
+      </div>
+      <div class="threshold-card">
+        <h2>
+          {others.length > 0
+            ? 'Have you lost one of these?'
+            : listed
+              ? 'No other device is linked.'
+              : 'You are signed in.'}
+        </h2>
+        {others.length > 0 && (
+          <>
+            <p>Unlink what is not with you any more: premium ends there when it is online next.</p>
+            <ul class="devices" aria-label="Other devices">
+              {others.map((other) => (
+                <li key={other.id}>
+                  <span>
+                    <strong>{other.name}</strong>
+                    <small>
+                      {other.lastReconciledAt
+                        ? `Last seen ${inWords(other.lastReconciledAt, now.value)}`
+                        : `Linked ${inWords(other.linkedAt, now.value)}`}
+                    </small>
+                  </span>
+                  <ActionButton action="unlink" label={`Unlink ${other.name}`} onClick={() => unlinkDevice(other)}>
+                    Unlink
+                  </ActionButton>
+                </li>
+              ))}
+            </ul>
+          </>
+        )}
+        <Outcome about={['unlink']} />
+        <button type="button" class="button primary wide" onClick={() => go({ at: 'list' }, true)}>
+          Go to my notes
+        </button>
+        <a class="button quiet wide" href="#/security">
+          Look at passkeys and recovery codes
+        </a>
+      </div>
+    </main>
+  );
+}

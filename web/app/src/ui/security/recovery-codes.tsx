@@ -1,0 +1,107 @@
+import { useSignal, useSignalEffect } from '@preact/signals';
+import { useRef } from 'preact/hooks';
+import { busy, now, user } from '../../client.ts';
+import { makeRecoveryCodes, newCodes, type Security } from '../../security.ts';
+import { inWords } from '../../when.ts';
+import { ActionButton } from '../action-button.tsx';
+import { Outcome } from '../outcome.tsx';
+import { Question } from '../question.tsx';
+
+/** The way back in when all passkeys are lost: how much of it is left, and a new set. */
+export function RecoveryCodes({ codes }: Security) {
+  const question = useRef<HTMLDialogElement>(null);
+  const some = codes.left > 0 && codes.createdAt;
+  return (
+    <section class="card" aria-labelledby="recovery-codes">
+      <h3 id="recovery-codes">Recovery codes</h3>
+      <p>
+        A code lets you make a new passkey when all others are lost. Keep them on paper, or where else you keep your
+        keys.
+      </p>
+      <p>
+        <strong>
+          {some ? `${codes.left} of 10 left, made ${inWords(some, now.value)}.` : 'You have no recovery codes.'}
+        </strong>
+      </p>
+      <div class="actions">
+        <ActionButton
+          kind={some ? '' : 'primary'}
+          action="recovery-codes"
+          onClick={() => {
+            if (some) question.current?.showModal();
+            else void makeRecoveryCodes();
+          }}
+        >
+          {some ? 'Make new codes' : 'Make recovery codes'}
+        </ActionButton>
+        <Outcome about={['recovery-codes']} />
+      </div>
+      <Question
+        dialog={question}
+        id="new-codes-question"
+        title="Make new recovery codes?"
+        no="Keep the old ones"
+        yes="Make new codes"
+        onYes={() => {
+          if (busy.peek() === null) void makeRecoveryCodes();
+        }}
+      >
+        <p>The codes that you have stop working at once.</p>
+      </Question>
+      <NewCodes />
+    </section>
+  );
+}
+
+/** Shown this once, so nothing but its button puts it away. */
+function NewCodes() {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const copied = useSignal('');
+  useSignalEffect(() => {
+    copied.value = '';
+    if (newCodes.value) dialog.current?.showModal();
+    else dialog.current?.close();
+  });
+  const list = newCodes.value ?? [];
+  const copy = () =>
+    navigator.clipboard.writeText(`${list.join('\n')}\n`).then(
+      () => (copied.value = 'Copied.'),
+      () => (copied.value = 'This browser does not let the page copy. Print them, or write them down.'),
+    );
+  return (
+    <dialog
+      class="question codes"
+      ref={dialog}
+      aria-labelledby="new-codes"
+      onCancel={(event) => event.preventDefault()}
+      onClose={() => (newCodes.value = null)}
+    >
+      <h2 id="new-codes">Your recovery codes</h2>
+      <p>
+        For {user.value?.name} at {location.host}. They are shown this once, and each works once. Whoever has one can
+        get in.
+      </p>
+      <ol>
+        {list.map((code) => (
+          <li key={code}>
+            <code>{code}</code>
+          </li>
+        ))}
+      </ol>
+      <p class="outcome" role="status">
+        {copied}
+      </p>
+      <form method="dialog">
+        <button type="button" class="button" onClick={copy}>
+          Copy
+        </button>
+        <button type="button" class="button" onClick={() => print()}>
+          Print
+        </button>
+        <button type="submit" class="button primary">
+          I have kept them
+        </button>
+      </form>
+    </dialog>
+  );
+}

@@ -1,0 +1,75 @@
+import { useSignalEffect } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { outcome, signIn, user } from '../../client.ts';
+import { reached } from '../../reached.ts';
+import { askSecurity, forgetSecurity, security } from '../../security.ts';
+import { ActionButton } from '../action-button.tsx';
+import { BackIcon } from '../icons.tsx';
+import { Outcome } from '../outcome.tsx';
+import { AccountData } from './account-data.tsx';
+import { Confirmation } from './confirmation.tsx';
+import { Passkeys } from './passkeys.tsx';
+import { RecoveryCodes } from './recovery-codes.tsx';
+import { Sessions } from './sessions.tsx';
+
+export { Notices } from './notices.tsx';
+export { Recovered } from './recovered.tsx';
+export { Recovery } from './recovery.tsx';
+
+/** How the account can be entered and who has: all of it the server's to tell, so it needs the network. */
+export function Security() {
+  useSignalEffect(() => {
+    if (reached.value !== false) void askSecurity();
+  });
+  useEffect(
+    () => () => {
+      forgetSecurity();
+      outcome.value = null;
+    },
+    [],
+  );
+  const known = security.value;
+  return (
+    <div class="account">
+      <div class="pane-head">
+        <a class="button quiet back" href="#/account">
+          <BackIcon /> Account
+        </a>
+      </div>
+      <div class="account-body">
+        <h2>Passkeys and sessions</h2>
+        {typeof known === 'object' ? (
+          <>
+            <Passkeys {...known} />
+            <RecoveryCodes {...known} />
+            <Sessions {...known} />
+            <AccountData />
+          </>
+        ) : (
+          <section class="card" aria-label="Passkeys and sessions">
+            {known === 'out of reach' && <p>They are shown here when the server can be reached.</p>}
+            {known === 'session over' && (
+              <>
+                <p>To see them, sign in with your passkey once more.</p>
+                <div class="actions">
+                  <ActionButton
+                    kind="primary"
+                    action="sign-in"
+                    doing="Waiting for your passkey…"
+                    onClick={async () => {
+                      if (await signIn()) await askSecurity();
+                    }}
+                  >
+                    Sign in with a passkey
+                  </ActionButton>
+                  <Outcome about={['sign-in']} />
+                </div>
+              </>
+            )}
+          </section>
+        )}
+      </div>
+      {user.value && <Confirmation />}
+    </div>
+  );
+}

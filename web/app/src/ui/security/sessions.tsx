@@ -1,0 +1,50 @@
+import { now } from '../../client.ts';
+import { endOtherSessions, endSession, type Security } from '../../security.ts';
+import { aboutSession } from '../../words/passkey.ts';
+import { ActionButton } from '../action-button.tsx';
+import { Outcome } from '../outcome.tsx';
+
+/** Where the user is signed in. This session ends by signing out, which is on the account page. */
+export function Sessions({ sessions, passkeys }: Security) {
+  const others = sessions.filter(({ current }) => !current);
+  const ordered = [...sessions.filter(({ current }) => current), ...others];
+  return (
+    <section class="card" aria-labelledby="sessions">
+      <h3 id="sessions">Sessions</h3>
+      <p>Where you are signed in. What a device holds to work offline stays: to take that, unlink it.</p>
+      <ul class="devices">
+        {ordered.map((session) => {
+          const name = session.userAgent || 'Unknown browser';
+          return (
+            <li key={session.id}>
+              <span>
+                <strong>{name}</strong>
+                <small>
+                  {session.current && (
+                    <>
+                      <em class="badge good">This session</em>{' '}
+                    </>
+                  )}
+                  {aboutSession(session, passkeys, now.value)}
+                </small>
+              </span>
+              {!session.current && (
+                <ActionButton action="end-session" label={`End ${name}`} onClick={() => endSession(session)}>
+                  End
+                </ActionButton>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+      <div class="actions">
+        {others.length > 0 && (
+          <ActionButton action="end-session" onClick={endOtherSessions}>
+            End all others
+          </ActionButton>
+        )}
+        <Outcome about={['end-session']} />
+      </div>
+    </section>
+  );
+}
