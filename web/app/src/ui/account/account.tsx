@@ -1,6 +1,6 @@
 import type { User } from '@holdfast/client';
 import { useEffect } from 'preact/hooks';
-import { outcome } from '../../client.ts';
+import { outcome, user as signedIn } from '../../client.ts';
 import { BackIcon } from '../icons.tsx';
 import { Devices } from './devices.tsx';
 import { Export } from './export.tsx';
@@ -14,10 +14,10 @@ import { Storage } from './storage.tsx';
  * last: their list grows when the server answers, and nothing below it has to make room.
  */
 export function Account({ user }: { user: User }) {
-  // How something ended is no news any more when the page is opened again.
+  // How something ended is no news any more when the page is opened again; how a sign-out ended is told where it led to.
   useEffect(
     () => () => {
-      outcome.value = null;
+      if (signedIn.peek()) outcome.value = null;
     },
     [],
   );

@@ -64,7 +64,7 @@ export function Recovered() {
           Go to my notes
         </button>
         <a class="button quiet wide" href="#/security">
-          Look at passkeys and recovery codes
+          Passkeys and recovery codes
         </a>
       </div>
     </main>

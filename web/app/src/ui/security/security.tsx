@@ -24,7 +24,8 @@ export function Security() {
   useEffect(
     () => () => {
       forgetSecurity();
-      outcome.value = null;
+      // How a deletion ended is told where it led to.
+      if (user.peek()) outcome.value = null;
     },
     [],
   );
