@@ -54,7 +54,7 @@ func TestAppOfTheSameSite(t *testing.T) {
 		t.Errorf("related origins: %s, %s", got, related.Header.Get("Content-Type"))
 	}
 	endpoints := ada.do("GET", "/.well-known/passkey-endpoints", nil).want(t, 200, "")
-	if endpoints.text("enroll") != server+"/#/account" || endpoints.text("manage") != server+"/#/account" ||
+	if endpoints.text("enroll") != server+"/#/security" || endpoints.text("manage") != server+"/#/security" ||
 		endpoints.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("passkey endpoints: %s", endpoints.body)
 	}

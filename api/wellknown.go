@@ -53,7 +53,7 @@ func relatedOrigins(origin string, allowed []string) asset {
 func passkeyEndpoints(origin string, app app) asset {
 	var account string
 	if app != nil {
-		account = origin + "/#/account"
+		account = origin + "/#/security"
 	}
 	return passkeyDocument(struct {
 		Enroll string `json:"enroll,omitempty"`

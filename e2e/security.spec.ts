@@ -97,8 +97,6 @@ test('a deleted passkey goes from the authenticator, and a renamed one brings th
 }) => {
   await fieldbook.open();
   await fieldbook.createAccount('Ada');
-  const [first] = await fieldbook.passkeys();
-  if (!first) throw new Error('no passkey');
   await fieldbook.losePasskeys();
   await fieldbook.toSecurity();
   const card = fieldbook.card('passkeys');
@@ -106,10 +104,15 @@ test('a deleted passkey goes from the authenticator, and a renamed one brings th
   await expect(card.getByRole('listitem')).toHaveCount(2);
 
   const used = card.getByRole('listitem').filter({ hasText: 'In use here' });
+  const outdated = (await fieldbook.passkeys()).map((held) => ({ ...held, userName: 'Adda', userDisplayName: 'Adda' }));
+  await fieldbook.holdPasskeys(outdated);
   await used.getByRole('button', { name: 'Rename' }).click();
   await fieldbook.question.getByLabel('Name').fill('Second');
   await fieldbook.question.getByRole('button', { name: 'Rename' }).click();
   await expect(used.getByText('Second')).toBeVisible();
+  await expect
+    .poll(async () => (await fieldbook.passkeys()).map(({ userName, userDisplayName }) => [userName, userDisplayName]))
+    .toEqual([['Ada', 'Ada']]);
   await card.getByRole('button', { name: 'Delete Second' }).click();
   await fieldbook.question.getByRole('button', { name: 'Delete', exact: true }).click();
   await expect(card.getByRole('status')).toContainText('Second is deleted.');
