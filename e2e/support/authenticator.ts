@@ -17,6 +17,8 @@ export class Authenticator {
   static async attach(page: Page, { verifying = true, autofill = false } = {}): Promise<Authenticator> {
     if (!autofill) {
       await page.addInitScript(() => {
+        // An empty page has no passkeys.
+        if (!isSecureContext) return;
         const ask = PublicKeyCredential.getClientCapabilities.bind(PublicKeyCredential);
         PublicKeyCredential.getClientCapabilities = async () => ({ ...(await ask()), conditionalGet: false });
       });
