@@ -12,7 +12,7 @@ export function TimelinePicture() {
     <svg class="timeline" role="img" aria-label={line.text}>
       <Stretch kind="after" from={end} to={1} />
       <Stretch kind="past" from={0} to={Math.min(today, end)} />
-      <Stretch kind="ahead" from={Math.min(today, end)} to={Math.max(today, Math.min(paid, end))} />
+      <Stretch kind="ahead" from={Math.min(today, end)} to={Math.min(end, Math.max(today, paid))} />
       <Stretch kind="grace" from={Math.min(end, Math.max(today, paid))} to={end} />
       {line.marks.map(({ event, at }) => (
         <Place key={event} at={at}>
