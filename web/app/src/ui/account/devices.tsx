@@ -5,6 +5,7 @@ import { type Device, devices, forgetDevices, listDevices, unlinkDevice } from '
 import { reached } from '../../reached.ts';
 import { inWords } from '../../when.ts';
 import { ActionButton } from '../action-button.tsx';
+import { DeviceWords } from '../device-words.tsx';
 import { Outcome } from '../outcome.tsx';
 import { Question } from '../question.tsx';
 import { SignOut } from './sign-out.tsx';
@@ -41,14 +42,7 @@ export function Devices() {
         </li>
         {others.map((other) => (
           <li key={other.id}>
-            <span>
-              <strong>{other.name}</strong>
-              <small>
-                {other.lastReconciledAt
-                  ? `Last seen ${inWords(other.lastReconciledAt, now.value)}`
-                  : `Linked ${inWords(other.linkedAt, now.value)}`}
-              </small>
-            </span>
+            <DeviceWords device={other} />
             <button
               type="button"
               class="button"

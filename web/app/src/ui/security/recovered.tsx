@@ -1,9 +1,9 @@
 import { useEffect } from 'preact/hooks';
-import { device, now, user } from '../../client.ts';
+import { device, user } from '../../client.ts';
 import { devices, forgetDevices, listDevices, unlinkDevice } from '../../devices.ts';
 import { go } from '../../route.ts';
-import { inWords } from '../../when.ts';
 import { ActionButton } from '../action-button.tsx';
+import { DeviceWords } from '../device-words.tsx';
 import { Mark } from '../mark.tsx';
 import { Outcome } from '../outcome.tsx';
 
@@ -43,14 +43,7 @@ export function Recovered() {
             <ul class="devices" aria-label="Other devices">
               {others.map((other) => (
                 <li key={other.id}>
-                  <span>
-                    <strong>{other.name}</strong>
-                    <small>
-                      {other.lastReconciledAt
-                        ? `Last seen ${inWords(other.lastReconciledAt, now.value)}`
-                        : `Linked ${inWords(other.linkedAt, now.value)}`}
-                    </small>
-                  </span>
+                  <DeviceWords device={other} />
                   <ActionButton action="unlink" label={`Unlink ${other.name}`} onClick={() => unlinkDevice(other)}>
                     Unlink
                   </ActionButton>
