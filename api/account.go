@@ -23,7 +23,7 @@ type exportedPasskey struct {
 }
 
 type exportedDevice struct {
-	device
+	adminDevice
 	KeyThumbprint string `json:"key_thumbprint"` // RFC 7638
 	Removed       bool   `json:"removed"`
 }
@@ -82,7 +82,7 @@ func (s *server) exportAccount(w http.ResponseWriter, r *http.Request, by caller
 		file.Subscriptions = append(file.Subscriptions, subscriptionOf(sub))
 	}
 	for _, d := range devices {
-		file.Devices = append(file.Devices, exportedDevice{deviceOf(d), d.JKT, d.Removed})
+		file.Devices = append(file.Devices, exportedDevice{adminDeviceOf(d), d.JKT, d.Removed})
 	}
 	w.Header().Set("Content-Disposition", `attachment; filename="account.json"`)
 	return answer(w, http.StatusOK, file)

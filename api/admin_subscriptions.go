@@ -98,14 +98,37 @@ func withdraw(
 	if err != nil {
 		return err
 	}
+	return answerRevocation(w, revocation)
+}
+
+// showRevocation tells before a revoke what it would reach, and after it how far it has come.
+func (s *server) showRevocation(w http.ResponseWriter, r *http.Request, _ caller) error {
+	id, err := pathSubscription(r)
+	if err != nil {
+		return err
+	}
+	revocation, err := s.entitlements.Revocation(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	return answerRevocation(w, revocation)
+}
+
+func answerRevocation(w http.ResponseWriter, revocation entitlements.Revocation) error {
 	type holder struct {
 		ID                entitlements.DeviceID `json:"id"`
 		Name              string                `json:"name"`
 		DocumentExpiresAt *time.Time            `json:"document_expires_at"`
+		LastReconciledAt  *time.Time            `json:"last_reconciled_at"`
+		DocumentRevision  *int64                `json:"document_revision"`
+		Removed           bool                  `json:"removed"`
+		Quarantined       bool                  `json:"quarantined"`
 	}
 	holders := make([]holder, 0, len(revocation.Devices))
 	for _, d := range revocation.Devices {
-		holders = append(holders, holder{d.ID, d.Name, utc(d.DocumentExpiresAt)})
+		holders = append(holders, holder{
+			d.ID, d.Name, utc(d.DocumentExpiresAt), utc(d.LastReconciledAt), d.DocumentRevision, d.Removed, d.Quarantined,
+		})
 	}
 	return answer(w, http.StatusOK, struct {
 		subscriptionAnswer

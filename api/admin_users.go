@@ -160,7 +160,12 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 	for _, id := range slices.Sorted(maps.Keys(account.Plans)) {
 		plans = append(plans, planOf(account.Plans[id]))
 	}
-	linked := slices.DeleteFunc(account.Devices, func(d entitlements.Device) bool { return d.Removed })
+	linked := make([]adminDevice, 0, len(account.Devices))
+	for _, d := range account.Devices {
+		if !d.Removed {
+			linked = append(linked, adminDeviceOf(d))
+		}
+	}
 	return answer(w, http.StatusOK, struct {
 		User          adminUser      `json:"user"`
 		Revision      int64          `json:"revision"`
@@ -169,11 +174,11 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 		Decision      decision       `json:"decision"`
 		Subscriptions []subscription `json:"subscriptions"`
 		Plans         []plan         `json:"plans"` // those of the subscriptions
-		Devices       []device       `json:"devices"`
+		Devices       []adminDevice  `json:"devices"`
 		Passkeys      []passkeyItem  `json:"passkeys"`
 		Audit         []auditEntry   `json:"audit"`
 	}{
 		adminUserOf(shown), account.Revision, account.TrialStarted, int64(s.entitlements.OfflineWindow() / time.Second),
-		decisionOf(account.Decide(s.now())), subscriptions, plans, devices(linked), passkeysOf(passkeys), auditOf(trail),
+		decisionOf(account.Decide(s.now())), subscriptions, plans, linked, passkeysOf(passkeys), auditOf(trail),
 	})
 }

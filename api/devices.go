@@ -20,6 +20,16 @@ func deviceOf(d entitlements.Device) device {
 	return device{d.ID, d.Name, d.LinkedAt.UTC(), utc(d.LastReconciledAt), utc(d.DocumentExpiresAt), d.Quarantined}
 }
 
+// adminDevice is a device as support and an export of the account show it.
+type adminDevice struct {
+	device
+	DocumentRevision *int64 `json:"document_revision"`
+}
+
+func adminDeviceOf(d entitlements.Device) adminDevice {
+	return adminDevice{deviceOf(d), d.DocumentRevision}
+}
+
 func devices(list []entitlements.Device) []device {
 	items := make([]device, 0, len(list))
 	for _, d := range list {

@@ -65,6 +65,24 @@ func TestJourney(t *testing.T) {
 			t.Fatalf("%s of the user: %s", list, shown.body)
 		}
 	}
+	progress := func() (answer, map[string]any) {
+		t.Helper()
+		got := support.admin("GET", "/admin/v1/subscriptions/"+subscription+"/revocation", nil).want(t, 200, "")
+		holders, ok := got.member("devices").([]any)
+		if !ok || len(holders) != 1 {
+			t.Fatalf("devices of the revocation: %s", got.body)
+		}
+		return got, holders[0].(map[string]any)
+	}
+	preview, holder := progress()
+	if preview.member("subscription.revoked") != false || preview.member("revision") != document["rev"] || preview.text("offline_until") != holder["document_expires_at"] ||
+		holder["id"] != device || holder["name"] != "Laptop" || holder["document_revision"] != document["rev"] || holder["last_reconciled_at"] == nil ||
+		holder["removed"] != false || holder["quarantined"] != false {
+		t.Fatalf("preview: %s", preview.body)
+	}
+	if devices := shown.member("devices").([]any); devices[0].(map[string]any)["document_revision"] != document["rev"] {
+		t.Fatalf("devices of the user: %v", devices)
+	}
 	revoke := func() answer {
 		return support.admin("POST", "/admin/v1/subscriptions/"+subscription+"/revoke", map[string]string{"reason": "chargeback"}).want(t, 200, "")
 	}
@@ -81,10 +99,18 @@ func TestJourney(t *testing.T) {
 		t.Fatalf("a repeated revoke changed the revision: %s", again.body)
 	}
 
+	pending, holder := progress()
+	if pending.text("offline_until") != revoked.text("offline_until") || pending.member("revision") != revoked.member("revision") ||
+		holder["document_revision"] != document["rev"] || revoked.member("devices").([]any)[0].(map[string]any)["document_revision"] != document["rev"] {
+		t.Fatalf("revoked, and not told yet: %s", pending.body)
+	}
 	second := ada.reconcile(device, first.text("lineage")).want(t, 200, "")
 	locked := claims(t, second.text("document"))
 	if features, ok := locked["features"].(map[string]any); !ok || len(features) != 0 || locked["state"] != "revoked" || locked["reason"] != "revoked" {
 		t.Fatalf("document after the revoke: %v", locked)
+	}
+	if told, holder := progress(); holder["document_revision"] != revoked.member("revision") {
+		t.Fatalf("told: %s", told.body)
 	}
 	support.admin("POST", "/admin/v1/subscriptions/"+subscription+"/reinstate", map[string]string{"reason": "paid"}).want(t, 200, "")
 	third := ada.reconcile(device, second.text("lineage")).want(t, 200, "")

@@ -209,6 +209,8 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "PUT", "/admin/v1/subscriptions/s1", `{"user":"` + adaID + `","plan":"premium","state":"active","paid_through":4070908800}`, admin, 400, "invalid_request"},
 		{nobody, "PUT", "/admin/v1/subscriptions/s1", `{"user":"` + adaID + `","plan":"premium","state":"active","paid_through":"0000-01-01T00:00:00Z"}`, admin, 400, "invalid_request"},
 		{nobody, "PUT", "/admin/v1/subscriptions/bobs", `{"user":"` + adaID + `",` + good + `}`, admin, 409, "conflict"},
+		{nobody, "GET", "/admin/v1/subscriptions/unknown/revocation", nil, admin, 404, "not_found"},
+		{nobody, "GET", "/admin/v1/subscriptions/%ff/revocation", nil, admin, 404, "not_found"},
 		{nobody, "POST", "/admin/v1/subscriptions/unknown/revoke", `{"reason":"x"}`, admin, 404, "not_found"},
 		{nobody, "POST", "/admin/v1/subscriptions/bobs/revoke", `{}`, admin, 400, "invalid_request"},
 		{nobody, "POST", "/admin/v1/subscriptions/bobs/revoke", `{"reason":"` + strings.Repeat("x", 1001) + `"}`, admin, 400, "invalid_request"},

@@ -75,6 +75,7 @@ func (s *server) routes() []route {
 		{method: post, path: "/admin/v1/users/{id}/recovery", access: bearer, scope: write, handler: s.recoverUser},
 		{method: post, path: "/admin/v1/users/{id}/sign-out", access: bearer, scope: write, handler: s.signOutUser},
 		{method: put, path: "/admin/v1/subscriptions/{id}", access: bearer, scope: billing, handler: s.putSubscription},
+		{method: get, path: "/admin/v1/subscriptions/{id}/revocation", access: bearer, scope: read, handler: s.showRevocation},
 		{method: post, path: "/admin/v1/subscriptions/{id}/revoke", access: bearer, scope: write, handler: s.revokeSubscription},
 		{method: post, path: "/admin/v1/subscriptions/{id}/suspend", access: bearer, scope: write, handler: s.suspendSubscription},
 		{method: post, path: "/admin/v1/subscriptions/{id}/reinstate", access: bearer, scope: write, handler: s.reinstateSubscription},

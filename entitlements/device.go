@@ -24,8 +24,11 @@ type Device struct {
 	LastReconciledAt *time.Time
 	// DocumentExpiresAt bounds every document with features that the device was ever given; nil where it had none.
 	DocumentExpiresAt *time.Time
-	Quarantined       bool
-	Removed           bool
+	// DocumentRevision is that of the newest document given to the device, with features or without; nil where it had
+	// none. From the revision of a change on, the device has been told of it, unless the answer was lost on its way.
+	DocumentRevision *int64
+	Quarantined      bool
+	Removed          bool
 }
 
 // counts says whether the device counts against the limit: linked and not quarantined.

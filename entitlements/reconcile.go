@@ -39,7 +39,8 @@ type Reconciled struct {
 // token's revision is above the user's, or its generation above the device's, the database has lost commits: revision
 // and ledger head are raised to the token's, document_bound to the latest end that any document can have, and that is
 // audited. Where the device becomes quarantined, the user's
-// revision is raised, its status index becomes INVALID, and that is audited.
+// revision is raised, its status index becomes INVALID, and that is audited. Wherever a document follows, of whatever
+// kind, document_revision rises to the document's revision.
 type Step struct {
 	Token Token
 	JKT   string

@@ -22,6 +22,9 @@ type Store interface {
 	// user.
 	Account(ctx context.Context, user UserID, at time.Time) (Account, error)
 
+	// SubscriberAccount is Account for the user whose subscription it is. ErrNotFound without the subscription.
+	SubscriberAccount(ctx context.Context, id SubscriptionID, at time.Time) (Account, error)
+
 	// Revisions reads the revisions of users, as of one instant. Those who do not exist are left out.
 	Revisions(ctx context.Context, users []UserID) (map[UserID]int64, error)
 

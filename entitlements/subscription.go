@@ -46,7 +46,7 @@ type SubscriptionChange struct {
 	PaidThrough time.Time
 }
 
-// Revocation is what support needs to know after a revoke: by when it is dead everywhere.
+// Revocation is what support needs to know before and after a revoke: by when it is dead everywhere.
 type Revocation struct {
 	Subscription Subscription
 	Revision     int64
@@ -214,8 +214,24 @@ func (s *Service) supportChange(
 	if err != nil {
 		return Revocation{}, fmt.Errorf("%s: %w", action, err)
 	}
-	r := Revocation{Subscription: after, Revision: account.Revision}
-	for _, device := range account.Devices {
+	return account.revocation(after, now), nil
+}
+
+// Revocation is what a revoke of the subscription would answer now, or how far it has come: which devices may hold a
+// document with features, until when, and of which revision they have been told. It changes nothing. [ErrNotFound] without
+// the subscription.
+func (s *Service) Revocation(ctx context.Context, id SubscriptionID) (Revocation, error) {
+	now := s.instant()
+	account, err := s.store.SubscriberAccount(ctx, id, now)
+	if err != nil {
+		return Revocation{}, fmt.Errorf("revocation: %w", err)
+	}
+	return account.revocation(*account.subscription(id), now), nil
+}
+
+func (a Account) revocation(sub Subscription, now time.Time) Revocation {
+	r := Revocation{Subscription: sub, Revision: a.Revision}
+	for _, device := range a.Devices {
 		if bound := device.DocumentExpiresAt; bound != nil && bound.After(now) {
 			r.Devices = append(r.Devices, device)
 			if r.OfflineUntil == nil || bound.After(*r.OfflineUntil) {
@@ -223,7 +239,7 @@ func (s *Service) supportChange(
 			}
 		}
 	}
-	return r, nil
+	return r
 }
 
 // subscriptionChange replaces before by after and draws the consequences: a higher revision, and for each device that

@@ -56,12 +56,28 @@ const (
 )
 
 // keptDevices are the user's devices that still matter at $2: a removed one does while a document of it may live.
-const keptDevices = `user_id = $1 AND (removed_at IS NULL OR document_bound > $2)`
+const (
+	keptDevices = `user_id = $1 AND ` + mattering
+	mattering   = `(removed_at IS NULL OR document_bound > $2)`
+)
 
-const deviceColumns = `id, name, jkt, linked_at, last_reconciled_at, document_bound, forked_at IS NOT NULL AS quarantined, removed_at IS NOT NULL AS removed`
+const deviceColumns = `id, name, jkt, linked_at, last_reconciled_at, document_bound, document_revision, forked_at IS NOT NULL AS quarantined,
+	removed_at IS NOT NULL AS removed`
 
 // Account implements [entitlements.Store].
 func (s *Entitlements) Account(ctx context.Context, user entitlements.UserID, at time.Time) (entitlements.Account, error) {
+	return s.account(ctx, `$1::uuid`, user, at)
+}
+
+// SubscriberAccount implements [entitlements.Store].
+func (s *Entitlements) SubscriberAccount(
+	ctx context.Context, id entitlements.SubscriptionID, at time.Time,
+) (entitlements.Account, error) {
+	return s.account(ctx, `(SELECT user_id FROM subscriptions WHERE id = $1)`, id, at)
+}
+
+// account reads the account of the user whom the expression user finds by the argument $1.
+func (s *Entitlements) account(ctx context.Context, user string, argument any, at time.Time) (entitlements.Account, error) {
 	var row struct {
 		accountRow
 		Devices jsonColumn[[]deviceRow]
@@ -70,8 +86,8 @@ func (s *Entitlements) Account(ctx context.Context, user entitlements.UserID, at
 		SELECT u.id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
 			`+subscriptionsOf+` AS subscriptions, `+plansOf+` AS plans,
 			(SELECT coalesce(json_agg(d ORDER BY d.linked_at, d.id), '[]')
-				FROM (SELECT `+deviceColumns+` FROM devices WHERE `+keptDevices+`) d) AS devices
-		FROM users u WHERE u.id = $1`, user, at)
+				FROM (SELECT `+deviceColumns+` FROM devices WHERE user_id = u.id AND `+mattering+`) d) AS devices
+		FROM users u WHERE u.id = `+user, argument, at)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return entitlements.Account{}, entitlements.ErrNotFound
 	}
@@ -328,7 +344,7 @@ const (
 // the snapshot's, and then nothing is done and the caller starts again.
 const advanceStatement = `
 WITH seen AS (
-	SELECT u.revision, d.lineage_n, d.forked_at
+	SELECT u.revision, d.lineage_n, d.forked_at, d.document_revision
 	FROM users u JOIN devices d ON d.user_id = u.id
 	WHERE u.id = $1 AND d.id = $2 AND d.jkt = $3
 ), granted AS (
@@ -353,7 +369,11 @@ WITH seen AS (
 			WHEN $4 > d.lineage_n OR $12::bigint > seen.revision -- commits were lost, and with them what bounds they held
 				THEN greatest(d.document_bound, least($8::timestamptz + make_interval(secs => $9::bigint), $10::timestamptz))
 			WHEN d.removed_at IS NULL THEN greatest(d.document_bound, granted.bound)
-			ELSE d.document_bound END
+			ELSE d.document_bound END,
+		document_revision = CASE
+			WHEN ` + ruleForks + ` THEN greatest(d.document_revision, seen.revision + 1, $12::bigint)
+			WHEN ` + ruleTaken + ` OR d.forked_at IS NOT NULL THEN greatest(d.document_revision, seen.revision, $12::bigint)
+			ELSE d.document_revision END
 	FROM seen, granted
 	WHERE d.user_id = $1 AND d.id = $2 AND d.jkt = $3 AND d.revision <= seen.revision
 	RETURNING d.*
@@ -372,7 +392,7 @@ WITH seen AS (
 	FROM stepped d, seen WHERE d.forked_at = $8::timestamptz AND seen.forked_at IS NULL
 	UNION ALL
 	SELECT $8::timestamptz, 'device:' || d.id, 'lineage.recovered', 'device:' || d.id, $1,
-		jsonb_build_object('generation', seen.lineage_n, 'revision', seen.revision),
+		jsonb_build_object('generation', seen.lineage_n, 'revision', seen.revision, 'document_revision', seen.document_revision),
 		jsonb_build_object('generation', $4::bigint, 'revision', $12::bigint)
 	FROM stepped d, seen
 	WHERE d.forked_at IS NULL AND d.lineage_parent = $5 AND ($4::bigint > seen.lineage_n OR $12::bigint > seen.revision)
@@ -630,6 +650,7 @@ type deviceRow struct {
 	LinkedAt         time.Time             `json:"linked_at" db:"linked_at"`
 	LastReconciledAt *time.Time            `json:"last_reconciled_at" db:"last_reconciled_at"`
 	DocumentBound    *time.Time            `json:"document_bound" db:"document_bound"`
+	DocumentRevision *int64                `json:"document_revision" db:"document_revision"`
 	Quarantined      bool                  `json:"quarantined"`
 	Removed          bool                  `json:"removed"`
 }
@@ -637,7 +658,7 @@ type deviceRow struct {
 func (r deviceRow) device() entitlements.Device {
 	return entitlements.Device{
 		ID: r.ID, Name: r.Name, JKT: r.JKT, LinkedAt: r.LinkedAt.UTC(), LastReconciledAt: utc(r.LastReconciledAt),
-		DocumentExpiresAt: utc(r.DocumentBound), Quarantined: r.Quarantined, Removed: r.Removed,
+		DocumentExpiresAt: utc(r.DocumentBound), DocumentRevision: r.DocumentRevision, Quarantined: r.Quarantined, Removed: r.Removed,
 	}
 }
 

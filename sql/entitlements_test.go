@@ -274,6 +274,77 @@ func TestRevokeAndReinstate(t *testing.T) {
 	}
 }
 
+// TestRevocationTellsWhoHasBeenTold asks before and after a revoke: the question changes nothing, and each device that holds
+// a document counts as told from its first document after the revoke on, whatever that says.
+func TestRevocationTellsWhoHasBeenTold(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	b.subscribe(t, user, "sub", 30*24*time.Hour)
+	d, lost, idle := b.link(t, user), b.link(t, user), b.link(t, user)
+	held := map[entitlements.DeviceID]int64{d.id: b.refresh(t, d).ExpiresAt}
+	b.clock.Advance(time.Hour)
+	held[lost.id] = b.refresh(t, lost).ExpiresAt
+	if err := b.RevokeDevice(t.Context(), "operator", lost.id, "lost"); err != nil {
+		t.Fatal(err)
+	}
+	ask := func() entitlements.Revocation {
+		t.Helper()
+		r, err := b.Revocation(t.Context(), "sub")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	before, again := ask(), ask()
+	if len(before.Devices) != 2 || before.OfflineUntil == nil || before.OfflineUntil.Unix() != held[lost.id] || before.Subscription.Revoked {
+		t.Errorf("before: %+v; %s never had a document", before, idle.id)
+	}
+	for _, holder := range before.Devices {
+		if holder.DocumentExpiresAt.Unix() != held[holder.ID] || holder.LastReconciledAt == nil || holder.Removed != (holder.ID == lost.id) {
+			t.Errorf("before: %+v", holder)
+		}
+		if holder.DocumentRevision == nil || *holder.DocumentRevision >= before.Revision {
+			t.Errorf("before: told of a change that came after its document: %+v", holder)
+		}
+	}
+	r, err := b.Revoke(t.Context(), "operator", "sub", "chargeback")
+	if err != nil || again.Revision != before.Revision || r.Revision != before.Revision+1 || len(r.Devices) != 2 || !r.OfflineUntil.Equal(*before.OfflineUntil) {
+		t.Errorf("asked twice, then revoked: %+v, %+v, %v", again, r, err)
+	}
+	told := func() (ids []entitlements.DeviceID) {
+		t.Helper()
+		now := ask()
+		if !now.Subscription.Revoked || !now.OfflineUntil.Equal(*r.OfflineUntil) || len(now.Devices) != 2 {
+			t.Errorf("after: %+v", now)
+		}
+		for _, holder := range now.Devices {
+			if holder.DocumentRevision != nil && *holder.DocumentRevision >= r.Revision {
+				ids = append(ids, holder.ID)
+			}
+		}
+		return ids
+	}
+	if ids := told(); len(ids) != 0 {
+		t.Errorf("told before they asked: %v", ids)
+	}
+	b.refresh(t, lost)
+	if ids := told(); len(ids) != 1 || ids[0] != lost.id {
+		t.Errorf("told: %v, want the removed one", ids)
+	}
+	b.refresh(t, d)
+	if ids := told(); len(ids) != 2 {
+		t.Errorf("told: %v", ids)
+	}
+	b.clock.Advance(7 * 24 * time.Hour)
+	if ended := ask(); len(ended.Devices) != 0 || ended.OfflineUntil != nil {
+		t.Errorf("after the end of every document: %+v", ended)
+	}
+	if _, err := b.Revocation(t.Context(), "another"); !errors.Is(err, entitlements.ErrNotFound) {
+		t.Errorf("a subscription that is not there: %v", err)
+	}
+}
+
 func TestSuspensionReturnsToTheSameIndex(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -411,9 +482,14 @@ func TestLineageInSQL(t *testing.T) {
 		row := entitlements.Lineage{N: random.Int64N(4), Parent: tag(), Forked: random.IntN(8) == 0}
 		token := entitlements.Token{Device: d.id, User: d.user, Generation: random.Int64N(5), Tag: tag(), Parent: tag(), Revision: 1}
 		token.Tag[1] = byte(random.IntN(2))
-		bound := random.Int64N(5) - 1
-		b.db.MustExec(`UPDATE devices SET lineage_n = $2, lineage_parent = $3, forked_at = CASE WHEN $4 THEN now() END WHERE id = $1`,
-			d.id, row.N, row.Parent[:], row.Forked)
+		token.Revision = random.Int64N(4)
+		bound, given := random.Int64N(5)-1, new(int64)
+		if *given = random.Int64N(3); *given == 0 {
+			given = nil
+		}
+		b.db.MustExec(`UPDATE users SET revision = 2 WHERE id = $1`, d.user)
+		b.db.MustExec(`UPDATE devices SET lineage_n = $2, lineage_parent = $3, forked_at = CASE WHEN $4 THEN now() END, document_revision = $5
+			WHERE id = $1`, d.id, row.N, row.Parent[:], row.Forked, given)
 		advanced, err := b.store.Advance(t.Context(), entitlements.Step{
 			Token: token, JKT: d.jkt, Bound: bound, Now: b.clock.Now(), Window: time.Hour, KeysetEnd: b.keys.Keyset.End(), RPID: "app.example.com",
 		})
@@ -428,6 +504,13 @@ func TestLineageInSQL(t *testing.T) {
 		taken := verdict == entitlements.Repeated || verdict == entitlements.Advances
 		if taken != (!advanced.Lineage.Forked && advanced.Lineage.Parent == token.Tag) {
 			t.Fatalf("%+v with %+v: whether it was taken cannot be told from %+v", row, token, advanced.Lineage)
+		}
+		// Whoever gets a document is known to have been given its revision; a stale token gets none.
+		if verdict != entitlements.Stale {
+			given = new(max(advanced.Account.Revision, token.Revision))
+		}
+		if is := devices(t, b, d.user)[0].DocumentRevision; (is == nil) != (given == nil) || is != nil && *is != *given {
+			t.Fatalf("%+v with %+v, judged %d: document_revision %v, want %v", row, token, verdict, is, given)
 		}
 	}
 	if len(seen) != 4 {
