@@ -152,3 +152,26 @@ func (s *server) reinstateSubscription(w http.ResponseWriter, r *http.Request, b
 	}
 	return answer(w, http.StatusOK, subscriptionAnswer{subscriptionOf(reinstated), revision})
 }
+
+// grantDays gives a user days that nobody pays for. To take them back is to revoke the subscription that they make.
+func (s *server) grantDays(w http.ResponseWriter, r *http.Request, by caller) error {
+	id, err := pathUUID(r, "id")
+	if err != nil {
+		return err
+	}
+	var request struct {
+		Plan   entitlements.PlanID `json:"plan"`
+		Days   int                 `json:"days"`
+		Reason string              `json:"reason"`
+	}
+	if err := decode(r, &request); err != nil {
+		return err
+	}
+	granted, revision, err := s.entitlements.Grant(r.Context(), by.actor, entitlements.UserID(id), entitlements.GrantRequest{
+		Plan: request.Plan, Days: request.Days, Reason: request.Reason,
+	})
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusCreated, subscriptionAnswer{subscriptionOf(granted), revision})
+}

@@ -220,6 +220,19 @@ func TestEnrolment(t *testing.T) {
 	if e := ada.do("GET", "/v1/entitlements", nil); e.text("reason") != "suspended" {
 		t.Fatalf("entitlements: %s", e.body)
 	}
+
+	// Days that support gives are another subscription, which a revoke takes back.
+	granted := support.admin("POST", "/admin/v1/users/"+in.text("user.id")+"/grants", `{"plan":"premium","days":14,"reason":"goodwill"}`).want(t, 201, "")
+	if granted.text("subscription.state") != "cancelled" || granted.text("subscription.paid_through") != w.clock.now().AddDate(0, 0, 14).Format(time.RFC3339) {
+		t.Fatalf("grant: %s", granted.body)
+	}
+	if e := ada.do("GET", "/v1/entitlements", nil); e.text("state") != "active" {
+		t.Fatalf("entitlements after the grant: %s", e.body)
+	}
+	support.admin("POST", "/admin/v1/subscriptions/"+granted.text("subscription.id")+"/revoke", `{"reason":"undone"}`).want(t, 200, "")
+	if e := ada.do("GET", "/v1/entitlements", nil); e.text("state") != "revoked" {
+		t.Fatalf("entitlements after the grant was taken back: %s", e.body)
+	}
 }
 
 func TestSessionsAndDevices(t *testing.T) {

@@ -74,6 +74,7 @@ func (s *server) routes() []route {
 		{method: get, path: "/admin/v1/users/{id}", access: bearer, scope: read, handler: s.showUser},
 		{method: post, path: "/admin/v1/users/{id}/recovery", access: bearer, scope: write, handler: s.recoverUser},
 		{method: post, path: "/admin/v1/users/{id}/sign-out", access: bearer, scope: write, handler: s.signOutUser},
+		{method: post, path: "/admin/v1/users/{id}/grants", access: bearer, scope: write, handler: s.grantDays},
 		{method: put, path: "/admin/v1/subscriptions/{id}", access: bearer, scope: billing, handler: s.putSubscription},
 		{method: get, path: "/admin/v1/subscriptions/{id}/revocation", access: bearer, scope: read, handler: s.showRevocation},
 		{method: post, path: "/admin/v1/subscriptions/{id}/revoke", access: bearer, scope: write, handler: s.revokeSubscription},

@@ -804,6 +804,72 @@ func TestPutSubscription(t *testing.T) {
 	}
 }
 
+// TestGrant: days come after what there is of the plan, and to take them back leaves what there was before.
+func TestGrant(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	grant := func(plan entitlements.PlanID, days int, reason string) (entitlements.Subscription, int64, error) {
+		return b.Grant(t.Context(), "token:1", user, entitlements.GrantRequest{Plan: plan, Days: days, Reason: reason})
+	}
+	const day = 24 * time.Hour
+	first, revision, err := grant("premium", 3, "an outage of ours")
+	if err != nil || !first.PaidThrough.Equal(b.clock.Now().Add(3*day)) || first.State != entitlements.SubscriptionCancelled || !strings.HasPrefix(string(first.ID), "grant-") {
+		t.Fatalf("without a subscription: %+v, %v", first, err)
+	}
+	d := b.link(t, user)
+	if document := b.refresh(t, d); document.State != entitlements.StateActive || len(document.Features) != 2 || document.Revision <= revision {
+		t.Errorf("granted: %+v", document)
+	}
+	b.subscribe(t, user, "sub", 20*day)
+	second, _, err := grant("premium", 366, "goodwill")
+	if err != nil || !second.PaidThrough.Equal(b.clock.Now().Add(386*day)) {
+		t.Errorf("beside 20 days: %+v, %v", second, err)
+	}
+	if _, err := b.Revoke(t.Context(), "token:1", second.ID, "undone"); err != nil {
+		t.Fatal(err)
+	}
+	if document := b.refresh(t, d); len(document.Features) != 2 || *document.PaidThrough != b.clock.Now().Add(20*day).Unix() {
+		t.Errorf("after the grant was taken back: %+v", document)
+	}
+	b.clock.Advance(30 * day)
+	if third, _, err := grant("premium", 1, "goodwill"); err != nil || !third.PaidThrough.Equal(b.clock.Now().Add(day)) {
+		t.Errorf("after the end, beside a grant that was taken back: %+v, %v", third, err)
+	}
+
+	if _, _, err := b.PutSubscription(t.Context(), "operator", "sub", entitlements.SubscriptionChange{
+		User: user, Plan: "premium", State: entitlements.SubscriptionActive, PaidThrough: time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for name, refused := range map[string]struct {
+		plan   entitlements.PlanID
+		days   int
+		reason string
+		want   error
+	}{
+		"no days":       {"premium", 0, "x", entitlements.ErrInvalid},
+		"too many days": {"premium", 367, "x", entitlements.ErrInvalid},
+		"year 10000":    {"premium", 1, "x", entitlements.ErrInvalid},
+		"no reason":     {"premium", 1, " ", entitlements.ErrInvalid},
+		"unknown plan":  {"gold", 1, "x", entitlements.ErrPlanUnknown},
+	} {
+		if _, _, err := grant(refused.plan, refused.days, refused.reason); !errors.Is(err, refused.want) {
+			t.Errorf("%s: %v, want %v", name, err, refused.want)
+		}
+	}
+	user = entitlements.UserID(uuid.NewString())
+	if _, _, err := grant("premium", 1, "x"); !errors.Is(err, entitlements.ErrNotFound) {
+		t.Errorf("nobody: %v", err)
+	}
+	var reason string
+	err = b.db.Get(&reason, `SELECT r.reason FROM audit a JOIN audit_reasons r ON r.audit_id = a.id
+		WHERE a.action = 'subscription.grant' AND a.actor = 'token:1' AND a.object = $1 AND a.after->>'state' = 'cancelled'`, "subscription:"+string(first.ID))
+	if err != nil || reason != "an outage of ours" {
+		t.Errorf("audited: %q, %v", reason, err)
+	}
+}
+
 func TestPutPlanReachesItsHolders(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
