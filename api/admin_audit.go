@@ -32,6 +32,19 @@ func auditOf(trail []entitlements.AuditEntry) []auditEntry {
 	return entries
 }
 
+// queryBefore is the cursor of a list of audit entries: the id of the last one seen; 0 without one.
+func queryBefore(r *http.Request) (int64, error) {
+	text := r.URL.Query().Get("cursor")
+	if text == "" {
+		return 0, nil
+	}
+	before, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || before < 1 {
+		return 0, invalidRequest
+	}
+	return before, nil
+}
+
 // listAudit pages through the trail, newest first. A cursor is the id of the last entry seen, so pages stay whole while
 // entries come in.
 func (s *server) listAudit(w http.ResponseWriter, r *http.Request, _ caller) error {
@@ -40,18 +53,15 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request, _ caller) err
 		return err
 	}
 	asked := entitlements.AuditQuery{Limit: limit + 1} // one more tells whether there is a next page
-	query := r.URL.Query()
-	if text := query.Get("user"); text != "" {
+	if text := r.URL.Query().Get("user"); text != "" {
 		id, ok := canonicalUUID(text)
 		if !ok {
 			return invalidRequest
 		}
 		asked.User = entitlements.UserID(id)
 	}
-	if text := query.Get("cursor"); text != "" {
-		if asked.Before, err = strconv.ParseInt(text, 10, 64); err != nil || asked.Before < 1 {
-			return invalidRequest
-		}
+	if asked.Before, err = queryBefore(r); err != nil {
+		return err
 	}
 	trail, err := s.entitlements.Audit(r.Context(), asked)
 	if err != nil {

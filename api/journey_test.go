@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"encoding/base64"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -387,6 +388,42 @@ func TestPlansAndAudit(t *testing.T) {
 	rest := support.admin("GET", "/admin/v1/users?limit=2&cursor="+page.text("next"), nil).want(t, 200, "")
 	if len(page.member("users").([]any)) != 2 || len(rest.member("users").([]any)) != 1 || rest.member("next") != nil {
 		t.Fatalf("pages: %s %s", page.body, rest.body)
+	}
+}
+
+// TestGaps lists what a restored database has lost, until somebody has looked.
+func TestGaps(t *testing.T) {
+	w := newWorld(t)
+	ada, support := w.browser(), w.browser()
+	id := ada.register("Ada")
+	device, lineage := ada.link()
+	var before int
+	must(t, w.db.Get(&before, `SELECT revision FROM users WHERE id = $1`, id))
+	ada.do("POST", "/v1/trial", nil).want(t, 201, "")
+	lineage = ada.reconcile(device, lineage).want(t, 200, "").text("lineage")
+	if none := support.admin("GET", "/admin/v1/gaps", nil).want(t, 200, ""); len(none.member("gaps").([]any)) != 0 || none.member("next") != nil {
+		t.Fatalf("gaps where there are none: %s", none.body)
+	}
+	w.db.MustExec(`UPDATE users SET revision = $2 WHERE id = $1`, id, before)
+	w.db.MustExec(`UPDATE devices SET revision = $2 WHERE id = $1`, device, before)
+	ada.reconcile(device, lineage).want(t, 200, "")
+
+	list := support.admin("GET", "/admin/v1/gaps?limit=1", nil).want(t, 200, "")
+	gaps, ok := list.member("gaps").([]any)
+	if !ok || len(gaps) != 1 || list.member("next") != nil {
+		t.Fatalf("gaps: %s", list.body)
+	}
+	gap := gaps[0].(map[string]any)
+	if user := gap["user"].(map[string]any); user["id"] != id || user["name"] != "Ada" || gap["device"] != device ||
+		gap["database_revision"] != float64(before) || gap["device_revision"] != float64(before+1) {
+		t.Fatalf("gap: %v", gap)
+	}
+	path := fmt.Sprintf("/admin/v1/gaps/%.0f/close", gap["id"])
+	for range 2 {
+		support.admin("POST", path, `{"reason":"looked"}`).want(t, 204, "")
+	}
+	if none := support.admin("GET", "/admin/v1/gaps", nil).want(t, 200, ""); len(none.member("gaps").([]any)) != 0 {
+		t.Fatalf("closed: %s", none.body)
 	}
 }
 

@@ -65,6 +65,12 @@ type Store interface {
 	// of a later state of the database, which has been restored since, is as good as none.
 	StatusChanges(ctx context.Context, since StatusMark) (StatusChanges, error)
 
+	// Gaps lists the audit entries "lineage.recovered" that tell of a gap and have not been closed, newest first, in so far
+	// as their users are still there. CloseGap stores entry, whose Object and User are the gap's, unless there is one that
+	// closes this gap already; ErrNotFound where there is no such gap, closed or not, of a user who is still there.
+	Gaps(ctx context.Context, query GapQuery) ([]Gap, error)
+	CloseGap(ctx context.Context, id int64, entry AuditEntry) error
+
 	// Audit lists entries, newest first.
 	Audit(ctx context.Context, query AuditQuery) ([]AuditEntry, error)
 }

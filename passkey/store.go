@@ -130,6 +130,9 @@ type UserStore interface {
 	// User returns a user or ErrNotFound.
 	User(ctx context.Context, id UserID) (User, error)
 
+	// Users returns those of the users who are there, in no order.
+	Users(ctx context.Context, ids []UserID) ([]User, error)
+
 	// FindUsers returns the users that match any of the search's criteria and come after its position, ordered by
 	// lower-case name, byte by byte, and id.
 	FindUsers(ctx context.Context, search UserSearch) ([]User, error)

@@ -55,6 +55,19 @@ func (s *Service) User(ctx context.Context, id UserID) (User, error) {
 	return user, nil
 }
 
+// Users returns those of the users who are there.
+func (s *Service) Users(ctx context.Context, ids []UserID) (map[UserID]User, error) {
+	found, err := s.store.Users(ctx, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read users: %w", err)
+	}
+	users := make(map[UserID]User, len(found))
+	for _, user := range found {
+		users[user.ID] = user
+	}
+	return users, nil
+}
+
 // FindUsers lists, ordered by lower-case name and id, the users whose name begins with query (case does not matter) or
 // whose id, external id or billing id is query. An empty query finds everybody. It returns limit users (1 to 200) at
 // most, those after cursor; next is the cursor for the following page, "" on the last. Pages neither repeat nor skip

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"holdfast/passkey"
 )
@@ -65,6 +66,19 @@ func (p *Passkeys) User(ctx context.Context, id passkey.UserID) (passkey.User, e
 		return passkey.User{}, failed("select user", err)
 	}
 	return row.user(), nil
+}
+
+// Users implements [passkey.UserStore].
+func (p *Passkeys) Users(ctx context.Context, ids []passkey.UserID) ([]passkey.User, error) {
+	var rows []userRow
+	if err := p.db.SelectContext(ctx, &rows, `SELECT `+userColumns+` FROM users u WHERE u.id = ANY($1::uuid[])`, pq.Array(ids)); err != nil {
+		return nil, failed("select users", err)
+	}
+	users := make([]passkey.User, len(rows))
+	for i, row := range rows {
+		users[i] = row.user()
+	}
+	return users, nil
 }
 
 // likeSpecial escapes what has a meaning in a LIKE pattern.

@@ -1,0 +1,79 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"holdfast/entitlements"
+	"holdfast/passkey"
+)
+
+// gap is what a restored database lacks of a user, for somebody to look at.
+type gap struct {
+	ID               int64                 `json:"id"`
+	At               time.Time             `json:"at"`
+	User             adminUser             `json:"user"`
+	Device           entitlements.DeviceID `json:"device"`
+	DeviceRevision   int64                 `json:"device_revision"`
+	DatabaseRevision int64                 `json:"database_revision"`
+}
+
+// listGaps pages through the gaps that are open, newest first, as listAudit does through the trail.
+func (s *server) listGaps(w http.ResponseWriter, r *http.Request, _ caller) error {
+	limit, err := queryLimit(r)
+	if err != nil {
+		return err
+	}
+	before, err := queryBefore(r)
+	if err != nil {
+		return err
+	}
+	open, err := s.entitlements.Gaps(r.Context(), entitlements.GapQuery{Before: before, Limit: limit + 1})
+	if err != nil {
+		return err
+	}
+	var next *string
+	if len(open) > limit {
+		open = open[:limit]
+		next = new(strconv.FormatInt(open[limit-1].ID, 10))
+	}
+	ids := make([]passkey.UserID, len(open))
+	for i, g := range open {
+		ids[i] = passkey.UserID(g.User)
+	}
+	users, err := s.passkeys.Users(r.Context(), ids)
+	if err != nil {
+		return err
+	}
+	gaps := make([]gap, 0, len(open))
+	for _, g := range open {
+		if user, ok := users[passkey.UserID(g.User)]; ok { // else erased meanwhile
+			gaps = append(gaps, gap{g.ID, g.At.UTC(), adminUserOf(user), g.Device, g.DeviceRevision, g.DatabaseRevision})
+		}
+	}
+	return answer(w, http.StatusOK, struct {
+		Gaps []gap   `json:"gaps"`
+		Next *string `json:"next"`
+	}{gaps, next})
+}
+
+// closeGap is for whoever has looked at it.
+func (s *server) closeGap(w http.ResponseWriter, r *http.Request, by caller) error {
+	text, err := pathText(r, "id")
+	if err != nil {
+		return err
+	}
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id < 1 {
+		return notFound
+	}
+	reason, err := decodeReason(r)
+	if err != nil {
+		return err
+	}
+	if err := s.entitlements.CloseGap(r.Context(), by.actor, id, reason); err != nil {
+		return err
+	}
+	return noContent(w)
+}

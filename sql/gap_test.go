@@ -1,0 +1,156 @@
+package sql_test
+
+import (
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"holdfast/entitlements"
+	"holdfast/passkey"
+	"holdfast/sql"
+)
+
+// backup keeps what the database knows of a device's user; the function that it returns restores it.
+func backup(t *testing.T, b *bench, d *device) (restore func()) {
+	t.Helper()
+	for _, statement := range []string{
+		`CREATE TEMPORARY TABLE IF NOT EXISTS kept_users AS SELECT * FROM users LIMIT 0`,
+		`CREATE TEMPORARY TABLE IF NOT EXISTS kept_devices AS SELECT * FROM devices LIMIT 0`,
+		`CREATE TEMPORARY TABLE IF NOT EXISTS kept_subscriptions AS SELECT * FROM subscriptions LIMIT 0`,
+	} {
+		b.db.MustExec(statement)
+	}
+	b.db.MustExec(`INSERT INTO kept_users SELECT * FROM users WHERE id = $1`, d.user)
+	b.db.MustExec(`INSERT INTO kept_devices SELECT * FROM devices WHERE id = $1`, d.id)
+	b.db.MustExec(`INSERT INTO kept_subscriptions SELECT * FROM subscriptions WHERE user_id = $1`, d.user)
+	return func() {
+		t.Helper()
+		b.db.MustExec(`UPDATE users u SET revision = k.revision FROM kept_users k WHERE u.id = k.id AND u.id = $1`, d.user)
+		b.db.MustExec(`UPDATE subscriptions s SET revoked = k.revoked FROM kept_subscriptions k WHERE s.id = k.id AND s.user_id = $1`, d.user)
+		b.db.MustExec(`UPDATE devices d SET lineage_n = k.lineage_n, lineage_parent = k.lineage_parent, revision = k.revision,
+				document_bound = k.document_bound, document_revision = k.document_revision
+			FROM kept_devices k WHERE d.id = k.id AND d.id = $1`, d.id)
+	}
+}
+
+// TestGaps restores what was known of users after they were revoked and their devices told so.
+func TestGaps(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.db.SetMaxOpenConns(1) // of whose session the kept tables are
+	gaps := func(query entitlements.GapQuery) []entitlements.Gap {
+		t.Helper()
+		gaps, err := b.Gaps(t.Context(), query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return gaps
+	}
+	begin := func(name string) *device {
+		t.Helper()
+		user := b.user(t)
+		b.subscribe(t, user, name, 30*24*time.Hour)
+		d := b.link(t, user)
+		b.refresh(t, d)
+		return d
+	}
+	revoke := func(name entitlements.SubscriptionID) int64 {
+		t.Helper()
+		r, err := b.Revoke(t.Context(), "operator", name, "chargeback")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Revision
+	}
+
+	lost := begin("lost")
+	restore := backup(t, b, lost)
+	known := revoke("lost")
+	b.refresh(t, lost)
+	restore()
+	if document := b.refresh(t, lost); document.State != entitlements.StateActive || document.Revision != known {
+		t.Errorf("after the restore: %+v", document)
+	}
+
+	// As many changes have come since as were lost.
+	hidden := begin("hidden")
+	restore = backup(t, b, hidden)
+	same := revoke("hidden")
+	b.refresh(t, hidden)
+	restore()
+	b.subscribe(t, hidden.user, "hidden", 60*24*time.Hour)
+	if document := b.refresh(t, hidden); document.Revision != same {
+		t.Errorf("after the restore and a change: %+v", document)
+	}
+
+	// Here only reconciles are lost.
+	idle := begin("idle")
+	restore = backup(t, b, idle)
+	b.refresh(t, idle)
+	b.refresh(t, idle)
+	restore()
+	b.refresh(t, idle)
+
+	open := gaps(entitlements.GapQuery{Limit: 10})
+	if len(open) != 2 || open[0].User != hidden.user || open[1].User != lost.user {
+		t.Fatalf("gaps: %+v", open)
+	}
+	if first := open[1]; first.Device != lost.id || first.DeviceRevision != known || first.DatabaseRevision != known-1 || !first.At.Equal(b.clock.Now()) {
+		t.Errorf("revoked at %d: %+v", known, first)
+	}
+	if second := open[0]; second.DeviceRevision != same || second.DatabaseRevision != same {
+		t.Errorf("revoked at %d: %+v", same, second)
+	}
+	if page := gaps(entitlements.GapQuery{Limit: 1}); len(page) != 1 || page[0] != open[0] {
+		t.Errorf("first page: %+v", page)
+	}
+	if page := gaps(entitlements.GapQuery{Limit: 1, Before: open[0].ID}); len(page) != 1 || page[0] != open[1] {
+		t.Errorf("second page: %+v", page)
+	}
+
+	b.db.SetMaxOpenConns(10)
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if err := b.CloseGap(t.Context(), "token:1", open[1].ID, "was revoked: done again"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if left := gaps(entitlements.GapQuery{Limit: 10}); len(left) != 1 || left[0] != open[0] {
+		t.Errorf("one is closed: %+v", left)
+	}
+	var closed int
+	if err := b.db.Get(&closed, `SELECT count(*) FROM audit a JOIN audit_reasons r ON r.audit_id = a.id
+		WHERE a.action = 'gap.closed' AND a.object = 'gap:' || $1 AND a.user_id = $2 AND r.user_id = $2 AND a.actor = 'token:1'`, open[1].ID, lost.user); err != nil || closed != 1 {
+		t.Errorf("closed %d times, %v", closed, err)
+	}
+
+	var other int64
+	if err := b.db.Get(&other, `SELECT max(id) FROM audit WHERE action = 'lineage.recovered' AND user_id = $1`, idle.user); err != nil {
+		t.Fatal(err)
+	}
+	for _, none := range []int64{other, 1, 1 << 60} {
+		if err := b.CloseGap(t.Context(), "token:1", none, "x"); !errors.Is(err, entitlements.ErrNotFound) {
+			t.Errorf("closing %d, which is no gap: %v", none, err)
+		}
+	}
+	if err := b.CloseGap(t.Context(), "token:1", open[0].ID, " "); !errors.Is(err, entitlements.ErrInvalid) {
+		t.Errorf("without a reason: %v", err)
+	}
+
+	// Of an erased user there is nothing to look at, nor to write about.
+	if err := sql.NewPasskeys(b.db).EraseUser(t.Context(), passkey.UserID(hidden.user), passkey.AuditEntry{
+		At: b.clock.Now(), Actor: "user:" + string(hidden.user), Action: "user.erased", Object: "user:" + string(hidden.user),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.CloseGap(t.Context(), "token:1", open[0].ID, "about somebody erased"); !errors.Is(err, entitlements.ErrNotFound) {
+		t.Errorf("of an erased user: %v", err)
+	}
+	if left := gaps(entitlements.GapQuery{Limit: 10}); len(left) != 0 {
+		t.Errorf("of an erased user: %+v", left)
+	}
+}
