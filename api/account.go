@@ -55,6 +55,7 @@ func (s *server) exportAccount(w http.ResponseWriter, r *http.Request, by caller
 	file := struct {
 		ExportedAt    time.Time         `json:"exported_at"`
 		User          adminUser         `json:"user"`
+		Role          *passkey.Role     `json:"role"`
 		Revision      int64             `json:"revision"`
 		TrialStarted  bool              `json:"trial_started"`
 		Passkeys      []exportedPasskey `json:"passkeys"`
@@ -65,7 +66,7 @@ func (s *server) exportAccount(w http.ResponseWriter, r *http.Request, by caller
 		Devices       []exportedDevice  `json:"devices"`
 		Audit         []auditEntry      `json:"audit"`
 	}{
-		ExportedAt: s.now().UTC(), User: adminUserOf(held.User), Revision: account.Revision, TrialStarted: account.TrialStarted,
+		ExportedAt: s.now().UTC(), User: adminUserOf(held.User), Role: orNull(held.Role), Revision: account.Revision, TrialStarted: account.TrialStarted,
 		Passkeys: []exportedPasskey{}, Sessions: sessionsOf(held.Sessions, by.session), Links: []exportedLink{},
 		RecoveryCodes: recoveryCodes{held.RecoveryCodes.Left, utc(held.RecoveryCodes.CreatedAt)},
 		Subscriptions: []subscription{}, Devices: []exportedDevice{}, Audit: auditOf(trail),

@@ -58,7 +58,7 @@ func (s *server) showPlan(w http.ResponseWriter, r *http.Request, _ caller) erro
 	return answer(w, http.StatusOK, planOf(found))
 }
 
-// putPlan takes what showPlan gives, so that a plan can be read, edited and put back.
+// putPlan takes what showPlan gives, and a reason, so that a plan can be read, edited and put back.
 func (s *server) putPlan(w http.ResponseWriter, r *http.Request, by caller) error {
 	id, err := pathText(r, "id")
 	if err != nil {
@@ -71,6 +71,7 @@ func (s *server) putPlan(w http.ResponseWriter, r *http.Request, by caller) erro
 			Limit   *int64 `json:"limit"`
 			Offline *bool  `json:"offline"`
 		} `json:"features"`
+		Reason string `json:"reason"`
 	}
 	request.ID = entitlements.PlanID(id)
 	if err := decode(r, &request); err != nil {
@@ -78,6 +79,9 @@ func (s *server) putPlan(w http.ResponseWriter, r *http.Request, by caller) erro
 	}
 	if string(request.ID) != id || request.Features == nil || request.Window != nil && *request.Window == 0 {
 		return invalidRequest
+	}
+	if err := by.reasoned(request.Reason); err != nil {
+		return err
 	}
 	features := make(map[string]entitlements.Feature, len(request.Features))
 	for name, feature := range request.Features {
@@ -92,7 +96,7 @@ func (s *server) putPlan(w http.ResponseWriter, r *http.Request, by caller) erro
 	if request.Window != nil {
 		put.Window = seconds(*request.Window)
 	}
-	stored, err := s.entitlements.PutPlan(r.Context(), by.actor, put)
+	stored, err := s.entitlements.PutPlan(r.Context(), by.actor, put, request.Reason)
 	if err != nil {
 		return err
 	}

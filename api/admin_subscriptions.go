@@ -56,8 +56,12 @@ func (s *server) putSubscription(w http.ResponseWriter, r *http.Request, by call
 		Plan        entitlements.PlanID            `json:"plan"`
 		State       entitlements.SubscriptionState `json:"state"`
 		PaidThrough time.Time                      `json:"paid_through"`
+		Reason      string                         `json:"reason"`
 	}
 	if err := decode(r, &request); err != nil {
+		return err
+	}
+	if err := by.reasoned(request.Reason); err != nil {
 		return err
 	}
 	user, err := bodyUUID(request.User)
@@ -66,6 +70,7 @@ func (s *server) putSubscription(w http.ResponseWriter, r *http.Request, by call
 	}
 	stored, revision, err := s.entitlements.PutSubscription(r.Context(), by.actor, id, entitlements.SubscriptionChange{
 		User: entitlements.UserID(user), ExternalID: request.ExternalID, Plan: request.Plan, State: request.State, PaidThrough: request.PaidThrough,
+		Reason: request.Reason,
 	})
 	if err != nil {
 		return err

@@ -62,24 +62,28 @@ func (s *server) findUsers(w http.ResponseWriter, r *http.Request, _ caller) err
 	}{users, orNull(next)})
 }
 
-// createUser makes an account for somebody who is a customer already. The link is the only way into it: it is shown
-// once, and its code travels in the fragment, which no server's log sees.
+// createUser makes an account for somebody who is a customer already. The link is the only way into it, and is shown once.
 func (s *server) createUser(w http.ResponseWriter, r *http.Request, by caller) error {
 	var request struct {
 		Name       string `json:"name"`
 		ExternalID string `json:"external_id"`
+		Reason     string `json:"reason"`
 	}
 	if err := decode(r, &request); err != nil {
 		return err
 	}
-	created, enrolment, err := s.passkeys.CreateUser(r.Context(), by.actor, request.Name, request.ExternalID)
+	agent, err := by.agent(request.Reason)
+	if err != nil {
+		return err
+	}
+	created, enrolment, err := s.passkeys.CreateUser(r.Context(), agent, request.Name, request.ExternalID)
 	if err != nil {
 		return err
 	}
 	return answer(w, http.StatusCreated, struct {
 		User      adminUser `json:"user"`
 		Enrolment link      `json:"enrolment"`
-	}{adminUserOf(created), link{s.origin + "/#enrol=" + enrolment.Code, enrolment.ExpiresAt.UTC()}})
+	}{adminUserOf(created), s.linkOf(enrolment)})
 }
 
 // link is a one-time link, shown once.
@@ -88,22 +92,45 @@ type link struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
+func (s *server) linkOf(l passkey.Link) link { return link{LinkURL(s.origin, l), l.ExpiresAt.UTC()} }
+
+// LinkURL is where a link leads on the server at origin: users to the app, staff to the console. The code travels in the
+// fragment, which no server's log sees.
+func LinkURL(origin string, l passkey.Link) string {
+	switch {
+	case l.Role != "" && l.Kind == passkey.EnrolmentLink:
+		return origin + "/support#invite=" + l.Code
+	case l.Role != "":
+		return origin + "/support#recover=" + l.Code
+	case l.Kind == passkey.EnrolmentLink:
+		return origin + "/#enrol=" + l.Code
+	}
+	return origin + "/#recover=" + l.Code
+}
+
 // recoverUser makes a link for a user who has lost every passkey. Whom it is given to is for support to be sure of.
 func (s *server) recoverUser(w http.ResponseWriter, r *http.Request, by caller) error {
 	id, err := pathUUID(r, "id")
 	if err != nil {
 		return err
 	}
-	if err := decodeOptional(r, &struct{}{}); err != nil {
+	var request struct {
+		Reason string `json:"reason"`
+	}
+	if err := decodeOptional(r, &request); err != nil {
 		return err
 	}
-	made, err := s.passkeys.CreateRecoveryLink(r.Context(), by.actor, passkey.UserID(id))
+	agent, err := by.agent(request.Reason)
+	if err != nil {
+		return err
+	}
+	made, err := s.passkeys.CreateRecoveryLink(r.Context(), agent, passkey.UserID(id))
 	if err != nil {
 		return err
 	}
 	return answer(w, http.StatusCreated, struct {
 		Recovery link `json:"recovery"`
-	}{link{s.origin + "/#recover=" + made.Code, made.ExpiresAt.UTC()}})
+	}{s.linkOf(made)})
 }
 
 // signOutUser ends the user's sessions, and on request unlinks the devices. Cut short in between, it can be repeated.
@@ -113,16 +140,21 @@ func (s *server) signOutUser(w http.ResponseWriter, r *http.Request, by caller) 
 		return err
 	}
 	var request struct {
-		Devices bool `json:"devices"`
+		Devices bool   `json:"devices"`
+		Reason  string `json:"reason"`
 	}
 	if err := decodeOptional(r, &request); err != nil {
 		return err
 	}
-	if err := s.passkeys.SignOutUser(r.Context(), by.actor, passkey.UserID(id)); err != nil {
+	agent, err := by.agent(request.Reason)
+	if err != nil {
+		return err
+	}
+	if err := s.passkeys.SignOutUser(r.Context(), agent, passkey.UserID(id)); err != nil {
 		return err
 	}
 	if request.Devices {
-		if err := s.entitlements.UnlinkAll(r.Context(), by.actor, entitlements.UserID(id)); err != nil {
+		if err := s.entitlements.UnlinkAll(r.Context(), by.actor, entitlements.UserID(id), request.Reason); err != nil {
 			return err
 		}
 	}

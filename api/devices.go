@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"holdfast/entitlements"
+	"holdfast/passkey"
 )
 
 type device struct {
@@ -97,6 +98,13 @@ func (s *server) revokeDevice(w http.ResponseWriter, r *http.Request, by caller)
 	}
 	reason, err := decodeReason(r)
 	if err != nil {
+		return err
+	}
+	owner, err := s.entitlements.DeviceOwner(r.Context(), entitlements.DeviceID(id))
+	if err != nil {
+		return err
+	}
+	if err := s.guardStaff(r.Context(), by, passkey.UserID(owner)); err != nil {
 		return err
 	}
 	if err := s.entitlements.RevokeDevice(r.Context(), by.actor, entitlements.DeviceID(id), reason); err != nil {

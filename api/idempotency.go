@@ -62,7 +62,7 @@ func (s *server) once(w http.ResponseWriter, r *http.Request, route route, by ca
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	hash := sha256.Sum256(body)
-	seal, err := answerSeal(r)
+	seal, err := answerSeal(by.secret)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (s *server) once(w http.ResponseWriter, r *http.Request, route route, by ca
 	}
 	if !claimed {
 		kept, err := seal.Open(nil, nil, sealed, hash[:])
-		if status == 0 || err != nil { // err: the bootstrap token has changed, and its bearer with it
+		if status == 0 || err != nil { // err: the actor has another session by now, or the bootstrap token has changed
 			return idempotencyConflict
 		}
 		return writeKept(w, status, kept)
@@ -105,10 +105,10 @@ func isIdempotencyKey(key string) bool {
 	return len(key) >= 1 && len(key) <= maxIdempotencyKey && !strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// answerSeal encrypts kept answers under a key that follows from the bearer's token, of which the database holds nothing
-// but a hash: an answer may hold a one-time link.
-func answerSeal(r *http.Request) (cipher.AEAD, error) {
-	key, err := hkdf.Key(sha256.New, []byte(bearerSecret(r)), nil, "holdfast kept answer", 32)
+// answerSeal encrypts kept answers under a key that follows from the caller's token or that of their session, of which the
+// database holds nothing but a hash: an answer may hold a one-time link.
+func answerSeal(secret string) (cipher.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, []byte(secret), nil, "holdfast kept answer", 32)
 	if err != nil {
 		return nil, err
 	}

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
 	"fmt"
 	"io"
 	"log/slog"
@@ -29,19 +27,28 @@ import (
 
 // caller is who asks, as far as the route's access had it found out before the handler runs.
 type caller struct {
-	session passkey.Session // where the access is a cookie
+	session passkey.Session // where the access is a cookie; on a bearer route that of a staff member
 	proof   *dpop.Proof     // where it is a proof; nil on a cookieOr route that was called by cookie
 	actor   string          // as the audit trail names them
+
+	// On a bearer route:
+	secret string          // the token of the bearer or of the session, which the caller alone has
+	scopes []passkey.Scope // all that the caller has, of which the route needed one
 }
+
+// isStaff says whether a staff member calls the admin API by their session.
+func (c caller) isStaff() bool { return c.session.Role != "" && c.secret != "" }
 
 // user is the session's user in the vocabulary of entitlements.
 func (c caller) user() entitlements.UserID { return entitlements.UserID(c.session.User.ID) }
 
 // admit finds out who asks, and whether they may.
 func (s *server) admit(w http.ResponseWriter, r *http.Request, route route) (caller, error) {
+	if route.access == bearer {
+		return s.admitAdmin(w, r, route.scope)
+	}
 	var by caller
-	authorised := route.access == bearer && r.Header.Get("Authorization") != "" // which no page sends by itself
-	if !authorised && s.isCrossOrigin(r) {
+	if isCrossOrigin(r, s.origin, s.allowOrigins...) {
 		return by, crossOrigin
 	}
 
@@ -58,20 +65,21 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request, route route) (cal
 		}
 		by.actor = "user:" + string(by.session.User.ID)
 	}
-	if route.access == bearer {
-		by.actor, err = s.checkToken(w, r, route.scope)
-	}
 	return by, err
 }
 
-// isCrossOrigin says whether an unsafe request comes from a page of another origin. Browsers send at least one of the
-// two headers with every such request; a client that sends neither is no page, and holds no cookie of a victim.
-func (s *server) isCrossOrigin(r *http.Request) bool {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+// changes says whether the request may change something.
+func changes(r *http.Request) bool { return r.Method != http.MethodGet && r.Method != http.MethodHead }
+
+// isCrossOrigin says whether a request that may change something comes from a page of another origin than own and allowed.
+// Browsers send at least one of the two headers with every such request; a client that sends neither is no page, and
+// holds no cookie of a victim.
+func isCrossOrigin(r *http.Request, own string, allowed ...string) bool {
+	if !changes(r) {
 		return false
 	}
 	origins := r.Header.Values("Origin")
-	if len(origins) == 1 && slices.Contains(s.allowOrigins, origins[0]) {
+	if len(origins) == 1 && slices.Contains(allowed, origins[0]) {
 		return false
 	}
 	for _, site := range r.Header.Values("Sec-Fetch-Site") {
@@ -79,7 +87,7 @@ func (s *server) isCrossOrigin(r *http.Request) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(origins, func(origin string) bool { return origin != s.origin })
+	return slices.ContainsFunc(origins, func(origin string) bool { return origin != own })
 }
 
 // checkProof checks proof, nonce and body, in this order, before anything else is looked at. The body can still be read
@@ -102,38 +110,6 @@ func (s *server) checkProof(r *http.Request) (*dpop.Proof, error) {
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return &proof, nil
-}
-
-// bearerSecret is the token that the request is authorised with; "" without one.
-func bearerSecret(r *http.Request) string {
-	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return ""
-	}
-	return secret
-}
-
-// checkToken finds the admin token of the request, and says as whom its bearer acts.
-func (s *server) checkToken(w http.ResponseWriter, r *http.Request, scope passkey.Scope) (actor string, err error) {
-	secret := bearerSecret(r)
-	if secret == "" {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		return "", unauthenticated
-	}
-	hash := sha256.Sum256([]byte(secret))
-	if s.bootstrap != [sha256.Size]byte{} && subtle.ConstantTimeCompare(hash[:], s.bootstrap[:]) == 1 {
-		return "token:bootstrap", nil
-	}
-	token, err := s.passkeys.Token(r.Context(), secret)
-	if err != nil {
-		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750 §3.1
-		return "", err
-	}
-	if !token.Allows(scope) {
-		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer error="insufficient_scope", scope=%q`, scope))
-		return "", forbidden
-	}
-	return "token:" + token.ID, nil
 }
 
 // cors lets pages of the allowed origins call /v1 with their cookies, and pages of any origin read what is public.

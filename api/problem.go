@@ -32,8 +32,8 @@ var (
 	methodNotAllowed     = refusal{http.StatusMethodNotAllowed, "method_not_allowed", "This path does not take this method; Allow says which it takes."}
 	notFound             = refusal{http.StatusNotFound, "not_found", "There is nothing here."}
 	unauthenticated      = refusal{http.StatusUnauthorized, "unauthenticated", "Sign in first."}
-	notRecent            = refusal{http.StatusForbidden, "reauthentication_required", "This needs an authentication in the last 10 minutes."}
-	forbidden            = refusal{http.StatusForbidden, "forbidden", "The token lacks the scope that this route needs."}
+	notRecent            = refusal{http.StatusForbidden, "reauthentication_required", "This needs an authentication in the last 10 minutes; for staff who only read, in the last 12 hours."}
+	forbidden            = refusal{http.StatusForbidden, "forbidden", "This needs a scope that the token, or the role of the user who is signed in, does not include."}
 	crossOrigin          = refusal{http.StatusForbidden, "cross_origin", "Pages of other origins may not do this."}
 	invalidProof         = refusal{http.StatusUnauthorized, "invalid_dpop_proof", "The DPoP proof does not fit this request."}
 	useNonce             = refusal{http.StatusUnauthorized, "use_dpop_nonce", "Make the proof again with the nonce in DPoP-Nonce."}
@@ -50,6 +50,8 @@ var refusals = []struct {
 }{
 	{passkey.ErrUnauthenticated, unauthenticated},
 	{passkey.ErrNotRecent, notRecent},
+	{passkey.ErrForbidden, forbidden},
+	{passkey.ErrStaffAccount, refusal{http.StatusForbidden, "forbidden", "This is the account of a staff member: it needs the scope admin."}},
 	{passkey.ErrInvalid, invalidRequest},
 	{passkey.ErrInviteOnly, refusal{http.StatusForbidden, "forbidden", "Accounts are made by invitation here."}},
 	{passkey.ErrCeremony, refusal{http.StatusBadRequest, "ceremony_invalid", "This ceremony or code is wrong, ended or used; start again."}},

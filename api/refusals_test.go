@@ -169,6 +169,8 @@ func TestBadRequests(t *testing.T) {
 		{ada, "GET", "/v1/entitlements", nil, []string{"DPoP", "x"}, 401, "invalid_dpop_proof"},
 
 		// Admin.
+		{nobody, "GET", "/admin/v1/session", nil, nil, 401, "unauthenticated"},
+		{ada, "GET", "/admin/v1/session", nil, nil, 403, "forbidden"},
 		{nobody, "GET", "/admin/v1/users", nil, nil, 401, "unauthenticated"},
 		{nobody, "GET", "/admin/v1/users?limit=0", nil, admin, 400, "invalid_request"},
 		{nobody, "GET", "/admin/v1/users?limit=201", nil, admin, 400, "invalid_request"},

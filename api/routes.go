@@ -16,7 +16,7 @@ const (
 	cookieProof               // a live session and a DPoP proof
 	cookieOr                  // a DPoP proof if there is one, else a live session
 	proof                     // a DPoP proof alone
-	bearer                    // an admin token with the route's scope
+	bearer                    // an admin token, or else the session of a staff member, with the route's scope
 )
 
 // takesProof says whether every answer of the route carries the next nonce.
@@ -69,6 +69,7 @@ func (s *server) routes() []route {
 		{method: get, path: "/v1/events", access: cookie, handler: s.streamEvents, stream: true},
 		{method: post, path: "/v1/trial", access: cookie, handler: s.startTrial},
 
+		{method: get, path: "/admin/v1/session", access: bearer, scope: read, handler: s.showAdminSession},
 		{method: get, path: "/admin/v1/users", access: bearer, scope: read, handler: s.findUsers},
 		{method: post, path: "/admin/v1/users", access: bearer, scope: write, handler: s.createUser},
 		{method: get, path: "/admin/v1/users/{id}", access: bearer, scope: read, handler: s.showUser},

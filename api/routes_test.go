@@ -50,6 +50,9 @@ func TestOpenAPI(t *testing.T) {
 		}
 	}
 	for _, row := range api.Routes() {
+		if row.Admin && !strings.Contains(fmt.Sprint(document.Raw[row.Path][strings.ToLower(row.Method)]), "session:[]") {
+			t.Errorf("%s %s: no staff session is described", row.Method, row.Path)
+		}
 		if row.Admin && row.Method == http.MethodPost {
 			operation := document.Raw[row.Path]["post"].(map[string]any)
 			if !strings.Contains(fmt.Sprint(operation["parameters"]), "parameters/IdempotencyKey") {
@@ -154,10 +157,10 @@ func TestScopes(t *testing.T) {
 			}
 		}
 	}
-	// A session is no token.
+	// An ordinary user's session is no token.
 	ada := w.browser()
 	ada.register("Ada")
-	ada.do("GET", "/admin/v1/users", nil).want(t, 401, "unauthenticated")
+	ada.do("GET", "/admin/v1/users", nil).want(t, 403, "forbidden")
 }
 
 // TestExpiredToken wants dead tokens to open nothing.

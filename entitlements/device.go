@@ -135,8 +135,12 @@ func (s *Service) EveryDevice(ctx context.Context, user UserID) ([]Device, error
 	return devices, nil
 }
 
-// UnlinkAll is Unlink for all devices of the user, or fails with [ErrNotFound] where there is no such user.
-func (s *Service) UnlinkAll(ctx context.Context, actor string, user UserID) error {
+// UnlinkAll is Unlink for all devices of the user, with the reason that was given, if any. It fails with [ErrNotFound]
+// where there is no such user, and with [ErrInvalid].
+func (s *Service) UnlinkAll(ctx context.Context, actor string, user UserID, reason string) error {
+	if err := validIfGiven(reason); err != nil {
+		return err
+	}
 	_, err := s.store.Update(ctx, user, s.instant(), func(a Account) (Change, error) {
 		change := Change{Raise: true, Status: map[DeviceID]Status{}}
 		for _, d := range a.Devices {
@@ -145,7 +149,9 @@ func (s *Service) UnlinkAll(ctx context.Context, actor string, user UserID) erro
 			}
 			change.Remove = append(change.Remove, d.ID)
 			change.Status[d.ID] = StatusInvalid
-			change.Audit = append(change.Audit, AuditEntry{Actor: actor, Action: "device.unlinked", Object: "device:" + string(d.ID)})
+			change.Audit = append(change.Audit, AuditEntry{
+				Actor: actor, Action: "device.unlinked", Object: "device:" + string(d.ID), Reason: reason,
+			})
 		}
 		return change, nil
 	})
@@ -161,17 +167,26 @@ func (s *Service) Unlink(ctx context.Context, actor string, user UserID, device 
 	return s.removeDevice(ctx, actor, "device.unlinked", user, device, "")
 }
 
+// DeviceOwner tells whose device it is, or was; or fails with [ErrNotFound].
+func (s *Service) DeviceOwner(ctx context.Context, device DeviceID) (UserID, error) {
+	user, _, err := s.store.DeviceByID(ctx, device)
+	if errors.Is(err, ErrDeviceUnknown) {
+		return "", ErrNotFound
+	}
+	if err != nil {
+		return "", fmt.Errorf("read device: %w", err)
+	}
+	return user, nil
+}
+
 // RevokeDevice is Unlink by support: the device is lost.
 func (s *Service) RevokeDevice(ctx context.Context, actor string, device DeviceID, reason string) error {
 	if err := validReason(reason); err != nil {
 		return err
 	}
-	user, _, err := s.store.DeviceByID(ctx, device)
-	if errors.Is(err, ErrDeviceUnknown) {
-		return ErrNotFound
-	}
+	user, err := s.DeviceOwner(ctx, device)
 	if err != nil {
-		return fmt.Errorf("revoke device: %w", err)
+		return err
 	}
 	return s.removeDevice(ctx, actor, "device.revoked", user, device, reason)
 }

@@ -97,12 +97,16 @@ func (s *Service) Plan(ctx context.Context, id PlanID) (Plan, error) {
 	return Plan{}, ErrNotFound
 }
 
-// PutPlan makes or changes a plan, and raises the revision of every user who has it. It fails with [ErrInvalid].
-func (s *Service) PutPlan(ctx context.Context, actor string, plan Plan) (Plan, error) {
+// PutPlan makes or changes a plan, with the reason that was given, if any, and raises the revision of every user who has
+// it. It fails with [ErrInvalid].
+func (s *Service) PutPlan(ctx context.Context, actor string, plan Plan, reason string) (Plan, error) {
 	if err := plan.validate(); err != nil {
 		return Plan{}, err
 	}
-	if err := s.store.PutPlan(ctx, actor, plan, s.instant()); err != nil {
+	if err := validIfGiven(reason); err != nil {
+		return Plan{}, err
+	}
+	if err := s.store.PutPlan(ctx, actor, plan, reason, s.instant()); err != nil {
 		return Plan{}, fmt.Errorf("put plan: %w", err)
 	}
 	return plan, nil

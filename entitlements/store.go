@@ -57,7 +57,7 @@ type Store interface {
 	// PutPlan stores a plan and its audit entry in one transaction: from then on it decides. Then it raises the revision
 	// of the plan's holders and of their devices, in batches, so that no reconcile waits long. Where it is cut off, the
 	// same call again raises them all.
-	PutPlan(ctx context.Context, actor string, plan Plan, at time.Time) error
+	PutPlan(ctx context.Context, actor string, plan Plan, reason string, at time.Time) error
 
 	// StatusChanges reads the status lists in which a status has changed since the mark, each whole and as of one instant.
 	// No committed change is ever missed: one that this call does not see is in the answer to the mark that it returns,
@@ -108,7 +108,7 @@ type Change struct {
 type AuditEntry struct {
 	ID     int64
 	At     time.Time
-	Actor  string // "user:<uuid>", "token:<uuid>", "device:<uuid>", "operator" or "server"
+	Actor  string // "user:<uuid>", "token:<uuid>", "staff:<uuid>", "device:<uuid>", "operator" or "server"
 	Action string // "subscription.revoke", …
 	Object string // "subscription:<id>", "device:<uuid>", …
 	User   string

@@ -44,6 +44,7 @@ type SubscriptionChange struct {
 	Plan        PlanID
 	State       SubscriptionState
 	PaidThrough time.Time
+	Reason      string // why, in free text, which is kept apart from the trail; "" = not said
 }
 
 // Revocation is what support needs to know before and after a revoke: by when it is dead everywhere.
@@ -125,7 +126,7 @@ func (s *Service) PutSubscription(ctx context.Context, actor string, id Subscrip
 		change := subscriptionChange(a, before, stored, now)
 		change.Audit = []AuditEntry{{
 			Actor: actor, Action: "subscription.put", Object: "subscription:" + string(id),
-			Before: auditState(before), After: auditState(&stored),
+			Before: auditState(before), After: auditState(&stored), Reason: put.Reason,
 		}}
 		return change, nil
 	})
@@ -149,6 +150,8 @@ func (s *Service) subscriber(ctx context.Context, id SubscriptionID, put Subscri
 		return "", fmt.Errorf("%w: paid_through is out of range", ErrInvalid)
 	case (put.User == "") == (put.ExternalID == ""):
 		return "", fmt.Errorf("%w: either user or external_id names the user", ErrInvalid)
+	case validIfGiven(put.Reason) != nil:
+		return "", validIfGiven(put.Reason)
 	case put.User != "":
 		return put.User, nil
 	}
@@ -313,6 +316,14 @@ func (s *Service) Subscriptions(ctx context.Context, user UserID) ([]Subscriptio
 		return nil, fmt.Errorf("subscriptions: %w", err)
 	}
 	return account.Subscriptions, nil
+}
+
+// validIfGiven is validReason where there need not be one.
+func validIfGiven(reason string) error {
+	if reason == "" {
+		return nil
+	}
+	return validReason(reason)
 }
 
 func validReason(reason string) error {

@@ -10,6 +10,7 @@ import (
 // within minutes.
 type Held struct {
 	User          User
+	Role          Role
 	Passkeys      []Credential
 	Sessions      []Session // ended ones too, until they are swept
 	Links         []NewLink
@@ -21,7 +22,7 @@ func (s *Service) Export(ctx context.Context, session Session) (held Held, err e
 	if !session.Recent(s.now()) {
 		return Held{}, ErrNotRecent
 	}
-	held.User = session.User
+	held.User, held.Role = session.User, session.Role
 	if held.Passkeys, err = s.store.Credentials(ctx, s.config.RPID, session.User.ID); err != nil {
 		return Held{}, fmt.Errorf("export passkeys: %w", err)
 	}

@@ -9,14 +9,16 @@ import (
 // AuditEntry is one line of the audit trail. It holds ids and enumerations only, never a name or free text.
 type AuditEntry struct {
 	At    time.Time
-	Actor string // "user:<uuid>", "token:<uuid>", "operator" or "server"
+	Actor string // "user:<uuid>", "token:<uuid>", "staff:<uuid>", "operator" or "server"
 	// Action is "passkey.added", "passkey.removed", "passkey.rejected", "user.created", "user.signed_out",
-	// "recovery_codes.created", "recovery_link.created", "account.recovered", "account.erased", "token.created" or
-	// "token.revoked".
+	// "recovery_codes.created", "recovery_link.created", "account.recovered", "account.erased", "staff.invited",
+	// "staff.removed", "token.created" or "token.revoked".
 	Action string
 	Object string // "passkey:<base64url>", "user:<uuid>", "token:<uuid>"
 	User   UserID // whom it concerns; "" for tokens
+	Before json.RawMessage
 	After  json.RawMessage
+	Reason string // free text, kept apart from the entry so that it can be erased; "" = none
 }
 
 // passkeyEntry is the audit entry for something that the user did with a passkey.

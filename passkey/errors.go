@@ -21,6 +21,12 @@ var (
 	// ErrNotRecent: the session's authentication is too old for what was asked.
 	ErrNotRecent = errors.New("authentication is not recent")
 
+	// ErrForbidden: the role does not include what was asked.
+	ErrForbidden = errors.New("the role does not include this")
+
+	// ErrStaffAccount: the account is a staff member's, and whoever asks may not act on those.
+	ErrStaffAccount = errors.New("the account is a staff member's")
+
 	// ErrInviteOnly: nobody may register without an enrolment link.
 	ErrInviteOnly = errors.New("registration is by invitation only")
 

@@ -16,7 +16,7 @@ const (
 	recoveryRandom = 15 // random bytes in a code: 8 characters to look up and 16 secret ones
 	linkRandom     = 16 // random bytes in a link's code
 
-	recoveryLinkLife = 15 * time.Minute
+	linkLife = 15 * time.Minute
 )
 
 // recoveryAlphabet is Crockford's base 32: no letter of it can be taken for a digit when a code is read from paper.
@@ -45,8 +45,10 @@ func (k CodeKey) Recovers() bool { return k.Kind != EnrolmentLink }
 
 // Link is a one-time code that support gives to a user.
 type Link struct {
+	Kind      CodeKind
 	Code      string // a secret, kept as a hash; good for one passkey
 	ExpiresAt time.Time
+	Role      Role // of the account that it opens
 }
 
 // RecoveryCodes tells how many codes of the user's set are left.
@@ -128,31 +130,36 @@ func CodeLookup(code string) string {
 }
 
 // CreateRecoveryLink makes a link by which the user, who has lost every passkey, registers a new one within 15 minutes.
-// It takes the place of an earlier one. It is audited as done by actor. It returns ErrNotFound.
-func (s *Service) CreateRecoveryLink(ctx context.Context, actor string, user UserID) (Link, error) {
+// It takes the place of an earlier one. It is audited. It returns ErrNotFound, ErrStaffAccount unless the agent is an
+// admin, or ErrInvalid for the reason.
+func (s *Service) CreateRecoveryLink(ctx context.Context, agent Agent, user UserID) (Link, error) {
 	if !isID(string(user)) {
 		return Link{}, ErrNotFound
 	}
+	if err := agent.check(); err != nil {
+		return Link{}, err
+	}
 	now := s.now()
-	link, stored, err := s.newLink(RecoveryLink, now.Add(recoveryLinkLife))
+	link, stored, err := s.newLink(RecoveryLink, now)
 	if err != nil {
 		return Link{}, err
 	}
-	entry := AuditEntry{At: now, Actor: actor, Action: "recovery_link.created", Object: "user:" + string(user), User: user}
-	if err := s.store.CreateRecoveryLink(ctx, user, stored, entry); err != nil {
+	link.Role, err = s.store.CreateRecoveryLink(ctx, user, agent.Admin, stored, agent.entry(now, "recovery_link.created", user))
+	if err != nil {
 		return Link{}, fmt.Errorf("create recovery link: %w", err)
 	}
 	return link, nil
 }
 
-// newLink makes a link, and what is kept of it.
-func (s *Service) newLink(kind CodeKind, end time.Time) (Link, NewLink, error) {
+// newLink makes a link that lives 15 minutes from now, and what is kept of it.
+func (s *Service) newLink(kind CodeKind, now time.Time) (Link, NewLink, error) {
 	code, err := s.random(linkRandom)
 	if err != nil {
 		return Link{}, NewLink{}, err
 	}
 	hash := sha256.Sum256(code)
-	return Link{Code: encode(code), ExpiresAt: end}, NewLink{Kind: kind, CodeHash: hash[:], ExpiresAt: end}, nil
+	end := now.Add(linkLife)
+	return Link{Kind: kind, Code: encode(code), ExpiresAt: end}, NewLink{Kind: kind, CodeHash: hash[:], ExpiresAt: end}, nil
 }
 
 // BeginRecovery begins the ceremony that adds a passkey to the account of a code: a recovery code, or that of a link. The

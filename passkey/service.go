@@ -22,8 +22,6 @@ type Config struct {
 	Origins []string
 	// InviteOnly refuses registrations that do not come from an enrolment link.
 	InviteOnly bool
-	// EnrolmentLife is how long an enrolment link can be used. Zero means 7 days.
-	EnrolmentLife time.Duration
 	// HashMemory is how much memory, in KiB, the slow hash of a recovery code's secret takes. Zero means 19 MiB. Hashes that
 	// are stored say their own; this is for new ones.
 	HashMemory uint32
@@ -51,9 +49,6 @@ func New(config Config, store Store) (*Service, error) {
 	}
 	if config.RPName == "" {
 		return nil, errors.New("passkey: RPName is missing")
-	}
-	if config.EnrolmentLife == 0 {
-		config.EnrolmentLife = 7 * 24 * time.Hour
 	}
 	if config.HashMemory == 0 {
 		config.HashMemory = argonMemory

@@ -19,6 +19,7 @@ const (
 type Session struct {
 	ID              string // UUID; names the session in lists, opens nothing
 	User            User
+	Role            Role   // of the user, as of when the session was read; "" = none
 	UserAgent       string // in words ("Chrome on Windows"); "" = unknown
 	AuthenticatedAt time.Time
 	LastActiveAt    time.Time // true to the hour
@@ -152,13 +153,16 @@ func (s *Service) EndOtherSessions(ctx context.Context, session Session) error {
 	return nil
 }
 
-// SignOutUser ends all sessions of a user. It is audited as done by actor. It returns ErrNotFound.
-func (s *Service) SignOutUser(ctx context.Context, actor string, user UserID) error {
+// SignOutUser ends all sessions of a user. It is audited. It returns ErrNotFound, ErrStaffAccount unless the agent is an
+// admin, or ErrInvalid for the reason.
+func (s *Service) SignOutUser(ctx context.Context, agent Agent, user UserID) error {
 	if !isID(string(user)) {
 		return ErrNotFound
 	}
-	entry := AuditEntry{At: s.now(), Actor: actor, Action: "user.signed_out", Object: "user:" + string(user), User: user}
-	if err := s.store.SignOutUser(ctx, user, entry); err != nil {
+	if err := agent.check(); err != nil {
+		return err
+	}
+	if err := s.store.SignOutUser(ctx, user, agent.Admin, agent.entry(s.now(), "user.signed_out", user)); err != nil {
 		return fmt.Errorf("sign out user: %w", err)
 	}
 	return nil

@@ -13,6 +13,7 @@ type Store interface {
 	CredentialStore
 	SessionStore
 	UserStore
+	StaffStore
 	CodeStore
 	TokenStore
 }
@@ -103,8 +104,9 @@ type SessionStore interface {
 	// EndOtherSessions deletes the user's sessions but the one of that id.
 	EndOtherSessions(ctx context.Context, user UserID, but string) error
 
-	// SignOutUser deletes the user's sessions and stores the audit entry, or returns ErrNotFound if there is no such user.
-	SignOutUser(ctx context.Context, user UserID, entry AuditEntry) error
+	// SignOutUser deletes the user's sessions and stores the audit entry. It returns ErrNotFound if there is no such user
+	// and, unless staff may be signed out, ErrStaffAccount if the user is one of them.
+	SignOutUser(ctx context.Context, user UserID, staff bool, entry AuditEntry) error
 
 	// SessionsLeft returns the ids of those of the sessions that have not been ended. It looks at no time.
 	SessionsLeft(ctx context.Context, sessions []SessionKey) ([]string, error)
@@ -143,11 +145,28 @@ type UserStore interface {
 	EraseUser(ctx context.Context, user UserID, entry AuditEntry) error
 }
 
+// StaffStore keeps who of the users is staff. A user is from the first or never.
+type StaffStore interface {
+	// CreateStaff stores a user with a role, a link to enrol with and the audit entry.
+	CreateStaff(ctx context.Context, user User, role Role, enrolment NewLink, entry AuditEntry) error
+
+	// Staff returns all staff, oldest first.
+	Staff(ctx context.Context) ([]StaffMember, error)
+
+	// RoleOf returns the user's role; "" where there is none, or no such user.
+	RoleOf(ctx context.Context, user UserID) (Role, error)
+
+	// RemoveStaff takes the user's role, deletes the user's sessions and links, and stores the audit entry, with the role
+	// that was as its state before; or returns ErrNotFound if the user has none.
+	RemoveStaff(ctx context.Context, user UserID, entry AuditEntry) error
+}
+
 // CodeStore keeps one-time codes until CredentialStore.Recover spends them.
 type CodeStore interface {
-	// CreateRecoveryLink stores a recovery link of the user in place of an earlier one, and the audit entry. It returns
-	// ErrNotFound if there is no such user.
-	CreateRecoveryLink(ctx context.Context, user UserID, link NewLink, entry AuditEntry) error
+	// CreateRecoveryLink stores a recovery link of the user in place of an earlier one, and the audit entry, and returns
+	// the user's role. It returns ErrNotFound if there is no such user and, unless the link may be for staff,
+	// ErrStaffAccount if the user is one of them.
+	CreateRecoveryLink(ctx context.Context, user UserID, staff bool, link NewLink, entry AuditEntry) (Role, error)
 
 	// Link returns whose link has the hash, if it has not ended at that time, and its kind; or ErrNotFound.
 	Link(ctx context.Context, codeHash []byte, now time.Time) (User, CodeKind, error)

@@ -19,9 +19,11 @@ func insertLink(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, link pass
 }
 
 // CreateRecoveryLink implements [passkey.CodeStore].
-func (p *Passkeys) CreateRecoveryLink(ctx context.Context, user passkey.UserID, link passkey.NewLink, entry passkey.AuditEntry) error {
-	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
-		if err := findUser(ctx, tx, user); err != nil {
+func (p *Passkeys) CreateRecoveryLink(
+	ctx context.Context, user passkey.UserID, staff bool, link passkey.NewLink, entry passkey.AuditEntry,
+) (role passkey.Role, err error) {
+	err = transact(ctx, p.db, func(tx *sqlx.Tx) error {
+		if role, err = findAccount(ctx, tx, user, staff); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM enrolments WHERE user_id = $1 AND kind = $2`, user, link.Kind); err != nil {
@@ -32,6 +34,7 @@ func (p *Passkeys) CreateRecoveryLink(ctx context.Context, user passkey.UserID, 
 		}
 		return insertEntry(ctx, tx, entry)
 	})
+	return role, err
 }
 
 // Link implements [passkey.CodeStore].

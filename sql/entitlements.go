@@ -525,7 +525,7 @@ func (s *Entitlements) Plans(ctx context.Context) ([]entitlements.Plan, error) {
 }
 
 // PutPlan implements [entitlements.Store].
-func (s *Entitlements) PutPlan(ctx context.Context, actor string, plan entitlements.Plan, at time.Time) error {
+func (s *Entitlements) PutPlan(ctx context.Context, actor string, plan entitlements.Plan, reason string, at time.Time) error {
 	features, err := json.Marshal(plan.Features)
 	if err != nil {
 		return fmt.Errorf("put plan: %w", err)
@@ -543,7 +543,7 @@ func (s *Entitlements) PutPlan(ctx context.Context, actor string, plan entitleme
 			return failed("put plan", err)
 		}
 		return audit(ctx, tx, entitlements.AuditEntry{
-			At: at, Actor: actor, Action: "plan.put", Object: "plan:" + string(plan.ID), After: features,
+			At: at, Actor: actor, Action: "plan.put", Object: "plan:" + string(plan.ID), After: features, Reason: reason,
 		})
 	})
 	if err != nil {

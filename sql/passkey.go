@@ -15,8 +15,8 @@ import (
 	"holdfast/passkey"
 )
 
-// Passkeys is the [passkey.Store] in PostgreSQL. Its other methods are in session.go, user.go, code.go, account.go,
-// audit.go and token.go.
+// Passkeys is the [passkey.Store] in PostgreSQL. Its other methods are in session.go, user.go, staff.go, code.go,
+// account.go, audit.go and token.go.
 type Passkeys struct {
 	db *sqlx.DB
 }
@@ -366,7 +366,8 @@ func (p *Passkeys) Record(ctx context.Context, entry passkey.AuditEntry) error {
 // insertEntry adds an entry to the trail that all domains share.
 func insertEntry(ctx context.Context, tx sqlx.ExtContext, e passkey.AuditEntry) error {
 	return audit(ctx, tx, entitlements.AuditEntry{
-		At: e.At, Actor: e.Actor, Action: e.Action, Object: e.Object, User: string(e.User), After: e.After,
+		At: e.At, Actor: e.Actor, Action: e.Action, Object: e.Object, User: string(e.User),
+		Before: e.Before, After: e.After, Reason: e.Reason,
 	})
 }
 

@@ -454,7 +454,7 @@ func TestEndedCeremoniesAreSwept(t *testing.T) {
 func TestCeremonyOfAnotherKind(t *testing.T) {
 	w := newWorld(t)
 	a, in := w.register("Ada")
-	_, enrolment, err := w.CreateUser(t.Context(), "operator", "Bob", "")
+	_, enrolment, err := w.CreateUser(t.Context(), passkey.Agent{Actor: "operator"}, "Bob", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -1001,11 +1001,11 @@ func TestSessionsOfUser(t *testing.T) {
 
 func TestEnrolment(t *testing.T) {
 	w := newWorld(t, func(c *passkey.Config) { c.InviteOnly = true })
-	user, enrolment, err := w.CreateUser(t.Context(), "token:x", "Ada", "crm-1")
+	user, enrolment, err := w.CreateUser(t.Context(), passkey.Agent{Actor: "token:x"}, "Ada", "crm-1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !enrolment.ExpiresAt.Equal(w.clock.Now().Add(7 * 24 * time.Hour)) {
+	if !enrolment.ExpiresAt.Equal(w.clock.Now().Add(15 * time.Minute)) {
 		t.Errorf("ends at %s", enrolment.ExpiresAt)
 	}
 	// A try that fails spends the ceremony, not the code.
@@ -1051,7 +1051,7 @@ func TestEnrolment(t *testing.T) {
 func TestEnrolmentEndsThePreviousSession(t *testing.T) {
 	w := newWorld(t)
 	_, bob := w.register("Bob")
-	_, enrolment, err := w.CreateUser(t.Context(), "operator", "Ada", "")
+	_, enrolment, err := w.CreateUser(t.Context(), passkey.Agent{Actor: "operator"}, "Ada", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -1087,7 +1087,7 @@ func TestEnrolmentsAndSessionsAreSwept(t *testing.T) {
 	if n := left(); n != 2*(ended-10) {
 		t.Errorf("after a registration %d are left, want %d", n, 2*(ended-10))
 	}
-	_, enrolment, err := w.CreateUser(t.Context(), "operator", "Cleo", "")
+	_, enrolment, err := w.CreateUser(t.Context(), passkey.Agent{Actor: "operator"}, "Cleo", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -1104,12 +1104,12 @@ func TestEnrolmentsAndSessionsAreSwept(t *testing.T) {
 }
 
 func TestEnrolmentEnds(t *testing.T) {
-	w := newWorld(t, func(c *passkey.Config) { c.EnrolmentLife = time.Hour })
-	_, enrolment, err := w.CreateUser(t.Context(), "operator", "Ada", "")
+	w := newWorld(t)
+	_, enrolment, err := w.CreateUser(t.Context(), passkey.Agent{Actor: "operator"}, "Ada", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.clock.advance(time.Hour - time.Minute)
+	w.clock.advance(14 * time.Minute)
 	options := w.begun(w.BeginRecovery(t.Context(), enrolment.Code))
 	w.clock.advance(time.Minute)
 	_, err = w.FinishRecovery(t.Context(), "", options.Ceremony, newAuthenticator().create(t, options), "")
@@ -1139,12 +1139,12 @@ func TestInviteOnly(t *testing.T) {
 
 func TestCreateUserConflict(t *testing.T) {
 	w := newWorld(t)
-	if _, _, err := w.CreateUser(t.Context(), "operator", "Ada", "crm-1"); err != nil {
+	if _, _, err := w.CreateUser(t.Context(), passkey.Agent{Actor: "operator"}, "Ada", "crm-1"); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := w.CreateUser(t.Context(), "operator", "Bob", "crm-1")
+	_, _, err := w.CreateUser(t.Context(), passkey.Agent{Actor: "operator"}, "Bob", "crm-1")
 	want(t, err, passkey.ErrConflict)
-	_, _, err = w.CreateUser(t.Context(), "operator", "Bob", " crm-2")
+	_, _, err = w.CreateUser(t.Context(), passkey.Agent{Actor: "operator"}, "Bob", " crm-2")
 	want(t, err, passkey.ErrInvalid)
 	if n := scan[int](w, `SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM audit)`); n != 2 {
 		t.Errorf("%d users and audit entries, want one of each", n)
@@ -1156,7 +1156,7 @@ func TestFindUsers(t *testing.T) {
 	var ids []passkey.UserID
 	create := func(name, externalID string) passkey.User {
 		t.Helper()
-		user, _, err := w.CreateUser(t.Context(), "operator", name, externalID)
+		user, _, err := w.CreateUser(t.Context(), passkey.Agent{Actor: "operator"}, name, externalID)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -237,11 +237,11 @@ func TestRecoveryFromZeroPasskeys(t *testing.T) {
 func TestRecoveryLink(t *testing.T) {
 	w := newWorld(t)
 	_, in := w.register("Ada")
-	first, err := w.CreateRecoveryLink(t.Context(), "token:x", in.User.ID)
+	first, err := w.CreateRecoveryLink(t.Context(), passkey.Agent{Actor: "token:x"}, in.User.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	link, err := w.CreateRecoveryLink(t.Context(), "token:x", in.User.ID)
+	link, err := w.CreateRecoveryLink(t.Context(), passkey.Agent{Actor: "token:x"}, in.User.ID)
 	if err != nil || !link.ExpiresAt.Equal(w.clock.Now().Add(15*time.Minute)) {
 		t.Fatalf("%+v, %v", link, err)
 	}
@@ -260,7 +260,7 @@ func TestRecoveryLink(t *testing.T) {
 		t.Errorf("notices: %+v", again.Notices)
 	}
 
-	link, err = w.CreateRecoveryLink(t.Context(), "token:x", in.User.ID)
+	link, err = w.CreateRecoveryLink(t.Context(), passkey.Agent{Actor: "token:x"}, in.User.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func TestRecoveryLink(t *testing.T) {
 	_, err = w.recover(link.Code, newAuthenticator())
 	want(t, err, passkey.ErrCeremony)
 	for _, nobody := range []passkey.UserID{"00000000-0000-4000-8000-000000000000", "x"} {
-		_, err = w.CreateRecoveryLink(t.Context(), "token:x", nobody)
+		_, err = w.CreateRecoveryLink(t.Context(), passkey.Agent{Actor: "token:x"}, nobody)
 		want(t, err, passkey.ErrNotFound)
 	}
 	if got := w.actions(in.User.ID); !slices.Equal(got, []string{
@@ -322,13 +322,13 @@ func TestEndSessions(t *testing.T) {
 	}
 	wantLive(w, in.Token, true)
 	wantLive(w, other.Token, false)
-	if err := w.SignOutUser(t.Context(), "token:x", in.User.ID); err != nil {
+	if err := w.SignOutUser(t.Context(), passkey.Agent{Actor: "token:x"}, in.User.ID); err != nil {
 		t.Fatal(err)
 	}
 	wantLive(w, in.Token, false)
 	wantLive(w, bob.Token, true)
 	for _, nobody := range []passkey.UserID{"00000000-0000-4000-8000-000000000000", "x"} {
-		want(t, w.SignOutUser(t.Context(), "token:x", nobody), passkey.ErrNotFound)
+		want(t, w.SignOutUser(t.Context(), passkey.Agent{Actor: "token:x"}, nobody), passkey.ErrNotFound)
 	}
 	if got := w.actions(in.User.ID); !slices.Equal(got, []string{"passkey.added", "user.signed_out"}) {
 		t.Errorf("audited: %q", got)

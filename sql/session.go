@@ -21,17 +21,19 @@ type sessionRow struct {
 	ExpiresAt       time.Time  `db:"expires_at"`
 	Passkey         []byte     `db:"credential_id"`
 	ToldFrom        *time.Time `db:"told_from"`
-	Owner           userRow    `db:"owner"`
+	Role            passkey.Role
+	Owner           userRow `db:"owner"`
 }
 
 const sessionColumns = `s.id, s.user_agent, s.authenticated_at, s.last_active_at, s.expires_at, s.credential_id,
-	s.told_from, u.id AS "owner.id", u.name AS "owner.name", coalesce(u.external_id, '') AS "owner.external_id",
+	s.told_from, ` + roleColumn + `, u.id AS "owner.id", u.name AS "owner.name", coalesce(u.external_id, '') AS "owner.external_id",
 	u.created_at AS "owner.created_at"`
 
 func (r sessionRow) session() passkey.Session {
 	return passkey.Session{
 		ID:              r.ID,
 		User:            r.Owner.user(),
+		Role:            r.Role,
 		UserAgent:       r.UserAgent,
 		AuthenticatedAt: r.AuthenticatedAt.UTC(),
 		LastActiveAt:    r.LastActiveAt.UTC(),
@@ -108,9 +110,9 @@ func (p *Passkeys) EndOtherSessions(ctx context.Context, user passkey.UserID, bu
 }
 
 // SignOutUser implements [passkey.SessionStore].
-func (p *Passkeys) SignOutUser(ctx context.Context, user passkey.UserID, entry passkey.AuditEntry) error {
+func (p *Passkeys) SignOutUser(ctx context.Context, user passkey.UserID, staff bool, entry passkey.AuditEntry) error {
 	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
-		if err := findUser(ctx, tx, user); err != nil {
+		if _, err := findAccount(ctx, tx, user, staff); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1`, user); err != nil {

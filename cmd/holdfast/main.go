@@ -33,6 +33,12 @@ type commands struct {
 		List   tokenListCommand   `cmd:"" help:"List the tokens."`
 		Revoke tokenRevokeCommand `cmd:"" help:"End a token."`
 	} `cmd:"" help:"Bearer tokens for /admin/v1."`
+	Staff struct {
+		Invite  staffInviteCommand  `cmd:"" help:"Make a staff account and print the link for its first passkey, which lives 15 minutes."`
+		List    staffListCommand    `cmd:"" help:"List the staff."`
+		Remove  staffRemoveCommand  `cmd:"" help:"Take a staff member's role and end their sessions; they stay an ordinary user."`
+		Recover staffRecoverCommand `cmd:"" help:"Print a one-time link for a staff member who has lost every passkey, or let the invitation lapse."`
+	} `cmd:"" help:"Support staff, who sign in at /support."`
 	Verify  verifyCommand  `cmd:"" help:"Check a document, keyset or status list: print what it says and the chain of trust behind it."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

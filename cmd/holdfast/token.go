@@ -24,7 +24,7 @@ type tokenCreateCommand struct {
 }
 
 func (c tokenCreateCommand) Run(ctx context.Context, con console) error {
-	return withTokens(ctx, c.Database, c.DataFolder, con, func(service *passkey.Service) error {
+	return withPasskeys(ctx, c.Database, c.DataFolder, con, func(service *passkey.Service) error {
 		scopes := make([]passkey.Scope, len(c.Scope))
 		for i, scope := range c.Scope {
 			scopes[i] = passkey.Scope(scope)
@@ -45,7 +45,7 @@ type tokenListCommand struct {
 }
 
 func (c tokenListCommand) Run(ctx context.Context, con console) error {
-	return withTokens(ctx, c.Database, c.DataFolder, con, func(service *passkey.Service) error {
+	return withPasskeys(ctx, c.Database, c.DataFolder, con, func(service *passkey.Service) error {
 		tokens, err := service.Tokens(ctx)
 		if err != nil {
 			return err
@@ -77,7 +77,7 @@ type tokenRevokeCommand struct {
 }
 
 func (c tokenRevokeCommand) Run(ctx context.Context, con console) error {
-	return withTokens(ctx, c.Database, c.DataFolder, con, func(service *passkey.Service) error {
+	return withPasskeys(ctx, c.Database, c.DataFolder, con, func(service *passkey.Service) error {
 		if err := service.RevokeToken(ctx, operator, c.ID); errors.Is(err, passkey.ErrNotFound) {
 			return fmt.Errorf("there is no token %s", c.ID)
 		} else if err != nil {
@@ -88,13 +88,13 @@ func (c tokenRevokeCommand) Run(ctx context.Context, con console) error {
 	})
 }
 
-// withTokens does something with the tokens of the server's database.
-func withTokens(ctx context.Context, database Database, data DataFolder, con console, do func(*passkey.Service) error) error {
+// withPasskeys does something with the accounts, or the tokens, of the server's database.
+func withPasskeys(ctx context.Context, database Database, data DataFolder, con console, do func(*passkey.Service) error) error {
 	db, closeDB, err := database.open(ctx, data, newLogger(con.err))
 	if err != nil {
 		return err
 	}
-	// Tokens belong to no relying party: any will do.
+	// What the tools do belongs to no relying party: any will do.
 	service, err := passkey.New(passkey.Config{RPID: "localhost", RPName: relyingParty, Origins: []string{"http://localhost"}}, sql.NewPasskeys(db))
 	if err == nil {
 		err = do(service)

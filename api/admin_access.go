@@ -1,0 +1,125 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast/passkey"
+)
+
+// admitAdmin finds out who calls the admin API, and whether they may what needs scope: the bearer of a token, or else a
+// staff member by their session. Whoever shows a token is judged by it alone.
+func (s *server) admitAdmin(w http.ResponseWriter, r *http.Request, scope passkey.Scope) (caller, error) {
+	var by caller
+	var err error
+	if isAuthorised(r) {
+		by, err = s.bearer(w, r, scope)
+	} else {
+		by, err = s.staffMember(w, r, scope)
+	}
+	if errors.Is(err, passkey.ErrUnauthenticated) && w.Header().Get("WWW-Authenticate") == "" {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	return by, err
+}
+
+// isAuthorised says whether the request shows a token, which no page sends by itself.
+func isAuthorised(r *http.Request) bool { return r.Header.Get("Authorization") != "" }
+
+// bearer finds the admin token of the request. The bootstrap token has every scope.
+func (s *server) bearer(w http.ResponseWriter, r *http.Request, scope passkey.Scope) (caller, error) {
+	scheme, secret, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
+		return caller{}, passkey.ErrUnauthenticated
+	}
+	hash := sha256.Sum256([]byte(secret))
+	if s.bootstrap != [sha256.Size]byte{} && subtle.ConstantTimeCompare(hash[:], s.bootstrap[:]) == 1 {
+		return caller{actor: "token:bootstrap", secret: secret, scopes: passkey.Scopes()}, nil
+	}
+	token, err := s.passkeys.Token(r.Context(), secret)
+	if err != nil {
+		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`) // RFC 6750 §3.1
+		return caller{}, err
+	}
+	if !token.Allows(scope) {
+		w.Header().Set("WWW-Authenticate", fmt.Sprintf(`Bearer error="insufficient_scope", scope=%q`, scope))
+		return caller{}, forbidden
+	}
+	return caller{actor: "token:" + token.ID, secret: secret, scopes: scopesThat(token.Allows)}, nil
+}
+
+// staffMember finds the session of the request, and with it the role that its user has at this moment. Pages of other
+// origins cannot use it, allowed ones neither: they call /v1, and nothing of them needs more.
+func (s *server) staffMember(w http.ResponseWriter, r *http.Request, scope passkey.Scope) (caller, error) {
+	if isCrossOrigin(r, s.origin) {
+		return caller{}, crossOrigin
+	}
+	session, err := s.session(w, r)
+	if err != nil {
+		return caller{}, err
+	}
+	if err := session.Permits(scope, changes(r), s.now()); err != nil {
+		return caller{}, err
+	}
+	return caller{
+		session: session, actor: "staff:" + string(session.User.ID), secret: string(s.sessionToken(r)), scopes: scopesThat(session.Role.Allows),
+	}, nil
+}
+
+func scopesThat(allows func(passkey.Scope) bool) []passkey.Scope {
+	return slices.DeleteFunc(passkey.Scopes(), func(scope passkey.Scope) bool { return !allows(scope) })
+}
+
+// mayAdmin says whether the caller has the scope admin, whatever the route needs.
+func (c caller) mayAdmin() bool { return slices.Contains(c.scopes, passkey.Admin) }
+
+// guardStaff refuses callers without the scope admin where the account is a staff member's. A user is staff from the first
+// or never, so what it finds cannot become wrong before the change that follows.
+func (s *server) guardStaff(ctx context.Context, by caller, user passkey.UserID) error {
+	if by.mayAdmin() {
+		return nil
+	}
+	role, err := s.passkeys.RoleOf(ctx, user)
+	if err == nil && role != "" {
+		return passkey.ErrStaffAccount
+	}
+	return err
+}
+
+// reasoned checks the reason for a change that a route takes as an optional member. Staff who act by their session have to
+// give one; programs, which are known by their token, need not.
+func (c caller) reasoned(reason string) error {
+	if c.isStaff() && strings.TrimSpace(reason) == "" {
+		return refusal{invalidRequest.status, invalidRequest.code, "Staff give a reason for what they change."}
+	}
+	return nil
+}
+
+// agent is the caller in the vocabulary of passkey, with the reason they give.
+func (c caller) agent(reason string) (passkey.Agent, error) {
+	return passkey.Agent{Actor: c.actor, Admin: c.mayAdmin(), Reason: reason}, c.reasoned(reason)
+}
+
+// showAdminSession tells a console, or a script, as whom it acts and what it may do.
+func (s *server) showAdminSession(w http.ResponseWriter, _ *http.Request, by caller) error {
+	shown := struct {
+		Actor           string          `json:"actor"`
+		User            *user           `json:"user"`
+		Role            *passkey.Role   `json:"role"`
+		Scopes          []passkey.Scope `json:"scopes"`
+		AuthenticatedAt *time.Time      `json:"authenticated_at"`
+		KeysetEndsAt    time.Time       `json:"keyset_ends_at"`
+	}{Actor: by.actor, Scopes: by.scopes, KeysetEndsAt: s.entitlements.KeysetEnd().UTC()}
+	if by.isStaff() {
+		shown.User, shown.Role = new(userOf(by.session.User)), &by.session.Role
+		shown.AuthenticatedAt = new(by.session.AuthenticatedAt.UTC())
+	}
+	return answer(w, http.StatusOK, shown)
+}

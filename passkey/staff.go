@@ -1,0 +1,157 @@
+package passkey
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+const (
+	staffReadLife = 12 * time.Hour // how long after an authentication staff may read
+	maxReason     = 1000           // characters
+)
+
+// Role is what a staff member may do. Staff are users who have one; the zero value is no role.
+type Role string
+
+const (
+	RoleSupport Role = "support" // SupportRead and SupportWrite
+	RoleAdmin   Role = "admin"   // every scope
+)
+
+// Roles are all roles that there are.
+func Roles() []Role { return []Role{RoleSupport, RoleAdmin} }
+
+// Allows tells whether the role includes the scope.
+func (r Role) Allows(scope Scope) bool {
+	switch r {
+	case RoleAdmin:
+		return slices.Contains(Scopes(), scope)
+	case RoleSupport:
+		return scope == SupportRead || scope == SupportWrite
+	}
+	return false
+}
+
+// Permits tells whether the session's user may, as a staff member, do now what needs scope: nil, ErrForbidden where the
+// role does not include it, or ErrNotRecent. To change something takes a recent authentication, to read one of the last
+// 12 hours.
+func (s Session) Permits(scope Scope, change bool, now time.Time) error {
+	switch {
+	case !s.Role.Allows(scope):
+		return ErrForbidden
+	case change && !s.Recent(now), now.Sub(s.AuthenticatedAt) >= staffReadLife:
+		return ErrNotRecent
+	}
+	return nil
+}
+
+// Agent is who acts on an account that is not theirs, or on the operator's behalf.
+type Agent struct {
+	Actor string // as the audit trail names them: "token:<uuid>", "staff:<uuid>" or "operator"
+	// Admin says that they may act on accounts of staff, too. Whoever may only support must not be able to enter, or to
+	// shut out, somebody who may do more.
+	Admin  bool
+	Reason string // what for, in free text, which is kept apart from the trail; "" = not said
+}
+
+// check refuses a reason that cannot be kept, with ErrInvalid.
+func (a Agent) check() error {
+	if !utf8.ValidString(a.Reason) || strings.ContainsRune(a.Reason, 0) || utf8.RuneCountInString(a.Reason) > maxReason {
+		return fmt.Errorf("%w reason: at most %d characters", ErrInvalid, maxReason)
+	}
+	return nil
+}
+
+// entry is the audit entry for what the agent does to a user's account.
+func (a Agent) entry(at time.Time, action string, user UserID) AuditEntry {
+	return AuditEntry{At: at, Actor: a.Actor, Action: action, Object: "user:" + string(user), User: user, Reason: a.Reason}
+}
+
+// StaffMember is a user with a role.
+type StaffMember struct {
+	User      User
+	Role      Role
+	Passkeys  int // none: the invitation has not been taken up
+	CreatedAt time.Time
+}
+
+// roleState is what the trail holds of a staff member.
+type roleState struct {
+	Role Role `json:"role"`
+}
+
+// InviteStaff makes an account with a role, and a link by which its owner registers a passkey. It is always a new account:
+// what support has been given to do with a user's account, a link above all, must not turn into something to do with a
+// staff member's. It is audited. It returns ErrInvalidName, or ErrInvalid for the role or the reason.
+func (s *Service) InviteStaff(ctx context.Context, agent Agent, name string, role Role) (StaffMember, Link, error) {
+	name, err := cleanName(name)
+	if err != nil {
+		return StaffMember{}, Link{}, err
+	}
+	if !slices.Contains(Roles(), role) {
+		return StaffMember{}, Link{}, fmt.Errorf("%w role: must be one of %q", ErrInvalid, Roles())
+	}
+	if err := agent.check(); err != nil {
+		return StaffMember{}, Link{}, err
+	}
+	id, err := s.newID()
+	if err != nil {
+		return StaffMember{}, Link{}, err
+	}
+	now := s.now()
+	link, stored, err := s.newLink(EnrolmentLink, now)
+	if err != nil {
+		return StaffMember{}, Link{}, err
+	}
+	link.Role = role
+	user := User{ID: UserID(id), Name: name, CreatedAt: now}
+	entry, err := agent.entry(now, "staff.invited", user.ID).with(roleState{role})
+	if err != nil {
+		return StaffMember{}, Link{}, err
+	}
+	if err := s.store.CreateStaff(ctx, user, role, stored, entry); err != nil {
+		return StaffMember{}, Link{}, fmt.Errorf("invite staff: %w", err)
+	}
+	return StaffMember{User: user, Role: role, CreatedAt: now}, link, nil
+}
+
+// Staff lists the staff, oldest first.
+func (s *Service) Staff(ctx context.Context) ([]StaffMember, error) {
+	staff, err := s.store.Staff(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read staff: %w", err)
+	}
+	return staff, nil
+}
+
+// RoleOf returns the role that a user has; "" is none, and an unknown user has none.
+func (s *Service) RoleOf(ctx context.Context, user UserID) (Role, error) {
+	if !isID(string(user)) {
+		return "", nil
+	}
+	role, err := s.store.RoleOf(ctx, user)
+	if err != nil {
+		return "", fmt.Errorf("read role: %w", err)
+	}
+	return role, nil
+}
+
+// RemoveStaff takes the role from a staff member, ends all their sessions and drops the links that open their account, an
+// invitation that was not taken up among them. They stay an ordinary user. It is audited. It returns ErrNotFound where
+// the user is no staff member, or ErrInvalid for the reason.
+func (s *Service) RemoveStaff(ctx context.Context, agent Agent, user UserID) error {
+	if !isID(string(user)) {
+		return ErrNotFound
+	}
+	if err := agent.check(); err != nil {
+		return err
+	}
+	if err := s.store.RemoveStaff(ctx, user, agent.entry(s.now(), "staff.removed", user)); err != nil {
+		return fmt.Errorf("remove staff: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"holdfast/passkey"
+)
+
+// roleColumn is the role of the user of the row u.
+const roleColumn = `coalesce((SELECT m.role FROM staff m WHERE m.user_id = u.id), '') AS role`
+
+// findAccount is findUser for who acts on it from outside, and returns the user's role. Unless staff may be acted on, it
+// returns passkey.ErrStaffAccount for an account with one.
+func findAccount(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, staff bool) (role passkey.Role, err error) {
+	err = tx.GetContext(ctx, &role, `SELECT `+roleColumn+` FROM users u WHERE u.id = $1 FOR NO KEY UPDATE`, user)
+	switch {
+	case errors.Is(err, stdsql.ErrNoRows):
+		return "", passkey.ErrNotFound
+	case err != nil:
+		return "", failed("lock user", err)
+	case role != "" && !staff:
+		return "", passkey.ErrStaffAccount
+	}
+	return role, nil
+}
+
+// CreateStaff implements [passkey.StaffStore].
+func (p *Passkeys) CreateStaff(
+	ctx context.Context, user passkey.User, role passkey.Role, enrolment passkey.NewLink, entry passkey.AuditEntry,
+) error {
+	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
+		if err := insertUser(ctx, tx, user); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO staff (user_id, role, created_at) VALUES ($1, $2, $3)`, user.ID, role, user.CreatedAt)
+		if err != nil {
+			return failed("insert staff", err)
+		}
+		if err := insertLink(ctx, tx, user.ID, enrolment, user.CreatedAt); err != nil {
+			return err
+		}
+		if err := sweep(ctx, tx, user.CreatedAt); err != nil {
+			return err
+		}
+		return insertEntry(ctx, tx, entry)
+	})
+}
+
+// Staff implements [passkey.StaffStore].
+func (p *Passkeys) Staff(ctx context.Context) ([]passkey.StaffMember, error) {
+	var rows []struct {
+		Owner    userRow `db:"owner"`
+		Role     passkey.Role
+		Passkeys int
+		Since    time.Time
+	}
+	err := p.db.SelectContext(ctx, &rows, `
+		SELECT u.id AS "owner.id", u.name AS "owner.name", coalesce(u.external_id, '') AS "owner.external_id",
+			u.created_at AS "owner.created_at", m.role, m.created_at AS since,
+			(SELECT count(*) FROM passkeys p WHERE p.user_id = u.id) AS passkeys
+		FROM staff m JOIN users u ON u.id = m.user_id ORDER BY m.created_at, m.user_id`)
+	if err != nil {
+		return nil, failed("select staff", err)
+	}
+	staff := make([]passkey.StaffMember, len(rows))
+	for i, row := range rows {
+		staff[i] = passkey.StaffMember{User: row.Owner.user(), Role: row.Role, Passkeys: row.Passkeys, CreatedAt: row.Since.UTC()}
+	}
+	return staff, nil
+}
+
+// RoleOf implements [passkey.StaffStore].
+func (p *Passkeys) RoleOf(ctx context.Context, user passkey.UserID) (role passkey.Role, err error) {
+	err = p.db.GetContext(ctx, &role, `SELECT role FROM staff WHERE user_id = $1`, user)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return "", nil
+	}
+	return role, failed("select role", err)
+}
+
+// RemoveStaff implements [passkey.StaffStore].
+func (p *Passkeys) RemoveStaff(ctx context.Context, user passkey.UserID, entry passkey.AuditEntry) error {
+	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
+		if err := findUser(ctx, tx, user); err != nil {
+			return err
+		}
+		var before []byte
+		err := tx.GetContext(ctx, &before, `DELETE FROM staff WHERE user_id = $1 RETURNING jsonb_build_object('role', role)`, user)
+		if errors.Is(err, stdsql.ErrNoRows) {
+			return passkey.ErrNotFound
+		}
+		if err != nil {
+			return failed("delete staff", err)
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1`, user); err != nil {
+			return failed("delete sessions", err)
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM enrolments WHERE user_id = $1`, user); err != nil {
+			return failed("delete links", err)
+		}
+		entry.Before = before
+		return insertEntry(ctx, tx, entry)
+	})
+}
