@@ -2,6 +2,7 @@ package entitlements
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -97,8 +98,20 @@ func (s *Service) Plan(ctx context.Context, id PlanID) (Plan, error) {
 	return Plan{}, ErrNotFound
 }
 
-// PutPlan makes or changes a plan, with the reason that was given, if any, and raises the revision of every user who has
-// it. It fails with [ErrInvalid].
+// takesAway says whether a document given under before may hold a feature that the plan lacks by now, or outlast it.
+// Window is the server's offline window.
+func (p Plan) takesAway(before Plan, window time.Duration) bool {
+	life := func(p Plan) time.Duration {
+		if p.Window == 0 {
+			return window
+		}
+		return min(p.Window, window)
+	}
+	return loses(Decision{Features: before.Features}, Decision{Features: p.Features}) || p.Grace < before.Grace || life(p) < life(before)
+}
+
+// PutPlan makes or changes a plan, with the reason that was given, if any. From when it returns, the plan decides. The
+// revisions of those who have it are raised after that, see [Service.RaiseHolders]. It fails with [ErrInvalid].
 func (s *Service) PutPlan(ctx context.Context, actor string, plan Plan, reason string) (Plan, error) {
 	if err := plan.validate(); err != nil {
 		return Plan{}, err
@@ -106,8 +119,72 @@ func (s *Service) PutPlan(ctx context.Context, actor string, plan Plan, reason s
 	if err := validIfGiven(reason); err != nil {
 		return Plan{}, err
 	}
-	if err := s.store.PutPlan(ctx, actor, plan, reason, s.instant()); err != nil {
+	err := s.store.PutPlan(ctx, plan, s.instant(), func(before *Plan) PlanChange {
+		change := PlanChange{Audit: AuditEntry{
+			Actor: actor, Action: "plan.put", Object: "plan:" + string(plan.ID), Before: planState(before), After: planState(&plan),
+			Reason: reason,
+		}}
+		if before != nil {
+			change.Raise, change.Withdraw = true, plan.takesAway(*before, s.config.OfflineWindow)
+		}
+		return change
+	})
+	if err != nil {
 		return Plan{}, fmt.Errorf("put plan: %w", err)
 	}
 	return plan, nil
+}
+
+// raisePoll is how often a server looks whether holders are left to raise that nobody told it of: those that another
+// server was at when it ended.
+const raisePoll = 2 * time.Second
+
+// RaiseHolders raises, until ctx ends, the revisions of the users who have a plan that was changed, batch by batch and
+// turn by turn with the other servers, so that no reconcile ever waits for more than one batch. Where the change took
+// something away, the status list says of the documents that they hold that they are invalid, and their devices get new
+// indices. A value on changed hurries it; without any, it looks by itself. Where a server ends, another goes on.
+//
+// Report is called with the error when it begins to fail, and with nil when it works again. It is to be called once, in
+// a goroutine of its own.
+func (s *Service) RaiseHolders(ctx context.Context, changed <-chan struct{}, report func(error)) {
+	poll := time.NewTicker(raisePoll)
+	defer poll.Stop()
+	failing := false
+	for {
+		var err error
+		for more := true; more && err == nil; {
+			more, err = s.store.RaiseHolders(ctx, s.instant())
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if failed := err != nil; failed != failing {
+			failing = failed
+			report(err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		case <-poll.C:
+		}
+	}
+}
+
+// planState is what the trail holds of a plan; durations in seconds. Nil stays nil.
+func planState(p *Plan) json.RawMessage {
+	if p == nil {
+		return nil
+	}
+	state, err := json.Marshal(struct {
+		Features    map[string]Feature `json:"features"`
+		Window      int64              `json:"window"` // 0: the server's offline window
+		Grace       int64              `json:"grace"`
+		DeviceLimit int                `json:"device_limit"`
+		Rank        int                `json:"rank"`
+	}{p.Features, int64(p.Window / time.Second), int64(p.Grace / time.Second), p.DeviceLimit, p.Rank})
+	if err != nil {
+		panic(err) // names, numbers and booleans marshal
+	}
+	return state
 }

@@ -54,10 +54,16 @@ type Store interface {
 
 	// Plans reads the whole catalogue.
 	Plans(ctx context.Context) ([]Plan, error)
-	// PutPlan stores a plan and its audit entry in one transaction: from then on it decides. Then it raises the revision
-	// of the plan's holders and of their devices, in batches, so that no reconcile waits long. Where it is cut off, the
-	// same call again raises them all.
-	PutPlan(ctx context.Context, actor string, plan Plan, reason string, at time.Time) error
+	// PutPlan stores a plan, in one transaction with what change makes of the one that it replaces, which nobody else
+	// changes meanwhile; nil where the plan is new. From then on the plan decides. The holders that are to be raised are
+	// remembered with it, and those of an earlier change who have not been are to be raised for both.
+	PutPlan(ctx context.Context, plan Plan, at time.Time, change func(before *Plan) PlanChange) error
+
+	// RaiseHolders raises, in one transaction, the revisions of the next few hundred holders of a plan that has changed,
+	// and of their devices. Where documents are to be withdrawn, the status of those that may hold one with features becomes
+	// INVALID, and each gets a new index. It returns whether there may be more to do: not where there are no holders to
+	// raise, nor while another call is at it.
+	RaiseHolders(ctx context.Context, at time.Time) (more bool, err error)
 
 	// StatusChanges reads the status lists in which a status has changed since the mark, each whole and as of one instant.
 	// No committed change is ever missed: one that this call does not see is in the answer to the mark that it returns,
@@ -82,6 +88,9 @@ type Account struct {
 	TrialStarted  bool
 	Subscriptions []Subscription
 	Plans         map[PlanID]Plan // those that the subscriptions name; in Update, all
+	// Withdrawing says that a plan of the user's has lost something, and that the documents given before have not been
+	// withdrawn yet. In Update alone.
+	Withdrawing bool
 	// Devices are oldest first, and with them the removed ones that may still hold a document with features. Not in
 	// Advance.
 	Devices []Device
@@ -101,6 +110,13 @@ type Change struct {
 	// Status sets what the status list says of devices. INVALID is final: a device that stays gets a new index.
 	Status map[DeviceID]Status
 	Audit  []AuditEntry // At and User are Update's
+}
+
+// PlanChange is what PutPlan commits besides the plan.
+type PlanChange struct {
+	Raise    bool // every holder's revision
+	Withdraw bool // the documents that holders have: they promise more than the plan does
+	Audit    AuditEntry
 }
 
 // AuditEntry is one line of the trail: who did what to which object. Before and After hold ids and enumerations only;

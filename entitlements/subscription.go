@@ -272,8 +272,13 @@ func subscriptionChange(a Account, before *Subscription, after Subscription, now
 			continue
 		}
 		change.Status[device.ID] = status
+		bound := device.DocumentExpiresAt
+		switch {
+		case bound == nil:
 		// A document that would outlive what is paid for now has lost its features too, from their new end on.
-		if bound := device.DocumentExpiresAt; bound != nil && entitled.End.Before(had.End) && bound.After(entitled.End) {
+		case entitled.End.Before(had.End) && bound.After(entitled.End),
+			// One of a plan that has lost some was to be withdrawn anyway; with another plan, it would be forgotten.
+			a.Withdrawing && bound.After(now):
 			change.Status[device.ID] = StatusInvalid
 		}
 	}

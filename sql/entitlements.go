@@ -179,15 +179,19 @@ func lockAccount(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, at 
 	if err != nil {
 		return entitlements.Account{}, failed("lock devices", err)
 	}
-	var row accountRow
+	var row struct {
+		accountRow
+		Withdrawing bool
+	}
 	err = tx.GetContext(ctx, &row, `
 		SELECT u.id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
-			`+subscriptionsOf+` AS subscriptions, `+allPlans+` AS plans
+			`+subscriptionsOf+` AS subscriptions, `+allPlans+` AS plans, `+withdrawing+` AS withdrawing
 		FROM users u WHERE u.id = $1`, user)
 	if err != nil {
 		return entitlements.Account{}, failed("read account", err)
 	}
 	account := row.account()
+	account.Withdrawing = row.Withdrawing
 	for _, device := range devices {
 		account.Devices = append(account.Devices, device.device())
 	}
@@ -299,19 +303,46 @@ func setStatus(
 	return failed("allot status index", err)
 }
 
-// allotIndex takes an index at random from the newest list. Where eight in a row are taken, the list is so full that a
-// new one is begun.
-func allotIndex(ctx context.Context, tx *sqlx.Tx) (list, index int, err error) {
-	for attempt := range 9 {
-		err = tx.QueryRowContext(ctx, `
+// allotIndices takes n indices at random from the newest list. Where eight times in a row all that are tried are taken,
+// or most of many, the list is so full that a new one is begun.
+func allotIndices(ctx context.Context, tx *sqlx.Tx, n int) ([]statusIndex, error) {
+	indices := make([]statusIndex, 0, n)
+	for misses := 0; len(indices) < n; {
+		var free []statusIndex
+		wanted := n - len(indices)
+		err := tx.SelectContext(ctx, &free, `
 			INSERT INTO status_entries (list, idx)
-			SELECT coalesce(max(list), 0) + $1::int, floor(random() * 1048576)::int FROM status_entries
-			ON CONFLICT DO NOTHING RETURNING list, idx`, attempt/8).Scan(&list, &index)
-		if !errors.Is(err, stdsql.ErrNoRows) {
-			break
+			SELECT newest.list + $1::int, floor(random() * 1048576)::int
+			FROM (SELECT coalesce(max(list), 0) AS list FROM status_entries) newest, generate_series(1, $2::int)
+			ON CONFLICT DO NOTHING RETURNING list, idx`, misses/8, wanted)
+		if err != nil {
+			return nil, failed("allot status index", err)
+		}
+		switch indices = append(indices, free...); {
+		case len(free) == 0:
+			misses++
+		case 8*len(free) < wanted:
+			misses = 8
+		default:
+			misses = 0
 		}
 	}
-	return list, index, failed("allot status index", err)
+	return indices, nil
+}
+
+// statusIndex is a place in a status list.
+type statusIndex struct {
+	List int
+	Idx  int
+}
+
+// allotIndex is allotIndices for one.
+func allotIndex(ctx context.Context, tx *sqlx.Tx) (list, index int, err error) {
+	indices, err := allotIndices(ctx, tx, 1)
+	if err != nil {
+		return 0, 0, err
+	}
+	return indices[0].List, indices[0].Idx, nil
 }
 
 func linkDevice(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, revision int64, device entitlements.Device) error {
@@ -509,78 +540,6 @@ func (s *Entitlements) user(ctx context.Context, query string, argument any) (us
 		return "", entitlements.ErrNotFound
 	}
 	return user, failed("find user", err)
-}
-
-// Plans implements [entitlements.Store].
-func (s *Entitlements) Plans(ctx context.Context) ([]entitlements.Plan, error) {
-	var rows jsonColumn[[]planRow]
-	if err := s.db.GetContext(ctx, &rows, `SELECT `+allPlans); err != nil {
-		return nil, failed("read plans", err)
-	}
-	plans := make([]entitlements.Plan, 0, len(rows.V))
-	for _, row := range rows.V {
-		plans = append(plans, row.plan())
-	}
-	return plans, nil
-}
-
-// PutPlan implements [entitlements.Store].
-func (s *Entitlements) PutPlan(ctx context.Context, actor string, plan entitlements.Plan, reason string, at time.Time) error {
-	features, err := json.Marshal(plan.Features)
-	if err != nil {
-		return fmt.Errorf("put plan: %w", err)
-	}
-	window := stdsql.NullInt64{Int64: int64(plan.Window / time.Second), Valid: plan.Window > 0}
-	err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
-		_, err := tx.ExecContext(ctx, `
-			INSERT INTO plans (id, features, window_seconds, grace_seconds, device_limit, rank, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, $7)
-			ON CONFLICT (id) DO UPDATE SET features = excluded.features, window_seconds = excluded.window_seconds,
-				grace_seconds = excluded.grace_seconds, device_limit = excluded.device_limit, rank = excluded.rank,
-				updated_at = excluded.updated_at`,
-			plan.ID, string(features), window, int64(plan.Grace/time.Second), plan.DeviceLimit, plan.Rank, at)
-		if err != nil {
-			return failed("put plan", err)
-		}
-		return audit(ctx, tx, entitlements.AuditEntry{
-			At: at, Actor: actor, Action: "plan.put", Object: "plan:" + string(plan.ID), After: features, Reason: reason,
-		})
-	})
-	if err != nil {
-		return err
-	}
-	for after, more := "00000000-0000-0000-0000-000000000000", true; more; {
-		if after, more, err = s.raiseHolders(ctx, plan.ID, after); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// raiseHolders raises the revision of the next thousand holders of a plan, and of their devices. Locks are taken in the
-// order in which every other transaction takes them: users, by id, and then devices.
-func (s *Entitlements) raiseHolders(ctx context.Context, plan entitlements.PlanID, after string) (last string, more bool, err error) {
-	const batch = 1000
-	var holders []string
-	err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
-		err := tx.SelectContext(ctx, &holders, `
-			SELECT u.id FROM users u
-			WHERE u.id > $2 AND EXISTS (SELECT FROM subscriptions s WHERE s.user_id = u.id AND s.plan = $1)
-			ORDER BY u.id LIMIT $3 FOR NO KEY UPDATE`, plan, after, batch)
-		if err != nil {
-			return failed("lock holders", err)
-		}
-		_, err = tx.ExecContext(ctx, `
-			WITH raised AS (
-				UPDATE users SET revision = revision + 1 WHERE id = ANY($1::uuid[]) RETURNING id, revision
-			)
-			UPDATE devices d SET revision = u.revision FROM raised u WHERE d.user_id = u.id AND d.removed_at IS NULL`, pq.Array(holders))
-		return failed("raise holders' revision", err)
-	})
-	if err != nil || len(holders) < batch {
-		return "", false, err
-	}
-	return holders[batch-1], true, nil
 }
 
 // accountRow is the columns that every read of an account has.

@@ -870,39 +870,6 @@ func TestGrant(t *testing.T) {
 	}
 }
 
-func TestPutPlanReachesItsHolders(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	user := b.user(t)
-	b.subscribe(t, user, "sub", 30*24*time.Hour)
-	d := b.link(t, user)
-	before := b.refresh(t, d)
-	plan, err := b.Plan(t.Context(), "premium")
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan.Features["maps"] = entitlements.Feature{Offline: true}
-	plan.Features["chat"] = entitlements.Feature{}
-	plan.Window = 24 * time.Hour
-	if _, err := b.PutPlan(t.Context(), "operator", plan, ""); err != nil {
-		t.Fatal(err)
-	}
-	after := b.refresh(t, d)
-	if after.Revision != before.Revision+1 || after.ExpiresAt-after.IssuedAt != 24*3600 {
-		t.Errorf("after the change: %+v", after)
-	}
-	if _, ok := after.Features["maps"]; !ok || len(after.Features) != 3 {
-		t.Errorf("features: %v", after.Features)
-	}
-	online, err := b.DeviceEntitlements(t.Context(), dpop.Proof{JKT: d.jkt})
-	if err != nil || len(online.Decision.Features) != 4 || online.Revision != after.Revision {
-		t.Errorf("online: %+v, %v", online, err)
-	}
-	if _, err := b.Plan(t.Context(), "gold"); !errors.Is(err, entitlements.ErrNotFound) {
-		t.Errorf("an unknown plan: %v", err)
-	}
-}
-
 func TestPasskeysDocument(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

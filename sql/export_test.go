@@ -4,3 +4,6 @@ import "holdfast/passkey"
 
 // FindUsers is the statement of [Passkeys.FindUsers] and its arguments, for EXPLAIN.
 func FindUsers(search passkey.UserSearch) (string, []any) { return findUsers, findUsersArgs(search) }
+
+// HoldersAtOnce is how many users are raised in one transaction.
+const HoldersAtOnce = holdersAtOnce

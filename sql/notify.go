@@ -13,10 +13,11 @@ import (
 	"holdfast/entitlements"
 )
 
-// What the schema announces on: a changed status, with nothing; a user's new revision, as "<user> <revision>"; a session
-// that was ended before its time, as its id.
+// What the schema announces on: a changed status, with nothing; a changed plan, likewise; a user's new revision, as
+// "<user> <revision>"; a session that was ended before its time, as its id.
 const (
 	statusChannel     = "holdfast_status"
+	planChannel       = "holdfast_plan"
 	revisionChannel   = "holdfast_revision"
 	sessionEndChannel = "holdfast_session_end"
 )
@@ -31,6 +32,8 @@ const (
 type Audience struct {
 	// Status: the status of some document may have changed.
 	Status func()
+	// Plan: some plan may have changed, so that its holders are to be raised.
+	Plan func()
 	// Revision: the user has this revision now.
 	Revision func(user entitlements.UserID, revision int64)
 	// SessionEnd: the session of that id was ended.
@@ -51,6 +54,7 @@ func Listen(ctx context.Context, url string, audience Audience) error {
 	missed := make(chan struct{}, 1)
 	mayHaveMissed := func() {
 		audience.Status()
+		audience.Plan()
 		signal(missed)
 	}
 	listener := pq.NewDialListener(listenDialer, address, listenAgain, listenAgainMost, nil)
@@ -59,7 +63,7 @@ func Listen(ctx context.Context, url string, audience Audience) error {
 		_ = listener.Close()
 	}()
 	go func() {
-		for _, channel := range []string{statusChannel, revisionChannel, sessionEndChannel} {
+		for _, channel := range []string{statusChannel, planChannel, revisionChannel, sessionEndChannel} {
 			// It fails when the server refuses, as a standby does, and when the listener is closed.
 			for listener.Listen(channel) != nil && pause(ctx, listenAgainMost) {
 			}
@@ -83,6 +87,8 @@ func (a Audience) hear(channel, text string) {
 	switch channel {
 	case statusChannel:
 		a.Status()
+	case planChannel:
+		a.Plan()
 	case revisionChannel:
 		user, number, _ := strings.Cut(text, " ")
 		if revision, err := strconv.ParseInt(number, 10, 64); err == nil {

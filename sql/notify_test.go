@@ -24,6 +24,7 @@ func audience(changed chan<- struct{}) sql.Audience {
 			default:
 			}
 		},
+		Plan:       func() {},
 		Revision:   func(entitlements.UserID, int64) {},
 		SessionEnd: func(string) {},
 		Missed:     func(context.Context) error { return nil },
@@ -53,6 +54,7 @@ func listen(t *testing.T, failures int) *listening {
 	}
 	err := sql.Listen(t.Context(), runtime, sql.Audience{
 		Status:     func() { l.heard <- "status" },
+		Plan:       func() { l.heard <- "plan" },
 		Revision:   func(user entitlements.UserID, revision int64) { l.heard <- fmt.Sprint(user, " ", revision) },
 		SessionEnd: func(id string) { l.heard <- "end of " + id },
 		Missed: func(context.Context) error {
@@ -70,7 +72,7 @@ func listen(t *testing.T, failures int) *listening {
 	return l
 }
 
-// until returns what is heard before want, status changes left out.
+// until returns what is heard before want, status and plan changes left out.
 func (l *listening) until(want string) []string {
 	l.t.Helper()
 	var before []string
@@ -80,7 +82,7 @@ func (l *listening) until(want string) []string {
 			if got == want {
 				return before
 			}
-			if got != "status" {
+			if got != "status" && got != "plan" {
 				before = append(before, got)
 			}
 		case <-timeout:

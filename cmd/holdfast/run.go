@@ -117,11 +117,12 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer stop()
-	statuses := make(chan struct{}, 1)
-	if err := sql.Listen(working, url, audience(passkeys, rights, statuses)); err != nil {
+	statuses, plans := make(chan struct{}, 1), make(chan struct{}, 1)
+	if err := sql.Listen(working, url, audience(passkeys, rights, statuses, plans)); err != nil {
 		return err
 	}
 	background.Go(func() { rights.PublishStatusLists(working, statuses, reportStatusLists(log)) })
+	background.Go(func() { rights.RaiseHolders(working, plans, reportRaising(log)) })
 	ready := func(ctx context.Context) error {
 		if asked.Err() != nil {
 			return errors.New("shutting down")
@@ -239,14 +240,18 @@ func (c Config) handler(
 }
 
 // audience passes on what is announced to those whom it concerns.
-func audience(passkeys *passkey.Service, rights *entitlements.Service, statuses chan<- struct{}) sql.Audience {
-	return sql.Audience{
-		Status: func() {
+func audience(passkeys *passkey.Service, rights *entitlements.Service, statuses, plans chan<- struct{}) sql.Audience {
+	hurry := func(c chan<- struct{}) func() {
+		return func() {
 			select {
-			case statuses <- struct{}{}:
+			case c <- struct{}{}:
 			default: // one is waiting
 			}
-		},
+		}
+	}
+	return sql.Audience{
+		Status:     hurry(statuses),
+		Plan:       hurry(plans),
 		Revision:   rights.RevisionRaised,
 		SessionEnd: passkeys.SessionEnded,
 		Missed: func(ctx context.Context) error {
@@ -263,6 +268,17 @@ func reportStatusLists(log *slog.Logger) func(error) {
 			return
 		}
 		log.Info("status lists are published again")
+	}
+}
+
+// reportRaising logs when those who have a changed plan do not hear of it, and when they do again.
+func reportRaising(log *slog.Logger) func(error) {
+	return func(err error) {
+		if err != nil {
+			log.Warn("who has a changed plan is told later: the database does not take it just now", "error", err)
+			return
+		}
+		log.Info("who has a changed plan is told again")
 	}
 }
 

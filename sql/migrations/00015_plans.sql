@@ -1,0 +1,25 @@
+-- Plans are changed at once; those who hold one hear of it in batches, by whichever server does the next.
+
+-- +goose Up
+
+ALTER TABLE plans
+    -- Holders with an id above this have not been raised since the plan changed last. Null: there are none.
+    ADD COLUMN raising_after uuid,
+    -- Of those, the ones above this hold documents that promise more than the plan does by now. Null: none do.
+    ADD COLUMN losing_after uuid CHECK (losing_after IS NULL OR raising_after IS NOT NULL);
+
+-- The holders of a plan in the order in which they are raised.
+CREATE INDEX subscriptions_by_holder ON subscriptions (plan, user_id);
+DROP INDEX subscriptions_by_plan; -- the new one does its work
+
+-- +goose StatementBegin
+CREATE FUNCTION announce_plan() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM pg_notify('holdfast_plan', '');
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+-- When there is somebody to raise, not after each batch.
+CREATE TRIGGER announce_plan AFTER UPDATE ON plans
+    FOR EACH ROW WHEN (NEW.raising_after = '00000000-0000-0000-0000-000000000000') EXECUTE FUNCTION announce_plan();

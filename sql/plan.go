@@ -1,0 +1,182 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"holdfast/entitlements"
+)
+
+const (
+	// firstHolder is before every user's id.
+	firstHolder = "00000000-0000-0000-0000-000000000000"
+	// holdersAtOnce is how many users are raised in one transaction: their reconciles wait for it, a tenth of a second or so.
+	holdersAtOnce = 250
+)
+
+// withdrawing says of the user of the row u that documents of a plan of theirs are to be withdrawn.
+const withdrawing = `EXISTS (SELECT FROM subscriptions s JOIN plans p ON p.id = s.plan
+	WHERE s.user_id = u.id AND u.id > p.losing_after AND u.id > p.raising_after)`
+
+// Plans implements [entitlements.Store].
+func (s *Entitlements) Plans(ctx context.Context) ([]entitlements.Plan, error) {
+	var rows jsonColumn[[]planRow]
+	if err := s.db.GetContext(ctx, &rows, `SELECT `+allPlans); err != nil {
+		return nil, failed("read plans", err)
+	}
+	plans := make([]entitlements.Plan, 0, len(rows.V))
+	for _, row := range rows.V {
+		plans = append(plans, row.plan())
+	}
+	return plans, nil
+}
+
+// PutPlan implements [entitlements.Store].
+func (s *Entitlements) PutPlan(
+	ctx context.Context, plan entitlements.Plan, at time.Time, change func(before *entitlements.Plan) entitlements.PlanChange,
+) error {
+	features, err := json.Marshal(plan.Features)
+	if err != nil {
+		return fmt.Errorf("put plan: %w", err)
+	}
+	window := stdsql.NullInt64{Int64: int64(plan.Window / time.Second), Valid: plan.Window > 0}
+	values := []any{plan.ID, string(features), window, int64(plan.Grace / time.Second), plan.DeviceLimit, plan.Rank, at}
+	return transact(ctx, s.db, func(tx *sqlx.Tx) error {
+		result, err := tx.ExecContext(ctx, `
+			INSERT INTO plans (id, features, window_seconds, grace_seconds, device_limit, rank, updated_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO NOTHING`, values...)
+		found, err := affectedNone(result, failed("put plan", err))
+		if err != nil {
+			return err
+		}
+		var before *entitlements.Plan
+		if found {
+			var row jsonColumn[planRow]
+			if err := tx.GetContext(ctx, &row, `SELECT to_json(p) FROM plans p WHERE id = $1 FOR NO KEY UPDATE`, plan.ID); err != nil {
+				return failed("lock plan", err)
+			}
+			before = new(row.V.plan())
+		}
+		c := change(before)
+		if found {
+			// Who has not been withdrawn yet for an earlier change is so for this one.
+			_, err := tx.ExecContext(ctx, `
+				UPDATE plans SET features = $2, window_seconds = $3, grace_seconds = $4, device_limit = $5, rank = $6, updated_at = $7,
+					raising_after = CASE WHEN $8 THEN $9::uuid ELSE raising_after END,
+					losing_after = CASE WHEN $10 THEN $9::uuid WHEN losing_after IS NOT NULL THEN greatest(losing_after, raising_after) END
+				WHERE id = $1`, append(values, c.Raise || c.Withdraw, firstHolder, c.Withdraw)...)
+			if err != nil {
+				return failed("put plan", err)
+			}
+		}
+		c.Audit.At = at
+		return audit(ctx, tx, c.Audit)
+	})
+}
+
+// RaiseHolders implements [entitlements.Store]. Locks are taken in the order plan, users (by id), devices, which is that
+// of all transactions but the reconcile named at [Entitlements.Update]. The plan's is one that subscriptions to the plan
+// do not wait for.
+func (s *Entitlements) RaiseHolders(ctx context.Context, at time.Time) (more bool, err error) {
+	for range maxAttempts {
+		err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
+			more, err = raiseHolders(ctx, tx, at)
+			return err
+		})
+		if !isDeadlock(err) {
+			break
+		}
+	}
+	return more && err == nil, err
+}
+
+func raiseHolders(ctx context.Context, tx *sqlx.Tx, at time.Time) (more bool, err error) {
+	// Only ever the first: of two that did different plans at once, each could wait for indices that the other has taken.
+	var plan struct {
+		ID      entitlements.PlanID
+		Raising string  `db:"raising_after"`
+		Losing  *string `db:"losing_after"`
+	}
+	err = tx.GetContext(ctx, &plan, `
+		SELECT id, raising_after, losing_after FROM plans
+		WHERE id = (SELECT min(id) FROM plans WHERE raising_after IS NOT NULL) AND raising_after IS NOT NULL
+		FOR NO KEY UPDATE SKIP LOCKED`)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, failed("lock plan", err)
+	}
+	var holders []string
+	err = tx.SelectContext(ctx, &holders, `
+		SELECT DISTINCT user_id FROM subscriptions WHERE plan = $1 AND user_id > $2 ORDER BY user_id LIMIT $3`,
+		plan.ID, plan.Raising, holdersAtOnce)
+	if err != nil {
+		return false, failed("find holders", err)
+	}
+	if len(holders) > 0 {
+		if err := raiseAll(ctx, tx, holders); err != nil {
+			return false, err
+		}
+	}
+	if len(holders) > 0 && plan.Losing != nil {
+		if err := withdrawDocuments(ctx, tx, holders, *plan.Losing, at); err != nil {
+			return false, err
+		}
+	}
+	var next *string
+	if len(holders) == holdersAtOnce {
+		next = &holders[len(holders)-1]
+	}
+	_, err = tx.ExecContext(ctx, `
+		UPDATE plans SET raising_after = $2, losing_after = CASE WHEN $2::uuid IS NOT NULL THEN losing_after END WHERE id = $1`,
+		plan.ID, next)
+	return true, failed("remember the last holder", err)
+}
+
+// raiseAll raises the revisions of users, sorted by id, and of their devices.
+func raiseAll(ctx context.Context, tx *sqlx.Tx, users []string) error {
+	if _, err := tx.ExecContext(ctx, `SELECT FROM users WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`, pq.Array(users)); err != nil {
+		return failed("lock holders", err)
+	}
+	_, err := tx.ExecContext(ctx, `
+		WITH raised AS (
+			UPDATE users SET revision = revision + 1 WHERE id = ANY($1::uuid[]) RETURNING id, revision
+		)
+		UPDATE devices d SET revision = u.revision FROM raised u WHERE d.user_id = u.id AND d.removed_at IS NULL`, pq.Array(users))
+	return failed("raise holders' revision", err)
+}
+
+// withdrawDocuments sets the status of the devices that may hold a document with features to INVALID, and gives them new
+// indices: those of the users above losing. Their rows are locked.
+func withdrawDocuments(ctx context.Context, tx *sqlx.Tx, users []string, losing string, at time.Time) error {
+	var devices []string
+	err := tx.SelectContext(ctx, &devices, `
+		UPDATE status_entries e SET status = 1 FROM devices d
+		WHERE d.user_id = ANY($1::uuid[]) AND d.user_id > $2 AND d.removed_at IS NULL AND d.forked_at IS NULL AND d.document_bound > $3
+			AND e.list = d.status_list AND e.idx = d.status_idx AND e.status <> 1
+		RETURNING d.id`, pq.Array(users), losing, at)
+	if err != nil {
+		return failed("withdraw documents", err)
+	}
+	indices, err := allotIndices(ctx, tx, len(devices))
+	if err != nil {
+		return err
+	}
+	lists, places := make([]int, len(indices)), make([]int, len(indices))
+	for i, index := range indices {
+		lists[i], places[i] = index.List, index.Idx
+	}
+	_, err = tx.ExecContext(ctx, `
+		UPDATE devices d SET status_list = n.list, status_idx = n.idx
+		FROM unnest($1::uuid[], $2::int[], $3::int[]) AS n (id, list, idx) WHERE d.id = n.id`,
+		pq.Array(devices), pq.Array(lists), pq.Array(places))
+	return failed("allot status indices", err)
+}

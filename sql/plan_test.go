@@ -1,0 +1,441 @@
+package sql_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"holdfast/entitlements"
+	"holdfast/entitlements/dpop"
+	"holdfast/sql"
+)
+
+// change puts the plan premium as edit leaves it, and raises nobody.
+func (b *bench) change(t *testing.T, edit func(*entitlements.Plan)) {
+	t.Helper()
+	plan, err := b.Plan(t.Context(), "premium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit(&plan)
+	if _, err := b.PutPlan(t.Context(), "operator", plan, ""); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// raise raises everybody who is to be raised, and returns how many batches that took.
+func (b *bench) raise(t *testing.T) (batches int) {
+	t.Helper()
+	for more := true; more; batches++ {
+		var err error
+		if more, err = b.store.RaiseHolders(t.Context(), b.clock.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return batches - 1 // the last found nobody
+}
+
+// holders makes users of premium with a device each, which holds a document.
+func (b *bench) holders(t *testing.T, n int) {
+	t.Helper()
+	tx := b.db.MustBegin()
+	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	now := b.clock.Now()
+	for _, statement := range []string{
+		`CREATE TEMPORARY TABLE made ON COMMIT DROP AS SELECT i, gen_random_uuid() AS id FROM generate_series(1, $1::int) i WHERE $2::timestamptz IS NOT NULL`,
+		`INSERT INTO users (id, name, created_at) SELECT id, 'Holder', $2 FROM made WHERE i <= $1`,
+		`INSERT INTO subscriptions (id, user_id, plan, state, paid_through, created_at, updated_at)
+			SELECT 'made-' || id, id, 'premium', 'active', $2::timestamptz + interval '1 year', $2, $2 FROM made WHERE i <= $1`,
+		`INSERT INTO status_entries (list, idx) SELECT 0, i - 1 FROM made WHERE i <= $1 AND $2::timestamptz IS NOT NULL`,
+		`INSERT INTO devices (user_id, id, name, jkt, linked_at, revision, document_bound, status_list, status_idx)
+			SELECT id, gen_random_uuid(), 'Phone', id, $2, 1, $2::timestamptz + interval '7 days', 0, i - 1 FROM made WHERE i <= $1`,
+	} {
+		if _, err := tx.Exec(statement, n, now); err != nil {
+			t.Fatal(statement, err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rows is how many rows a query counts.
+func (b *bench) rows(t *testing.T, query string, arguments ...any) (n int) {
+	t.Helper()
+	if err := b.db.Get(&n, query, arguments...); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+const (
+	raisedOnce = `SELECT count(*) FROM users u JOIN devices d ON d.user_id = u.id WHERE u.revision = 2 AND d.revision = 2`
+	// newIndex is the devices with an index, a good one, above those of the holders at first.
+	newIndex = `SELECT count(*) FROM devices d JOIN status_entries e ON e.list = d.status_list AND e.idx = d.status_idx
+		WHERE e.status = 0 AND e.idx >= $1`
+	withdrawn = `SELECT count(*) FROM status_entries WHERE status = 1 AND list = 0`
+)
+
+func TestPutPlanReachesItsHolders(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	b.subscribe(t, user, "sub", 30*24*time.Hour)
+	d := b.link(t, user)
+	before := b.refresh(t, d)
+	b.change(t, func(plan *entitlements.Plan) {
+		plan.Features["maps"] = entitlements.Feature{Offline: true}
+		plan.Features["chat"] = entitlements.Feature{}
+		plan.Window = 24 * time.Hour
+	})
+	// The plan decides at once; that there is something new is told by the revision, soon after.
+	if now := b.refresh(t, d); len(now.Features) != 3 || now.Revision != before.Revision {
+		t.Errorf("before anybody is raised: %+v", now)
+	}
+	if batches := b.raise(t); batches != 1 {
+		t.Errorf("%d batches", batches)
+	}
+	after := b.refresh(t, d)
+	if after.Revision != before.Revision+1 || after.ExpiresAt-after.IssuedAt != 24*3600 {
+		t.Errorf("after the change: %+v", after)
+	}
+	if _, ok := after.Features["maps"]; !ok || len(after.Features) != 3 {
+		t.Errorf("features: %v", after.Features)
+	}
+	online, err := b.DeviceEntitlements(t.Context(), dpop.Proof{JKT: d.jkt})
+	if err != nil || len(online.Decision.Features) != 4 || online.Revision != after.Revision {
+		t.Errorf("online: %+v, %v", online, err)
+	}
+	if _, err := b.Plan(t.Context(), "gold"); !errors.Is(err, entitlements.ErrNotFound) {
+		t.Errorf("an unknown plan: %v", err)
+	}
+	trail, err := b.Audit(t.Context(), entitlements.AuditQuery{Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"rank": 10, "grace": 259200, "window": 0, "features": {"notes": {"offline": true}, "export": {"offline": true}}, "device_limit": 5}`
+	if entry := trail[0]; entry.Action != "plan.put" || string(entry.Before) != want || string(entry.After) == want {
+		t.Errorf("the trail: %s of %s: %s, then %s", entry.Action, entry.Object, entry.Before, entry.After)
+	}
+}
+
+// Whatever the plan takes away, the documents given before are invalid, and devices get another index. What it does not
+// take away leaves them as they are.
+func TestPlanTakesAway(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.change(t, func(plan *entitlements.Plan) {
+		plan.Window = 100 * time.Hour
+		plan.Features["seats"] = entitlements.Feature{Limit: new(int64(5)), Offline: true}
+		plan.Features["chat"] = entitlements.Feature{}
+	})
+	first, err := b.Plan(t.Context(), "premium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, other := b.user(t), b.user(t)
+	b.subscribe(t, user, "sub", 30*24*time.Hour)
+	d, none := b.link(t, user), b.link(t, other)
+	linked := b.refresh(t, none).Revision
+	for name, change := range map[string]struct {
+		edit  func(*entitlements.Plan)
+		takes bool
+	}{
+		"nothing":            {func(*entitlements.Plan) {}, false},
+		"a further feature":  {func(p *entitlements.Plan) { p.Features["maps"] = entitlements.Feature{Offline: true} }, false},
+		"no feature":         {func(p *entitlements.Plan) { delete(p.Features, "export") }, true},
+		"an online one less": {func(p *entitlements.Plan) { delete(p.Features, "chat") }, true},
+		"online only":        {func(p *entitlements.Plan) { p.Features["notes"] = entitlements.Feature{} }, true},
+		"a higher limit": {func(p *entitlements.Plan) {
+			p.Features["seats"] = entitlements.Feature{Limit: new(int64(6)), Offline: true}
+		}, false},
+		"a lower limit": {func(p *entitlements.Plan) {
+			p.Features["seats"] = entitlements.Feature{Limit: new(int64(4)), Offline: true}
+		}, true},
+		"a limit": {func(p *entitlements.Plan) {
+			p.Features["notes"] = entitlements.Feature{Limit: new(int64(4)), Offline: true}
+		}, true},
+		"no limit":              {func(p *entitlements.Plan) { p.Features["seats"] = entitlements.Feature{Offline: true} }, false},
+		"more grace":            {func(p *entitlements.Plan) { p.Grace += time.Hour }, false},
+		"less grace":            {func(p *entitlements.Plan) { p.Grace -= time.Hour }, true},
+		"a longer window":       {func(p *entitlements.Plan) { p.Window += time.Hour }, false},
+		"the server's window":   {func(p *entitlements.Plan) { p.Window = 0 }, false},
+		"a shorter window":      {func(p *entitlements.Plan) { p.Window -= time.Hour }, true},
+		"devices and rank less": {func(p *entitlements.Plan) { p.DeviceLimit, p.Rank = 1, 1 }, false},
+	} {
+		b.change(t, func(plan *entitlements.Plan) { *plan = first })
+		b.raise(t)
+		before := b.refresh(t, d)
+		plan := first
+		plan.Features = maps.Clone(first.Features)
+		change.edit(&plan)
+		b.change(t, func(p *entitlements.Plan) { *p = plan })
+		b.raise(t)
+		after := b.refresh(t, d)
+		status := b.rows(t, `SELECT status FROM status_entries WHERE idx = $1`, before.Status.StatusList.Index)
+		if takes := after.Status != before.Status; takes != change.takes || (status == 1) != change.takes || after.Revision != before.Revision+1 {
+			t.Errorf("%s: index %v, then %v; status %d; revision %d, then %d", name, before.Status, after.Status, status, before.Revision, after.Revision)
+		}
+	}
+	// A window above the server's is worth no more than the server's.
+	b.change(t, func(plan *entitlements.Plan) { plan.Window = 2000 * time.Hour })
+	b.raise(t)
+	before := b.refresh(t, d)
+	b.change(t, func(plan *entitlements.Plan) { plan.Window = 0 })
+	b.raise(t)
+	if after := b.refresh(t, d); after.Status != before.Status {
+		t.Error("a window that never counted is withdrawn")
+	}
+	// Who holds no document has nothing to lose, and who has another plan hears nothing.
+	if after := b.refresh(t, none); after.Revision != linked {
+		t.Error("somebody without the plan was raised")
+	}
+	b.clock.Advance(8 * 24 * time.Hour)
+	indices := b.rows(t, `SELECT count(*) FROM status_entries`)
+	b.change(t, func(plan *entitlements.Plan) { clear(plan.Features) })
+	b.raise(t)
+	if n := b.rows(t, `SELECT count(*) FROM status_entries`); n != indices {
+		t.Error("a document that has ended was withdrawn")
+	}
+}
+
+// Ten thousand holders, raised by two replicas while devices of theirs reconcile: nobody is forgotten, nobody is raised
+// twice, every document is withdrawn, and no reconcile waits longer than a batch takes.
+func TestRaisingTenThousand(t *testing.T) {
+	t.Parallel()
+	const holders, reconciling = 10_000, 30
+	b, _, runtime := newStatusBench(t)
+	b.holders(t, holders)
+	var devices []*device
+	for range reconciling {
+		user := b.user(t)
+		b.subscribe(t, user, "sub-"+string(user), 30*24*time.Hour)
+		devices = append(devices, b.link(t, user))
+		b.refresh(t, devices[len(devices)-1])
+	}
+	linked := b.rows(t, `SELECT sum(revision) FROM users WHERE external_id IS NOT NULL`)
+	b.change(t, func(plan *entitlements.Plan) { delete(plan.Features, "export") })
+
+	raised, stop := context.WithCancel(t.Context())
+	var working sync.WaitGroup
+	var mu sync.Mutex
+	var waits, batches []time.Duration
+	for i := range 3 {
+		working.Go(func() {
+			for n := i; raised.Err() == nil; n++ {
+				d := devices[(n*3+i)%reconciling/3*3+i]
+				begun := time.Now()
+				r, err := d.reconcile(t.Context(), b.Service)
+				took := time.Since(begun)
+				if err != nil {
+					t.Error("reconcile:", err)
+					return
+				}
+				d.lineage = r.Lineage
+				mu.Lock()
+				waits = append(waits, took)
+				mu.Unlock()
+			}
+		})
+	}
+	begun := time.Now()
+	var raising sync.WaitGroup
+	for range 2 {
+		db, err := sql.Open(t.Context(), runtime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		store, err := sql.NewEntitlements(t.Context(), db)
+		if err != nil {
+			t.Fatal(err)
+		}
+		raising.Go(func() {
+			for left := 1; left > 0; {
+				begun := time.Now()
+				more, err := store.RaiseHolders(t.Context(), b.clock.Now())
+				took := time.Since(begun)
+				if err == nil {
+					err = b.db.Get(&left, `SELECT count(*) FROM plans WHERE raising_after IS NOT NULL`)
+				}
+				if err != nil {
+					t.Error("raise:", err)
+					return
+				}
+				if more {
+					mu.Lock()
+					batches = append(batches, took)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	raising.Wait()
+	took := time.Since(begun)
+	stop()
+	working.Wait()
+
+	if n := b.rows(t, raisedOnce+` AND u.external_id IS NULL`); n != holders {
+		t.Errorf("%d of %d holders were raised once", n, holders)
+	}
+	if n := b.rows(t, `SELECT sum(revision) FROM users WHERE external_id IS NOT NULL`); n != linked+reconciling {
+		t.Errorf("of those who reconciled, the revisions rose by %d", n-linked)
+	}
+	if n := b.rows(t, withdrawn); n != holders+reconciling {
+		t.Errorf("%d documents are withdrawn", n)
+	}
+	if n := b.rows(t, `SELECT count(*) FROM devices d JOIN status_entries e ON e.list = d.status_list AND e.idx = d.status_idx WHERE e.status = 0`); n != holders+reconciling {
+		t.Errorf("%d devices have a good index", n)
+	}
+	longest, batch := slices.Max(waits), slices.Max(batches)
+	t.Logf("%d batches in %v, the longest %v; %d reconciles meanwhile, the longest %v", len(batches), took, batch, len(waits), longest)
+	if len(batches) < holders/sql.HoldersAtOnce {
+		t.Errorf("%d batches", len(batches))
+	}
+	// Besides the batch there is the time that a reconcile takes on a machine that is busy.
+	if longest > batch+time.Second {
+		t.Errorf("a reconcile waited %v, a batch takes %v", longest, batch)
+	}
+}
+
+// A server that ends in the middle of a batch has raised nobody of it; another goes on where the last whole one ended.
+func TestRaisingIsCutOff(t *testing.T) {
+	t.Parallel()
+	const batch, holders = sql.HoldersAtOnce, 5 * sql.HoldersAtOnce / 2
+	b, ownerURL, _ := newStatusBench(t)
+	owner := sqlx.MustConnect("postgres", ownerURL)
+	defer owner.Close()
+	b.holders(t, holders)
+	b.change(t, func(plan *entitlements.Plan) { delete(plan.Features, "export") })
+	if more, err := b.store.RaiseHolders(t.Context(), b.clock.Now()); !more || err != nil {
+		t.Fatal(more, err)
+	}
+
+	// The second batch is held up at the last of its holders, and its connection dies there.
+	holder := owner.MustBegin()
+	holder.MustExec(`SELECT FROM users WHERE id = (SELECT id FROM users ORDER BY id OFFSET $1 LIMIT 1) FOR UPDATE`, 2*batch-1)
+	died := make(chan error, 1)
+	go func() {
+		_, err := b.store.RaiseHolders(t.Context(), b.clock.Now())
+		died <- err
+	}()
+	for ended := 0; ended == 0; {
+		if err := owner.Get(&ended, `SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%users%NO KEY UPDATE%'`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-died; err == nil {
+		t.Fatal("the batch went well")
+	}
+	// While one replica is at it, another has nothing to do.
+	busy := owner.MustBegin()
+	busy.MustExec(`SELECT FROM plans WHERE id = 'premium' FOR NO KEY UPDATE`)
+	if more, err := b.store.RaiseHolders(t.Context(), b.clock.Now()); more || err != nil {
+		t.Errorf("a second replica: %v, %v", more, err)
+	}
+	// Nor do those wait who subscribe meanwhile.
+	newcomer := b.user(t)
+	b.subscribe(t, newcomer, "newcomer", time.Hour)
+	for _, tx := range []*sqlx.Tx{holder, busy} {
+		if err := tx.Rollback(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := b.rows(t, raisedOnce); n != batch {
+		t.Errorf("%d holders were raised when it was cut off", n)
+	}
+	if n := b.rows(t, newIndex, holders); n != batch {
+		t.Errorf("%d devices had new indices when it was cut off", n)
+	}
+	b.raise(t)
+	if n := b.rows(t, raisedOnce); n != holders {
+		t.Errorf("%d holders were raised once", n)
+	}
+	if n := b.rows(t, withdrawn); n != holders {
+		t.Errorf("%d documents are withdrawn", n)
+	}
+	if n := b.rows(t, newIndex, holders); n != holders {
+		t.Errorf("%d devices have new indices", n)
+	}
+}
+
+// A plan that is changed again while its holders are raised: all are raised for the new change, and the documents of
+// those who had not been reached are withdrawn for the first.
+func TestPlanChangesAgain(t *testing.T) {
+	t.Parallel()
+	const batch, holders = sql.HoldersAtOnce, 3 * sql.HoldersAtOnce / 2
+	b := newBench(t)
+	b.holders(t, holders)
+	b.change(t, func(plan *entitlements.Plan) { delete(plan.Features, "export") })
+	if more, err := b.store.RaiseHolders(t.Context(), b.clock.Now()); !more || err != nil {
+		t.Fatal(more, err)
+	}
+	b.change(t, func(plan *entitlements.Plan) { plan.Features["maps"] = entitlements.Feature{Offline: true} })
+	b.raise(t)
+	if twice, once := b.rows(t, `SELECT count(*) FROM users WHERE revision = 3`), b.rows(t, raisedOnce); twice != batch || once != holders-batch {
+		t.Errorf("raised twice: %d, once: %d", twice, once)
+	}
+	if n := b.rows(t, withdrawn); n != holders {
+		t.Errorf("%d documents are withdrawn, each once", n)
+	}
+	b.change(t, func(plan *entitlements.Plan) { delete(plan.Features, "maps") })
+	b.raise(t)
+	if n := b.rows(t, withdrawn); n != 2*holders {
+		t.Errorf("%d documents are withdrawn, each twice", n)
+	}
+}
+
+// Who changes to another plan before the batch comes has a document of the old one withdrawn with that.
+func TestLeavingAPlanThatTakesAway(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if _, err := b.PutPlan(t.Context(), "operator", entitlements.Plan{
+		ID: "other", Features: map[string]entitlements.Feature{"notes": {Offline: true}}, Grace: 72 * time.Hour, DeviceLimit: 5,
+	}, ""); err != nil {
+		t.Fatal(err)
+	}
+	user := b.user(t)
+	b.subscribe(t, user, "sub", 30*24*time.Hour)
+	d := b.link(t, user)
+	held := b.refresh(t, d)
+	b.change(t, func(plan *entitlements.Plan) { delete(plan.Features, "export") })
+	if _, _, err := b.PutSubscription(t.Context(), "operator", "sub", entitlements.SubscriptionChange{
+		User: user, Plan: "other", State: entitlements.SubscriptionActive, PaidThrough: b.clock.Now().Add(30 * 24 * time.Hour),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	b.raise(t)
+	if after := b.refresh(t, d); after.Status == held.Status || after.Plans[0] != "other" {
+		t.Errorf("the index stayed: %+v", after)
+	}
+	if status := b.rows(t, `SELECT status FROM status_entries WHERE idx = $1`, held.Status.StatusList.Index); status != 1 {
+		t.Errorf("status %d", status)
+	}
+}
+
+// Indices in a list that is nearly full come from the next one.
+func TestIndicesOfAFullList(t *testing.T) {
+	t.Parallel()
+	if os.Getenv("HOLDFAST_DRILLS") != "full" {
+		t.Skip("a million rows; HOLDFAST_DRILLS=full")
+	}
+	b := newBench(t)
+	b.holders(t, 100)
+	b.db.MustExec(`INSERT INTO status_entries (list, idx) SELECT 0, i FROM generate_series(0, 1048575) i ON CONFLICT DO NOTHING`)
+	b.change(t, func(plan *entitlements.Plan) { delete(plan.Features, "export") })
+	b.raise(t)
+	if n := b.rows(t, `SELECT count(*) FROM devices WHERE status_list = 1`); n != 100 {
+		t.Errorf("%d devices are in the next list", n)
+	}
+	if d := b.link(t, b.user(t)); b.rows(t, `SELECT status_list FROM devices WHERE id = $1`, d.id) != 1 {
+		t.Error("the next device is in the full list")
+	}
+}
