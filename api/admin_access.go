@@ -22,7 +22,7 @@ func (s *server) admitAdmin(w http.ResponseWriter, r *http.Request, scope passke
 	if isAuthorised(r) {
 		by, err = s.bearer(w, r, scope)
 	} else {
-		by, err = s.staffMember(w, r, scope)
+		by, err = s.staffSession(w, r, scope)
 	}
 	if errors.Is(err, passkey.ErrUnauthenticated) && w.Header().Get("WWW-Authenticate") == "" {
 		w.Header().Set("WWW-Authenticate", "Bearer")
@@ -55,9 +55,9 @@ func (s *server) bearer(w http.ResponseWriter, r *http.Request, scope passkey.Sc
 	return caller{actor: "token:" + token.ID, secret: secret, scopes: scopesThat(token.Allows)}, nil
 }
 
-// staffMember finds the session of the request, and with it the role that its user has at this moment. Pages of other
+// staffSession finds the session of the request, and with it the role that its user has at this moment. Pages of other
 // origins cannot use it, allowed ones neither: they call /v1, and nothing of them needs more.
-func (s *server) staffMember(w http.ResponseWriter, r *http.Request, scope passkey.Scope) (caller, error) {
+func (s *server) staffSession(w http.ResponseWriter, r *http.Request, scope passkey.Scope) (caller, error) {
 	if isCrossOrigin(r, s.origin) {
 		return caller{}, crossOrigin
 	}

@@ -23,6 +23,15 @@ func adminUserOf(u passkey.User) adminUser {
 	return adminUser{u.ID, u.Name, orNull(u.ExternalID), u.CreatedAt.UTC()}
 }
 
+// adminSession is one of the user's live sessions. Support cannot use it for anything: it opens nothing.
+type adminSession struct {
+	ID              string    `json:"id"`
+	UserAgent       string    `json:"user_agent"`
+	AuthenticatedAt time.Time `json:"authenticated_at"`
+	LastActiveAt    time.Time `json:"last_active_at"`
+	ExpiresAt       time.Time `json:"expires_at"`
+}
+
 // Limits of a list's page.
 const (
 	defaultLimit = 50
@@ -176,6 +185,14 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 	if err != nil {
 		return err
 	}
+	role, err := s.passkeys.RoleOf(ctx, shown.ID)
+	if err != nil {
+		return err
+	}
+	live, err := s.passkeys.Sessions(ctx, shown.ID)
+	if err != nil {
+		return err
+	}
 	account, err := s.entitlements.Account(ctx, holder)
 	if err != nil {
 		return err
@@ -198,8 +215,13 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 			linked = append(linked, adminDeviceOf(d))
 		}
 	}
+	sessions := make([]adminSession, 0, len(live))
+	for _, l := range live {
+		sessions = append(sessions, adminSession{l.ID, l.UserAgent, l.AuthenticatedAt.UTC(), l.LastActiveAt.UTC(), l.ExpiresAt.UTC()})
+	}
 	return answer(w, http.StatusOK, struct {
 		User          adminUser      `json:"user"`
+		Role          *passkey.Role  `json:"role"`
 		Revision      int64          `json:"revision"`
 		TrialStarted  bool           `json:"trial_started"`
 		OfflineWindow int64          `json:"offline_window"` // seconds
@@ -208,9 +230,10 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 		Plans         []plan         `json:"plans"` // those of the subscriptions
 		Devices       []adminDevice  `json:"devices"`
 		Passkeys      []passkeyItem  `json:"passkeys"`
+		Sessions      []adminSession `json:"sessions"` // the live ones
 		Audit         []auditEntry   `json:"audit"`
 	}{
-		adminUserOf(shown), account.Revision, account.TrialStarted, int64(s.entitlements.OfflineWindow() / time.Second),
-		decisionOf(account.Decide(s.now())), subscriptions, plans, linked, passkeysOf(passkeys), auditOf(trail),
+		adminUserOf(shown), orNull(role), account.Revision, account.TrialStarted, int64(s.entitlements.OfflineWindow() / time.Second),
+		decisionOf(account.Decide(s.now())), subscriptions, plans, linked, passkeysOf(passkeys), sessions, auditOf(trail),
 	})
 }

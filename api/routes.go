@@ -87,6 +87,9 @@ func (s *server) routes() []route {
 		{method: put, path: "/admin/v1/plans/{id}", access: bearer, scope: admin, handler: s.putPlan},
 		{method: get, path: "/admin/v1/gaps", access: bearer, scope: read, handler: s.listGaps},
 		{method: post, path: "/admin/v1/gaps/{id}/close", access: bearer, scope: write, handler: s.closeGap},
+		{method: get, path: "/admin/v1/staff", access: bearer, scope: admin, handler: s.listStaff},
+		{method: post, path: "/admin/v1/staff", access: bearer, scope: admin, handler: s.inviteStaff},
+		{method: del, path: "/admin/v1/staff/{id}", access: bearer, scope: admin, handler: s.removeStaff},
 		{method: get, path: "/admin/v1/audit", access: bearer, scope: read, handler: s.listAudit},
 
 		{method: get, path: "/v1/status-lists/{n}", access: document, handler: s.showStatusList},

@@ -1,12 +1,19 @@
 package api_test
 
 import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"fmt"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"holdfast/api"
 	"holdfast/passkey"
 )
 
@@ -146,5 +153,164 @@ func TestRoleIsReadAtEveryRequest(t *testing.T) {
 	eve.do("POST", "/admin/v1/users", `{"name":"Ada","reason":"x"}`).want(t, 403, "forbidden")
 	if log := w.log.String(); strings.Contains(log, "Eve") || strings.Contains(log, "Sam") {
 		t.Error("the log names staff")
+	}
+}
+
+// TestStaffRoutes: an admin invites, lists and removes staff from the console.
+func TestStaffRoutes(t *testing.T) {
+	w := newWorld(t)
+	eve, eveID := w.staff("Eve", passkey.RoleAdmin)
+	w.clock.forward(time.Second)
+	at := w.clock.now()
+	invited := eve.do("POST", "/admin/v1/staff", `{"name":"Sam","role":"support","reason":"hired"}`, "Idempotency-Key", "sam").want(t, 201, "")
+	samID := invited.text("staff.id")
+	code, ok := strings.CutPrefix(invited.text("invitation.url"), origin+"/support#invite=")
+	if !ok || invited.text("staff.name") != "Sam" || invited.text("staff.role") != "support" || invited.member("staff.passkeys") != 0.0 ||
+		invited.text("staff.created_at") != at.Format(time.RFC3339) || invited.text("invitation.expires_at") != at.Add(15*time.Minute).Format(time.RFC3339) {
+		t.Fatalf("invited: %s", invited.body)
+	}
+	sam := w.browser()
+	sam.enrol(code)
+	sam.do("POST", "/v1/recovery/options", map[string]string{"code": code}).want(t, 400, "ceremony_invalid")
+	list := eve.do("GET", "/admin/v1/staff", nil).want(t, 200, "").member("staff").([]any)
+	if len(list) != 2 || list[0].(map[string]any)["id"] != eveID || list[1].(map[string]any)["id"] != samID || list[1].(map[string]any)["passkeys"] != 1.0 {
+		t.Errorf("staff: %v", list)
+	}
+
+	// What support sees of them.
+	shown := sam.do("GET", "/admin/v1/users/"+eveID, nil).want(t, 200, "")
+	sessions := shown.member("sessions").([]any)
+	if shown.text("role") != "admin" || len(sessions) != 1 {
+		t.Fatalf("shown: %s", shown.body)
+	}
+	session := sessions[0].(map[string]any)
+	if own := eve.do("GET", "/v1/sessions", nil).member("sessions").([]any)[0].(map[string]any); len(session) != 5 || session["id"] != own["id"] ||
+		session["authenticated_at"] != own["authenticated_at"] || session["last_active_at"] != own["last_active_at"] || session["expires_at"] != own["expires_at"] {
+		t.Errorf("session: %v, Eve's own: %v", session, own)
+	}
+
+	// A link for who has lost every passkey leads to the console, too.
+	if recovery := eve.do("POST", "/admin/v1/users/"+samID+"/recovery", `{"reason":"lost the phone"}`).want(t, 201, ""); !strings.HasPrefix(
+		recovery.text("recovery.url"), origin+"/support#recover=") {
+		t.Errorf("recovery: %s", recovery.body)
+	}
+
+	eve.do("DELETE", "/admin/v1/staff/"+samID, nil).want(t, 400, "invalid_request")
+	eve.do("DELETE", "/admin/v1/staff/"+samID, `{"reason":"left"}`).want(t, 204, "")
+	eve.do("DELETE", "/admin/v1/staff/"+samID, `{"reason":"left"}`).want(t, 404, "not_found")
+	sam.do("GET", "/admin/v1/session", nil).want(t, 401, "unauthenticated")
+	if shown := eve.do("GET", "/admin/v1/users/"+samID, nil).want(t, 200, ""); shown.member("role") != nil || len(shown.member("sessions").([]any)) != 0 {
+		t.Errorf("no longer staff: %s", shown.body)
+	}
+	var trail []string
+	for _, e := range eve.do("GET", "/admin/v1/audit?user="+samID, nil).want(t, 200, "").member("entries").([]any) {
+		entry := e.(map[string]any)
+		trail = append(trail, fmt.Sprint(entry["actor"], " ", entry["action"], " ", entry["before"], " ", entry["reason"]))
+	}
+	if want := []string{
+		"staff:" + eveID + " staff.removed map[role:support] left",
+		"staff:" + eveID + " recovery_link.created <nil> lost the phone",
+		"user:" + samID + " passkey.added <nil> <nil>",
+		"staff:" + eveID + " staff.invited <nil> hired",
+	}; !slices.Equal(trail, want) {
+		t.Errorf("trail: %q", trail)
+	}
+
+	// Staff can leave by themselves, too.
+	eve.do("DELETE", "/admin/v1/staff/"+eveID, `{"reason":"left"}`).want(t, 204, "")
+	eve.do("GET", "/admin/v1/staff", nil).want(t, 401, "unauthenticated")
+	w.browser().admin("POST", "/admin/v1/staff", `{"name":"Ann","role":"admin"}`).want(t, 201, "") // a program need not say why
+}
+
+// TestKeptAnswersOfSessions: what is kept for a session's Idempotency-Key is for that very session, and nobody else can
+// open it.
+func TestKeptAnswersOfSessions(t *testing.T) {
+	w := newWorld(t)
+	eve, eveID := w.staff("Eve", passkey.RoleAdmin)
+	ann, _ := w.staff("Ann", passkey.RoleAdmin)
+	const body = `{"name":"Sam","role":"admin","reason":"hired"}`
+	invite := func(b *browser) answer { return b.do("POST", "/admin/v1/staff", body, "Idempotency-Key", "k") }
+	first := invite(eve).want(t, 201, "")
+	if again := invite(eve).want(t, 201, ""); string(again.body) != string(first.body) {
+		t.Errorf("repeated: %s", again.body)
+	}
+	if other := invite(ann).want(t, 201, ""); other.text("staff.id") == first.text("staff.id") {
+		t.Errorf("another's answer: %s", other.body)
+	}
+	var kept, hash []byte
+	must(t, w.connect().QueryRow(`SELECT answer, body_hash FROM idempotency WHERE actor = $1`, "staff:"+eveID).Scan(&kept, &hash))
+	for _, secret := range []string{"", eveID, adminSecret} {
+		key := must1(hkdf.Key(sha256.New, []byte(secret), nil, "holdfast kept answer", 32))(t)
+		seal := must1(cipher.NewGCMWithRandomNonce(must1(aes.NewCipher(key))(t)))(t)
+		if opened, err := seal.Open(nil, nil, kept, hash); err == nil {
+			t.Errorf("opened with %q: %s", secret, opened)
+		}
+	}
+	eve.signIn() // another session of the same actor
+	invite(eve).want(t, 409, "conflict")
+
+	// With the role goes what was kept under it.
+	must(t, w.passkeys.RemoveStaff(t.Context(), operator, passkey.UserID(eveID)))
+	eve.signIn()
+	invite(eve).want(t, 403, "forbidden")
+}
+
+// TestEveryChangeHasItsReason: no route lets staff change something without saying why, and what they say is in the trail.
+func TestEveryChangeHasItsReason(t *testing.T) {
+	w := newWorld(t)
+	eve, eveID := w.staff("Eve", passkey.RoleAdmin)
+	_, samID := w.staff("Sam", passkey.RoleSupport)
+	ada := w.browser()
+	adaID := ada.register("Ada")
+	device, _ := ada.link()
+	const subscription = `"plan":"premium","state":"active","paid_through":"2099-01-01T00:00:00Z"`
+	eve.admin("PUT", "/admin/v1/subscriptions/s1", `{"user":"`+adaID+`",`+subscription+`}`).want(t, 200, "")
+	db := w.connect()
+	var gap string
+	must(t, db.Get(&gap, `
+		INSERT INTO audit (at, actor, action, object, user_id, before, after)
+		VALUES (now(), 'device:' || $1, 'lineage.recovered', 'device:' || $1, $2, '{"revision": 1}', '{"revision": 2}') RETURNING id`, device, adaID))
+
+	calls := []struct{ route, path, body string }{ // in this order: the last ones leave little to do
+		{"POST /admin/v1/users", "", `{"name":"Cleo",%s}`},
+		{"POST /admin/v1/users/{id}/recovery", adaID, `{%s}`},
+		{"POST /admin/v1/users/{id}/grants", adaID, `{"plan":"premium","days":3,%s}`},
+		{"PUT /admin/v1/subscriptions/{id}", "s2", `{"user":"` + adaID + `",` + subscription + `,%s}`},
+		{"POST /admin/v1/subscriptions/{id}/suspend", "s1", `{%s}`},
+		{"POST /admin/v1/subscriptions/{id}/revoke", "s1", `{%s}`},
+		{"POST /admin/v1/subscriptions/{id}/reinstate", "s1", `{%s}`},
+		{"POST /admin/v1/gaps/{id}/close", gap, `{%s}`},
+		{"PUT /admin/v1/plans/{id}", "team", `{"features":{"export":{"offline":true}},"grace":60,"device_limit":5,"rank":1,%s}`},
+		{"POST /admin/v1/devices/{id}/revoke", device, `{%s}`},
+		{"POST /admin/v1/users/{id}/sign-out", adaID, `{"devices":true,%s}`},
+		{"POST /admin/v1/staff", "", `{"name":"Ann","role":"support",%s}`},
+		{"DELETE /admin/v1/staff/{id}", samID, `{%s}`},
+	}
+	reasons := func(reason string) (n int) {
+		must(t, db.Get(&n, `SELECT count(*) FROM audit a JOIN audit_reasons r ON r.audit_id = a.id WHERE a.actor = $1 AND r.reason = $2`, "staff:"+eveID, reason))
+		return n
+	}
+	known := map[string]bool{}
+	for i, c := range calls {
+		known[c.route] = true
+		method, path, _ := strings.Cut(strings.ReplaceAll(c.route, "{id}", c.path), " ")
+		before := w.count("audit")
+		for _, none := range []string{`"reason":""`, `"reason":" \t"`, ""} {
+			body := strings.Replace(fmt.Sprintf(c.body, none), ",}", "}", 1)
+			eve.do(method, path, body).want(t, 400, "invalid_request")
+		}
+		if after := w.count("audit"); after != before {
+			t.Errorf("%s without a reason left %d entries", c.route, after-before)
+		}
+		reason := fmt.Sprintf("reason %d", i)
+		got := eve.do(method, path, fmt.Sprintf(c.body, `"reason":"`+reason+`"`))
+		if got.StatusCode/100 != 2 || reasons(reason) == 0 {
+			t.Errorf("%s with a reason: %d %s, %d entries with it", c.route, got.StatusCode, got.body, reasons(reason))
+		}
+	}
+	for _, row := range api.Routes() {
+		if row.Admin && row.Method != http.MethodGet && !known[row.Method+" "+row.Path] {
+			t.Errorf("how to call %s %s is not said here", row.Method, row.Path)
+		}
 	}
 }

@@ -1,0 +1,80 @@
+package api
+
+import (
+	"net/http"
+	"time"
+
+	"holdfast/passkey"
+)
+
+// staffMember is a user with a role, as admins see them.
+type staffMember struct {
+	ID        passkey.UserID `json:"id"`
+	Name      string         `json:"name"`
+	Role      passkey.Role   `json:"role"`
+	Passkeys  int            `json:"passkeys"` // none: the invitation has not been taken up
+	CreatedAt time.Time      `json:"created_at"`
+}
+
+func staffMemberOf(m passkey.StaffMember) staffMember {
+	return staffMember{m.User.ID, m.User.Name, m.Role, m.Passkeys, m.CreatedAt.UTC()}
+}
+
+func (s *server) listStaff(w http.ResponseWriter, r *http.Request, _ caller) error {
+	staff, err := s.passkeys.Staff(r.Context())
+	if err != nil {
+		return err
+	}
+	members := make([]staffMember, 0, len(staff))
+	for _, m := range staff {
+		members = append(members, staffMemberOf(m))
+	}
+	return answer(w, http.StatusOK, struct {
+		Staff []staffMember `json:"staff"`
+	}{members})
+}
+
+// inviteStaff makes a staff account. The link, shown once, is the only way into it.
+func (s *server) inviteStaff(w http.ResponseWriter, r *http.Request, by caller) error {
+	var request struct {
+		Name   string       `json:"name"`
+		Role   passkey.Role `json:"role"`
+		Reason string       `json:"reason"`
+	}
+	if err := decode(r, &request); err != nil {
+		return err
+	}
+	agent, err := by.agent(request.Reason)
+	if err != nil {
+		return err
+	}
+	invited, invitation, err := s.passkeys.InviteStaff(r.Context(), agent, request.Name, request.Role)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusCreated, struct {
+		Staff      staffMember `json:"staff"`
+		Invitation link        `json:"invitation"`
+	}{staffMemberOf(invited), s.linkOf(invitation)})
+}
+
+func (s *server) removeStaff(w http.ResponseWriter, r *http.Request, by caller) error {
+	id, err := pathUUID(r, "id")
+	if err != nil {
+		return err
+	}
+	var request struct {
+		Reason string `json:"reason"`
+	}
+	if err := decodeOptional(r, &request); err != nil {
+		return err
+	}
+	agent, err := by.agent(request.Reason)
+	if err != nil {
+		return err
+	}
+	if err := s.passkeys.RemoveStaff(r.Context(), agent, passkey.UserID(id)); err != nil {
+		return err
+	}
+	return noContent(w)
+}
