@@ -16,12 +16,20 @@ type subscription struct {
 	PaidThrough time.Time                      `json:"paid_through"`
 	Revoked     bool                           `json:"revoked"`
 	Suspended   bool                           `json:"suspended"`
+	WithdrawnAt *time.Time                     `json:"withdrawn_at"`
 	CreatedAt   time.Time                      `json:"created_at"`
 	UpdatedAt   time.Time                      `json:"updated_at"`
 }
 
 func subscriptionOf(s entitlements.Subscription) subscription {
-	return subscription{s.ID, s.User, s.Plan, s.State, s.PaidThrough.UTC(), s.Revoked, s.Suspended, s.CreatedAt.UTC(), s.UpdatedAt.UTC()}
+	shown := subscription{
+		ID: s.ID, User: s.User, Plan: s.Plan, State: s.State, PaidThrough: s.PaidThrough.UTC(),
+		Revoked: s.Revoked, Suspended: s.Suspended, CreatedAt: s.CreatedAt.UTC(), UpdatedAt: s.UpdatedAt.UTC(),
+	}
+	if !s.WithdrawnAt.IsZero() {
+		shown.WithdrawnAt = new(s.WithdrawnAt.UTC())
+	}
+	return shown
 }
 
 // subscriptionAnswer is a subscription after a change, with the user's revision that the change led to.

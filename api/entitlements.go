@@ -11,13 +11,14 @@ import (
 type decision struct {
 	State       entitlements.State              `json:"state"`
 	Reason      *entitlements.Reason            `json:"reason"`
+	Since       *time.Time                      `json:"since"`
 	PaidThrough *time.Time                      `json:"paid_through"`
 	Plans       []entitlements.PlanID           `json:"plans"`
 	Features    map[string]entitlements.Feature `json:"features"`
 }
 
 func decisionOf(d entitlements.Decision) decision {
-	return decision{d.State, orNull(d.Reason), utc(d.PaidThrough), d.Plans, d.Features}
+	return decision{d.State, orNull(d.Reason), utc(d.Since), utc(d.PaidThrough), d.Plans, d.Features}
 }
 
 func (s *server) showEntitlements(w http.ResponseWriter, r *http.Request, by caller) error {
@@ -34,5 +35,6 @@ func (s *server) showEntitlements(w http.ResponseWriter, r *http.Request, by cal
 	return answer(w, http.StatusOK, struct {
 		Revision int64 `json:"revision"`
 		decision
-	}{current.Revision, decisionOf(current.Decision)})
+		HelpURL *string `json:"help_url"`
+	}{current.Revision, decisionOf(current.Decision), orNull(s.helpURL)})
 }

@@ -9,6 +9,10 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"holdfast/api"
+	"holdfast/entitlements"
+	"holdfast/passkey"
 )
 
 // TestJourney is the main path, over HTTP alone: sign up, trial, link, reconcile, revoke, reinstate, sign out.
@@ -22,7 +26,7 @@ func TestJourney(t *testing.T) {
 		t.Fatalf("session: %s", session.body)
 	}
 	none := ada.do("GET", "/v1/entitlements", nil).want(t, 200, "")
-	if none.text("state") != "none" || none.member("reason") != nil || none.member("features") == nil || none.member("plans") == nil {
+	if none.text("state") != "none" || none.member("reason") != nil || none.member("since") != nil || none.member("help_url") != nil || none.member("features") == nil || none.member("plans") == nil {
 		t.Fatalf("entitlements before: %s", none.body)
 	}
 
@@ -234,6 +238,66 @@ func TestEnrolment(t *testing.T) {
 	if e := ada.do("GET", "/v1/entitlements", nil); e.text("state") != "revoked" {
 		t.Fatalf("entitlements after the grant was taken back: %s", e.body)
 	}
+}
+
+// TestSince: whoever has lost what they had is told since when and where to turn, and no change but support's moves that time.
+func TestSince(t *testing.T) {
+	w := newWorld(t, func(a *api.Config, _ *passkey.Config, _ *entitlements.Config) {
+		a.HelpURL = "https://help.example.org/lost"
+	})
+	ada, support := w.browser(), w.browser()
+	user := ada.register("Ada")
+	put := func(paidThrough time.Time) {
+		support.admin("PUT", "/admin/v1/subscriptions/adas", map[string]any{
+			"user": user, "plan": "premium", "state": "active", "paid_through": paidThrough,
+		}).want(t, 200, "")
+	}
+	act := func(action string) time.Time {
+		w.clock.forward(time.Hour)
+		support.admin("POST", "/admin/v1/subscriptions/adas/"+action, `{"reason":"drill"}`).want(t, 200, "")
+		return w.clock.now()
+	}
+	told := func(reason any, since any) {
+		t.Helper()
+		w.clock.forward(time.Minute)
+		if at, ok := since.(time.Time); ok {
+			since = at.Format(time.RFC3339)
+		}
+		e := ada.do("GET", "/v1/entitlements", nil).want(t, 200, "")
+		if e.member("reason") != reason || e.member("since") != since || e.text("help_url") != "https://help.example.org/lost" {
+			t.Errorf("told %s, want %v since %v", e.body, reason, since)
+		}
+		shown := support.admin("GET", "/admin/v1/users/"+user, nil).want(t, 200, "")
+		if shown.member("decision.since") != since {
+			t.Errorf("support is told %v, want %v", shown.member("decision.since"), since)
+		}
+	}
+
+	paid := w.clock.now().Add(30 * 24 * time.Hour)
+	put(paid)
+	told(nil, nil)
+	suspended := act("suspend")
+	told("suspended", suspended)
+	act("suspend") // again: nothing happens
+	put(paid.Add(time.Hour))
+	told("suspended", suspended)
+	revoked := act("revoke")
+	told("revoked", revoked)
+	act("suspend") // it is gone already
+	act("revoke")
+	put(paid)
+	told("revoked", revoked)
+	act("reinstate")
+	told(nil, nil)
+	revoked = act("revoke")
+	told("revoked", revoked)
+	act("reinstate")
+
+	put(w.clock.now())
+	w.clock.forward(time.Hour)
+	told(nil, w.clock.now().Add(-time.Hour))
+	put(w.clock.now().Add(-4 * 24 * time.Hour)) // grace is three days
+	told("lapsed", w.clock.now().Add(-24*time.Hour))
 }
 
 func TestSessionsAndDevices(t *testing.T) {

@@ -46,6 +46,8 @@ type Config struct {
 	// BootstrapToken is the SHA-256 of a bearer token that has every scope; zero is none.
 	BootstrapToken [sha256.Size]byte
 
+	// HelpURL is where users turn who have lost what they had: https: or mailto:. Optional.
+	HelpURL string
 	// App holds the built web application; nil serves none. It is read once, here.
 	App fs.FS
 	// Roots is the document served as /roots.json, which the app's service worker pins.
@@ -80,9 +82,10 @@ type server struct {
 	proxies      []netip.Prefix // whose word about addresses is taken
 	failures     *failures
 	bootstrap    [sha256.Size]byte
-	app          app   // nil: none is served
-	related      asset // origins
-	endpoints    asset // of passkeys, for password managers
+	helpURL      string // empty: none
+	app          app    // nil: none is served
+	related      asset  // origins
+	endpoints    asset  // of passkeys, for password managers
 	openAPI      asset
 	roots        asset
 	compress     func(http.Handler) http.Handler // for what is public: it holds no secret that compression could leak
@@ -116,6 +119,7 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 		proxies:      slices.Clone(cfg.TrustedProxies),
 		failures:     newFailures(cfg.Now),
 		bootstrap:    cfg.BootstrapToken,
+		helpURL:      cfg.HelpURL,
 		draining:     cfg.Draining,
 		pace:         pace,
 		metrics:      cfg.Metrics,

@@ -37,6 +37,7 @@ const (
 type Decision struct {
 	State       State
 	Reason      Reason
+	Since       *time.Time // when that state of the best subscription began; nil where there is nothing to explain
 	PaidThrough *time.Time // of the best subscription
 	Plans       []PlanID   // those that grant, best first
 	Features    map[string]Feature
@@ -76,6 +77,9 @@ func Decide(subscriptions []Subscription, plans map[PlanID]Plan, now time.Time) 
 	best := judged[0]
 	paidThrough := best.subscription.PaidThrough.Truncate(time.Second)
 	d.State, d.Reason, d.PaidThrough, d.Window = best.state, best.reason, &paidThrough, best.plan.Window
+	if !best.since.IsZero() {
+		d.Since = new(best.since.Truncate(time.Second))
+	}
 
 	granting := slices.DeleteFunc(judged, func(j judgement) bool { return !j.grants })
 	if len(granting) > 0 {
@@ -113,6 +117,7 @@ type judgement struct {
 	plan         Plan
 	state        State
 	reason       Reason
+	since        time.Time // when the state began, where it has to be explained
 	grants       bool
 	end          time.Time // where it grants: when a document under it must end
 }
@@ -121,17 +126,24 @@ func judge(s Subscription, plan Plan, now time.Time) judgement {
 	j := judgement{subscription: s, plan: plan}
 	paid := s.PaidThrough.Truncate(time.Second)
 	end := paid.Add(plan.Grace)
+	withdrawn := s.WithdrawnAt
+	if withdrawn.IsZero() {
+		withdrawn = s.UpdatedAt
+	}
 	switch {
 	case s.Revoked:
-		j.state, j.reason = StateRevoked, ReasonRevoked
+		j.state, j.reason, j.since = StateRevoked, ReasonRevoked, withdrawn
 	case s.Suspended:
-		j.state, j.reason = StateRevoked, ReasonSuspended
+		j.state, j.reason, j.since = StateRevoked, ReasonSuspended, withdrawn
 	case s.State != SubscriptionPastDue && now.Before(paid):
 		j.state, j.grants = StateActive, true
 	case now.Before(end):
-		j.state, j.grants = StateGrace, true
+		j.state, j.grants, j.since = StateGrace, true, paid
+		if now.Before(paid) { // billing says so ahead of time
+			j.since = s.UpdatedAt
+		}
 	default:
-		j.state, j.reason = StateExpired, ReasonLapsed
+		j.state, j.reason, j.since = StateExpired, ReasonLapsed, end
 	}
 	j.end = end
 	if window := now.Add(plan.Window); plan.Window > 0 && window.Before(end) {

@@ -127,6 +127,36 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// Since is when what has to be explained began, by the best subscription.
+func TestDecideSince(t *testing.T) {
+	const active, pastDue = entitlements.SubscriptionActive, entitlements.SubscriptionPastDue
+	withdrawn := func(s entitlements.Subscription, at time.Duration) entitlements.Subscription {
+		s.WithdrawnAt = noon.Add(at)
+		return s
+	}
+	updated := func(s entitlements.Subscription, at time.Duration) entitlements.Subscription {
+		s.UpdatedAt = noon.Add(at)
+		return s
+	}
+	for name, test := range map[string]struct {
+		sub   entitlements.Subscription
+		since *time.Time
+	}{
+		"active":                           {updated(sub("premium", active, day), -day), nil},
+		"revoked":                          {updated(withdrawn(revoked(sub("premium", active, day)), -2*day), -day), new(noon.Add(-2 * day))},
+		"revoked, it is not known when":    {updated(revoked(sub("premium", active, day)), -day), new(noon.Add(-day))},
+		"suspended, to the second":         {withdrawn(suspended(sub("premium", active, day)), -day+700*time.Millisecond), new(noon.Add(-day))},
+		"in grace, since the paid time":    {updated(sub("premium", active, -day), -9*day), new(noon.Add(-day))},
+		"in grace before the paid time is": {updated(sub("premium", pastDue, day), -2*day), new(noon.Add(-2 * day))},
+		"lapsed, since grace was over":     {updated(sub("premium", active, -9*day), -20*day), new(noon.Add(-6 * day))},
+	} {
+		got := entitlements.Decide([]entitlements.Subscription{test.sub}, plans, noon).Since
+		if (got == nil) != (test.since == nil) || got != nil && !got.Equal(*test.since) {
+			t.Errorf("%s: since %v, want %v", name, got, test.since)
+		}
+	}
+}
+
 func reversed(s []entitlements.Subscription) []entitlements.Subscription {
 	s = slices.Clone(s)
 	slices.Reverse(s)

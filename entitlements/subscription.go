@@ -33,6 +33,8 @@ type Subscription struct {
 	PaidThrough time.Time
 	Revoked     bool
 	Suspended   bool
+	// WithdrawnAt is when support revoked or suspended it; zero where it has done neither, or it is not known when.
+	WithdrawnAt time.Time
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }
@@ -168,24 +170,33 @@ func (s *Service) subscriber(ctx context.Context, id SubscriptionID, put Subscri
 // Revoke ends a subscription for good; only [Service.Reinstate] undoes it. Once it has returned, no reconcile that
 // begins later gives the lost features. A repeated revoke changes nothing and answers the same.
 func (s *Service) Revoke(ctx context.Context, actor string, id SubscriptionID, reason string) (Revocation, error) {
-	return s.supportChange(ctx, actor, "subscription.revoke", id, reason, func(sub *Subscription) { sub.Revoked = true })
+	return s.supportChange(ctx, actor, "subscription.revoke", id, reason, func(sub *Subscription, now time.Time) {
+		if !sub.Revoked {
+			sub.Revoked, sub.WithdrawnAt = true, now
+		}
+	})
 }
 
 // Suspend holds a subscription until [Service.Reinstate].
 func (s *Service) Suspend(ctx context.Context, actor string, id SubscriptionID, reason string) (Revocation, error) {
-	return s.supportChange(ctx, actor, "subscription.suspend", id, reason, func(sub *Subscription) { sub.Suspended = true })
+	return s.supportChange(ctx, actor, "subscription.suspend", id, reason, func(sub *Subscription, now time.Time) {
+		if !sub.Suspended && !sub.Revoked { // what was revoked before is gone since then
+			sub.WithdrawnAt = now
+		}
+		sub.Suspended = true
+	})
 }
 
 // Reinstate clears what Revoke and Suspend set.
 func (s *Service) Reinstate(ctx context.Context, actor string, id SubscriptionID, reason string) (Subscription, int64, error) {
-	r, err := s.supportChange(ctx, actor, "subscription.reinstate", id, reason, func(sub *Subscription) {
-		sub.Revoked, sub.Suspended = false, false
+	r, err := s.supportChange(ctx, actor, "subscription.reinstate", id, reason, func(sub *Subscription, _ time.Time) {
+		sub.Revoked, sub.Suspended, sub.WithdrawnAt = false, false, time.Time{}
 	})
 	return r.Subscription, r.Revision, err
 }
 
 func (s *Service) supportChange(
-	ctx context.Context, actor, action string, id SubscriptionID, reason string, apply func(*Subscription),
+	ctx context.Context, actor, action string, id SubscriptionID, reason string, apply func(*Subscription, time.Time),
 ) (Revocation, error) {
 	if err := validReason(reason); err != nil {
 		return Revocation{}, err
@@ -202,7 +213,7 @@ func (s *Service) supportChange(
 			return Change{}, ErrNotFound
 		}
 		after = *before
-		apply(&after)
+		apply(&after, now)
 		if after == *before {
 			return Change{}, nil
 		}

@@ -258,12 +258,14 @@ func raise(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, at time.T
 
 func putSubscription(ctx context.Context, tx *sqlx.Tx, sub entitlements.Subscription) error {
 	result, err := tx.ExecContext(ctx, `
-		INSERT INTO subscriptions AS s (id, user_id, plan, state, paid_through, revoked, suspended, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+		INSERT INTO subscriptions AS s (id, user_id, plan, state, paid_through, revoked, suspended, withdrawn_at, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		ON CONFLICT (id) DO UPDATE SET plan = excluded.plan, state = excluded.state, paid_through = excluded.paid_through,
-			revoked = excluded.revoked, suspended = excluded.suspended, updated_at = excluded.updated_at
+			revoked = excluded.revoked, suspended = excluded.suspended, withdrawn_at = excluded.withdrawn_at,
+			updated_at = excluded.updated_at
 		WHERE s.user_id = excluded.user_id`,
-		sub.ID, sub.User, sub.Plan, sub.State, sub.PaidThrough, sub.Revoked, sub.Suspended, sub.CreatedAt, sub.UpdatedAt)
+		sub.ID, sub.User, sub.Plan, sub.State, sub.PaidThrough, sub.Revoked, sub.Suspended,
+		stdsql.NullTime{Time: sub.WithdrawnAt, Valid: !sub.WithdrawnAt.IsZero()}, sub.CreatedAt, sub.UpdatedAt)
 	if err != nil {
 		return failed("put subscription", err)
 	}
@@ -572,6 +574,7 @@ type subscriptionRow struct {
 	PaidThrough time.Time                      `json:"paid_through"`
 	Revoked     bool                           `json:"revoked"`
 	Suspended   bool                           `json:"suspended"`
+	WithdrawnAt time.Time                      `json:"withdrawn_at"` // null leaves it zero
 	CreatedAt   time.Time                      `json:"created_at"`
 	UpdatedAt   time.Time                      `json:"updated_at"`
 }
@@ -579,7 +582,7 @@ type subscriptionRow struct {
 func (r subscriptionRow) subscription() entitlements.Subscription {
 	return entitlements.Subscription{
 		ID: r.ID, User: r.User, Plan: r.Plan, State: r.State, PaidThrough: r.PaidThrough.UTC(),
-		Revoked: r.Revoked, Suspended: r.Suspended, CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+		Revoked: r.Revoked, Suspended: r.Suspended, WithdrawnAt: r.WithdrawnAt.UTC(), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
 }
 

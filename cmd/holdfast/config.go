@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -28,6 +30,7 @@ type Config struct {
 	Registration  string        `default:"open" enum:"open,invite" env:"HOLDFAST_REGISTRATION" help:"Who may register: ${enum}, the latter with an enrolment link only (default: ${default})."`
 	App           string        `default:"fieldbook" env:"HOLDFAST_APP" placeholder:"APP" help:"What is served at /: the sample app fieldbook, none, or a folder (default: ${default})."`
 	Trial         time.Duration `default:"336h" env:"HOLDFAST_TRIAL" placeholder:"DURATION" help:"Length of the self-service trial of plan premium; 0 is none (default: ${default})."`
+	HelpURL       string        `name:"help-url" env:"HOLDFAST_HELP_URL" placeholder:"URL" help:"Where users turn whose subscription is revoked, suspended or over: https: or mailto:, told by /v1/entitlements."`
 	AdminToken    string        `env:"HOLDFAST_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bootstrap bearer token for /admin/v1, at least 32 characters. Better set in the environment, where other users cannot see it."`
 
 	keysEvery time.Duration // how often the keys folder is looked at; 0 is keysPoll
@@ -93,6 +96,18 @@ func (c Config) trustedProxies() ([]netip.Prefix, error) {
 		prefixes = append(prefixes, prefix.Masked())
 	}
 	return prefixes, nil
+}
+
+// helpURL is in the form that goes into the pages of apps: nothing there may be a script, or load over http.
+func (c Config) helpURL() (string, error) {
+	if c.HelpURL == "" {
+		return "", nil
+	}
+	u, err := url.Parse(c.HelpURL)
+	if err != nil || u.User != nil || !(u.Scheme == "https" && u.Host != "" || u.Scheme == "mailto" && strings.Contains(u.Opaque, "@")) {
+		return "", fmt.Errorf("--help-url %q is neither https://… nor mailto:…@…", c.HelpURL)
+	}
+	return u.String(), nil
 }
 
 func (c Config) checkDurations() error {

@@ -165,6 +165,9 @@ func (c Config) check() error {
 	if _, err := c.trustedProxies(); err != nil {
 		return err
 	}
+	if _, err := c.helpURL(); err != nil {
+		return err
+	}
 	return c.checkDurations()
 }
 
@@ -217,6 +220,10 @@ func (c Config) handler(
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	helpURL, err := c.helpURL()
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	roots, err := keys.Roots.Marshal()
 	if err != nil {
 		return nil, nil, nil, err
@@ -229,6 +236,7 @@ func (c Config) handler(
 		AllowOrigins:   site.allowed,
 		TrustedProxies: proxies,
 		BootstrapToken: token,
+		HelpURL:        helpURL,
 		App:            app,
 		Roots:          roots,
 		Draining:       draining,

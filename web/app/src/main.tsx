@@ -3,6 +3,7 @@ import { render } from 'preact';
 import { locked, openClient, user } from './client.ts';
 import { openBook } from './notes/book.ts';
 import { followAddress } from './route.ts';
+import { followStanding } from './told.ts';
 import { App } from './ui/app.tsx';
 import { NotOpened } from './ui/not-opened.tsx';
 import { watchForUpdates } from './update.ts';
@@ -18,6 +19,7 @@ async function start(): Promise<void> {
     render(<NotOpened />, root);
     return;
   }
+  followStanding();
   effect(() => {
     // Locked: nothing of the notes is even in memory.
     void openBook(locked.value ? null : (user.value?.id ?? null));

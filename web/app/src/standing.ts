@@ -3,6 +3,7 @@ import { noteLimit, refusal } from './allowance.ts';
 import { entitlement, now, storage, user } from './client.ts';
 import { notes, trouble } from './notes/book.ts';
 import { reached } from './reached.ts';
+import { told } from './told.ts';
 import { trialOffered } from './trial.ts';
 import { standing } from './words/standing.ts';
 import { storageTrouble } from './words/storage.ts';
@@ -13,6 +14,7 @@ export const here = computed(() =>
     now: now.value,
     reached: reached.value,
     trial: user.value !== null && trialOffered(user.value.id),
+    told: told.value,
   }),
 );
 

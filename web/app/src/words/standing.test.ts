@@ -1,7 +1,7 @@
 import type { Entitlement } from '@holdfast/client';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { inWords } from '../when.ts';
-import { dates, type Standing, standing } from './standing.ts';
+import { dates, type Standing, standing, type Told } from './standing.ts';
 
 // Local times throughout: what is said follows the reader's time zone.
 const now = new Date(2025, 11, 5, 12, 0);
@@ -178,6 +178,41 @@ test('whatever is locked says that the notes stay, and what to do', () => {
     expect(said.meaning).toContain('notes stay readable');
     expect(said.advice).not.toBeNull();
   }
+});
+
+describe('what the server told besides', () => {
+  const told = { since: new Date(2025, 11, 4, 9, 0), help: 'https://help.example.org' };
+  const say = (entitlement: Partial<Entitlement>, besides: Told | null = told) =>
+    standing({ ...nothing, ...entitlement }, { now, reached: true, told: besides, locale: 'en-GB' });
+
+  test.each([
+    ['revoked', { state: 'revoked', reason: 'revoked' }, 'It ended yesterday, 09:00. Premium is locked.'],
+    ['suspended', { state: 'revoked', reason: 'suspended' }, 'It has been paused since yesterday, 09:00.'],
+    ['lapsed', { state: 'expired', reason: 'lapsed' }, 'Premium ended yesterday, 09:00.'],
+    [
+      'lapsed, after a time of grace',
+      { state: 'expired', reason: 'lapsed', paidThrough: new Date(2025, 11, 1, 9, 0) },
+      'It ran until Monday 1 December, 09:00, and premium ended yesterday, 09:00.',
+    ],
+    [
+      'lapsed, without one',
+      { state: 'expired', reason: 'lapsed', paidThrough: told.since },
+      'It ran until yesterday, 09:00. All your notes',
+    ],
+    ['in grace', { ...premium, state: 'grace' }, 'Without the payment this ends'],
+  ] as const)('%s: since when, and the way back', (_, entitlement, words) => {
+    const said = say(entitlement);
+    expect(said.meaning).toContain(words);
+    expect(said.help).toBe(told.help);
+    expect(say(entitlement, null)).not.toHaveProperty('help');
+    expect(say(entitlement, { since: null, help: null }).meaning).toBe(say(entitlement, null).meaning);
+  });
+
+  test('it is not said of another state', () => {
+    for (const entitlement of [nothing, premium, { state: 'revoked', reason: 'device_forked' }] as const) {
+      expect(say(entitlement)).toEqual(say(entitlement, null));
+    }
+  });
 });
 
 test('the dates say until when, and when the server is wanted next', () => {

@@ -17,6 +17,8 @@ export interface Standing {
   /** What to do about it; null: nothing to do. */
   readonly advice: string | null;
   readonly remedy: Remedy;
+  /** Where the user can turn: an `https:` or `mailto:` address; absent: nowhere that is known. */
+  readonly help?: string;
   /** The status line; null when all is well and there is nothing to say. */
   readonly line: string | null;
 }
@@ -27,16 +29,31 @@ interface Circumstances {
   readonly reached: boolean | null;
   /** Whether the user may still have a trial, as far as is known. Default: true. */
   readonly trial?: boolean;
+  /** What the server told besides the document; null: nothing, or nothing yet. */
+  readonly told?: Told | null;
   readonly locale?: string;
+}
+
+/** What only the server can tell of a state in which premium is locked, or soon will be. */
+export interface Told {
+  /** When that state began. */
+  readonly since: Date | null;
+  /** See {@link Standing.help}. */
+  readonly help: string | null;
 }
 
 const kept = 'All your notes stay readable and editable.';
 
 /** Says what an entitlement means for the user at a moment. Pure: same input, same words. */
-export function standing(entitlement: Entitlement, { now, reached, trial = true, locale }: Circumstances): Standing {
+export function standing(
+  entitlement: Entitlement,
+  { now, reached, trial = true, told = null, locale }: Circumstances,
+): Standing {
   const { reason, state, until, refreshAfter, paidThrough, features, error } = entitlement;
   const say = (time: Date | null) => (time ? inWords(time, now, locale) : 'its end');
   const offline = reached === false;
+  const since = told?.since ? say(told.since) : null;
+  const help = told?.help ? { help: told.help } : {};
 
   if (reason === 'device_forked') {
     return locked({
@@ -81,6 +98,7 @@ export function standing(entitlement: Entitlement, { now, reached, trial = true,
           meaning: `${granted(features)} Without the payment this ends ${say(until)}.`,
           advice: 'Renew your payment; premium then simply goes on.',
           remedy: offline ? 'connect' : null,
+          ...help,
           line: offline
             ? `The server is out of reach. Premium stays until ${say(until)}.`
             : `A payment is missing. Premium stays until ${say(until)}.`,
@@ -100,26 +118,29 @@ export function standing(entitlement: Entitlement, { now, reached, trial = true,
       return reason === 'suspended'
         ? locked({
             headline: 'Support has paused this subscription',
-            meaning: `Premium is locked for as long as the pause lasts. ${kept}`,
+            meaning: `${since ? `It has been paused since ${since}. ` : ''}Premium is locked for as long as the pause lasts. ${kept}`,
             advice: 'Ask support what is open. When the pause ends, premium comes back by itself.',
             remedy: 'connect',
+            ...help,
             line: 'Premium is locked: support has paused this subscription.',
           })
         : locked({
             headline: 'Support has ended this subscription',
-            meaning: `Premium is locked. ${kept}`,
+            meaning: `${since ? `It ended ${since}. ` : ''}Premium is locked. ${kept}`,
             advice:
               'If you think this is a mistake, write to support. When it is put right, premium comes back by itself.',
             remedy: 'connect',
+            ...help,
             line: 'Premium is locked: support has ended this subscription.',
           });
     case 'expired':
       if (error === null) {
         return locked({
           headline: 'Your subscription is over',
-          meaning: `${paidThrough ? `It ran until ${say(paidThrough)}. ` : ''}${kept}`,
+          meaning: `${ran(paidThrough, told?.since ?? null, say)}${kept}`,
           advice: 'Renew the subscription to get unlimited notes and export back.',
           remedy: 'connect',
+          ...help,
           line: 'Premium is locked: the subscription is over.',
         });
       }
@@ -211,6 +232,13 @@ export function dates(
   }
   if (lastContact) lines.push({ event: 'issued', term: 'Last heard from the server', value: say(lastContact) });
   return lines;
+}
+
+/** Until when a subscription ran, and premium, which a time of grace may have kept on for longer. */
+function ran(paidThrough: Date | null, since: Date | null, say: (time: Date) => string): string {
+  const [paid, end] = [paidThrough, since].map((time) => (time ? say(time) : null));
+  if (!paid) return end ? `Premium ended ${end}. ` : '';
+  return end && end !== paid ? `It ran until ${paid}, and premium ended ${end}. ` : `It ran until ${paid}. `;
 }
 
 /** What works now: the features this app knows, by name. */

@@ -8,7 +8,7 @@ import { MarkShape, TimelinePicture } from './timeline.tsx';
 
 /** What the user has, until when, and what to do about it. */
 export function Plan() {
-  const { tone, headline, meaning, advice, remedy } = here.value;
+  const { tone, headline, meaning, advice, remedy, help } = here.value;
   const lines = dates(entitlement.value, now.value);
   return (
     <section class={`card ${tone}`} aria-labelledby="plan">
@@ -30,6 +30,11 @@ export function Plan() {
       )}
       <div class="actions">
         <Remedies remedy={remedy} />
+        {help && (
+          <a class="button" href={help} rel="noreferrer">
+            {help.startsWith('mailto:') ? 'Write to support' : 'Get help'}
+          </a>
+        )}
         <Outcome about={['trial', 'check', 'sign-in', 'link', 'enrol', 'register']} />
       </div>
       {replaceable.value.length > 0 && <Replaceable />}

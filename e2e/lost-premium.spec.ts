@@ -1,0 +1,94 @@
+import { Fieldbook } from './support/fieldbook.ts';
+import { Server } from './support/server.ts';
+import { expect, test, watch } from './support/test.ts';
+
+const hour = 3_600_000;
+const day = 24 * hour;
+
+/** As the app says it of a moment today or yesterday, in the time zone of the tests. */
+function clockTime(time: number): string {
+  const options = { hour: '2-digit', minute: '2-digit', timeZone: 'Europe/Berlin' } as const;
+  return new Intl.DateTimeFormat('en-GB', options).format(time);
+}
+
+test('whoever has lost premium sees why, since when, and the way back, offline and after a reload too', async ({
+  page,
+}) => {
+  const server = await Server.launch(undefined, ['--help-url', 'https://help.example.org/premium']);
+  try {
+    const troubles = await watch(page.context(), page);
+    const fieldbook = new Fieldbook(page, server.origin);
+    await fieldbook.open();
+    await fieldbook.createAccount('Ada');
+    await fieldbook.write('Kept', '');
+    await server.subscribe('Ada', 'premium', new Date(Date.now() + 10 * day));
+    await fieldbook.toAccount();
+    await fieldbook.expectPremium();
+    await fieldbook.installed();
+    const help = fieldbook.plan.getByRole('link', { name: 'Get help' });
+    await expect(help).toBeHidden();
+
+    /** What the page has to show: now, after a reload, and after one without the server. */
+    const shown = async (headline: string, since: string, way: string) => {
+      const look = async () => {
+        await fieldbook.expectLocked(headline);
+        await expect(fieldbook.plan).toContainText(since);
+        await expect(fieldbook.plan).toContainText(way);
+        await expect(help).toHaveAttribute('href', 'https://help.example.org/premium');
+      };
+      await look();
+      await page.reload();
+      await look();
+      await server.stop();
+      await page.reload();
+      await expect(fieldbook.line).toContainText('Premium is locked');
+      await look();
+      await server.start();
+    };
+
+    await test.step('suspended', async () => {
+      const asked = Date.now();
+      await server.support('suspend', 'Ada');
+      await fieldbook.expectLocked('Support has paused this subscription');
+      const { subscriptions } = await server.user('Ada');
+      const since = Date.parse(subscriptions[0]?.withdrawn_at ?? '');
+      expect(Math.abs(since - asked)).toBeLessThan(60_000);
+      await shown(
+        'Support has paused this subscription',
+        `It has been paused since today, ${clockTime(since)}.`,
+        'premium comes back by itself',
+      );
+    });
+
+    await test.step('revoked', async () => {
+      await server.support('revoke', 'Ada');
+      const { subscriptions } = await server.user('Ada');
+      const since = Date.parse(subscriptions[0]?.withdrawn_at ?? '');
+      await fieldbook.checkNow();
+      await shown('Support has ended this subscription', `It ended today, ${clockTime(since)}.`, 'write to support');
+    });
+
+    await test.step('reinstated: nothing of it is left', async () => {
+      await server.support('reinstate', 'Ada');
+      await fieldbook.checkNow();
+      await fieldbook.expectPremium();
+      await expect(help).toBeHidden();
+      await expect(fieldbook.plan).not.toContainText('ended');
+    });
+
+    await test.step('lapsed', async () => {
+      // Grace is three days: it was over a day ago.
+      const paid = Date.now() - 4 * day;
+      await server.subscribe('Ada', 'premium', new Date(paid));
+      await fieldbook.checkNow();
+      await shown(
+        'Your subscription is over',
+        `and premium ended yesterday, ${clockTime(paid + 3 * day)}.`,
+        'Renew the subscription',
+      );
+    });
+    expect(troubles()).toEqual([]);
+  } finally {
+    await server.dispose();
+  }
+});

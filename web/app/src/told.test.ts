@@ -1,0 +1,127 @@
+import type { Entitlement } from '@holdfast/client';
+import { signal } from '@preact/signals';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+
+let stored: Map<string, string>;
+let page: typeof import('./told.ts');
+let stop = () => {};
+const entitlement = signal({} as Entitlement);
+const user = signal<{ id: string } | null>(null);
+const reached = signal<boolean | null>(null);
+const ask = vi.fn<() => Promise<unknown>>();
+vi.mock('./client.ts', () => ({ entitlement, user }));
+vi.mock('./reached.ts', () => ({ reached }));
+vi.mock('./server.ts', () => ({ ask }));
+
+const revoked = { state: 'revoked', reason: 'revoked', revision: 7, error: null } as unknown as Entitlement;
+const answer = {
+  state: 'revoked',
+  reason: 'revoked',
+  revision: 7,
+  since: '2026-03-01T12:00:00Z',
+  help_url: 'mailto:help@example.org',
+};
+const words = { since: new Date(answer.since), help: answer.help_url };
+
+beforeEach(async () => {
+  stored = new Map();
+  vi.stubGlobal('localStorage', {
+    getItem: (key: string) => stored.get(key) ?? null,
+    setItem: (key: string, value: string) => stored.set(key, value),
+    removeItem: (key: string) => stored.delete(key),
+  });
+  [entitlement.value, user.value, reached.value] = [revoked, { id: 'ada' }, true];
+  ask.mockReset().mockResolvedValue(answer);
+  await open();
+});
+
+afterEach(() => {
+  stop();
+  vi.unstubAllGlobals();
+});
+
+/** The page as it is just after it was opened, before it asks. */
+async function open() {
+  vi.resetModules();
+  page = await import('./told.ts');
+}
+
+function follow() {
+  stop = page.followStanding();
+}
+
+test('what the server told is there after a reload without it', async () => {
+  follow();
+  await expect.poll(() => page.told.value).toEqual(words);
+  expect(ask).toHaveBeenCalledExactlyOnceWith('GET', '/v1/entitlements');
+  stop();
+  reached.value = null;
+  await open();
+  expect(page.told.value).toEqual(words);
+});
+
+test('it is asked for at the next contact where there is none now', async () => {
+  ask.mockImplementationOnce(async () => {
+    await Promise.resolve();
+    reached.value = false;
+    throw new Error('no contact');
+  });
+  follow();
+  await expect.poll(() => reached.value).toBe(false);
+  expect(page.told.value).toBeNull();
+  await new Promise((resolve) => setTimeout(resolve));
+  reached.value = true;
+  await expect.poll(() => page.told.value).toEqual(words);
+});
+
+test('a refusal is not asked about again and again', async () => {
+  ask.mockRejectedValue(new Error('unauthenticated'));
+  follow();
+  for (const next of [null, true, null, true]) {
+    await new Promise((resolve) => setTimeout(resolve));
+    reached.value = next;
+  }
+  expect(ask).toHaveBeenCalledTimes(1);
+});
+
+test.each([
+  ['another state', { ...answer, reason: 'suspended' }],
+  ['a later revision', { ...answer, revision: 8 }],
+])('an answer about %s explains nothing', async (_, other) => {
+  ask.mockResolvedValue(other);
+  follow();
+  await expect.poll(() => ask.mock.settledResults.length).toBe(1);
+  expect(page.told.value).toBeNull();
+});
+
+test.each([
+  ['active', { ...revoked, state: 'active', reason: null }],
+  ['none', { ...revoked, state: 'none', reason: null }],
+  ['a device that was removed', { ...revoked, reason: 'device_removed' }],
+  ['a document that does not verify', { ...revoked, error: 'signature_invalid' }],
+])('there is nothing to ask about: %s', (_, other) => {
+  entitlement.value = other as Entitlement;
+  follow();
+  expect(ask).not.toHaveBeenCalled();
+});
+
+test('it goes with its user', async () => {
+  follow();
+  await expect.poll(() => page.told.value).toEqual(words);
+  user.value = null;
+  expect(stored.size).toBe(0);
+  user.value = { id: 'grace' };
+  expect(page.told.value).toBeNull();
+});
+
+test.each([
+  'rubbish',
+  'null',
+  '7',
+  '{"about":"ada 7 revoked revoked","since":{},"help":"javascript:alert(1)"}',
+  '{"about":"ada 7 revoked revoked","since":"soon","help":["https://help.example.org"]}',
+])('what is stored may be anything: %s', async (text) => {
+  stored.set('fieldbook-told', text);
+  await open();
+  expect(page.told.value ?? { since: null, help: null }).toEqual({ since: null, help: null });
+});

@@ -1,0 +1,77 @@
+import { computed, effect, signal } from '@preact/signals';
+import { entitlement, user } from './client.ts';
+import { reached } from './reached.ts';
+import { ask } from './server.ts';
+import type { Told } from './words/standing.ts';
+
+const key = 'fieldbook-told';
+
+/** One state of one user that has to be explained, as text; null: there is nothing to explain. */
+const subject = computed(() => {
+  const { state, reason, revision, error } = entitlement.value;
+  if (!user.value || revision === null || error !== null) return null;
+  if (state !== 'grace' && reason !== 'revoked' && reason !== 'suspended' && reason !== 'lapsed') return null;
+  return `${user.value.id} ${revision} ${state} ${reason}`;
+});
+
+interface Kept {
+  /** The {@link subject} that it is about. */
+  readonly about: string;
+  /** As the server wrote them, or whatever else is found in storage. */
+  readonly since: unknown;
+  readonly help: unknown;
+}
+
+const kept = signal<Kept | null>(read());
+
+/** What the server told of the state that the document shows: at the last contact, so that it is there offline too. */
+export const told = computed((): Told | null => {
+  const { about, since, help } = kept.value ?? {};
+  if (!about || about !== subject.value) return null;
+  const time = new Date(String(since ?? ''));
+  const leads = typeof help === 'string' && /^(https|mailto):/.test(help);
+  return { since: Number.isNaN(time.getTime()) ? null : time, help: leads ? help : null };
+});
+
+/**
+ * Asks the server, once in each page, since when a state is so and where its user can turn: the document does not say. Where
+ * there is no contact, that is made up for with the next one. Returns how to stop.
+ */
+export function followStanding(): () => void {
+  let asked: string | null = null;
+  return effect(() => {
+    const [about, away] = [subject.value, reached.value === false]; // both are followed, whatever comes of them
+    if (!user.value) keep(null); // the next user of this device has no business with it
+    if (about === null || about === asked || away) return;
+    asked = about;
+    void explain(about).catch(() => {
+      if (asked === about && reached.peek() === false) asked = null;
+    });
+  });
+}
+
+async function explain(about: string): Promise<void> {
+  const answer = (await ask('GET', '/v1/entitlements')) as Record<string, unknown>;
+  const { state, reason, revision, since, help_url: help } = answer;
+  // It may speak of a later state, which the document will show; and another user may have signed in here meanwhile.
+  if (`${user.peek()?.id} ${revision} ${state} ${reason}` === about) keep({ about, since, help });
+}
+
+function keep(next: Kept | null): void {
+  kept.value = next;
+  try {
+    if (next) localStorage.setItem(key, JSON.stringify(next));
+    else localStorage.removeItem(key);
+  } catch {
+    // It is asked for again.
+  }
+}
+
+function read(): Kept | null {
+  try {
+    const stored = JSON.parse(localStorage.getItem(key) ?? 'null');
+    return typeof stored?.about === 'string' ? stored : null;
+  } catch {
+    return null;
+  }
+}
