@@ -11,8 +11,8 @@ import (
 type Held struct {
 	User          User
 	Role          Role
-	Passkeys      []Credential
-	Sessions      []Session // ended ones too, until they are swept
+	Passkeys      []Credential // of every relying party id that there has been
+	Sessions      []Session    // ended ones too, until they are swept
 	Links         []NewLink
 	RecoveryCodes RecoveryCodes
 }
@@ -23,7 +23,7 @@ func (s *Service) Export(ctx context.Context, session Session) (held Held, err e
 		return Held{}, ErrNotRecent
 	}
 	held.User, held.Role = session.User, session.Role
-	if held.Passkeys, err = s.store.Credentials(ctx, s.config.RPID, session.User.ID); err != nil {
+	if held.Passkeys, err = s.store.EveryCredential(ctx, session.User.ID); err != nil {
 		return Held{}, fmt.Errorf("export passkeys: %w", err)
 	}
 	if held.Sessions, err = s.store.Sessions(ctx, session.User.ID, time.Time{}, time.Time{}); err != nil {

@@ -1,6 +1,7 @@
 package passkey
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -43,7 +44,7 @@ type cause struct {
 	Cause string `json:"cause"`
 }
 
-// Notices lists what the session's user is told during it, the newest first.
+// Notices lists what the session's user is told during it, the newest first. The recovery that began it, they know of.
 func (s *Service) Notices(ctx context.Context, session Session) ([]Notice, error) {
 	if session.ToldFrom == nil {
 		return nil, nil
@@ -57,6 +58,9 @@ func (s *Service) Notices(ctx context.Context, session Session) ([]Notice, error
 		notice, err := noticeOf(entry)
 		if err != nil {
 			return nil, fmt.Errorf("read notices: %w", err)
+		}
+		if notice.Code == AccountRecovered && notice.At.Equal(session.AuthenticatedAt) && bytes.Equal(notice.Passkey, session.Passkey) {
+			continue
 		}
 		notices = append(notices, notice)
 	}

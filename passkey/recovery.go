@@ -174,7 +174,11 @@ func (s *Service) BeginRecovery(ctx context.Context, code string) (Options, erro
 	if err != nil {
 		return Options{}, fmt.Errorf("read code: %w", err)
 	}
-	return s.beginAddition(ctx, KindEnrolment, user, &key)
+	options, err := s.beginAddition(ctx, KindEnrolment, user, &key)
+	if isNotFound(err) { // erased meanwhile
+		return Options{}, ErrCeremony
+	}
+	return options, err
 }
 
 // opens returns whose account a code opens, or ErrNotFound.
@@ -206,8 +210,9 @@ func (s *Service) opens(ctx context.Context, code string) (User, CodeKey, error)
 }
 
 // FinishRecovery stores the passkey, spends the code, ends the session that previous opens, if any, and signs in, all in
-// one transaction. Where the code recovers the account, all its other sessions end as well, and a notice tells the user at
-// the next sign-in. It returns ErrCeremony (also if the code was spent, replaced or has ended meanwhile),
+// one transaction. Where the code recovers the account, all its other sessions and links end as well, and a notice tells the
+// user at the next sign-in; at once it tells of earlier recoveries and rejections, all that there were: the passkeys whose
+// sign-ins would have told may be gone. It returns ErrCeremony (also if the code was spent, replaced or has ended meanwhile),
 // ErrCredentialRejected, or ErrTooManyPasskeys.
 func (s *Service) FinishRecovery(
 	ctx context.Context, previous SessionToken, ceremony string, credential []byte, userAgent string,
@@ -226,9 +231,13 @@ func (s *Service) FinishRecovery(
 	if err != nil {
 		return SignedIn{}, fmt.Errorf("read user: %w", err)
 	}
-	return s.create(ctx, user, data, credential, userAgent, func(made creation) error {
+	return s.create(ctx, user, data, credential, userAgent, func(made *creation) error {
 		entries := []AuditEntry{made.entry}
 		if data.Code.Recovers() {
+			made.session.ToldFrom = &user.CreatedAt
+			if made.notices, err = s.Notices(ctx, made.session.Session); err != nil {
+				return err
+			}
 			recovered, err := passkeyEntry(made.entry.At, actionRecovered, user.ID, made.credential.ID).with(cause{string(data.Code.Kind)})
 			if err != nil {
 				return err

@@ -54,16 +54,20 @@ func (s *Service) BeginRegistration(ctx context.Context, name string) (Options, 
 	return s.beginCreation(ctx, KindRegistration, "", user, nil, nil)
 }
 
-// BeginPasskey begins the ceremony that adds a passkey to the session's user. It returns ErrNotRecent, or
-// ErrTooManyPasskeys.
+// BeginPasskey begins the ceremony that adds a passkey to the session's user. It returns ErrNotRecent,
+// ErrTooManyPasskeys, or ErrUnauthenticated if the account was erased meanwhile.
 func (s *Service) BeginPasskey(ctx context.Context, session Session) (Options, error) {
 	if !session.Recent(s.now()) {
 		return Options{}, ErrNotRecent
 	}
-	return s.beginAddition(ctx, KindRegistration, session.User, nil)
+	options, err := s.beginAddition(ctx, KindRegistration, session.User, nil)
+	if isNotFound(err) { // erased since the session was read
+		return Options{}, ErrUnauthenticated
+	}
+	return options, err
 }
 
-// beginAddition begins a ceremony that adds a passkey to an account which exists.
+// beginAddition begins a ceremony that adds a passkey to an account which exists, or returns ErrNotFound.
 func (s *Service) beginAddition(ctx context.Context, kind CeremonyKind, user User, code *CodeKey) (Options, error) {
 	credentials, err := s.store.Credentials(ctx, s.config.RPID, user.ID)
 	if err != nil {
@@ -128,7 +132,7 @@ func (s *Service) FinishRegistration(
 		if begun.User != session.User.ID {
 			return SignedIn{}, fmt.Errorf("%w: begun by another user", ErrCeremony)
 		}
-		return s.create(ctx, session.User, data, credential, userAgent, func(made creation) error {
+		return s.create(ctx, session.User, data, credential, userAgent, func(made *creation) error {
 			return s.store.AddPasskey(ctx, made.credential, MaxPasskeys, session.ID, made.session, made.entry)
 		})
 	}
@@ -143,21 +147,22 @@ func (s *Service) FinishRegistration(
 		return SignedIn{}, fmt.Errorf("%w: no user id", ErrCeremony)
 	}
 	user := User{ID: id, Name: data.Name, CreatedAt: s.now()}
-	return s.create(ctx, user, data, credential, userAgent, func(made creation) error {
+	return s.create(ctx, user, data, credential, userAgent, func(made *creation) error {
 		return s.store.Register(ctx, user, made.credential, made.session, made.entry)
 	})
 }
 
-// creation is what a verified registration leaves to be stored.
+// creation is what a verified registration leaves to be stored, and what the user is told then.
 type creation struct {
 	credential Credential
 	session    NewSession
 	entry      AuditEntry
+	notices    []Notice
 }
 
-// create verifies the authenticator's answer and has the result stored by store.
+// create verifies the authenticator's answer and has the result stored by store, which may add to it.
 func (s *Service) create(
-	ctx context.Context, user User, data ceremonyData, answer []byte, userAgent string, store func(creation) error,
+	ctx context.Context, user User, data ceremonyData, answer []byte, userAgent string, store func(*creation) error,
 ) (SignedIn, error) {
 	now := s.now()
 	credential, err := s.verifyCreation(user.ID, data.WebAuthn, answer, now)
@@ -175,13 +180,14 @@ func (s *Service) create(
 	if err != nil {
 		return SignedIn{}, err
 	}
-	if err := store(creation{credential, session, entry}); err != nil {
+	made := creation{credential: credential, session: session, entry: entry}
+	if err := store(&made); err != nil {
 		if errors.Is(err, ErrCredentialTaken) {
 			return SignedIn{}, rejected(err)
 		}
 		return SignedIn{}, fmt.Errorf("store passkey: %w", err)
 	}
-	return SignedIn{User: user, Passkey: credential.Passkey(), Session: session.Session, Token: token}, nil
+	return SignedIn{User: user, Passkey: credential.Passkey(), Session: made.session.Session, Token: token, Notices: made.notices}, nil
 }
 
 // verifyCreation turns a valid answer into the credential to store. Its errors are causes of a rejection.

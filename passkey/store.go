@@ -20,7 +20,8 @@ type Store interface {
 
 // CeremonyStore keeps ceremonies between their two steps.
 type CeremonyStore interface {
-	// CreateCeremony stores a ceremony. It may delete some that have ended before now.
+	// CreateCeremony stores a ceremony, or returns ErrNotFound if it is for a user who is not there: none outlives its user's
+	// erasure. It may delete some that have ended before now.
 	CreateCeremony(ctx context.Context, ceremony Ceremony, now time.Time) error
 
 	// TakeCeremony deletes the ceremony and returns what it was. The deletion is committed before TakeCeremony
@@ -36,6 +37,9 @@ type CredentialStore interface {
 	// Credentials returns the user's credentials, oldest first; none for an unknown user.
 	Credentials(ctx context.Context, rpID string, user UserID) ([]Credential, error)
 
+	// EveryCredential returns the user's credentials of every relying party id, oldest first.
+	EveryCredential(ctx context.Context, user UserID) ([]Credential, error)
+
 	// Register stores a new user, the first passkey, the session and the audit entry. If the relying party knows the
 	// credential id already, whoever has it, it returns ErrCredentialTaken.
 	Register(ctx context.Context, user User, credential Credential, session NewSession, entry AuditEntry) error
@@ -47,8 +51,8 @@ type CredentialStore interface {
 	AddPasskey(ctx context.Context, credential Credential, limit int, replaced string, session NewSession, entry AuditEntry) error
 
 	// Recover spends the one-time code, stores the passkey and the audit entries, ends the session of previous (nil, or
-	// gone: no matter) and begins the new session; where the code recovers, it ends every other session of the user. If
-	// the code is not credential.User's, is spent, or has ended at session.AuthenticatedAt, it returns ErrCeremony: of
+	// gone: no matter) and begins the new session; where the code recovers, it ends every other session of the user and all
+	// their links. If the code is not credential.User's, is spent, or has ended at session.AuthenticatedAt, it returns ErrCeremony: of
 	// concurrent callers with one code exactly one succeeds. It returns ErrCredentialTaken and, unless the code
 	// recovers, ErrTooManyPasskeys as AddPasskey does; the code is not spent then.
 	Recover(
@@ -101,7 +105,7 @@ type SessionStore interface {
 	// EndSession deletes the user's session of that id, a UUID, or returns ErrNotFound.
 	EndSession(ctx context.Context, user UserID, id string) error
 
-	// EndOtherSessions deletes the user's sessions but the one of that id.
+	// EndOtherSessions deletes the user's sessions but the one of that id, also one that AddPasskey is about to begin.
 	EndOtherSessions(ctx context.Context, user UserID, but string) error
 
 	// SignOutUser deletes the user's sessions and stores the audit entry. It returns ErrNotFound if there is no such user

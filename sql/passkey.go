@@ -31,16 +31,21 @@ func NewPasskeys(db *sqlx.DB) *Passkeys {
 // swept is how many rows that have ended a write deletes by the way: more than it adds, so that none pile up.
 const swept = 10
 
-// CreateCeremony implements [passkey.CeremonyStore].
+// CreateCeremony implements [passkey.CeremonyStore]. It waits for whoever is about to erase the user.
 func (p *Passkeys) CreateCeremony(ctx context.Context, c passkey.Ceremony, now time.Time) error {
-	_, err := p.db.ExecContext(ctx, `
+	result, err := p.db.ExecContext(ctx, `
 		WITH swept AS (
 			DELETE FROM ceremonies WHERE id IN (
 				SELECT id FROM ceremonies WHERE expires_at <= $6 ORDER BY expires_at LIMIT $7 FOR UPDATE SKIP LOCKED)
 		)
-		INSERT INTO ceremonies (id, kind, user_id, data, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+		INSERT INTO ceremonies (id, kind, user_id, data, expires_at) SELECT $1, $2, $3::uuid, $4, $5
+		WHERE $3::uuid IS NULL OR EXISTS (SELECT FROM users WHERE id = $3::uuid FOR SHARE)`,
 		c.ID, c.Kind, optional(c.User), c.Data, c.ExpiresAt, now, swept)
-	return failed("insert ceremony", err)
+	none, err := affectedNone(result, failed("insert ceremony", err))
+	if err == nil && none {
+		return passkey.ErrNotFound
+	}
+	return err
 }
 
 // TakeCeremony implements [passkey.CeremonyStore]. Of concurrent deletions of a row, PostgreSQL lets one return it.
@@ -121,10 +126,18 @@ func (p *Passkeys) Credential(ctx context.Context, rpID string, user passkey.Use
 
 // Credentials implements [passkey.CredentialStore].
 func (p *Passkeys) Credentials(ctx context.Context, rpID string, user passkey.UserID) ([]passkey.Credential, error) {
+	return p.credentials(ctx, `p.user_id = $1 AND p.rp_id = $2`, user, rpID)
+}
+
+// EveryCredential implements [passkey.CredentialStore].
+func (p *Passkeys) EveryCredential(ctx context.Context, user passkey.UserID) ([]passkey.Credential, error) {
+	return p.credentials(ctx, `p.user_id = $1`, user)
+}
+
+func (p *Passkeys) credentials(ctx context.Context, condition string, args ...any) ([]passkey.Credential, error) {
 	var rows []credentialRow
 	err := p.db.SelectContext(ctx, &rows, `
-		SELECT `+credentialColumns+` FROM passkeys p
-		WHERE p.user_id = $1 AND p.rp_id = $2 ORDER BY p.created_at, p.credential_id`, user, rpID)
+		SELECT `+credentialColumns+` FROM passkeys p WHERE `+condition+` ORDER BY p.created_at, p.credential_id`, args...)
 	if err != nil {
 		return nil, failed("select passkeys", err)
 	}
@@ -185,6 +198,9 @@ func (p *Passkeys) Recover(
 		if code.Recovers() {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1`, c.User); err != nil {
 				return failed("delete sessions", err)
+			}
+			if _, err := tx.ExecContext(ctx, `DELETE FROM enrolments WHERE user_id = $1`, c.User); err != nil {
+				return failed("delete links", err)
 			}
 		} else if err := checkLimit(ctx, tx, c, limit); err != nil {
 			return err

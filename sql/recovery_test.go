@@ -130,7 +130,7 @@ func TestRecovery(t *testing.T) {
 
 	fresh := newAuthenticator()
 	recovered, err := w.recover(codes[0], fresh)
-	if err != nil || recovered.User != in.User || recovered.Session.ToldFrom != nil {
+	if err != nil || recovered.User != in.User || len(recovered.Notices) != 0 {
 		t.Fatalf("recovered: %+v, %v", recovered, err)
 	}
 	wantLive(w, in.Token, false)
@@ -256,6 +256,7 @@ func TestRecoveryLink(t *testing.T) {
 	wantLive(w, in.Token, false)
 	_, err = w.FinishRecovery(t.Context(), "", late.Ceremony, newAuthenticator().create(t, late), "")
 	want(t, err, passkey.ErrCeremony)
+	w.clock.advance(time.Second)
 	if again := w.mustSignIn(a); len(again.Notices) != 1 || again.Notices[0].Reason != "recovery" {
 		t.Errorf("notices: %+v", again.Notices)
 	}
@@ -428,4 +429,171 @@ func TestRecoveryCodesOfASessionThatHasEnded(t *testing.T) {
 	}
 	_, err = w.CreateRecoveryCodes(t.Context(), in.Session)
 	want(t, err, passkey.ErrUnauthenticated)
+}
+
+// Who comes back by a code hears of those who did so before them: a thief may have deleted every passkey that could have been
+// told. Of their own recovery they know.
+func TestRecoveryTellsOfEarlierOnes(t *testing.T) {
+	w := newWorld(t)
+	owner, in := w.register("Ada")
+	codes := w.codes(in.Session)
+	w.clock.advance(time.Hour)
+	thief := newAuthenticator()
+	stolen, err := w.recover(codes[0], thief)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.DeletePasskey(t.Context(), stolen.Session, owner.credential.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	w.clock.advance(time.Hour)
+	back, err := w.recover(codes[1], newAuthenticator())
+	if err != nil {
+		t.Fatal(err)
+	}
+	session, err := w.Session(t.Context(), back.Token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for when, session := range map[string]passkey.Session{"at once": back.Session, "during the session": session} {
+		told, err := w.Notices(t.Context(), session)
+		if err != nil || len(told) != 1 || told[0].Code != passkey.AccountRecovered || string(told[0].Passkey) != string(thief.credential.ID) {
+			t.Errorf("%s: told %+v, %v", when, told, err)
+		}
+	}
+	if len(back.Notices) != 1 || len(stolen.Notices) != 0 {
+		t.Errorf("told: %+v, and before %+v", back.Notices, stolen.Notices)
+	}
+}
+
+// A recovery also ends what links are still about: one of them may have gone to the wrong person.
+func TestRecoveryEndsLinks(t *testing.T) {
+	w := newWorld(t)
+	_, in := w.register("Ada")
+	bob, _ := w.register("Bob")
+	codes := w.codes(in.Session)
+	link, err := w.CreateRecoveryLink(t.Context(), passkey.Agent{Actor: "token:x"}, in.User.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	others, err := w.CreateRecoveryLink(t.Context(), passkey.Agent{Actor: "token:x"}, w.mustSignIn(bob).User.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := w.begun(w.BeginRecovery(t.Context(), link.Code))
+	if _, err := w.recover(codes[0], newAuthenticator()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.BeginRecovery(t.Context(), link.Code)
+	want(t, err, passkey.ErrCeremony)
+	_, err = w.FinishRecovery(t.Context(), "", begun.Ceremony, newAuthenticator().create(t, begun), "")
+	want(t, err, passkey.ErrCeremony)
+	if _, err := w.recover(others.Code, newAuthenticator()); err != nil {
+		t.Errorf("Bob's link: %v", err)
+	}
+}
+
+// A passkey that is being added when all other sessions are ended does not bring its session over.
+func TestEndOtherSessionsWhileAPasskeyIsAdded(t *testing.T) {
+	w := newWorld(t)
+	owner, in := w.register("Ada")
+	_, bob := w.register("Bob")
+	stolen := w.mustSignIn(owner)
+	thiefs := newAuthenticator()
+	options := w.begun(w.BeginPasskey(t.Context(), stolen.Session))
+	answer := thiefs.create(t, options)
+
+	// A registration of the same credential id by somebody else, not committed yet, holds up the thief's in the middle.
+	tx := w.db.MustBeginTx(t.Context(), nil)
+	defer func() { _ = tx.Rollback() }()
+	tx.MustExec(`INSERT INTO passkeys SELECT $1, $2, rp_id, name, public_key, public_jwk, aaguid, transports, sign_count,
+		backup_eligible, backup_state, created_at, last_used_at FROM passkeys WHERE user_id = $1`, bob.User.ID, thiefs.credential.ID)
+	added, ended := make(chan passkey.SignedIn, 1), make(chan error, 1)
+	waiting := func(n int) {
+		t.Helper()
+		for deadline := time.Now().Add(10 * time.Second); scan[int](w, `
+			SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) < n; {
+			if time.Now().After(deadline) {
+				t.Fatalf("not %d are waiting", n)
+			}
+		}
+	}
+	go func() {
+		session, err := w.FinishRegistration(t.Context(), &stolen.Session, options.Ceremony, answer, "")
+		if err != nil {
+			t.Errorf("add: %v", err)
+		}
+		added <- session
+	}()
+	waiting(1)
+	go func() { ended <- w.EndOtherSessions(t.Context(), in.Session) }()
+	waiting(2)
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	wantLive(w, (<-added).Token, false)
+	wantLive(w, in.Token, true)
+}
+
+// Nothing that a request under way still stores names a user who is gone.
+func TestNoCeremonyForAUserWhoIsGone(t *testing.T) {
+	w := newWorld(t)
+	_, in := w.register("Ada")
+	code := w.codes(in.Session)[0]
+	if err := w.Erase(t.Context(), in.Session); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.BeginPasskey(t.Context(), in.Session)
+	want(t, err, passkey.ErrUnauthenticated)
+	_, err = w.BeginRecovery(t.Context(), code)
+	want(t, err, passkey.ErrCeremony)
+	if n := scan[int](w, `SELECT count(*) FROM ceremonies WHERE user_id IS NOT NULL`); n != 0 {
+		t.Errorf("%d ceremonies of a user who is gone", n)
+	}
+
+	// While the erasure is under way: the ceremony waits for it.
+	_, in = w.register("Ada")
+	tx := w.db.MustBeginTx(t.Context(), nil)
+	defer func() { _ = tx.Rollback() }()
+	tx.MustExec(`SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE`, in.User.ID)
+	tx.MustExec(`DELETE FROM ceremonies WHERE user_id = $1`, in.User.ID)
+	began := make(chan error, 1)
+	go func() {
+		_, err := w.BeginPasskey(t.Context(), in.Session)
+		began <- err
+	}()
+	for deadline := time.Now().Add(10 * time.Second); scan[int](w, `
+		SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 0; {
+		select {
+		case err := <-began:
+			t.Fatalf("it did not wait: %v", err)
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("nobody waits")
+		}
+	}
+	tx.MustExec(`DELETE FROM users WHERE id = $1`, in.User.ID)
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	want(t, <-began, passkey.ErrUnauthenticated)
+	if n := scan[int](w, `SELECT count(*) FROM ceremonies WHERE user_id IS NOT NULL`); n != 0 {
+		t.Errorf("%d ceremonies of a user who is gone", n)
+	}
+}
+
+// An export has all passkeys that are held, also those of the name that the relying party had before.
+func TestExportHasPasskeysOfEveryRelyingPartyID(t *testing.T) {
+	w := newWorld(t)
+	_, in := w.register("Ada")
+	w.db.MustExec(`INSERT INTO passkeys SELECT user_id, 'old', 'old.example', name, public_key, public_jwk, aaguid, transports, sign_count,
+		backup_eligible, backup_state, created_at - interval '1 year', last_used_at FROM passkeys`)
+	held, err := w.Export(t.Context(), in.Session)
+	if err != nil || len(held.Passkeys) != 2 || held.Passkeys[0].RPID != "old.example" {
+		t.Errorf("exported: %+v, %v", held.Passkeys, err)
+	}
 }

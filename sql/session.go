@@ -103,10 +103,16 @@ func (p *Passkeys) SessionsLeft(ctx context.Context, sessions []passkey.SessionK
 	return left, failed("select sessions", err)
 }
 
-// EndOtherSessions implements [passkey.SessionStore].
+// EndOtherSessions implements [passkey.SessionStore]. The user's lock makes it wait for a passkey that is being added, whose
+// session it would not see.
 func (p *Passkeys) EndOtherSessions(ctx context.Context, user passkey.UserID, but string) error {
-	_, err := p.db.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1 AND id <> $2`, user, but)
-	return failed("delete sessions", err)
+	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
+		if err := lockUser(ctx, tx, user); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1 AND id <> $2`, user, but)
+		return failed("delete sessions", err)
+	})
 }
 
 // SignOutUser implements [passkey.SessionStore].
