@@ -9,8 +9,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"holdfast/passkey"
 )
 
@@ -120,19 +118,12 @@ func (e *tooOften) Unwrap() error { return rateLimited }
 // the try is made all the same: a passkey that is good is never locked out by the failures of others.
 func (s *server) tryPasskey(r *http.Request, credential []byte, try func() error) error {
 	names := []name{s.failures.name("passkey prefix", s.prefix(r), prefixLimit)}
-	var claimed struct {
-		ID       string `json:"id"`
-		Response struct {
-			UserHandle string `json:"userHandle"`
-		} `json:"response"`
+	claimed := passkey.ClaimOf(credential)
+	if claimed.Credential != nil {
+		names = append(names, s.failures.name("credential", string(claimed.Credential), accountLimit))
 	}
-	if json.Unmarshal(credential, &claimed) == nil {
-		if claimed.ID != "" {
-			names = append(names, s.failures.name("credential", claimed.ID, accountLimit))
-		}
-		if claimed.Response.UserHandle != "" {
-			names = append(names, s.failures.name("account", claimed.Response.UserHandle, accountLimit))
-		}
+	if claimed.UserHandle != nil {
+		names = append(names, s.failures.name("account", string(claimed.UserHandle), accountLimit))
 	}
 	wait := s.failures.take(names)
 	err := try()

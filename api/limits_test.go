@@ -1,7 +1,9 @@
 package api_test
 
 import (
+	"encoding/base64"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/netip"
 	"strconv"
@@ -179,4 +181,82 @@ func TestOnlyFailuresCount(t *testing.T) {
 	w.browser().register("Bob")
 	w.clock.forward(time.Hour)
 	w.browser().do("POST", "/v1/authentication", `{"ceremony":"x","credential":{}}`).want(t, 400, "ceremony_invalid")
+}
+
+// TestFailuresAreCountedByWhatTheyAreOf: however a passkey is written, and from wherever it is tried, its failures are its own.
+func TestFailuresAreCountedByWhatTheyAreOf(t *testing.T) {
+	w := newWorld(t, behind("127.0.0.0/8"))
+	ada := w.browser()
+	ada.register("Ada")
+	id := base64.RawURLEncoding.EncodeToString(ada.credential.ID)
+	handle := `"userHandle":"`
+	spellings := []func(try int, answer string) string{
+		func(_ int, answer string) string { return answer },
+		// Another passkey of the account each time.
+		func(try int, answer string) string { return strings.ReplaceAll(answer, id, fmt.Sprintf("%043d", try)) },
+		// The passkey and its account, in as many forms as there are tries.
+		func(try int, answer string) string {
+			answer = strings.Replace(answer, `"id":"`+id, fmt.Sprintf(`"id":"%04d`, try), 1) // beside rawId
+			return strings.Replace(answer, handle, `"UserHandle":"`, 1)
+		},
+		func(try int, answer string) string {
+			answer = strings.ReplaceAll(answer, id+`"`, id+strings.Repeat("=", try+1)+`"`)
+			return strings.Replace(answer, handle, handle+strings.Repeat(`\n`, try), 1)
+		},
+	}
+	for n, spell := range spellings {
+		w.clock.forward(time.Hour)
+		limited := 0
+		for try := range 14 {
+			spoilt := strings.Replace(ada.assert(ada.do("POST", "/v1/authentication/options", nil)), `"signature":"`, `"signature":"AAAA`, 1)
+			spelt := spell(try, spoilt)
+			if n > 0 && spelt == spoilt {
+				t.Fatalf("spelling %d changes nothing of %s", n, spoilt)
+			}
+			got := ada.do("POST", "/v1/authentication", spelt, "X-Forwarded-For", fmt.Sprintf("198.51.%d.%d", try, n))
+			if got.StatusCode == 429 {
+				limited++
+				continue
+			}
+			got.want(t, 400, "credential_rejected")
+		}
+		if limited != 4 {
+			t.Errorf("spelling %d: %d of 14 failures were held up, want 4", n, limited)
+		}
+	}
+	ada.signIn()
+}
+
+// TestProxyHasTheLastWord: whatever a client sends, it is counted under the address that our proxy has added.
+func TestProxyHasTheLastWord(t *testing.T) {
+	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	pieces := []string{
+		"for=", "For=", "by=", ";", ",", `"`, "=", "[", "]", ":", "\\", " ", "\t", "10.0.0.1", "fd00::1", "192.0.2.1", "::ffff:10.0.0.1", "2001:db8::1", "unknown",
+		"_x", "%eth0", "010.0.0.1", "10.0.0.1:80", `"[fd00::1]:80"`, "\x00", "é",
+	}
+	random := rand.New(rand.NewPCG(5, 5))
+	for range 20_000 {
+		var made strings.Builder
+		for range random.IntN(12) {
+			made.WriteString(pieces[random.IntN(len(pieces))])
+		}
+		for header, added := range map[string][2]string{
+			"X-Forwarded-For": {"203.0.113.7", "2001:db8:7::7"},
+			"Forwarded":       {"for=203.0.113.7;proto=https", `proto=https;For="[2001:db8:7::7]:4711"`},
+		} {
+			for i, want := range []string{"203.0.113.7", "2001:db8:7::7"} {
+				// Proxies append to the value, or add a line of their own.
+				for _, values := range [][]string{{made.String() + ", " + added[i]}, {made.String(), added[i]}, {made.String(), added[i] + ", " + strings.Replace(added[0], "203.0.113.7", "10.1.2.3", 1)}} {
+					r := &http.Request{RemoteAddr: "10.0.0.1:1", Header: http.Header{header: values}}
+					if got := api.ClientAddress(r, trusted).String(); got != want {
+						t.Fatalf("%s %q: %s, want %s", header, values, got, want)
+					}
+				}
+			}
+		}
+		r := &http.Request{RemoteAddr: "203.0.113.9:1", Header: http.Header{"Forwarded": {made.String()}, "X-Forwarded-For": {made.String()}}}
+		if got := api.ClientAddress(r, trusted).String(); got != "203.0.113.9" {
+			t.Fatalf("%q, past our proxies: %s", made.String(), got)
+		}
+	}
 }

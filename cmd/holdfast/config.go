@@ -93,6 +93,9 @@ func (c Config) trustedProxies() ([]netip.Prefix, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--trusted-proxies %q is not a CIDR such as 10.0.0.0/8", text)
 		}
+		if address := prefix.Addr(); address.Is4In6() && prefix.Bits() >= 96 { // clients' addresses are compared unmapped
+			prefix = netip.PrefixFrom(address.Unmap(), prefix.Bits()-96)
+		}
 		prefixes = append(prefixes, prefix.Masked())
 	}
 	return prefixes, nil

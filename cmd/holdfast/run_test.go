@@ -404,3 +404,11 @@ func TestSite(t *testing.T) {
 		}
 	}
 }
+
+func TestTrustedProxies(t *testing.T) {
+	t.Parallel()
+	got, err := configure(t, "--trusted-proxies=10.1.2.3/8", "--trusted-proxies=fd00::1/8", "--trusted-proxies=::ffff:192.0.2.9/120").trustedProxies()
+	if err != nil || fmt.Sprint(got) != "[10.0.0.0/8 fd00::/8 192.0.2.0/24]" {
+		t.Errorf("%v, %v", got, err)
+	}
+}
