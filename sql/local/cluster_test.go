@@ -222,25 +222,32 @@ func TestClosedParent(t *testing.T) {
 	}
 }
 
+// startChild has another process start the cluster.
+func startChild(t *testing.T, dir string) *exec.Cmd {
+	t.Helper()
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), "HOLDFAST_TEST_CLUSTER="+dir)
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || line != "up\n" {
+		t.Fatalf("the child says %q, %v", line, err)
+	}
+	return child
+}
+
 // However often the process that started the cluster is killed, the next start finds its way.
 func TestParentKilled(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
 	stop(t, start(t, dir))
 	for range 10 {
-		child := exec.Command(os.Args[0])
-		child.Env = append(os.Environ(), "HOLDFAST_TEST_CLUSTER="+dir)
-		out, err := child.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := child.Start(); err != nil {
-			t.Fatal(err)
-		}
-		line, err := bufio.NewReader(out).ReadString('\n')
-		if err != nil || line != "up\n" {
-			t.Fatalf("the child says %q, %v", line, err)
-		}
+		child := startChild(t, dir)
 		server := serverPID(t, dir)
 		if err := child.Process.Kill(); err != nil {
 			t.Fatal(err)
@@ -254,6 +261,42 @@ func TestParentKilled(t *testing.T) {
 		if now := serverPID(t, dir); now == server {
 			t.Error("the server of the killed process is still there")
 		}
+		query(t, again, local.Runtime, "SELECT 'up'")
+		stop(t, again)
+	}
+}
+
+// A server that recovers from a crash and is told to stop, for its parent was killed, may wait for ever: the next start does
+// not wait with it.
+func TestParentKilledWhileRecovering(t *testing.T) {
+	t.Parallel()
+	dir := folder(t)
+	for _, delay := range []time.Duration{10 * time.Millisecond, 100 * time.Millisecond} {
+		child := startChild(t, dir)
+		running, err := local.Attach(t.Context(), local.Options{Dir: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		backend, err := strconv.Atoi(query(t, running, local.Owner, "SELECT pid::text FROM pg_stat_activity WHERE backend_type = 'autovacuum launcher'"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(backend, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(delay) // the moment matters, not how it is found
+		if err := child.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = child.Wait() // killed
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		began := time.Now()
+		again, err := local.Start(ctx, local.Options{Dir: dir, Fast: true})
+		if err != nil {
+			t.Fatalf("after %s: %v", delay, err)
+		}
+		t.Logf("%s after the crash: started in %s", delay, time.Since(began))
 		query(t, again, local.Runtime, "SELECT 'up'")
 		stop(t, again)
 	}

@@ -41,10 +41,16 @@ func readPIDFile(data string) (pidFile, bool) {
 	return found, true
 }
 
+// predecessorPatience is how long a server that was left behind may take to shut down.
+const predecessorPatience = 5 * time.Second
+
 // awaitPredecessor waits until a server that outlives the process that started it has shut down. The caller holds the
-// lock: a server that is found here belongs to nobody any more.
+// lock: a server that is found here belongs to nobody any more. One that was told to stop while it recovered from a crash
+// may wait for its own checkpointer without end; it is stopped at once in the end, and the next start recovers.
 func awaitPredecessor(ctx context.Context, data string) error {
-	for asked := false; ; asked = true {
+	stop := syscall.SIGINT // where the kernel did not tell it to, we do; once more does not matter
+	patience := time.After(0)
+	for {
 		running, found := readPIDFile(data)
 		if !found {
 			return nil
@@ -52,15 +58,14 @@ func awaitPredecessor(ctx context.Context, data string) error {
 		if !isServer(running.pid, data) {
 			return disown(data)
 		}
-		if !asked {
-			// Where the kernel did not tell it to stop, we do; once more does not matter.
-			if err := syscall.Kill(running.pid, syscall.SIGINT); err != nil && !errors.Is(err, syscall.ESRCH) {
-				return fmt.Errorf("a server left behind (process %d) does not stop: %w", running.pid, err)
-			}
-		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("a server left behind (process %d) does not end: %w", running.pid, ctx.Err())
+		case <-patience:
+			if err := syscall.Kill(running.pid, stop); err != nil && !errors.Is(err, syscall.ESRCH) {
+				return fmt.Errorf("a server left behind (process %d) does not stop: %w", running.pid, err)
+			}
+			stop, patience = syscall.SIGQUIT, time.After(predecessorPatience)
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
