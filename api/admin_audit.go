@@ -1,10 +1,17 @@
 package api
 
 import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"time"
 
+	"github.com/go-chi/chi/v5/middleware"
+	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"holdfast/entitlements"
@@ -22,12 +29,16 @@ type auditEntry struct {
 	Reason *string        `json:"reason"`
 }
 
+func auditEntryOf(e entitlements.AuditEntry) auditEntry {
+	return auditEntry{
+		e.ID, e.At.UTC(), e.Actor, e.Action, e.Object, orNull(e.User), jsontext.Value(e.Before), jsontext.Value(e.After), orNull(e.Reason),
+	}
+}
+
 func auditOf(trail []entitlements.AuditEntry) []auditEntry {
 	entries := make([]auditEntry, 0, len(trail))
 	for _, e := range trail {
-		entries = append(entries, auditEntry{
-			e.ID, e.At.UTC(), e.Actor, e.Action, e.Object, orNull(e.User), jsontext.Value(e.Before), jsontext.Value(e.After), orNull(e.Reason),
-		})
+		entries = append(entries, auditEntryOf(e))
 	}
 	return entries
 }
@@ -45,6 +56,19 @@ func queryBefore(r *http.Request) (int64, error) {
 	return before, nil
 }
 
+// queryUser is the user whom the query asks for; "" where it asks for all.
+func queryUser(r *http.Request) (entitlements.UserID, error) {
+	text := r.URL.Query().Get("user")
+	if text == "" {
+		return "", nil
+	}
+	id, ok := canonicalUUID(text)
+	if !ok {
+		return "", invalidRequest
+	}
+	return entitlements.UserID(id), nil
+}
+
 // listAudit pages through the trail, newest first. A cursor is the id of the last entry seen, so pages stay whole while
 // entries come in.
 func (s *server) listAudit(w http.ResponseWriter, r *http.Request, _ caller) error {
@@ -53,12 +77,8 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request, _ caller) err
 		return err
 	}
 	asked := entitlements.AuditQuery{Limit: limit + 1} // one more tells whether there is a next page
-	if text := r.URL.Query().Get("user"); text != "" {
-		id, ok := canonicalUUID(text)
-		if !ok {
-			return invalidRequest
-		}
-		asked.User = entitlements.UserID(id)
+	if asked.User, err = queryUser(r); err != nil {
+		return err
 	}
 	if asked.Before, err = queryBefore(r); err != nil {
 		return err
@@ -76,4 +96,63 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request, _ caller) err
 		Entries []auditEntry `json:"entries"`
 		Next    *string      `json:"next"`
 	}{auditOf(trail), next})
+}
+
+// AuditTrail is where an export comes from.
+type AuditTrail interface {
+	// AuditAfter lists at most limit entries with a higher id, of the user or of all where it is empty, the oldest first.
+	AuditAfter(ctx context.Context, user entitlements.UserID, after int64, limit int) ([]entitlements.AuditEntry, error)
+}
+
+// exportPage is how many entries of an export are in memory, and come in one write.
+const exportPage = 500
+
+// WriteAudit writes the trail, of the user or of all where it is empty, as JSON Lines: an entry a line, as GET
+// /admin/v1/audit shows it, the oldest first. Entries that are being made meanwhile may be missing.
+func WriteAudit(ctx context.Context, w io.Writer, trail AuditTrail, user entitlements.UserID) error {
+	var lines bytes.Buffer
+	for after := int64(0); ; {
+		page, err := trail.AuditAfter(ctx, user, after, exportPage)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		lines.Reset()
+		for _, entry := range page {
+			if err := json.MarshalWrite(&lines, auditEntryOf(entry), json.Deterministic(true), jsontext.AllowInvalidUTF8(true)); err != nil {
+				return fmt.Errorf("entry %d: %w", entry.ID, err)
+			}
+			lines.WriteByte('\n')
+			after = entry.ID
+		}
+		if _, err := w.Write(lines.Bytes()); err != nil {
+			return err
+		}
+	}
+}
+
+// exportAudit streams the trail to an archive. If it cannot go on, the connection is cut, so that nobody takes half a trail
+// for a whole one.
+func (s *server) exportAudit(w http.ResponseWriter, r *http.Request, _ caller) error {
+	user, err := queryUser(r)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/jsonl")
+	h.Set("Content-Disposition", `attachment; filename="audit.jsonl"`)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	out := stream{w, http.NewResponseController(w), s.pace.patience}
+	if err := WriteAudit(r.Context(), out, s.entitlements, user); err != nil {
+		if begun, ok := w.(middleware.WrapResponseWriter); !ok || begun.Status() == 0 {
+			h.Del("Content-Disposition")
+			return err
+		}
+		if r.Context().Err() == nil {
+			s.log.LogAttrs(r.Context(), slog.LevelWarn, "audit export cut short", slog.String("request", requestID(r.Context())), slog.Any("error", err))
+		}
+		panic(http.ErrAbortHandler)
+	}
+	return out.end()
 }

@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -86,13 +85,20 @@ type stream struct {
 
 // send gets text to the client in time, or fails.
 func (s stream) send(text string) error {
+	_, err := s.Write([]byte(text))
+	return err
+}
+
+// Write gets p to the client in time, or fails.
+func (s stream) Write(p []byte) (int, error) {
 	if err := s.control.SetWriteDeadline(time.Now().Add(s.patience)); err != nil {
-		return err
+		return 0, err
 	}
-	if _, err := io.WriteString(s.w, text); err != nil {
-		return err
+	n, err := s.w.Write(p)
+	if err != nil {
+		return n, err
 	}
-	return s.control.Flush()
+	return n, s.control.Flush()
 }
 
 // end leaves the server time to end the answer: that of what was sent last may be over.

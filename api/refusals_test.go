@@ -279,6 +279,7 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "POST", "/admin/v1/gaps/99999999999999999999/close", `{"reason":"x"}`, admin, 404, "not_found"},
 		{nobody, "POST", "/admin/v1/gaps/1/close", `{}`, admin, 400, "invalid_request"},
 		{nobody, "GET", "/admin/v1/audit?user=x", nil, admin, 400, "invalid_request"},
+		{nobody, "GET", "/admin/v1/audit/export?user=x", nil, admin, 400, "invalid_request"},
 		{nobody, "GET", "/admin/v1/audit?cursor=-1", nil, admin, 400, "invalid_request"},
 		{nobody, "GET", "/admin/v1/audit?cursor=99999999999999999999", nil, admin, 400, "invalid_request"},
 	}

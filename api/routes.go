@@ -91,6 +91,7 @@ func (s *server) routes() []route {
 		{method: post, path: "/admin/v1/staff", access: bearer, scope: admin, handler: s.inviteStaff},
 		{method: del, path: "/admin/v1/staff/{id}", access: bearer, scope: admin, handler: s.removeStaff},
 		{method: get, path: "/admin/v1/audit", access: bearer, scope: read, handler: s.listAudit},
+		{method: get, path: "/admin/v1/audit/export", access: bearer, scope: admin, handler: s.exportAudit, stream: true},
 
 		{method: get, path: "/v1/status-lists/{n}", access: document, handler: s.showStatusList},
 		{method: get, path: "/.well-known/jwks.json", access: document, handler: s.showJWKS},

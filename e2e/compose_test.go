@@ -32,7 +32,7 @@ func loadCompose(ctx context.Context, environment map[string]string) (*types.Pro
 		WorkingDir:  "..",
 		ConfigFiles: []types.ConfigFile{{Filename: "../compose.yaml"}},
 		Environment: maps.Clone(environment), // the loader adds to it
-	}, loader.WithProfiles([]string{"setup"}))
+	}, loader.WithProfiles([]string{"setup", "retention"}))
 }
 
 // compose.yaml means what SECURITY.md says of it.
@@ -67,7 +67,7 @@ func TestCompose(t *testing.T) {
 			t.Error("the database's network reaches the outside")
 		}
 		for name, service := range project.Services {
-			if _, on := service.Networks["database"]; on && !slices.Contains([]string{"postgres", "migrate", "server"}, name) {
+			if _, on := service.Networks["database"]; on && !slices.Contains([]string{"postgres", "migrate", "server", "audit"}, name) {
 				t.Errorf("%s reaches the database", name)
 			}
 		}
@@ -93,7 +93,7 @@ func TestCompose(t *testing.T) {
 				}
 			}
 		}
-		for _, name := range []string{"server", "migrate", "keys"} {
+		for _, name := range []string{"server", "migrate", "keys", "audit"} {
 			service := project.Services[name]
 			if !service.ReadOnly || service.User != "65532:65532" || len(service.CapAdd) > 0 {
 				t.Errorf("%s: read-only %v, user %q, capabilities %v", name, service.ReadOnly, service.User, service.CapAdd)
@@ -110,7 +110,7 @@ func TestCompose(t *testing.T) {
 	})
 
 	t.Run("one role each", func(t *testing.T) {
-		for name, role := range map[string]string{"server": "holdfast_runtime", "migrate": "holdfast_owner"} {
+		for name, role := range map[string]string{"server": "holdfast_runtime", "migrate": "holdfast_owner", "audit": "holdfast_owner"} {
 			service := project.Services[name]
 			address, err := url.Parse(*service.Environment["HOLDFAST_DATABASE_URL"])
 			if err != nil {

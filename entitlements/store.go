@@ -79,6 +79,8 @@ type Store interface {
 
 	// Audit lists entries, newest first.
 	Audit(ctx context.Context, query AuditQuery) ([]AuditEntry, error)
+	// AuditAfter lists at most limit entries with a higher id, of the user or of all where it is empty, the oldest first.
+	AuditAfter(ctx context.Context, user UserID, after int64, limit int) ([]AuditEntry, error)
 }
 
 // Account is all that is known of one user's rights.
@@ -143,4 +145,9 @@ type AuditQuery struct {
 // Audit lists the trail, newest first.
 func (s *Service) Audit(ctx context.Context, query AuditQuery) ([]AuditEntry, error) {
 	return s.store.Audit(ctx, query)
+}
+
+// AuditAfter lists at most limit entries with a higher id, of the user or of all where it is empty, the oldest first.
+func (s *Service) AuditAfter(ctx context.Context, user UserID, after int64, limit int) ([]AuditEntry, error) {
+	return s.store.AuditAfter(ctx, user, after, limit)
 }

@@ -4,11 +4,13 @@ import (
 	"context"
 	stdsql "database/sql"
 	"encoding/json"
+	"errors"
 	"math"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 
 	"holdfast/entitlements"
 	"holdfast/passkey"
@@ -28,6 +30,24 @@ func audit(ctx context.Context, tx sqlx.ExtContext, entry entitlements.AuditEntr
 
 // Audit implements [entitlements.Store].
 func (s *Entitlements) Audit(ctx context.Context, query entitlements.AuditQuery) ([]entitlements.AuditEntry, error) {
+	before := query.Before
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	return s.entries(ctx, query.User, `a.id < $2`, `ORDER BY a.id DESC`, query.Limit, before)
+}
+
+// AuditAfter implements [entitlements.Store].
+func (s *Entitlements) AuditAfter(
+	ctx context.Context, user entitlements.UserID, after int64, limit int,
+) ([]entitlements.AuditEntry, error) {
+	return s.entries(ctx, user, `a.id > $2`, `ORDER BY a.id`, limit, after)
+}
+
+// entries reads limit entries of the trail, of one user or of all, on one side of an id.
+func (s *Entitlements) entries(
+	ctx context.Context, user entitlements.UserID, side, order string, limit int, id int64,
+) ([]entitlements.AuditEntry, error) {
 	var rows []struct {
 		ID     int64
 		At     time.Time
@@ -39,18 +59,14 @@ func (s *Entitlements) Audit(ctx context.Context, query entitlements.AuditQuery)
 		After  []byte
 		Reason stdsql.NullString
 	}
-	before, whose, arguments := query.Before, "", []any{query.Limit}
-	if before == 0 {
-		before = math.MaxInt64
-	}
-	arguments = append(arguments, before)
-	if query.User != "" {
-		whose, arguments = "AND a.user_id = $3", append(arguments, query.User)
+	whose, arguments := "", []any{limit, id}
+	if user != "" {
+		whose, arguments = "AND a.user_id = $3", append(arguments, user)
 	}
 	err := s.db.SelectContext(ctx, &rows, `
 		SELECT a.id, a.at, a.actor, a.action, a.object, a.user_id, a.before, a.after, r.reason
 		FROM audit a LEFT JOIN audit_reasons r ON r.audit_id = a.id
-		WHERE a.id < $2 `+whose+` ORDER BY a.id DESC LIMIT $1`, arguments...)
+		WHERE `+side+` `+whose+` `+order+` LIMIT $1`, arguments...)
 	if err != nil {
 		return nil, failed("read audit", err)
 	}
@@ -91,6 +107,55 @@ func (p *Passkeys) UserAudit(
 	}
 	return entries, nil
 }
+
+// prunable says whether the audit entry a may go once it is old. A gap is kept until it is closed, or its user is erased, and
+// what closed it for as long as the gap itself.
+const prunable = `NOT (` + isGap + ` AND NOT ` + isClosed + ` AND EXISTS (SELECT FROM users u WHERE u.id = a.user_id))
+	AND NOT (a.action = 'gap.closed' AND EXISTS (SELECT FROM audit g WHERE g.id = substring(a.object FROM '^gap:([0-9]+)$')::bigint))`
+
+// PruneAudit deletes what the audit trail of the database at url has from before that time, with the reasons beside it,
+// as the login that url names: the owner, since the server's role may not. It returns how many entries have gone. It goes
+// by batches, and can be cut off and repeated at any time.
+func PruneAudit(ctx context.Context, url string, before time.Time) (pruned int64, err error) {
+	config, err := parse(url)
+	if err != nil {
+		return 0, err
+	}
+	setDefault(config.Runtime, "search_path", "public, pg_temp")
+	setDefault(config.Runtime, "synchronous_commit", "on")
+	pool, err := connect(ctx, config)
+	if err != nil {
+		return 0, err
+	}
+	db := sqlx.NewDb(pool, "postgres")
+	defer db.Close()
+	if err := CheckVersion(ctx, db); err != nil {
+		return 0, err
+	}
+	for {
+		result, err := db.ExecContext(ctx, `
+			WITH old AS (
+				SELECT a.id FROM audit a WHERE a.at < $1 AND `+prunable+` LIMIT $2
+			), reasons AS (
+				DELETE FROM audit_reasons r USING old WHERE r.audit_id = old.id
+			)
+			DELETE FROM audit a USING old WHERE a.id = old.id`, before, pruneBatch)
+		if pq.As(err, pqerror.InsufficientPrivilege) != nil {
+			return pruned, errors.New("this login may not delete from the audit trail: name the database's owner, as for 'holdfast migrate'")
+		}
+		if err != nil {
+			return pruned, failed("prune audit", err)
+		}
+		n, err := result.RowsAffected()
+		if err != nil || n == 0 {
+			return pruned, failed("prune audit", err)
+		}
+		pruned += n
+	}
+}
+
+// pruneBatch is how many entries are deleted in one transaction.
+const pruneBatch = 5000
 
 func jsonOrNull(value json.RawMessage) stdsql.NullString {
 	return stdsql.NullString{String: string(value), Valid: value != nil}

@@ -33,6 +33,8 @@ type Config struct {
 	HelpURL       string        `name:"help-url" env:"HOLDFAST_HELP_URL" placeholder:"URL" help:"Where users turn whose subscription is revoked, suspended or over: https: or mailto:, told by /v1/entitlements."`
 	AdminToken    string        `env:"HOLDFAST_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bootstrap bearer token for /admin/v1, at least 32 characters. Better set in the environment, where other users cannot see it."`
 
+	AuditRetention
+
 	keysEvery time.Duration // how often the keys folder is looked at; 0 is keysPoll
 }
 
@@ -120,5 +122,5 @@ func (c Config) checkDurations() error {
 	if c.Trial < 0 {
 		return errors.New("--trial must not be negative")
 	}
-	return nil
+	return c.AuditRetention.check()
 }

@@ -39,6 +39,10 @@ type commands struct {
 		Remove  staffRemoveCommand  `cmd:"" help:"Take a staff member's role and end their sessions; they stay an ordinary user."`
 		Recover staffRecoverCommand `cmd:"" help:"Print a one-time link for a staff member who has lost every passkey, or let the invitation lapse."`
 	} `cmd:"" help:"Support staff, who sign in at /support."`
+	Audit struct {
+		Export auditExportCommand `cmd:"" help:"Print the audit trail as JSON Lines, the oldest entry first."`
+		Prune  auditPruneCommand  `cmd:"" help:"Delete what is older than --audit-retention, as the owner that --database-url names."`
+	} `cmd:"" help:"The audit trail."`
 	Verify  verifyCommand  `cmd:"" help:"Check a document, keyset or status list: print what it says and the chain of trust behind it."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

@@ -121,6 +121,9 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	if err := sql.Listen(working, url, audience(passkeys, rights, statuses, plans)); err != nil {
 		return err
 	}
+	if config.AuditRetention.AuditRetention > 0 && config.private() {
+		background.Go(func() { config.keepPruned(working, owner, pruneEvery, log) })
+	}
 	background.Go(func() { rights.PublishStatusLists(working, statuses, reportStatusLists(log)) })
 	background.Go(func() { rights.RaiseHolders(working, plans, reportRaising(log)) })
 	ready := func(ctx context.Context) error {

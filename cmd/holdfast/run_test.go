@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -22,6 +23,9 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+	"github.com/jmoiron/sqlx"
+
+	"holdfast/sql/local"
 )
 
 // configure is what a command line with these arguments would serve: with the defaults, on free ports.
@@ -175,9 +179,20 @@ func TestServe(t *testing.T) {
 	if err := run(t.Context(), config, io.Discard, io.Discard); err == nil || err.Error() != "another holdfast is running on "+config.Data {
 		t.Errorf("a second server: %v", err)
 	}
+	ageTrail(t, config.DataFolder)
 	first.stop(t)
 
+	config.AuditRetention = AuditRetention{minAuditRetention}
 	second := serve(t, config)
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(second.log.String(), `"deleted":`); {
+		if time.Now().After(deadline) { // it is pruned beside the serving, soon
+			t.Fatalf("nothing is pruned:\n%s", second.log)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if trail := exportTrail(t, config.Data); strings.Contains(trail, `"test:old"`) || !strings.Contains(trail, "token.created") {
+		t.Errorf("the trail after its pruning: %s", trail)
+	}
 	if second.origin == first.origin {
 		t.Log("the same port again: the keyset's change of origin goes untested")
 	}
@@ -190,6 +205,34 @@ func TestServe(t *testing.T) {
 	if status, _ := ask(t, "GET", second.origin+"/readyz", "", ""); status != 404 {
 		t.Errorf("readiness on the public listener: %d", status)
 	}
+}
+
+// ageTrail puts an entry into the audit trail that is older than anybody keeps.
+func ageTrail(t *testing.T, data DataFolder) {
+	t.Helper()
+	cluster, err := attach(t.Context(), data, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cluster.Stop(t.Context())
+	db, err := sqlx.Connect("postgres", cluster.URL(local.Owner, local.Database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.MustExec(`INSERT INTO audit (at, actor, action, object) VALUES ('2001-01-01', 'server', 'test', 'test:old')`)
+	if trail := exportTrail(t, data.Data); !strings.Contains(trail, `"test:old"`) {
+		t.Fatalf("the old entry is not in %s", trail)
+	}
+}
+
+func exportTrail(t *testing.T, data string) string {
+	t.Helper()
+	var out, errs bytes.Buffer
+	if code := execute(t.Context(), []string{"audit", "export", "--data", data}, console{nil, &out, &errs}); code != 0 {
+		t.Fatalf("audit export: %d %s", code, &errs)
+	}
+	return out.String()
 }
 
 // A folder of one's own takes the place of the sample app.

@@ -1,0 +1,97 @@
+package api_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// TestAuditExport: every entry once, as the pages show it, the oldest first.
+func TestAuditExport(t *testing.T) {
+	w := newWorld(t)
+	ada, support := w.browser(), w.browser()
+	id := ada.register("Ada")
+	ada.do("POST", "/v1/trial", nil).want(t, 201, "")
+	w.db.MustExec(`INSERT INTO audit (at, actor, action, object) SELECT now(), 'server', 'test', 'test:' || i FROM generate_series(1, 1200) i`)
+
+	export := support.admin("GET", "/admin/v1/audit/export", nil).want(t, 200, "")
+	if media := export.Header.Get("Content-Type"); media != "application/jsonl" || !strings.Contains(export.Header.Get("Content-Disposition"), "audit.jsonl") {
+		t.Errorf("as %q, %q", media, export.Header.Get("Content-Disposition"))
+	}
+	var lines []map[string]any
+	for scanner := bufio.NewScanner(bytes.NewReader(export.body)); scanner.Scan(); {
+		var line map[string]any
+		must(t, json.Unmarshal(scanner.Bytes(), &line))
+		lines = append(lines, line)
+	}
+	var pages []any
+	for cursor := ""; ; {
+		page := support.admin("GET", "/admin/v1/audit?limit=200&cursor="+cursor, nil).want(t, 200, "")
+		pages = append(pages, page.member("entries").([]any)...)
+		if cursor = page.text("next"); cursor == "" {
+			break
+		}
+	}
+	if len(lines) < 1202 || len(lines) != len(pages) {
+		t.Fatalf("%d lines, %d entries on pages", len(lines), len(pages))
+	}
+	for i, line := range lines {
+		exported, shown := must1(json.Marshal(line))(t), must1(json.Marshal(pages[len(pages)-1-i]))(t)
+		if !bytes.Equal(exported, shown) {
+			t.Fatalf("line %d: %s, on the page %s", i, exported, shown)
+		}
+	}
+	of := support.admin("GET", "/admin/v1/audit/export?user="+strings.ToUpper(id), nil).want(t, 200, "")
+	if n := bytes.Count(of.body, []byte("\n")); n == 0 || n != bytes.Count(of.body, []byte(`"user":"`+id+`"`)) {
+		t.Errorf("of one user: %d lines: %s", n, of.body)
+	}
+	if none := support.admin("GET", "/admin/v1/audit/export?user=00000000-0000-4000-8000-000000000000", nil).want(t, 200, ""); len(none.body) != 0 {
+		t.Errorf("of nobody: %s", none.body)
+	}
+	if head := support.admin("HEAD", "/admin/v1/audit/export", nil).want(t, 200, ""); head.Header.Get("Content-Type") != "application/jsonl" {
+		t.Errorf("HEAD: %v", head.Header)
+	}
+}
+
+// TestAuditExportIsWholeOrCut takes the database away behind the first piece: the answer must not look complete.
+func TestAuditExportIsWholeOrCut(t *testing.T) {
+	w := newWorld(t)
+	// The first 500 entries fill more than any socket holds: no more is read before we have read them.
+	w.db.MustExec(`INSERT INTO audit (at, actor, action, object, after)
+		SELECT now(), 'server', 'test', 'test:' || i, to_jsonb(repeat('x', 50000)) FROM generate_series(1, 600) i`)
+	request, err := http.NewRequestWithContext(t.Context(), "GET", w.url+"/admin/v1/audit/export", nil)
+	must(t, err)
+	request.Header.Set("Authorization", "Bearer "+adminSecret)
+	response, err := http.DefaultClient.Do(request)
+	must(t, err)
+	defer response.Body.Close()
+	owner, err := sqlx.Connect("postgres", w.owner)
+	must(t, err)
+	defer owner.Close()
+	tx := owner.MustBegin()
+	tx.MustExec(`LOCK TABLE audit IN ACCESS EXCLUSIVE MODE`)
+	body, err := io.ReadAll(response.Body)
+	must(t, tx.Rollback())
+	if response.StatusCode != 200 || !errors.Is(err, io.ErrUnexpectedEOF) || bytes.Count(body, []byte("\n")) != 500 {
+		t.Errorf("%d, %d bytes, %v", response.StatusCode, len(body), err)
+	}
+	if !strings.Contains(w.log.String(), "audit export cut short") {
+		t.Error("nothing is logged")
+	}
+
+	// Nothing sent yet, it is an answer like any other.
+	tx = owner.MustBegin()
+	tx.MustExec(`LOCK TABLE audit IN ACCESS EXCLUSIVE MODE`)
+	refused := w.browser().admin("GET", "/admin/v1/audit/export", nil).want(t, 503, "unavailable")
+	must(t, tx.Rollback())
+	if refused.Header.Get("Content-Disposition") != "" || refused.Header.Get("Content-Type") != "application/problem+json" {
+		t.Errorf("refused as %v", refused.Header)
+	}
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"regexp"
+	"strings"
+	"time"
+
+	"holdfast/api"
+	"holdfast/entitlements"
+	"holdfast/sql"
+	"holdfast/sql/local"
+)
+
+// AuditRetention says how long the audit trail is kept: what the server shares with 'audit prune'.
+type AuditRetention struct {
+	AuditRetention time.Duration `env:"HOLDFAST_AUDIT_RETENTION" placeholder:"DURATION" help:"How long entries of the audit trail are kept, at least 720h (default: for ever). The server deletes older ones from its private cluster; elsewhere 'audit prune' does."`
+}
+
+const (
+	// minAuditRetention keeps the trail longer than any mistake should take to be noticed.
+	minAuditRetention = 720 * time.Hour
+	// pruneEvery is how often the server prunes its private cluster.
+	pruneEvery = 24 * time.Hour
+)
+
+func (a AuditRetention) check() error {
+	if a.AuditRetention != 0 && a.AuditRetention < minAuditRetention {
+		return errors.New("--audit-retention must be at least 720h, or 0 to keep the audit trail for ever")
+	}
+	return nil
+}
+
+// prune deletes what is older than the retention.
+func (a AuditRetention) prune(ctx context.Context, owner string) (int64, error) {
+	return sql.PruneAudit(ctx, owner, time.Now().Add(-a.AuditRetention))
+}
+
+// keepPruned prunes now and every so often, until ctx ends. What does not work is logged, and tried again the next time.
+func (a AuditRetention) keepPruned(ctx context.Context, owner string, every time.Duration, log *slog.Logger) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		pruned, err := a.prune(ctx, owner)
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			log.Warn("the audit trail cannot be pruned just now", "error", err)
+		} else {
+			log.Info("the audit trail is pruned", "deleted", pruned, "retention", a.AuditRetention.String())
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+type auditExportCommand struct {
+	Database
+	DataFolder
+	User string `placeholder:"ID" help:"Only the entries about this user."`
+}
+
+var userID = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$`)
+
+func (c auditExportCommand) Run(ctx context.Context, con console) (err error) {
+	if c.User != "" && !userID.MatchString(c.User) {
+		return fmt.Errorf("--user %q is not a user's id", c.User)
+	}
+	db, closeDB, err := c.open(ctx, c.DataFolder, newLogger(con.err))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeDB()) }()
+	store, err := sql.NewEntitlements(ctx, db)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriter(con.out)
+	if err := api.WriteAudit(ctx, out, store, entitlements.UserID(strings.ToLower(c.User))); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+type auditPruneCommand struct {
+	Database
+	DataFolder
+	AuditRetention
+	Every time.Duration `placeholder:"DURATION" help:"Go on, and prune this often, such as 24h (default: once)."`
+}
+
+func (c auditPruneCommand) Run(ctx context.Context, con console) (err error) {
+	switch {
+	case c.AuditRetention.AuditRetention == 0:
+		return errors.New("the audit trail is kept for ever: say with --audit-retention for how long instead")
+	case c.Every < 0 || c.Every > 0 && c.Every < time.Minute:
+		return errors.New("--every must be at least a minute")
+	}
+	if err := c.check(); err != nil {
+		return err
+	}
+	log := newLogger(con.err)
+	owner := c.DatabaseURL
+	if c.private() {
+		cluster, err := attach(ctx, c.DataFolder, log)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, stopCluster(ctx, cluster)) }()
+		owner = cluster.URL(local.Owner, local.Database)
+	}
+	pruned, err := c.prune(ctx, owner) // a login that may not, or a wrong address, ends a service too
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(con.out, "Deleted %d entries of the audit trail.\n", pruned)
+	if c.Every > 0 {
+		c.keepPruned(ctx, owner, c.Every, log)
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package sql_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/entitlements"
+	"holdfast/sql"
+	"holdfast/sql/sqltest"
+)
+
+// TestPruneAudit deletes what is old, whatever its place in the trail, but no gap that is still open.
+func TestPruneAudit(t *testing.T) {
+	t.Parallel()
+	owner, runtime := sqltest.Database(t)
+	db := connect(t, owner)
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	user := "00000000-0000-4000-8000-000000000001"
+	db.MustExec(`INSERT INTO users (id, name, created_at) VALUES ($1, 'Ada', $2)`, user, now)
+	entry := func(age time.Duration, action, object, user string) (id int64) {
+		t.Helper()
+		before, after := `{"revision": 2, "generation": 1}`, `{"revision": 3, "generation": 2}`
+		if err := db.Get(&id, `INSERT INTO audit (at, actor, action, object, user_id, before, after)
+			VALUES ($1, 'server', $2, $3, $4, $5, $6) RETURNING id`, now.Add(-age), action, object, user, before, after); err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	const year = 365 * 24 * time.Hour
+	gone := "00000000-0000-4000-8000-000000000002"
+	keep := map[int64]string{
+		entry(year-time.Hour, "test", "test:1", user):             "not old yet",
+		entry(2*year, "lineage.recovered", "device:1", user):      "an open gap",
+		entry(0, "subscription.revoke", "subscription:sub", user): "new",
+	}
+	old := entry(year+time.Hour, "test", "test:2", user)
+	db.MustExec(`INSERT INTO audit_reasons (audit_id, user_id, reason) VALUES ($1, $2, 'because')`, old, user)
+	closed := entry(2*year, "lineage.recovered", "device:2", user)
+	entry(2*year, "gap.closed", fmt.Sprint("gap:", closed), user)
+	entry(2*year, "lineage.recovered", "device:3", gone)
+	late := entry(2*year, "lineage.recovered", "device:4", user)
+	keep[entry(0, "gap.closed", fmt.Sprint("gap:", late), user)] = "not old yet, what closed an old gap"
+	db.MustExec(`INSERT INTO audit (at, actor, action, object) SELECT $1::timestamptz, 'server', 'test', 'test:' || i FROM generate_series(1, 12000) i`, now.Add(-2*year))
+
+	if _, err := sql.PruneAudit(t.Context(), runtime, now); err == nil || !strings.Contains(err.Error(), "name the database's owner") {
+		t.Errorf("by the runtime's login: %v", err)
+	}
+	pruned, err := sql.PruneAudit(t.Context(), owner, now.Add(-year))
+	if err != nil || pruned != 12005 {
+		t.Errorf("pruned %d, %v", pruned, err)
+	}
+	var left []int64
+	if err := db.Select(&left, `SELECT id FROM audit`); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range left {
+		if keep[id] == "" {
+			t.Errorf("%d is still there", id)
+		}
+		delete(keep, id)
+	}
+	for _, what := range keep {
+		t.Errorf("gone: %s", what)
+	}
+	var reasons int
+	if err := db.Get(&reasons, `SELECT count(*) FROM audit_reasons`); err != nil || reasons != 0 {
+		t.Errorf("%d reasons are left, %v", reasons, err)
+	}
+	if pruned, err := sql.PruneAudit(t.Context(), owner, now.Add(-year)); err != nil || pruned != 0 {
+		t.Errorf("pruned again: %d, %v", pruned, err)
+	}
+}
+
+// TestAuditAfter reads the trail forwards, in pieces.
+func TestAuditAfter(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	ada, bob := b.user(t), b.user(t)
+	for i := range 5 {
+		b.subscribe(t, []entitlements.UserID{ada, bob}[i%2], fmt.Sprint("sub-", i), time.Hour)
+	}
+	var all []entitlements.AuditEntry
+	for after := int64(0); ; {
+		page, err := b.AuditAfter(t.Context(), "", after, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		all = append(all, page...)
+		after = page[len(page)-1].ID
+	}
+	if len(all) != 5 || all[0].Object != "subscription:sub-0" || all[4].Object != "subscription:sub-4" || !json.Valid(all[0].After) {
+		t.Errorf("read: %+v", all)
+	}
+	if of, err := b.AuditAfter(t.Context(), bob, 0, 10); err != nil || len(of) != 2 || of[0].User != string(bob) || of[0].Object != "subscription:sub-1" {
+		t.Errorf("of one user: %+v, %v", of, err)
+	}
+}
