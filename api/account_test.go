@@ -7,6 +7,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"holdfast/passkey"
 )
 
 // enough gives ada a row in every table that can hold one of a user's, and returns her id and her device with its lineage.
@@ -74,15 +78,47 @@ func TestEraseAccount(t *testing.T) {
 	}
 
 	// No row of the whole schema names the user; the audit trail has ids, and nothing else of them.
+	id := ada.credential.ID
+	names := []string{"tell-tale", hex.EncodeToString([]byte("Tell-tale"))}
+	nameless(t, owner, names, append(idsOf(t, user), device, hex.EncodeToString(id), base64.RawURLEncoding.EncodeToString(id)))
+	var last string
+	must(t, owner.Get(&last, `SELECT actor || ' ' || action || ' ' || object FROM audit ORDER BY id DESC LIMIT 1`))
+	if last != fmt.Sprintf("user:%s account.erased user:%s", user, user) {
+		t.Errorf("audited: %s", last)
+	}
+	// The same person may come back, as somebody new.
+	if again := w.browser().register("Ada Tell-tale"); again == user {
+		t.Error("the id is given again")
+	}
+}
+
+// TestEraseStaff: a staff member who leaves for good leaves no more than a user does.
+func TestEraseStaff(t *testing.T) {
+	w := newWorld(t)
+	eve, id := w.staff("Eve Tell-tale", passkey.RoleAdmin)
+	eve.do("POST", "/admin/v1/users", `{"name":"Ada","reason":"a customer"}`, "Idempotency-Key", "k").want(t, 201, "")
+	eve.do("POST", "/admin/v1/users/"+id+"/recovery", `{"reason":"to try it"}`).want(t, 201, "")
+	eve.do("DELETE", "/v1/account", nil).want(t, 204, "")
+	if n := w.count("staff"); n != 0 {
+		t.Errorf("%d staff", n)
+	}
+	nameless(t, w.connect(), []string{"tell-tale"}, idsOf(t, id))
+}
+
+// idsOf are the forms that a user's id can be stored in.
+func idsOf(t *testing.T, user string) []string {
+	t.Helper()
 	bare := strings.ReplaceAll(user, "-", "")
 	handle, err := hex.DecodeString(bare)
 	must(t, err)
-	id := ada.credential.ID
-	names := []string{"tell-tale", hex.EncodeToString([]byte("Tell-tale"))}
-	ids := []string{
-		user, bare, base64.RawURLEncoding.EncodeToString(handle), base64.StdEncoding.EncodeToString(handle), device,
-		hex.EncodeToString([]byte(user)), hex.EncodeToString(id), base64.RawURLEncoding.EncodeToString(id),
+	return []string{
+		user, bare, base64.RawURLEncoding.EncodeToString(handle), base64.StdEncoding.EncodeToString(handle), hex.EncodeToString([]byte(user)),
 	}
+}
+
+// nameless looks through the whole schema for names and ids; the ids may be in the audit trail alone.
+func nameless(t *testing.T, owner *sqlx.DB, names, ids []string) {
+	t.Helper()
 	var tables []string
 	must(t, owner.Select(&tables, `SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
 		WHERE schemaname NOT IN ('pg_catalog', 'information_schema')`))
@@ -101,15 +137,6 @@ func TestEraseAccount(t *testing.T) {
 				t.Errorf("%s holds %q: %q", table, text, rows)
 			}
 		}
-	}
-	var last string
-	must(t, owner.Get(&last, `SELECT actor || ' ' || action || ' ' || object FROM audit ORDER BY id DESC LIMIT 1`))
-	if last != fmt.Sprintf("user:%s account.erased user:%s", user, user) {
-		t.Errorf("audited: %s", last)
-	}
-	// The same person may come back, as somebody new.
-	if again := w.browser().register("Ada Tell-tale"); again == user {
-		t.Error("the id is given again")
 	}
 }
 

@@ -93,6 +93,15 @@ func (s *server) guardStaff(ctx context.Context, by caller, user passkey.UserID)
 	return err
 }
 
+// guardStaffKeys refuses pages of allowed origins what would open a staff member's account for good: another passkey, for
+// which a script can play the authenticator, or recovery codes. They act as a user of the app, and must not become staff.
+func (s *server) guardStaffKeys(r *http.Request, session passkey.Session) error {
+	if session.Role != "" && isCrossOrigin(r, s.origin) {
+		return crossOrigin
+	}
+	return nil
+}
+
 // reasoned checks the reason for a change that a route takes as an optional member. Staff who act by their session have to
 // give one; programs, which are known by their token, need not.
 func (c caller) reasoned(reason string) error {

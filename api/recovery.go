@@ -56,6 +56,9 @@ func (s *server) createRecoveryCodes(w http.ResponseWriter, r *http.Request, by 
 	if err := decodeOptional(r, &struct{}{}); err != nil {
 		return err
 	}
+	if err := s.guardStaffKeys(r, by.session); err != nil {
+		return err
+	}
 	codes, err := s.passkeys.CreateRecoveryCodes(r.Context(), by.session)
 	if err != nil {
 		return err

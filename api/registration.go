@@ -81,6 +81,9 @@ func (s *server) beginRegistration(w http.ResponseWriter, r *http.Request, _ cal
 		if session, err = s.session(w, r); err != nil {
 			return err
 		}
+		if err := s.guardStaffKeys(r, session); err != nil {
+			return err
+		}
 		begun, err = s.passkeys.BeginPasskey(r.Context(), session)
 	}
 	if err != nil {

@@ -314,3 +314,94 @@ func TestEveryChangeHasItsReason(t *testing.T) {
 		}
 	}
 }
+
+// TestSupportNeverBecomesAdmin: nothing that support may do, by a session or by a token, leads into the account of a staff
+// member or makes another one.
+func TestSupportNeverBecomesAdmin(t *testing.T) {
+	w := newWorld(t)
+	eve, eveID := w.staff("Eve", passkey.RoleAdmin)
+	device, _ := eve.link()
+	sam, samID := w.staff("Sam", passkey.RoleSupport)
+	invited, _, err := w.passkeys.InviteStaff(t.Context(), operator, "Ann", passkey.RoleAdmin)
+	must(t, err)
+	_, secret, err := w.passkeys.CreateToken(t.Context(), "operator", "CRM", []passkey.Scope{passkey.SupportRead, passkey.SupportWrite}, 0)
+	must(t, err)
+	eve.do("POST", "/admin/v1/staff", `{"name":"Joe","role":"admin","reason":"hired"}`, "Idempotency-Key", "joe").want(t, 201, "")
+	staff := w.count("staff")
+
+	for name, by := range map[string]func(method, path, body string, headers ...string) answer{
+		"session": func(method, path, body string, headers ...string) answer {
+			return sam.do(method, path, body, headers...)
+		},
+		"token": func(method, path, body string, headers ...string) answer {
+			return w.browser().do(method, path, body, append(headers, "Authorization", "Bearer "+secret)...)
+		},
+	} {
+		for _, id := range []string{eveID, samID, string(invited.User.ID)} {
+			user := "/admin/v1/users/" + id
+			by("POST", user+"/recovery", `{"reason":"x"}`).want(t, 403, "forbidden")
+			by("POST", user+"/recovery", `{"reason":"x"}`, "Idempotency-Key", "k").want(t, 403, "forbidden")
+			by("POST", user+"/sign-out", `{"reason":"x"}`).want(t, 403, "forbidden")
+			by("POST", user+"/sign-out", `{"devices":true,"reason":"x"}`).want(t, 403, "forbidden")
+			by("DELETE", "/admin/v1/staff/"+id, `{"reason":"x"}`).want(t, 403, "forbidden")
+			by("GET", user, "").want(t, 200, "")
+		}
+		by("POST", "/admin/v1/devices/"+device+"/revoke", `{"reason":"x"}`).want(t, 403, "forbidden")
+		by("POST", "/admin/v1/staff", `{"name":"Joe","role":"admin","reason":"hired"}`, "Idempotency-Key", "joe").want(t, 403, "forbidden")
+		by("POST", "/admin/v1/staff", `{"name":"Joe","role":"admin","reason":"hired"}`, "X-HTTP-Method-Override", "GET").want(t, 403, "forbidden")
+		by("POST", "/admin/v1/%73taff", `{"name":"Joe","role":"admin","reason":"hired"}`).want(t, 404, "not_found")
+		by("POST", "/admin/v1/staff/", `{"name":"Joe","role":"admin","reason":"hired"}`).want(t, 404, "not_found")
+		by("POST", "/admin/v1/users", `{"name":"Joe","role":"admin","reason":"x"}`).want(t, 400, "invalid_request")
+		by("PUT", "/admin/v1/plans/premium", `{"features":{},"device_limit":1,"reason":"x"}`).want(t, 403, "forbidden")
+		by("PUT", "/admin/v1/subscriptions/s1", `{"user":"`+eveID+`","plan":"premium","state":"active","paid_through":"2099-01-01T00:00:00Z","reason":"x"}`).
+			want(t, 403, "forbidden")
+
+		// An account that support makes, and can enter, is nobody's but a user's.
+		made := by("POST", "/admin/v1/users", `{"name":"`+name+`","reason":"x"}`).want(t, 201, "")
+		puppet := w.browser()
+		_, code, _ := strings.Cut(made.text("enrolment.url"), "#enrol=")
+		puppet.enrol(code)
+		puppet.do("GET", "/admin/v1/session", nil).want(t, 403, "forbidden")
+	}
+
+	if n := w.count("staff"); n != staff {
+		t.Errorf("%d staff, there were %d", n, staff)
+	}
+	if n := w.count("enrolments"); n != 2 { // Ann's and Joe's invitations
+		t.Errorf("%d links", n)
+	}
+	eve.do("GET", "/admin/v1/staff", nil).want(t, 200, "") // still signed in
+	if devices := eve.do("GET", "/v1/devices", nil).want(t, 200, "").member("devices").([]any); len(devices) != 1 {
+		t.Errorf("devices: %v", devices)
+	}
+
+	// An admin may all of it, and whoever was staff is a user like any other.
+	eve.do("POST", "/admin/v1/devices/"+device+"/revoke", `{"reason":"lost"}`).want(t, 204, "")
+	eve.do("POST", "/admin/v1/users/"+samID+"/sign-out", `{"reason":"left"}`).want(t, 204, "")
+	sam.signIn()
+	eve.do("DELETE", "/admin/v1/staff/"+string(invited.User.ID), `{"reason":"mistyped"}`).want(t, 204, "")
+	sam.do("POST", "/admin/v1/users/"+string(invited.User.ID)+"/recovery", `{"reason":"asked"}`).want(t, 201, "")
+}
+
+// TestStaffAccountsAtAllowedOrigins: a page of an allowed origin acts as its user, but cannot make anything that opens a
+// staff member's account for good. No authenticator is needed for that: a script can play one.
+func TestStaffAccountsAtAllowedOrigins(t *testing.T) {
+	w := newWorld(t)
+	eve, _ := w.staff("Eve", passkey.RoleAdmin)
+	ada := w.browser()
+	ada.register("Ada")
+	for _, path := range []string{"/v1/registration/options", "/v1/recovery-codes"} {
+		for _, from := range [][]string{{"Origin", allowed, "Sec-Fetch-Site", "same-site"}, {"Origin", allowed}} {
+			eve.do("POST", path, nil, from...).want(t, 403, "cross_origin")
+			if got := ada.do("POST", path, nil, from...); got.StatusCode/100 != 2 {
+				t.Errorf("an ordinary user at %s: %d %s", path, got.StatusCode, got.body)
+			}
+		}
+		if got := eve.do("POST", path, nil, "Origin", origin, "Sec-Fetch-Site", "same-origin"); got.StatusCode/100 != 2 {
+			t.Errorf("%s at home: %d %s", path, got.StatusCode, got.body)
+		}
+	}
+	if n := w.count("recovery_codes WHERE user_id IN (SELECT user_id FROM staff)"); n != 10 {
+		t.Errorf("%d codes", n)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,6 +133,7 @@ func TestAttacks(t *testing.T) {
 		"a request is forged across sites":      forged,
 		"recovery codes are guessed":            guessed,
 		"a passkey is locked out":               lockedOut,
+		"support wants to be admin":             overreaching,
 	} {
 		t.Run(name, func(t *testing.T) { attack(all.in(t)) })
 	}
@@ -547,4 +549,75 @@ func lockedOut(s *siege) {
 		s.t.Fatal(err)
 	}
 	s.want("the passkey itself", s.send(ada.client, http.MethodPost, "/v1/authentication", finish{options.Ceremony, answer}, nil, network.Clone()), "")
+}
+
+// operate runs a command of the operator's beside the server, and returns what it prints on standard output.
+func (s *siege) operate(command ...string) string {
+	s.t.Helper()
+	out, err := exec.CommandContext(s.t.Context(), s.server.Binary, append(command, "--data", s.server.Data)...).Output()
+	if err != nil {
+		s.t.Fatalf("%q: %v", command, err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// invited is a staff member who was invited on the command line, and has taken the invitation up.
+func (s *siege) invited(name, role string) *person {
+	s.t.Helper()
+	link := s.operate("staff", "invite", "--name", name, "--role", role)
+	code, ok := strings.CutPrefix(link, s.server.Origin+"/support#invite=")
+	if !ok {
+		s.t.Fatalf("invitation: %q", link)
+	}
+	client := s.server.Client()
+	var options begun
+	s.want("begin", s.send(client, http.MethodPost, "/v1/recovery/options", map[string]string{"code": code}, &options, nil), "")
+	passkey, created, err := support.CreatePasskey(s.server.Origin, options.PublicKey)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var done struct{ User support.User }
+	s.want("finish", s.send(client, http.MethodPost, "/v1/recovery", finish{options.Ceremony, created}, &done, nil), "")
+	s.want("the link again", s.send(s.server.Client(), http.MethodPost, "/v1/recovery/options", map[string]string{"code": code}, nil, nil), "ceremony_invalid")
+	return &person{s, client, done.User, passkey}
+}
+
+// overreaching: support does nothing that takes an admin, neither to an admin's account nor by a page that was opened when
+// its user still was one.
+func overreaching(s *siege) {
+	admin, member, user := s.invited("Eve", "admin"), s.invited("Sam", "support"), s.person("Ada")
+	try := func(by *person, method, path string, body map[string]any) string {
+		s.t.Helper()
+		return s.send(by.client, method, "/admin/v1/"+path, body, nil, http.Header{"Origin": {s.server.Origin}, "Sec-Fetch-Site": {"same-origin"}})
+	}
+	because := map[string]any{"reason": "a drill"}
+	invitation := map[string]any{"name": "Joe", "role": "admin", "reason": "a drill"}
+	plan := map[string]any{"features": map[string]any{}, "device_limit": 1, "reason": "a drill"}
+	for what, got := range map[string]string{
+		"take over an admin":    try(member, http.MethodPost, "users/"+admin.user.ID+"/recovery", because),
+		"sign an admin out":     try(member, http.MethodPost, "users/"+admin.user.ID+"/sign-out", because),
+		"remove an admin":       try(member, http.MethodDelete, "staff/"+admin.user.ID, because),
+		"invite an admin":       try(member, http.MethodPost, "staff", invitation),
+		"see who is staff":      try(member, http.MethodGet, "staff", nil),
+		"change a plan":         try(member, http.MethodPut, "plans/overreach", plan),
+		"a user sees a session": try(user, http.MethodGet, "session", nil),
+		"a user finds users":    try(user, http.MethodGet, "users", nil),
+	} {
+		s.want(what, got, "forbidden")
+	}
+	s.want("without a reason", try(member, http.MethodPost, "users/"+user.user.ID+"/recovery", nil), "invalid_request")
+	s.want("with one", try(member, http.MethodPost, "users/"+user.user.ID+"/recovery", because), "")
+	s.want("an admin's page", try(admin, http.MethodGet, "staff", nil), "")
+	s.want("a form elsewhere", s.send(admin.client, http.MethodPost, "/admin/v1/staff", invitation, nil,
+		http.Header{"Origin": {"https://evil.example"}, "Sec-Fetch-Site": {"cross-site"}}), "cross_origin")
+
+	s.operate("staff", "remove", admin.user.ID)
+	s.want("the page of who was an admin", try(admin, http.MethodPost, "staff", invitation), "unauthenticated")
+	if _, err := admin.client.SignIn(s.t.Context(), admin.passkey); err != nil {
+		s.t.Fatal(err)
+	}
+	s.want("the same page, signed in again", try(admin, http.MethodPost, "staff", invitation), "forbidden")
+	if left := s.operate("staff", "list"); strings.Contains(left, "Eve") || strings.Contains(left, "Joe") || !strings.Contains(left, "Sam") {
+		s.t.Errorf("staff: %s", left)
+	}
 }

@@ -1,7 +1,0 @@
-package outbox
-
-// Judge and Sign are the rules themselves.
-var (
-	Judge = judge
-	Sign  = sign
-)
