@@ -29,6 +29,7 @@ import (
 
 	"holdfast/api"
 	"holdfast/entitlements"
+	"holdfast/entitlements/outbox"
 	"holdfast/passkey"
 	"holdfast/sql"
 	"holdfast/sql/sqltest"
@@ -105,6 +106,7 @@ type world struct {
 	runtime  string // the address of the database, as the server's login
 	keys     entitlements.Keys
 	server   *httptest.Server
+	webhooks outbox.Config
 }
 
 type option func(*api.Config, *passkey.Config, *entitlements.Config)
@@ -151,6 +153,7 @@ func newWorld(t *testing.T, options ...option) *world {
 	keys, err := entitlements.GenerateKeys(rand.Reader, w.issuer(options), w.clock.now())
 	must(t, err)
 	w.keys = keys
+	w.webhooks.Now = w.clock.now
 	w.start(api.New, options...)
 	return w
 }
@@ -185,6 +188,8 @@ func (w *world) start(build func(api.Config) (http.Handler, error), options ...o
 	a.Entitlements, err = entitlements.New(t.Context(), e, store)
 	must(t, err)
 	w.rights = a.Entitlements
+	a.Webhooks, err = outbox.New(t.Context(), w.webhooks, sql.NewOutbox(w.db), nil)
+	must(t, err)
 	handler, err := build(a)
 	must(t, err)
 	w.server = httptest.NewServer(handler)

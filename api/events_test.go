@@ -45,7 +45,7 @@ func (w *world) replica(build func(api.Config) (http.Handler, error), options ..
 	listens, plans := make(chan struct{}, 1), make(chan struct{}, 1)
 	raising.Go(func() { r.rights.RaiseHolders(ctx, plans, func(err error) { w.t.Log("raise holders:", err) }) })
 	must(w.t, sql.Listen(w.t.Context(), w.runtime, sql.Audience{
-		Status: func() {}, Revision: r.rights.RevisionRaised, SessionEnd: r.passkeys.SessionEnded,
+		Status: func() {}, Webhook: func() {}, Revision: r.rights.RevisionRaised, SessionEnd: r.passkeys.SessionEnded,
 		Plan: func() {
 			select {
 			case plans <- struct{}{}:

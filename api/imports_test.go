@@ -38,6 +38,10 @@ var imports = map[string]struct {
 		may:    []string{"github.com/lestrrat-go/jwx/v2", "github.com/go-json-experiment/json"},
 		mayNot: []string{"net/http", "database/sql"},
 	},
+	"entitlements/outbox": {
+		may:    []string{"holdfast/entitlements", "github.com/standard-webhooks/standard-webhooks/libraries"},
+		mayNot: []string{"net/http", "database/sql"},
+	},
 	"entitlements/statuslist": {mayNot: []string{"net/http", "database/sql"}},
 	"sql": {may: []string{
 		"holdfast/passkey", "holdfast/entitlements", "github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/pressly/goose/v3", "github.com/google/uuid",

@@ -10,6 +10,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"holdfast/entitlements/outbox"
 )
 
 // Metrics counts what the public listener does; the operations listener shows it. Labels are route patterns, codes and
@@ -62,6 +64,20 @@ func (m *Metrics) watchKeyset(version func() int64, end, now func() time.Time) {
 	}, func() float64 { return end().Sub(now()).Seconds() }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "holdfast_keyset_version", Help: "Version of the keyset, which must become the same on all replicas.",
 	}, func() float64 { return float64(version()) }))
+}
+
+// watchWebhooks shows what becomes of outgoing webhooks. Dead ones wait for somebody to look; pending ones that grow in
+// number tell of a receiver that fails.
+func (m *Metrics) watchWebhooks(counts func() outbox.Counts) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "holdfast_webhooks", Help: "Outgoing webhooks in the database, as of some seconds ago.", ConstLabels: prometheus.Labels{"state": "pending"},
+	}, func() float64 { return float64(counts().Pending) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "holdfast_webhooks", Help: "Outgoing webhooks in the database, as of some seconds ago.", ConstLabels: prometheus.Labels{"state": "dead"},
+	}, func() float64 { return float64(counts().Dead) }), prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "holdfast_webhook_attempts_total", Help: "Attempts to send a webhook, by outcome.", ConstLabels: prometheus.Labels{"outcome": "delivered"},
+	}, func() float64 { return float64(counts().Delivered) }), prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "holdfast_webhook_attempts_total", Help: "Attempts to send a webhook, by outcome.", ConstLabels: prometheus.Labels{"outcome": "failed"},
+	}, func() float64 { return float64(counts().Failed) }))
 }
 
 // NewOps is the handler of the operations listener, which must never be public: metrics, liveness, readiness and

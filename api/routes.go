@@ -90,6 +90,8 @@ func (s *server) routes() []route {
 		{method: get, path: "/admin/v1/staff", access: bearer, scope: admin, handler: s.listStaff},
 		{method: post, path: "/admin/v1/staff", access: bearer, scope: admin, handler: s.inviteStaff},
 		{method: del, path: "/admin/v1/staff/{id}", access: bearer, scope: admin, handler: s.removeStaff},
+		{method: get, path: "/admin/v1/webhooks", access: bearer, scope: read, handler: s.listWebhooks},
+		{method: post, path: "/admin/v1/webhooks/{id}/resend", access: bearer, scope: admin, handler: s.resendWebhook},
 		{method: get, path: "/admin/v1/audit", access: bearer, scope: read, handler: s.listAudit},
 		{method: get, path: "/admin/v1/audit/export", access: bearer, scope: admin, handler: s.exportAudit, stream: true},
 

@@ -27,6 +27,7 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"holdfast/entitlements"
+	"holdfast/entitlements/outbox"
 	"holdfast/passkey"
 )
 
@@ -34,6 +35,7 @@ import (
 type Config struct {
 	Passkeys     *passkey.Service
 	Entitlements *entitlements.Service
+	Webhooks     *outbox.Service
 	Answers      Answers
 
 	// Origin is the public origin, such as "https://app.example.org": requests of its own pages pass the cross-origin
@@ -75,6 +77,7 @@ const (
 type server struct {
 	passkeys     *passkey.Service
 	entitlements *entitlements.Service
+	webhooks     *outbox.Service
 	answers      Answers
 	origin       string
 	allowOrigins []string
@@ -106,12 +109,13 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 	if err != nil || origin.Host == "" || origin.Scheme+"://"+origin.Host != cfg.Origin {
 		return nil, fmt.Errorf("api: %q is not an origin", cfg.Origin)
 	}
-	if cfg.Passkeys == nil || cfg.Entitlements == nil || cfg.Answers == nil || cfg.Metrics == nil || cfg.Log == nil || cfg.Now == nil {
+	if cfg.Passkeys == nil || cfg.Entitlements == nil || cfg.Webhooks == nil || cfg.Answers == nil || cfg.Metrics == nil || cfg.Log == nil || cfg.Now == nil {
 		return nil, errors.New("api: incomplete configuration")
 	}
 	s := &server{
 		passkeys:     cfg.Passkeys,
 		entitlements: cfg.Entitlements,
+		webhooks:     cfg.Webhooks,
 		answers:      cfg.Answers,
 		origin:       cfg.Origin,
 		allowOrigins: slices.Clone(cfg.AllowOrigins),
@@ -136,6 +140,7 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 		}
 	}
 	s.related, s.endpoints = relatedOrigins(s.origin, s.allowOrigins), passkeyEndpoints(s.origin, s.app)
+	cfg.Metrics.watchWebhooks(cfg.Webhooks.Counts)
 	cfg.Metrics.watchKeyset(cfg.Entitlements.KeysetVersion, cfg.Entitlements.KeysetEnd, cfg.Now)
 
 	r := chi.NewRouter()

@@ -342,6 +342,9 @@ func validIfGiven(reason string) error {
 	return validReason(reason)
 }
 
+// CheckReason is what every change asks of the reason that it is given, if it is given one. It fails with [ErrInvalid].
+func CheckReason(reason string) error { return validIfGiven(reason) }
+
 func validReason(reason string) error {
 	if strings.TrimSpace(reason) == "" {
 		return fmt.Errorf("%w: a reason is required", ErrInvalid)

@@ -34,6 +34,7 @@ func erase(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, entry passkey.
 		{"delete ceremonies", `DELETE FROM ceremonies WHERE user_id = $1::uuid`},
 		// Answers of support's requests about the user, whose path names them.
 		{"delete kept answers", `DELETE FROM idempotency WHERE position($1::text IN route) > 0 OR actor = 'staff:' || $1::text`},
+		{"delete webhooks", `DELETE FROM webhook_deliveries WHERE user_id = $1::uuid`}, // the one that tells of this comes after
 		// Everything else hangs on the user's row.
 		{"delete user", `DELETE FROM users WHERE id = $1::uuid`},
 	} {

@@ -13,11 +13,12 @@ import (
 	"holdfast/entitlements"
 )
 
-// What the schema announces on: a changed status, with nothing; a changed plan, likewise; a user's new revision, as
+// What the schema announces on: a changed status, a changed plan, and webhooks to send, with nothing; a user's new revision, as
 // "<user> <revision>"; a session that was ended before its time, as its id.
 const (
 	statusChannel     = "holdfast_status"
 	planChannel       = "holdfast_plan"
+	webhookChannel    = "holdfast_webhook"
 	revisionChannel   = "holdfast_revision"
 	sessionEndChannel = "holdfast_session_end"
 )
@@ -34,6 +35,8 @@ type Audience struct {
 	Status func()
 	// Plan: some plan may have changed, so that its holders are to be raised.
 	Plan func()
+	// Webhook: there may be webhooks to send.
+	Webhook func()
 	// Revision: the user has this revision now.
 	Revision func(user entitlements.UserID, revision int64)
 	// SessionEnd: the session of that id was ended.
@@ -55,6 +58,7 @@ func Listen(ctx context.Context, url string, audience Audience) error {
 	mayHaveMissed := func() {
 		audience.Status()
 		audience.Plan()
+		audience.Webhook()
 		signal(missed)
 	}
 	listener := pq.NewDialListener(listenDialer, address, listenAgain, listenAgainMost, nil)
@@ -63,7 +67,7 @@ func Listen(ctx context.Context, url string, audience Audience) error {
 		_ = listener.Close()
 	}()
 	go func() {
-		for _, channel := range []string{statusChannel, planChannel, revisionChannel, sessionEndChannel} {
+		for _, channel := range []string{statusChannel, planChannel, webhookChannel, revisionChannel, sessionEndChannel} {
 			// It fails when the server refuses, as a standby does, and when the listener is closed.
 			for listener.Listen(channel) != nil && pause(ctx, listenAgainMost) {
 			}
@@ -89,6 +93,8 @@ func (a Audience) hear(channel, text string) {
 		a.Status()
 	case planChannel:
 		a.Plan()
+	case webhookChannel:
+		a.Webhook()
 	case revisionChannel:
 		user, number, _ := strings.Cut(text, " ")
 		if revision, err := strconv.ParseInt(number, 10, 64); err == nil {

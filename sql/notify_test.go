@@ -25,6 +25,7 @@ func audience(changed chan<- struct{}) sql.Audience {
 			}
 		},
 		Plan:       func() {},
+		Webhook:    func() {},
 		Revision:   func(entitlements.UserID, int64) {},
 		SessionEnd: func(string) {},
 		Missed:     func(context.Context) error { return nil },
@@ -55,6 +56,7 @@ func listen(t *testing.T, failures int) *listening {
 	err := sql.Listen(t.Context(), runtime, sql.Audience{
 		Status:     func() { l.heard <- "status" },
 		Plan:       func() { l.heard <- "plan" },
+		Webhook:    func() {},
 		Revision:   func(user entitlements.UserID, revision int64) { l.heard <- fmt.Sprint(user, " ", revision) },
 		SessionEnd: func(id string) { l.heard <- "end of " + id },
 		Missed: func(context.Context) error {

@@ -21,6 +21,7 @@ import (
 
 	"holdfast/api"
 	"holdfast/entitlements"
+	"holdfast/entitlements/outbox"
 	"holdfast/passkey"
 	"holdfast/sql"
 	"holdfast/sql/local"
@@ -103,7 +104,11 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	metrics := api.NewMetrics()
 	draining, drain := context.WithCancel(ctx)
 	defer drain()
-	handler, passkeys, rights, err := config.handler(ctx, site, keys, app, db, draining.Done(), metrics, log)
+	webhooks, err := config.outbox(ctx, db, log)
+	if err != nil {
+		return err
+	}
+	handler, passkeys, rights, err := config.handler(ctx, site, keys, app, db, webhooks, draining.Done(), metrics, log)
 	if err != nil {
 		return explainRollback(config.keysDir(config.DataFolder), err)
 	}
@@ -117,8 +122,8 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	var background sync.WaitGroup
 	defer background.Wait()
 	defer stop()
-	statuses, plans := make(chan struct{}, 1), make(chan struct{}, 1)
-	if err := sql.Listen(working, url, audience(passkeys, rights, statuses, plans)); err != nil {
+	statuses, plans, written := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+	if err := sql.Listen(working, url, audience(passkeys, rights, statuses, plans, written)); err != nil {
 		return err
 	}
 	if config.AuditRetention.AuditRetention > 0 && config.private() {
@@ -126,6 +131,7 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	}
 	background.Go(func() { rights.PublishStatusLists(working, statuses, reportStatusLists(log)) })
 	background.Go(func() { rights.RaiseHolders(working, plans, reportRaising(log)) })
+	background.Go(func() { webhooks.Run(working, written, reportOutbox(log)) })
 	ready := func(ctx context.Context) error {
 		if asked.Err() != nil {
 			return errors.New("shutting down")
@@ -171,6 +177,9 @@ func (c Config) check() error {
 	if _, err := c.helpURL(); err != nil {
 		return err
 	}
+	if _, err := c.webhooks(); err != nil {
+		return err
+	}
 	return c.checkDurations()
 }
 
@@ -184,8 +193,8 @@ func unlessAsked(asked context.Context, err error) error {
 
 // handler builds the domains and the public surface. The services are for what they have to do besides answering.
 func (c Config) handler(
-	ctx context.Context, site site, keys entitlements.Keys, app fs.FS, db *sqlx.DB, draining <-chan struct{},
-	metrics *api.Metrics, log *slog.Logger,
+	ctx context.Context, site site, keys entitlements.Keys, app fs.FS, db *sqlx.DB, webhooks *outbox.Service,
+	draining <-chan struct{}, metrics *api.Metrics, log *slog.Logger,
 ) (http.Handler, *passkey.Service, *entitlements.Service, error) {
 	passkeys, err := passkey.New(passkey.Config{
 		RPID:       site.rpID,
@@ -234,6 +243,7 @@ func (c Config) handler(
 	handler, err := api.New(api.Config{
 		Passkeys:       passkeys,
 		Entitlements:   rights,
+		Webhooks:       webhooks,
 		Answers:        sql.NewAnswers(db),
 		Origin:         site.origin,
 		AllowOrigins:   site.allowed,
@@ -251,7 +261,7 @@ func (c Config) handler(
 }
 
 // audience passes on what is announced to those whom it concerns.
-func audience(passkeys *passkey.Service, rights *entitlements.Service, statuses, plans chan<- struct{}) sql.Audience {
+func audience(passkeys *passkey.Service, rights *entitlements.Service, statuses, plans, webhooks chan<- struct{}) sql.Audience {
 	hurry := func(c chan<- struct{}) func() {
 		return func() {
 			select {
@@ -263,6 +273,7 @@ func audience(passkeys *passkey.Service, rights *entitlements.Service, statuses,
 	return sql.Audience{
 		Status:     hurry(statuses),
 		Plan:       hurry(plans),
+		Webhook:    hurry(webhooks),
 		Revision:   rights.RevisionRaised,
 		SessionEnd: passkeys.SessionEnded,
 		Missed: func(ctx context.Context) error {

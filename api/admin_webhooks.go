@@ -1,0 +1,91 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"holdfast/entitlements/outbox"
+)
+
+// delivery is an outgoing webhook to one endpoint, whose address is shown without credentials.
+type delivery struct {
+	ID            string       `json:"id"`
+	Message       string       `json:"message"`
+	Type          string       `json:"type"`
+	Endpoint      string       `json:"endpoint"`
+	User          *string      `json:"user"`
+	State         outbox.State `json:"state"`
+	Attempts      int          `json:"attempts"`
+	CreatedAt     time.Time    `json:"created_at"`
+	NextAttemptAt *time.Time   `json:"next_attempt_at"` // null: there is none
+	DeliveredAt   *time.Time   `json:"delivered_at"`
+	LastStatus    *int         `json:"last_status"`
+	LastError     *string      `json:"last_error"`
+}
+
+func deliveryOf(d outbox.Delivery) delivery {
+	shown := delivery{
+		ID: d.ID, Message: d.Message, Type: d.Type, Endpoint: d.Endpoint, User: orNull(d.User), State: d.State, Attempts: d.Attempts,
+		CreatedAt: d.CreatedAt.UTC(), DeliveredAt: utc(d.DeliveredAt), LastError: orNull(string(d.LastError)),
+	}
+	if d.State == outbox.Pending {
+		shown.NextAttemptAt = utc(&d.NextAttemptAt)
+	}
+	if d.LastStatus != 0 {
+		shown.LastStatus = &d.LastStatus
+	}
+	return shown
+}
+
+// listWebhooks pages through outgoing webhooks, the last one first, as listAudit does through the trail.
+func (s *server) listWebhooks(w http.ResponseWriter, r *http.Request, _ caller) error {
+	limit, err := queryLimit(r)
+	if err != nil {
+		return err
+	}
+	before, err := queryBefore(r)
+	if err != nil {
+		return err
+	}
+	found, err := s.webhooks.Deliveries(r.Context(), outbox.Query{
+		State: outbox.State(r.URL.Query().Get("state")), Before: before, Limit: limit + 1,
+	})
+	if err != nil {
+		return err
+	}
+	var next *string
+	if len(found) > limit {
+		found = found[:limit]
+		next = new(strconv.FormatInt(found[limit-1].Place, 10))
+	}
+	deliveries := make([]delivery, 0, len(found))
+	for _, d := range found {
+		deliveries = append(deliveries, deliveryOf(d))
+	}
+	return answer(w, http.StatusOK, struct {
+		Deliveries []delivery `json:"deliveries"`
+		Next       *string    `json:"next"`
+	}{deliveries, next})
+}
+
+func (s *server) resendWebhook(w http.ResponseWriter, r *http.Request, by caller) error {
+	id, err := pathUUID(r, "id")
+	if err != nil {
+		return err
+	}
+	var request struct {
+		Reason string `json:"reason"`
+	}
+	if err := decodeOptional(r, &request); err != nil {
+		return err
+	}
+	if err := by.reasoned(request.Reason); err != nil {
+		return err
+	}
+	resent, err := s.webhooks.Resend(r.Context(), by.actor, id, request.Reason)
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, deliveryOf(resent))
+}

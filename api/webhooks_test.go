@@ -1,0 +1,119 @@
+package api_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"holdfast/api"
+	"holdfast/entitlements/outbox"
+)
+
+// newTelling is a world that tells endpoints of changes, but sends nothing.
+func newTelling(t *testing.T) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.server.Close()
+	w.metrics = api.NewMetrics()
+	secret, err := outbox.ParseSecret("whsec_" + strings.Repeat("AAAA", 10))
+	must(t, err)
+	w.webhooks = outbox.Config{Now: w.clock.now, Secrets: []outbox.Secret{secret}, Endpoints: []outbox.Endpoint{
+		{URL: "https://user:tell-tale@a.example.org/hook?token=tell-tale", Shown: "https://a.example.org/hook"},
+		{URL: "https://b.example.org/", Shown: "https://b.example.org/"},
+	}}
+	w.start(api.New)
+	return w
+}
+
+// What is told is listed, page by page and by its state, with endpoints as they may be shown; support may look, and
+// admins send again.
+func TestWebhooks(t *testing.T) {
+	w := newTelling(t)
+	ada := w.browser()
+	user := ada.register("Ada")
+	for i := range 3 {
+		ada.admin("PUT", "/admin/v1/subscriptions/adas", fmt.Sprintf(
+			`{"user":"%s","plan":"premium","state":"active","paid_through":"209%d-01-01T00:00:00Z"}`, user, i)).want(t, 200, "")
+	}
+	ada.admin("POST", "/admin/v1/subscriptions/adas/revoke", `{"reason":"drill"}`).want(t, 200, "")
+
+	var ids []string
+	for cursor := ""; ; {
+		page := ada.admin("GET", "/admin/v1/webhooks?limit=3&cursor="+cursor, nil).want(t, 200, "")
+		if strings.Contains(string(page.body), "tell-tale") {
+			t.Errorf("credentials: %s", page.body)
+		}
+		for _, shown := range page.member("deliveries").([]any) {
+			d := shown.(map[string]any)
+			ids = append(ids, d["id"].(string))
+			if d["user"] != user || d["state"] != "pending" || d["attempts"] != 0.0 || d["next_attempt_at"] == nil ||
+				d["delivered_at"] != nil || d["last_status"] != nil || d["last_error"] != nil {
+				t.Errorf("%v", d)
+			}
+			if len(ids) <= 2 != (d["type"] == "subscription.revoked") {
+				t.Errorf("delivery %d is of type %v", len(ids), d["type"])
+			}
+		}
+		if cursor = page.text("next"); cursor == "" {
+			break
+		}
+		// What comes in meanwhile moves no page.
+		ada.admin("POST", "/admin/v1/subscriptions/adas/reinstate", `{"reason":"drill"}`).want(t, 200, "")
+	}
+	if len(ids) != 8 {
+		t.Fatalf("%d deliveries", len(ids))
+	}
+
+	w.db.MustExec(`UPDATE webhook_deliveries SET state = 'dead', attempts = 10, last_status = 503, last_error = 'status' WHERE id = $1`, ids[0])
+	dead := ada.admin("GET", "/admin/v1/webhooks?state=dead", nil).want(t, 200, "").member("deliveries").([]any)
+	if len(dead) != 1 {
+		t.Fatalf("dead: %v", dead)
+	}
+	if d := dead[0].(map[string]any); d["id"] != ids[0] || d["last_status"] != 503.0 || d["last_error"] != "status" || d["next_attempt_at"] != nil {
+		t.Errorf("dead: %v", d)
+	}
+	resend := "/admin/v1/webhooks/" + ids[0] + "/resend"
+	again := ada.admin("POST", resend, nil).want(t, 200, "")
+	if again.text("id") != ids[0] || again.text("state") != "pending" || again.member("attempts") != 0.0 || again.text("message") != dead[0].(map[string]any)["message"] {
+		t.Errorf("resent: %s", again.body)
+	}
+	ada.admin("POST", resend, `{"reason":"the receiver works again"}`).want(t, 200, "")
+	trail := ada.admin("GET", "/admin/v1/audit?limit=2&user="+user, nil).want(t, 200, "").member("entries").([]any)
+	first, second := trail[0].(map[string]any), trail[1].(map[string]any)
+	if first["action"] != "webhook.resent" || first["object"] != "webhook:"+ids[0] || first["reason"] != "the receiver works again" || second["reason"] != nil {
+		t.Errorf("the trail: %v", trail)
+	}
+
+	for _, refused := range []struct {
+		method, path, body string
+		status             int
+		code               string
+	}{
+		{"GET", "/admin/v1/webhooks?state=lost", "", 400, "invalid_request"},
+		{"GET", "/admin/v1/webhooks?cursor=x", "", 400, "invalid_request"},
+		{"GET", "/admin/v1/webhooks?limit=0", "", 400, "invalid_request"},
+		{"POST", "/admin/v1/webhooks/x/resend", "", 404, "not_found"},
+		{"POST", "/admin/v1/webhooks/00000000-0000-4000-8000-000000000000/resend", "", 404, "not_found"},
+		{"POST", resend, `{"reason":1}`, 400, "invalid_request"},
+		{"POST", resend, `{"reason":"` + strings.Repeat("x", 1001) + `"}`, 400, "invalid_request"},
+		{"POST", resend, `{"reason":" "}`, 400, "invalid_request"},
+		{"POST", resend, `{"why":"x"}`, 400, "invalid_request"},
+		{"DELETE", resend, "", 405, "method_not_allowed"},
+	} {
+		var body any
+		if refused.body != "" {
+			body = refused.body
+		}
+		ada.admin(refused.method, refused.path, body).want(t, refused.status, refused.code)
+	}
+
+	// An endpoint that is gone is sent nothing, and what was told stays to be read.
+	w.server.Close()
+	w.metrics, w.webhooks = api.NewMetrics(), outbox.Config{Now: w.clock.now}
+	w.start(api.New)
+	ada.admin("POST", resend, nil).want(t, http.StatusConflict, "conflict")
+	if gone := ada.admin("GET", "/admin/v1/webhooks?state=pending", nil).want(t, 200, ""); len(gone.member("deliveries").([]any)) != 0 {
+		t.Errorf("pending: %s", gone.body)
+	}
+}

@@ -1,0 +1,7 @@
+package outbox
+
+// Judge and Sign are the rules themselves.
+var (
+	Judge = judge
+	Sign  = sign
+)

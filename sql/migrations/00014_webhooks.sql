@@ -1,0 +1,73 @@
+-- Webhooks out: what others are to hear of is written down in the transaction that makes it true, once for each of them,
+-- and sent after that.
+
+-- +goose Up
+
+CREATE TABLE webhook_endpoints (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    digest bytea NOT NULL UNIQUE, -- SHA-256 of the URL, which may hold credentials and is known to the servers alone
+    shown text NOT NULL, -- the URL without them
+    active boolean NOT NULL -- the server that started last is to send to it
+);
+
+CREATE TABLE webhook_deliveries (
+    id uuid PRIMARY KEY,
+    place bigint GENERATED ALWAYS AS IDENTITY UNIQUE, -- the order in which they were written
+    endpoint bigint NOT NULL REFERENCES webhook_endpoints (id),
+    message_id uuid NOT NULL, -- the same for all endpoints, and at every attempt
+    type text NOT NULL,
+    user_id uuid, -- no foreign key: that a user was erased is told after that
+    payload json NOT NULL, -- ids and enumerations only
+    created_at timestamptz NOT NULL,
+    state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'dead')),
+    attempts integer NOT NULL DEFAULT 0, -- begun, since it was made or resent
+    next_attempt_at timestamptz NOT NULL, -- while it is being sent, the end of the sender's lease
+    last_status smallint, -- what the receiver answered; null where there was no answer
+    last_error text, -- in a word
+    delivered_at timestamptz,
+    CHECK ((state = 'delivered') = (delivered_at IS NOT NULL))
+);
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (endpoint, next_attempt_at, place) WHERE state = 'pending';
+CREATE INDEX webhook_deliveries_by_state ON webhook_deliveries (state, place);
+CREATE INDEX webhook_deliveries_by_user ON webhook_deliveries (user_id);
+
+GRANT SELECT, INSERT, UPDATE ON webhook_endpoints TO holdfast_runtime;
+GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_deliveries TO holdfast_runtime;
+
+-- By a trigger on the trail, so that no change that is audited can forget it, and none is told that was rolled back.
+-- +goose StatementBegin
+CREATE FUNCTION write_deliveries() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    kind text := CASE NEW.action
+        WHEN 'subscription.revoke' THEN 'subscription.revoked'
+        WHEN 'device.forked' THEN 'device.forked'
+        WHEN 'account.erased' THEN 'user.erased'
+        ELSE 'subscription.changed' END;
+    message uuid := gen_random_uuid();
+    about jsonb := jsonb_build_object('user', NEW.user_id);
+BEGIN
+    IF kind <> 'user.erased' THEN
+        -- The object is "subscription:<id>" or "device:<id>".
+        about := about || jsonb_build_object(
+            split_part(NEW.object, ':', 1), substr(NEW.object, position(':' IN NEW.object) + 1),
+            'revision', (SELECT u.revision FROM public.users u WHERE u.id = NEW.user_id),
+            'before', NEW.before, 'after', NEW.after);
+    END IF;
+    INSERT INTO public.webhook_deliveries (id, endpoint, message_id, type, user_id, payload, created_at, next_attempt_at)
+    SELECT gen_random_uuid(), e.id, message, kind, NEW.user_id, json_build_object(
+            'type', kind,
+            'timestamp', to_char(NEW.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+            'data', about), NEW.at, NEW.at
+    FROM public.webhook_endpoints e WHERE e.active;
+    IF FOUND THEN
+        PERFORM pg_notify('holdfast_webhook', ''); -- delivered when the transaction commits, once
+    END IF;
+    RETURN NULL;
+END
+$$;
+-- +goose StatementEnd
+CREATE TRIGGER write_deliveries AFTER INSERT ON audit
+    FOR EACH ROW WHEN (NEW.action IN (
+        'subscription.put', 'subscription.trial', 'subscription.grant', 'subscription.suspend', 'subscription.reinstate',
+        'subscription.revoke', 'device.forked', 'account.erased'))
+    EXECUTE FUNCTION write_deliveries();

@@ -1,0 +1,228 @@
+package sql
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	stdsql "database/sql"
+	"encoding/hex"
+	"errors"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"holdfast/entitlements"
+	"holdfast/entitlements/outbox"
+)
+
+// Outbox is the PostgreSQL [outbox.Store]. That deliveries are written is a trigger's doing, see the schema.
+type Outbox struct{ db *sqlx.DB }
+
+var _ outbox.Store = (*Outbox)(nil)
+
+// NewOutbox returns the store in db, which it does not close.
+func NewOutbox(db *sqlx.DB) *Outbox { return &Outbox{db: db} }
+
+// Register implements [outbox.Store].
+func (o *Outbox) Register(ctx context.Context, endpoints []outbox.Endpoint) (ids []int64, err error) {
+	digests, shown := make([][]byte, len(endpoints)), make([]string, len(endpoints))
+	for i, endpoint := range endpoints {
+		digest := sha256.Sum256([]byte(endpoint.URL))
+		digests[i], shown[i] = digest[:], endpoint.Shown
+	}
+	var rows []struct {
+		ID     int64
+		Digest []byte
+	}
+	for range maxAttempts { // servers that start at once can deadlock
+		err = transact(ctx, o.db, func(tx *sqlx.Tx) error {
+			rows = nil
+			err := tx.SelectContext(ctx, &rows, `
+				INSERT INTO webhook_endpoints (digest, shown, active)
+				SELECT digest, shown, true FROM unnest($1::bytea[], $2::text[]) AS given (digest, shown) ORDER BY digest
+				ON CONFLICT (digest) DO UPDATE SET active = true, shown = excluded.shown
+				RETURNING id, digest`, pq.Array(digests), pq.Array(shown))
+			if err != nil {
+				return failed("put webhook endpoints", err)
+			}
+			_, err = tx.ExecContext(ctx, `UPDATE webhook_endpoints SET active = false WHERE active AND digest <> ALL ($1::bytea[])`, pq.Array(digests))
+			if err != nil {
+				return failed("end webhook endpoints", err)
+			}
+			_, err = tx.ExecContext(ctx, `
+				UPDATE webhook_deliveries SET state = 'dead', last_status = NULL, last_error = $1
+				WHERE state = 'pending' AND endpoint IN (SELECT id FROM webhook_endpoints WHERE NOT active)`, outbox.EndpointRemoved)
+			return failed("end webhook endpoints", err)
+		})
+		if !isDeadlock(err) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	byDigest := make(map[string]int64, len(rows))
+	for _, row := range rows {
+		byDigest[hex.EncodeToString(row.Digest)] = row.ID
+	}
+	for _, digest := range digests {
+		ids = append(ids, byDigest[hex.EncodeToString(digest)])
+	}
+	return ids, nil
+}
+
+// deliveryColumns are those of a delivery d to the endpoint e.
+const deliveryColumns = `d.id, d.place, d.message_id, d.type, e.shown AS endpoint, d.user_id, d.payload, d.state, d.attempts,
+	d.created_at, d.next_attempt_at, d.delivered_at, d.last_status, d.last_error`
+
+// Claim implements [outbox.Store].
+func (o *Outbox) Claim(ctx context.Context, endpoint int64, limit int, now, until time.Time) ([]outbox.Delivery, error) {
+	claimed, err := o.deliveries(ctx, "claim webhooks", `
+		WITH due AS (
+			SELECT id FROM webhook_deliveries WHERE endpoint = $1 AND state = 'pending' AND next_attempt_at <= $3
+			ORDER BY next_attempt_at, place LIMIT $2 FOR UPDATE SKIP LOCKED
+		)
+		UPDATE webhook_deliveries d SET attempts = d.attempts + 1, next_attempt_at = $4
+		FROM due, webhook_endpoints e WHERE d.id = due.id AND e.id = d.endpoint
+		RETURNING `+deliveryColumns, endpoint, limit, now, until)
+	slices.SortFunc(claimed, func(a, b outbox.Delivery) int { return cmp.Compare(a.Place, b.Place) })
+	return claimed, err
+}
+
+// Settle implements [outbox.Store].
+func (o *Outbox) Settle(ctx context.Context, result outbox.Result) error {
+	_, err := o.db.ExecContext(ctx, `
+		UPDATE webhook_deliveries SET state = $3::text, last_status = nullif($4::int, 0), last_error = nullif($5::text, ''),
+			delivered_at = CASE WHEN $3 = 'delivered' THEN $6::timestamptz END,
+			next_attempt_at = CASE WHEN $3 = 'pending' THEN $7::timestamptz ELSE $6 END
+		WHERE id = $1 AND state = 'pending' AND (attempts = $2 OR $3 = 'delivered')`,
+		result.Delivery, result.Attempt, result.State, result.Status, result.Failure, result.At, result.Next)
+	return failed("settle webhook", err)
+}
+
+// Counts implements [outbox.Store].
+func (o *Outbox) Counts(ctx context.Context) (pending, dead int64, err error) {
+	err = o.db.QueryRowContext(ctx, `
+		SELECT (SELECT count(*) FROM webhook_deliveries WHERE state = 'pending'),
+			(SELECT count(*) FROM webhook_deliveries WHERE state = 'dead')`).Scan(&pending, &dead)
+	return pending, dead, failed("count webhooks", err)
+}
+
+// sweptWebhooks is how many deliveries of a kind are deleted at a time.
+const sweptWebhooks = 1000
+
+// Sweep implements [outbox.Store].
+func (o *Outbox) Sweep(ctx context.Context, delivered, dead time.Time) error {
+	for _, old := range []struct {
+		which string
+		than  time.Time
+	}{
+		{`state = 'delivered' AND delivered_at < $1`, delivered},
+		{`state = 'dead' AND created_at < $1`, dead},
+	} {
+		for left := true; left; {
+			result, err := o.db.ExecContext(ctx, `
+				DELETE FROM webhook_deliveries WHERE id IN (
+					SELECT id FROM webhook_deliveries WHERE `+old.which+` ORDER BY place LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+				old.than, sweptWebhooks)
+			none, err := affectedNone(result, failed("sweep webhooks", err))
+			if err != nil {
+				return err
+			}
+			left = !none
+		}
+	}
+	return nil
+}
+
+// Deliveries implements [outbox.Store].
+func (o *Outbox) Deliveries(ctx context.Context, query outbox.Query) ([]outbox.Delivery, error) {
+	before, which := query.Before, ""
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	arguments := []any{before, query.Limit}
+	if query.State != "" {
+		which, arguments = "AND d.state = $3", append(arguments, query.State)
+	}
+	return o.deliveries(ctx, "read webhooks", `
+		SELECT `+deliveryColumns+` FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint
+		WHERE d.place < $1 `+which+` ORDER BY d.place DESC LIMIT $2`, arguments...)
+}
+
+// Resend implements [outbox.Store].
+func (o *Outbox) Resend(ctx context.Context, id string, at time.Time, entry entitlements.AuditEntry) (delivery outbox.Delivery, err error) {
+	err = transact(ctx, o.db, func(tx *sqlx.Tx) error {
+		var row struct {
+			deliveryRow
+			Active bool
+		}
+		err := tx.GetContext(ctx, &row, `
+			SELECT `+deliveryColumns+`, e.active FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint
+			WHERE d.id = $1 FOR UPDATE OF d`, id)
+		switch {
+		case errors.Is(err, stdsql.ErrNoRows):
+			return entitlements.ErrNotFound
+		case err != nil:
+			return failed("read webhook", err)
+		case !row.Active:
+			return outbox.ErrConflict
+		}
+		err = tx.GetContext(ctx, &row.deliveryRow, `
+			UPDATE webhook_deliveries d SET state = 'pending', attempts = 0, next_attempt_at = $2, delivered_at = NULL
+			FROM webhook_endpoints e WHERE d.id = $1 AND e.id = d.endpoint RETURNING `+deliveryColumns, id, at)
+		if err != nil {
+			return failed("resend webhook", err)
+		}
+		if _, err := tx.ExecContext(ctx, `SELECT pg_notify($1, '')`, webhookChannel); err != nil {
+			return failed("announce webhook", err)
+		}
+		delivery = row.delivery()
+		entry.At = at
+		if row.Type != "user.erased" { // whose trail has come to its end
+			entry.User = delivery.User
+		}
+		return audit(ctx, tx, entry)
+	})
+	return delivery, err
+}
+
+func (o *Outbox) deliveries(ctx context.Context, operation, query string, arguments ...any) ([]outbox.Delivery, error) {
+	var rows []deliveryRow
+	if err := o.db.SelectContext(ctx, &rows, query, arguments...); err != nil {
+		return nil, failed(operation, err)
+	}
+	deliveries := make([]outbox.Delivery, len(rows))
+	for i, row := range rows {
+		deliveries[i] = row.delivery()
+	}
+	return deliveries, nil
+}
+
+type deliveryRow struct {
+	ID            string
+	Place         int64
+	Message       string `db:"message_id"`
+	Type          string
+	Endpoint      string
+	User          stdsql.NullString `db:"user_id"`
+	Payload       []byte
+	State         outbox.State
+	Attempts      int
+	CreatedAt     time.Time         `db:"created_at"`
+	NextAttemptAt time.Time         `db:"next_attempt_at"`
+	DeliveredAt   *time.Time        `db:"delivered_at"`
+	LastStatus    stdsql.NullInt32  `db:"last_status"`
+	LastError     stdsql.NullString `db:"last_error"`
+}
+
+func (r deliveryRow) delivery() outbox.Delivery {
+	return outbox.Delivery{
+		ID: r.ID, Place: r.Place, Message: r.Message, Type: r.Type, Endpoint: r.Endpoint, User: r.User.String, Payload: r.Payload,
+		State: r.State, Attempts: r.Attempts, CreatedAt: r.CreatedAt.UTC(), NextAttemptAt: r.NextAttemptAt.UTC(),
+		DeliveredAt: utc(r.DeliveredAt), LastStatus: int(r.LastStatus.Int32), LastError: outbox.Failure(r.LastError.String),
+	}
+}
