@@ -257,7 +257,7 @@ func TestKeptAnswersOfSessions(t *testing.T) {
 
 // TestEveryChangeHasItsReason: no route lets staff change something without saying why, and what they say is in the trail.
 func TestEveryChangeHasItsReason(t *testing.T) {
-	w := newWorld(t)
+	w := newTelling(t)
 	eve, eveID := w.staff("Eve", passkey.RoleAdmin)
 	_, samID := w.staff("Sam", passkey.RoleSupport)
 	ada := w.browser()
@@ -266,7 +266,8 @@ func TestEveryChangeHasItsReason(t *testing.T) {
 	const subscription = `"plan":"premium","state":"active","paid_through":"2099-01-01T00:00:00Z"`
 	eve.admin("PUT", "/admin/v1/subscriptions/s1", `{"user":"`+adaID+`",`+subscription+`}`).want(t, 200, "")
 	db := w.connect()
-	var gap string
+	var gap, delivery string
+	must(t, db.Get(&delivery, `SELECT id FROM webhook_deliveries LIMIT 1`))
 	must(t, db.Get(&gap, `
 		INSERT INTO audit (at, actor, action, object, user_id, before, after)
 		VALUES (now(), 'device:' || $1, 'lineage.recovered', 'device:' || $1, $2, '{"revision": 1}', '{"revision": 2}') RETURNING id`, device, adaID))
@@ -280,6 +281,7 @@ func TestEveryChangeHasItsReason(t *testing.T) {
 		{"POST /admin/v1/subscriptions/{id}/revoke", "s1", `{%s}`},
 		{"POST /admin/v1/subscriptions/{id}/reinstate", "s1", `{%s}`},
 		{"POST /admin/v1/gaps/{id}/close", gap, `{%s}`},
+		{"POST /admin/v1/webhooks/{id}/resend", delivery, `{%s}`},
 		{"PUT /admin/v1/plans/{id}", "team", `{"features":{"export":{"offline":true}},"grace":60,"device_limit":5,"rank":1,%s}`},
 		{"POST /admin/v1/devices/{id}/revoke", device, `{%s}`},
 		{"POST /admin/v1/users/{id}/sign-out", adaID, `{"devices":true,%s}`},
