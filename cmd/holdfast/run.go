@@ -331,12 +331,13 @@ func (c Config) greet(w io.Writer, site site, ops net.Addr, warning string) {
 	fmt.Fprintf(w, `
   Holdfast is running.
 
-  Open         %s
-  Operations   http://%s/metrics, /readyz (never make it public)
-  Data         %s
-  Admin token  %s token create --scope admin %s
+  Open         %[1]s
+  Console      %[1]s/support, for staff: %[4]s staff invite --role admin --name NAME %[5]s
+  Operations   http://%[2]s/metrics, /readyz (never make it public)
+  Data         %[3]s
+  Admin token  %[4]s token create --scope admin %[5]s
   End          Ctrl-C
-%s
+%[6]s
 `, site.origin, ops, lies, os.Args[0], option, warning)
 }
 
