@@ -1245,7 +1245,7 @@ func TestFindUsersReadsLittle(t *testing.T) {
 	owner, runtime := sqltest.Database(t)
 	connect(t, owner).MustExec(`
 		INSERT INTO users (id, name, external_id, created_at)
-			SELECT gen_random_uuid(), 'User ' || n, 'crm-' || n, now() FROM generate_series(1, 30000) n;
+			SELECT gen_random_uuid(), 'User ' || n, 'crm-' || n, now() FROM generate_series(1, 100000) n;
 		INSERT INTO subscriptions (id, user_id, plan, state, paid_through, created_at, updated_at)
 			SELECT 'sub_' || external_id, id, 'premium', 'active', now(), now(), now() FROM users;
 		ANALYZE`)

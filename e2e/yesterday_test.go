@@ -1,0 +1,194 @@
+package e2e
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"holdfast/e2e/support"
+)
+
+// The data folder of yesterday takes the place of today's. Every device that it knows reconciles and none is taken for a
+// copy; the users of whom a change is lost are listed, and nobody else; and a revoke that is done again knows until when
+// the documents live that were given on the day that is lost.
+func TestYesterdaysFolderIsRestored(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	server := support.NewServer(t, binary)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	admin := func(method, path string, body, out any) {
+		t.Helper()
+		if _, err := server.Client().Do(ctx, method, "/admin/v1"+path, body, out, support.Bearer(support.AdminToken)); err != nil {
+			t.Fatalf("%s %s: %v", method, path, err)
+		}
+	}
+	because := map[string]string{"reason": "drill"}
+
+	// What becomes of each of them on the day that will be lost.
+	const (
+		nothing     = iota // only reconciles
+		revoked            // revoked, and the device told
+		undone             // revoked and reinstated
+		overtaken          // revoked, and after the restore changed as often as that
+		newcomer           // linked on that day
+		circumspect        // revoked, and the device not told
+	)
+	type person struct {
+		user         support.User
+		client       *support.Client
+		device       *support.Device
+		subscription string
+		held         support.Document
+	}
+	people := make([]*person, circumspect+1)
+	reconcile := func(who int) support.Document {
+		t.Helper()
+		p := people[who]
+		reconciled, err := p.device.Reconcile(ctx, p.client)
+		if err != nil || reconciled.Status != http.StatusOK {
+			t.Fatalf("device %d: %d, %v", who, reconciled.Status, err)
+		}
+		if reconciled.Document.Revision < p.held.Revision {
+			t.Errorf("device %d: revision %d after %d", who, reconciled.Document.Revision, p.held.Revision)
+		}
+		p.held = reconciled.Document
+		return p.held
+	}
+	link := func(who int) {
+		t.Helper()
+		p := people[who]
+		var err error
+		if p.device, err = support.NewDevice(); err != nil {
+			t.Fatal(err)
+		}
+		p.held = support.Document{}
+		if err := p.device.Link(ctx, p.client, "laptop"); err != nil {
+			t.Fatalf("device %d: %v", who, err)
+		}
+		reconcile(who)
+	}
+	for who := range people {
+		p := &person{client: server.Client()}
+		people[who] = p
+		var err error
+		if p.user, _, err = p.client.Register(ctx, "Person "+strconv.Itoa(who)); err != nil {
+			t.Fatal(err)
+		}
+		if p.subscription, err = p.client.Trial(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if who != newcomer {
+			link(who)
+		}
+	}
+
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	yesterday := filepath.Join(support.Folder(t), "yesterday")
+	copyFolder(ctx, t, server.Data, yesterday)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+
+	// Today.
+	for _, who := range []int{revoked, undone, overtaken, circumspect} {
+		admin(http.MethodPost, "/subscriptions/"+people[who].subscription+"/revoke", because, nil)
+	}
+	for range 3 {
+		reconcile(nothing)
+	}
+	for _, who := range []int{revoked, overtaken} {
+		if document := reconcile(who); document.State != "revoked" {
+			t.Fatalf("device %d: %+v", who, document)
+		}
+	}
+	admin(http.MethodPost, "/subscriptions/"+people[undone].subscription+"/reinstate", because, nil)
+	reconcile(undone)
+	link(newcomer)
+
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(server.Data); err != nil {
+		t.Fatal(err)
+	}
+	copyFolder(ctx, t, yesterday, server.Data)
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+
+	// Billing is at work before the devices come back.
+	admin(http.MethodPut, "/subscriptions/"+people[overtaken].subscription, map[string]any{
+		"user": people[overtaken].user.ID, "plan": "premium", "state": "active", "paid_through": time.Now().Add(1000 * time.Hour).Format(time.RFC3339),
+	}, nil)
+	for _, who := range []int{nothing, revoked, undone, overtaken, circumspect} {
+		for range 2 {
+			if document := reconcile(who); document.State != "active" || len(document.Features) == 0 {
+				t.Errorf("device %d, whose revocation is lost if there was one: %+v", who, document)
+			}
+		}
+	}
+	link(newcomer) // whom nobody here knows any more
+
+	type gap struct {
+		ID   int64 `json:"id"`
+		User struct {
+			ID string `json:"id"`
+		} `json:"user"`
+		Device string `json:"device"`
+	}
+	gaps := func() (open []gap) {
+		t.Helper()
+		var page struct {
+			Gaps []gap `json:"gaps"`
+		}
+		admin(http.MethodGet, "/gaps", nil, &page)
+		return page.Gaps
+	}
+	listed := map[string]bool{}
+	for _, g := range gaps() {
+		listed[g.User.ID+" "+g.Device] = true
+	}
+	for _, who := range []int{revoked, undone, overtaken} {
+		name := people[who].user.ID + " " + people[who].device.ID
+		if !listed[name] {
+			t.Errorf("person %d is not listed", who)
+		}
+		delete(listed, name)
+	}
+	if len(listed) > 0 {
+		t.Errorf("others are listed: %v", listed)
+	}
+
+	// Somebody looks, revokes again what has to be, and closes.
+	var again revocation
+	admin(http.MethodPost, "/subscriptions/"+people[revoked].subscription+"/revoke", because, &again)
+	if ends := people[revoked].held.Ends(); again.OfflineUntil == nil || again.OfflineUntil.Before(ends) || again.Revision <= people[revoked].held.Revision {
+		t.Errorf("revoked again: %+v; a document ends at %v", again, ends)
+	}
+	if document := reconcile(revoked); document.State != "revoked" {
+		t.Errorf("revoked again: %+v", document)
+	}
+	for _, g := range gaps() {
+		admin(http.MethodPost, "/gaps/"+strconv.FormatInt(g.ID, 10)+"/close", because, nil)
+	}
+	if open := gaps(); len(open) > 0 {
+		t.Errorf("closed: %+v", open)
+	}
+}
+
+// copyFolder copies a folder with its owners and modes.
+func copyFolder(ctx context.Context, t *testing.T, from, to string) {
+	t.Helper()
+	if out, err := exec.CommandContext(ctx, "cp", "-a", from, to).CombinedOutput(); err != nil {
+		t.Fatalf("cp: %v\n%s", err, out)
+	}
+}
