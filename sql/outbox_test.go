@@ -205,12 +205,14 @@ func TestLeases(t *testing.T) {
 					return
 				}
 				mu.Lock()
+				twice := false
 				for _, delivery := range got {
 					claimed[delivery.ID]++
+					twice = twice || claimed[delivery.ID] > 1
 				}
 				all := len(claimed) == messages
 				mu.Unlock()
-				if len(got) == 0 && all {
+				if len(got) == 0 && all || twice {
 					return
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -144,6 +145,20 @@ func (s *Server) Ready() bool {
 	response.Body.Close()
 	return response.StatusCode == http.StatusOK
 }
+
+// Metrics reads /metrics.
+func (s *Server) Metrics() (string, error) {
+	response, err := http.Get("http://" + s.ops + "/metrics")
+	if err != nil {
+		return "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	return string(text), err
+}
+
+// Log is what the process has written so far, over all its starts.
+func (s *Server) Log() string { return s.log.String() }
 
 // Running tells whether the process lives.
 func (s *Server) Running() bool {

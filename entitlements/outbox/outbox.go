@@ -38,7 +38,7 @@ const (
 	// What was delivered is kept for a week, for people to look at; what was given up, for three months.
 	keepDelivered, keepDead = 7 * 24 * time.Hour, 90 * 24 * time.Hour
 	// How often the deliveries are counted, and old ones deleted.
-	countEvery, sweepEvery = 10 * time.Second, time.Hour
+	countEvery, sweepEvery = 5 * time.Second, time.Hour
 )
 
 // Endpoint is where messages are sent to.
