@@ -84,7 +84,7 @@ verify: build e2e/node_modules/.package-lock.json ## The drills at full size, an
 	HOLDFAST_DRILLS=full go test -race -count=1 -timeout 30m -v -run 'Killed|Revoke|SecondStart' ./e2e
 	HOLDFAST_DRILLS=full go test -count=1 -run FullList ./sql
 	HOLDFAST_DRILLS=full npm --prefix e2e run --silent test -- kills
-	@for package in ./entitlements ./entitlements/dpop ./entitlements/statuslist ./passkey; do \
+	@for package in ./entitlements ./entitlements/dpop ./entitlements/statuslist ./passkey ./api/stripe; do \
 	    targets=$$(go test -list '^Fuzz' $$package | grep '^Fuzz') || exit 1; \
 	    for target in $$targets; do \
 	        go test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime 60s -fuzzminimizetime 10x || exit 1; \

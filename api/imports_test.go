@@ -23,9 +23,10 @@ var imports = map[string]struct {
 		mayNot: []string{"net/http", "database/sql"},
 	},
 	"entitlements": {
-		may:    []string{"holdfast/entitlements/dpop", "holdfast/entitlements/jose", "holdfast/entitlements/statuslist", "github.com/google/uuid", "github.com/go-json-experiment/json"},
+		may:    []string{"holdfast/entitlements/billing", "holdfast/entitlements/dpop", "holdfast/entitlements/jose", "holdfast/entitlements/statuslist", "github.com/google/uuid", "github.com/go-json-experiment/json"},
 		mayNot: []string{"net/http", "database/sql"},
 	},
+	"entitlements/billing": {mayNot: []string{"net/http", "database/sql"}},
 	"entitlements/dpop": {
 		may:    []string{"holdfast/entitlements/jose", "github.com/go-json-experiment/json"},
 		mayNot: []string{"net/http", "database/sql"},
@@ -49,9 +50,13 @@ var imports = map[string]struct {
 	"sql/local":   {may: []string{"github.com/lib/pq"}, mayNot: []string{"net/http"}},
 	"sql/sqltest": {may: []string{"holdfast/sql", "github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/google/uuid"}, mayNot: []string{"net/http"}},
 	"api": {may: []string{
-		"holdfast/passkey", "holdfast/entitlements", "github.com/go-chi", "github.com/go-json-experiment/json", "github.com/google/uuid",
-		"github.com/prometheus/client_golang",
+		"holdfast/api/stripe", "holdfast/passkey", "holdfast/entitlements", "github.com/go-chi", "github.com/go-json-experiment/json", "github.com/google/uuid",
+		"github.com/prometheus/client_golang", "github.com/standard-webhooks/standard-webhooks/libraries/go",
 	}, mayNot: []string{"database/sql"}},
+	"api/stripe": { // all that knows Stripe's library
+		may:    []string{"holdfast/entitlements/billing", "github.com/stripe/stripe-go/v85", "github.com/go-json-experiment/json"},
+		mayNot: []string{"database/sql"},
+	},
 	"web":          {mayNot: []string{"net/http", "database/sql"}},
 	"cmd/holdfast": {may: []string{"holdfast/", "github.com/alecthomas/kong", "github.com/jmoiron/sqlx"}, mayNot: []string{"testing"}},
 }
