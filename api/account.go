@@ -8,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"holdfast/entitlements"
+	"holdfast/entitlements/billing"
 	"holdfast/passkey"
 )
 
@@ -26,6 +27,14 @@ type exportedDevice struct {
 	adminDevice
 	KeyThumbprint string `json:"key_thumbprint"` // RFC 7638
 	Removed       bool   `json:"removed"`
+}
+
+type exportedBilling struct {
+	Source   string        `json:"source"`
+	ID       string        `json:"id"`
+	Customer string        `json:"customer"`
+	At       time.Time     `json:"at"`
+	Facts    billing.Facts `json:"facts"`
 }
 
 type exportedLink struct {
@@ -52,6 +61,10 @@ func (s *server) exportAccount(w http.ResponseWriter, r *http.Request, by caller
 	if err != nil {
 		return err
 	}
+	billed, err := s.entitlements.BillingEvents(ctx, by.user())
+	if err != nil {
+		return err
+	}
 	file := struct {
 		ExportedAt    time.Time         `json:"exported_at"`
 		User          adminUser         `json:"user"`
@@ -63,13 +76,14 @@ func (s *server) exportAccount(w http.ResponseWriter, r *http.Request, by caller
 		RecoveryCodes recoveryCodes     `json:"recovery_codes"`
 		Links         []exportedLink    `json:"links"`
 		Subscriptions []subscription    `json:"subscriptions"`
+		Billing       []exportedBilling `json:"billing_events"`
 		Devices       []exportedDevice  `json:"devices"`
 		Audit         []auditEntry      `json:"audit"`
 	}{
 		ExportedAt: s.now().UTC(), User: adminUserOf(held.User), Role: orNull(held.Role), Revision: account.Revision, TrialStarted: account.TrialStarted,
 		Passkeys: []exportedPasskey{}, Sessions: sessionsOf(held.Sessions, by.session), Links: []exportedLink{},
 		RecoveryCodes: recoveryCodes{held.RecoveryCodes.Left, utc(held.RecoveryCodes.CreatedAt)},
-		Subscriptions: []subscription{}, Devices: []exportedDevice{}, Audit: auditOf(trail),
+		Subscriptions: []subscription{}, Billing: []exportedBilling{}, Devices: []exportedDevice{}, Audit: auditOf(trail),
 	}
 	for _, c := range held.Passkeys {
 		file.Passkeys = append(file.Passkeys, exportedPasskey{
@@ -81,6 +95,9 @@ func (s *server) exportAccount(w http.ResponseWriter, r *http.Request, by caller
 	}
 	for _, sub := range account.Subscriptions {
 		file.Subscriptions = append(file.Subscriptions, subscriptionOf(sub))
+	}
+	for _, e := range billed {
+		file.Billing = append(file.Billing, exportedBilling{e.Source, e.ID, e.Customer, e.At.UTC(), e.Facts})
 	}
 	for _, d := range devices {
 		file.Devices = append(file.Devices, exportedDevice{adminDeviceOf(d), d.JKT, d.Removed})

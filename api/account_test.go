@@ -27,6 +27,7 @@ func enough(t *testing.T, ada *browser) (user, device, lineage string) {
 	subscription := ada.admin("GET", "/admin/v1/users/"+user, nil).member("subscriptions").([]any)[0].(map[string]any)["id"].(string)
 	ada.admin("POST", "/admin/v1/subscriptions/"+subscription+"/suspend", `{"reason":"Ms Tell-tale called"}`).want(t, 200, "")
 	ada.admin("POST", "/admin/v1/subscriptions/"+subscription+"/reinstate", `{"reason":"Ms Tell-tale called again"}`).want(t, 200, "")
+	ada.sends(webhookMessage("tell-1", "billed-"+user, user, "active", time.Now().Add(time.Hour))).want(t, 200, "")
 	return user, device, reconciled.text("lineage")
 }
 
@@ -196,7 +197,7 @@ func TestExportAccount(t *testing.T) {
 	}
 	// Every table with something of a user's has its place in the file, and is in it.
 	members := map[string]string{
-		"audit": "audit", "audit_reasons": "audit", "devices": "devices", "enrolments": "links", "passkeys": "passkeys",
+		"audit": "audit", "audit_reasons": "audit", "billing_events": "billing_events", "devices": "devices", "enrolments": "links", "passkeys": "passkeys",
 		"recovery_codes": "recovery_codes", "sessions": "sessions", "subscriptions": "subscriptions",
 		"staff":              "role",
 		"ceremonies":         "", // gone within minutes

@@ -164,6 +164,7 @@ func (w *world) start(build func(api.Config) (http.Handler, error), options ...o
 	t.Helper()
 	a := api.Config{
 		Origin: origin, AllowOrigins: []string{allowed}, BootstrapToken: sha256.Sum256([]byte(adminSecret)), App: builtApp,
+		Stripe: stripeReceiver(t, nil), BillingWebhook: must1(api.NewWebhookReceiver([]string{webhookSecret}))(t),
 		Metrics: w.metrics, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: w.clock.now,
 	}
 	p := passkey.Config{RPID: "localhost", RPName: "Holdfast", Origins: []string{origin, allowed}, HashMemory: 64, Now: w.clock.now, Rand: rand.Reader}

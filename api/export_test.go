@@ -15,13 +15,14 @@ func NewPaced(cfg Config, comment, patience time.Duration) (http.Handler, error)
 type Row struct {
 	Method, Path, Scope string
 	Admin, Proof        bool
+	Webhook             bool
 }
 
 // Routes is the route table.
 func Routes() []Row {
 	var rows []Row
 	for _, r := range (&server{}).routes() {
-		rows = append(rows, Row{r.method, r.path, string(r.scope), r.access == bearer, r.access.takesProof()})
+		rows = append(rows, Row{r.method, r.path, string(r.scope), r.access == bearer, r.access.takesProof(), r.access == webhook})
 	}
 	return rows
 }

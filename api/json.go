@@ -50,6 +50,17 @@ func decodeOptional(r *http.Request, v any) error {
 }
 
 func unmarshal(r *http.Request, body []byte, v any) error {
+	if err := checkJSON(r, body, maxDepth); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, v, json.RejectUnknownMembers(true)); err != nil {
+		return invalidRequest
+	}
+	return nil
+}
+
+// checkJSON says whether body is fit to be parsed: declared as JSON, and tame.
+func checkJSON(r *http.Request, body []byte, depth int) error {
 	if len(body) == 0 { // of no type at all, so not of a wrong one
 		return invalidRequest
 	}
@@ -60,22 +71,23 @@ func unmarshal(r *http.Request, body []byte, v any) error {
 	if charset, ok := params["charset"]; ok && !strings.EqualFold(charset, "utf-8") {
 		return unsupportedMediaType
 	}
-	if !isTame(body) {
-		return invalidRequest
-	}
-	if err := json.Unmarshal(body, v, json.RejectUnknownMembers(true)); err != nil {
+	if !isTame(body, depth) {
 		return invalidRequest
 	}
 	return nil
 }
 
-// maxDepth is how deep JSON may be nested. The deepest that a browser sends, a credential, is not half as deep.
-const maxDepth = 16
+// How deep JSON may be nested. The deepest that a browser sends, a credential, is not half as deep, and neither is an invoice
+// of a billing system.
+const (
+	maxDepth        = 16
+	maxWebhookDepth = 32
+)
 
 // isTame says whether body is one JSON object (null would otherwise pass for an empty one), nested no deeper than
-// maxDepth, without U+0000 in any string, which PostgreSQL text cannot hold. What it does not read to the end, because it
+// depth, without U+0000 in any string, which PostgreSQL text cannot hold. What it does not read to the end, because it
 // is no JSON, is left to the parser to refuse.
-func isTame(body []byte) bool {
+func isTame(body []byte, depth int) bool {
 	mayHoldNUL := bytes.Contains(body, []byte(`\u0000`)) // the only way to write it
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
 	if dec.PeekKind() != '{' {
@@ -86,7 +98,7 @@ func isTame(body []byte) bool {
 		if err != nil {
 			return true
 		}
-		if dec.StackDepth() > maxDepth || mayHoldNUL && token.Kind() == '"' && strings.ContainsRune(token.String(), 0) {
+		if dec.StackDepth() > depth || mayHoldNUL && token.Kind() == '"' && strings.ContainsRune(token.String(), 0) {
 			return false
 		}
 	}

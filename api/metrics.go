@@ -21,6 +21,7 @@ type Metrics struct {
 	requests   *prometheus.CounterVec
 	durations  *prometheus.HistogramVec
 	reconciles *prometheus.CounterVec
+	billing    *prometheus.CounterVec
 	streams    prometheus.Gauge
 }
 
@@ -38,11 +39,14 @@ func NewMetrics() *Metrics {
 		reconciles: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "holdfast_reconciles_total", Help: "Reconciles with a good proof, by outcome: ok, or the problem's code.",
 		}, []string{"outcome"}),
+		billing: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "holdfast_billing_events_total", Help: "Events of billing systems, by source and outcome: applied, unchanged, ignored, or the problem's code.",
+		}, []string{"source", "outcome"}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "holdfast_event_streams", Help: "Event streams that are open.",
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, m.reconciles, m.streams,
+	m.registry.MustRegister(m.requests, m.durations, m.reconciles, m.billing, m.streams,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -48,7 +48,7 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request, route route) (cal
 		return s.admitAdmin(w, r, route.scope)
 	}
 	var by caller
-	if isCrossOrigin(r, s.origin, s.allowOrigins...) {
+	if route.access != webhook && isCrossOrigin(r, s.origin, s.allowOrigins...) {
 		return by, crossOrigin
 	}
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"holdfast/api/stripe"
 	"holdfast/entitlements"
 	"holdfast/entitlements/dpop"
 	"holdfast/passkey"
@@ -37,6 +38,7 @@ var (
 	crossOrigin          = refusal{http.StatusForbidden, "cross_origin", "Pages of other origins may not do this."}
 	invalidProof         = refusal{http.StatusUnauthorized, "invalid_dpop_proof", "The DPoP proof does not fit this request."}
 	useNonce             = refusal{http.StatusUnauthorized, "use_dpop_nonce", "Make the proof again with the nonce in DPoP-Nonce."}
+	unsigned             = refusal{http.StatusUnauthorized, "unauthenticated", "The signature does not fit this body and time, or is older than 5 minutes."}
 	rateLimited          = refusal{http.StatusTooManyRequests, "rate_limited", "There were too many failures; Retry-After says when to try again."}
 	unavailable          = refusal{http.StatusServiceUnavailable, "unavailable", "The service cannot answer just now; try again soon."}
 	internal             = refusal{http.StatusInternalServerError, "internal", "Something went wrong on our side."}
@@ -70,6 +72,9 @@ var refusals = []struct {
 	{entitlements.ErrLineageInvalid, refusal{http.StatusBadRequest, "lineage_invalid", "The lineage is not one of this server for this device."}},
 	{entitlements.ErrLedgerInvalid, refusal{http.StatusBadRequest, "ledger_invalid", "The ledger cannot be taken."}},
 	{entitlements.ErrConflict, refusal{http.StatusConflict, "conflict", "This contradicts what is stored."}},
+	{stripe.ErrSignature, unsigned},
+	{stripe.ErrForeign, refusal{http.StatusForbidden, "forbidden", "This event is of another account, or of the other mode, live or test."}},
+	{stripe.ErrInvalid, invalidRequest},
 	{entitlements.ErrKeysetEnded, unavailable},
 	{entitlements.ErrNoTrial, notFound},
 	{entitlements.ErrNotFound, notFound},

@@ -17,6 +17,7 @@ const (
 	cookieOr                  // a DPoP proof if there is one, else a live session
 	proof                     // a DPoP proof alone
 	bearer                    // an admin token, or else the session of a staff member, with the route's scope
+	webhook                   // whoever signs the body: the handler verifies it; no page, so of no origin
 )
 
 // takesProof says whether every answer of the route carries the next nonce.
@@ -68,6 +69,8 @@ func (s *server) routes() []route {
 		{method: get, path: "/v1/entitlements", access: cookieOr, handler: s.showEntitlements},
 		{method: get, path: "/v1/events", access: cookie, handler: s.streamEvents, stream: true},
 		{method: post, path: "/v1/trial", access: cookie, handler: s.startTrial},
+		{method: post, path: "/v1/billing/stripe", access: webhook, handler: s.receiveStripe, limit: webhookBodyLimit},
+		{method: post, path: "/v1/billing/webhook", access: webhook, handler: s.receiveWebhook, limit: webhookBodyLimit},
 
 		{method: get, path: "/admin/v1/session", access: bearer, scope: read, handler: s.showAdminSession},
 		{method: get, path: "/admin/v1/users", access: bearer, scope: read, handler: s.findUsers},

@@ -26,6 +26,7 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
+	"holdfast/api/stripe"
 	"holdfast/entitlements"
 	"holdfast/entitlements/outbox"
 	"holdfast/passkey"
@@ -50,6 +51,11 @@ type Config struct {
 
 	// HelpURL is where users turn who have lost what they had: https: or mailto:. Optional.
 	HelpURL string
+
+	// Stripe and BillingWebhook receive what billing systems send. Optional.
+	Stripe         *stripe.Receiver
+	BillingWebhook *WebhookReceiver
+
 	// App holds the built web application; nil serves none. It is read once, here.
 	App fs.FS
 	// Roots is the document served as /roots.json, which the app's service worker pins.
@@ -68,9 +74,10 @@ type Config struct {
 // to begin.
 const requestTimeout = 10 * time.Second
 
-// Body limits in bytes. A reconcile may carry a ledger.
+// Body limits in bytes. A reconcile may carry a ledger, a billing event whole objects.
 const (
 	bodyLimit          = 64 << 10
+	webhookBodyLimit   = 512 << 10
 	reconcileBodyLimit = 4 << 20
 )
 
@@ -85,10 +92,12 @@ type server struct {
 	proxies      []netip.Prefix // whose word about addresses is taken
 	failures     *failures
 	bootstrap    [sha256.Size]byte
-	helpURL      string // empty: none
-	app          app    // nil: none is served
-	related      asset  // origins
-	endpoints    asset  // of passkeys, for password managers
+	helpURL      string           // empty: none
+	stripe       *stripe.Receiver // nil: not configured
+	billing      *WebhookReceiver // likewise
+	app          app              // nil: none is served
+	related      asset            // origins
+	endpoints    asset            // of passkeys, for password managers
 	openAPI      asset
 	roots        asset
 	compress     func(http.Handler) http.Handler // for what is public: it holds no secret that compression could leak
@@ -124,6 +133,8 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 		failures:     newFailures(cfg.Now),
 		bootstrap:    cfg.BootstrapToken,
 		helpURL:      cfg.HelpURL,
+		stripe:       cfg.Stripe,
+		billing:      cfg.BillingWebhook,
 		draining:     cfg.Draining,
 		pace:         pace,
 		metrics:      cfg.Metrics,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"time"
+
+	"holdfast/entitlements/billing"
 )
 
 // Store keeps what this package decides. Each method is atomic. An error that is not one of the sentinels named at the
@@ -38,6 +40,26 @@ type Store interface {
 	// with nothing changed and comes back as it is. ErrNotFound without the user; ErrConflict where a subscription's
 	// id, a device's key or its id is taken by somebody else.
 	Update(ctx context.Context, user UserID, at time.Time, change func(Account) (Change, error)) (Account, error)
+
+	// TakeBilling keeps an event of a billing system, once by its id, and changes the accounts that it concerns, in one
+	// transaction, committed synchronously. It holds the customer, so that events of one come one after another on all
+	// replicas; calls judge, which must be pure, with all events of the customer that there are now and the one to judge;
+	// finds the user of each [Billed]; and changes their account as Update does. An event whose id is there is judged as
+	// it was kept, unless this one was fetched later. One whose id is another customer's does nothing, and neither does
+	// one that changes nothing for a user whom nobody knows: it is not kept. Where nobody knows the customer yet, the event
+	// is kept for the day when another event about the same subject tells.
+	//
+	// It says whether an account has changed. ErrUserUnknown where a change is for a user whom nobody knows, ErrConflict as
+	// Update, and what judge and changes say; then nothing is kept.
+	TakeBilling(
+		ctx context.Context, event billing.Event, at time.Time, judge func(known []billing.Event, event billing.Event) ([]Billed, error),
+	) (changed bool, err error)
+
+	// BillingEvents reads what is kept of a user's billing, the oldest first.
+	BillingEvents(ctx context.Context, user UserID) ([]billing.Event, error)
+
+	// Clock is the time of the database, which is the same for all replicas.
+	Clock(ctx context.Context) (time.Time, error)
 
 	// Advance judges a device's lineage and reads the account, in one statement: see [Step]. A device that is not there,
 	// or has another key, is ErrDeviceUnknown. A change of the account that commits in between makes it start again,
@@ -126,7 +148,7 @@ type PlanChange struct {
 type AuditEntry struct {
 	ID     int64
 	At     time.Time
-	Actor  string // "user:<uuid>", "token:<uuid>", "staff:<uuid>", "device:<uuid>", "operator" or "server"
+	Actor  string // "user:<uuid>", "token:<uuid>", "staff:<uuid>", "device:<uuid>", "billing:<source>", "operator" or "server"
 	Action string // "subscription.revoke", …
 	Object string // "subscription:<id>", "device:<uuid>", …
 	User   string

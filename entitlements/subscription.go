@@ -111,26 +111,9 @@ func (s *Service) PutSubscription(ctx context.Context, actor string, id Subscrip
 	}
 	now := s.instant()
 	var stored Subscription
-	account, err := s.store.Update(ctx, user, now, func(a Account) (Change, error) {
-		if _, ok := a.Plans[put.Plan]; !ok {
-			return Change{}, ErrPlanUnknown
-		}
-		before := a.subscription(id)
-		stored = Subscription{ID: id, User: user, CreatedAt: now}
-		if before != nil {
-			stored = *before
-		}
-		stored.Plan, stored.State, stored.PaidThrough = put.Plan, put.State, put.PaidThrough
-		if before != nil && stored == *before {
-			return Change{}, nil
-		}
-		stored.UpdatedAt = now
-		change := subscriptionChange(a, before, stored, now)
-		change.Audit = []AuditEntry{{
-			Actor: actor, Action: "subscription.put", Object: "subscription:" + string(id),
-			Before: auditState(before), After: auditState(&stored), Reason: put.Reason,
-		}}
-		return change, nil
+	account, err := s.store.Update(ctx, user, now, func(a Account) (change Change, err error) {
+		stored, change, err = putChange(a, actor, id, put, now)
+		return change, err
 	})
 	if errors.Is(err, ErrNotFound) {
 		return Subscription{}, 0, ErrUserUnknown
@@ -141,15 +124,34 @@ func (s *Service) PutSubscription(ctx context.Context, actor string, id Subscrip
 	return stored, account.Revision, nil
 }
 
+// putChange is what a put comes to in the account of its user, whom put need not name. What support has set stays.
+func putChange(a Account, actor string, id SubscriptionID, put SubscriptionChange, now time.Time) (Subscription, Change, error) {
+	if _, ok := a.Plans[put.Plan]; !ok {
+		return Subscription{}, Change{}, ErrPlanUnknown
+	}
+	before := a.subscription(id)
+	stored := Subscription{ID: id, User: a.User, CreatedAt: now}
+	if before != nil {
+		stored = *before
+	}
+	stored.Plan, stored.State, stored.PaidThrough = put.Plan, put.State, put.PaidThrough
+	if before != nil && stored == *before {
+		return stored, Change{}, nil
+	}
+	stored.UpdatedAt = now
+	change := subscriptionChange(a, before, stored, now)
+	change.Audit = []AuditEntry{{
+		Actor: actor, Action: "subscription.put", Object: "subscription:" + string(id),
+		Before: auditState(before), After: auditState(&stored), Reason: put.Reason,
+	}}
+	return stored, change, nil
+}
+
 func (s *Service) subscriber(ctx context.Context, id SubscriptionID, put SubscriptionChange) (UserID, error) {
-	states := []SubscriptionState{SubscriptionTrialing, SubscriptionActive, SubscriptionPastDue, SubscriptionCancelled}
+	if err := put.validate(id); err != nil {
+		return "", err
+	}
 	switch {
-	case !subscriptionName.MatchString(string(id)):
-		return "", fmt.Errorf("%w: a subscription's id is 1 to 128 of A-Z, a-z, 0-9, . _ : and -, and begins with a letter or digit", ErrInvalid)
-	case !slices.Contains(states, put.State):
-		return "", fmt.Errorf("%w: state is trialing, active, past_due or cancelled", ErrInvalid)
-	case put.PaidThrough.Year() < 1970 || put.PaidThrough.Year() > 9999:
-		return "", fmt.Errorf("%w: paid_through is out of range", ErrInvalid)
 	case (put.User == "") == (put.ExternalID == ""):
 		return "", fmt.Errorf("%w: either user or external_id names the user", ErrInvalid)
 	case validIfGiven(put.Reason) != nil:
@@ -165,6 +167,20 @@ func (s *Service) subscriber(ctx context.Context, id SubscriptionID, put Subscri
 		return "", fmt.Errorf("put subscription: %w", err)
 	}
 	return user, nil
+}
+
+// validate judges all but the user.
+func (put SubscriptionChange) validate(id SubscriptionID) error {
+	states := []SubscriptionState{SubscriptionTrialing, SubscriptionActive, SubscriptionPastDue, SubscriptionCancelled}
+	switch {
+	case !subscriptionName.MatchString(string(id)):
+		return fmt.Errorf("%w: a subscription's id is 1 to 128 of A-Z, a-z, 0-9, . _ : and -, and begins with a letter or digit", ErrInvalid)
+	case !slices.Contains(states, put.State):
+		return fmt.Errorf("%w: state is trialing, active, past_due or cancelled", ErrInvalid)
+	case put.PaidThrough.Year() < 1970 || put.PaidThrough.Year() > 9999:
+		return fmt.Errorf("%w: paid_through is out of range", ErrInvalid)
+	}
+	return nil
 }
 
 // Revoke ends a subscription for good; only [Service.Reinstate] undoes it. Once it has returned, no reconcile that

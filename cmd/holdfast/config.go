@@ -32,6 +32,7 @@ type Config struct {
 	Trial         time.Duration `default:"336h" env:"HOLDFAST_TRIAL" placeholder:"DURATION" help:"Length of the self-service trial of plan premium; 0 is none (default: ${default})."`
 	HelpURL       string        `name:"help-url" env:"HOLDFAST_HELP_URL" placeholder:"URL" help:"Where users turn whose subscription is revoked, suspended or over: https: or mailto:, told by /v1/entitlements."`
 	AdminToken    string        `env:"HOLDFAST_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bootstrap bearer token for /admin/v1, at least 32 characters. Better set in the environment, where other users cannot see it."`
+	Billing
 
 	AuditRetention
 

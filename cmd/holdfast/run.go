@@ -177,6 +177,12 @@ func (c Config) check() error {
 	if _, err := c.helpURL(); err != nil {
 		return err
 	}
+	if _, err := c.stripe(); err != nil {
+		return err
+	}
+	if _, err := c.billingWebhook(); err != nil {
+		return err
+	}
 	if _, err := c.webhooks(); err != nil {
 		return err
 	}
@@ -236,6 +242,17 @@ func (c Config) handler(
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	stripe, err := c.stripe()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	billed, err := c.billingWebhook()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := c.warnOfPrices(ctx, rights, log); err != nil {
+		return nil, nil, nil, err
+	}
 	roots, err := keys.Roots.Marshal()
 	if err != nil {
 		return nil, nil, nil, err
@@ -250,6 +267,8 @@ func (c Config) handler(
 		TrustedProxies: proxies,
 		BootstrapToken: token,
 		HelpURL:        helpURL,
+		Stripe:         stripe,
+		BillingWebhook: billed,
 		App:            app,
 		Roots:          roots,
 		Draining:       draining,

@@ -1,0 +1,165 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"holdfast/entitlements"
+	"holdfast/entitlements/billing"
+)
+
+// WebhookReceiver verifies webhooks that are signed as Standard Webhooks are.
+type WebhookReceiver struct{ keys []*standardwebhooks.Webhook }
+
+// NewWebhookReceiver takes the secrets ("whsec_" and base64 of at least 24 bytes) that senders sign with: while one takes
+// the other's place, both count. An error names no secret.
+func NewWebhookReceiver(secrets []string) (*WebhookReceiver, error) {
+	receiver := &WebhookReceiver{}
+	for _, secret := range secrets {
+		key, err := standardwebhooks.NewWebhook(secret)
+		if err != nil || !strings.HasPrefix(secret, "whsec_") || len(secret) < len("whsec_")+32 {
+			return nil, errors.New("a secret is whsec_ and the base64 form of at least 24 random bytes, such as from 'openssl rand -base64 32'")
+		}
+		receiver.keys = append(receiver.keys, key)
+	}
+	if len(receiver.keys) == 0 {
+		return nil, errors.New("there is no secret")
+	}
+	return receiver, nil
+}
+
+// messageID is what ids of messages may look like.
+var messageID = regexp.MustCompile(`^[!-~]{1,255}$`)
+
+// verify checks the signature of the body, byte by byte as it came, and returns the message's id.
+func (v *WebhookReceiver) verify(body []byte, header http.Header) (id string, err error) {
+	for _, name := range []string{standardwebhooks.HeaderWebhookID, standardwebhooks.HeaderWebhookTimestamp, standardwebhooks.HeaderWebhookSignature} {
+		if len(header.Values(name)) != 1 {
+			return "", unsigned
+		}
+	}
+	id = header.Get(standardwebhooks.HeaderWebhookID)
+	signed := slices.ContainsFunc(v.keys, func(key *standardwebhooks.Webhook) bool { return key.Verify(body, header) == nil })
+	if !signed || !messageID.MatchString(id) {
+		return "", unsigned
+	}
+	return id, nil
+}
+
+// receiveStripe takes a webhook of Stripe.
+func (s *server) receiveStripe(w http.ResponseWriter, r *http.Request, _ caller) error {
+	if s.stripe == nil {
+		return notFound
+	}
+	return s.receive(w, r, billing.Stripe, func(body []byte) (billing.Event, bool, error) {
+		signatures := r.Header.Values("Stripe-Signature")
+		if len(signatures) != 1 {
+			return billing.Event{}, false, unsigned
+		}
+		if err := s.stripe.Verify(body, signatures[0]); err != nil {
+			return billing.Event{}, false, err
+		}
+		if err := checkJSON(r, body, maxWebhookDepth); err != nil {
+			return billing.Event{}, false, err
+		}
+		return s.stripe.Parse(body)
+	}, s.stripe.Prices(), s.stripe.Refresh())
+}
+
+// receiveWebhook takes a webhook of any other billing system.
+func (s *server) receiveWebhook(w http.ResponseWriter, r *http.Request, _ caller) error {
+	if s.billing == nil {
+		return notFound
+	}
+	return s.receive(w, r, billing.Webhook, func(body []byte) (billing.Event, bool, error) {
+		id, err := s.billing.verify(body, r.Header)
+		if err != nil {
+			return billing.Event{}, false, err
+		}
+		if err := checkJSON(r, body, maxWebhookDepth); err != nil {
+			return billing.Event{}, false, err
+		}
+		return parseWebhook(id, body)
+	}, nil, nil)
+}
+
+// parseWebhook reads a message. ok is false where it is of a type that tells nothing here. What else systems send along is
+// passed over.
+func parseWebhook(id string, body []byte) (event billing.Event, ok bool, err error) {
+	var message struct {
+		Type      string    `json:"type"`
+		Timestamp time.Time `json:"timestamp"`
+		Data      struct {
+			ID          string         `json:"id"`
+			User        *string        `json:"user"`
+			ExternalID  string         `json:"external_id"`
+			Plan        string         `json:"plan"`
+			State       billing.Status `json:"state"`
+			PaidThrough time.Time      `json:"paid_through"`
+		} `json:"data"`
+	}
+	var kind struct {
+		Type string `json:"type"`
+	}
+	if json.Unmarshal(body, &kind) != nil || kind.Type == "" {
+		return billing.Event{}, false, invalidRequest
+	}
+	if kind.Type != "subscription.updated" {
+		return billing.Event{ID: id}, false, nil
+	}
+	if json.Unmarshal(body, &message) != nil {
+		return billing.Event{}, false, invalidRequest
+	}
+	data := message.Data
+	user, err := bodyUUID(data.User)
+	states := []billing.Status{billing.Trialing, billing.Active, billing.PastDue, billing.Cancelled}
+	if err != nil || !slices.Contains(states, data.State) || data.Plan == "" {
+		return billing.Event{}, false, invalidRequest
+	}
+	return billing.Event{
+		Source: billing.Webhook, ID: id, Customer: data.ID, Subject: data.ID, At: message.Timestamp,
+		Facts: billing.Facts{
+			Kind: billing.Snapshot, Subscription: data.ID, User: user, ExternalID: data.ExternalID,
+			Status: data.State, Plan: data.Plan, PaidThrough: data.PaidThrough.Unix(),
+		},
+	}, true, nil
+}
+
+// receive reads the body, opens it, takes the event in it, and says what became of that: to the sender, in the log and in
+// the metrics. A body whose signature has not been verified is not parsed, and nothing of it is logged.
+func (s *server) receive(
+	w http.ResponseWriter, r *http.Request, source string, open func(body []byte) (billing.Event, bool, error),
+	prices billing.Prices, refresh func(context.Context, *billing.Event) error,
+) error {
+	event, outcome, err := billing.Event{}, entitlements.BillingIgnored, error(nil)
+	body, err := readBody(r)
+	if err == nil {
+		var ours bool
+		if event, ours, err = open(body); err == nil && ours {
+			outcome, err = s.entitlements.TakeBilling(r.Context(), event, prices, refresh)
+		}
+	}
+	result, level := string(outcome), slog.LevelInfo
+	if err != nil {
+		refused, _ := classify(r.Context(), err)
+		result, level = refused.code, slog.LevelWarn
+	}
+	s.metrics.billing.WithLabelValues(source, result).Inc()
+	s.log.LogAttrs(r.Context(), level, "billing event", slog.String("request", requestID(r.Context())), slog.String("source", source),
+		slog.String("event", event.ID), slog.String("outcome", result))
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, struct {
+		Outcome entitlements.BillingOutcome `json:"outcome"`
+	}{outcome})
+}

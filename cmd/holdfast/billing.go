@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"holdfast/api"
+	"holdfast/api/stripe"
+	"holdfast/entitlements"
+	"holdfast/entitlements/billing"
+)
+
+// Billing says whom the server believes what was paid. Secrets are better set in the environment.
+type Billing struct {
+	StripeWebhookSecret  []string `env:"HOLDFAST_STRIPE_WEBHOOK_SECRET" placeholder:"SECRET" help:"Signing secret of the Stripe endpoint at /v1/billing/stripe (repeatable: while one takes the other's place, both count)."`
+	StripePrice          []string `env:"HOLDFAST_STRIPE_PRICE" placeholder:"PRICE=PLAN" help:"Stripe price, and the plan that it buys (repeatable; of several in one subscription, the first named here counts)."`
+	StripeAPIKey         string   `name:"stripe-api-key" env:"HOLDFAST_STRIPE_API_KEY" placeholder:"KEY" help:"Secret or restricted Stripe key: with it each event is a hint, and the subscription is fetched. Wants to read subscriptions and invoices."`
+	StripeAccount        string   `env:"HOLDFAST_STRIPE_ACCOUNT" placeholder:"ACCOUNT" help:"Connected Stripe account whose events are taken (default: the endpoint's own account)."`
+	StripeAPIURL         string   `name:"stripe-api-url" env:"HOLDFAST_STRIPE_API_URL" hidden:""`
+	BillingWebhookSecret []string `env:"HOLDFAST_BILLING_WEBHOOK_SECRET" placeholder:"SECRET" help:"Secret of another billing system that signs as Standard Webhooks do (whsec_…), for /v1/billing/webhook (repeatable, likewise)."`
+}
+
+var stripeName = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,255}$`)
+
+// prices are those that buy something, in the order in which they were given.
+func (c Billing) prices() (billing.Prices, error) {
+	var prices billing.Prices
+	for _, text := range c.StripePrice {
+		price, plan, ok := strings.Cut(text, "=")
+		if !ok || !stripeName.MatchString(price) || plan == "" {
+			return nil, fmt.Errorf("--stripe-price %q is not PRICE=PLAN, such as price_1Ab…=premium", text)
+		}
+		if slices.ContainsFunc(prices, func(p billing.Price) bool { return p.Price == price }) {
+			return nil, fmt.Errorf("--stripe-price names %s twice", price)
+		}
+		prices = append(prices, billing.Price{Price: price, Plan: plan})
+	}
+	return prices, nil
+}
+
+// stripe is what receives Stripe's webhooks; nil where there is no secret.
+func (c Billing) stripe() (*stripe.Receiver, error) {
+	prices, err := c.prices()
+	if err != nil {
+		return nil, err
+	}
+	if len(c.StripeWebhookSecret) == 0 {
+		if len(prices) > 0 || c.StripeAPIKey != "" || c.StripeAccount != "" {
+			return nil, errors.New("--stripe-price, --stripe-api-key and --stripe-account are of no use without --stripe-webhook-secret")
+		}
+		return nil, nil
+	}
+	if len(prices) == 0 {
+		return nil, errors.New("--stripe-webhook-secret is of no use without --stripe-price: no price would buy anything")
+	}
+	if c.StripeAccount != "" && !stripeName.MatchString(c.StripeAccount) {
+		return nil, fmt.Errorf("--stripe-account %q is none", c.StripeAccount)
+	}
+	if u, err := url.Parse(c.StripeAPIURL); c.StripeAPIURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && !isLocal(u.Hostname())) {
+		return nil, fmt.Errorf("--stripe-api-url %q is neither https nor on this machine", c.StripeAPIURL)
+	}
+	receiver, err := stripe.New(stripe.Config{
+		Secrets: c.StripeWebhookSecret, Account: c.StripeAccount, Prices: prices, APIKey: c.StripeAPIKey, APIURL: c.StripeAPIURL,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("--stripe-webhook-secret or --stripe-api-key: %w", err)
+	}
+	return receiver, nil
+}
+
+// billingWebhook is what receives other billing systems' webhooks; nil where there is no secret.
+func (c Billing) billingWebhook() (*api.WebhookReceiver, error) {
+	if len(c.BillingWebhookSecret) == 0 {
+		return nil, nil
+	}
+	receiver, err := api.NewWebhookReceiver(c.BillingWebhookSecret)
+	if err != nil {
+		return nil, fmt.Errorf("--billing-webhook-secret: %w", err)
+	}
+	return receiver, nil
+}
+
+// warnOfPrices tells of prices that buy a plan that does not exist, or not yet. Their events are refused until it does.
+func (c Billing) warnOfPrices(ctx context.Context, rights *entitlements.Service, log *slog.Logger) error {
+	prices, err := c.prices()
+	if err != nil || len(prices) == 0 {
+		return err
+	}
+	plans, err := rights.Plans(ctx)
+	if err != nil {
+		return err
+	}
+	for _, price := range prices {
+		if !slices.ContainsFunc(plans, func(p entitlements.Plan) bool { return string(p.ID) == price.Plan }) {
+			log.Warn("a Stripe price buys a plan that does not exist", "price", price.Price, "plan", price.Plan)
+		}
+	}
+	return nil
+}

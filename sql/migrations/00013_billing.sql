@@ -1,0 +1,23 @@
+-- What billing systems have reported. An event is kept once by its id; what a subscription comes to is worked out from all
+-- events of its customer, so that their order does not matter.
+
+-- +goose Up
+
+CREATE TABLE billing_events (
+    source text NOT NULL CHECK (source IN ('stripe', 'webhook')),
+    id text NOT NULL CHECK (length(id) BETWEEN 1 AND 255),
+    customer text NOT NULL, -- as the source names them; '' while nobody knows
+    subject text NOT NULL, -- the subscription, invoice or charge
+    at timestamptz NOT NULL,
+    rank integer NOT NULL,
+    facts jsonb NOT NULL, -- ids, enumerations and times
+    received_at timestamptz NOT NULL,
+    user_id uuid REFERENCES users (id) ON DELETE CASCADE, -- null while nobody knows
+    PRIMARY KEY (source, id)
+);
+CREATE INDEX billing_events_by_customer ON billing_events (source, customer);
+CREATE INDEX billing_events_by_subject ON billing_events (source, subject);
+CREATE INDEX billing_events_by_user ON billing_events (user_id);
+CREATE INDEX billing_events_of_nobody ON billing_events (received_at) WHERE user_id IS NULL;
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON billing_events TO holdfast_runtime;
