@@ -22,7 +22,7 @@ type Row struct {
 func Routes() []Row {
 	var rows []Row
 	for _, r := range (&server{}).routes() {
-		rows = append(rows, Row{r.method, r.path, string(r.scope), r.access == bearer, r.access.takesProof(), r.access == webhook})
+		rows = append(rows, Row{r.method, r.path, string(r.scope), r.access == scoped, r.access.takesProof(), r.access == webhook})
 	}
 	return rows
 }

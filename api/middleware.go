@@ -27,11 +27,11 @@ import (
 
 // caller is who asks, as far as the route's access had it found out before the handler runs.
 type caller struct {
-	session passkey.Session // where the access is a cookie; on a bearer route that of a staff member
+	session passkey.Session // where the access is a cookie; on a scoped route that of a staff member
 	proof   *dpop.Proof     // where it is a proof; nil on a cookieOr route that was called by cookie
 	actor   string          // as the audit trail names them
 
-	// On a bearer route:
+	// On a scoped route:
 	secret string          // the token of the bearer or of the session, which the caller alone has
 	scopes []passkey.Scope // all that the caller has, of which the route needed one
 }
@@ -44,7 +44,7 @@ func (c caller) user() entitlements.UserID { return entitlements.UserID(c.sessio
 
 // admit finds out who asks, and whether they may.
 func (s *server) admit(w http.ResponseWriter, r *http.Request, route route) (caller, error) {
-	if route.access == bearer {
+	if route.access == scoped {
 		return s.admitAdmin(w, r, route.scope)
 	}
 	var by caller

@@ -16,7 +16,7 @@ const (
 	cookieProof               // a live session and a DPoP proof
 	cookieOr                  // a DPoP proof if there is one, else a live session
 	proof                     // a DPoP proof alone
-	bearer                    // an admin token, or else the session of a staff member, with the route's scope
+	scoped                    // an admin token, or else the session of a staff member, with the route's scope
 	webhook                   // whoever signs the body: the handler verifies it; no page, so of no origin
 )
 
@@ -27,7 +27,7 @@ func (a access) takesProof() bool { return a == cookieProof || a == cookieOr || 
 type route struct {
 	method, path string
 	access       access
-	scope        passkey.Scope // bearer routes only
+	scope        passkey.Scope // scoped routes only
 	handler      func(http.ResponseWriter, *http.Request, caller) error
 	limit        int64 // of the body in bytes; 0: bodyLimit
 	stream       bool  // the answer goes on after requestTimeout
@@ -72,31 +72,31 @@ func (s *server) routes() []route {
 		{method: post, path: "/v1/billing/stripe", access: webhook, handler: s.receiveStripe, limit: webhookBodyLimit},
 		{method: post, path: "/v1/billing/webhook", access: webhook, handler: s.receiveWebhook, limit: webhookBodyLimit},
 
-		{method: get, path: "/admin/v1/session", access: bearer, scope: read, handler: s.showAdminSession},
-		{method: get, path: "/admin/v1/users", access: bearer, scope: read, handler: s.findUsers},
-		{method: post, path: "/admin/v1/users", access: bearer, scope: write, handler: s.createUser},
-		{method: get, path: "/admin/v1/users/{id}", access: bearer, scope: read, handler: s.showUser},
-		{method: post, path: "/admin/v1/users/{id}/recovery", access: bearer, scope: write, handler: s.recoverUser},
-		{method: post, path: "/admin/v1/users/{id}/sign-out", access: bearer, scope: write, handler: s.signOutUser},
-		{method: post, path: "/admin/v1/users/{id}/grants", access: bearer, scope: write, handler: s.grantDays},
-		{method: put, path: "/admin/v1/subscriptions/{id}", access: bearer, scope: billing, handler: s.putSubscription},
-		{method: get, path: "/admin/v1/subscriptions/{id}/revocation", access: bearer, scope: read, handler: s.showRevocation},
-		{method: post, path: "/admin/v1/subscriptions/{id}/revoke", access: bearer, scope: write, handler: s.revokeSubscription},
-		{method: post, path: "/admin/v1/subscriptions/{id}/suspend", access: bearer, scope: write, handler: s.suspendSubscription},
-		{method: post, path: "/admin/v1/subscriptions/{id}/reinstate", access: bearer, scope: write, handler: s.reinstateSubscription},
-		{method: post, path: "/admin/v1/devices/{id}/revoke", access: bearer, scope: write, handler: s.revokeDevice},
-		{method: get, path: "/admin/v1/plans", access: bearer, scope: read, handler: s.listPlans},
-		{method: get, path: "/admin/v1/plans/{id}", access: bearer, scope: read, handler: s.showPlan},
-		{method: put, path: "/admin/v1/plans/{id}", access: bearer, scope: admin, handler: s.putPlan},
-		{method: get, path: "/admin/v1/gaps", access: bearer, scope: read, handler: s.listGaps},
-		{method: post, path: "/admin/v1/gaps/{id}/close", access: bearer, scope: write, handler: s.closeGap},
-		{method: get, path: "/admin/v1/staff", access: bearer, scope: admin, handler: s.listStaff},
-		{method: post, path: "/admin/v1/staff", access: bearer, scope: admin, handler: s.inviteStaff},
-		{method: del, path: "/admin/v1/staff/{id}", access: bearer, scope: admin, handler: s.removeStaff},
-		{method: get, path: "/admin/v1/webhooks", access: bearer, scope: read, handler: s.listWebhooks},
-		{method: post, path: "/admin/v1/webhooks/{id}/resend", access: bearer, scope: admin, handler: s.resendWebhook},
-		{method: get, path: "/admin/v1/audit", access: bearer, scope: read, handler: s.listAudit},
-		{method: get, path: "/admin/v1/audit/export", access: bearer, scope: admin, handler: s.exportAudit, stream: true},
+		{method: get, path: "/admin/v1/session", access: scoped, scope: read, handler: s.showAdminSession},
+		{method: get, path: "/admin/v1/users", access: scoped, scope: read, handler: s.findUsers},
+		{method: post, path: "/admin/v1/users", access: scoped, scope: write, handler: s.createUser},
+		{method: get, path: "/admin/v1/users/{id}", access: scoped, scope: read, handler: s.showUser},
+		{method: post, path: "/admin/v1/users/{id}/recovery", access: scoped, scope: write, handler: s.recoverUser},
+		{method: post, path: "/admin/v1/users/{id}/sign-out", access: scoped, scope: write, handler: s.signOutUser},
+		{method: post, path: "/admin/v1/users/{id}/grants", access: scoped, scope: write, handler: s.grantDays},
+		{method: put, path: "/admin/v1/subscriptions/{id}", access: scoped, scope: billing, handler: s.putSubscription},
+		{method: get, path: "/admin/v1/subscriptions/{id}/revocation", access: scoped, scope: read, handler: s.showRevocation},
+		{method: post, path: "/admin/v1/subscriptions/{id}/revoke", access: scoped, scope: write, handler: s.revokeSubscription},
+		{method: post, path: "/admin/v1/subscriptions/{id}/suspend", access: scoped, scope: write, handler: s.suspendSubscription},
+		{method: post, path: "/admin/v1/subscriptions/{id}/reinstate", access: scoped, scope: write, handler: s.reinstateSubscription},
+		{method: post, path: "/admin/v1/devices/{id}/revoke", access: scoped, scope: write, handler: s.revokeDevice},
+		{method: get, path: "/admin/v1/plans", access: scoped, scope: read, handler: s.listPlans},
+		{method: get, path: "/admin/v1/plans/{id}", access: scoped, scope: read, handler: s.showPlan},
+		{method: put, path: "/admin/v1/plans/{id}", access: scoped, scope: admin, handler: s.putPlan},
+		{method: get, path: "/admin/v1/gaps", access: scoped, scope: read, handler: s.listGaps},
+		{method: post, path: "/admin/v1/gaps/{id}/close", access: scoped, scope: write, handler: s.closeGap},
+		{method: get, path: "/admin/v1/staff", access: scoped, scope: admin, handler: s.listStaff},
+		{method: post, path: "/admin/v1/staff", access: scoped, scope: admin, handler: s.inviteStaff},
+		{method: del, path: "/admin/v1/staff/{id}", access: scoped, scope: admin, handler: s.removeStaff},
+		{method: get, path: "/admin/v1/webhooks", access: scoped, scope: read, handler: s.listWebhooks},
+		{method: post, path: "/admin/v1/webhooks/{id}/resend", access: scoped, scope: admin, handler: s.resendWebhook},
+		{method: get, path: "/admin/v1/audit", access: scoped, scope: read, handler: s.listAudit},
+		{method: get, path: "/admin/v1/audit/export", access: scoped, scope: admin, handler: s.exportAudit, stream: true},
 
 		{method: get, path: "/v1/status-lists/{n}", access: document, handler: s.showStatusList},
 		{method: get, path: "/.well-known/jwks.json", access: document, handler: s.showJWKS},

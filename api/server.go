@@ -179,7 +179,7 @@ func (s *server) handle(route route) http.HandlerFunc {
 		limit = route.limit
 	}
 	handler := route.handler
-	if route.access == bearer && route.method == http.MethodPost {
+	if route.access == scoped && route.method == http.MethodPost {
 		handler = func(w http.ResponseWriter, r *http.Request, by caller) error { return s.once(w, r, route, by) }
 	}
 	private := strings.HasPrefix(route.path, "/v1/") || strings.HasPrefix(route.path, "/admin/")
