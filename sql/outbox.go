@@ -49,12 +49,6 @@ func (o *Outbox) Register(ctx context.Context, endpoints []outbox.Endpoint) (ids
 				return failed("put webhook endpoints", err)
 			}
 			_, err = tx.ExecContext(ctx, `UPDATE webhook_endpoints SET active = false WHERE active AND digest <> ALL ($1::bytea[])`, pq.Array(digests))
-			if err != nil {
-				return failed("end webhook endpoints", err)
-			}
-			_, err = tx.ExecContext(ctx, `
-				UPDATE webhook_deliveries SET state = 'dead', last_status = NULL, last_error = $1
-				WHERE state = 'pending' AND endpoint IN (SELECT id FROM webhook_endpoints WHERE NOT active)`, outbox.EndpointRemoved)
 			return failed("end webhook endpoints", err)
 		})
 		if !isDeadlock(err) {
@@ -111,23 +105,25 @@ func (o *Outbox) Counts(ctx context.Context) (pending, dead int64, err error) {
 	return pending, dead, failed("count webhooks", err)
 }
 
-// sweptWebhooks is how many deliveries of a kind are deleted at a time.
+// sweptWebhooks is how many deliveries are swept at a time.
 const sweptWebhooks = 1000
 
 // Sweep implements [outbox.Store].
 func (o *Outbox) Sweep(ctx context.Context, delivered, dead time.Time) error {
-	for _, old := range []struct {
-		which string
-		than  time.Time
+	for _, sweep := range []struct {
+		statement string
+		argument  any
 	}{
-		{`state = 'delivered' AND delivered_at < $1`, delivered},
-		{`state = 'dead' AND created_at < $1`, dead},
+		{`UPDATE webhook_deliveries SET state = 'dead', last_status = NULL, last_error = $1 WHERE id IN (
+			SELECT id FROM webhook_deliveries WHERE state = 'pending' AND endpoint IN (SELECT id FROM webhook_endpoints WHERE NOT active)
+			LIMIT $2 FOR UPDATE SKIP LOCKED)`, outbox.EndpointRemoved},
+		{`DELETE FROM webhook_deliveries WHERE id IN (
+			SELECT id FROM webhook_deliveries WHERE state = 'delivered' AND delivered_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, delivered},
+		{`DELETE FROM webhook_deliveries WHERE id IN (
+			SELECT id FROM webhook_deliveries WHERE state = 'dead' AND created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, dead},
 	} {
 		for left := true; left; {
-			result, err := o.db.ExecContext(ctx, `
-				DELETE FROM webhook_deliveries WHERE id IN (
-					SELECT id FROM webhook_deliveries WHERE `+old.which+` ORDER BY place LIMIT $2 FOR UPDATE SKIP LOCKED)`,
-				old.than, sweptWebhooks)
+			result, err := o.db.ExecContext(ctx, sweep.statement, sweep.argument, sweptWebhooks)
 			none, err := affectedNone(result, failed("sweep webhooks", err))
 			if err != nil {
 				return err

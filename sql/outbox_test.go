@@ -75,6 +75,14 @@ func (o *outgoing) list(t *testing.T, state outbox.State) []outbox.Delivery {
 	return deliveries
 }
 
+// sweep makes dead what nobody is sent any more, and deletes nothing.
+func (o *outgoing) sweep(t *testing.T) {
+	t.Helper()
+	if err := o.outbox.Sweep(t.Context(), time.Time{}, time.Time{}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Each change that others are to hear of is written down once for each endpoint, in ids and enumerations; no other is, nor
 // one that does not happen.
 func TestMessages(t *testing.T) {
@@ -289,6 +297,7 @@ func TestRegister(t *testing.T) {
 	if again := o.register(t, "https://b.example.org", "https://c.example.org"); again[0] != o.endpoints[1] || again[1] == o.endpoints[0] {
 		t.Errorf("ids %d, then %d", o.endpoints, again)
 	}
+	o.sweep(t)
 	dead := o.list(t, outbox.Dead)
 	if len(dead) != 1 || dead[0].LastError != outbox.EndpointRemoved || dead[0].Endpoint != "https://a.example.org" {
 		t.Fatalf("dead: %+v", dead)
@@ -335,6 +344,7 @@ func TestRegister(t *testing.T) {
 		t.Errorf("%d endpoints", n)
 	}
 	o.register(t)
+	o.sweep(t)
 	if pending, dead, err := o.outbox.Counts(t.Context()); err != nil || pending != 0 || dead < 3 {
 		t.Errorf("without endpoints: %d pending, %d dead, %v", pending, dead, err)
 	}

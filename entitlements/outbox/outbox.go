@@ -116,7 +116,7 @@ var ErrConflict = fmt.Errorf("the endpoint is not configured: %w", entitlements.
 // Store keeps the deliveries. Each method is atomic.
 type Store interface {
 	// Register makes endpoints the ones that messages are written down for from now on, and returns their ids in the same
-	// order. What is pending for others is dead.
+	// order.
 	Register(ctx context.Context, endpoints []Endpoint) ([]int64, error)
 	// Claim counts an attempt for, and returns, up to limit deliveries to the endpoint that are due at now, the longest
 	// due first, and makes them due again at until. No two calls get the same one before that.
@@ -126,7 +126,8 @@ type Store interface {
 	Settle(ctx context.Context, result Result) error
 	// Pending and dead deliveries are counted.
 	Counts(ctx context.Context) (pending, dead int64, err error)
-	// Sweep deletes what was delivered before the first time and what is dead and was made before the second.
+	// Sweep deletes what was delivered before the first time and what is dead and was made before the second. What is
+	// pending for endpoints that messages are no longer written down for is dead. It is done in small transactions.
 	Sweep(ctx context.Context, delivered, dead time.Time) error
 	// Deliveries lists deliveries, the last one first.
 	Deliveries(ctx context.Context, query Query) ([]Delivery, error)

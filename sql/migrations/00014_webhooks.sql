@@ -29,6 +29,7 @@ CREATE TABLE webhook_deliveries (
 );
 CREATE INDEX webhook_deliveries_due ON webhook_deliveries (endpoint, next_attempt_at, place) WHERE state = 'pending';
 CREATE INDEX webhook_deliveries_by_state ON webhook_deliveries (state, place);
+CREATE INDEX webhook_deliveries_done ON webhook_deliveries (delivered_at) WHERE state = 'delivered';
 CREATE INDEX webhook_deliveries_by_user ON webhook_deliveries (user_id);
 
 GRANT SELECT, INSERT, UPDATE ON webhook_endpoints TO holdfast_runtime;
