@@ -7,3 +7,6 @@ func FindUsers(search passkey.UserSearch) (string, []any) { return findUsers, fi
 
 // HoldersAtOnce is how many users are raised in one transaction.
 const HoldersAtOnce = holdersAtOnce
+
+// ListGaps is the statement of [Entitlements.Gaps], for EXPLAIN: $1 is the id that they come before, $2 how many.
+const ListGaps = listGaps

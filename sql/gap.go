@@ -18,6 +18,12 @@ const isGap = `(a.action = 'lineage.recovered' AND (a.after->'revision' > a.befo
 // isClosed says whether the gap that the audit entry a tells of is closed.
 const isClosed = `EXISTS (SELECT FROM audit c WHERE c.action = 'gap.closed' AND c.object = 'gap:' || a.id)`
 
+const listGaps = `
+	SELECT a.id, a.at, a.user_id, substring(a.object FROM '^device:(.*)$') AS device,
+		(a.after->>'revision')::bigint AS device_revision, (a.before->>'revision')::bigint AS database_revision
+	FROM audit a JOIN users u ON u.id = a.user_id
+	WHERE a.id < $1 AND ` + isGap + ` AND NOT ` + isClosed + ` ORDER BY a.id DESC LIMIT $2`
+
 // Gaps implements [entitlements.Store].
 func (s *Entitlements) Gaps(ctx context.Context, query entitlements.GapQuery) ([]entitlements.Gap, error) {
 	var rows []struct {
@@ -32,12 +38,7 @@ func (s *Entitlements) Gaps(ctx context.Context, query entitlements.GapQuery) ([
 	if before == 0 {
 		before = math.MaxInt64
 	}
-	err := s.db.SelectContext(ctx, &rows, `
-		SELECT a.id, a.at, a.user_id, substring(a.object FROM '^device:(.*)$') AS device,
-			(a.after->>'revision')::bigint AS device_revision, (a.before->>'revision')::bigint AS database_revision
-		FROM audit a JOIN users u ON u.id = a.user_id
-		WHERE a.id < $1 AND `+isGap+` AND NOT `+isClosed+` ORDER BY a.id DESC LIMIT $2`, before, query.Limit)
-	if err != nil {
+	if err := s.db.SelectContext(ctx, &rows, listGaps, before, query.Limit); err != nil {
 		return nil, failed("read gaps", err)
 	}
 	gaps := make([]entitlements.Gap, len(rows))

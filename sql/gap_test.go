@@ -2,6 +2,8 @@ package sql_test
 
 import (
 	"errors"
+	"math"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -9,6 +11,7 @@ import (
 	"holdfast/entitlements"
 	"holdfast/passkey"
 	"holdfast/sql"
+	"holdfast/sql/sqltest"
 )
 
 // backup keeps what the database knows of a device's user; the function that it returns restores it.
@@ -152,5 +155,28 @@ func TestGaps(t *testing.T) {
 	}
 	if left := gaps(entitlements.GapQuery{Limit: 10}); len(left) != 0 {
 		t.Errorf("of an erased user: %+v", left)
+	}
+}
+
+// Gaps are found among many other entries without reading those, of recoveries that are none too.
+func TestGapsAreFoundByTheirIndex(t *testing.T) {
+	t.Parallel()
+	owner, _ := sqltest.Database(t)
+	db := connect(t, owner)
+	db.MustExec(`
+		INSERT INTO users (id, name, created_at) SELECT gen_random_uuid(), 'User ' || n, now() FROM generate_series(1, 500) n;
+		INSERT INTO audit (at, actor, action, object, user_id, before, after)
+			SELECT now(), 'server', CASE WHEN n % 100 = 0 THEN 'lineage.recovered' ELSE 'subscription.put' END, 'device:1',
+				u.id, '{"revision": 2, "generation": 1}', jsonb_build_object('revision', 2 + n % 200 / 100, 'generation', 2)
+			FROM generate_series(1, 30000) n JOIN (SELECT id, row_number() OVER () - 1 AS i FROM users) u ON u.i = n % 500;
+		INSERT INTO audit (at, actor, action, object) SELECT now(), 'server', 'gap.closed', 'gap:' || id FROM audit
+			WHERE action = 'lineage.recovered' AND id % 300 = 0;
+		ANALYZE`)
+	var plan []string
+	if err := db.Select(&plan, "EXPLAIN (ANALYZE, COSTS off, TIMING off) "+sql.ListGaps, int64(math.MaxInt64), 51); err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(plan, "\n"); !strings.Contains(text, "audit_gaps") || strings.Contains(text, "Seq Scan on audit") {
+		t.Error(text)
 	}
 }
