@@ -1,11 +1,12 @@
 # syntax=docker/dockerfile:1
 
-# The sample app and the SDK inside it.
+# The sample app with the SDK inside it, and the support console.
 FROM node:22-bookworm-slim AS web
 WORKDIR /src/web
 COPY web/package.json web/package-lock.json web/.npmrc ./
 COPY web/sdk/package.json sdk/
 COPY web/app/package.json app/
+COPY web/support/package.json support/
 RUN --mount=type=cache,target=/root/.npm npm ci
 COPY web/ ./
 RUN npm run build

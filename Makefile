@@ -2,6 +2,8 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-builtin-rules --no-print-directory
+# A build that was cut short is none.
+.DELETE_ON_ERROR:
 
 # Further flags of `holdfast serve`, for `make run`.
 ARGS ?=

@@ -130,6 +130,13 @@ func serving(files fs.FS) option {
 	return func(a *api.Config, _ *passkey.Config, _ *entitlements.Config) { a.App = files }
 }
 
+var builtConsole = fstest.MapFS{
+	"index.html":               {Data: []byte("<!doctype html><title>Holdfast support</title>" + strings.Repeat("<p>padding</p>", 200))},
+	"icon.svg":                 {Data: []byte("<svg/>")},
+	"assets/index-Xy3dEf9h.js": {Data: []byte("console.log(1)")},
+	".gitkeep":                 {},
+}
+
 var builtApp = fstest.MapFS{
 	"index.html":                 {Data: []byte("<!doctype html><title>Fieldbook</title>" + strings.Repeat("<p>padding</p>", 200))},
 	"sw.js":                      {Data: []byte(`precache([{url:"/roots.json",revision:"__ROOTS_REVISION__",integrity:"__ROOTS_INTEGRITY__"}])`)},
@@ -163,7 +170,7 @@ func (w *world) start(build func(api.Config) (http.Handler, error), options ...o
 	t := w.t
 	t.Helper()
 	a := api.Config{
-		Origin: origin, AllowOrigins: []string{allowed}, BootstrapToken: sha256.Sum256([]byte(adminSecret)), App: builtApp,
+		Origin: origin, AllowOrigins: []string{allowed}, BootstrapToken: sha256.Sum256([]byte(adminSecret)), App: builtApp, Console: builtConsole,
 		Stripe: stripeReceiver(t, nil), BillingWebhook: must1(api.NewWebhookReceiver([]string{webhookSecret}))(t),
 		Metrics: w.metrics, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: w.clock.now,
 	}

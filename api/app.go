@@ -122,9 +122,8 @@ func isHidden(name string) bool {
 	return base != "." && base != ".well-known" && strings.HasPrefix(base, ".")
 }
 
-// loadApp reads all of files, and fills the hash of the roots into the service worker. It fails unless the worker has
-// exactly one place for each form of the hash: an app that does not pin its roots must not be served.
-func loadApp(files fs.FS, roots []byte) (app, error) {
+// loadFiles reads all of files, each for its path below the folder at, after prepare has had its way with it.
+func loadFiles(files fs.FS, at string, prepare func(name string, body []byte) ([]byte, error)) (app, error) {
 	loaded := app{}
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err == nil && entry.IsDir() && isHidden(name) {
@@ -134,21 +133,31 @@ func loadApp(files fs.FS, roots []byte) (app, error) {
 			return err
 		}
 		body, err := fs.ReadFile(files, name)
+		if err == nil {
+			body, err = prepare(name, body)
+		}
 		if err != nil {
 			return err
-		}
-		if name == serviceWorker {
-			if body, err = pinRoots(body, roots); err != nil {
-				return err
-			}
 		}
 		file := newAsset(body, cmp.Or(mediaTypes[path.Ext(name)], "application/octet-stream"))
 		file.csp = pageCSP
 		if hashed.MatchString(name) {
 			file.cache = "public, max-age=31536000, immutable"
 		}
-		loaded["/"+name] = file
+		loaded[at+name] = file
 		return nil
+	})
+	return loaded, err
+}
+
+// loadApp reads all of files, and fills the hash of the roots into the service worker. It fails unless the worker has
+// exactly one place for each form of the hash: an app that does not pin its roots must not be served.
+func loadApp(files fs.FS, roots []byte) (app, error) {
+	loaded, err := loadFiles(files, "/", func(name string, body []byte) ([]byte, error) {
+		if name == serviceWorker {
+			return pinRoots(body, roots)
+		}
+		return body, nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("app: %w", err)
@@ -164,6 +173,27 @@ func loadApp(files fs.FS, roots []byte) (app, error) {
 	return loaded, nil
 }
 
+// consolePath is where the support console is. It belongs to the server, whichever app is served.
+const consolePath = "/support"
+
+func isConsole(path string) bool {
+	return path == consolePath || strings.HasPrefix(path, consolePath+"/")
+}
+
+// loadConsole reads the support console, whose pages have their address in the fragment: there is one index.
+func loadConsole(files fs.FS) (app, error) {
+	loaded, err := loadFiles(files, consolePath+"/", func(_ string, body []byte) ([]byte, error) { return body, nil })
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("console: %w", err)
+	}
+	index, built := loaded[consolePath+"/index.html"]
+	if !built {
+		return app{consolePath: newAsset([]byte(notBuilt), mediaTypes[".txt"])}, nil
+	}
+	loaded[consolePath], loaded[consolePath+"/"] = index, index
+	return loaded, nil
+}
+
 func pinRoots(worker, roots []byte) ([]byte, error) {
 	sum := sha256.Sum256(roots)
 	for placeholder, value := range map[string]string{
@@ -176,6 +206,15 @@ func pinRoots(worker, roots []byte) ([]byte, error) {
 		worker = bytes.Replace(worker, []byte(placeholder), []byte(value), 1)
 	}
 	return worker, nil
+}
+
+// find is the file of app or console that r asks for.
+func (s *server) find(r *http.Request) (asset, bool) {
+	if isConsole(r.URL.Path) {
+		file, ok := s.console[r.URL.Path]
+		return file, ok && (r.Method == http.MethodGet || r.Method == http.MethodHead)
+	}
+	return s.app.find(r)
 }
 
 // find is the file that r asks for. A navigation to an address that only the app's own router knows finds the index.
@@ -195,9 +234,9 @@ func (a app) find(r *http.Request) (asset, bool) {
 	return index, built && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// showApp serves the two of the app's files that have a row in the table.
+// showApp serves those files of the app and of the console that have a row in the table.
 func (s *server) showApp(w http.ResponseWriter, r *http.Request, _ caller) error {
-	file, ok := s.app.find(r)
+	file, ok := s.find(r)
 	if !ok {
 		return notFound
 	}

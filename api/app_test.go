@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"io"
+	"io/fs"
 	"maps"
 	"net/http"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"testing/fstest"
 
 	"holdfast/api"
+	"holdfast/entitlements"
+	"holdfast/passkey"
 )
 
 const pageCSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; " +
@@ -80,6 +83,48 @@ func TestApp(t *testing.T) {
 	}
 	if private := client.do("GET", "/v1/session", nil, "Accept-Encoding", "gzip"); private.Header.Get("Content-Encoding") != "" {
 		t.Errorf("an answer of /v1 is compressed: %v", private.Header)
+	}
+}
+
+// The console is there whichever app is served, and no app stands in for what is missing of it.
+func TestConsole(t *testing.T) {
+	for name, app := range map[string]fs.FS{
+		"the app": builtApp, "none": nil,
+		"an app with a folder of that name": fstest.MapFS{
+			"index.html": builtApp["index.html"], "sw.js": builtApp["sw.js"], "support/index.html": {Data: []byte("another")},
+		},
+	} {
+		client := newWorld(t, serving(app)).browser()
+		for _, c := range []struct{ path, media, cache, file string }{
+			{"/support", "text/html; charset=utf-8", "no-cache", "index.html"},
+			{"/support/", "text/html; charset=utf-8", "no-cache", "index.html"},
+			{"/support/index.html", "text/html; charset=utf-8", "no-cache", "index.html"},
+			{"/support/icon.svg", "image/svg+xml", "no-cache", "icon.svg"},
+			{"/support/assets/index-Xy3dEf9h.js", "text/javascript; charset=utf-8", "public, max-age=31536000, immutable", "assets/index-Xy3dEf9h.js"},
+		} {
+			got := client.do("GET", c.path, nil, "Accept", "text/html").want(t, 200, "")
+			h := got.Header
+			if h.Get("Content-Type") != c.media || h.Get("Cache-Control") != c.cache || h.Get("Content-Security-Policy") != pageCSP ||
+				len(h.Values("Set-Cookie")) != 0 || string(got.body) != string(builtConsole[c.file].Data) {
+				t.Errorf("%s, %s: %v %s", name, c.path, h, got.body)
+			}
+			if same := client.do("GET", c.path, nil, "If-None-Match", h.Get("ETag")); same.StatusCode != 304 || len(same.body) != 0 {
+				t.Errorf("%s, %s with its tag: %d", name, c.path, same.StatusCode)
+			}
+			if head := client.do("HEAD", c.path, nil); head.StatusCode != 200 || len(head.body) != 0 {
+				t.Errorf("%s, HEAD %s: %d", name, c.path, head.StatusCode)
+			}
+		}
+		for _, path := range []string{"/support/users", "/support/assets/index-gone1234.js", "/support/.gitkeep", "/support/sw.js"} {
+			client.do("GET", path, nil, "Accept", "text/html").want(t, 404, "not_found")
+		}
+		client.do("POST", "/support", nil, "Accept", "text/html").want(t, 405, "method_not_allowed")
+		client.do("POST", "/support/", nil, "Accept", "text/html").want(t, 404, "not_found")
+	}
+
+	unbuilt := newWorld(t, func(a *api.Config, _ *passkey.Config, _ *entitlements.Config) { a.Console = fstest.MapFS{} }).browser()
+	if page := unbuilt.do("GET", "/support", nil); page.StatusCode != 200 || !strings.Contains(string(page.body), "make run") {
+		t.Errorf("not built: %d %s", page.StatusCode, page.body)
 	}
 }
 

@@ -33,7 +33,7 @@ type route struct {
 	stream       bool  // the answer goes on after requestTimeout
 }
 
-// routes is the whole surface, but for the app's own files, which answer where no route does.
+// routes is the whole surface, but for the other files of app and console, which answer where no route does.
 func (s *server) routes() []route {
 	const (
 		get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
@@ -106,6 +106,7 @@ func (s *server) routes() []route {
 		{method: get, path: "/openapi.yaml", access: document, handler: s.showOpenAPI},
 		{method: get, path: "/roots.json", access: document, handler: s.showRoots},
 		{method: get, path: "/sw.js", access: document, handler: s.showApp},
+		{method: get, path: "/support", access: document, handler: s.showApp},
 		{method: get, path: "/", access: document, handler: s.showApp},
 	}
 }

@@ -58,6 +58,8 @@ type Config struct {
 
 	// App holds the built web application; nil serves none. It is read once, here.
 	App fs.FS
+	// Console holds the built support console, which is served at /support; nil serves none. It is read once, here.
+	Console fs.FS
 	// Roots is the document served as /roots.json, which the app's service worker pins.
 	Roots []byte
 
@@ -96,6 +98,7 @@ type server struct {
 	stripe       *stripe.Receiver // nil: not configured
 	billing      *WebhookReceiver // likewise
 	app          app              // nil: none is served
+	console      app              // likewise
 	related      asset            // origins
 	endpoints    asset            // of passkeys, for password managers
 	openAPI      asset
@@ -147,6 +150,11 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 	}
 	if cfg.App != nil {
 		if s.app, err = loadApp(cfg.App, cfg.Roots); err != nil {
+			return nil, fmt.Errorf("api: %w", err)
+		}
+	}
+	if cfg.Console != nil {
+		if s.console, err = loadConsole(cfg.Console); err != nil {
 			return nil, fmt.Errorf("api: %w", err)
 		}
 	}
@@ -211,9 +219,10 @@ func (s *server) handle(route route) http.HandlerFunc {
 	}
 }
 
-// handleNotFound serves the app to whoever navigates to one of its addresses, and refuses everybody else.
+// handleNotFound serves the files of app and console, and the app to whoever navigates to one of its addresses, and
+// refuses everybody else.
 func (s *server) handleNotFound(w http.ResponseWriter, r *http.Request) {
-	if file, ok := s.app.find(r); ok {
+	if file, ok := s.find(r); ok {
 		s.compress(file).ServeHTTP(w, r)
 		return
 	}

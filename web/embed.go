@@ -1,7 +1,8 @@
-// Package web holds the built sample app, "Fieldbook", as files inside the
-// binary. A checkout in which the app was never built embeds only the
-// placeholder dist/.gitignore, so that the module compiles without Node;
-// whoever serves the files tells the two apart by index.html.
+// Package web holds the built sample app, "Fieldbook", and the support
+// console as files inside the binary. A checkout in which they were never
+// built embeds only the placeholder dist/.gitignore, so that the module
+// compiles without Node; whoever serves the files tells the two apart by
+// index.html.
 package web
 
 import (
@@ -14,10 +15,16 @@ var dist embed.FS
 
 // Dist returns the root of the built app: index.html, sw.js,
 // manifest.webmanifest, icons/ and assets/ (names with a content hash).
-func Dist() fs.FS {
-	files, err := fs.Sub(dist, "dist")
+func Dist() fs.FS { return sub("dist") }
+
+// Console returns the root of the built support console: index.html, icon.svg
+// and assets/. Where it was never built, the root does not exist.
+func Console() fs.FS { return sub("dist/support") }
+
+func sub(folder string) fs.FS {
+	files, err := fs.Sub(dist, folder)
 	if err != nil {
-		panic(err) // "dist" is a valid path, the only thing Sub checks
+		panic(err) // a valid path, the only thing Sub checks
 	}
 	return files
 }

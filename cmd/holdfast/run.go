@@ -270,6 +270,7 @@ func (c Config) handler(
 		Stripe:         stripe,
 		BillingWebhook: billed,
 		App:            app,
+		Console:        web.Console(),
 		Roots:          roots,
 		Draining:       draining,
 		Metrics:        metrics,

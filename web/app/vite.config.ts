@@ -12,7 +12,8 @@ const keepFolder: Plugin = {
     this.emitFile({
       type: 'asset',
       fileName: '.gitignore',
-      source: '# Everything here is built from ../app; this file keeps the folder for go:embed.\n*\n!.gitignore\n',
+      source:
+        '# Everything here is built from ../app and ../support; this file keeps the folder for go:embed.\n*\n!.gitignore\n',
     });
   },
 };
@@ -51,6 +52,8 @@ export default defineConfig({
       injectManifest: {
         // The plugin adds the manifest and its icons itself.
         globPatterns: ['**/*.{html,js,css}'],
+        // The support console is built into a folder of its own there, and belongs to the server.
+        globIgnores: ['support/**'],
         rollupFormat: 'iife',
         sourcemap: false,
         manifestTransforms: [

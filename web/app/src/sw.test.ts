@@ -35,7 +35,7 @@ const modes = ['navigate', 'cors'] as const;
 
 test('the app opens from the worker', () => {
   expect(listeners).not.toHaveLength(0);
-  for (const path of ['/', '/anything', '/v1elsewhere', '/administration'])
+  for (const path of ['/', '/anything', '/v1elsewhere', '/administration', '/supporters'])
     expect(answers(path, 'navigate')).toBe(true);
   expect(answers('/', 'cors')).toBe(true);
 });
@@ -47,6 +47,10 @@ test.each([
   '/v1/nonce?x=/',
   '/admin',
   '/admin/v1/users',
+  '/support',
+  '/support/',
+  '/support?x',
+  '/support/assets/index-Ab3dEf9h.js',
   '/.well-known/jwks.json',
   '/.well-known/webauthn',
   '/openapi.yaml',

@@ -13,7 +13,13 @@ import { NavigationRoute, registerRoute } from 'workbox-routing';
 declare const self: ServiceWorkerGlobalScope & { __WB_MANIFEST: (PrecacheEntry | string)[] };
 
 /** What belongs to the server alone: never cached, never answered from here. Compared with path and query. */
-const serverPaths = [/^\/v1([/?]|$)/, /^\/admin([/?]|$)/, /^\/\.well-known\//, /^\/openapi\.yaml(\?|$)/];
+const serverPaths = [
+  /^\/v1([/?]|$)/,
+  /^\/admin([/?]|$)/,
+  /^\/support([/?]|$)/,
+  /^\/\.well-known\//,
+  /^\/openapi\.yaml(\?|$)/,
+];
 
 precacheAndRoute(self.__WB_MANIFEST);
 cleanupOutdatedCaches();

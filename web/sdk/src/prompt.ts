@@ -1,0 +1,3 @@
+// For pages that talk to the server by themselves, such as a back office: the passkey prompts alone, without device,
+// storage or documents.
+export { createPasskey, pickPasskey } from './passkey-prompt.ts';

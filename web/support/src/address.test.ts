@@ -1,0 +1,27 @@
+import { expect, test, vi } from 'vitest';
+import { followAddress, parse, place } from './address.ts';
+
+test.each([
+  ['', { at: 'search' }],
+  ['#/', { at: 'search' }],
+  ['#/nonsense', { at: 'search' }],
+  ['#/user/5f0c8f8e-0000-4000-8000-000000000001', { at: 'user', id: '5f0c8f8e-0000-4000-8000-000000000001' }],
+  ['#/user/../staff', { at: 'search' }],
+  ['#/staff', { at: 'staff' }],
+  ['#invite=AB-cd_9', { at: 'invitation', code: 'AB-cd_9' }],
+  ['#recover=AB-cd_9', { at: 'recovery', code: 'AB-cd_9' }],
+  ['#invite=', { at: 'search' }],
+])('%s leads to %o', (fragment, expected) => {
+  expect(parse(fragment)).toEqual(expected);
+});
+
+test('a code does not stay in the address', () => {
+  const replaceState = vi.fn();
+  vi.stubGlobal('location', { hash: '#invite=secret' });
+  vi.stubGlobal('history', { replaceState });
+  vi.stubGlobal('addEventListener', vi.fn());
+  followAddress();
+  expect(place.value).toEqual({ at: 'invitation', code: 'secret' });
+  expect(replaceState).toHaveBeenCalledExactlyOnceWith(null, '', '#/');
+  vi.unstubAllGlobals();
+});

@@ -1,0 +1,67 @@
+import { HoldfastError } from '@holdfast/client';
+import { createPasskey, pickPasskey } from '@holdfast/client/prompt';
+import { call } from './server.ts';
+
+interface Begun {
+  readonly ceremony: string;
+  readonly publicKey: unknown;
+}
+
+/** Something that happened to the account and its user has not been told yet. */
+export interface Notice {
+  readonly code: string;
+  readonly at: string;
+  readonly passkey: string;
+  readonly reason: string;
+}
+
+export interface SignedIn {
+  readonly user: { readonly id: string; readonly name: string };
+  readonly notices: readonly Notice[];
+}
+
+/** A ceremony lives five minutes on the server; autofill may wait for hours, so it gets a new one in good time. */
+const ceremonyLife = 4 * 60_000;
+
+/** One prompt at a time: a browser has no more. The one that waits in the autofill makes way. */
+let waiting: AbortController | null = null;
+
+export async function signIn(): Promise<SignedIn> {
+  waiting?.abort();
+  const { ceremony, publicKey } = await begin('/v1/authentication/options', {});
+  const credential = await pickPasskey(publicKey, new AbortController().signal, undefined);
+  return call<SignedIn>('POST', '/v1/authentication', { body: { ceremony, credential } });
+}
+
+/** Waits in the autofill until a passkey is chosen from it. Rejects with `cancelled` when `ended`, or when another prompt begins. */
+export async function autofill(ended: AbortSignal): Promise<SignedIn> {
+  waiting?.abort();
+  const own = new AbortController();
+  waiting = own;
+  const over = AbortSignal.any([ended, own.signal]);
+  for (;;) {
+    const { ceremony, publicKey } = await begin('/v1/authentication/options', {});
+    const renewal = AbortSignal.timeout(ceremonyLife);
+    let credential: unknown;
+    try {
+      credential = await pickPasskey(publicKey, AbortSignal.any([over, renewal]), 'conditional');
+    } catch (error) {
+      if (renewal.aborted && !over.aborted) continue;
+      throw error;
+    }
+    if (over.aborted) throw new HoldfastError('cancelled');
+    return call<SignedIn>('POST', '/v1/authentication', { body: { ceremony, credential } });
+  }
+}
+
+/** Makes a passkey for the account that a one-time link opens, which signs in. */
+export async function redeem(code: string): Promise<SignedIn> {
+  waiting?.abort();
+  const { ceremony, publicKey } = await begin('/v1/recovery/options', { code });
+  const credential = await createPasskey(publicKey, new AbortController().signal);
+  return call<SignedIn>('POST', '/v1/recovery', { body: { ceremony, credential } });
+}
+
+function begin(path: string, body: unknown): Promise<Begun> {
+  return call<Begun>('POST', path, { body });
+}

@@ -1,0 +1,10 @@
+import { render } from 'preact';
+import { followAddress } from './address.ts';
+import { keepTime } from './clock.ts';
+import { askWho } from './session.ts';
+import { App } from './ui/app.tsx';
+
+followAddress();
+keepTime();
+void askWho();
+render(<App />, document.getElementById('app') as HTMLElement);

@@ -1,0 +1,116 @@
+import { HoldfastError } from '@holdfast/client';
+import { signal } from '@preact/signals';
+import { autofill, type Notice, redeem, type SignedIn, signIn } from './ceremony.ts';
+import { call } from './server.ts';
+import type { Me, Scope } from './shapes.ts';
+
+/** Who is there, as far as the server says: a staff member, a user who is none, or nobody. */
+export type Present = Me | 'stranger' | 'nobody' | 'out of reach' | 'not asked';
+
+export const me = signal<Present>('not asked');
+
+/** What happened to the account of the one who has just signed in. */
+export const notices = signal<readonly Notice[]>([]);
+
+/** What waits for the staff member to show that it is them, and is told whether to go on; null: nothing. */
+export const confirming = signal<((go: boolean) => void) | null>(null);
+
+/** Only the newest question's answer counts. */
+let asked = 0;
+
+/** Brings {@link me} up to date. Never rejects. */
+export async function askWho(): Promise<void> {
+  const question = ++asked;
+  const answer = await call<Me>('GET', '/admin/v1/session').catch((error: HoldfastError): Present => {
+    switch (error.code) {
+      case 'unauthenticated':
+      case 'reauthentication_required':
+        return 'nobody';
+      case 'forbidden':
+        return 'stranger';
+      default:
+        return 'out of reach';
+    }
+  });
+  // What is known stays while the server cannot be reached.
+  if (question === asked && !(answer === 'out of reach' && staff())) me.value = answer;
+}
+
+/** The staff member who is signed in. */
+export function staff(): Me | null {
+  return typeof me.value === 'object' ? me.value : null;
+}
+
+export function may(scope: Scope): boolean {
+  return staff()?.scopes.includes(scope) ?? false;
+}
+
+export async function enter(): Promise<void> {
+  await entered(await signIn());
+}
+
+export async function enterFromAutofill(ended: AbortSignal): Promise<void> {
+  await entered(await autofill(ended));
+}
+
+export async function enterByLink(code: string): Promise<void> {
+  await entered(await redeem(code));
+}
+
+async function entered({ notices: unread }: SignedIn): Promise<void> {
+  notices.value = unread;
+  await askWho();
+}
+
+export async function leave(): Promise<void> {
+  await call('DELETE', '/v1/session');
+  asked++;
+  me.value = 'nobody';
+}
+
+/**
+ * Does `work`, and where that wants the staff member to have shown just now that it is them, asks for it in the page: after
+ * one tap of a passkey `work` goes on by itself.
+ */
+export async function confirmed<T>(work: () => Promise<T>): Promise<T> {
+  const asker = staff()?.user?.id;
+  try {
+    return await work();
+  } catch (error) {
+    if (!lacksConfirmation(error)) {
+      // A role can be taken away while a page is open: it must not go on showing what is gone.
+      if (error instanceof HoldfastError && error.code === 'forbidden') void askWho();
+      throw error;
+    }
+  }
+  const go = await new Promise<boolean>((answer) => {
+    confirming.value = answer;
+  });
+  confirming.value = null;
+  if (!go) throw new HoldfastError('cancelled');
+  const signedIn = await signIn();
+  // Whoever has come in now has not asked for it.
+  if (signedIn.user.id !== asker) {
+    await entered(signedIn);
+    throw new HoldfastError('cancelled');
+  }
+  void entered(signedIn);
+  return work();
+}
+
+/** Reads for the page. A session that is over leads to the sign-in, and from there back to the same page. */
+export async function read<T>(path: string, signal?: AbortSignal): Promise<T> {
+  try {
+    return await call<T>('GET', path, signal ? { signal } : {});
+  } catch (error) {
+    if (lacksConfirmation(error)) me.value = 'nobody';
+    else if (error instanceof HoldfastError && error.code === 'forbidden') void askWho();
+    throw error;
+  }
+}
+
+function lacksConfirmation(error: unknown): boolean {
+  return (
+    error instanceof HoldfastError && (error.code === 'reauthentication_required' || error.code === 'unauthenticated')
+  );
+}

@@ -1,0 +1,23 @@
+import { signal } from '@preact/signals';
+import { call } from './server.ts';
+import { may } from './session.ts';
+import type { Gap, Me, StaffMember } from './shapes.ts';
+
+/** Whether there are gaps that nobody has checked. */
+export const gapsOpen = signal(false);
+
+/** The staff members that this page knows by name: all of them for an administrator, else the one who looks. */
+export const names = signal<ReadonlyMap<string, string>>(new Map());
+
+/** Nobody has asked for it: where it fails, nothing is said. */
+export async function lookForGaps(): Promise<void> {
+  const answer = await call<{ gaps: readonly Gap[] }>('GET', '/admin/v1/gaps?limit=1').catch(() => null);
+  if (answer) gapsOpen.value = answer.gaps.length > 0;
+}
+
+export async function learnNames({ user }: Me): Promise<void> {
+  const known = may('admin')
+    ? await call<{ staff: readonly StaffMember[] }>('GET', '/admin/v1/staff').catch(() => null)
+    : null;
+  names.value = new Map([...(known?.staff ?? []), ...(user ? [user] : [])].map(({ id, name }) => [id, name]));
+}

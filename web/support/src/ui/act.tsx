@@ -1,0 +1,138 @@
+import { type Signal, signal, useSignal } from '@preact/signals';
+import { type ComponentChildren, cloneElement, type VNode } from 'preact';
+import { useEffect, useId, useRef } from 'preact/hooks';
+import { keyring } from '../server.ts';
+import { confirmed } from '../session.ts';
+import { said, useWork } from '../work.ts';
+import { Failed, WorkButton } from './button.tsx';
+
+/** The one dialog that is open. */
+const asked = signal<VNode | null>(null);
+let count = 0;
+
+/** Closes its element while that is still in the page: the focus then goes back to whatever opened it. */
+let close = () => {};
+
+/** Opens a dialog in the place of any other. */
+export function ask(dialog: VNode): void {
+  close();
+  said.value = null;
+  asked.value = cloneElement(dialog, { key: count++ });
+}
+
+export function Asked() {
+  return asked.value;
+}
+
+/** The page whose question it was is left. */
+export function askNothing(): void {
+  close();
+  asked.value = null;
+}
+
+interface FrameProps {
+  readonly title: string;
+  readonly children: ComponentChildren;
+  readonly busy?: Signal<boolean>;
+  readonly wide?: boolean;
+}
+
+/** A dialog, open for as long as it is there. Whoever closes it calls {@link askNothing}, or the user does with Escape. */
+export function Frame({ title, children, busy, wide = false }: FrameProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    const element = dialog.current;
+    const own = () => element?.close();
+    element?.showModal();
+    close = own;
+    return () => {
+      if (close === own) close = () => {};
+    };
+  }, []);
+  return (
+    <dialog
+      class={`sheet ${wide ? 'wide' : ''}`}
+      ref={dialog}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        event.preventDefault();
+        if (!busy?.peek()) askNothing();
+      }}
+    >
+      <h2 id={id}>{title}</h2>
+      {children}
+    </dialog>
+  );
+}
+
+/** What the server takes with a change. */
+export interface Change {
+  readonly reason: string;
+  readonly key: (body: unknown) => string;
+}
+
+interface ActProps {
+  readonly title: string;
+  /** What it means: who, what, until when. And further fields. */
+  readonly children: ComponentChildren;
+  readonly yes: string;
+  readonly doing: string;
+  readonly danger?: boolean;
+  readonly wide?: boolean;
+  /** Not yet: something that has to be seen before is not there. */
+  readonly disabled?: boolean;
+  /** Does it. Whatever it shows then takes the place of this dialog; else it closes. */
+  readonly act: (change: Change) => Promise<void>;
+}
+
+/** Asks before a change, and for the reason that the trail keeps. It stays open until the change is made or given up. */
+export function Act({ title, children, yes, doing, danger = false, wide = false, disabled = false, act }: ActProps) {
+  const reason = useSignal('');
+  const work = useWork();
+  const key = useRef(keyring());
+  return (
+    <Frame title={title} busy={work.busy} wide={wide}>
+      <form
+        onSubmit={async (event) => {
+          event.preventDefault();
+          if (disabled) return;
+          const present = asked.peek();
+          const text = reason.peek().trim();
+          const done = await work.run(() => confirmed(() => act({ reason: text, key: key.current })));
+          if (!done || asked.peek() !== present) return;
+          askNothing();
+          // Where the button that opened this is gone with the change, the keyboard goes on at what is said of it.
+          setTimeout(() => {
+            if (document.activeElement === document.body) document.querySelector<HTMLElement>('.toast button')?.focus();
+          });
+        }}
+      >
+        {children}
+        <label class="field">
+          <span>Reason</span>
+          <input
+            name="reason"
+            autocomplete="off"
+            maxLength={1000}
+            // A blank is none.
+            pattern=".*\S.*"
+            required
+            value={reason}
+            onInput={(event) => (reason.value = event.currentTarget.value)}
+          />
+          <small>Kept in the trail for your colleagues, until the account is erased.</small>
+        </label>
+        <Failed work={work} />
+        <div class="ends">
+          <button type="button" class="button" onClick={() => !work.busy.peek() && askNothing()}>
+            Cancel
+          </button>
+          <WorkButton work={work} kind={danger ? 'danger solid' : 'primary'} doing={doing} disabled={disabled}>
+            {yes}
+          </WorkButton>
+        </div>
+      </form>
+    </Frame>
+  );
+}

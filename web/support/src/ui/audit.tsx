@@ -1,0 +1,36 @@
+import { call } from '../server.ts';
+import { confirmed, may } from '../session.ts';
+import { useWork } from '../work.ts';
+import { Failed, WorkButton } from './button.tsx';
+import { Trail } from './trail.tsx';
+
+/** All that was done, by whom and why. */
+export function Audit() {
+  const work = useWork();
+  return (
+    <>
+      <div class="page-head">
+        <h1>Audit</h1>
+        {may('admin') && (
+          <WorkButton work={work} onClick={() => work.run(exportTrail)}>
+            Export as JSON Lines
+          </WorkButton>
+        )}
+      </div>
+      <p class="hint">Every change, the newest first. Nobody can change or delete an entry from here.</p>
+      <Failed work={work} />
+      <section class="card" aria-label="Audit trail">
+        <Trail user={null} />
+      </section>
+    </>
+  );
+}
+
+/** The browser itself takes the file, of whatever size. What it would be refused for is found out before. */
+async function exportTrail(): Promise<void> {
+  await confirmed(() => call('GET', '/admin/v1/session'));
+  const link = document.createElement('a');
+  link.href = '/admin/v1/audit/export';
+  link.download = `holdfast-audit-${new Date().toISOString().slice(0, 10)}.jsonl`;
+  link.click();
+}

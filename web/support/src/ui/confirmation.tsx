@@ -1,0 +1,28 @@
+import { useSignalEffect } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { confirming } from '../session.ts';
+
+/** Asks for one tap of a passkey before a change, which goes on by itself after it. */
+export function Confirmation() {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useSignalEffect(() => {
+    if (confirming.value) dialog.current?.showModal();
+    else dialog.current?.close();
+  });
+  // Who leaves the page has not gone on.
+  useEffect(() => () => confirming.peek()?.(false), []);
+  return (
+    <dialog class="sheet" ref={dialog} aria-labelledby="confirmation" onClose={() => confirming.peek()?.(false)}>
+      <h2 id="confirmation">Is it you?</h2>
+      <p>You showed your passkey more than 10 minutes ago. Show it once more, and this goes on by itself.</p>
+      <form method="dialog" class="ends">
+        <button type="submit" class="button">
+          Cancel
+        </button>
+        <button type="button" class="button primary" onClick={() => confirming.peek()?.(true)}>
+          Continue with a passkey
+        </button>
+      </form>
+    </dialog>
+  );
+}

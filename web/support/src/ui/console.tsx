@@ -1,0 +1,183 @@
+import { useSignalEffect } from '@preact/signals';
+import { useEffect, useRef } from 'preact/hooks';
+import { noticeWords } from '../../../app/src/words/notice.ts';
+import { type Place, place } from '../address.ts';
+import { now } from '../clock.ts';
+import { leave, may, notices } from '../session.ts';
+import type { Me } from '../shapes.ts';
+import { gapsOpen, learnNames, lookForGaps } from '../surroundings.ts';
+import { moment } from '../words/time.ts';
+import { said, useWork } from '../work.ts';
+import { Asked, askNothing } from './act.tsx';
+import { Audit } from './audit.tsx';
+import { Confirmation } from './confirmation.tsx';
+import { Gaps } from './gaps.tsx';
+import { Mark } from './mark.tsx';
+import { Plans } from './plans.tsx';
+import { Search } from './search.tsx';
+import { Staff } from './staff.tsx';
+import { UserPage } from './user/user.tsx';
+import { Webhooks } from './webhooks.tsx';
+
+const pages = [
+  { at: 'search', href: '#/', label: 'Customers' },
+  { at: 'gaps', href: '#/gaps', label: 'Gaps' },
+  { at: 'audit', href: '#/audit', label: 'Audit' },
+  { at: 'plans', href: '#/plans', label: 'Plans' },
+  { at: 'webhooks', href: '#/webhooks', label: 'Webhooks' },
+  { at: 'staff', href: '#/staff', label: 'Staff' },
+] as const;
+
+export function Console({ me }: { me: Me }) {
+  const at = place.value;
+  const main = useRef<HTMLElement>(null);
+  const arrived = useRef(false);
+  const key = at.at === 'user' ? at.id : at.at;
+  useEffect(() => {
+    void lookForGaps();
+    void learnNames(me);
+  }, [me]);
+  useEffect(() => {
+    askNothing();
+    said.value = null;
+    scrollTo(0, 0);
+    // Who has followed a link goes on from the beginning of the page that it led to; the search takes the focus itself.
+    if (arrived.current && at.at !== 'search') main.current?.focus();
+    arrived.current = true;
+  }, [key]);
+  return (
+    <div class="console">
+      <button type="button" class="skip" onClick={() => main.current?.focus()}>
+        To the page
+      </button>
+      <header class="top">
+        <a class="home brand" href="#/">
+          <Mark /> <span>Holdfast support</span>
+        </a>
+        <nav aria-label="Pages">
+          {pages
+            .filter((page) => page.at !== 'staff' || may('admin'))
+            .map((page) => (
+              <a
+                key={page.at}
+                href={page.href}
+                aria-current={page.at === at.at || (page.at === 'search' && at.at === 'user') ? 'page' : undefined}
+              >
+                {page.label}
+                {page.at === 'gaps' && gapsOpen.value && <em class="badge attention">open</em>}
+              </a>
+            ))}
+        </nav>
+        <Who me={me} />
+      </header>
+      <KeysetWarning endsAt={me.keyset_ends_at} />
+      <main class="page" id="main" ref={main} tabIndex={-1} key={key}>
+        <Page place={at} />
+      </main>
+      <Toast />
+      <Asked />
+      <Confirmation />
+      {notices.value.length > 0 && <Notices />}
+    </div>
+  );
+}
+
+function Page({ place: at }: { place: Place }) {
+  switch (at.at) {
+    case 'user':
+      return <UserPage id={at.id} />;
+    case 'gaps':
+      return <Gaps />;
+    case 'audit':
+      return <Audit />;
+    case 'plans':
+      return <Plans />;
+    case 'webhooks':
+      return <Webhooks />;
+    case 'staff':
+      return <Staff />;
+    default:
+      return <Search />;
+  }
+}
+
+function Who({ me }: { me: Me }) {
+  const work = useWork();
+  return (
+    <div class="who">
+      <span class="who-name">{me.user?.name}</span>
+      {me.role && <span class="badge">{me.role}</span>}
+      <button type="button" class="button quiet" onClick={() => work.run(leave)}>
+        Sign out
+      </button>
+    </div>
+  );
+}
+
+const twoMonths = 60 * 86_400_000;
+
+/** After the keyset's end nobody has paid features: whoever sees this page may be the first to notice. */
+function KeysetWarning({ endsAt }: { endsAt: string }) {
+  const end = new Date(endsAt);
+  if (end.getTime() - now.value.getTime() > twoMonths) return null;
+  return (
+    <div class="warning" role="alert">
+      <p>
+        <strong>The keyset ends {moment(end, now.value)}.</strong> After that no customer has paid features, online or
+        offline. Tell whoever runs the server: <code>holdfast keys renew</code> gives it a new end.
+      </p>
+    </div>
+  );
+}
+
+/** How the last change ended, and the way back where there is one. */
+function Toast() {
+  const latest = said.value;
+  return (
+    <div class="toast-place" role="status">
+      {latest && (
+        <div class="toast">
+          <p>{latest.text}</p>
+          {latest.undo && (
+            <button type="button" class="button" onClick={latest.undo.act}>
+              {latest.undo.label}
+            </button>
+          )}
+          <button
+            type="button"
+            class="button quiet"
+            onClick={() => {
+              said.value = null;
+              document.getElementById('main')?.focus({ preventScroll: true });
+            }}
+          >
+            Close
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}
+
+/** Tells at a sign-in what has happened to one's own account meanwhile. */
+function Notices() {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useSignalEffect(() => {
+    if (notices.value.length > 0) dialog.current?.showModal();
+  });
+  return (
+    <dialog class="sheet" ref={dialog} aria-labelledby="notices" onClose={() => (notices.value = [])}>
+      <h2 id="notices">Since you were here</h2>
+      {notices.value.map((notice) => (
+        <p key={`${notice.code} ${notice.at}`}>
+          {noticeWords({ ...notice, at: new Date(notice.at) }, null, now.value)}
+        </p>
+      ))}
+      <form method="dialog" class="ends">
+        <button type="submit" class="button primary">
+          I have read it
+        </button>
+      </form>
+    </dialog>
+  );
+}

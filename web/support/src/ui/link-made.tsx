@@ -1,0 +1,48 @@
+import { useSignal } from '@preact/signals';
+import type { Link } from '../shapes.ts';
+import { askNothing, Frame } from './act.tsx';
+import { When } from './when.tsx';
+
+interface Props {
+  readonly title: string;
+  readonly text: string;
+  readonly link: Link;
+}
+
+/** A one-time link: the server tells it this once. */
+export function LinkMade({ title, text, link }: Props) {
+  const copied = useSignal<boolean | null>(null);
+  return (
+    <Frame title={title} wide>
+      <p>{text}</p>
+      <label class="field">
+        <span>One-time link</span>
+        <textarea class="code" rows={2} readOnly value={link.url} onFocus={(event) => event.currentTarget.select()} />
+        <small>
+          Works once, until <When at={link.expires_at} />. It is shown only now.
+        </small>
+      </label>
+      <div class="ends">
+        <p class="outcome" role="status">
+          {copied.value === true && 'Copied.'}
+          {copied.value === false && 'The browser did not let it be copied: select it and copy by hand.'}
+        </p>
+        <button
+          type="button"
+          class="button primary"
+          onClick={async () => {
+            copied.value = await navigator.clipboard.writeText(link.url).then(
+              () => true,
+              () => false,
+            );
+          }}
+        >
+          Copy link
+        </button>
+        <button type="button" class="button" onClick={askNothing}>
+          Done
+        </button>
+      </div>
+    </Frame>
+  );
+}

@@ -1,0 +1,38 @@
+import { askWho, enter, leave } from '../session.ts';
+import { useWork } from '../work.ts';
+import { Failed, WorkButton } from './button.tsx';
+import { Threshold } from './threshold.tsx';
+
+/** Signed in, but no staff member, or no longer one. */
+export function Stranger() {
+  const work = useWork();
+  return (
+    <Threshold>
+      <h1>This is for staff</h1>
+      <p>
+        You are signed in, but your account has no role here. If it had one until now, an administrator has taken it
+        away.
+      </p>
+      <WorkButton work={work} kind="primary wide" onClick={() => work.run(enter)}>
+        Sign in as somebody else
+      </WorkButton>
+      <WorkButton work={work} kind="quiet wide" onClick={() => work.run(leave)}>
+        Sign out
+      </WorkButton>
+      <Failed work={work} />
+    </Threshold>
+  );
+}
+
+export function OutOfReach() {
+  const work = useWork();
+  return (
+    <Threshold>
+      <h1>The server cannot be reached</h1>
+      <p>Nothing can be looked up or changed before it answers again.</p>
+      <WorkButton work={work} kind="primary wide" doing="Trying…" onClick={() => work.run(askWho)}>
+        Try again
+      </WorkButton>
+    </Threshold>
+  );
+}

@@ -1,0 +1,16 @@
+import type { ComponentChildren } from 'preact';
+import { Mark } from './mark.tsx';
+
+/** The frame of what is seen before the console. */
+export function Threshold({ children }: { children: ComponentChildren }) {
+  return (
+    <main class="threshold gate">
+      <div class="threshold-card">
+        <p class="brand">
+          <Mark /> Holdfast support
+        </p>
+        {children}
+      </div>
+    </main>
+  );
+}

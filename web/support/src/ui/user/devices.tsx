@@ -1,0 +1,93 @@
+import { now } from '../../clock.ts';
+import { call } from '../../server.ts';
+import type { Account, Device } from '../../shapes.ts';
+import { count, relative, utcAtLatest } from '../../words/time.ts';
+import { said } from '../../work.ts';
+import { Act, ask } from '../act.tsx';
+import { When } from '../when.tsx';
+import { type CardProps, mayTouchAccess } from './user.tsx';
+
+/** Where the user has the app, and until when each device works without contact. */
+export function Devices({ account, changed }: CardProps) {
+  const { devices } = account;
+  return (
+    <section class="card" aria-labelledby="devices">
+      <h2 id="devices">{devices.length === 0 ? 'Devices' : count(devices.length, 'device')}</h2>
+      {devices.length === 0 && <p>None is linked. A device links itself when the customer signs in on it.</p>}
+      <ul class="rows">
+        {devices.map((device) => (
+          <li key={device.id}>
+            <div>
+              <strong>{device.name}</strong>
+              {device.quarantined && <em class="badge attention">copied, locked</em>}
+              <small>{offlineWords(device, account, now.value)}</small>
+              <small>
+                {device.last_reconciled_at ? (
+                  <>
+                    In contact <When at={device.last_reconciled_at} />
+                  </>
+                ) : (
+                  'Never in contact'
+                )}
+                . Linked <When at={device.linked_at} />.
+              </small>
+            </div>
+            {mayTouchAccess(account) && (
+              <button
+                type="button"
+                class="button"
+                aria-label={`Remove ${device.name}`}
+                onClick={() => ask(<Remove account={account} changed={changed} device={device} />)}
+              >
+                Remove…
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Remove({ account, changed, device }: CardProps & { readonly device: Device }) {
+  const { name } = account.user;
+  const until = offlineUntil(device, now.value);
+  return (
+    <Act
+      danger
+      title={`Remove ${device.name} of ${name}?`}
+      yes="Remove now"
+      doing="Removing…"
+      act={async ({ reason, key }) => {
+        const body = { reason };
+        await call('POST', `/admin/v1/devices/${device.id}/revoke`, { body, key: key(body) });
+        await changed();
+        said.value = { text: `${device.name} is removed. ${name} can link it again with a passkey.` };
+      }}
+    >
+      <p class="promise">
+        {until
+          ? `Dead on this device by ${utcAtLatest(until, now.value)} at the latest (${relative(until, now.value)}); at once if it is online.`
+          : 'Dead on this device at once: it holds no document that works offline.'}
+      </p>
+      <p>
+        For a lost or stolen device. What they have paid for, and every other device, stay as they are. It is not undone
+        from here: whoever has one of their passkeys can link it again with one tap. If that may be a thief, sign out
+        everywhere, too.
+      </p>
+    </Act>
+  );
+}
+
+function offlineUntil({ document_expires_at }: Device, at: Date): Date | null {
+  const end = document_expires_at === null ? null : new Date(document_expires_at);
+  return end && end > at ? end : null;
+}
+
+function offlineWords(device: Device, { revision, decision }: Account, at: Date): string {
+  const until = offlineUntil(device, at);
+  const told = device.document_revision !== null && device.document_revision >= revision;
+  if (told && Object.keys(decision.features).length === 0) return 'Has been told that it may use nothing that is paid.';
+  if (until) return `Works offline until ${utcAtLatest(until, at)} (${relative(until, at)}) at most.`;
+  return 'Holds no document that works offline.';
+}

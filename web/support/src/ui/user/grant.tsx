@@ -1,0 +1,94 @@
+import { useSignal } from '@preact/signals';
+import { now } from '../../clock.ts';
+import { call } from '../../server.ts';
+import type { Plan, Subscription } from '../../shapes.ts';
+import { count, utc } from '../../words/time.ts';
+import { worth } from '../../words/why.ts';
+import { said, useLoaded } from '../../work.ts';
+import { Act, ask } from '../act.tsx';
+import { Waiting } from '../state.tsx';
+import type { CardProps } from './user.tsx';
+import { Withdraw } from './withdraw.tsx';
+
+const day = 86_400_000;
+
+/** Gives days of a plan, as a subscription of its own: billing knows nothing of it, and it does not renew. */
+export function Grant({ account, changed }: CardProps) {
+  const { data, failed, reload } = useLoaded<{ plans: readonly Plan[] }>('/admin/v1/plans');
+  const plan = useSignal<string | null>(null);
+  const days = useSignal('7');
+  const plans = data.value?.plans ?? null;
+  const chosen = plans?.find(({ id }) => id === plan.value) ?? plans?.[0];
+  const number = Number(days.value);
+  const until = chosen && number > 0 ? endOf(chosen, account.subscriptions, number) : null;
+  const { name } = account.user;
+  return (
+    <Act
+      title={`Grant days to ${name}?`}
+      yes="Grant"
+      doing="Granting…"
+      disabled={!chosen}
+      act={async ({ reason, key }) => {
+        const body = { plan: chosen?.id, days: number, reason };
+        const path = `/admin/v1/users/${account.user.id}/grants`;
+        const granted = await call<{ subscription: Subscription }>('POST', path, { body, key: key(body) });
+        await changed();
+        const { subscription } = granted;
+        said.value = {
+          text: `${name} has ${subscription.plan} until ${utc(new Date(subscription.paid_through))}.`,
+          undo: {
+            label: 'Undo…',
+            act: () => ask(<Withdraw how="revoke" account={account} changed={changed} subscription={subscription} />),
+          },
+        };
+      }}
+    >
+      {plans === null && <Waiting failed={failed} retry={reload} />}
+      {plans?.length === 0 && <p class="callout">There is no plan yet.</p>}
+      {plans && plans.length > 0 && (
+        <>
+          <div class="pair-of-fields">
+            <label class="field">
+              <span>Plan</span>
+              <select value={chosen?.id} onChange={(event) => (plan.value = event.currentTarget.value)}>
+                {plans.map(({ id }) => (
+                  <option key={id} value={id}>
+                    {id}
+                  </option>
+                ))}
+              </select>
+            </label>
+            <label class="field">
+              <span>Days</span>
+              <input
+                type="number"
+                inputMode="numeric"
+                min={1}
+                max={366}
+                step={1}
+                required
+                value={days}
+                onInput={(event) => (days.value = event.currentTarget.value)}
+              />
+            </label>
+          </div>
+          {until && (
+            <p class="promise">
+              They have {chosen?.id} until {utc(until)}: {count(number, 'day')} on top of what is left now. It does not
+              renew, and costs nothing.
+            </p>
+          )}
+          <p>It can be undone: it is a subscription of its own, which can be revoked.</p>
+        </>
+      )}
+    </Act>
+  );
+}
+
+/** From now, or from the end of what is left of the plan, as the server reckons. */
+function endOf(plan: Plan, subscriptions: readonly Subscription[], days: number): Date {
+  const left = subscriptions
+    .filter((each) => each.plan === plan.id && worth(each, plan, now.value) === 'grants')
+    .map(({ paid_through }) => Date.parse(paid_through));
+  return new Date(Math.max(now.value.getTime(), ...left) + days * day);
+}

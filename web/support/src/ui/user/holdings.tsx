@@ -1,0 +1,155 @@
+import { now } from '../../clock.ts';
+import { may } from '../../session.ts';
+import type { Subscription } from '../../shapes.ts';
+import { span } from '../../words/time.ts';
+import { because, billingWords, decisive, featureWords, headline, planOf } from '../../words/why.ts';
+import { ask } from '../act.tsx';
+import { When } from '../when.tsx';
+import { Grant } from './grant.tsx';
+import { Reach } from './reach.tsx';
+import type { CardProps } from './user.tsx';
+import { Reinstate, Withdraw } from './withdraw.tsx';
+
+/** What the user has, and why: the inputs of the server's decision, as it weighs them. */
+export function Holdings({ account, changed }: CardProps) {
+  const { decision, subscriptions } = account;
+  const said = headline(decision, now.value);
+  const decides = decisive(account, now.value);
+  return (
+    <section class={`card ${said.tone}`} aria-labelledby="holdings">
+      <div class="card-head">
+        <h2 id="holdings">What they have</h2>
+        <span class={`badge ${said.tone}`}>{said.badge}</span>
+      </div>
+      <p class="headline">{said.text}</p>
+      <dl class="facts">
+        <div>
+          <dt>Features now</dt>
+          <dd>{featureWords(decision.features)}</dd>
+        </div>
+        <div>
+          <dt>Offline at most</dt>
+          <dd>{span(account.offline_window)}</dd>
+        </div>
+        <div>
+          <dt>Free trial</dt>
+          <dd>{account.trial_started ? 'used' : 'not used'}</dd>
+        </div>
+        <div>
+          <dt>Revision</dt>
+          <dd>{account.revision}</dd>
+        </div>
+      </dl>
+      {subscriptions.length > 0 && <h3>Why</h3>}
+      {subscriptions.map((subscription) => (
+        <Item
+          key={subscription.id}
+          account={account}
+          changed={changed}
+          subscription={subscription}
+          decides={subscriptions.length > 1 && subscription.id === decides}
+        />
+      ))}
+      {may('support:write') && (
+        <div class="actions">
+          <button type="button" class="button" onClick={() => ask(<Grant account={account} changed={changed} />)}>
+            Grant days…
+          </button>
+        </div>
+      )}
+    </section>
+  );
+}
+
+interface ItemProps extends CardProps {
+  readonly subscription: Subscription;
+  readonly decides: boolean;
+}
+
+function Item({ account, changed, subscription, decides }: ItemProps) {
+  const plan = planOf(account.plans, subscription);
+  const { revoked, suspended } = subscription;
+  return (
+    <article class="subscription" aria-label={`Subscription ${subscription.id}`}>
+      <div class="card-head">
+        <h4>
+          {subscription.plan} <code>{subscription.id}</code>
+        </h4>
+        {decides && <span class="badge good">decides</span>}
+        {revoked && <span class="badge attention">revoked</span>}
+        {suspended && <span class="badge attention">suspended</span>}
+      </div>
+      <p>{because(subscription, plan, now.value)}</p>
+      <dl class="facts">
+        <div>
+          <dt>Billing says</dt>
+          <dd>{billingWords[subscription.state]}</dd>
+        </div>
+        <div>
+          <dt>Paid until</dt>
+          <dd>
+            <When at={subscription.paid_through} />
+          </dd>
+        </div>
+        <div>
+          <dt>Grace after it</dt>
+          <dd>{plan ? span(plan.grace) : 'unknown plan'}</dd>
+        </div>
+        {plan && (
+          <div>
+            <dt>Plan gives</dt>
+            <dd>{featureWords(plan.features)}</dd>
+          </div>
+        )}
+        {plan && plan.window !== null && (
+          <div>
+            <dt>Offline at most</dt>
+            <dd>{span(plan.window)}</dd>
+          </div>
+        )}
+        <div>
+          <dt>Last changed</dt>
+          <dd>
+            <When at={subscription.updated_at} />
+          </dd>
+        </div>
+      </dl>
+      {(revoked || suspended) && <Reach subscription={subscription} />}
+      {may('support:write') && (
+        <div class="actions">
+          {(revoked || suspended) && (
+            <button
+              type="button"
+              class="button primary"
+              onClick={() => ask(<Reinstate account={account} changed={changed} subscription={subscription} />)}
+            >
+              Reinstate…
+            </button>
+          )}
+          {!revoked && (
+            <button
+              type="button"
+              class="button danger"
+              onClick={() =>
+                ask(<Withdraw how="revoke" account={account} changed={changed} subscription={subscription} />)
+              }
+            >
+              Revoke…
+            </button>
+          )}
+          {!revoked && !suspended && (
+            <button
+              type="button"
+              class="button"
+              onClick={() =>
+                ask(<Withdraw how="suspend" account={account} changed={changed} subscription={subscription} />)
+              }
+            >
+              Suspend…
+            </button>
+          )}
+        </div>
+      )}
+    </article>
+  );
+}

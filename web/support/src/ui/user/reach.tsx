@@ -1,0 +1,48 @@
+import { useEffect } from 'preact/hooks';
+import { now } from '../../clock.ts';
+import { goOn, reachOf } from '../../revocations.ts';
+import { read } from '../../session.ts';
+import type { Revocation, Subscription } from '../../shapes.ts';
+import { deadline, progress, standing } from '../../words/revocation.ts';
+import { Holders } from './holders.tsx';
+
+const interval = 2_000;
+
+/** How far a revoke or a suspension has come: asked again and again while it is seen, until the last document has ended. */
+export function Reach({ subscription }: { subscription: Subscription }) {
+  const reach = reachOf(subscription.id);
+  const over = reach !== undefined && deadline(reach.devices, now.value) === null;
+  useEffect(() => {
+    if (over) return;
+    const ended = new AbortController();
+    const path = `/admin/v1/subscriptions/${encodeURIComponent(subscription.id)}/revocation`;
+    const look = async () => {
+      if (document.visibilityState !== 'visible') return;
+      // Out of contact, what is known stays, and its ends pass by themselves.
+      await read<Revocation>(path, ended.signal).then(goOn, () => {});
+    };
+    void look();
+    const timer = setInterval(look, interval);
+    return () => {
+      clearInterval(timer);
+      ended.abort();
+    };
+  }, [subscription.id, over]);
+  if (!reach) return null;
+  const told = reach.devices.filter((device) => progress(device, reach.revision, now.value) === 'told').length;
+  return (
+    <div class="reach">
+      <p class="promise">
+        {standing(subscription.revoked ? 'revoke' : 'suspend', reach.devices, reach.revision, now.value)}
+      </p>
+      {reach.devices.length > 0 && (
+        <progress aria-label="Devices that have been told" max={reach.devices.length} value={told} />
+      )}
+      <Holders devices={reach.devices} progress={(device) => progress(device, reach.revision, now.value)} />
+      {/* Read out when a device is told, not with every second of the countdown. */}
+      <p class="unseen" role="status">
+        {told} of {reach.devices.length} devices have been told
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,87 @@
+import { BackIcon } from '../../../../app/src/ui/icons.tsx';
+import { may } from '../../session.ts';
+import type { Account } from '../../shapes.ts';
+import { useLoaded } from '../../work.ts';
+import { Waiting } from '../state.tsx';
+import { Trail } from '../trail.tsx';
+import { When } from '../when.tsx';
+import { Access } from './access.tsx';
+import { Devices } from './devices.tsx';
+import { Holdings } from './holdings.tsx';
+
+/** What the cards of a user's page share. */
+export interface CardProps {
+  readonly account: Account;
+  /** Something was changed: reads the account anew. */
+  readonly changed: () => Promise<void>;
+}
+
+/** One user: what they have and why, on which devices, who can get in, and what was done. */
+export function UserPage({ id }: { id: string }) {
+  const { data, failed, reload } = useLoaded<Account>(`/admin/v1/users/${id}`);
+  const account = data.value;
+  return (
+    <>
+      <a class="button quiet back" href="#/">
+        <BackIcon /> Customers
+      </a>
+      {account ? (
+        <>
+          <header class="person">
+            <h1>{account.user.name}</h1>
+            {account.role && <span class="badge attention">staff: {account.role}</span>}
+            <dl class="ids">
+              <div>
+                <dt>Customer id</dt>
+                <dd>{account.user.external_id ? <code>{account.user.external_id}</code> : 'none'}</dd>
+              </div>
+              <div>
+                <dt>User id</dt>
+                <dd>
+                  <code>{account.user.id}</code>
+                </dd>
+              </div>
+              <div>
+                <dt>Since</dt>
+                <dd>
+                  <When at={account.user.created_at} />
+                </dd>
+              </div>
+            </dl>
+          </header>
+          {failed.value !== null && (
+            <div class="callout" role="alert">
+              <p>{failed.value} What is shown may be out of date.</p>
+              <button type="button" class="button" onClick={() => void reload()}>
+                Try again
+              </button>
+            </div>
+          )}
+          <div class="columns">
+            <div class="column">
+              <Holdings account={account} changed={reload} />
+              <Devices account={account} changed={reload} />
+            </div>
+            <div class="column">
+              <Access account={account} changed={reload} />
+              <section class="card" aria-labelledby="trail">
+                <h2 id="trail">What was done</h2>
+                <Trail user={account.user.id} version={account.audit[0]?.id ?? 0} />
+              </section>
+            </div>
+          </div>
+        </>
+      ) : (
+        <>
+          <h1 class="unseen">Customer</h1>
+          <Waiting failed={failed} retry={reload} />
+        </>
+      )}
+    </>
+  );
+}
+
+/** Whether the role reaches so far: who could take a staff member's account over could do what they may. */
+export function mayTouchAccess({ role }: Account): boolean {
+  return may('support:write') && (role === null || may('admin'));
+}

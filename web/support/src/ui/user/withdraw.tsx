@@ -1,0 +1,98 @@
+import { now } from '../../clock.ts';
+import { begin, end } from '../../revocations.ts';
+import { call } from '../../server.ts';
+import type { Revocation, Subscription } from '../../shapes.ts';
+import { promise } from '../../words/revocation.ts';
+import { kept } from '../../words/why.ts';
+import { said, useLoaded } from '../../work.ts';
+import { Act, ask } from '../act.tsx';
+import { Waiting } from '../state.tsx';
+import { Holders } from './holders.tsx';
+import type { CardProps } from './user.tsx';
+
+interface Props extends CardProps {
+  readonly subscription: Subscription;
+}
+
+/** Revokes or suspends, once it has been seen what that reaches and until when. */
+export function Withdraw({ how, account, changed, subscription }: Props & { readonly how: 'revoke' | 'suspend' }) {
+  const path = `/admin/v1/subscriptions/${encodeURIComponent(subscription.id)}`;
+  const { data, failed, reload } = useLoaded<Revocation>(`${path}/revocation`);
+  const preview = data.value;
+  const rest = kept(account, subscription.id, now.value);
+  const { name } = account.user;
+  const revoke = how === 'revoke';
+  return (
+    <Act
+      wide
+      danger={revoke}
+      title={`${revoke ? 'Revoke' : 'Suspend'} ${subscription.plan} of ${name}?`}
+      yes={revoke ? 'Revoke now' : 'Suspend now'}
+      doing={revoke ? 'Revoking…' : 'Suspending…'}
+      disabled={preview === null}
+      act={async ({ reason, key }) => {
+        const body = { reason };
+        begin(await call<Revocation>('POST', `${path}/${how}`, { body, key: key(body) }));
+        await changed();
+        said.value = {
+          text: `${revoke ? 'Revoked' : 'Suspended'} ${subscription.plan} of ${name}.`,
+          undo: {
+            label: 'Undo…',
+            act: () => ask(<Reinstate account={account} changed={changed} subscription={subscription} />),
+          },
+        };
+      }}
+    >
+      {preview ? (
+        <>
+          <p class="promise">{promise(how, preview.devices, now.value)}</p>
+          <Holders devices={preview.devices} />
+        </>
+      ) : (
+        <Waiting failed={failed} retry={reload} />
+      )}
+      {rest.length > 0 && (
+        <p class="callout">
+          They keep {rest.join(', ')} by another subscription: withdraw that one, too, if all of it has to go.
+        </p>
+      )}
+      <p>
+        {revoke
+          ? 'Pages that are open lock within seconds; what is offline locks when it is next in contact, or at its time above. '
+          : 'Like a revoke, but meant to be lifted: pages that are open lock within seconds, what is offline at its time above. '}
+        Nothing that they have made is deleted, and a payment changes nothing. Reinstating undoes it at any time.
+      </p>
+    </Act>
+  );
+}
+
+/** Gives back what a revoke or a suspension took. */
+export function Reinstate({ account, changed, subscription }: Props) {
+  const { name } = account.user;
+  return (
+    <Act
+      title={`Reinstate ${subscription.plan} of ${name}?`}
+      yes="Reinstate now"
+      doing="Reinstating…"
+      act={async ({ reason, key }) => {
+        const body = { reason };
+        const path = `/admin/v1/subscriptions/${encodeURIComponent(subscription.id)}/reinstate`;
+        await call('POST', path, { body, key: key(body) });
+        end(subscription.id);
+        await changed();
+        said.value = {
+          text: `Reinstated ${subscription.plan} of ${name}.`,
+          undo: {
+            label: 'Undo…',
+            act: () => ask(<Withdraw how="revoke" account={account} changed={changed} subscription={subscription} />),
+          },
+        };
+      }}
+    >
+      <p>
+        It counts again for as long as it is paid. Pages that are open have it back within seconds, every other device
+        when it is next in contact.
+      </p>
+    </Act>
+  );
+}

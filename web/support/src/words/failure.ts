@@ -1,0 +1,45 @@
+import type { HoldfastError } from '@holdfast/client';
+import { duration } from './time.ts';
+
+/** Why a change, or something that was only looked up, did not work and what to do; null: nothing has to be said. */
+export function failure({ code, message, retryAfter }: HoldfastError, what: 'change' | 'look'): string | null {
+  switch (code) {
+    case 'cancelled':
+      return null;
+    case 'timeout':
+      return 'The passkey prompt was not answered in time. Try again.';
+    case 'no_contact':
+      return what === 'look'
+        ? 'The server cannot be reached right now.'
+        : 'The server cannot be reached right now, so it is not known whether this was done. Trying again does not do it twice.';
+    case 'not_supported':
+      return 'This browser or device cannot use passkeys. Try another browser, or a phone near by.';
+    case 'already_registered':
+      return 'This device holds a passkey for this account already. Sign in with it.';
+    case 'origin_refused':
+      return 'Passkeys do not work at this address. Open the console at its usual address.';
+    case 'credential_rejected':
+      return 'This passkey was not accepted. Try another one.';
+    case 'ceremony_invalid':
+      return 'This link or prompt is wrong, over or used already. Start again, or ask for a new link.';
+    case 'forbidden':
+      return 'Your role does not allow this: it takes an administrator.';
+    case 'unauthenticated':
+    case 'reauthentication_required':
+      return 'Sign in with your passkey once more.';
+    case 'not_found':
+      return what === 'look' ? 'There is nothing here, or not any more.' : 'It is not there any more. Reload the page.';
+    case 'conflict':
+      return 'This contradicts what is stored, or is being done by somebody else just now. Reload and look again.';
+    case 'invalid_request':
+      return message === code ? 'The server did not take this. Look at what you have entered.' : message;
+    case 'rate_limited':
+      return `Too many tries that failed. Wait ${retryAfter ? duration(retryAfter * 1000) : 'a minute'}, then try again.`;
+    case 'cross_origin':
+      return 'This page may not do that from here. Open the console at its usual address.';
+    case 'unavailable':
+      return 'The server is busy. Try again in a moment.';
+    default:
+      return `That did not work (${code}). Try again.`;
+  }
+}

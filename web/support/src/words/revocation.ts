@@ -1,0 +1,74 @@
+import type { Holder, Revocation } from '../shapes.ts';
+import { relative, utcAtLatest } from './time.ts';
+
+/** What a device has made of a revoke: it has been told, or its document has ended, or it may still use it. */
+export type Progress = 'told' | 'ended' | 'live';
+
+/** `revision` is the revoke's: a document of that or a later one grants nothing that was revoked. */
+export function progress(device: Holder, revision: number, now: Date): Progress {
+  if (device.document_revision !== null && device.document_revision >= revision) return 'told';
+  return live(device, now) ? 'live' : 'ended';
+}
+
+/** Whether the device may hold a document that works offline. */
+export function live(device: Holder, now: Date): boolean {
+  return end(device) > now.getTime();
+}
+
+/** The devices of a revoke as they are now: the server names those alone whose documents have not ended. */
+export function follow(known: readonly Holder[], { devices }: Revocation): Holder[] {
+  const gone = known.filter(({ id }) => !devices.some((device) => device.id === id));
+  return [...devices, ...gone];
+}
+
+/** The end of the last document that may be anywhere; null: there is none any more. */
+export function deadline(devices: readonly Holder[], now: Date): Date | null {
+  const last = Math.max(...devices.map(end));
+  return last > now.getTime() ? new Date(last) : null;
+}
+
+/** A device that was in contact so lately is likely to be online: it is told at once if the app is open there. */
+const lately = 15 * 60_000;
+
+/** What is done to the subscription, as the words for how it ends on devices. */
+export type Withdrawal = 'revoke' | 'suspend';
+
+const words = {
+  revoke: 'Dead everywhere',
+  suspend: 'Paused everywhere',
+};
+
+/** Before it: by when it has ended everywhere, and who hears of it now. What support may tell the customer. */
+export function promise(how: Withdrawal, devices: readonly Holder[], now: Date): string {
+  const until = deadline(devices, now);
+  if (!until) return `${words[how]} at once: no device holds a document that works offline.`;
+  const holders = devices.filter((device) => live(device, now));
+  const online = holders.filter((device) => now.getTime() - contact(device) <= lately).length;
+  const by = `${words[how]} by ${utcAtLatest(until, now)} at the latest (${relative(until, now)})`;
+  if (holders.length === 1) {
+    return online === 1
+      ? `${by}; its one device should hear of it now.`
+      : `${by}; its one device was not in contact lately.`;
+  }
+  if (online === 0) return `${by}; none of ${holders.length} devices was in contact lately.`;
+  return `${by}; ${online} of ${holders.length} devices should hear of it now.`;
+}
+
+/** After it, as it stands now. What was told may have been lost on its way: only the last end makes it certain. */
+export function standing(how: Withdrawal, devices: readonly Holder[], revision: number, now: Date): string {
+  const until = deadline(devices, now);
+  if (!until) return `${words[how]}: no device can use it any more.`;
+  const told = devices.filter((device) => progress(device, revision, now) === 'told').length;
+  const by = `${words[how]} by ${utcAtLatest(until, now)} at the latest (${relative(until, now)})`;
+  if (devices.length === 1) return `${by}; its one device ${told === 1 ? 'has been told' : 'has not been told yet'}.`;
+  if (told === devices.length) return `${by}; all ${told} devices have been told.`;
+  return `${by}; ${told} of ${devices.length} devices ${told === 1 ? 'has' : 'have'} been told.`;
+}
+
+function end({ document_expires_at }: Holder): number {
+  return document_expires_at === null ? Number.NEGATIVE_INFINITY : Date.parse(document_expires_at);
+}
+
+function contact({ last_reconciled_at }: Holder): number {
+  return last_reconciled_at === null ? Number.NEGATIVE_INFINITY : Date.parse(last_reconciled_at);
+}

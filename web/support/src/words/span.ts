@@ -1,0 +1,15 @@
+const units: readonly (readonly [RegExp, number])[] = [
+  [/^(d|day|days)$/, 86_400],
+  [/^(h|hour|hours)$/, 3_600],
+  [/^(m|min|minute|minutes)$/, 60],
+  [/^(s|sec|second|seconds)$/, 1],
+];
+
+/** The seconds of a length that was typed, as {@link span} writes it: "7 days", "36h", "none"; null: it is none. */
+export function parseSpan(text: string): number | null {
+  const typed = text.trim().toLowerCase();
+  if (typed === 'none' || typed === '0') return 0;
+  const match = /^(\d{1,9}) *([a-z]+)$/.exec(typed);
+  const unit = units.find(([name]) => name.test(match?.[2] ?? ''));
+  return match && unit ? Number(match[1]) * unit[1] : null;
+}

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { count, duration, moment, relative, span, utc, utcAtLatest } from './time.ts';
+
+const now = new Date('2026-11-26T14:00:00Z');
+const after = (seconds: number) => new Date(now.getTime() + seconds * 1000);
+
+test('a moment is the same for everybody who is told of it', () => {
+  expect(utc(new Date('2026-12-03T14:00:59.999Z'))).toBe('3 Dec 2026, 14:00 UTC');
+  expect(utc(new Date('2026-01-01T00:05:00+01:00'))).toBe('31 Dec 2025, 23:05 UTC');
+});
+
+test('what is promised as the latest is never early', () => {
+  expect(utcAtLatest(new Date('2026-12-03T14:00:00Z'), now)).toBe('3 Dec 2026, 14:00 UTC');
+  expect(utcAtLatest(new Date('2026-12-03T14:00:00.001Z'), now)).toBe('3 Dec 2026, 14:01 UTC');
+  expect(utcAtLatest(new Date('2026-12-31T23:59:01Z'), now)).toBe('1 Jan 2027, 00:00 UTC');
+  expect(utcAtLatest(after(75), now)).toBe('26 Nov 2026, 14:01:15 UTC');
+  expect(utcAtLatest(after(75.2), now)).toBe('26 Nov 2026, 14:01:16 UTC');
+});
+
+test.each([
+  [0, 'now'],
+  [0.9, 'now'],
+  [45, 'in 45 s'],
+  [-45, '45 s ago'],
+  [90, 'in 1 min 30 s'],
+  [660, 'in 11 min'],
+  [3_600, 'in 1 h'],
+  [3_600 * 2 + 13 * 60 + 59, 'in 2 h 13 min'],
+  [86_400 + 4 * 3_600, 'in 1 day 4 h'],
+  [7 * 86_400 - 1, 'in 6 days'],
+  [-7 * 86_400, '7 days ago'],
+])('%d s from now is %s', (seconds, words) => {
+  expect(relative(after(seconds), now)).toBe(words);
+});
+
+test('both together, and lengths', () => {
+  expect(moment(new Date('2026-12-03T14:00:00Z'), now)).toBe('3 Dec 2026, 14:00 UTC (in 7 days)');
+  expect(duration(59_999)).toBe('59 s');
+  expect([0, 604_800, 86_400, 129_600, 90, 600].map(span)).toEqual([
+    'none',
+    '7 days',
+    '1 day',
+    '36 h',
+    '90 s',
+    '10 min',
+  ]);
+  expect([count(1, 'device'), count(100_000, 'device')]).toEqual(['1 device', '100,000 devices']);
+});

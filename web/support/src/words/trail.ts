@@ -1,0 +1,103 @@
+import type { AuditEntry } from '../shapes.ts';
+import { utc } from './time.ts';
+
+/** What was done, in words; an action that this page does not know stays readable. */
+export function actionWords(action: string): string {
+  const known = actions[action];
+  if (known) return known;
+  const words = action.replaceAll(/[._]/g, ' ');
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+const actions: Readonly<Record<string, string>> = {
+  'account.erased': 'Account deleted',
+  'account.recovered': 'Account recovered',
+  'device.forked': 'Device found copied and locked',
+  'device.linked': 'Device linked',
+  'device.replaced': 'Device replaced',
+  'device.revoked': 'Device removed by support',
+  'device.unlinked': 'Device unlinked',
+  'gap.closed': 'Gap checked and closed',
+  'lineage.recovered': 'Device knew more than the restored database',
+  'passkey.added': 'Passkey added',
+  'passkey.rejected': 'Passkey refused',
+  'passkey.removed': 'Passkey deleted',
+  'plan.put': 'Plan changed',
+  'recovery_codes.created': 'Recovery codes made',
+  'recovery_link.created': 'Recovery link made',
+  'staff.invited': 'Staff member invited',
+  'staff.removed': 'Staff member removed',
+  'subscription.grant': 'Days granted',
+  'subscription.put': 'Changed by billing',
+  'subscription.reinstate': 'Reinstated',
+  'subscription.revoke': 'Revoked',
+  'subscription.suspend': 'Suspended',
+  'subscription.trial': 'Trial started',
+  'token.created': 'API token made',
+  'token.revoked': 'API token revoked',
+  'user.created': 'Account prepared',
+  'user.signed_out': 'Signed out everywhere',
+  'webhook.resent': 'Webhook sent again',
+};
+
+/** Who did it. `names` are the staff members that are known by name. */
+export function actorWords(actor: string, user: string | null, names: ReadonlyMap<string, string>): string {
+  const [kind = '', id = ''] = split(actor);
+  const name = names.get(id);
+  switch (kind) {
+    case 'user':
+      return id === user ? 'the customer' : (name ?? `user ${short(id)}`);
+    case 'staff':
+      return name ?? `staff ${short(id)}`;
+    case 'token':
+      return id === 'bootstrap' ? 'the first API token' : `API token ${short(id)}`;
+    case 'billing':
+      return `billing (${id})`;
+    case 'operator':
+      return 'whoever runs the server';
+    default:
+      return actor;
+  }
+}
+
+/** What it was done to: kind and id; null where that is the user whose trail it is. */
+export function objectOf({ object, user }: AuditEntry): { kind: string; id: string } | null {
+  const [kind = '', id = ''] = split(object);
+  return kind === 'user' && id === user ? null : { kind, id };
+}
+
+/** What was another before, member by member: "paid through: 3 Dec 2026, 14:00 UTC → 10 Dec 2026, 14:00 UTC". */
+export function changes({ before, after }: Pick<AuditEntry, 'before' | 'after'>): string[] {
+  const [was, is] = [members(before), members(after)];
+  return [...new Set([...Object.keys(was), ...Object.keys(is)])].flatMap((name) => {
+    const [from, to] = [said(name, was[name]), said(name, is[name])];
+    if (from === to) return [];
+    const label = name.replaceAll('_', ' ');
+    // Of something new, what it is not says nothing.
+    if (before === null || before === undefined) return is[name] === false ? [] : [`${label}: ${to}`];
+    return [`${label}: ${from} → ${to}`];
+  });
+}
+
+function members(state: unknown): Readonly<Record<string, unknown>> {
+  return typeof state === 'object' && state !== null && !Array.isArray(state) ? (state as Record<string, unknown>) : {};
+}
+
+function said(name: string, value: unknown): string {
+  if (value === undefined || value === null) return 'none';
+  if (value === true) return 'yes';
+  if (value === false) return 'no';
+  // The trail keeps times as unix seconds.
+  if (name === 'paid_through' && typeof value === 'number') return utc(new Date(value * 1000));
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+function split(text: string): [string, string] {
+  const colon = text.indexOf(':');
+  return colon < 0 ? [text, ''] : [text.slice(0, colon), text.slice(colon + 1)];
+}
+
+/** Enough of an id to tell it from the others beside it. */
+export function short(id: string): string {
+  return id.length > 12 ? `${id.slice(0, 8)}…` : id;
+}

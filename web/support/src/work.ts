@@ -1,0 +1,140 @@
+import { HoldfastError } from '@holdfast/client';
+import { batch, type Signal, signal, useSignal } from '@preact/signals';
+import { useEffect } from 'preact/hooks';
+import { read } from './session.ts';
+import { failure } from './words/failure.ts';
+
+/** Something that a staff member asked for, while it is done and when it failed. */
+export interface Work {
+  readonly busy: Signal<boolean>;
+  /** Why it failed, in words; null: it did not. */
+  readonly failed: Signal<string | null>;
+  /** One at a time. True: it is done. */
+  readonly run: (work: () => Promise<unknown>) => Promise<boolean>;
+}
+
+export function useWork(): Work {
+  const busy = useSignal(false);
+  const failed = useSignal<string | null>(null);
+  const run = async (work: () => Promise<unknown>) => {
+    if (busy.peek()) return false;
+    batch(() => {
+      busy.value = true;
+      failed.value = null;
+    });
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      failed.value = reason(error, 'change');
+      return false;
+    } finally {
+      busy.value = false;
+    }
+  };
+  return { busy, failed, run };
+}
+
+/** What is read from the server for a page. */
+export interface Loaded<T> {
+  readonly data: Signal<T | null>;
+  /** Why it could not be read; what was read before stays. */
+  readonly failed: Signal<string | null>;
+  readonly reload: () => Promise<void>;
+}
+
+/** Reads `path` now and whenever it changes; null reads nothing. Of another path, nothing stays. */
+export function useLoaded<T>(path: string | null): Loaded<T> {
+  const data = useSignal<T | null>(null);
+  const failed = useSignal<string | null>(null);
+  const newest = useSignal<AbortController | null>(null);
+  const reload = async () => {
+    if (path === null) return;
+    newest.peek()?.abort();
+    const own = new AbortController();
+    newest.value = own;
+    try {
+      const answer = await read<T>(path, own.signal);
+      if (own.signal.aborted) return;
+      batch(() => {
+        data.value = answer;
+        failed.value = null;
+      });
+    } catch (error) {
+      if (!own.signal.aborted) failed.value = reason(error, 'look');
+    }
+  };
+  useEffect(() => {
+    batch(() => {
+      data.value = null;
+      failed.value = null;
+    });
+    void reload();
+    return () => newest.peek()?.abort();
+  }, [path]);
+  return { data, failed, reload };
+}
+
+/** A list that is read page by page. */
+export interface Paged<T> {
+  readonly items: Signal<readonly T[] | null>;
+  readonly failed: Signal<string | null>;
+  readonly more: Signal<boolean>;
+  readonly loading: Signal<boolean>;
+  readonly next: () => Promise<void>;
+  /** From the beginning; what is shown stays until the answer is there. */
+  readonly reload: () => Promise<void>;
+}
+
+/** Reads the pages of `path`, whose answer has the list as `name` and the cursor as `next`. A change of `path` begins anew. */
+export function usePaged<T>(path: string | null, name: string): Paged<T> {
+  const items = useSignal<readonly T[] | null>(null);
+  const failed = useSignal<string | null>(null);
+  const cursor = useSignal<string | null>(null);
+  const more = useSignal(false);
+  const loading = useSignal(false);
+  const newest = useSignal<AbortController | null>(null);
+  const load = async (from: string | null) => {
+    if (path === null) return;
+    newest.peek()?.abort();
+    const own = new AbortController();
+    newest.value = own;
+    loading.value = true;
+    try {
+      const url = from === null ? path : `${path}${path.includes('?') ? '&' : '?'}cursor=${encodeURIComponent(from)}`;
+      const answer = await read<Record<string, unknown>>(url, own.signal);
+      if (own.signal.aborted) return;
+      const page = answer[name] as readonly T[];
+      batch(() => {
+        items.value = from === null ? page : [...(items.peek() ?? []), ...page];
+        cursor.value = (answer.next as string | null | undefined) ?? null;
+        more.value = cursor.peek() !== null;
+        failed.value = null;
+      });
+    } catch (error) {
+      if (!own.signal.aborted) failed.value = reason(error, 'look');
+    } finally {
+      if (newest.peek() === own) loading.value = false;
+    }
+  };
+  useEffect(() => {
+    if (path === null) items.value = null;
+    void load(null);
+    return () => newest.peek()?.abort();
+  }, [path]);
+  return { items, failed, more, loading, next: () => load(cursor.peek()), reload: () => load(null) };
+}
+
+/** How what was asked for ended, for all of the page, with the way back where there is one. */
+export interface Said {
+  readonly text: string;
+  readonly undo?: { readonly label: string; readonly act: () => void };
+}
+
+export const said = signal<Said | null>(null);
+
+function reason(error: unknown, what: 'change' | 'look'): string | null {
+  if (error instanceof HoldfastError) return failure(error, what);
+  console.error(error);
+  return 'That did not work, and this page does not know why. Reload it.';
+}
