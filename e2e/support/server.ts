@@ -123,8 +123,17 @@ export class Server {
   }
 
   /** `holdfast keys …` on the server's keys folder. */
-  async keys(...args: string[]): Promise<string> {
-    const { stdout } = await promisify(execFile)(binary, ['keys', ...args, '--data', this.#data]);
+  keys(...args: string[]): Promise<string> {
+    return this.#run('keys', ...args);
+  }
+
+  /** `holdfast staff …` on the server's database. */
+  staff(...args: string[]): Promise<string> {
+    return this.#run('staff', ...args);
+  }
+
+  async #run(...args: string[]): Promise<string> {
+    const { stdout } = await promisify(execFile)(binary, [...args, '--data', this.#data]);
     return stdout;
   }
 

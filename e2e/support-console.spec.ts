@@ -1,0 +1,252 @@
+import { readFile } from 'node:fs/promises';
+import type { Page } from '@playwright/test';
+import { Authenticator } from './support/authenticator.ts';
+import { Console } from './support/console.ts';
+import { expect, test, watch } from './support/test.ts';
+
+/** How long a device may go without contact here: what a test can wait for. */
+const offlineWindow = 20;
+
+test('staff find one customer among many, revoke with certainty, and undo it', async ({
+  fieldbook,
+  elsewhere,
+  browser,
+  server,
+}) => {
+  test.slow();
+  await server.postgres.run(
+    `INSERT INTO users (id, name, external_id, created_at)
+     SELECT gen_random_uuid(), 'Customer ' || n, 'customer-' || n, now() FROM generate_series(1, 100000) n`,
+  );
+  await server.postgres.run('ANALYZE users');
+  const premium = await server.admin<object>('GET', 'plans/premium');
+  await server.admin('PUT', 'plans/premium', { ...premium, window: offlineWindow });
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  await fieldbook.write('First note', 'It works.');
+  await fieldbook.startTrial();
+  const away = await fieldbook.openOn(elsewhere);
+  await away.signIn();
+
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  const troubles = await watch(context, page);
+  const support = new Console(page, server);
+  await support.join('Grace', 'support');
+  await support.search.fill('customer-77777');
+  await expect(support.found).toHaveText(/Customer 77777/);
+  await support.search.fill('Customer 9999');
+  await expect(support.found).toHaveCount(11);
+  await support.open('Ada');
+  await expect(support.card('holdings')).toContainText('Has paid features');
+  await expect(support.subscription).toContainText('A trial runs until');
+  await expect(support.card('devices').getByRole('listitem')).toHaveCount(2);
+
+  // One device has just heard what it has, and is out of contact from now on; the other one stays open.
+  await away.toAccount();
+  await away.checkNow();
+  await elsewhere.context().setOffline(true);
+  await page.getByRole('button', { name: 'Revoke…' }).click();
+  await expect(support.dialog.locator('.promise')).toContainText(
+    /Dead everywhere by .* UTC at the latest \(in \d+ s\); 2 of 2 devices should hear of it now\./,
+  );
+  await expect(support.dialog.getByText('Works offline')).toHaveCount(2);
+  await support.dialog.getByRole('button', { name: 'Revoke now' }).click();
+  await expect(support.dialog).toBeVisible(); // not without a reason
+  await support.answer('Revoke now', 'Chargeback, ticket 4711');
+  await expect(support.toast).toContainText('Revoked premium of Ada.');
+
+  await fieldbook.expectLocked('Support has ended this subscription');
+  const holders = (state: string) => support.holders.filter({ has: page.getByText(state, { exact: true }) });
+  const [told, live, ended] = [holders('Told'), holders('Not told yet'), holders('Ended')];
+  await expect(told).toHaveCount(1);
+  await expect(live).toHaveCount(1);
+  await expect(support.subscription.locator('.promise')).toContainText('1 of 2 devices has been told.');
+  await expect(away.headline).toHaveText('Premium is on');
+  const left = async () => Number(/\(in (\d+) s\)/.exec((await live.textContent()) ?? '')?.[1] ?? Number.NaN);
+  const first = await left();
+  await expect.poll(left).toBeLessThan(first);
+  await expect(ended).toHaveCount(1, { timeout: (offlineWindow + 10) * 1000 });
+  await away.expectLocked('Connect to renew premium');
+  await expect(support.subscription.locator('.promise')).toHaveText('Dead everywhere: no device can use it any more.');
+
+  await page.getByRole('button', { name: 'Reinstate…' }).click();
+  await support.answer('Reinstate now', 'Paid after all');
+  await expect(support.toast).toContainText('Reinstated premium of Ada.');
+  await fieldbook.expectPremium();
+  await elsewhere.context().setOffline(false);
+  await away.checkNow();
+  await expect(away.headline).toHaveText('Premium is on');
+
+  const entries = support.card('trail').getByRole('listitem');
+  await expect(entries.nth(0)).toContainText(/Reinstated by Grace.*“Paid after all”.*revoked: yes → no/s);
+  await expect(entries.nth(1)).toContainText(/Revoked by Grace.*“Chargeback, ticket 4711”.*revoked: no → yes/s);
+  await expect(entries.filter({ hasText: 'Trial started by the customer' })).toHaveCount(1);
+
+  // What else support gives and takes.
+  await page.getByRole('button', { name: 'Grant days…' }).click();
+  await support.dialog.getByLabel('Days').fill('30');
+  await support.answer('Grant', 'For the trouble');
+  await expect(support.toast).toContainText('Ada has premium until');
+  await support.toast.getByRole('button', { name: 'Undo…' }).click();
+  await expect(support.dialog).toContainText('They keep export, notes by another subscription');
+  await support.answer('Revoke now', 'Granted twice');
+  await expect(support.subscription.filter({ hasText: 'grant-' })).toContainText('revoked');
+  await fieldbook.expectPremium();
+  await page.getByRole('button', { name: 'Remove Chrome' }).first().click();
+  await support.answer('Remove now', 'Lost on a train');
+  await expect(support.card('devices').getByRole('listitem')).toHaveCount(1);
+  await page.getByRole('button', { name: 'Sign out everywhere…' }).click();
+  await support.dialog.getByLabel('Remove the devices, too').check();
+  await support.answer('Sign out now', 'Stolen laptop');
+  await expect(support.card('access')).toContainText('Not signed in anywhere');
+  await expect(support.card('devices')).toContainText('None is linked');
+  await page.getByRole('button', { name: 'Recovery link…' }).click();
+  await support.answer('Make the link', 'Called back on the known number');
+  await expect(support.dialog.getByLabel('One-time link')).toHaveValue(new RegExp(`^${server.origin}/#recover=`));
+
+  expect(troubles()).toEqual([]);
+  await context.close();
+});
+
+test('a role reaches as far as it does, by address, by request, and from a page that was opened before', async ({
+  fieldbook,
+  elsewhere,
+  server,
+}) => {
+  const { page } = fieldbook;
+  const support = new Console(page, server);
+  await support.join('Grace', 'support');
+  const nav = page.getByRole('navigation', { name: 'Pages' });
+  await expect(nav.getByRole('link')).toHaveText(['Customers', 'Gaps', 'Audit', 'Plans', 'Webhooks']);
+  await page.goto(`${server.origin}/support#/staff`);
+  await expect(page.getByRole('alert')).toContainText('This takes an administrator.');
+  await support.to('Plans');
+  await expect(page.getByText('premium', { exact: true })).toBeVisible();
+  await expect(page.getByRole('button', { name: /Edit|New plan/ })).toHaveCount(0);
+  await support.to('Audit');
+  await expect(page.getByRole('button', { name: 'Export' })).toHaveCount(0);
+  const ask = (method: string, path: string, body?: unknown) =>
+    page.evaluate(
+      async ([method, path, body]) => {
+        const answer = await fetch(`/admin/v1/${path}`, {
+          method,
+          headers: { 'Content-Type': 'application/json' },
+          body,
+        });
+        return `${answer.status} ${(await answer.json()).code}`;
+      },
+      [method, path, body === undefined ? null : JSON.stringify(body)] as const,
+    );
+  const colleague = (await server.staff('invite', '--name', 'Boss', '--role', 'admin')).trim();
+  const boss = (await server.user('Boss')).user.id;
+  expect(await ask('GET', 'staff')).toBe('403 forbidden');
+  expect(await ask('POST', 'staff', { name: 'Eve', role: 'admin', reason: 'mine' })).toBe('403 forbidden');
+  expect(await ask('DELETE', `staff/${boss}`, { reason: 'mine' })).toBe('403 forbidden');
+  expect(await ask('PUT', 'plans/premium', { features: {} })).toBe('403 forbidden');
+  expect(await ask('POST', `users/${boss}/recovery`, { reason: 'mine' })).toBe('403 forbidden');
+  expect(await ask('GET', 'audit/export')).toBe('403 forbidden');
+
+  // The support member looks at the administrator, and may do nothing to their way in.
+  await support.open('Boss');
+  await expect(support.card('access')).toContainText('take an administrator');
+  await expect(page.getByRole('button', { name: 'Recovery link…' })).toHaveCount(0);
+
+  const admin = new Console(elsewhere, server);
+  await Authenticator.attach(elsewhere);
+  await elsewhere.goto(colleague);
+  await elsewhere.getByRole('button', { name: 'Create passkey' }).click();
+  await admin.to('Audit');
+  const [file] = await Promise.all([
+    elsewhere.waitForEvent('download'),
+    elsewhere.getByRole('button', { name: 'Export as JSON Lines' }).click(),
+  ]);
+  const exported = (await readFile(await file.path(), 'utf8')).trim().split('\n');
+  expect(exported.map((line) => JSON.parse(line).action)).toContain('staff.invited');
+  await admin.to('Plans');
+  await elsewhere.getByRole('button', { name: 'Edit premium' }).click();
+  await admin.dialog.getByLabel('Grace after the paid time').fill('5 days');
+  await expect(admin.dialog).toContainText('grace: 3 days → 5 days');
+  await server.postgres.run(`UPDATE staff SET role = 'support' WHERE user_id = '${boss}'`);
+  await admin.answer('Save for everybody who has it', 'More patience');
+  await expect(admin.dialog.getByRole('alert')).toContainText('it takes an administrator');
+  await elsewhere.keyboard.press('Escape');
+  await expect(elsewhere.getByRole('navigation').getByRole('link', { name: 'Staff' })).toHaveCount(0);
+  await expect(elsewhere.getByRole('button', { name: 'Edit premium' })).toHaveCount(0);
+  expect((await server.admin<{ grace: number }>('GET', 'plans/premium')).grace).toBe(3 * 86_400);
+
+  // No staff member any more: out, wherever a page is open.
+  await server.staff('remove', boss);
+  await admin.to('Gaps').catch(() => {});
+  await expect(elsewhere.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+  await elsewhere.getByRole('button', { name: 'Sign in with a passkey' }).click();
+  await expect(elsewhere.getByRole('heading', { name: 'This is for staff' })).toBeVisible();
+});
+
+test('the keyboard alone signs in, searches, revokes and reinstates', async ({ fieldbook, elsewhere, server }) => {
+  const customer = await fieldbook.openOn(elsewhere, []);
+  await customer.createAccount('Ada');
+  await customer.write('First note', 'It works.');
+  await customer.startTrial();
+  const { page } = fieldbook;
+  const support = new Console(page, server);
+  await support.join('Grace', 'admin');
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+
+  const { keyboard } = page;
+  await reach(page, 'Sign in with a passkey');
+  await keyboard.press('Enter');
+  await expect(support.search).toBeFocused();
+  await keyboard.type('ad');
+  await keyboard.press('Enter');
+  await expect(support.card('holdings')).toBeVisible();
+  await reach(page, 'Revoke…');
+  await keyboard.press('Enter');
+  await expect(support.dialog.getByLabel('Reason')).toBeFocused();
+  await keyboard.type('Chargeback');
+  await expect(support.dialog.locator('.promise')).toBeVisible();
+  await keyboard.press('Enter');
+  await customer.expectLocked('Support has ended this subscription');
+  // Nothing is lost on the way: the undo is where the keyboard is.
+  await expect(support.toast.getByRole('button', { name: 'Undo…' })).toBeFocused();
+  await keyboard.press('Enter');
+  await expect(support.dialog.getByLabel('Reason')).toBeFocused();
+  await keyboard.type('Paid after all');
+  await keyboard.press('Enter');
+  await customer.expectPremium();
+  await expect(support.card('trail').getByRole('listitem').first()).toContainText('Reinstated by Grace');
+
+  // A dialog gives the focus back to what opened it.
+  await reach(page, 'Suspend…');
+  await keyboard.press('Enter');
+  await expect(support.dialog.getByLabel('Reason')).toBeFocused();
+  await keyboard.press('Escape');
+  await expect(page.getByRole('button', { name: 'Suspend…' })).toBeFocused();
+});
+
+test('a passkey is offered in the autofill; the app’s service worker leaves the console to the server', async ({
+  fieldbook,
+  server,
+}) => {
+  const { page } = fieldbook;
+  await page.goto(server.origin);
+  await fieldbook.installed();
+  const support = new Console(page, server);
+  await support.join('Grace', 'support', { autofill: true });
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  // The authenticator of this test answers at once.
+  await expect(support.search).toBeVisible();
+  await server.stop();
+  await expect(page.goto(`${server.origin}/support`)).rejects.toThrow('ERR_CONNECTION_REFUSED');
+});
+
+/** Presses Tab until something with this name is focused. */
+async function reach(page: Page, name: string): Promise<void> {
+  for (let presses = 0; presses < 60; presses++) {
+    const focused = await page.evaluate(() => document.activeElement?.textContent?.trim() ?? '');
+    if (focused.startsWith(name)) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`Tab does not reach ${name}`);
+}

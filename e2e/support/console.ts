@@ -1,0 +1,83 @@
+import { expect, type Locator, type Page } from '@playwright/test';
+import { Authenticator } from './authenticator.ts';
+import type { Server } from './server.ts';
+
+/** The support console as staff meet it: by what is written on it. */
+export class Console {
+  readonly page: Page;
+  readonly server: Server;
+
+  constructor(page: Page, server: Server) {
+    this.page = page;
+    this.server = server;
+  }
+
+  /** Invites somebody as an operator does, on the command line, and lets them make their passkey in this page. */
+  async join(name: string, role: 'support' | 'admin', options: { autofill?: boolean } = {}): Promise<void> {
+    await Authenticator.attach(this.page, options);
+    const link = await this.server.staff('invite', '--name', name, '--role', role);
+    await this.page.goto(link.trim());
+    await this.page.getByRole('button', { name: 'Create passkey' }).click();
+    await expect(this.search).toBeVisible();
+  }
+
+  get search(): Locator {
+    return this.page.getByRole('searchbox', { name: 'Search customers' });
+  }
+
+  get found(): Locator {
+    return this.page.getByRole('list', { name: 'Found' }).getByRole('listitem');
+  }
+
+  /** The one dialog that is asked in; not that for a passkey. */
+  get dialog(): Locator {
+    return this.page.getByRole('dialog').filter({ hasNotText: 'Is it you?' });
+  }
+
+  get confirmation(): Locator {
+    return this.page.getByRole('dialog', { name: 'Is it you?' });
+  }
+
+  get toast(): Locator {
+    return this.page.locator('.toast');
+  }
+
+  card(id: string): Locator {
+    return this.page.locator(`section[aria-labelledby=${id}]`);
+  }
+
+  get subscription(): Locator {
+    return this.page.getByRole('article', { name: /^Subscription / });
+  }
+
+  /** What a revoke has reached, device by device. */
+  get holders(): Locator {
+    return this.subscription.getByRole('list', { name: 'Devices with documents' }).getByRole('listitem');
+  }
+
+  async open(query: string): Promise<void> {
+    await this.page.getByRole('navigation').getByRole('link', { name: 'Customers' }).click();
+    await this.search.fill(query);
+    await this.search.press('Enter');
+    await expect(this.card('holdings')).toBeVisible();
+  }
+
+  async to(page: 'Customers' | 'Gaps' | 'Audit' | 'Plans' | 'Webhooks' | 'Staff'): Promise<void> {
+    await this.page.getByRole('navigation').getByRole('link', { name: page }).click();
+    await expect(this.page.getByRole('heading', { level: 1, name: page })).toBeVisible();
+  }
+
+  /** Answers the open dialog: with a reason, and with what its button says. */
+  async answer(yes: string, reason: string): Promise<void> {
+    await this.dialog.getByLabel('Reason').fill(reason);
+    await this.dialog.getByRole('button', { name: yes }).click();
+  }
+
+  /** As if the last tap of a passkey was long ago. */
+  async age(name: string, span: string): Promise<void> {
+    await this.server.postgres.run(
+      `UPDATE sessions SET authenticated_at = authenticated_at - interval '${span}'
+        WHERE user_id IN (SELECT id FROM users WHERE name = '${name}')`,
+    );
+  }
+}
