@@ -1,6 +1,12 @@
 package sql
 
-import "holdfast/passkey"
+import (
+	"context"
+
+	"github.com/pressly/goose/v3"
+
+	"holdfast/passkey"
+)
 
 // FindUsers is the statement of [Passkeys.FindUsers] and its arguments, for EXPLAIN.
 func FindUsers(search passkey.UserSearch) (string, []any) { return findUsers, findUsersArgs(search) }
@@ -10,3 +16,10 @@ const HoldersAtOnce = holdersAtOnce
 
 // ListGaps is the statement of [Entitlements.Gaps], for EXPLAIN: $1 is the id that they come before, $2 how many.
 const ListGaps = listGaps
+
+// MigrateTo stops at a version: what an earlier program would have made.
+func MigrateTo(ctx context.Context, url string, version int64) error {
+	return migrate(ctx, url, func(p *goose.Provider, ctx context.Context) ([]*goose.MigrationResult, error) {
+		return p.UpTo(ctx, version)
+	})
+}

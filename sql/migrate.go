@@ -22,6 +22,10 @@ var embedded embed.FS
 // Several may migrate at once: one does, under an advisory lock, and the others find it done. A schema that is newer
 // is left alone, without error; [CheckVersion] tells.
 func Migrate(ctx context.Context, url string) error {
+	return migrate(ctx, url, (*goose.Provider).Up)
+}
+
+func migrate(ctx context.Context, url string, up func(*goose.Provider, context.Context) ([]*goose.MigrationResult, error)) error {
 	config, err := parse(url)
 	if err != nil {
 		return err
@@ -47,7 +51,7 @@ func Migrate(ctx context.Context, url string) error {
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	_, err = provider.Up(ctx)
+	_, err = up(provider, ctx)
 	return failed("migrate", err)
 }
 
@@ -70,15 +74,25 @@ func Version() int64 {
 
 // CheckVersion refuses a database whose schema is not of this program's version, and says what to do.
 func CheckVersion(ctx context.Context, db *sqlx.DB) error {
-	var version int64
-	err := db.GetContext(ctx, &version, "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied")
+	version, err := schemaVersion(ctx, db)
+	if err != nil {
+		return err
+	}
+	return checkVersion(version)
+}
+
+// schemaVersion is 0 where nothing was migrated yet.
+func schemaVersion(ctx context.Context, db *sqlx.DB) (version int64, err error) {
+	err = db.GetContext(ctx, &version, "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied")
 	if missing := (*pq.Error)(nil); errors.As(err, &missing) &&
 		(missing.Code == pqerror.UndefinedTable || missing.Code == pqerror.InsufficientPrivilege) {
-		err, version = nil, 0 // migrations make the table and grant it
+		return 0, nil // migrations make the table and grant it
 	}
+	return version, failed("read the schema version", err)
+}
+
+func checkVersion(version int64) error {
 	switch {
-	case err != nil:
-		return failed("read the schema version", err)
 	case version == 0:
 		return errors.New("the database has no schema yet: run 'holdfast migrate'")
 	case version < Version():

@@ -25,18 +25,22 @@ type migrateCommand struct {
 }
 
 func (c migrateCommand) Run(ctx context.Context, con console) (err error) {
-	url := c.DatabaseURL
+	url, stop := c.DatabaseURL, func() error { return nil }
 	if c.private() {
+		if err := checkRestored(c.DataFolder); err != nil {
+			return err
+		}
 		if err := makeDataFolder(c.Data); err != nil {
 			return err
 		}
 		cluster, err := local.Attach(ctx, local.Options{Dir: c.clusterDir(), Logger: newLogger(con.err)})
 		if err != nil {
-			return err
+			return explainVersion(c.DataFolder, err)
 		}
-		defer func() { err = errors.Join(err, stopCluster(ctx, cluster)) }()
+		stop = func() error { return stopCluster(ctx, cluster) }
 		url = cluster.URL(local.Owner, local.Database)
 	}
+	defer func() { err = errors.Join(err, stop()) }()
 	if err := sql.Migrate(ctx, url); err != nil {
 		return err
 	}
@@ -69,14 +73,21 @@ func (d Database) open(ctx context.Context, data DataFolder, log *slog.Logger) (
 
 // attach refuses to make a cluster: a tool that was called in the wrong folder should say so.
 func attach(ctx context.Context, data DataFolder, log *slog.Logger) (*local.Cluster, error) {
+	if err := checkRestored(data); err != nil {
+		return nil, err
+	}
 	if _, err := os.Stat(data.clusterDir()); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no private cluster in %s: name the server's --data or --database-url, or run 'holdfast serve' first", data.Data)
 	}
-	return local.Attach(ctx, local.Options{Dir: data.clusterDir(), Logger: log})
+	cluster, err := local.Attach(ctx, local.Options{Dir: data.clusterDir(), Logger: log})
+	return cluster, explainVersion(data, err)
 }
 
 // startCluster starts the server's private cluster.
 func startCluster(ctx context.Context, data DataFolder, log *slog.Logger) (*local.Cluster, error) {
+	if err := checkRestored(data); err != nil {
+		return nil, err
+	}
 	if err := makeDataFolder(data.Data); err != nil {
 		return nil, err
 	}
@@ -84,7 +95,18 @@ func startCluster(ctx context.Context, data DataFolder, log *slog.Logger) (*loca
 	if errors.Is(err, local.ErrInUse) {
 		return nil, fmt.Errorf("another holdfast is running on %s", absolute(data.Data))
 	}
-	return cluster, err
+	return cluster, explainVersion(data, err)
+}
+
+// explainVersion adds what to do to the refusal of data that another major version of PostgreSQL has made: such data is
+// moved by a backup, which takes the version that made it.
+func explainVersion(data DataFolder, err error) error {
+	version := (*local.VersionError)(nil)
+	if !errors.As(err, &version) {
+		return err
+	}
+	return fmt.Errorf("%w: install PostgreSQL %s beside it, then 'holdfast backup holdfast.tar --data %s', 'mv %[3]s %[3]s.old', "+
+		"and 'holdfast restore holdfast.tar --data %[3]s', which takes the newest that is here", err, version.Made, data.Data)
 }
 
 func makeDataFolder(path string) error {

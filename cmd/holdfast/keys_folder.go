@@ -154,11 +154,16 @@ func makeKeys(dir, origin, rootOut string, now time.Time) (_ entitlements.Keys, 
 	if err := syncDir(unfinished); err != nil {
 		return entitlements.Keys{}, err
 	}
-	// The system call takes the place of an empty folder, which os.Rename refuses; it fails if there are keys by now.
-	if err := syscall.Rename(unfinished, dir); err != nil {
-		return entitlements.Keys{}, &os.LinkError{Op: "rename", Old: unfinished, New: dir, Err: err}
+	return keys, renameFolder(unfinished, dir)
+}
+
+// renameFolder puts a folder in the place of none, or of an empty one, for good. It fails if there are keys by now.
+func renameFolder(from, to string) error {
+	// The system call takes the place of an empty folder, which os.Rename refuses.
+	if err := syscall.Rename(from, to); err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 	}
-	return keys, syncDir(filepath.Dir(dir))
+	return syncDir(filepath.Dir(to))
 }
 
 // tidyRoots puts a root's private key aside that is in no slot any more, and gives that of a promoted root its name. It

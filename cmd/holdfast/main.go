@@ -43,6 +43,8 @@ type commands struct {
 		Export auditExportCommand `cmd:"" help:"Print the audit trail as JSON Lines, the oldest entry first."`
 		Prune  auditPruneCommand  `cmd:"" help:"Delete what is older than --audit-retention, as the owner that --database-url names."`
 	} `cmd:"" help:"The audit trail."`
+	Backup  backupCommand  `cmd:"" help:"Write database and keys into one file, while the server runs or not; a database elsewhere as its owner."`
+	Restore restoreCommand `cmd:"" help:"Put a backup where there is nothing yet: a new private cluster, or an empty database elsewhere as its owner."`
 	Verify  verifyCommand  `cmd:"" help:"Check a document, keyset or status list: print what it says and the chain of trust behind it."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

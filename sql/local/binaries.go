@@ -14,6 +14,23 @@ import (
 	"strings"
 )
 
+// VersionError is returned where data was made by a major version of PostgreSQL that is not here. No other can read it.
+type VersionError struct {
+	Made  string // by this major version
+	Found []Found
+}
+
+// Found is a PostgreSQL that is installed.
+type Found struct{ Version, Folder string }
+
+func (e *VersionError) Error() string {
+	found := make([]string, len(e.Found))
+	for i, f := range e.Found {
+		found[i] = fmt.Sprintf("%s (%s)", f.Version, f.Folder)
+	}
+	return fmt.Sprintf("the data was made by PostgreSQL %s, and only %s is here, which cannot read it", e.Made, strings.Join(found, ", "))
+}
+
 // findBinaries returns the folder that holds postgres and initdb: of the data folder's major version if there is one.
 func findBinaries(data string, who account) (string, error) {
 	want, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
@@ -22,7 +39,8 @@ func findBinaries(data string, who account) (string, error) {
 	}
 	made := strings.TrimSpace(string(want))
 
-	var others, closed []string
+	var others []Found
+	var closed []string
 	seen := map[string]bool{}
 	for _, dir := range candidates() {
 		if seen[dir] {
@@ -44,12 +62,11 @@ func findBinaries(data string, who account) (string, error) {
 		if made == "" || made == version {
 			return dir, nil
 		}
-		others = append(others, fmt.Sprintf("%s (%s)", version, dir))
+		others = append(others, Found{version, dir})
 	}
 	switch {
 	case len(others) > 0:
-		return "", fmt.Errorf("the data was made by PostgreSQL %s, but found is only %s: install version %s, or move the data over with pg_dump",
-			made, strings.Join(others, ", "), made)
+		return "", &VersionError{Made: made, Found: others}
 	case len(closed) > 0:
 		return "", fmt.Errorf("PostgreSQL cannot be run: %s", strings.Join(closed, "; "))
 	}
@@ -69,15 +86,7 @@ func candidates() []string {
 			dirs = append(dirs, filepath.Dir(path))
 		}
 	}
-	for _, pattern := range []string{
-		"/usr/lib/postgresql/*/bin",
-		"/usr/pgsql-*/bin",
-		"/opt/homebrew/opt/postgresql@*/bin",
-		"/usr/local/opt/postgresql@*/bin",
-		"/Applications/Postgres.app/Contents/Versions/*/bin",
-	} {
-		dirs = append(dirs, newestFirst(pattern)...)
-	}
+	dirs = append(dirs, installed()...)
 	if here, err := os.Getwd(); err == nil {
 		for {
 			for _, modules := range []string{"node_modules", "web/node_modules", "e2e/node_modules"} {
@@ -88,6 +97,20 @@ func candidates() []string {
 			}
 			here = filepath.Dir(here)
 		}
+	}
+	return dirs
+}
+
+// installed are the folders where systems put PostgreSQL's programs.
+func installed() (dirs []string) {
+	for _, pattern := range []string{
+		"/usr/lib/postgresql/*/bin",
+		"/usr/pgsql-*/bin",
+		"/opt/homebrew/opt/postgresql@*/bin",
+		"/usr/local/opt/postgresql@*/bin",
+		"/Applications/Postgres.app/Contents/Versions/*/bin",
+	} {
+		dirs = append(dirs, newestFirst(pattern)...)
 	}
 	return dirs
 }

@@ -107,6 +107,23 @@ func start(ctx context.Context, dir string, opts Options) (_ *Cluster, err error
 	return c, nil
 }
 
+// Remove removes the cluster in dir, however far the process that was making it came before it was killed, and whatever
+// that left running. While another process holds it, the error is [ErrInUse].
+func Remove(ctx context.Context, dir string) error {
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	held, err := lock(filepath.Join(dir, "lock"))
+	if err != nil {
+		return fmt.Errorf("private PostgreSQL in %s: %w", dir, err)
+	}
+	defer held.Close()
+	if err := awaitPredecessor(ctx, filepath.Join(dir, "data")); err != nil {
+		return fmt.Errorf("private PostgreSQL in %s: %w", dir, err)
+	}
+	return os.RemoveAll(dir)
+}
+
 // Attach gives access to the cluster in opts.Dir: the running one, when another process runs it, else one started for
 // the moment. Stop leaves a running one alone.
 func Attach(ctx context.Context, opts Options) (*Cluster, error) {

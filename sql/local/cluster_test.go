@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -193,8 +194,78 @@ func TestOtherVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := local.Start(t.Context(), local.Options{Dir: dir, Fast: true})
-	if err == nil || !strings.Contains(err.Error(), "made by PostgreSQL 9") {
+	other := (*local.VersionError)(nil)
+	if !errors.As(err, &other) || other.Made != "9" || len(other.Found) == 0 || !strings.Contains(err.Error(), "made by PostgreSQL 9") {
 		t.Errorf("data of another major version: %v", err)
+	}
+}
+
+func TestFindProgram(t *testing.T) {
+	t.Parallel()
+	found, err := local.FindProgram("pg_dump", 9)
+	if err != nil || found.Major < 9 || filepath.Base(found.Path) != "pg_dump" {
+		t.Errorf("pg_dump: %+v, %v", found, err)
+	}
+	if again, err := local.FindProgram("pg_restore", found.Major); err != nil || again.Major != found.Major {
+		t.Errorf("pg_restore of the same version: %+v, %v", again, err)
+	}
+	if _, err := local.FindProgram("pg_dump", 99); err == nil || !strings.Contains(err.Error(), "no pg_dump of PostgreSQL 99 or newer is installed: install") {
+		t.Errorf("one that is not here: %v", err)
+	}
+}
+
+// Neither an address's password nor a failure's many lines are for everybody to see.
+func TestProgramFails(t *testing.T) {
+	t.Parallel()
+	pgDump, err := local.FindProgram("pg_dump", 9)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := "postgres://ada:geheim@/holdfast?sslmode=disable&host=" + t.TempDir()
+	err = pgDump.Dump(t.Context(), address, io.Discard)
+	if err == nil || !strings.HasPrefix(err.Error(), "pg_dump: exit status 1: ") || strings.Contains(err.Error(), "geheim") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("no server: %v", err)
+	}
+	if err := pgDump.Dump(t.Context(), "postgres://ada:geheim@[/holdfast", io.Discard); err == nil || strings.Contains(err.Error(), "geheim") {
+		t.Errorf("an address that is none: %v", err)
+	}
+}
+
+// What a killed start left behind, running or not, is removed; what is in use is not.
+func TestRemove(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(folder(t), "cluster")
+	if err := local.Remove(t.Context(), dir); err != nil {
+		t.Errorf("nothing: %v", err)
+	}
+	cluster := start(t, dir)
+	if err := local.Remove(t.Context(), dir); !errors.Is(err, local.ErrInUse) {
+		t.Errorf("a running cluster: %v", err)
+	}
+	query(t, cluster, local.Owner, "SELECT 'still up'")
+	stop(t, cluster)
+
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), "HOLDFAST_TEST_CLUSTER="+dir)
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "up\n" {
+		t.Fatalf("the child says %q, %v", line, err)
+	}
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = child.Wait() // killed
+	if err := local.Remove(t.Context(), dir); err != nil {
+		t.Errorf("after a kill: %v", err)
+	}
+	if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("what is left: %v", err)
 	}
 }
 

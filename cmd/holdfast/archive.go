@@ -1,0 +1,231 @@
+package main
+
+import (
+	"archive/tar"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// A backup is one tar file, which tar, sha256sum and pg_restore can take apart without this program: what it is of, the
+// database as pg_dump wrote it, the files of the keys folder, and at its end the digests of all of them. A file that was
+// cut short has no end, so it never passes for a whole one.
+const (
+	manifestMember = "manifest.json"
+	dumpMember     = "database.dump"
+	keysMembers    = "keys/"
+	digestsMember  = "SHA256SUMS"
+
+	// archiveFormat is raised when an older program could not restore what a newer one writes.
+	archiveFormat = 1
+)
+
+// keyMember is what a keys folder has: nothing else is written to disk, whatever an archive names.
+var keyMember = regexp.MustCompile(`^keys/((signing|withdrawn)/)?[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}$`)
+
+// Keys are small, and an archive that says otherwise is not ours.
+const (
+	maxKeyFile  = 1 << 20
+	maxKeyFiles = 10_000
+)
+
+// manifest says what a backup is of.
+type manifest struct {
+	Format       int       `json:"format"`
+	Program      string    `json:"program"` // the version of holdfast that wrote it
+	MadeAt       time.Time `json:"made_at"`
+	Issuer       string    `json:"issuer"`
+	Schema       int64     `json:"schema"`
+	Postgres     int       `json:"postgres"` // the major version of the server
+	Dump         int       `json:"pg_dump"`  // and of pg_dump
+	PrivateRoots []string  `json:"private_roots"`
+}
+
+// archiveWriter writes a backup.
+type archiveWriter struct {
+	tar     *tar.Writer
+	at      time.Time
+	digests bytes.Buffer
+}
+
+func (w *archiveWriter) add(name string, size int64, content io.Reader) error {
+	header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o600, ModTime: w.at}
+	if err := w.tar.WriteHeader(header); err != nil {
+		return err
+	}
+	digest := sha256.New()
+	if _, err := io.Copy(w.tar, io.TeeReader(content, digest)); err != nil {
+		return err
+	}
+	fmt.Fprintf(&w.digests, "%x  %s\n", digest.Sum(nil), name)
+	return nil
+}
+
+func (w *archiveWriter) addBytes(name string, content []byte) error {
+	return w.add(name, int64(len(content)), bytes.NewReader(content))
+}
+
+// finish writes the digests, which nothing may follow.
+func (w *archiveWriter) finish() error {
+	if err := w.addBytes(digestsMember, bytes.Clone(w.digests.Bytes())); err != nil {
+		return err
+	}
+	return w.tar.Close()
+}
+
+// archive is a backup that was read once and found whole.
+type archive struct {
+	manifest manifest
+	dump     *io.SectionReader
+	keys     map[string][]byte // by their path below the keys folder
+}
+
+// readArchive reads all of a backup before anything is done with it. Memory holds the keys alone.
+func readArchive(file io.ReadSeeker) (archive, error) {
+	var a archive
+	digests := map[string]string{}
+	var wanted []byte
+	in := tar.NewReader(file)
+	for {
+		header, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return archive{}, unreadable(err)
+		}
+		name := header.Name
+		_, twice := digests[name]
+		known := name == manifestMember || name == dumpMember || name == digestsMember || keyMember.MatchString(name)
+		if header.Typeflag != tar.TypeReg || !known || twice || wanted != nil {
+			return archive{}, fmt.Errorf("it holds %q, which no backup has there", name)
+		}
+		digest := sha256.New()
+		content := io.TeeReader(in, digest)
+		if name == dumpMember {
+			// The reader of archives reads no further than it has to, so this is where the content begins.
+			begin, err := file.Seek(0, io.SeekCurrent)
+			if err != nil {
+				return archive{}, err
+			}
+			at, ok := file.(io.ReaderAt)
+			if !ok {
+				return archive{}, errors.New("it cannot be read twice")
+			}
+			a.dump = io.NewSectionReader(at, begin, header.Size)
+			if _, err := io.Copy(io.Discard, content); err != nil {
+				return archive{}, unreadable(err)
+			}
+		} else {
+			if header.Size > maxKeyFile || len(digests) > maxKeyFiles {
+				return archive{}, fmt.Errorf("it holds more than keys: %q", name)
+			}
+			text, err := io.ReadAll(content)
+			if err != nil {
+				return archive{}, unreadable(err)
+			}
+			switch name {
+			case manifestMember:
+				if err := json.Unmarshal(text, &a.manifest); err != nil {
+					return archive{}, fmt.Errorf("%s: %w", manifestMember, err)
+				}
+				if a.manifest.Format != archiveFormat {
+					return archive{}, fmt.Errorf("its format is %d, this program knows %d: it was written by holdfast %s",
+						a.manifest.Format, archiveFormat, a.manifest.Program)
+				}
+			case digestsMember:
+				wanted = text
+				continue
+			default:
+				if a.keys == nil {
+					a.keys = map[string][]byte{}
+				}
+				a.keys[strings.TrimPrefix(name, keysMembers)] = text
+			}
+		}
+		digests[name] = hex.EncodeToString(digest.Sum(nil))
+	}
+	if wanted == nil {
+		return archive{}, unreadable(io.ErrUnexpectedEOF)
+	}
+	for line := range strings.Lines(string(wanted)) {
+		digest, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+		if digests[name] != digest {
+			return archive{}, fmt.Errorf("it is damaged: %s is not what was written", name)
+		}
+		delete(digests, name)
+	}
+	for name := range digests {
+		return archive{}, fmt.Errorf("it is damaged: %s was not written by the backup", name)
+	}
+	if a.dump == nil || a.manifest.Format == 0 || len(a.keys) == 0 {
+		return archive{}, errors.New("it is no backup of holdfast")
+	}
+	return a, nil
+}
+
+func unreadable(err error) error {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it is no backup of holdfast, or it was cut short")
+	case errors.Is(err, tar.ErrHeader):
+		return errors.New("it is no backup of holdfast, or it is damaged")
+	default:
+		return err
+	}
+}
+
+// readKeyFiles reads a keys folder for a backup: whole, but for what begins with a dot, which is a file that is just being
+// written or the way in which some systems mount secrets.
+func readKeyFiles(dir string) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for _, folder := range []string{"", "signing", "withdrawn"} {
+		entries, err := os.ReadDir(filepath.Join(dir, folder))
+		if errors.Is(err, fs.ErrNotExist) && folder != "" {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, entry := range entries {
+			name := filepath.ToSlash(filepath.Join(folder, entry.Name()))
+			path := filepath.Join(dir, name)
+			info, err := os.Stat(path) // of what a link leads to
+			if err != nil {
+				return nil, err
+			}
+			if !info.Mode().IsRegular() || strings.HasPrefix(entry.Name(), ".") {
+				continue
+			}
+			if !keyMember.MatchString(keysMembers+name) || info.Size() > maxKeyFile {
+				return nil, fmt.Errorf("%s does not belong into a keys folder: put it elsewhere", path)
+			}
+			if files[name], err = os.ReadFile(path); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return files, nil
+}
+
+// spool is a file without a name, which is gone when it is closed or the program ends.
+func spool(dir string) (*os.File, error) {
+	file, err := os.CreateTemp(dir, ".holdfast-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(file.Name()); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"archive/tar"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"holdfast/entitlements"
+	"holdfast/sql"
+	"holdfast/sql/local"
+)
+
+type backupCommand struct {
+	Database
+	DataFolder
+	KeysFolder
+	File string `arg:"" help:"The file to write, which must not exist; - is standard output."`
+}
+
+// Run writes one file with the database as of one instant and the keys folder. A server that runs goes on. The keys are
+// read last: a backup's keys are never older than what its database knows to have been served.
+func (c backupCommand) Run(ctx context.Context, con console) (err error) {
+	if c.File != "-" {
+		if _, err := os.Lstat(c.File); err == nil {
+			return fmt.Errorf("%s exists: it is not overwritten", c.File)
+		}
+	}
+	dir := c.keysDir(c.DataFolder)
+	keys, err := readKeys(dir)
+	if err != nil {
+		return fmt.Errorf("a backup is of database and keys: %w", err)
+	}
+	url, stop := c.DatabaseURL, func() error { return nil }
+	if c.private() {
+		cluster, err := attach(ctx, c.DataFolder, newLogger(con.err))
+		if err != nil {
+			return err
+		}
+		stop = func() error { return stopCluster(ctx, cluster) }
+		url = cluster.URL(local.Owner, local.Database)
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	made := manifest{Format: archiveFormat, Program: version(), MadeAt: time.Now().UTC().Truncate(time.Second), Issuer: keys.Keyset.Issuer}
+	if made.Schema, made.Postgres, err = sql.Schema(ctx, url); err != nil {
+		return err
+	}
+	if made.Schema == 0 {
+		return errors.New("the database has no schema yet: there is nothing to back up")
+	}
+	pgDump, err := local.FindProgram("pg_dump", made.Postgres)
+	if err != nil {
+		return err
+	}
+	made.Dump = pgDump.Major
+
+	if c.File == "-" {
+		return c.write(ctx, con.out, os.TempDir(), pgDump, url, made, con.err)
+	}
+	return atomically(c.File, func(file *os.File) error {
+		return c.write(ctx, file, filepath.Dir(c.File), pgDump, url, made, con.out)
+	})
+}
+
+// write writes the backup to w, and to say what it is of. The dump is put into a file of its own first, in the folder
+// beside: a member of a tar file has to say at its beginning how long it is.
+func (c backupCommand) write(
+	ctx context.Context, w io.Writer, beside string, pgDump local.Program, url string, made manifest, say io.Writer,
+) error {
+	dump, err := spool(beside)
+	if err != nil {
+		return err
+	}
+	defer dump.Close()
+	if err := pgDump.Dump(ctx, url, dump); err != nil {
+		return err
+	}
+	size, err := dump.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	if _, err := dump.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	dir := c.keysDir(c.DataFolder)
+	var keys map[string][]byte
+	err = locked(dir, func() (err error) {
+		keys, err = readKeyFiles(dir)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	made.PrivateRoots = []string{}
+	for _, name := range []string{entitlements.RootFile, entitlements.NextRootFile} {
+		if keys[name] != nil {
+			made.PrivateRoots = append(made.PrivateRoots, name)
+		}
+	}
+	text, err := json.MarshalIndent(made, "", "  ")
+	if err != nil {
+		return err
+	}
+	out := &archiveWriter{tar: tar.NewWriter(w), at: made.MadeAt}
+	if err := out.addBytes(manifestMember, append(text, '\n')); err != nil {
+		return err
+	}
+	if err := out.add(dumpMember, size, dump); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		if err := out.addBytes(keysMembers+name, keys[name]); err != nil {
+			return err
+		}
+	}
+	if err := out.finish(); err != nil {
+		return err
+	}
+	roots := "No root's private key is in it: where those are, they have to be kept by themselves."
+	if len(made.PrivateRoots) > 0 {
+		roots = fmt.Sprintf("The roots' private keys are in it too, since they are in the keys folder: %s.", strings.Join(made.PrivateRoots, ", "))
+	}
+	_, err = fmt.Fprintf(say, "Backed up %s: the database (schema %d, PostgreSQL %d) and %d files of keys.\n%s\nWhoever has it can sign documents: keep it as you keep the keys.\n",
+		made.Issuer, made.Schema, made.Postgres, len(keys), roots)
+	return err
+}
+
+// atomically writes a file that nobody else can read, whole or not at all.
+func atomically(path string, write func(*os.File) error) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(path), ".holdfast-") // 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, os.Remove(file.Name()))
+		}
+	}()
+	err = write(file)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	// A second name is refused where there is a first, which a new one would not be.
+	if err = os.Link(file.Name(), path); errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s exists: it is not overwritten", path)
+	}
+	if err == nil {
+		return errors.Join(os.Remove(file.Name()), syncDir(filepath.Dir(path)))
+	}
+	if err = os.Rename(file.Name(), path); err != nil { // a file system that knows one name for a file
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"holdfast/sql"
+	"holdfast/sql/local"
+)
+
+type restoreCommand struct {
+	Database
+	DataFolder
+	KeysFolder
+	File string `arg:"" help:"The backup; - is standard input."`
+}
+
+// restoring is where a private cluster is put together, below the data folder. While there is one, no server starts
+// there: it would find keys without their database, and make a new one.
+const restoring = ".restoring"
+
+func (d DataFolder) restoringDir() string { return filepath.Join(d.Data, restoring) }
+
+// Run puts a backup where there is nothing: database and keys, or neither. Nothing is touched before the file was found
+// whole and the place empty. The last step, which makes the restored server one that can start, is a single renaming: of
+// the private cluster, or of the keys of a database elsewhere.
+func (c restoreCommand) Run(ctx context.Context, con console) error {
+	file, err := c.open(con)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	a, err := readArchive(file)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.File, err)
+	}
+	if a.manifest.Schema > sql.Version() {
+		return fmt.Errorf("%s is of schema %d, newer than the %d of this program: restore it with holdfast %s or newer",
+			c.File, a.manifest.Schema, sql.Version(), a.manifest.Program)
+	}
+	pgRestore, err := local.FindProgram("pg_restore", a.manifest.Dump)
+	if err != nil {
+		return err
+	}
+	keys, err := c.stageKeys(a.keys)
+	if err != nil {
+		return err
+	}
+	defer keys.discard()
+	if c.private() {
+		err = c.intoCluster(ctx, a, pgRestore, keys)
+	} else if err = c.intoDatabase(ctx, c.DatabaseURL, a, pgRestore); err == nil {
+		err = keys.place()
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(con.out, "Restored %s as it was at %s. Keys are in %s.\nWhat happened since then is lost. "+
+		"Once devices have come back, GET /admin/v1/gaps lists those that know more: a revocation may be among it.\n",
+		a.manifest.Issuer, a.manifest.MadeAt.Format(time.RFC3339), c.keysDir(c.DataFolder))
+	return err
+}
+
+// open opens the backup so that it can be read twice.
+func (c restoreCommand) open(con console) (*os.File, error) {
+	if c.File != "-" {
+		return os.Open(c.File)
+	}
+	file, err := spool(os.TempDir())
+	if err != nil {
+		return nil, err
+	}
+	_, err = io.Copy(file, con.in)
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// intoCluster makes a private cluster beside its place, restores into it, stops it, and puts keys and cluster in their
+// places.
+func (c restoreCommand) intoCluster(ctx context.Context, a archive, pgRestore local.Program, keys stagedKeys) error {
+	if err := c.checkNoCluster(); err != nil {
+		return err
+	}
+	if err := errors.Join(makeDataFolder(c.Data), makeDataFolder(c.restoringDir())); err != nil {
+		return err
+	}
+	building := filepath.Join(c.restoringDir(), "postgres")
+	return locked(c.restoringDir(), func() (err error) {
+		if err := c.checkNoCluster(); err != nil { // by somebody who restored meanwhile
+			return err
+		}
+		if err := local.Remove(ctx, building); err != nil { // what an earlier try has left
+			return err
+		}
+		defer func() {
+			if err != nil {
+				err = errors.Join(err, os.RemoveAll(c.restoringDir()))
+			}
+		}()
+		cluster, err := local.Start(ctx, local.Options{Dir: building})
+		if err != nil {
+			return err
+		}
+		err = c.intoDatabase(ctx, cluster.URL(local.Owner, local.Database), a, pgRestore)
+		if err = errors.Join(err, stopCluster(ctx, cluster)); err != nil {
+			return err
+		}
+		if err := keys.place(); err != nil {
+			return err
+		}
+		if err := renameFolder(building, c.clusterDir()); err != nil {
+			return err
+		}
+		return os.Remove(c.restoringDir())
+	})
+}
+
+func (c restoreCommand) checkNoCluster() error {
+	_, err := os.Lstat(c.clusterDir())
+	if err == nil {
+		return fmt.Errorf("there is a database in %s: nothing is overwritten, move it away", c.clusterDir())
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func (c restoreCommand) intoDatabase(ctx context.Context, url string, a archive, pgRestore local.Program) error {
+	_, postgres, err := sql.Schema(ctx, url)
+	if err != nil {
+		return err
+	}
+	if postgres < a.manifest.Postgres {
+		return fmt.Errorf("the backup is of PostgreSQL %d, and the server here is of version %d: restore into %[1]d or newer", a.manifest.Postgres, postgres)
+	}
+	err = sql.PrepareRestore(ctx, url)
+	if errors.Is(err, sql.ErrNotEmpty) {
+		return fmt.Errorf("%w: a backup is restored into a new database", err)
+	}
+	if err != nil {
+		return err
+	}
+	if err := pgRestore.Restore(ctx, url, a.dump); err != nil {
+		return err
+	}
+	return sql.FinishRestore(ctx, url)
+}
+
+// stagedKeys are keys on the disk, beside their place.
+type stagedKeys struct {
+	staged string // empty: the very same keys are in their place already
+	dir    string
+}
+
+// stageKeys writes the keys beside their place, and refuses those that no server would start with, or that others are
+// in the place of. Keys of the backup that are there already need no restoring.
+func (c restoreCommand) stageKeys(files map[string][]byte) (_ stagedKeys, err error) {
+	dir := c.keysDir(c.DataFolder)
+	if !isEmpty(dir) {
+		there, err := readKeyFiles(dir)
+		if err != nil {
+			return stagedKeys{}, err
+		}
+		if !maps.EqualFunc(there, files, bytes.Equal) {
+			return stagedKeys{}, fmt.Errorf("there are other keys in %s than in the backup: nothing is overwritten, move them away. "+
+				"If they are newer, put them back afterwards", dir)
+		}
+		return stagedKeys{dir: dir}, nil
+	}
+	if c.KeysFolder.Keys == "" {
+		err = makeDataFolder(c.Data)
+	} else {
+		err = os.MkdirAll(filepath.Dir(dir), 0o700)
+	}
+	if err != nil {
+		return stagedKeys{}, err
+	}
+	staged, err := os.MkdirTemp(filepath.Dir(dir), ".keys-") // 0700
+	if err != nil {
+		return stagedKeys{}, err
+	}
+	keys := stagedKeys{staged, dir}
+	defer func() {
+		if err != nil {
+			keys.discard()
+		}
+	}()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		path := filepath.Join(staged, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return stagedKeys{}, err
+		}
+		if err := writeFile(path, files[name]); err != nil {
+			return stagedKeys{}, err
+		}
+	}
+	if _, err := readKeys(staged); err != nil {
+		return stagedKeys{}, fmt.Errorf("the backup's %w", err)
+	}
+	return keys, syncDir(staged)
+}
+
+func (k stagedKeys) place() error {
+	if k.staged == "" {
+		return nil
+	}
+	return renameFolder(k.staged, k.dir)
+}
+
+func (k stagedKeys) discard() {
+	if k.staged != "" {
+		_ = os.RemoveAll(k.staged) // gone already, if it was placed
+	}
+}
+
+// checkRestored refuses a data folder where a restore was cut short, before anything is made there.
+func checkRestored(data DataFolder) error {
+	if _, err := os.Lstat(filepath.Join(data.restoringDir(), "postgres")); err != nil {
+		return nil
+	}
+	return fmt.Errorf("a restore into %s is under way or was cut short: run it again, or remove %s to give it up", absolute(data.Data), data.restoringDir())
+}

@@ -1,0 +1,106 @@
+package sql
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+)
+
+// ErrNotEmpty means that a database already holds something.
+var ErrNotEmpty = errors.New("the database is not empty")
+
+// Schema reads the version of the schema of the database at url, and the major version of the PostgreSQL that runs it.
+// Where nothing was migrated yet, the schema's version is 0.
+func Schema(ctx context.Context, url string) (version int64, postgres int, err error) {
+	db, err := connectAsOwner(ctx, url)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer db.Close()
+	if err := db.GetContext(ctx, &postgres, `SELECT current_setting('server_version_num')::int / 10000`); err != nil {
+		return 0, 0, failed("read PostgreSQL's version", err)
+	}
+	version, err = schemaVersion(ctx, db)
+	return version, postgres, err
+}
+
+// PrepareRestore makes the database at url ready to take a dump of another one, as the owner that url names. It fails
+// with [ErrNotEmpty], and nothing changes, where the schema public holds anything that no extension brought there.
+func PrepareRestore(ctx context.Context, url string) error {
+	db, err := connectAsOwner(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	var found sql.NullString
+	err = db.GetContext(ctx, &found, `
+		SELECT min(c.relname) FROM pg_class c
+		WHERE c.relnamespace = 'public'::regnamespace
+			AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`)
+	if err != nil {
+		return failed("look into the database", err)
+	}
+	if found.Valid {
+		return fmt.Errorf("%w: it has %s", ErrNotEmpty, found.String)
+	}
+	// Roles belong to the cluster, so the dump has none; it grants to this one.
+	_, err = db.ExecContext(ctx, `CREATE ROLE `+runtimeRole+` NOLOGIN`)
+	if pq.As(err, pqerror.DuplicateObject) != nil {
+		return nil
+	}
+	if pq.As(err, pqerror.InsufficientPrivilege) != nil {
+		var exists bool
+		if err := db.GetContext(ctx, &exists, `SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)`, runtimeRole); err != nil || exists {
+			return failed("look for the runtime role", err)
+		}
+		return fmt.Errorf("there is no role %s, and this login may not make it: have an administrator CREATE ROLE %[1]s", runtimeRole)
+	}
+	return failed("make the runtime role", err)
+}
+
+// FinishRestore brings a restored database to this program's version, as the owner that url names.
+func FinishRestore(ctx context.Context, url string) error {
+	if err := Migrate(ctx, url); err != nil {
+		return err
+	}
+	db, err := connectAsOwner(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	version, err := schemaVersion(ctx, db)
+	if err != nil {
+		return err
+	}
+	if err := checkVersion(version); err != nil {
+		return err
+	}
+	// Another cluster counts its transactions anew. What seems to have been changed by one that is still to come would be
+	// published again and again until it has.
+	_, err = db.ExecContext(ctx, `UPDATE status_entries SET changed = pg_current_xact_id() WHERE changed > pg_current_xact_id()`)
+	if err != nil {
+		return failed("settle the status lists", err)
+	}
+	_, err = db.ExecContext(ctx, `ANALYZE`)
+	return failed("analyze", err)
+}
+
+// connectAsOwner connects as the login that url names, without a pool's worth of connections.
+func connectAsOwner(ctx context.Context, url string) (*sqlx.DB, error) {
+	config, err := parse(url)
+	if err != nil {
+		return nil, err
+	}
+	setDefault(config.Runtime, "search_path", "public, pg_temp")
+	db, err := connect(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	return sqlx.NewDb(db, "postgres"), nil
+}
