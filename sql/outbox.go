@@ -149,14 +149,20 @@ func (o *Outbox) Deliveries(ctx context.Context, query outbox.Query) ([]outbox.D
 		WHERE d.place < $1 `+which+` ORDER BY d.place DESC LIMIT $2`, arguments...)
 }
 
-// Resend implements [outbox.Store].
+// Resend implements [outbox.Store]. The user's row is locked against being erased meanwhile, which would leave the reason
+// behind.
 func (o *Outbox) Resend(ctx context.Context, id string, at time.Time, entry entitlements.AuditEntry) (delivery outbox.Delivery, err error) {
 	err = transact(ctx, o.db, func(tx *sqlx.Tx) error {
+		err := tx.GetContext(ctx, &entry.User, `
+			SELECT id FROM users WHERE id = (SELECT user_id FROM webhook_deliveries WHERE id = $1) FOR SHARE`, id)
+		if err != nil && !errors.Is(err, stdsql.ErrNoRows) { // a user who is erased has no trail any longer
+			return failed("lock user", err)
+		}
 		var row struct {
 			deliveryRow
 			Active bool
 		}
-		err := tx.GetContext(ctx, &row, `
+		err = tx.GetContext(ctx, &row, `
 			SELECT `+deliveryColumns+`, e.active FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint
 			WHERE d.id = $1 FOR UPDATE OF d`, id)
 		switch {
@@ -178,9 +184,6 @@ func (o *Outbox) Resend(ctx context.Context, id string, at time.Time, entry enti
 		}
 		delivery = row.delivery()
 		entry.At = at
-		if row.Type != "user.erased" { // whose trail has come to its end
-			entry.User = delivery.User
-		}
 		return audit(ctx, tx, entry)
 	})
 	return delivery, err

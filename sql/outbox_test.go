@@ -415,6 +415,57 @@ func TestEraseWebhooks(t *testing.T) {
 	}
 }
 
+// A reason for sending a message again does not outlive its user, though the user is erased at that moment.
+func TestEraseRacesResend(t *testing.T) {
+	w := newWorld(t)
+	o := sql.NewOutbox(w.db)
+	if _, err := o.Register(t.Context(), []outbox.Endpoint{{URL: "https://a.example.org", Shown: "https://a.example.org"}}); err != nil {
+		t.Fatal(err)
+	}
+	_, in := w.register("Ada")
+	w.db.MustExec(`INSERT INTO audit (at, actor, action, object, user_id) VALUES (now(), 'operator', 'subscription.put', 'subscription:1', $1)`, in.User.ID)
+	deliveries, err := o.Deliveries(t.Context(), outbox.Query{Limit: 1})
+	if err != nil || len(deliveries) != 1 {
+		t.Fatalf("%+v, %v", deliveries, err)
+	}
+	waiting := func(n int) {
+		t.Helper()
+		const query = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+		for deadline := time.Now().Add(10 * time.Second); scan[int](w, query) < n; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("there are never %d that wait", n)
+			}
+		}
+	}
+
+	// The erasure is held up when it has deleted the user's reasons, and somebody gives one.
+	w.db.MustExec(`INSERT INTO idempotency (actor, route, key, body_hash, created_at) VALUES ('operator', $1, '1', '', now())`, "POST "+string(in.User.ID))
+	hold := w.db.MustBegin()
+	defer hold.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	hold.MustExec(`SELECT FROM idempotency FOR UPDATE`)
+	erased, resent := make(chan error, 1), make(chan error, 1)
+	go func() { erased <- w.Erase(context.Background(), in.Session) }()
+	waiting(1)
+	go func() {
+		entry := entitlements.AuditEntry{Actor: "operator", Action: "webhook.resent", Object: "webhook:" + deliveries[0].ID, Reason: "it was lost"}
+		_, err := o.Resend(context.Background(), deliveries[0].ID, time.Now(), entry)
+		resent <- err
+	}()
+	waiting(2)
+	if err := hold.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-erased; err != nil {
+		t.Fatal(err)
+	}
+	if err := <-resent; !errors.Is(err, entitlements.ErrNotFound) {
+		t.Errorf("sent again: %v", err)
+	}
+	if n := scan[int](w, `SELECT count(*) FROM audit_reasons WHERE user_id = $1`, in.User.ID); n != 0 {
+		t.Errorf("%d reasons of the user are left", n)
+	}
+}
+
 // A message that is written is announced when that commits; one for nobody is not.
 func TestListenWebhook(t *testing.T) {
 	t.Parallel()
