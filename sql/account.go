@@ -32,8 +32,12 @@ func erase(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, entry passkey.
 			WHERE d.user_id = $1::uuid AND e.list = d.status_list AND e.idx = d.status_idx AND e.status <> 1`},
 		{"delete reasons", `DELETE FROM audit_reasons WHERE user_id = $1::uuid`},
 		{"delete ceremonies", `DELETE FROM ceremonies WHERE user_id = $1::uuid`},
-		// Answers of support's requests about the user, whose path names them.
-		{"delete kept answers", `DELETE FROM idempotency WHERE position($1::text IN route) > 0 OR actor = 'staff:' || $1::text`},
+		// Answers of support's requests about the user, whose path names them or something of theirs: "POST /admin/v1/users/<id>/…".
+		{"delete kept answers", `
+			DELETE FROM idempotency WHERE actor = 'staff:' || $1::text OR split_part(route, '/', 5) IN (
+				SELECT $1::text UNION ALL SELECT id::text FROM devices WHERE user_id = $1::uuid
+				UNION ALL SELECT id FROM subscriptions WHERE user_id = $1::uuid
+				UNION ALL SELECT id::text FROM webhook_deliveries WHERE user_id = $1::uuid)`},
 		{"delete webhooks", `DELETE FROM webhook_deliveries WHERE user_id = $1::uuid`}, // the one that tells of this comes after
 		// Everything else hangs on the user's row.
 		{"delete user", `DELETE FROM users WHERE id = $1::uuid`},

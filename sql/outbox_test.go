@@ -439,7 +439,7 @@ func TestEraseRacesResend(t *testing.T) {
 	}
 
 	// The erasure is held up when it has deleted the user's reasons, and somebody gives one.
-	w.db.MustExec(`INSERT INTO idempotency (actor, route, key, body_hash, created_at) VALUES ('operator', $1, '1', '', now())`, "POST "+string(in.User.ID))
+	w.db.MustExec(`INSERT INTO idempotency (actor, route, key, body_hash, created_at) VALUES ('operator', $1, '1', '', now())`, "POST /admin/v1/users/"+string(in.User.ID)+"/sign-out")
 	hold := w.db.MustBegin()
 	defer hold.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
 	hold.MustExec(`SELECT FROM idempotency FOR UPDATE`)
