@@ -23,6 +23,19 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
 # A volume takes over the owner of the folder that it covers.
 RUN mkdir -p /empty/holdfast && chmod 0700 /empty/holdfast
 
+# The program with pg_dump and pg_restore, for the services backup and restore alone: the same major version as the
+# database's, or a newer one.
+FROM postgres:17-bookworm AS backup
+COPY --from=build /holdfast /usr/local/bin/holdfast
+COPY --from=build --chown=65532:65532 /empty/holdfast /var/lib/holdfast
+COPY --from=build --chown=65532:65532 /empty/holdfast /spool
+USER 65532:65532
+ENV HOLDFAST_DATA=/var/lib/holdfast \
+    TMPDIR=/spool
+ENTRYPOINT ["/usr/local/bin/holdfast"]
+CMD ["backup", "-"]
+
+# The server. Nothing but the program is in it.
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build --chown=65532:65532 /empty/ /var/lib/

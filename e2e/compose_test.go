@@ -32,7 +32,7 @@ func loadCompose(ctx context.Context, environment map[string]string) (*types.Pro
 		WorkingDir:  "..",
 		ConfigFiles: []types.ConfigFile{{Filename: "../compose.yaml"}},
 		Environment: maps.Clone(environment), // the loader adds to it
-	}, loader.WithProfiles([]string{"setup", "retention"}))
+	}, loader.WithProfiles([]string{"setup", "retention", "backup"}))
 }
 
 // compose.yaml means what SECURITY.md says of it.
@@ -67,7 +67,7 @@ func TestCompose(t *testing.T) {
 			t.Error("the database's network reaches the outside")
 		}
 		for name, service := range project.Services {
-			if _, on := service.Networks["database"]; on && !slices.Contains([]string{"postgres", "migrate", "server", "audit"}, name) {
+			if _, on := service.Networks["database"]; on && !slices.Contains([]string{"postgres", "migrate", "server", "audit", "backup", "restore"}, name) {
 				t.Errorf("%s reaches the database", name)
 			}
 		}
@@ -93,7 +93,7 @@ func TestCompose(t *testing.T) {
 				}
 			}
 		}
-		for _, name := range []string{"server", "migrate", "keys", "audit"} {
+		for _, name := range []string{"server", "migrate", "keys", "audit", "backup", "restore"} {
 			service := project.Services[name]
 			if !service.ReadOnly || service.User != "65532:65532" || len(service.CapAdd) > 0 {
 				t.Errorf("%s: read-only %v, user %q, capabilities %v", name, service.ReadOnly, service.User, service.CapAdd)
@@ -102,15 +102,20 @@ func TestCompose(t *testing.T) {
 				t.Errorf("%s: Compose cannot copy inline files into a read-only container", name)
 			}
 		}
-		for _, volume := range project.Services["server"].Volumes {
-			if !volume.ReadOnly {
-				t.Errorf("the server can write to %s", volume.Target)
+		for _, name := range []string{"server", "backup"} {
+			for _, volume := range project.Services[name].Volumes {
+				if !volume.ReadOnly && volume.Target != "/spool" {
+					t.Errorf("%s can write to %s", name, volume.Target)
+				}
 			}
 		}
 	})
 
 	t.Run("one role each", func(t *testing.T) {
-		for name, role := range map[string]string{"server": "holdfast_runtime", "migrate": "holdfast_owner", "audit": "holdfast_owner"} {
+		for name, role := range map[string]string{
+			"server": "holdfast_runtime", "migrate": "holdfast_owner", "audit": "holdfast_owner",
+			"backup": "holdfast_owner", "restore": "holdfast_owner",
+		} {
 			service := project.Services[name]
 			address, err := url.Parse(*service.Environment["HOLDFAST_DATABASE_URL"])
 			if err != nil {
@@ -135,6 +140,21 @@ func TestCompose(t *testing.T) {
 		slices.Sort(secrets)
 		if !slices.Equal(secrets, []string{"owner_password", "postgres_password", "runtime_password"}) {
 			t.Errorf("PostgreSQL is given %v", secrets)
+		}
+	})
+
+	t.Run("pg_dump is of the database's version", func(t *testing.T) {
+		dockerfile, err := os.ReadFile("../Dockerfile")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"backup", "restore"} {
+			if target := project.Services[name].Build.Target; target != "backup" {
+				t.Errorf("%s is built up to %q", name, target)
+			}
+		}
+		if image := project.Services["postgres"].Image; !strings.Contains(string(dockerfile), "\nFROM "+image+" AS backup\n") {
+			t.Errorf("the database is %s, backups are not made with its programs", image)
 		}
 	})
 

@@ -131,7 +131,7 @@ func (s *Entitlements) EveryDevice(ctx context.Context, user entitlements.UserID
 	return devices, nil
 }
 
-// Update implements [entitlements.Store]. Locks are taken in the order user, devices. The one statement that takes them
+// Update implements [entitlements.Store]. Locks are taken in the order catalogue, user, devices. The one statement that takes them
 // the other way round, after commits were lost or where a device becomes quarantined, can deadlock with it; PostgreSQL
 // ends one of the two, which starts again.
 func (s *Entitlements) Update(
@@ -164,8 +164,11 @@ func (s *Entitlements) Update(
 const maxAttempts = 10
 
 func lockAccount(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, at time.Time) (entitlements.Account, error) {
+	// The catalogue comes first, shared: no plan changes between being read here and the commit. Its next change waits, and
+	// then finds everybody who has gone over to the plan.
 	var found bool
-	err := tx.GetContext(ctx, &found, `SELECT true FROM users WHERE id = $1 FOR NO KEY UPDATE`, user)
+	err := tx.GetContext(ctx, &found, `
+		SELECT true FROM users WHERE id = $1 AND (SELECT pg_advisory_xact_lock_shared(`+catalogue+`)) IS NOT NULL FOR NO KEY UPDATE`, user)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return entitlements.Account{}, entitlements.ErrNotFound
 	}

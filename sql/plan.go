@@ -21,6 +21,9 @@ const (
 	holdersAtOnce = 250
 )
 
+// catalogue is the lock that changes of accounts share, and that a change of a plan has for itself.
+const catalogue = `hashtextextended('plans', 0)`
+
 // withdrawing says of the user of the row u that documents of a plan of theirs are to be withdrawn.
 const withdrawing = `EXISTS (SELECT FROM subscriptions s JOIN plans p ON p.id = s.plan
 	WHERE s.user_id = u.id AND u.id > p.losing_after AND u.id > p.raising_after)`
@@ -63,6 +66,10 @@ func (s *Entitlements) PutPlan(
 				return failed("lock plan", err)
 			}
 			before = new(row.V.plan())
+			// After the plan's row: who waits for this lock holds nothing that others need for long.
+			if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(`+catalogue+`)`); err != nil {
+				return failed("lock catalogue", err)
+			}
 		}
 		c := change(before)
 		if found {

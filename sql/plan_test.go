@@ -2,6 +2,7 @@ package sql_test
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"maps"
 	"os"
@@ -437,5 +438,82 @@ func TestIndicesOfAFullList(t *testing.T) {
 	}
 	if d := b.link(t, b.user(t)); b.rows(t, `SELECT status_list FROM devices WHERE id = $1`, d.id) != 1 {
 		t.Error("the next device is in the full list")
+	}
+}
+
+// interrupted is a store in which something happens after an account has been read to be changed.
+type interrupted struct {
+	entitlements.Store
+	by func()
+}
+
+func (s *interrupted) Update(
+	ctx context.Context, user entitlements.UserID, at time.Time, change func(entitlements.Account) (entitlements.Change, error),
+) (entitlements.Account, error) {
+	return s.Store.Update(ctx, user, at, func(a entitlements.Account) (entitlements.Change, error) {
+		c, err := change(a)
+		if s.by != nil {
+			s.by()
+		}
+		return c, err
+	})
+}
+
+// Whoever goes over to a plan while it loses a feature is reached by that, whichever of the two is first.
+func TestOverToAPlanThatChanges(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	gold, err := b.Plan(t.Context(), "premium")
+	if err != nil {
+		t.Fatal(err)
+	}
+	gold.ID = "gold"
+	if _, err := b.PutPlan(t.Context(), "operator", gold, ""); err != nil {
+		t.Fatal(err)
+	}
+	user := b.user(t)
+	b.subscribe(t, user, "sub", 30*24*time.Hour)
+	d := b.link(t, user)
+	held := b.refresh(t, d)
+
+	lesser := gold
+	lesser.Features = map[string]entitlements.Feature{"notes": {Offline: true}}
+	changed := make(chan error, 1)
+	store := &interrupted{Store: b.store, by: func() {
+		go func() {
+			_, err := b.PutPlan(context.Background(), "operator", lesser, "")
+			for more := true; more && err == nil; {
+				more, err = b.store.RaiseHolders(context.Background(), b.clock.Now())
+			}
+			changed <- err
+		}()
+		const waiting = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+		for deadline := time.Now().Add(10 * time.Second); len(changed) == 0 && b.rows(t, waiting) == 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Error("the plan is neither changed nor waited for")
+				return
+			}
+		}
+	}}
+	service, err := entitlements.New(t.Context(), entitlements.Config{
+		Issuer: issuer, RPID: "app.example.com", Keys: b.keys, OfflineWindow: 7 * 24 * time.Hour, Now: b.clock.Now, Rand: rand.Reader,
+	}, store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _, err = service.PutSubscription(t.Context(), "operator", "sub", entitlements.SubscriptionChange{
+		User: user, Plan: "gold", State: entitlements.SubscriptionActive, PaidThrough: b.clock.Now().Add(30 * 24 * time.Hour),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-changed; err != nil {
+		t.Fatal(err)
+	}
+	if n := b.rows(t, `SELECT count(*) FROM status_entries WHERE idx = $1 AND status = 1`, held.Status.StatusList.Index); n != 1 {
+		t.Error("the status list says VALID of a document with a feature that the user has lost")
+	}
+	if now := b.refresh(t, d); len(now.Features) != 1 {
+		t.Errorf("features: %v", now.Features)
 	}
 }
