@@ -55,6 +55,7 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "PUT", "/v1/session", "{}", nil, 405, "method_not_allowed"},
 		{nobody, "GET", "/v1/reconcile", nil, nil, 405, "method_not_allowed"},
 		{nobody, "DELETE", "/admin/v1/audit", nil, nil, 405, "method_not_allowed"},
+		{nobody, "POST", "/support", nil, nil, 405, "method_not_allowed"},
 		{nobody, "POST", "/.well-known/jwks.json", "{}", nil, 405, "method_not_allowed"},
 		{nobody, "POST", "/.well-known/holdfast-keyset", "{}", nil, 405, "method_not_allowed"},
 		{nobody, "POST", "/.well-known/webauthn", "{}", nil, 405, "method_not_allowed"},
