@@ -160,38 +160,61 @@ func replay(s *siege) {
 	s.want("after a spoilt one", try(), "ceremony_invalid")
 }
 
+// race: of fifty who finish one ceremony at once, of whatever kind, one is let in.
 func race(s *siege) {
 	const n = 50
 	ada := s.person("Ada")
-	options := s.begin(ada.client, "authentication", nil)
-	answer, err := ada.passkey.Assert(options.PublicKey)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	clients := make([]*support.Client, n)
-	for i := range clients {
-		clients[i] = s.server.Client()
-	}
-	codes, start := make([]string, n), make(chan struct{})
-	var all sync.WaitGroup
-	for i := range n {
-		all.Go(func() {
-			<-start
-			codes[i] = s.send(clients[i], http.MethodPost, "/v1/authentication", finish{options.Ceremony, answer}, nil, nil)
-		})
-	}
-	close(start)
-	all.Wait()
-	counted := map[string]int{}
-	for i, code := range codes {
-		counted[code]++
-		if cookies := clients[i].Cookies(); (len(cookies) > 0) != (code == "") {
-			s.t.Errorf("%q with cookies %v", code, cookies)
+	create := func(options begun) json.RawMessage {
+		_, created, err := support.CreatePasskey(s.server.Origin, options.PublicKey)
+		if err != nil {
+			s.t.Fatal(err)
 		}
+		return created
 	}
-	// Once the passkey has failed too often, its failures are answered so.
-	if counted[""] != 1 || counted[""]+counted["ceremony_invalid"]+counted["rate_limited"] != n {
-		s.t.Errorf("of %d at once: %v", n, counted)
+	for kind, prepare := range map[string]func() finish{
+		"authentication": func() finish {
+			options := s.begin(ada.client, "authentication", nil)
+			answer, err := ada.passkey.Assert(options.PublicKey)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			return finish{options.Ceremony, answer}
+		},
+		"registration": func() finish {
+			options := s.begin(s.server.Client(), "registration", map[string]string{"name": "Eve"})
+			return finish{options.Ceremony, create(options)}
+		},
+		"recovery": func() finish {
+			options := s.begin(s.server.Client(), "recovery", map[string]string{"code": ada.codes()[0]})
+			return finish{options.Ceremony, create(options)}
+		},
+	} {
+		finished := prepare()
+		clients := make([]*support.Client, n)
+		for i := range clients {
+			clients[i] = s.server.Client()
+		}
+		codes, start := make([]string, n), make(chan struct{})
+		var all sync.WaitGroup
+		for i := range n {
+			all.Go(func() {
+				<-start
+				codes[i] = s.send(clients[i], http.MethodPost, "/v1/"+kind, finished, nil, nil)
+			})
+		}
+		close(start)
+		all.Wait()
+		counted := map[string]int{}
+		for i, code := range codes {
+			counted[code]++
+			if cookies := clients[i].Cookies(); (len(cookies) > 0) != (code == "") {
+				s.t.Errorf("%s: %q with cookies %v", kind, code, cookies)
+			}
+		}
+		// Once the passkey has failed too often, its failures are answered so.
+		if counted[""] != 1 || counted[""]+counted["ceremony_invalid"]+counted["rate_limited"] != n {
+			s.t.Errorf("%s: of %d at once: %v", kind, n, counted)
+		}
 	}
 }
 
