@@ -14,7 +14,7 @@ import {
   type StorageHealth,
   type User,
 } from '@holdfast/client';
-import { batch, effect, signal } from '@preact/signals';
+import { batch, computed, effect, signal } from '@preact/signals';
 import { wipeBook } from './notes/book.ts';
 import { askNotices, forgetNotices, recallNotices } from './notices.ts';
 import { watchedFetch } from './reached.ts';
@@ -24,6 +24,9 @@ import { type Action, failure } from './words/failure.ts';
 
 /** Who is signed in on this device, offline too. */
 export const user = signal<User | null>(null);
+
+/** Their id, or null: what a page knows of one must be forgotten when it changes. */
+export const userId = computed(() => user.value?.id ?? null);
 
 /** What they may use now. Set before the app is shown. */
 export const entitlement = signal<Entitlement>(undefined as never);
@@ -61,6 +64,7 @@ export const noticeable = 100;
 /** How what the user asked for ended, in words. */
 export interface Outcome {
   readonly action: Action;
+  /** Nothing went wrong, or the user has ended it. */
   readonly good: boolean;
   readonly text: string;
   /** A passkey tap is what is missing. */
@@ -102,7 +106,7 @@ export async function openClient(): Promise<void> {
   // Time passes without events: a document ends, a renewal falls due.
   setInterval(mirror, 15_000);
   document.addEventListener('visibilitychange', mirror);
-  effect(() => recallNotices(user.value?.id ?? null, holdfast));
+  effect(() => recallNotices(userId.value, holdfast));
   void passkeySupport().then((answer) => {
     support.value = answer;
   });
@@ -119,12 +123,12 @@ export function createAccount(name: string): Promise<boolean> {
 
 /** Makes a passkey for the account of a one-time link. */
 export function enrol(code: string): Promise<boolean> {
-  return enter('enrol', () => holdfast.enrol(code));
+  return enter('enrol', () => comeBack(code));
 }
 
 /** The same for a recovery code that was typed. */
 export function recover(code: string): Promise<boolean> {
-  return enter('recover', () => holdfast.enrol(code));
+  return enter('recover', () => comeBack(code));
 }
 
 /** Signs in; on a device that is signed in, links it anew if that is what it needs. */
@@ -145,31 +149,30 @@ export async function offerAutofill(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** The live session, and with it the user's passkeys and sessions; null: it is over, or is another user's. */
-export async function liveSession(): Promise<Session | null> {
-  const session = await holdfast.session();
-  return session?.user.id === user.value?.id ? session : null;
+/** The live session, and with it the user's passkeys, sessions and devices. Rejects where it is over, or is another user's. */
+export async function requireSession(): Promise<Session> {
+  const session = userId.value === null ? null : await holdfast.session();
+  if (session === null || session.user.id !== userId.value) throw new HoldfastError('unauthenticated');
+  return session;
 }
 
 /**
- * Does `work`, and where that wants the user to have shown just now that it is them, asks for it in the page: after one tap of a
- * passkey `work` goes on by itself.
+ * Does `work` in the session, and where that wants the user to have shown just now that it is them, asks for it in the page: after one
+ * tap of a passkey of theirs, and of nobody else, `work` goes on by itself.
  */
-export async function confirmed<T>(work: () => Promise<T>): Promise<T> {
+export async function confirmed<T>(session: Session, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code !== 'reauthentication_required') throw error;
   }
-  const asker = user.value?.id;
   const go = await new Promise<boolean>((answer) => {
     confirming.value = answer;
   });
   confirming.value = null;
   if (!go) throw new HoldfastError('cancelled');
-  const { id } = await prove();
-  // Whoever has come in now has not asked for it.
-  if (id !== asker) throw new HoldfastError('cancelled');
+  await session.confirm();
+  void askNotices(session.user.id, holdfast);
   return work();
 }
 
@@ -227,11 +230,6 @@ export function setLock(options: LockOptions): Promise<boolean> {
   });
 }
 
-/** The server has answered a request that the SDK did not make. */
-export function contacted(): void {
-  holdfast.contacted();
-}
-
 /** Asks the server for what the user has now. */
 export function checkNow(): Promise<boolean> {
   return attempt('check', async () => verdict(await holdfast.reconcile()));
@@ -267,10 +265,15 @@ async function enter(action: Action, work: () => Promise<unknown>): Promise<bool
 }
 
 /** Signs in, and asks what has happened to the account meanwhile: nobody waits for that. */
-async function prove(options?: SignInOptions): Promise<User> {
-  const proven = await holdfast.signIn(options);
-  void askNotices(proven.id, holdfast);
-  return proven;
+async function prove(options?: SignInOptions): Promise<void> {
+  const { id } = await holdfast.signIn(options);
+  void askNotices(id, holdfast);
+}
+
+/** The same by a one-time code: what else has been done with such codes, the user should hear of as well. */
+async function comeBack(code: string): Promise<void> {
+  const { id } = await holdfast.enrol(code);
+  void askNotices(id, holdfast);
 }
 
 function keepStorage(): void {
@@ -326,7 +329,7 @@ function tell(action: Action, error: unknown): void {
   const text = failure(error.code, action);
   const signIn = mendedBySigningIn.has(error.code);
   batch(() => {
-    outcome.value = text === null ? null : { action, good: false, text, signIn };
+    outcome.value = { action, good: error.code === 'cancelled', text, signIn };
     replaceable.value = error.devices;
   });
 }

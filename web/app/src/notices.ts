@@ -23,7 +23,8 @@ export async function askNotices(user: string, holdfast: Holdfast): Promise<void
   keep({ user, asked: false, notices: unread });
   try {
     const session = await holdfast.session();
-    if (session?.user.id !== user) return;
+    // Who has left meanwhile is told at the next sign-in.
+    if (session?.user.id !== user || holdfast.user?.id !== user) return;
     const name = ({ code, at, passkey }: Notice) => `${code} ${at.toJSON()} ${passkey}`;
     const known = new Map([...session.notices, ...unread].map((notice) => [name(notice), notice]));
     keep({ user, asked: true, notices: [...known.values()] });

@@ -1,6 +1,6 @@
 import { HoldfastError, type OpenSession, type Passkey, type Session } from '@holdfast/client';
-import { signal } from '@preact/signals';
-import { attempt, confirmed, good, liveSession, type Said, user } from './client.ts';
+import { effect, signal } from '@preact/signals';
+import { attempt, confirmed, good, requireSession, type Said, userId } from './client.ts';
 import { download } from './download.ts';
 import { wipeBook } from './notes/book.ts';
 import { forgetNotices } from './notices.ts';
@@ -34,16 +34,21 @@ export async function askSecurity(): Promise<void> {
   security.value = answer;
 }
 
-/** Forgets it all: the next one to see the page may be another user. */
 export function forgetSecurity(): void {
   asked++;
   security.value = 'not asked';
-  newCodes.value = null;
 }
+
+// The next one to see the page may be another user.
+effect(() => {
+  userId.value;
+  forgetSecurity();
+  newCodes.value = null;
+});
 
 export function addPasskey(): Promise<boolean> {
   return change('add-passkey', async (session) => {
-    await confirmed(() => session.addPasskey());
+    await confirmed(session, () => session.addPasskey());
     return good('The passkey is added. Give it a name that you know it by.');
   });
 }
@@ -58,7 +63,7 @@ export function renamePasskey({ id }: Passkey, name: string): Promise<boolean> {
 /** With `endSessions`, whoever came in with it is out, too. */
 export function deletePasskey({ id, name }: Passkey, endSessions: boolean): Promise<boolean> {
   return change('delete-passkey', async (session) => {
-    await confirmed(() => session.deletePasskey(id, { endSessions }));
+    await confirmed(session, () => session.deletePasskey(id, { endSessions }));
     return good(`${name} is deleted.`);
   });
 }
@@ -82,7 +87,8 @@ export function endOtherSessions(): Promise<boolean> {
 
 export function makeRecoveryCodes(): Promise<boolean> {
   return change('recovery-codes', async (session) => {
-    newCodes.value = await confirmed(() => session.createRecoveryCodes());
+    const codes = await confirmed(session, () => session.createRecoveryCodes());
+    if (userId.peek() === session.user.id) newCodes.value = codes;
     return null;
   });
 }
@@ -90,7 +96,7 @@ export function makeRecoveryCodes(): Promise<boolean> {
 /** All that the server holds of the user, as a file. */
 export function downloadData(): Promise<boolean> {
   return change('download-data', async (session) => {
-    const data = await confirmed(() => session.exportAccount());
+    const data = await confirmed(session, () => session.exportAccount());
     const file = new Blob([JSON.stringify(data, null, 2)], { type: 'application/json' });
     download(file, `fieldbook-account-${new Date().toISOString().slice(0, 10)}.json`);
     return good('All data is downloaded.');
@@ -100,8 +106,8 @@ export function downloadData(): Promise<boolean> {
 /** Deletes the account, and then the notes in this browser, which nobody could open any more. */
 export function deleteAccount(): Promise<boolean> {
   return attempt('delete-account', async () => {
-    const session = await held();
-    await confirmed(() => session.deleteAccount());
+    const session = await requireSession();
+    await confirmed(session, () => session.deleteAccount());
     forgetTrial(session.user.id);
     forgetNotices();
     go({ at: 'list' }, true);
@@ -116,7 +122,7 @@ export function deleteAccount(): Promise<boolean> {
 }
 
 async function read(): Promise<Security> {
-  const session = await held();
+  const session = await requireSession();
   const [passkeys, sessions, codes] = await Promise.all([
     session.passkeys(),
     session.sessions(),
@@ -129,15 +135,9 @@ async function read(): Promise<Security> {
 function change(action: Action, work: (session: Session) => Promise<Said>): Promise<boolean> {
   return attempt(action, async () => {
     try {
-      return await work(await held());
+      return await work(await requireSession());
     } finally {
       await askSecurity();
     }
   });
-}
-
-async function held(): Promise<Session> {
-  const session = user.peek() && (await liveSession());
-  if (!session) throw new HoldfastError('unauthenticated');
-  return session;
 }

@@ -8,20 +8,19 @@ let stop = () => {};
 const entitlement = signal({} as Entitlement);
 const user = signal<{ id: string } | null>(null);
 const reached = signal<boolean | null>(null);
-const ask = vi.fn<() => Promise<unknown>>();
-vi.mock('./client.ts', () => ({ entitlement, user }));
+const explain = vi.fn<() => Promise<unknown>>();
+vi.mock('./client.ts', () => ({ entitlement, user, requireSession: async () => ({ explain }) }));
 vi.mock('./reached.ts', () => ({ reached }));
-vi.mock('./server.ts', () => ({ ask }));
 
 const revoked = { state: 'revoked', reason: 'revoked', revision: 7, error: null } as unknown as Entitlement;
 const answer = {
   state: 'revoked',
   reason: 'revoked',
   revision: 7,
-  since: '2026-03-01T12:00:00Z',
-  help_url: 'mailto:help@example.org',
+  since: new Date('2026-03-01T12:00:00Z'),
+  helpUrl: 'mailto:help@example.org',
 };
-const words = { since: new Date(answer.since), help: answer.help_url };
+const words = { since: answer.since, help: answer.helpUrl };
 
 beforeEach(async () => {
   stored = new Map();
@@ -31,7 +30,7 @@ beforeEach(async () => {
     removeItem: (key: string) => stored.delete(key),
   });
   [entitlement.value, user.value, reached.value] = [revoked, { id: 'ada' }, true];
-  ask.mockReset().mockResolvedValue(answer);
+  explain.mockReset().mockResolvedValue(answer);
   await open();
 });
 
@@ -53,7 +52,7 @@ function follow() {
 test('what the server told is there after a reload without it', async () => {
   follow();
   await expect.poll(() => page.told.value).toEqual(words);
-  expect(ask).toHaveBeenCalledExactlyOnceWith('GET', '/v1/entitlements');
+  expect(explain).toHaveBeenCalledOnce();
   stop();
   reached.value = null;
   await open();
@@ -61,7 +60,7 @@ test('what the server told is there after a reload without it', async () => {
 });
 
 test('it is asked for at the next contact where there is none now', async () => {
-  ask.mockImplementationOnce(async () => {
+  explain.mockImplementationOnce(async () => {
     await Promise.resolve();
     reached.value = false;
     throw new Error('no contact');
@@ -75,22 +74,22 @@ test('it is asked for at the next contact where there is none now', async () => 
 });
 
 test('a refusal is not asked about again and again', async () => {
-  ask.mockRejectedValue(new Error('unauthenticated'));
+  explain.mockRejectedValue(new Error('unauthenticated'));
   follow();
   for (const next of [null, true, null, true]) {
     await new Promise((resolve) => setTimeout(resolve));
     reached.value = next;
   }
-  expect(ask).toHaveBeenCalledTimes(1);
+  expect(explain).toHaveBeenCalledTimes(1);
 });
 
 test.each([
   ['another state', { ...answer, reason: 'suspended' }],
   ['a later revision', { ...answer, revision: 8 }],
 ])('an answer about %s explains nothing', async (_, other) => {
-  ask.mockResolvedValue(other);
+  explain.mockResolvedValue(other);
   follow();
-  await expect.poll(() => ask.mock.settledResults.length).toBe(1);
+  await expect.poll(() => explain.mock.settledResults.length).toBe(1);
   expect(page.told.value).toBeNull();
 });
 
@@ -102,7 +101,7 @@ test.each([
 ])('there is nothing to ask about: %s', (_, other) => {
   entitlement.value = other as Entitlement;
   follow();
-  expect(ask).not.toHaveBeenCalled();
+  expect(explain).not.toHaveBeenCalled();
 });
 
 test('it goes with its user', async () => {

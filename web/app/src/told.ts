@@ -1,7 +1,6 @@
 import { computed, effect, signal } from '@preact/signals';
-import { entitlement, user } from './client.ts';
+import { entitlement, requireSession, user } from './client.ts';
 import { reached } from './reached.ts';
-import { ask } from './server.ts';
 import type { Told } from './words/standing.ts';
 
 const key = 'fieldbook-told';
@@ -17,7 +16,7 @@ const subject = computed(() => {
 interface Kept {
   /** The {@link subject} that it is about. */
   readonly about: string;
-  /** As the server wrote them, or whatever else is found in storage. */
+  /** As they were kept, or whatever else is found in storage. */
   readonly since: unknown;
   readonly help: unknown;
 }
@@ -51,10 +50,11 @@ export function followStanding(): () => void {
 }
 
 async function explain(about: string): Promise<void> {
-  const answer = (await ask('GET', '/v1/entitlements')) as Record<string, unknown>;
-  const { state, reason, revision, since, help_url: help } = answer;
+  const { state, reason, revision, since, helpUrl } = await (await requireSession()).explain();
   // It may speak of a later state, which the document will show; and another user may have signed in here meanwhile.
-  if (`${user.peek()?.id} ${revision} ${state} ${reason}` === about) keep({ about, since, help });
+  if (`${user.peek()?.id} ${revision} ${state} ${reason}` === about) {
+    keep({ about, since: since?.toJSON() ?? null, help: helpUrl });
+  }
 }
 
 function keep(next: Kept | null): void {

@@ -55,7 +55,17 @@ export class Account implements Keeper {
     const ended = this.#replacePrompt(signal);
     // An autofill that waits is nobody's wish to give up what is stored.
     await (mediation ? this.finishSignOut() : this.#finishKnownSignOut());
-    return this.#adopt(await usePasskey(this.#context, ended, mediation), true);
+    return this.#adopt(await usePasskey(this.#context, ended, { mediation }), true);
+  }
+
+  async confirm(user: User): Promise<void> {
+    const ended = this.#replacePrompt();
+    await this.#finishKnownSignOut();
+    const confirmed = await usePasskey(this.#context, ended, { only: user });
+    await this.#adopt(confirmed, true).catch((error: unknown) => {
+      // They are who they are, whether or not there is room for this device.
+      if (!(error instanceof HoldfastError) || error.code !== 'device_limit') throw error;
+    });
   }
 
   async link(options?: LinkOptions): Promise<void> {

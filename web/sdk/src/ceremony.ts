@@ -2,12 +2,15 @@ import type { Context } from './context.ts';
 import { HoldfastError } from './error.ts';
 import type { FarewellOutcome } from './farewell.ts';
 import { makeUsable } from './healing.ts';
+import { keptHere } from './kept-here.ts';
+import { readPasskey } from './passkey.ts';
 import { createPasskey, pickPasskey } from './passkey-prompt.ts';
 import { rpIdOf } from './rp-id.ts';
 import { signalPasskeys } from './signal-passkeys.ts';
 import { nobody } from './store.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 import { readUser, type User } from './user.ts';
+import { userHandle } from './user-handle.ts';
 
 /** A ceremony lives five minutes on the server; autofill may wait for hours, so it gets a new one in good time. */
 const ceremonyLife = 4 * 60_000;
@@ -16,7 +19,7 @@ const ceremonyLife = 4 * 60_000;
 export interface SignedIn {
   readonly user: User;
   /** Never rejects. */
-  readonly tellAuthenticators: () => Promise<void>;
+  readonly tellAuthenticators: () => Promise<unknown>;
 }
 
 /** Begins at `path`/options, and lets the user make a passkey. */
@@ -39,7 +42,7 @@ export async function makePasskey(
   const credential = await createPasskey(publicKey, ended);
   // Before there is an account that this device could not hold.
   await makeUsable(context);
-  return signedIn(context, await server.request('POST', path, { ceremony, credential }), publicKey);
+  return signedIn(context, await server.request('POST', path, { ceremony, credential }), publicKey, credential);
 }
 
 /**
@@ -53,14 +56,15 @@ export async function addPasskey(context: Context, ended: AbortSignal): Promise<
     throw error.code === 'invalid_request' || error.code === 'forbidden' ? new HoldfastError('unauthenticated') : error;
   });
   const credential = await createPasskey(publicKey, ended);
-  return signedIn(context, await server.request('POST', '/v1/registration', { ceremony, credential }), publicKey);
+  const body = await server.request('POST', '/v1/registration', { ceremony, credential });
+  return signedIn(context, body, publicKey, credential);
 }
 
-/** Lets the user sign in with a passkey that they have. */
+/** Lets the user sign in with a passkey that they have. With `only`, another user's is refused before the server sees it. */
 export async function usePasskey(
   context: Context,
   ended: AbortSignal,
-  mediation: 'conditional' | undefined,
+  { mediation, only }: { readonly mediation?: 'conditional' | undefined; readonly only?: User },
 ): Promise<SignedIn> {
   const { server } = context;
   for (;;) {
@@ -73,24 +77,38 @@ export async function usePasskey(
       if (renewal?.aborted && !ended.aborted) continue;
       throw error;
     }
-    return signedIn(context, await server.request('POST', '/v1/authentication', { ceremony, credential }), publicKey);
+    if (only && !isOf(only, credential)) throw new HoldfastError('passkey_unknown');
+    const body = await server.request('POST', '/v1/authentication', { ceremony, credential });
+    return signedIn(context, body, publicKey, credential);
   }
 }
 
+/** Whether the passkey that answered is that user's. */
+function isOf({ id }: User, { response }: JsonObject): boolean {
+  return isObject(response) && response.userHandle === userHandle(id);
+}
+
 /** Makes the one who has just signed in this device's user. What another user left is gone. */
-async function signedIn(context: Context, body: JsonObject, ceremonyOptions: unknown): Promise<SignedIn> {
+async function signedIn(
+  context: Context,
+  body: JsonObject,
+  ceremonyOptions: unknown,
+  credential: JsonObject,
+): Promise<SignedIn> {
   const { store, server, origin } = context;
   const user = userOf(body);
+  const here = credential.authenticatorAttachment === 'platform' ? [String(credential.id)] : [];
+  const used = readPasskey(body.passkey, here);
   await makeUsable(context);
   await store.update((held) => ({
     ...(held.user?.id === user.id ? {} : nobody),
     user,
+    here: [...new Set([...keptHere(held, user.id), ...here])],
     // Only a session of the user whose device it is can unlink it: now it can, or nobody will.
     farewell: held.farewell?.user === user.id ? { user: user.id, device: held.farewell.device } : undefined,
   }));
-  const used = isObject(body.passkey) ? body.passkey.id : undefined;
   const rpId = rpIdOf(ceremonyOptions) ?? new URL(origin).hostname;
-  return { user, tellAuthenticators: () => signalPasskeys(server, rpId, user, used) };
+  return { user, tellAuthenticators: async () => used && signalPasskeys(server, rpId, user, used) };
 }
 
 /** JSON that is not shaped like an answer was not written by the server. */

@@ -1,17 +1,22 @@
 import type { Context } from './context.ts';
 import { HoldfastError } from './error.ts';
+import { type Explanation, readExplanation } from './explanation.ts';
+import { keptHere } from './kept-here.ts';
+import { type LinkedDevice, readLinkedDevice } from './linked-device.ts';
 import { type Notice, readNotices } from './notice.ts';
 import { type OpenSession, readOpenSession } from './open-session.ts';
-import { type Passkey, readPasskey } from './passkey.ts';
+import { displayNameOf, type Passkey, readPasskey } from './passkey.ts';
 import { rpIdOf } from './rp-id.ts';
 import type { Server } from './server.ts';
 import type { Session } from './session.ts';
-import { signalDeleted, signalNone, signalPasskeys } from './signal-passkeys.ts';
+import { signalDeleted, signalName, signalNone } from './signal-passkeys.ts';
 import type { JsonObject } from './strict-json.ts';
 import { readUser, type User } from './user.ts';
 
 /** What a session cannot do alone, since it changes who is signed in here. */
 export interface Keeper {
+  /** Signs in again, as `user` and nobody else. */
+  confirm(user: User): Promise<void>;
   addPasskey(): Promise<void>;
   /** The account is gone: nothing is left to be told to the server. */
   forget(user: User): Promise<void>;
@@ -39,8 +44,13 @@ export class LiveSession implements Session {
     this.#keeper = keeper;
   }
 
+  confirm(): Promise<void> {
+    return this.#keeper.confirm(this.user);
+  }
+
   async passkeys(): Promise<readonly Passkey[]> {
-    return readList(await this.#server.request('GET', '/v1/passkeys'), 'passkeys', readPasskey);
+    const [body, here] = await Promise.all([this.#server.request('GET', '/v1/passkeys'), this.#here()]);
+    return readList(body, 'passkeys', (passkey) => readPasskey(passkey, here));
   }
 
   addPasskey(): Promise<void> {
@@ -48,8 +58,10 @@ export class LiveSession implements Session {
   }
 
   async renamePasskey(id: string, name: string): Promise<void> {
-    await this.#server.request('PATCH', passkeyPath(id), { name });
-    void this.#tell((rpId) => signalPasskeys(this.#server, rpId, this.user, id));
+    const [body, here] = await Promise.all([this.#server.request('PATCH', passkeyPath(id), { name }), this.#here()]);
+    const renamed = readPasskey(body, here);
+    // An authenticator that does not keep it would give the name to the one that it keeps.
+    if (renamed?.here) void this.#tell((rpId) => signalName(rpId, this.user, displayNameOf(renamed, this.user)));
   }
 
   async deletePasskey(id: string, { endSessions = false }: { readonly endSessions?: boolean } = {}): Promise<void> {
@@ -69,6 +81,14 @@ export class LiveSession implements Session {
     await this.#server.request('DELETE', '/v1/sessions');
   }
 
+  async devices(): Promise<readonly LinkedDevice[]> {
+    return readList(await this.#server.request('GET', '/v1/devices'), 'devices', readLinkedDevice);
+  }
+
+  async unlinkDevice(id: string): Promise<void> {
+    await this.#server.request('DELETE', `/v1/devices/${encodeURIComponent(id)}`);
+  }
+
   async recoveryCodes() {
     const { left, created_at } = await this.#server.request('GET', '/v1/recovery-codes');
     if (typeof left !== 'number') throw notTheServers();
@@ -80,6 +100,12 @@ export class LiveSession implements Session {
     return readList(body, 'codes', (code) => (typeof code === 'string' ? code : null));
   }
 
+  async explain(): Promise<Explanation> {
+    const explanation = readExplanation(await this.#server.request('GET', '/v1/entitlements'));
+    if (!explanation) throw notTheServers();
+    return explanation;
+  }
+
   exportAccount(): Promise<JsonObject> {
     return this.#server.request('GET', '/v1/account/export');
   }
@@ -88,6 +114,11 @@ export class LiveSession implements Session {
     await this.#server.request('DELETE', '/v1/account');
     void this.#tell((rpId) => signalNone(rpId, this.user));
     await this.#keeper.forget(this.user);
+  }
+
+  /** Storage that fails knows of none. */
+  async #here(): Promise<readonly string[]> {
+    return keptHere(await this.#context.store.read().catch(() => ({})), this.user.id);
   }
 
   /** Tells authenticators something, where the browser can; which relying party they know the server as, it says itself. */

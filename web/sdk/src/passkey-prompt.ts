@@ -5,7 +5,7 @@ import { isObject, type JsonObject } from './strict-json.ts';
 
 /** Lets the user make a passkey. `options` is the server's WebAuthn JSON; so is what comes back, to be posted as it is. */
 export async function createPasskey(options: unknown, signal: AbortSignal): Promise<JsonObject> {
-  return prompt(async () => {
+  return prompt(options, async () => {
     const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(
       options as PublicKeyCredentialCreationOptionsJSON,
     );
@@ -19,21 +19,25 @@ export async function pickPasskey(
   signal: AbortSignal,
   mediation: 'conditional' | undefined,
 ): Promise<JsonObject> {
-  return prompt(async () => {
+  return prompt(options, async () => {
     const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options as PublicKeyCredentialRequestOptionsJSON);
     return navigator.credentials.get({ publicKey, signal, ...(mediation && { mediation }) });
   });
 }
 
-async function prompt(ask: () => Promise<Credential | null>): Promise<JsonObject> {
+async function prompt(options: unknown, ask: () => Promise<Credential | null>): Promise<JsonObject> {
   if (!canPrompt()) throw new HoldfastError('not_supported');
+  const timeout = isObject(options) && typeof options.timeout === 'number' ? options.timeout : Number.POSITIVE_INFINITY;
+  const asked = performance.now();
   try {
     const credential = await ask();
     if (!credential) throw new HoldfastError('cancelled');
     return withoutSecrets({ ...(credential as PublicKeyCredential).toJSON() });
   } catch (cause) {
     if (cause instanceof HoldfastError) throw cause;
-    throw new HoldfastError(codeOf(cause), undefined, { cause });
+    const code = codeOf(cause);
+    const late = code === 'cancelled' && performance.now() - asked >= timeout;
+    throw new HoldfastError(late ? 'timeout' : code, undefined, { cause });
   }
 }
 
@@ -58,7 +62,7 @@ function codeOf(error: unknown): ErrorCode {
     case 'TimeoutError':
       return 'timeout';
     default:
-      // NotAllowedError covers refusal, timeout and no passkey alike, so that pages cannot tell them apart.
+      // NotAllowedError covers refusal and no passkey alike, so that pages cannot tell them apart; and the prompt's own end.
       return 'cancelled';
   }
 }

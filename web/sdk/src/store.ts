@@ -29,6 +29,8 @@ export interface Records {
   lock: LockOptions;
   /** By the device's clock, milliseconds: when somebody was last seen in a page, while pages lock by themselves. */
   active: number;
+  /** Ids of the user's passkeys that were made or used here and are kept by this device itself. */
+  here: readonly string[];
 }
 
 export interface Lock {
@@ -76,6 +78,7 @@ export const nobody: Changes = {
   locked: undefined,
   lock: undefined,
   active: undefined,
+  here: undefined,
 };
 
 interface Schema extends DBSchema {

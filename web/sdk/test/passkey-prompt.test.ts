@@ -34,6 +34,20 @@ describe('the passkey prompt', () => {
     await expect(createPasskey({}, signal)).rejects.toMatchObject({ code });
   });
 
+  it.each([
+    [5_000, 'timeout'],
+    [4_000, 'cancelled'],
+  ])('after %i ms of 5,000 is %s', async (taken, code) => {
+    vi.useFakeTimers();
+    const refuse = () =>
+      new Promise((_, reject) => setTimeout(() => reject(new DOMException('', 'NotAllowedError')), taken));
+    stubPasskeys(refuse);
+    const asked = expect(createPasskey({ timeout: 5_000 }, signal)).rejects.toMatchObject({ code });
+    await vi.advanceTimersByTimeAsync(taken);
+    await asked;
+    vi.useRealTimers();
+  });
+
   it('is not supported without WebAuthn', async () => {
     await expect(createPasskey({}, signal)).rejects.toMatchObject({ code: 'not_supported' });
   });

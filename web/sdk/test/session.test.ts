@@ -90,7 +90,7 @@ describe('a live session', () => {
     const session = await live();
     const time = new Date(at);
     expect(await session.passkeys()).toEqual([
-      { id: 'AAAA', name: 'Mine', provider: 'Vault', createdAt: time, lastUsedAt: null, synced: true },
+      { id: 'AAAA', name: 'Mine', provider: 'Vault', createdAt: time, lastUsedAt: null, synced: true, here: true },
     ]);
     expect(await session.sessions()).toEqual([
       {
@@ -104,6 +104,39 @@ describe('a live session', () => {
       },
     ]);
     expect(await session.recoveryCodes()).toEqual({ left: 7, createdAt: time });
+  });
+
+  it('lists devices, and unlinks one', async () => {
+    answers['GET /v1/devices'] = () =>
+      json(200, { devices: [{ id: 'one', name: 'Phone', linked_at: at, last_reconciled_at: null }] });
+    answers['DELETE /v1/devices/one'] = () => noContent();
+    const session = await live();
+    expect(await session.devices()).toEqual([
+      { id: 'one', name: 'Phone', linkedAt: new Date(at), lastReconciledAt: null },
+    ]);
+    await session.unlinkDevice('one');
+    expect(server.requests).toContain('DELETE /v1/devices/one');
+    answers['GET /v1/devices'] = () => json(200, { devices: [{ name: 'Phone' }] });
+    await expect(session.devices()).rejects.toMatchObject({ code: 'no_contact' });
+  });
+
+  it.each([
+    [
+      { since: at, help_url: 'mailto:help@holdfast.test' },
+      { since: new Date(at), helpUrl: 'mailto:help@holdfast.test' },
+    ],
+    [
+      { since: null, help_url: null },
+      { since: null, helpUrl: null },
+    ],
+    [{ help_url: 'javascript:alert(1)' }, { since: null, helpUrl: null }],
+  ])('explains what may be used, and leads nowhere else: %o', async (told, explained) => {
+    const right = { state: 'revoked', reason: 'revoked', revision: 7 };
+    answers['GET /v1/entitlements'] = () => json(200, { ...right, ...told });
+    const session = await live();
+    expect(await session.explain()).toEqual({ ...right, ...explained });
+    answers['GET /v1/entitlements'] = () => json(200, told);
+    await expect(session.explain()).rejects.toMatchObject({ code: 'no_contact' });
   });
 
   it.each([
@@ -120,6 +153,72 @@ describe('a live session', () => {
     const session = await live();
     await expect(session.deletePasskey('AAAA')).rejects.toMatchObject({ code: 'last_passkey' });
     await expect(session.createRecoveryCodes()).rejects.toMatchObject({ code: 'reauthentication_required' });
+  });
+});
+
+describe('a passkey that is shown once more', () => {
+  const shows = (user: string) =>
+    stubPasskeys(async () => ({ toJSON: () => ({ id: 'AAAA', response: { userHandle: user } }) }));
+
+  it('confirms its user', async () => {
+    const session = await live();
+    shows('X20qTgAAQACAAAAAAAAAAQ');
+    await session.confirm();
+    expect(server.requests.filter((request) => request === 'POST /v1/authentication')).toHaveLength(2);
+  });
+
+  it('confirms them also where there is no room for this device', async () => {
+    const session = await live();
+    Object.assign(server, { deviceCookie: null, deviceLimit: 0 });
+    server.devices.clear();
+    shows('X20qTgAAQACAAAAAAAAAAQ');
+    await session.confirm();
+    await expect(hf.link()).rejects.toMatchObject({ code: 'device_limit' });
+  });
+
+  it.each([['X20qTgAAQACAAAAAAAAAAg'], ['']])(
+    'confirms nobody else, and the server never sees it: %s',
+    async (other) => {
+      const session = await live();
+      const before = await profile.held();
+      shows(other);
+      await expect(session.confirm()).rejects.toMatchObject({ code: 'passkey_unknown' });
+      expect(server.requests.filter((request) => request === 'POST /v1/authentication')).toHaveLength(1);
+      expect(await profile.held()).toEqual(before);
+      expect(hf.user).toEqual(server.user);
+    },
+  );
+});
+
+describe('a passkey that this device keeps', () => {
+  const listed = async () => {
+    answers['GET /v1/passkeys'] = () =>
+      json(200, { passkeys: ['AAAA', 'BBBB'].map((id) => ({ id, name: 'Mine', provider: '', created_at: at })) });
+    return (await (await live()).passkeys()).filter(({ here }) => here).map(({ id }) => id);
+  };
+  const uses = (id: string, authenticatorAttachment: string | null) =>
+    stubPasskeys(async () => ({ toJSON: () => ({ id, authenticatorAttachment }) }));
+
+  it('is known once it was made or used here', async () => {
+    expect(await listed()).toEqual(['AAAA']);
+    uses('BBBB', 'platform');
+    await (await live()).addPasskey();
+    expect(await listed()).toEqual(['AAAA', 'BBBB']);
+  });
+
+  it.each([['cross-platform'], [null]])('is not one that came by other ways: %s', async (attachment) => {
+    uses('BBBB', attachment);
+    await hf.signIn();
+    expect(await listed()).toEqual(['AAAA']);
+  });
+
+  it('is forgotten with its user', async () => {
+    await hf.signOut();
+    expect((await profile.held()).here).toBeUndefined();
+    uses('BBBB', 'platform');
+    server.user = { id: '5f6d2a4e-0000-4000-8000-000000000002', name: 'Bob' };
+    await hf.signIn();
+    expect(await listed()).toEqual(['BBBB']);
   });
 });
 
@@ -157,14 +256,35 @@ describe('authenticators hear of it', () => {
   const rpId = 'holdfast.test';
   const userId = 'X20qTgAAQACAAAAAAAAAAQ';
 
-  it('when a passkey is renamed', async () => {
-    answers['PATCH /v1/passkeys/AAAA'] = () => json(200, {});
-    await (await live()).renamePasskey('AAAA', 'Laptop');
-    expect(sent['PATCH /v1/passkeys/AAAA']).toEqual({ name: 'Laptop' });
+  it.each([
+    ['Laptop', 'Laptop'],
+    ['Passkey', 'Ada'],
+    ['Vault', 'Ada'],
+  ])('when a passkey that is kept here is renamed: to %s', async (name, displayName) => {
+    answers['PATCH /v1/passkeys/AAAA'] = () => json(200, { id: 'AAAA', name, provider: 'Vault' });
+    await (await live()).renamePasskey('AAAA', name);
+    expect(sent['PATCH /v1/passkeys/AAAA']).toEqual({ name });
+    await vi.waitFor(() => expect(signals.details).toHaveBeenCalledWith({ rpId, userId, name: 'Ada', displayName }));
+  });
+
+  it('not when it is kept elsewhere: the name would go to the one that is kept here', async () => {
+    answers['PATCH /v1/passkeys/BBBB'] = () => json(200, { id: 'BBBB', name: 'Phone', provider: '' });
+    answers['DELETE /v1/passkeys/AAAA'] = () => noContent();
+    const session = await live();
+    await session.renamePasskey('BBBB', 'Phone');
+    await session.deletePasskey('AAAA');
+    await vi.waitFor(() => expect(signals.unknown).toHaveBeenCalled());
+    expect(signals.details).not.toHaveBeenCalled();
+  });
+
+  it('at a sign-in: which passkeys count, and the name of the one that was used', async () => {
+    await hf.signIn();
     await vi.waitFor(() =>
       expect(signals.all).toHaveBeenCalledWith({ rpId, userId, allAcceptedCredentialIds: ['AAAA'] }),
     );
-    expect(signals.details).toHaveBeenCalledWith({ rpId, userId, name: 'Ada', displayName: 'Ada' });
+    await vi.waitFor(() =>
+      expect(signals.details).toHaveBeenCalledWith({ rpId, userId, name: 'Ada', displayName: 'Ada' }),
+    );
   });
 
   it('when one is deleted, and of that one alone', async () => {

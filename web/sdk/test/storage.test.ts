@@ -60,6 +60,7 @@ describe('records that are damaged, one at a time', () => {
     'marks',
     'time',
     'farewell',
+    'here',
   ];
   const damages = [undefined, null, '', 'rubbish', {}, [null], { id: 'x', pair: { privateKey: null } }];
   const cases = records.flatMap((record) => damages.map((damage) => [record, JSON.stringify(damage), damage] as const));

@@ -1,6 +1,5 @@
 import { locked, user } from '../client.ts';
 import { route } from '../route.ts';
-import { Enrolment } from './enrolment.tsx';
 import { Later } from './later.tsx';
 import { LockScreen } from './lock-screen.tsx';
 import { Notebook } from './notebook.tsx';
@@ -19,8 +18,13 @@ export function App() {
 function Screen() {
   const place = route.value;
   if (locked.value && user.value) return <LockScreen user={user.value} />;
-  if (place.at === 'enrolment') return <Enrolment code={place.code} />;
-  if (place.at === 'recovery') return <Later>{({ Recovery }) => <Recovery code={place.code} />}</Later>;
+  if (place.at === 'enrolment') {
+    return <Later>{({ Recovery }) => <Recovery way="enrolment" code={place.code} />}</Later>;
+  }
+  if (place.at === 'recovery') {
+    const way = place.code === null ? 'typed' : 'recovery';
+    return <Later>{({ Recovery }) => <Recovery way={way} code={place.code} />}</Later>;
+  }
   if (place.at === 'recovered' && user.value) return <Later>{({ Recovered }) => <Recovered />}</Later>;
   return user.value === null ? <Welcome /> : <Notebook user={user.value} />;
 }

@@ -1,9 +1,9 @@
+import type { LinkedDevice } from '@holdfast/client';
 import { now } from '../client.ts';
-import type { Device } from '../devices.ts';
 import { inWords } from '../when.ts';
 
 /** By what people recognise one of their other devices: its name, and when it was last heard of. */
-export function DeviceWords({ device: { name, linkedAt, lastReconciledAt } }: { device: Device }) {
+export function DeviceWords({ device: { name, linkedAt, lastReconciledAt } }: { device: LinkedDevice }) {
   return (
     <span>
       <strong>{name}</strong>

@@ -49,46 +49,52 @@ export function Welcome() {
             )}
           </div>
         )}
-        {support.value?.usable === false && (
+        {support.value?.usable === false ? (
           <div class="callout" role="alert">
             <strong>This browser cannot use passkeys.</strong>
             <p>Open Fieldbook in an up-to-date Chrome, Edge, Firefox or Safari, or on your phone.</p>
           </div>
+        ) : (
+          <>
+            <form
+              onSubmit={(event) => {
+                event.preventDefault();
+                void createAccount(name.value.trim());
+              }}
+            >
+              <h2>Create an account</h2>
+              <label class="field">
+                <span>Your name</span>
+                <input
+                  name="name"
+                  autocomplete="username webauthn"
+                  maxLength={64}
+                  required
+                  value={name}
+                  onInput={(event) => (name.value = event.currentTarget.value)}
+                />
+              </label>
+              <ActionButton kind="primary wide" action="register" doing="Waiting for your passkey…">
+                Create account
+              </ActionButton>
+            </form>
+            <div class="or">
+              <span>or</span>
+            </div>
+            <ActionButton kind="wide" action="sign-in" doing="Waiting for your passkey…" onClick={signIn}>
+              Sign in with a passkey
+            </ActionButton>
+            {support.value && !support.value.here && (
+              <p class="hint">
+                This device keeps no passkeys itself: use {support.value.nearby && 'a phone near by, or '}a security
+                key.
+              </p>
+            )}
+            <a class="button quiet wide" href="#/recovery">
+              Use a recovery code
+            </a>
+          </>
         )}
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
-            void createAccount(name.value.trim());
-          }}
-        >
-          <h2>Create an account</h2>
-          <label class="field">
-            <span>Your name</span>
-            <input
-              name="name"
-              autocomplete="username webauthn"
-              maxLength={64}
-              required
-              value={name}
-              onInput={(event) => (name.value = event.currentTarget.value)}
-            />
-          </label>
-          <ActionButton kind="primary wide" action="register" doing="Waiting for your passkey…">
-            Create account
-          </ActionButton>
-        </form>
-        <div class="or">
-          <span>or</span>
-        </div>
-        <ActionButton kind="wide" action="sign-in" doing="Waiting for your passkey…" onClick={signIn}>
-          Sign in with a passkey
-        </ActionButton>
-        {support.value && !support.value.here && support.value.nearby && (
-          <p class="hint">This device keeps no passkeys itself: use a phone near by, or a security key.</p>
-        )}
-        <a class="button quiet wide" href="#/recovery">
-          Use a recovery code
-        </a>
         <Outcome />
         {replaceable.value.length > 0 && <Replaceable />}
       </div>

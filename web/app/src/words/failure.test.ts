@@ -10,13 +10,19 @@ test('only a registration is about a name or an invitation', () => {
   }
 });
 
-test('a prompt that the user has ended is no failure to talk about', () => {
-  expect(failure('cancelled', 'sign-in')).toBeNull();
+test('a code that nobody has foreseen is told as it is', () => {
   expect(failure('conflict', 'link')).toContain('conflict');
+});
+
+test('a prompt that ends without a passkey says what is left', () => {
+  expect(failure('cancelled', 'sign-in')).toMatch(/phone .* recovery code/);
+  expect(failure('cancelled', 'register')).toContain('Try again');
+  expect(failure('cancelled', 'delete-passkey')).toBe('Nothing has changed.');
 });
 
 test('every way in which a passkey can fail has words that say what to do next', () => {
   const codes = [
+    'cancelled',
     'timeout',
     'no_contact',
     'not_supported',

@@ -21,8 +21,8 @@ export type Action =
   | 'download-data'
   | 'delete-account';
 
-/** What went wrong with something the user asked for, and what to do. Null: nothing to say, the user ended it. */
-export function failure(code: ErrorCode, action: Action): string | null {
+/** What went wrong with something the user asked for, and what to do. */
+export function failure(code: ErrorCode, action: Action): string {
   if (action === 'register') {
     if (code === 'forbidden') return 'New accounts need an invitation here. Open the link that you were sent.';
     if (code === 'invalid_request') return 'This name cannot be used. Take a shorter, plain one.';
@@ -51,6 +51,9 @@ export function failure(code: ErrorCode, action: Action): string | null {
   if (code === 'not_found' && (action === 'rename-passkey' || action === 'delete-passkey')) {
     return 'This passkey is not there any more.';
   }
+  if (code === 'passkey_unknown' && action !== 'unlock') {
+    return 'That passkey is of another account, so nothing was done. Try again, and choose one of yours.';
+  }
   if (action === 'sign-out' && code === 'storage_unavailable') {
     return "This browser's storage does not work, so nothing was deleted and you are still signed in. Reload the page.";
   }
@@ -59,7 +62,7 @@ export function failure(code: ErrorCode, action: Action): string | null {
   }
   switch (code) {
     case 'cancelled':
-      return null;
+      return cancelled(action);
     case 'timeout':
       return 'The passkey prompt was not answered in time. Try again.';
     case 'no_contact':
@@ -103,5 +106,22 @@ export function failure(code: ErrorCode, action: Action): string | null {
       return "Your plan's devices are all in use. Choose one that this device replaces.";
     default:
       return `That did not work (${code}). Try again.`;
+  }
+}
+
+/** The browser says the same, on purpose, where the user has ended its prompt, and where there is no passkey. */
+function cancelled(action: Action): string {
+  switch (action) {
+    case 'sign-in':
+      return 'No passkey was chosen. If none of yours is here, use a phone that has one, or a recovery code.';
+    case 'unlock':
+      return 'Still locked: no passkey was chosen. Try again with one that you sign in with.';
+    case 'register':
+    case 'enrol':
+    case 'recover':
+    case 'add-passkey':
+      return 'No passkey was made. Try again when you are ready.';
+    default:
+      return 'Nothing has changed.';
   }
 }

@@ -10,6 +10,7 @@ const passkey: Passkey = {
   createdAt: new Date(2026, 0, 9, 9, 0),
   lastUsedAt: new Date(2026, 0, 10, 14, 5),
   synced: true,
+  here: false,
 };
 const session: OpenSession = {
   id: 'one',

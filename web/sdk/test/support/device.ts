@@ -60,7 +60,11 @@ export class Profile {
 }
 
 /** A browser whose authenticator answers at once with `credential`, or fails. */
-export function stubPasskeys(answer: () => Promise<unknown> = async () => ({ toJSON: () => ({ id: 'AAAA' }) })) {
+export function stubPasskeys(
+  answer: () => Promise<unknown> = async () => ({
+    toJSON: () => ({ id: 'AAAA', authenticatorAttachment: 'platform' }),
+  }),
+) {
   vi.stubGlobal('PublicKeyCredential', {
     parseCreationOptionsFromJSON: (options: unknown) => options,
     parseRequestOptionsFromJSON: (options: unknown) => options,

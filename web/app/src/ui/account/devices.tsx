@@ -1,7 +1,8 @@
+import type { LinkedDevice } from '@holdfast/client';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { busy, device, entitlement, now, signIn } from '../../client.ts';
-import { type Device, devices, forgetDevices, listDevices, unlinkDevice } from '../../devices.ts';
+import { devices, forgetDevices, listDevices, unlinkDevice } from '../../devices.ts';
 import { reached } from '../../reached.ts';
 import { inWords } from '../../when.ts';
 import { ActionButton } from '../action-button.tsx';
@@ -19,11 +20,11 @@ export function Devices() {
   });
   useEffect(() => forgetDevices, []);
 
-  const leaving = useSignal<Device | null>(null);
+  const leaving = useSignal<LinkedDevice | null>(null);
   const question = useRef<HTMLDialogElement>(null);
   const listing = devices.value;
   const linked = !entitlement.value.signInNeeded;
-  const known = Array.isArray(listing) ? (listing as readonly Device[]) : [];
+  const known = Array.isArray(listing) ? (listing as readonly LinkedDevice[]) : [];
   const here = linked ? known.find(({ id }) => id === device.value) : undefined;
   const others = known.filter((each) => each !== here);
   return (

@@ -1,6 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { liveSession, now } from '../../client.ts';
+import { now, requireSession } from '../../client.ts';
 import { forgetNotices, notices } from '../../notices.ts';
 import { go } from '../../route.ts';
 import { noticeWords } from '../../words/notice.ts';
@@ -11,10 +11,10 @@ export function Notices() {
   const names = useSignal<ReadonlyMap<string, string>>(new Map());
   useEffect(() => {
     dialog.current?.showModal();
-    liveSession()
-      .then((session) => session?.passkeys())
+    requireSession()
+      .then((session) => session.passkeys())
       .then(
-        (passkeys) => (names.value = new Map(passkeys?.map(({ id, name }) => [id, name]))),
+        (passkeys) => (names.value = new Map(passkeys.map(({ id, name }) => [id, name]))),
         () => {},
       );
   }, []);

@@ -1,7 +1,7 @@
 import type { Passkey } from '@holdfast/client';
 import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
-import { busy, now } from '../../client.ts';
+import { busy, now, support } from '../../client.ts';
 import { addPasskey, deletePasskey, renamePasskey, type Security } from '../../security.ts';
 import { aboutPasskey } from '../../words/passkey.ts';
 import { ActionButton } from '../action-button.tsx';
@@ -27,6 +27,11 @@ export function Passkeys({ passkeys, sessions }: Security) {
             <span>
               <strong>{passkey.name}</strong>
               <small>
+                {passkey.here && (
+                  <>
+                    <em class="badge">This device</em>{' '}
+                  </>
+                )}
                 {passkey.id === used && (
                   <>
                     <em class="badge good">In use here</em>{' '}
@@ -65,9 +70,11 @@ export function Passkeys({ passkeys, sessions }: Security) {
         ))}
       </ul>
       <div class="actions">
-        <ActionButton action="add-passkey" doing="Waiting for your passkey…" onClick={addPasskey}>
-          Add a passkey
-        </ActionButton>
+        {support.value?.usable !== false && (
+          <ActionButton action="add-passkey" doing="Waiting for your passkey…" onClick={addPasskey}>
+            Add a passkey
+          </ActionButton>
+        )}
         <Outcome about={['add-passkey', 'rename-passkey', 'delete-passkey']} />
       </div>
       <dialog class="question" ref={renaming} aria-labelledby="rename-passkey">

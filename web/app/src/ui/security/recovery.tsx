@@ -5,14 +5,42 @@ import { ActionButton } from '../action-button.tsx';
 import { Mark } from '../mark.tsx';
 import { Outcome } from '../outcome.tsx';
 
-/** The way back into an account whose passkeys are lost: by support's link, or by a code of one's own, which is typed here. */
-export function Recovery({ code }: { code: string | null }) {
+/** What brought somebody here: support's link, of either kind, or a code of one's own, which is typed here. */
+type Way = 'enrolment' | 'recovery' | 'typed';
+
+const kept = 'It is kept by this device or your password manager, and signs you in from now on.';
+const back = ['One tap makes a new passkey for it.', 'All other sessions are ended.'];
+
+const words = {
+  enrolment: {
+    heading: 'Your account is ready.',
+    promises: ['One tap makes a passkey for it.', 'No password, now or later.', 'This link works once.'],
+    task: 'Make your passkey',
+    about: kept,
+  },
+  recovery: {
+    heading: 'Back into your account.',
+    promises: [...back, 'This link works once.'],
+    task: 'Make a new passkey',
+    about: kept,
+  },
+  typed: {
+    heading: 'Back into your account.',
+    promises: [...back, 'A code works once.'],
+    task: 'Use a recovery code',
+    about: 'You made ten of them when you still had a passkey. Capitals and hyphens do not matter.',
+  },
+} as const satisfies Record<Way, unknown>;
+
+/** Where every one-time code makes a passkey: the first one of an account that support has prepared, or one in place of lost ones. */
+export function Recovery({ way, code }: { way: Way; code: string | null }) {
   const typed = useSignal('');
   const present = user.value;
+  const { heading, promises, task, about } = words[way];
   const start = async () => {
-    const recovered = await (code === null ? recover(typed.value.trim()) : enrol(code));
+    const entered = await (code === null ? recover(typed.value.trim()) : enrol(code));
     // Linking may have failed after it: the account page offers the remedy then.
-    if (recovered) go({ at: 'recovered' }, true);
+    if (entered) go({ at: way === 'enrolment' ? 'list' : 'recovered' }, true);
   };
   return (
     <main class="threshold">
@@ -20,11 +48,11 @@ export function Recovery({ code }: { code: string | null }) {
         <p class="brand">
           <Mark /> Fieldbook
         </p>
-        <h1>Back into your account.</h1>
+        <h1>{heading}</h1>
         <ul class="promises">
-          <li>One tap makes a new passkey for it.</li>
-          <li>All other sessions are ended.</li>
-          <li>{code === null ? 'A code works once.' : 'This link works once.'}</li>
+          {promises.map((promise) => (
+            <li key={promise}>{promise}</li>
+          ))}
         </ul>
       </div>
       <form
@@ -34,11 +62,9 @@ export function Recovery({ code }: { code: string | null }) {
           void start();
         }}
       >
-        <h2>{code === null ? 'Use a recovery code' : 'Make a new passkey'}</h2>
+        <h2>{task}</h2>
         <p>
-          {code === null
-            ? 'You made ten of them when you still had a passkey. Capitals and hyphens do not matter.'
-            : 'It is kept by this device or your password manager, and signs you in from now on.'}
+          {about}
           {present && ` You are signed in as ${present.name} here; going on ends that.`}
         </p>
         {code === null && (
