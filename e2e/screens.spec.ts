@@ -1,95 +1,93 @@
-import type { Page } from '@playwright/test';
 import { claimsOf } from './support/jws.ts';
+import { press } from './support/keyboard.ts';
 import { look, looks } from './support/looks.ts';
 import { expect, test } from './support/test.ts';
 
 for (const [size, viewport] of Object.entries(looks)) {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    test.describe(`${size}, ${colorScheme}`, () => {
-      test.use({ viewport, colorScheme });
+  test.describe(size, () => {
+    test.use({ viewport });
 
-      test('every screen, looked at and checked for accessibility', async ({ fieldbook, page, server }, info) => {
-        test.slow();
-        const shoot = (name: string) => look(page, info, name);
+    test('every screen, looked at and checked for accessibility', async ({ fieldbook, page, server }, info) => {
+      test.slow();
+      const shoot = (name: string) => look(page, info, name);
 
-        await fieldbook.open();
-        await shoot('welcome');
-        await fieldbook.createAccount('Ada');
-        await shoot('empty');
+      await fieldbook.open();
+      await shoot('welcome');
+      await fieldbook.createAccount('Ada');
+      await shoot('empty');
 
-        for (const [title, text] of notes) await fieldbook.write(title, text);
-        await shoot('note');
-        await page.getByRole('button', { name: 'Delete' }).click();
-        await shoot('delete');
-        await page.getByRole('button', { name: 'Keep it' }).click();
-        await fieldbook.toNotes();
-        await shoot('notes');
-        await page.getByRole('searchbox', { name: 'Search notes' }).fill('nothing like it');
-        await shoot('search-without-result');
-        await page.getByRole('searchbox', { name: 'Search notes' }).fill('');
-        await fieldbook.newNote.click();
-        await shoot('limit');
+      for (const [title, text] of notes) await fieldbook.write(title, text);
+      await shoot('note');
+      await page.getByRole('button', { name: 'Delete' }).click();
+      await shoot('delete');
+      await page.getByRole('button', { name: 'Keep it' }).click();
+      await fieldbook.toNotes();
+      await shoot('notes');
+      await page.getByRole('searchbox', { name: 'Search notes' }).fill('nothing like it');
+      await shoot('search-without-result');
+      await page.getByRole('searchbox', { name: 'Search notes' }).fill('');
+      await fieldbook.newNote.click();
+      await shoot('limit');
 
-        await fieldbook.toAccount();
-        await shoot('account-free');
-        await page.getByRole('button', { name: 'Start the 14-day trial' }).click();
-        await fieldbook.expectPremium();
-        await shoot('account-premium');
-        for (const card of ['lock', 'storage', 'devices']) {
-          await page.locator(`section[aria-labelledby=${card}]`).scrollIntoViewIfNeeded();
-          await shoot(`account-${card}`);
-        }
-        await page.getByRole('button', { name: 'Sign out' }).click();
-        await shoot('sign-out');
-        await page.getByRole('radio', { name: 'Delete from this device' }).check();
-        await shoot('sign-out-and-delete');
-        await page.getByRole('button', { name: 'Stay' }).click();
-        await fieldbook.lockNow();
-        await shoot('locked');
-        await fieldbook.unlock.click();
-        await fieldbook.expectPremium();
+      await fieldbook.toAccount();
+      await shoot('account-free');
+      await page.getByRole('button', { name: 'Start the 14-day trial' }).click();
+      await fieldbook.expectPremium();
+      await shoot('account-premium');
+      for (const card of ['lock', 'storage', 'devices']) {
+        await page.locator(`section[aria-labelledby=${card}]`).scrollIntoViewIfNeeded();
+        await shoot(`account-${card}`);
+      }
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await shoot('sign-out');
+      await page.getByRole('radio', { name: 'Delete from this device' }).check();
+      await shoot('sign-out-and-delete');
+      await page.getByRole('button', { name: 'Stay' }).click();
+      await fieldbook.lockNow();
+      await shoot('locked');
+      await fieldbook.unlock.click();
+      await fieldbook.expectPremium();
 
-        await fieldbook.installed();
-        await server.stop();
-        await page.reload();
-        await fieldbook.expectPremium();
-        await expect(fieldbook.line).toContainText('out of reach');
-        await shoot('account-offline');
-        // The trial's paid time ends after the first document does: nothing of it is seen here but the document's own end.
-        const { exp } = claimsOf(await fieldbook.held<string>('document'));
-        await page.clock.install({ time: (exp - 2 * 86_400) * 1000 });
-        await page.reload();
-        await fieldbook.expectPremium();
-        await shoot('account-offline-due');
-        await page.clock.setSystemTime((exp + 86_400) * 1000);
-        await page.reload();
-        await fieldbook.expectLocked('Connect to renew premium');
-        await shoot('account-expired');
-        await server.start();
-        expect(await fieldbook.checkNow()).toBe('Up to date.');
+      await fieldbook.installed();
+      await server.stop();
+      await page.reload();
+      await fieldbook.expectPremium();
+      await expect(fieldbook.line).toContainText('out of reach');
+      await shoot('account-offline');
+      // The trial's paid time ends after the first document does: nothing of it is seen here but the document's own end.
+      const { exp } = claimsOf(await fieldbook.held<string>('document'));
+      await page.clock.install({ time: (exp - 2 * 86_400) * 1000 });
+      await page.reload();
+      await fieldbook.expectPremium();
+      await shoot('account-offline-due');
+      await page.clock.setSystemTime((exp + 86_400) * 1000);
+      await page.reload();
+      await fieldbook.expectLocked('Connect to renew premium');
+      await shoot('account-expired');
+      await server.start();
+      expect(await fieldbook.checkNow()).toBe('Up to date.');
 
-        await server.support('suspend', 'Ada');
-        await fieldbook.checkNow();
-        await fieldbook.expectLocked('Support has paused this subscription');
-        await shoot('account-suspended');
-        await server.support('revoke', 'Ada');
-        await fieldbook.checkNow();
-        await fieldbook.expectLocked('Support has ended this subscription');
-        await shoot('account-revoked');
-        await fieldbook.toNotes();
-        await fieldbook.newNote.click();
-        await shoot('limit-revoked');
+      await server.support('suspend', 'Ada');
+      await fieldbook.checkNow();
+      await fieldbook.expectLocked('Support has paused this subscription');
+      await shoot('account-suspended');
+      await server.support('revoke', 'Ada');
+      await fieldbook.checkNow();
+      await fieldbook.expectLocked('Support has ended this subscription');
+      await shoot('account-revoked');
+      await fieldbook.toNotes();
+      await fieldbook.newNote.click();
+      await shoot('limit-revoked');
 
-        const { enrolment } = await server.admin<{ enrolment: { url: string } }>('POST', 'users', {
-          name: 'Grace',
-          external_id: 'customer-1',
-        });
-        await page.goto(enrolment.url);
-        await expect(page.getByRole('heading', { name: 'Your account is ready.' })).toBeVisible();
-        await shoot('enrolment');
+      const { enrolment } = await server.admin<{ enrolment: { url: string } }>('POST', 'users', {
+        name: 'Grace',
+        external_id: 'customer-1',
       });
+      await page.goto(enrolment.url);
+      await expect(page.getByRole('heading', { name: 'Your account is ready.' })).toBeVisible();
+      await shoot('enrolment');
     });
-  }
+  });
 }
 
 test('an enrolment link makes the first passkey of an account that support prepared, once', async ({
@@ -116,24 +114,34 @@ test('an enrolment link makes the first passkey of an account that support prepa
 });
 
 test('the keyboard alone suffices', async ({ fieldbook, page }) => {
+  const button = (name: string) => page.getByRole('button', { name, exact: true });
   await fieldbook.open();
-  await page.getByLabel('Your name').focus();
-  await page.keyboard.type('Ada');
+  await press(page, page.getByLabel('Your name'), 'A');
+  await page.keyboard.type('da');
   await page.keyboard.press('Enter');
   await expect(fieldbook.newNote).toBeVisible();
-  await reach(page, 'New note');
-  await page.keyboard.press('Enter');
+  await press(page, fieldbook.newNote);
   await expect(fieldbook.title).toBeFocused();
   await page.keyboard.type('By keyboard');
   await page.keyboard.press('Enter');
   await expect(fieldbook.text).toBeFocused();
   await page.keyboard.type('No mouse');
-  await reach(page, 'Account');
-  await page.keyboard.press('Enter');
+  await press(page, page.getByRole('link', { name: 'Account' }));
   await expect(fieldbook.headline).toBeVisible();
-  await reach(page, 'Start the 14-day trial');
+  await press(page, button('Start the 14-day trial'));
+  await fieldbook.expectPremium();
+  await press(page, button('Lock now'));
+  await expect(fieldbook.unlock).toBeFocused();
   await page.keyboard.press('Enter');
   await fieldbook.expectPremium();
+  await press(page, button('Sign out'));
+  await page.keyboard.press('Escape');
+  await expect(fieldbook.question).toBeHidden();
+  await expect(button('Sign out')).toBeFocused();
+  await page.keyboard.press('Enter');
+  await press(page, fieldbook.question.getByRole('button', { name: 'Sign out' }));
+  await press(page, button('Sign in with a passkey'));
+  await expect(fieldbook.newNote).toBeVisible();
 });
 
 const notes = [
@@ -148,13 +156,3 @@ const notes = [
   ['Train home', '17:42 from the halt; it stops on request.'],
   ['First note', 'It works without the network.'],
 ] as const;
-
-/** Presses Tab until something with this name is focused. */
-async function reach(page: Page, name: string): Promise<void> {
-  for (let presses = 0; presses < 40; presses++) {
-    const focused = await page.evaluate(() => document.activeElement?.textContent?.trim() ?? '');
-    if (focused.endsWith(name)) return;
-    await page.keyboard.press('Tab');
-  }
-  throw new Error(`Tab does not reach ${name}`);
-}

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Page } from '@playwright/test';
 import { Fieldbook } from './support/fieldbook.ts';
+import { press } from './support/keyboard.ts';
 import { look, looks } from './support/looks.ts';
 import type { Server } from './support/server.ts';
 import { expect, test } from './support/test.ts';
@@ -30,10 +31,50 @@ test('autofill signs in with a passkey, and is out of the way of everything else
   await expect(other.newNote).toBeVisible();
 });
 
-test('a browser without passkeys says so at once', async ({ page, server }) => {
-  await page.addInitScript(() => Reflect.deleteProperty(globalThis, 'PublicKeyCredential'));
-  await page.goto(server.origin);
-  await expect(page.getByRole('alert')).toContainText('This browser cannot use passkeys.');
+test('what the browser can do decides what is offered', async ({ page, server }) => {
+  const none = { conditionalGet: false, passkeyPlatformAuthenticator: false, hybridTransport: false };
+  const hint = page.locator('.hint');
+  const signIn = page.getByRole('button', { name: 'Sign in with a passkey' });
+  /** The page as a browser with these capabilities shows it; returns how often it has begun an autofill. */
+  const shown = async (capabilities: object | null) => {
+    await page.goto('about:blank');
+    await page.goto(`${server.origin}/#${encodeURIComponent(JSON.stringify(capabilities))}`);
+    await expect(page.getByRole('heading', { name: 'Notes that are there' })).toBeVisible();
+    return () => page.evaluate(() => (window as unknown as { autofills: number }).autofills);
+  };
+  await page.addInitScript(() => {
+    if (!location.hash) return;
+    const capabilities = JSON.parse(decodeURIComponent(location.hash.slice(1)));
+    if (!capabilities) Reflect.deleteProperty(globalThis, 'PublicKeyCredential');
+    else PublicKeyCredential.getClientCapabilities = async () => capabilities;
+    Object.assign(window, { autofills: 0 });
+    navigator.credentials.get = ({ mediation, signal } = {}) => {
+      if (mediation === 'conditional') (window as unknown as { autofills: number }).autofills++;
+      return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+    };
+  });
+  await test.step('all there is', async () => {
+    const autofills = await shown({ conditionalGet: true, passkeyPlatformAuthenticator: true, hybridTransport: true });
+    await expect.poll(autofills).toBe(1);
+    await expect(hint).toHaveCount(0);
+  });
+  await test.step('a phone or a security key, and no autofill', async () => {
+    const autofills = await shown({ ...none, hybridTransport: true });
+    await expect(hint).toContainText('use a phone near by, or a security key');
+    expect(await autofills()).toBe(0);
+  });
+  await test.step('a security key', async () => {
+    await shown(none);
+    await expect(hint).toContainText('use a security key');
+    await expect(hint).not.toContainText('phone');
+    await expect(signIn).toBeVisible();
+  });
+  await test.step('nothing at all: it says so at once, and offers nothing that could not work', async () => {
+    await shown(null);
+    await expect(page.getByRole('alert')).toContainText('This browser cannot use passkeys.');
+    await expect(signIn).toHaveCount(0);
+    await expect(page.getByLabel('Your name')).toHaveCount(0);
+  });
 });
 
 test('passkeys: a second one on another device, renamed, deleted with its sessions; authenticators hear of it', async ({
@@ -57,6 +98,8 @@ test('passkeys: a second one on another device, renamed, deleted with its sessio
     await expect(card.getByRole('status')).toContainText('The passkey is added.');
     await expect(card.getByRole('listitem')).toHaveCount(2);
     await expect(card.getByRole('listitem').filter({ hasText: 'In use here' })).toHaveCount(1);
+    // The first one was used on this device, too.
+    await expect(card.getByRole('listitem').filter({ hasText: 'This device' })).toHaveCount(2);
   });
 
   await test.step('renamed', async () => {
@@ -72,6 +115,8 @@ test('passkeys: a second one on another device, renamed, deleted with its sessio
     await fieldbook.catchUp();
     await age(server);
     const mine = fieldbook.card('passkeys');
+    await expect(mine.getByRole('listitem').filter({ hasText: 'This device' })).toHaveCount(1);
+    await expect(mine.getByRole('listitem').filter({ hasText: 'Old laptop' })).not.toContainText('This device');
     await mine.getByRole('button', { name: 'Delete Old laptop' }).click();
     await expect(fieldbook.question).toContainText('1 other session was opened with it');
     await fieldbook.question.getByRole('button', { name: 'Delete', exact: true }).click();
@@ -92,8 +137,9 @@ test('passkeys: a second one on another device, renamed, deleted with its sessio
   await context.close();
 });
 
-test('a deleted passkey goes from the authenticator, and a renamed one brings the name up to date there', async ({
+test('a renamed passkey is renamed in the authenticator, and a deleted one goes from it', async ({
   fieldbook,
+  elsewhere,
 }) => {
   await fieldbook.open();
   await fieldbook.createAccount('Ada');
@@ -112,14 +158,28 @@ test('a deleted passkey goes from the authenticator, and a renamed one brings th
   await expect(used.getByText('Second')).toBeVisible();
   await expect
     .poll(async () => (await fieldbook.passkeys()).map(({ userName, userDisplayName }) => [userName, userDisplayName]))
-    .toEqual([['Ada', 'Ada']]);
+    .toEqual([['Ada', 'Second']]);
+
+  await test.step('at the next sign-in, where it was renamed on another device', async () => {
+    const other = await fieldbook.openOn(elsewhere);
+    await other.signIn();
+    await other.holdPasskeys(outdated.map((held) => ({ ...held, signCount: held.signCount + 10 })));
+    await other.toAccount();
+    await elsewhere.getByRole('button', { name: 'Sign out' }).click();
+    await other.question.getByRole('button', { name: 'Sign out' }).click();
+    await other.signIn();
+    await expect.poll(async () => (await other.passkeys()).map((held) => held.userDisplayName)).toEqual(['Second']);
+  });
   await card.getByRole('button', { name: 'Delete Second' }).click();
   await fieldbook.question.getByRole('button', { name: 'Delete', exact: true }).click();
   await expect(card.getByRole('status')).toContainText('Second is deleted.');
   await expect.poll(() => fieldbook.passkeys()).toEqual([]);
 });
 
-test('who does not show that it is them changes nothing', async ({ fieldbook, page, server }) => {
+test('who does not show that it is them changes nothing', async ({ fieldbook, elsewhere, page, server }) => {
+  const grace = new Fieldbook(elsewhere, fieldbook.origin);
+  await grace.open();
+  await grace.createAccount('Grace');
   await fieldbook.open();
   await fieldbook.createAccount('Ada');
   await fieldbook.toSecurity();
@@ -128,10 +188,149 @@ test('who does not show that it is them changes nothing', async ({ fieldbook, pa
   await fieldbook.question.getByRole('button', { name: 'Cancel' }).click();
   await expect(fieldbook.question).toBeHidden();
   await expect(fieldbook.card('recovery-codes')).toContainText('You have no recovery codes.');
-  // The page is as usable as before.
+
+  await test.step('nor does somebody else, who is not let in either', async () => {
+    const own = await fieldbook.passkeys();
+    await fieldbook.holdPasskeys(await grace.passkeys());
+    await page.getByRole('button', { name: 'Make recovery codes' }).click();
+    await confirm(page);
+    await expect(fieldbook.card('recovery-codes').getByRole('alert')).toContainText('passkey is of another account');
+    await expect(fieldbook.card('recovery-codes')).toContainText('You have no recovery codes.');
+    expect((await fieldbook.held<{ name: string }>('user')).name).toBe('Ada');
+    await fieldbook.holdPasskeys(own);
+  });
+
+  await test.step('the page is as usable as before', async () => {
+    await page.getByRole('button', { name: 'Make recovery codes' }).click();
+    await confirm(page);
+    await expect(fieldbook.question.getByRole('listitem')).toHaveCount(10);
+    expect((await server.trail('Grace')).filter((action) => action.startsWith('recovery'))).toEqual([]);
+  });
+});
+
+test('recovery codes: printed on one page and nothing else with them, and seen until they are put away', async ({
+  fieldbook,
+  page,
+}) => {
+  await page.addInitScript(() => {
+    const printed = { times: 0 };
+    Object.assign(window, { printed, print: () => printed.times++ });
+  });
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  await fieldbook.toSecurity();
   await page.getByRole('button', { name: 'Make recovery codes' }).click();
-  await confirm(page);
-  await expect(fieldbook.question.getByRole('listitem')).toHaveCount(10);
+  const codes = fieldbook.question.getByRole('code');
+  await expect(codes).toHaveCount(10);
+  await fieldbook.question.getByRole('button', { name: 'Print' }).click();
+  expect(await page.evaluate(() => (window as unknown as { printed: { times: number } }).printed.times)).toBe(1);
+
+  const made = await codes.allTextContents();
+  await test.step('on paper', async () => {
+    await page.emulateMedia({ media: 'print' });
+    const lines = (await page.locator('body').innerText()).split('\n').filter((line) => line.trim() !== '');
+    expect(lines).toEqual([
+      'Your recovery codes',
+      expect.stringContaining(`For Ada at ${new URL(fieldbook.origin).host}.`),
+      ...made,
+    ]);
+    const paper = await page.pdf();
+    expect(paper.toString('latin1').match(/\/Type\s*\/Page\b/g)).toHaveLength(1);
+    await page.emulateMedia({ media: null });
+  });
+
+  await test.step('neither Escape, nor going away, loses them', async () => {
+    await page.keyboard.press('Escape');
+    await expect(codes).toHaveCount(10);
+    await page.goBack();
+    await expect(fieldbook.headline).toBeVisible();
+    await fieldbook.toSecurity();
+    await expect(codes).toHaveText(made);
+  });
+
+  await test.step('but whoever is next at this browser does not see them', async () => {
+    await page.goBack();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await fieldbook.question.getByRole('button', { name: 'Sign out' }).click();
+    await fieldbook.losePasskeys();
+    await fieldbook.createAccount('Grace');
+    await fieldbook.toSecurity();
+    await expect(fieldbook.card('recovery-codes')).toContainText('You have no recovery codes.');
+    await expect(fieldbook.question).toBeHidden();
+  });
+});
+
+test('the keyboard alone looks after passkeys and recovery', async ({ fieldbook, page, server }) => {
+  const button = (name: string | RegExp) => page.getByRole('button', { name, exact: typeof name === 'string' });
+  const inQuestion = (name: string) => fieldbook.question.getByRole('button', { name, exact: true });
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  await fieldbook.toSecurity();
+  const passkeys = fieldbook.card('passkeys');
+
+  await test.step('a new name', async () => {
+    await press(page, button(/^Rename/));
+    await expect(fieldbook.question.getByLabel('Name')).toBeFocused();
+    await page.keyboard.press('ControlOrMeta+A');
+    await page.keyboard.type('Desk');
+    await page.keyboard.press('Enter');
+    await expect(passkeys).toContainText('Desk');
+    await expect(button('Rename Desk')).toBeFocused();
+  });
+
+  await test.step('recovery codes, after a tap', async () => {
+    await age(server);
+    await press(page, button('Make recovery codes'));
+    await press(page, inQuestion('Continue with a passkey'));
+    await expect(fieldbook.question.getByRole('code')).toHaveCount(10);
+  });
+  const [code = ''] = await fieldbook.question.getByRole('code').allTextContents();
+  await press(page, inQuestion('I have kept them'));
+  await expect(fieldbook.card('recovery-codes')).toContainText('10 of 10 left');
+
+  await test.step('one more passkey, and its end', async () => {
+    await fieldbook.losePasskeys();
+    await press(page, button('Add a passkey'));
+    await expect(passkeys.getByRole('listitem')).toHaveCount(2);
+    await press(page, button('Delete Desk'));
+    await press(page, inQuestion('Delete'));
+    await expect(passkeys.getByRole('listitem')).toHaveCount(1);
+  });
+
+  await test.step('recovery', async () => {
+    await press(page, page.getByRole('link', { name: 'Account' }).first());
+    await expect(fieldbook.headline).toBeVisible();
+    await press(page, button('Sign out'));
+    await press(page, inQuestion('Sign out'));
+    await press(page, page.getByRole('link', { name: 'Use a recovery code' }));
+    await fieldbook.losePasskeys();
+    await press(page, page.getByLabel('Recovery code'), code.charAt(0));
+    await page.keyboard.type(code.slice(1));
+    await page.keyboard.press('Enter');
+    await expect(page.getByRole('heading', { name: 'Welcome back, Ada.' })).toBeVisible();
+    await press(page, page.getByRole('link', { name: 'Passkeys and recovery codes' }));
+    await expect(passkeys.getByRole('listitem')).toHaveCount(2);
+  });
+
+  await test.step('the notice of it, with the passkey that it brought', async () => {
+    await age(server);
+    const file = page.waitForEvent('download');
+    await press(page, button('Download all data'));
+    await press(page, inQuestion('Continue with a passkey'));
+    await file;
+    const notice = page.getByRole('dialog', { name: 'Since you were here' });
+    await press(page, notice.getByRole('button', { name: 'That was me' }));
+    await expect(notice).toBeHidden();
+  });
+
+  await test.step('the end of the account', async () => {
+    await press(page, button('Delete account'));
+    await page.keyboard.press('Escape');
+    await expect(button('Delete account')).toBeFocused();
+    await page.keyboard.press('Enter');
+    await press(page, inQuestion('Delete for good'));
+    await expect(page.getByRole('status').filter({ hasText: 'Your account is deleted.' })).toBeVisible();
+  });
 });
 
 test('sessions: listed in words, one ended, and all others', async ({ fieldbook, browser }) => {
@@ -292,69 +491,67 @@ test('all data is downloaded, and the account deleted for good', async ({ fieldb
 });
 
 for (const [size, viewport] of Object.entries(looks)) {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    test.describe(`${size}, ${colorScheme}`, () => {
-      test.use({ viewport, colorScheme });
+  test.describe(size, () => {
+    test.use({ viewport });
 
-      test('every screen about passkeys and recovery, checked for accessibility', async ({
-        fieldbook,
-        page,
-        server,
-      }, info) => {
-        test.slow();
-        const shoot = (name: string) => look(page, info, name);
-        await fieldbook.open();
-        await page.getByRole('link', { name: 'Use a recovery code' }).click();
-        await expect(page.getByLabel('Recovery code')).toBeVisible();
-        await shoot('recovery');
-        await page.getByRole('button', { name: 'Not now' }).click();
-        await fieldbook.createAccount('Ada');
-        await fieldbook.toSecurity();
-        await shoot('security');
-        await page.getByRole('button', { name: 'Make recovery codes' }).click();
-        await expect(fieldbook.question.getByRole('listitem')).toHaveCount(10);
-        await shoot('codes');
-        const [code = ''] = await fieldbook.question.getByRole('code').allTextContents();
-        await fieldbook.question.getByRole('button', { name: 'I have kept them' }).click();
-        for (const card of ['recovery-codes', 'sessions', 'account-data']) {
-          await fieldbook.card(card).scrollIntoViewIfNeeded();
-          await shoot(card);
-        }
-        await page.getByRole('button', { name: /^Rename/ }).click();
-        await shoot('rename');
-        await fieldbook.question.getByRole('button', { name: 'Cancel' }).click();
-        await fieldbook
-          .card('passkeys')
-          .getByRole('button', { name: /^Delete/ })
-          .click();
-        await shoot('delete-passkey');
-        await fieldbook.question.getByRole('button', { name: 'Keep it' }).click();
-        await page.getByRole('button', { name: 'Delete account' }).click();
-        await shoot('delete-account');
-        await fieldbook.question.getByRole('button', { name: 'Keep it' }).click();
-        await age(server);
-        await page.getByRole('button', { name: 'Download all data' }).click();
-        await expect(fieldbook.question).toBeVisible();
-        await shoot('confirmation');
-        await fieldbook.question.getByRole('button', { name: 'Cancel' }).click();
+    test('every screen about passkeys and recovery, checked for accessibility', async ({
+      fieldbook,
+      page,
+      server,
+    }, info) => {
+      test.slow();
+      const shoot = (name: string) => look(page, info, name);
+      await fieldbook.open();
+      await page.getByRole('link', { name: 'Use a recovery code' }).click();
+      await expect(page.getByLabel('Recovery code')).toBeVisible();
+      await shoot('recovery');
+      await page.getByRole('button', { name: 'Not now' }).click();
+      await fieldbook.createAccount('Ada');
+      await fieldbook.toSecurity();
+      await shoot('security');
+      await page.getByRole('button', { name: 'Make recovery codes' }).click();
+      await expect(fieldbook.question.getByRole('listitem')).toHaveCount(10);
+      await shoot('codes');
+      const [code = ''] = await fieldbook.question.getByRole('code').allTextContents();
+      await fieldbook.question.getByRole('button', { name: 'I have kept them' }).click();
+      for (const card of ['recovery-codes', 'sessions', 'account-data']) {
+        await fieldbook.card(card).scrollIntoViewIfNeeded();
+        await shoot(card);
+      }
+      await page.getByRole('button', { name: /^Rename/ }).click();
+      await shoot('rename');
+      await fieldbook.question.getByRole('button', { name: 'Cancel' }).click();
+      await fieldbook
+        .card('passkeys')
+        .getByRole('button', { name: /^Delete/ })
+        .click();
+      await shoot('delete-passkey');
+      await fieldbook.question.getByRole('button', { name: 'Keep it' }).click();
+      await page.getByRole('button', { name: 'Delete account' }).click();
+      await shoot('delete-account');
+      await fieldbook.question.getByRole('button', { name: 'Keep it' }).click();
+      await age(server);
+      await page.getByRole('button', { name: 'Download all data' }).click();
+      await expect(fieldbook.question).toBeVisible();
+      await shoot('confirmation');
+      await fieldbook.question.getByRole('button', { name: 'Cancel' }).click();
 
-        const passkeys = await fieldbook.passkeys();
-        await fieldbook.losePasskeys();
-        await page.goto(`${server.origin}/#/recovery`);
-        await page.getByLabel('Recovery code').fill(code);
-        await page.getByRole('button', { name: 'Create passkey' }).click();
-        await expect(page.getByRole('heading', { name: 'Welcome back, Ada.' })).toBeVisible();
-        await shoot('recovered');
-        await page.getByRole('button', { name: 'Go to my notes' }).click();
+      const passkeys = await fieldbook.passkeys();
+      await fieldbook.losePasskeys();
+      await page.goto(`${server.origin}/#/recovery`);
+      await page.getByLabel('Recovery code').fill(code);
+      await page.getByRole('button', { name: 'Create passkey' }).click();
+      await expect(page.getByRole('heading', { name: 'Welcome back, Ada.' })).toBeVisible();
+      await shoot('recovered');
+      await page.getByRole('button', { name: 'Go to my notes' }).click();
 
-        await fieldbook.holdPasskeys(passkeys);
-        await fieldbook.toSecurity();
-        await age(server);
-        await page.getByRole('button', { name: 'Download all data' }).click();
-        await confirm(page);
-        await expect(page.getByRole('dialog', { name: 'Since you were here' })).toBeVisible();
-        await shoot('notice');
-      });
+      await fieldbook.holdPasskeys(passkeys);
+      await fieldbook.toSecurity();
+      await age(server);
+      await page.getByRole('button', { name: 'Download all data' }).click();
+      await confirm(page);
+      await expect(page.getByRole('dialog', { name: 'Since you were here' })).toBeVisible();
+      await shoot('notice');
     });
-  }
+  });
 }

@@ -1,0 +1,138 @@
+import { createServer, type Server as HttpServer } from 'node:http';
+import type { Frame, Page } from '@playwright/test';
+import { Authenticator } from './support/authenticator.ts';
+import { freePort, Server } from './support/server.ts';
+import { expect, test } from './support/test.ts';
+
+// Pages of other origins. What is below localhost is this machine, and two labels below it are a site.
+
+/** A page with nothing in it, but for a frame if there is one. */
+const page = (frame?: string) =>
+  `<!doctype html><title>Page</title>${frame ? `<iframe src="${frame}" allow="publickey-credentials-get *; publickey-credentials-create *"></iframe>` : ''}`;
+
+/** Serves pages at one port, under whatever name of this machine; `?frame=` is what a page has in it. */
+async function serve(): Promise<{ port: number; http: HttpServer }> {
+  const http = createServer((incoming, outgoing) => {
+    const { searchParams } = new URL(incoming.url ?? '', 'http://localhost');
+    outgoing.setHeader('Content-Type', 'text/html').end(page(searchParams.get('frame') ?? undefined));
+  });
+  const port = await freePort();
+  await new Promise<void>((resolve) => http.listen(port, 'localhost', resolve));
+  return { port, http };
+}
+
+/** Asks the server from a page or a frame, as a script in it would: with cookies, and by CORS where that applies. */
+function ask(from: Page | Frame, server: string, method: string, path: string, body?: unknown) {
+  return from.evaluate(
+    async ([url, method, body]) => {
+      const init = { method, credentials: 'include' as const, headers: { 'Content-Type': 'application/json' } };
+      const answer = await fetch(url, body === undefined ? { ...init, headers: {} } : { ...init, body }).catch(
+        () => null,
+      );
+      return answer && { status: answer.status, body: answer.status === 204 ? null : await answer.json() };
+    },
+    [server + path, method, body === undefined ? undefined : JSON.stringify(body)] as const,
+  );
+}
+
+/** Has the browser answer the options of a ceremony, and returns what is to be posted. */
+function prompt(from: Page | Frame, options: { ceremony: string; publicKey: object }) {
+  return from.evaluate(async ({ ceremony, publicKey }) => {
+    const made =
+      'rp' in publicKey
+        ? await navigator.credentials.create({
+            publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(
+              publicKey as PublicKeyCredentialCreationOptionsJSON,
+            ),
+          })
+        : await navigator.credentials.get({
+            publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(
+              publicKey as PublicKeyCredentialRequestOptionsJSON,
+            ),
+          });
+    return { ceremony, credential: (made as PublicKeyCredential).toJSON() };
+  }, options);
+}
+
+async function ceremony(from: Page | Frame, server: string, kind: string, request: object) {
+  const options = await ask(from, server, 'POST', `/v1/${kind}/options`, request);
+  if (options?.status !== 200) return options;
+  return ask(from, server, 'POST', `/v1/${kind}`, await prompt(from, options.body));
+}
+
+test('the server at auth., an app at app. of one site: they share passkeys and the session, and nobody else has a part', async ({
+  page,
+}) => {
+  const { port, http } = await serve();
+  const at = (name: string) => `http://${name}.localhost:${port}`;
+  const [app, other, evil] = [at('app.site'), at('other.site'), at('evil')];
+  const server = await Server.launch(
+    (own) => `http://auth.site.localhost:${own}`,
+    [...['--rp-id', 'site.localhost'], ...['--allow-origin', app]],
+  );
+  const { origin } = server;
+  try {
+    await Authenticator.attach(page);
+    await page.goto(app);
+    await test.step('the app registers, is signed in, and signs in again', async () => {
+      const registered = await ceremony(page, origin, 'registration', { name: 'Ada' });
+      expect(registered).toMatchObject({ status: 201, body: { user: { name: 'Ada' } } });
+      expect(await ask(page, origin, 'GET', '/v1/session')).toMatchObject({ status: 200 });
+      expect(await ask(page, origin, 'DELETE', '/v1/session')).toMatchObject({ status: 204 });
+      expect(await ask(page, origin, 'GET', '/v1/session')).toMatchObject({ status: 401 });
+      expect(await ceremony(page, origin, 'authentication', {})).toMatchObject({ status: 200 });
+      const cookies = await page.context().cookies();
+      expect(cookies).toMatchObject([{ domain: 'auth.site.localhost', httpOnly: true, sameSite: 'Strict' }]);
+    });
+
+    await test.step('the server’s own page takes the same passkey', async () => {
+      await page.goto(origin);
+      await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
+      await expect(page.getByRole('button', { name: 'New note' })).toBeVisible();
+    });
+
+    await test.step('another origin of the site may have the passkey, and gets nowhere with it', async () => {
+      await page.goto(other);
+      expect(await ask(page, origin, 'POST', '/v1/authentication/options', {})).toBeNull();
+      expect(await ask(page, origin, 'GET', '/v1/session')).toBeNull();
+      await page.goto(app);
+      const options = await ask(page, origin, 'POST', '/v1/authentication/options', {});
+      await page.goto(other);
+      const stolen = await prompt(page, options?.body);
+      await page.goto(app);
+      expect(await ask(page, origin, 'POST', '/v1/authentication', stolen)).toMatchObject({
+        status: 400,
+        body: { code: 'credential_rejected' },
+      });
+    });
+
+    await test.step('in a frame of another site, the app’s passkey is refused, and the session is not sent', async () => {
+      await page.goto(`${evil}/?frame=${encodeURIComponent(app)}`);
+      const [, frame] = page.frames();
+      if (!frame) throw new Error('no frame');
+      await frame.waitForLoadState();
+      expect(await ask(frame, origin, 'GET', '/v1/session')).toMatchObject({ status: 401 });
+      expect(await ceremony(frame, origin, 'authentication', {})).toMatchObject({
+        status: 400,
+        body: { code: 'credential_rejected' },
+      });
+    });
+  } finally {
+    await server.dispose();
+    http.closeAllConnections();
+    http.close();
+  }
+});
+
+test('no page of another origin has the app in a frame', async ({ page, server }) => {
+  const { port, http } = await serve();
+  for (const name of ['evil.localhost', 'localhost']) {
+    const refused = page.waitForEvent('console', (message) => /frame-ancestors/.test(message.text()));
+    await page.goto(`http://${name}:${port}/?frame=${encodeURIComponent(`${server.origin}/#/security`)}`);
+    await refused;
+    const [, frame] = page.frames();
+    expect(frame?.url() ?? '').not.toContain(server.origin);
+  }
+  http.closeAllConnections();
+  http.close();
+});
