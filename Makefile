@@ -85,7 +85,7 @@ test-browser: build e2e/node_modules/.package-lock.json ## … only the journeys
 verify: build e2e/node_modules/.package-lock.json ## The drills at full size, and each parser fuzzed for a minute: half an hour and more
 	HOLDFAST_DRILLS=full go test -race -count=1 -timeout 30m -v -run 'Killed|Revoke|SecondStart' ./e2e
 	HOLDFAST_DRILLS=full go test -count=1 -run FullList ./sql
-	HOLDFAST_DRILLS=full npm --prefix e2e run --silent test -- kills
+	HOLDFAST_DRILLS=full npm --prefix e2e run --silent test -- kills.spec heal.spec
 	@for package in ./entitlements ./entitlements/dpop ./entitlements/statuslist ./passkey ./api/stripe; do \
 	    targets=$$(go test -list '^Fuzz' $$package | grep '^Fuzz') || exit 1; \
 	    for target in $$targets; do \

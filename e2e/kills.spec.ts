@@ -5,7 +5,7 @@ import type { Gateway, Passage, Stage } from './support/gateway.ts';
 import { ServiceWorker } from './support/service-worker.ts';
 import { expect, test } from './support/test.ts';
 
-const kills = process.env.HOLDFAST_DRILLS === 'full' ? 300 : 54;
+const kills = process.env.HOLDFAST_DRILLS === 'full' ? 300 : 18;
 
 const victims = ['a tab, crashed', 'a tab, closed', 'the worker', 'the server', 'PostgreSQL', 'a connection'] as const;
 const askers = ['tab', 'tab', 'worker'] as const;

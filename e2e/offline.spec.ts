@@ -96,6 +96,19 @@ test('30 days without the server: premium, then grace, then its end, each in its
   }
 });
 
+/** The server has told the time to a device whose clock is wrong. */
+async function expectCorrected(fieldbook: Fieldbook, server: Server): Promise<void> {
+  await test.step('from then on it is corrected for, offline too', async () => {
+    await server.stop();
+    await fieldbook.page.reload();
+    await fieldbook.expectPremium();
+  });
+  await test.step('and put right, it is believed', async () => {
+    await reloadAt(fieldbook, Date.now());
+    await fieldbook.expectPremium();
+  });
+}
+
 test('a clock two days behind locks premium until the server has told the time', async ({
   fieldbook,
   server,
@@ -115,15 +128,7 @@ test('a clock two days behind locks premium until the server has told the time',
   await fieldbook.toAccount();
   await fieldbook.expectPremium();
 
-  await test.step('from then on it is corrected for, offline too', async () => {
-    await server.stop();
-    await page.reload();
-    await fieldbook.expectPremium();
-  });
-  await test.step('and put right, it is believed', async () => {
-    await reloadAt(fieldbook, Date.now());
-    await fieldbook.expectPremium();
-  });
+  await expectCorrected(fieldbook, server);
 });
 
 test('a clock three years ahead locks premium until the server has told the time', async ({
@@ -144,15 +149,7 @@ test('a clock three years ahead locks premium until the server has told the time
   expect(Math.round(skew / day)).toBe(-3 * 365);
   expect(Math.abs(mark - Date.now())).toBeLessThan(hour);
 
-  await test.step('from then on it is corrected for, offline too', async () => {
-    await server.stop();
-    await page.reload();
-    await fieldbook.expectPremium();
-  });
-  await test.step('and put right, it is believed', async () => {
-    await reloadAt(fieldbook, Date.now());
-    await fieldbook.expectPremium();
-  });
+  await expectCorrected(fieldbook, server);
 });
 
 test('a device whose clock has always been three years ahead has premium, offline too', async ({

@@ -77,8 +77,8 @@ test('a new release waits for the user, and takes over with documents and notes 
     expect(await releaseOf(page)).toBeNull();
   });
 
+  await server.stop(); // which finishes what the page has asked
   const document = await fieldbook.held<string>('document');
-  await server.stop();
 
   await test.step('it is taken, with the server down by then', async () => {
     await offer.getByRole('button', { name: 'Reload' }).click();

@@ -9,11 +9,19 @@ export const looks = {
   phone: { width: 390, height: 844 },
 };
 
-/** Takes a picture of the page to be looked at, and checks what can be checked of it: accessibility, and that it fits the window. */
+/**
+ * Takes pictures of the page to be looked at, in light and in dark, and checks what can be checked of them: accessibility, and that
+ * the page fits the window. Between the two nothing but colours differs.
+ */
 export async function look(page: Page, info: TestInfo, name: string): Promise<void> {
-  await settle(page);
-  await page.screenshot({ path: info.outputPath(`${name}.png`) });
-  expect.soft(await violations(page), name).toEqual([]);
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await settle(page);
+    await page.screenshot({ path: info.outputPath(`${name}-${colorScheme}.png`) });
+    const rules = colorScheme === 'light' ? undefined : ['color-contrast', 'link-in-text-block'];
+    expect.soft(await violations(page, rules), `${name}, ${colorScheme}`).toEqual([]);
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
   expect.soft(await overflow(page), `${name}: wider than the window`).toBeLessThanOrEqual(0);
 }
 
@@ -28,17 +36,18 @@ async function overflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }
 
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe);
-  return page.evaluate(async () => {
+/** What axe finds, by all of its rules or by some. */
+async function violations(page: Page, rules?: readonly string[]): Promise<string[]> {
+  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe);
+  return page.evaluate(async (rules) => {
     const { axe } = window as unknown as {
       axe: {
-        run(): Promise<{
+        run(options: object): Promise<{
           violations: { id: string; help: string; nodes: { html: string; failureSummary?: string }[] }[];
         }>;
       };
     };
-    const { violations } = await axe.run();
+    const { violations } = await axe.run(rules ? { runOnly: rules } : {});
     return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
-  });
+  }, rules);
 }
