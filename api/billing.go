@@ -88,9 +88,16 @@ func (s *server) receiveWebhook(w http.ResponseWriter, r *http.Request, _ caller
 		if err := checkJSON(r, body, maxWebhookDepth); err != nil {
 			return billing.Event{}, false, err
 		}
-		return parseWebhook(id, body)
+		event, ours, err := parseWebhook(id, body)
+		if err == nil && ours && event.At.After(s.now().Add(maxAhead)) {
+			return event, false, refusal{invalidRequest.status, invalidRequest.code, "The timestamp is in the future."}
+		}
+		return event, ours, err
 	}, nil, nil)
 }
+
+// maxAhead is how far a system's clock may be ahead. What came from further would outrank all that comes after it.
+const maxAhead = 5 * time.Minute
 
 // parseWebhook reads a message. ok is false where it is of a type that tells nothing here. What else systems send along is
 // passed over.

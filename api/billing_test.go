@@ -223,6 +223,7 @@ func TestBillingRefusals(t *testing.T) {
 		{"a list", []byte("[]"), signed([]byte("[]")), 400, "invalid_request"},
 		{"NUL", replaced("eur", `\u0000`), signed(replaced("eur", `\u0000`)), 400, "invalid_request"},
 		{"two members of one name", replaced(`"livemode": false`, `"livemode": false, "livemode": false`), signed(replaced(`"livemode": false`, `"livemode": false, "livemode": false`)), 400, "invalid_request"},
+		{"no end of a period", replaced("current_period_end", "period_end"), signed(replaced("current_period_end", "period_end")), 400, "invalid_request"},
 		{"a connected account", replaced(`"object": "event"`, `"object": "event", "account": "acct_1"`), signed(replaced(`"object": "event"`, `"object": "event", "account": "acct_1"`)), 403, "forbidden"},
 		{"live", replaced(`"livemode": false`, `"livemode": true`), signed(replaced(`"livemode": false`, `"livemode": true`)), 403, "forbidden"},
 		{"Stripe does not answer", good, signed(good), 503, "unavailable"},
@@ -280,6 +281,8 @@ func TestBillingRefusals(t *testing.T) {
 		{"no id of a subscription", edited("s-1", ""), nil, 400, "invalid_request"},
 		{"no time at all", edited(`"timestamp":`, `"time":`), nil, 400, "invalid_request"},
 		{"paid through the middle ages", edited(`"paid_through":"2`, `"paid_through":"1`), nil, 400, "invalid_request"},
+		{"of the future", edited(`"timestamp":"2`, `"timestamp":"9`), nil, 400, "invalid_request"},
+		{"a grant of support's", edited("s-1", "grant-1"), nil, 400, "invalid_request"},
 		{"a time in words", edited(`"paid_through":"2`, `"paid_through":"x`), nil, 400, "invalid_request"},
 	} {
 		if c.headers == nil && c.status != 401 {
@@ -395,7 +398,7 @@ func TestStripePermutations(t *testing.T) {
 // TestBillingWebhook: the generic webhook's newest word counts, whatever came last.
 func TestBillingWebhook(t *testing.T) {
 	w := newWorld(t)
-	user, sender, base := w.newUser("crm-1"), w.browser(), time.Now().UTC().Truncate(time.Second)
+	user, sender, base := w.newUser("crm-1"), w.browser(), time.Now().UTC().Add(-2*time.Hour).Truncate(time.Second)
 	message := func(id string, at time.Time, state string, days int) answer {
 		t.Helper()
 		return sender.sends(id, fmt.Sprintf(`{"type":"subscription.updated","timestamp":%q,"attempt":3,"data":{"id":"s-1","external_id":"crm-1","plan":"premium","state":%q,"paid_through":%q,"note":"more"}}`,

@@ -8,6 +8,9 @@ import (
 	"github.com/google/uuid"
 )
 
+// grantPrefix is what the ids of grants begin with, and no others.
+const grantPrefix = "grant-"
+
 // maxGrant is the most days that support can grant at once.
 const maxGrant = 366
 
@@ -34,7 +37,7 @@ func (s *Service) Grant(ctx context.Context, actor string, user UserID, request 
 	}
 	now := s.instant()
 	grant := Subscription{
-		ID: SubscriptionID("grant-" + id.String()), User: user, Plan: request.Plan, State: SubscriptionCancelled, CreatedAt: now, UpdatedAt: now,
+		ID: SubscriptionID(grantPrefix + id.String()), User: user, Plan: request.Plan, State: SubscriptionCancelled, CreatedAt: now, UpdatedAt: now,
 	}
 	account, err := s.store.Update(ctx, user, now, func(a Account) (Change, error) {
 		if _, ok := a.Plans[grant.Plan]; !ok {

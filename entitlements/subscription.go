@@ -175,6 +175,8 @@ func (put SubscriptionChange) validate(id SubscriptionID) error {
 	switch {
 	case !subscriptionName.MatchString(string(id)):
 		return fmt.Errorf("%w: a subscription's id is 1 to 128 of A-Z, a-z, 0-9, . _ : and -, and begins with a letter or digit", ErrInvalid)
+	case strings.HasPrefix(string(id), grantPrefix):
+		return fmt.Errorf("%w: what support has granted is not billing's to change", ErrInvalid)
 	case !slices.Contains(states, put.State):
 		return fmt.Errorf("%w: state is trialing, active, past_due or cancelled", ErrInvalid)
 	case put.PaidThrough.Year() < 1970 || put.PaidThrough.Year() > 9999:

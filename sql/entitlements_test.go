@@ -858,6 +858,12 @@ func TestGrant(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, refused.want)
 		}
 	}
+	// Billing knows of no grant, and cannot take one back either.
+	if _, _, err := b.PutSubscription(t.Context(), "token:1", first.ID, entitlements.SubscriptionChange{
+		User: user, Plan: "premium", State: entitlements.SubscriptionCancelled, PaidThrough: b.clock.Now(),
+	}); !errors.Is(err, entitlements.ErrInvalid) {
+		t.Errorf("put by billing: %v", err)
+	}
 	user = entitlements.UserID(uuid.NewString())
 	if _, _, err := grant("premium", 1, "x"); !errors.Is(err, entitlements.ErrNotFound) {
 		t.Errorf("nobody: %v", err)

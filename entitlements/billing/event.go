@@ -164,6 +164,10 @@ func (e Event) Validate() error {
 	texts := []string{e.Source, e.ID, e.Customer, e.Subject, f.Subscription, f.User, f.ExternalID, f.Plan, f.Invoice, f.Charge, f.PaymentIntent}
 	times := []int64{f.TrialEnd, f.CancelAt, f.EndedAt, f.PaidThrough, f.Until, e.At.Unix()}
 	for _, item := range f.Items {
+		// Without a period it would be over since 1970: nobody loses anything by what cannot be understood.
+		if f.Plan == "" && (item.Start <= 0 || item.End <= 0) {
+			return ErrInvalid
+		}
 		texts, times = append(texts, item.Price), append(times, item.Start, item.End)
 	}
 	for _, text := range texts {
