@@ -89,7 +89,7 @@ func TestRecent(t *testing.T) {
 }
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
-	good := Config{RPID: "localhost", RPName: "Example", Origins: []string{"http://localhost:8080"}}
+	good := Config{RPID: "localhost", RPName: "Example", Origins: []string{"http://localhost:8080"}, Now: time.Now}
 	if _, err := New(good, nil); err != nil {
 		t.Error(err)
 	}
@@ -97,6 +97,7 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 		"RPID":    func(c *Config) { c.RPID = "" },
 		"RPName":  func(c *Config) { c.RPName = "" },
 		"Origins": func(c *Config) { c.Origins = nil },
+		"Now":     func(c *Config) { c.Now = nil },
 	} {
 		config := good
 		change(&config)
@@ -108,7 +109,7 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 
 // What begin stores must come back whole: the library compares with every member of it.
 func TestCeremonyDataRoundTrip(t *testing.T) {
-	service, err := New(Config{RPID: "example.org", RPName: "Example", Origins: []string{"https://example.org"}}, nil)
+	service, err := New(Config{RPID: "example.org", RPName: "Example", Origins: []string{"https://example.org"}, Now: time.Now}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ type Config struct {
 	// HashMemory is how much memory, in KiB, the slow hash of a recovery code's secret takes. Zero means 19 MiB. Hashes that
 	// are stored say their own; this is for new ones.
 	HashMemory uint32
-	// Now is the clock. Nil means time.Now.
+	// Now is the clock.
 	Now func() time.Time
 	// Rand is where ids, challenges, tokens and codes come from; it must be fit for secrets. Nil means crypto/rand.
 	Rand io.Reader
@@ -50,11 +50,11 @@ func New(config Config, store Store) (*Service, error) {
 	if config.RPName == "" {
 		return nil, errors.New("passkey: RPName is missing")
 	}
+	if config.Now == nil {
+		return nil, errors.New("passkey: Now is missing")
+	}
 	if config.HashMemory == 0 {
 		config.HashMemory = argonMemory
-	}
-	if config.Now == nil {
-		config.Now = time.Now
 	}
 	if config.Rand == nil {
 		config.Rand = rand.Reader

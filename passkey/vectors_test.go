@@ -127,7 +127,7 @@ func (m *memory) UserAudit(context.Context, UserID, []string, time.Time, int) ([
 func newBench(t *testing.T) *bench {
 	t.Helper()
 	b := &bench{memory: &memory{ceremonies: map[string]Ceremony{}}, t: t}
-	service, err := New(Config{RPID: "example.org", RPName: "Example", Origins: []string{"https://example.org"}}, b.memory)
+	service, err := New(Config{RPID: "example.org", RPName: "Example", Origins: []string{"https://example.org"}, Now: time.Now}, b.memory)
 	if err != nil {
 		t.Fatal(err)
 	}

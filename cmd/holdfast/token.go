@@ -95,7 +95,9 @@ func withPasskeys(ctx context.Context, database Database, data DataFolder, con c
 		return err
 	}
 	// What the tools do belongs to no relying party: any will do.
-	service, err := passkey.New(passkey.Config{RPID: "localhost", RPName: relyingParty, Origins: []string{"http://localhost"}}, sql.NewPasskeys(db))
+	service, err := passkey.New(passkey.Config{
+		RPID: "localhost", RPName: relyingParty, Origins: []string{"http://localhost"}, Now: time.Now,
+	}, sql.NewPasskeys(db))
 	if err == nil {
 		err = do(service)
 	}
