@@ -77,15 +77,6 @@ func (b *bench) mustTake(t *testing.T, event billing.Event, want entitlements.Bi
 	}
 }
 
-func (b *bench) count(t *testing.T, query string, arguments ...any) int {
-	t.Helper()
-	var n int
-	if err := b.db.Get(&n, query, arguments...); err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
 func (b *bench) only(t *testing.T, user entitlements.UserID) entitlements.Subscription {
 	t.Helper()
 	subscriptions, err := b.Subscriptions(t.Context(), user)

@@ -134,6 +134,15 @@ func (b *bench) verify(t *testing.T, compact string) entitlements.Document {
 	return document
 }
 
+// count is the one number that a query yields.
+func (b *bench) count(t *testing.T, query string, arguments ...any) (n int) {
+	t.Helper()
+	if err := b.db.Get(&n, query, arguments...); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
 func (b *bench) subscribe(t *testing.T, user entitlements.UserID, id string, paid time.Duration) {
 	t.Helper()
 	_, _, err := b.PutSubscription(t.Context(), "operator", entitlements.SubscriptionID(id), entitlements.SubscriptionChange{
@@ -548,9 +557,8 @@ func TestForkedDevice(t *testing.T) {
 	if _, err := d.reconcile(t.Context(), b.Service); !errors.As(err, &forked) {
 		t.Errorf("the other copy: %v", err)
 	}
-	var status, audited int
-	b.db.Get(&status, `SELECT status FROM status_entries WHERE list = 0 AND idx = $1`, held.Status.StatusList.Index)
-	b.db.Get(&audited, `SELECT count(*) FROM audit WHERE action = 'device.forked' AND user_id = $1`, user)
+	status := b.count(t, `SELECT status FROM status_entries WHERE list = 0 AND idx = $1`, held.Status.StatusList.Index)
+	audited := b.count(t, `SELECT count(*) FROM audit WHERE action = 'device.forked' AND user_id = $1`, user)
 	if status != 1 || audited != 1 {
 		t.Errorf("status %d, audited %d times", status, audited)
 	}
@@ -593,8 +601,7 @@ func TestRestoredDatabaseCatchesUp(t *testing.T) {
 	if err := b.db.QueryRow(`SELECT lineage_n, lineage_parent FROM devices WHERE id = $1`, d.id).Scan(&n, &parent); err != nil {
 		t.Fatal(err)
 	}
-	var yesterday int64
-	b.db.Get(&yesterday, `SELECT revision FROM users WHERE id = $1`, user)
+	yesterday := b.count(t, `SELECT revision FROM users WHERE id = $1`, user)
 	for range 3 {
 		if _, err := b.Suspend(t.Context(), "operator", "sub", "test"); err != nil {
 			t.Fatal(err)
@@ -619,11 +626,9 @@ func TestRestoredDatabaseCatchesUp(t *testing.T) {
 		t.Errorf("after the restore the bound is %v, want at least %v", bound, want)
 	}
 	b.refresh(t, d)
-	var revision int64
-	var audited int
-	b.db.Get(&revision, `SELECT revision FROM users WHERE id = $1`, user)
-	b.db.Get(&audited, `SELECT count(*) FROM audit WHERE action = 'lineage.recovered' AND user_id = $1`, user)
-	if revision != today || audited != 1 {
+	revision := b.count(t, `SELECT revision FROM users WHERE id = $1`, user)
+	audited := b.count(t, `SELECT count(*) FROM audit WHERE action = 'lineage.recovered' AND user_id = $1`, user)
+	if int64(revision) != today || audited != 1 {
 		t.Errorf("revision %d, want %d; audited %d times", revision, today, audited)
 	}
 }

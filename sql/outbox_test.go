@@ -182,10 +182,10 @@ func TestMessages(t *testing.T) {
 			}
 		}
 	}
-	if n := o.rows(t, `SELECT count(*) FROM webhook_deliveries`); n != 2*len(want) {
+	if n := o.count(t, `SELECT count(*) FROM webhook_deliveries`); n != 2*len(want) {
 		t.Errorf("%d deliveries", n)
 	}
-	if n := o.rows(t, `SELECT count(*) FROM webhook_endpoints e, webhook_deliveries d WHERE position('secret' IN e::text || d::text) > 0`); n != 0 {
+	if n := o.count(t, `SELECT count(*) FROM webhook_endpoints e, webhook_deliveries d WHERE position('secret' IN e::text || d::text) > 0`); n != 0 {
 		t.Error("the database knows the credentials of a URL")
 	}
 }
@@ -303,7 +303,7 @@ func TestRegister(t *testing.T) {
 		t.Fatalf("dead: %+v", dead)
 	}
 	o.subscribe(t, user, "sub", 2*time.Hour)
-	if n := o.rows(t, `SELECT count(*) FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint WHERE e.shown LIKE '%a.example%'`); n != 1 {
+	if n := o.count(t, `SELECT count(*) FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint WHERE e.shown LIKE '%a.example%'`); n != 1 {
 		t.Errorf("%d deliveries for the endpoint that is gone", n)
 	}
 	entry := entitlements.AuditEntry{Actor: "token:1", Action: "webhook.resent", Object: "webhook:" + dead[0].ID, Reason: "it is back"}
@@ -340,7 +340,7 @@ func TestRegister(t *testing.T) {
 		})
 	}
 	starting.Wait()
-	if n := o.rows(t, `SELECT count(*) FROM webhook_endpoints WHERE active`); n != 2 {
+	if n := o.count(t, `SELECT count(*) FROM webhook_endpoints WHERE active`); n != 2 {
 		t.Errorf("%d endpoints", n)
 	}
 	o.register(t)

@@ -67,15 +67,6 @@ func (b *bench) holders(t *testing.T, n int) {
 	}
 }
 
-// rows is how many rows a query counts.
-func (b *bench) rows(t *testing.T, query string, arguments ...any) (n int) {
-	t.Helper()
-	if err := b.db.Get(&n, query, arguments...); err != nil {
-		t.Fatal(err)
-	}
-	return n
-}
-
 const (
 	raisedOnce = `SELECT count(*) FROM users u JOIN devices d ON d.user_id = u.id WHERE u.revision = 2 AND d.revision = 2`
 	// newIndex is the devices with an index, a good one, above those of the holders at first.
@@ -180,7 +171,7 @@ func TestPlanTakesAway(t *testing.T) {
 		b.change(t, func(p *entitlements.Plan) { *p = plan })
 		b.raise(t)
 		after := b.refresh(t, d)
-		status := b.rows(t, `SELECT status FROM status_entries WHERE idx = $1`, before.Status.StatusList.Index)
+		status := b.count(t, `SELECT status FROM status_entries WHERE idx = $1`, before.Status.StatusList.Index)
 		if takes := after.Status != before.Status; takes != change.takes || (status == 1) != change.takes || after.Revision != before.Revision+1 {
 			t.Errorf("%s: index %v, then %v; status %d; revision %d, then %d", name, before.Status, after.Status, status, before.Revision, after.Revision)
 		}
@@ -199,10 +190,10 @@ func TestPlanTakesAway(t *testing.T) {
 		t.Error("somebody without the plan was raised")
 	}
 	b.clock.Advance(8 * 24 * time.Hour)
-	indices := b.rows(t, `SELECT count(*) FROM status_entries`)
+	indices := b.count(t, `SELECT count(*) FROM status_entries`)
 	b.change(t, func(plan *entitlements.Plan) { clear(plan.Features) })
 	b.raise(t)
-	if n := b.rows(t, `SELECT count(*) FROM status_entries`); n != indices {
+	if n := b.count(t, `SELECT count(*) FROM status_entries`); n != indices {
 		t.Error("a document that has ended was withdrawn")
 	}
 }
@@ -221,7 +212,7 @@ func TestRaisingTenThousand(t *testing.T) {
 		devices = append(devices, b.link(t, user))
 		b.refresh(t, devices[len(devices)-1])
 	}
-	linked := b.rows(t, `SELECT sum(revision) FROM users WHERE external_id IS NOT NULL`)
+	linked := b.count(t, `SELECT sum(revision) FROM users WHERE external_id IS NOT NULL`)
 	b.change(t, func(plan *entitlements.Plan) { delete(plan.Features, "export") })
 
 	raised, stop := context.WithCancel(t.Context())
@@ -283,16 +274,16 @@ func TestRaisingTenThousand(t *testing.T) {
 	stop()
 	working.Wait()
 
-	if n := b.rows(t, raisedOnce+` AND u.external_id IS NULL`); n != holders {
+	if n := b.count(t, raisedOnce+` AND u.external_id IS NULL`); n != holders {
 		t.Errorf("%d of %d holders were raised once", n, holders)
 	}
-	if n := b.rows(t, `SELECT sum(revision) FROM users WHERE external_id IS NOT NULL`); n != linked+reconciling {
+	if n := b.count(t, `SELECT sum(revision) FROM users WHERE external_id IS NOT NULL`); n != linked+reconciling {
 		t.Errorf("of those who reconciled, the revisions rose by %d", n-linked)
 	}
-	if n := b.rows(t, withdrawn); n != holders+reconciling {
+	if n := b.count(t, withdrawn); n != holders+reconciling {
 		t.Errorf("%d documents are withdrawn", n)
 	}
-	if n := b.rows(t, `SELECT count(*) FROM devices d JOIN status_entries e ON e.list = d.status_list AND e.idx = d.status_idx WHERE e.status = 0`); n != holders+reconciling {
+	if n := b.count(t, `SELECT count(*) FROM devices d JOIN status_entries e ON e.list = d.status_list AND e.idx = d.status_idx WHERE e.status = 0`); n != holders+reconciling {
 		t.Errorf("%d devices have a good index", n)
 	}
 	longest, batch := slices.Max(waits), slices.Max(batches)
@@ -350,20 +341,20 @@ func TestRaisingIsCutOff(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := b.rows(t, raisedOnce); n != batch {
+	if n := b.count(t, raisedOnce); n != batch {
 		t.Errorf("%d holders were raised when it was cut off", n)
 	}
-	if n := b.rows(t, newIndex, holders); n != batch {
+	if n := b.count(t, newIndex, holders); n != batch {
 		t.Errorf("%d devices had new indices when it was cut off", n)
 	}
 	b.raise(t)
-	if n := b.rows(t, raisedOnce); n != holders {
+	if n := b.count(t, raisedOnce); n != holders {
 		t.Errorf("%d holders were raised once", n)
 	}
-	if n := b.rows(t, withdrawn); n != holders {
+	if n := b.count(t, withdrawn); n != holders {
 		t.Errorf("%d documents are withdrawn", n)
 	}
-	if n := b.rows(t, newIndex, holders); n != holders {
+	if n := b.count(t, newIndex, holders); n != holders {
 		t.Errorf("%d devices have new indices", n)
 	}
 }
@@ -381,15 +372,15 @@ func TestPlanChangesAgain(t *testing.T) {
 	}
 	b.change(t, func(plan *entitlements.Plan) { plan.Features["maps"] = entitlements.Feature{Offline: true} })
 	b.raise(t)
-	if twice, once := b.rows(t, `SELECT count(*) FROM users WHERE revision = 3`), b.rows(t, raisedOnce); twice != batch || once != holders-batch {
+	if twice, once := b.count(t, `SELECT count(*) FROM users WHERE revision = 3`), b.count(t, raisedOnce); twice != batch || once != holders-batch {
 		t.Errorf("raised twice: %d, once: %d", twice, once)
 	}
-	if n := b.rows(t, withdrawn); n != holders {
+	if n := b.count(t, withdrawn); n != holders {
 		t.Errorf("%d documents are withdrawn, each once", n)
 	}
 	b.change(t, func(plan *entitlements.Plan) { delete(plan.Features, "maps") })
 	b.raise(t)
-	if n := b.rows(t, withdrawn); n != 2*holders {
+	if n := b.count(t, withdrawn); n != 2*holders {
 		t.Errorf("%d documents are withdrawn, each twice", n)
 	}
 }
@@ -417,7 +408,7 @@ func TestLeavingAPlanThatTakesAway(t *testing.T) {
 	if after := b.refresh(t, d); after.Status == held.Status || after.Plans[0] != "other" {
 		t.Errorf("the index stayed: %+v", after)
 	}
-	if status := b.rows(t, `SELECT status FROM status_entries WHERE idx = $1`, held.Status.StatusList.Index); status != 1 {
+	if status := b.count(t, `SELECT status FROM status_entries WHERE idx = $1`, held.Status.StatusList.Index); status != 1 {
 		t.Errorf("status %d", status)
 	}
 }
@@ -433,10 +424,10 @@ func TestIndicesOfAFullList(t *testing.T) {
 	b.db.MustExec(`INSERT INTO status_entries (list, idx) SELECT 0, i FROM generate_series(0, 1048575) i ON CONFLICT DO NOTHING`)
 	b.change(t, func(plan *entitlements.Plan) { delete(plan.Features, "export") })
 	b.raise(t)
-	if n := b.rows(t, `SELECT count(*) FROM devices WHERE status_list = 1`); n != 100 {
+	if n := b.count(t, `SELECT count(*) FROM devices WHERE status_list = 1`); n != 100 {
 		t.Errorf("%d devices are in the next list", n)
 	}
-	if d := b.link(t, b.user(t)); b.rows(t, `SELECT status_list FROM devices WHERE id = $1`, d.id) != 1 {
+	if d := b.link(t, b.user(t)); b.count(t, `SELECT status_list FROM devices WHERE id = $1`, d.id) != 1 {
 		t.Error("the next device is in the full list")
 	}
 }
@@ -488,7 +479,7 @@ func TestOverToAPlanThatChanges(t *testing.T) {
 			changed <- err
 		}()
 		const waiting = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
-		for deadline := time.Now().Add(10 * time.Second); len(changed) == 0 && b.rows(t, waiting) == 0; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(10 * time.Second); len(changed) == 0 && b.count(t, waiting) == 0; time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Error("the plan is neither changed nor waited for")
 				return
@@ -510,7 +501,7 @@ func TestOverToAPlanThatChanges(t *testing.T) {
 	if err := <-changed; err != nil {
 		t.Fatal(err)
 	}
-	if n := b.rows(t, `SELECT count(*) FROM status_entries WHERE idx = $1 AND status = 1`, held.Status.StatusList.Index); n != 1 {
+	if n := b.count(t, `SELECT count(*) FROM status_entries WHERE idx = $1 AND status = 1`, held.Status.StatusList.Index); n != 1 {
 		t.Error("the status list says VALID of a document with a feature that the user has lost")
 	}
 	if now := b.refresh(t, d); len(now.Features) != 1 {

@@ -44,7 +44,7 @@ func TestRestoreOlderSchema(t *testing.T) {
 	}
 	defer dump.Close()
 	restored, runtime := sqltest.Database(t)
-	pgDump, err := local.FindProgram("pg_dump", postgres)
+	pgDump, err := local.FindProgram(t.Context(), "pg_dump", postgres)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +59,7 @@ func TestRestoreOlderSchema(t *testing.T) {
 	if err := sql.PrepareRestore(ctx, restored); err != nil {
 		t.Fatal(err)
 	}
-	pgRestore, err := local.FindProgram("pg_restore", postgres)
+	pgRestore, err := local.FindProgram(t.Context(), "pg_restore", postgres)
 	if err != nil {
 		t.Fatal(err)
 	}
