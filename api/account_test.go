@@ -27,7 +27,7 @@ func enough(t *testing.T, ada *browser) (user, device, lineage string) {
 	subscription := ada.admin("GET", "/admin/v1/users/"+user, nil).member("subscriptions").([]any)[0].(map[string]any)["id"].(string)
 	ada.admin("POST", "/admin/v1/subscriptions/"+subscription+"/suspend", `{"reason":"Ms Tell-tale called"}`).want(t, 200, "")
 	ada.admin("POST", "/admin/v1/subscriptions/"+subscription+"/reinstate", `{"reason":"Ms Tell-tale called again"}`).want(t, 200, "")
-	ada.sends(webhookMessage("tell-1", "billed-"+user, user, "active", time.Now().Add(time.Hour))).want(t, 200, "")
+	ada.sends(webhookMessage("tell-1", "billed-"+user, user, time.Now().Add(time.Hour))).want(t, 200, "")
 	return user, device, reconciled.text("lineage")
 }
 

@@ -59,7 +59,7 @@ func (s *server) inviteStaff(w http.ResponseWriter, r *http.Request, by caller) 
 }
 
 func (s *server) removeStaff(w http.ResponseWriter, r *http.Request, by caller) error {
-	id, err := pathUUID(r, "id")
+	id, err := pathUUID(r)
 	if err != nil {
 		return err
 	}

@@ -168,7 +168,7 @@ func (s *server) reinstateSubscription(w http.ResponseWriter, r *http.Request, b
 
 // grantDays gives a user days that nobody pays for. To take them back is to revoke the subscription that they make.
 func (s *server) grantDays(w http.ResponseWriter, r *http.Request, by caller) error {
-	id, err := pathUUID(r, "id")
+	id, err := pathUUID(r)
 	if err != nil {
 		return err
 	}

@@ -119,7 +119,7 @@ func LinkURL(origin string, l passkey.Link) string {
 
 // recoverUser makes a link for a user who has lost every passkey. Whom it is given to is for support to be sure of.
 func (s *server) recoverUser(w http.ResponseWriter, r *http.Request, by caller) error {
-	id, err := pathUUID(r, "id")
+	id, err := pathUUID(r)
 	if err != nil {
 		return err
 	}
@@ -144,7 +144,7 @@ func (s *server) recoverUser(w http.ResponseWriter, r *http.Request, by caller) 
 
 // signOutUser ends the user's sessions, and on request unlinks the devices. Cut short in between, it can be repeated.
 func (s *server) signOutUser(w http.ResponseWriter, r *http.Request, by caller) error {
-	id, err := pathUUID(r, "id")
+	id, err := pathUUID(r)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func (s *server) signOutUser(w http.ResponseWriter, r *http.Request, by caller) 
 
 // showUser is all that support needs to answer a call: who, what they may use and why, on which devices, since when.
 func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) error {
-	id, err := pathUUID(r, "id")
+	id, err := pathUUID(r)
 	if err != nil {
 		return err
 	}

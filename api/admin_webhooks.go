@@ -70,7 +70,7 @@ func (s *server) listWebhooks(w http.ResponseWriter, r *http.Request, _ caller) 
 }
 
 func (s *server) resendWebhook(w http.ResponseWriter, r *http.Request, by caller) error {
-	id, err := pathUUID(r, "id")
+	id, err := pathUUID(r)
 	if err != nil {
 		return err
 	}

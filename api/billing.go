@@ -147,7 +147,8 @@ func (s *server) receive(
 	w http.ResponseWriter, r *http.Request, source string, open func(body []byte) (billing.Event, bool, error),
 	prices billing.Prices, refresh func(context.Context, *billing.Event) error,
 ) error {
-	event, outcome, err := billing.Event{}, entitlements.BillingIgnored, error(nil)
+	var event billing.Event
+	outcome := entitlements.BillingIgnored
 	body, err := readBody(r)
 	if err == nil {
 		var ours bool

@@ -80,7 +80,7 @@ func (s *server) listDevices(w http.ResponseWriter, r *http.Request, by caller) 
 }
 
 func (s *server) unlinkDevice(w http.ResponseWriter, r *http.Request, by caller) error {
-	id, err := pathUUID(r, "id")
+	id, err := pathUUID(r)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (s *server) unlinkDevice(w http.ResponseWriter, r *http.Request, by caller)
 
 // revokeDevice is support's answer to a lost device.
 func (s *server) revokeDevice(w http.ResponseWriter, r *http.Request, by caller) error {
-	id, err := pathUUID(r, "id")
+	id, err := pathUUID(r)
 	if err != nil {
 		return err
 	}

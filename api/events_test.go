@@ -389,7 +389,7 @@ func TestEventsSlowClient(t *testing.T) {
 	})
 	listener := pipes{make(chan net.Conn)}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
-	go server.Serve(listener)
+	go func() { _ = server.Serve(listener) }()
 	defer server.Close()
 	defer close(listener.conns)
 

@@ -138,9 +138,9 @@ func pathText(r *http.Request, name string) (string, error) {
 	return text, nil
 }
 
-// pathUUID is the path parameter as a canonical UUID. What is none names nothing: not_found.
-func pathUUID(r *http.Request, name string) (string, error) {
-	text, err := pathText(r, name)
+// pathUUID is the path parameter id as a canonical UUID. What is none names nothing: not_found.
+func pathUUID(r *http.Request) (string, error) {
+	text, err := pathText(r, "id")
 	if err != nil {
 		return "", err
 	}

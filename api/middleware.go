@@ -197,7 +197,7 @@ func (s *server) recoverPanics(next http.Handler) http.Handler {
 				return
 			}
 			begun, ok := w.(middleware.WrapResponseWriter)
-			if cause == http.ErrAbortHandler || ok && begun.Status() != 0 {
+			if cause == http.ErrAbortHandler || ok && begun.Status() != 0 { //nolint:errorlint // a panic's value, which nothing wraps
 				panic(http.ErrAbortHandler)
 			}
 			s.fail(w, r, fmt.Errorf("panic: %v\n%s", cause, debug.Stack()))

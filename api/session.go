@@ -31,7 +31,7 @@ func (s *server) setCookie(w http.ResponseWriter, name, value string, life time.
 	if value == "" || maxAge < 1 {
 		value, maxAge = "", -1
 	}
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure but for http on this machine, where some browsers refuse that
 		Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteStrictMode,
 	})
 }
@@ -164,7 +164,7 @@ func (s *server) endOtherSessions(w http.ResponseWriter, r *http.Request, by cal
 }
 
 func (s *server) endSession(w http.ResponseWriter, r *http.Request, by caller) error {
-	id, err := pathUUID(r, "id")
+	id, err := pathUUID(r)
 	if err != nil {
 		return err
 	}

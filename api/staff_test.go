@@ -31,10 +31,10 @@ func (w *world) staff(name string, role passkey.Role) (b *browser, id string) {
 }
 
 // enrol registers the browser's passkey by a one-time code.
-func (b *browser) enrol(code string) answer {
+func (b *browser) enrol(code string) {
 	b.w.t.Helper()
 	options := b.do("POST", "/v1/recovery/options", map[string]string{"code": code})
-	return b.do("POST", "/v1/recovery", b.attest(options)).want(b.w.t, http.StatusCreated, "")
+	b.do("POST", "/v1/recovery", b.attest(options)).want(b.w.t, http.StatusCreated, "")
 }
 
 // TestAdminSession: who calls, and what they may do.

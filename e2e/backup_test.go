@@ -149,12 +149,11 @@ func TestBackupUnderLoadAndRestoreElsewhere(t *testing.T) {
 	}
 }
 
-// command runs the program, which must succeed, and returns what it prints.
-func command(t *testing.T, args ...string) string {
+// command runs the program, which must succeed.
+func command(t *testing.T, args ...string) {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), binary, args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("holdfast %q: %v\n%s", args, err, out)
 	}
-	return string(out)
 }

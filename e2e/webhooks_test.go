@@ -401,7 +401,7 @@ func TestHostileReceivers(t *testing.T) {
 	}
 	back := &receiver{t: t}
 	backServer := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { back.receive(r) })}
-	go backServer.Serve(listener)
+	go func() { _ = backServer.Serve(listener) }()
 	t.Cleanup(func() { backServer.Close() })
 	for _, d := range w.deliveries(urls[1], "dead") {
 		if _, err := w.client.Do(t.Context(), http.MethodPost, "/admin/v1/webhooks/"+d.ID+"/resend", nil, nil, support.Bearer(support.AdminToken)); err != nil {

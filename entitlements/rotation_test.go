@@ -45,7 +45,8 @@ func apply(t testing.TB, keys entitlements.Keys, at time.Time) func(entitlements
 	}
 }
 
-func renew(keys entitlements.Keys, at time.Time, life time.Duration, above int64) (entitlements.Proposal, jose.PrivateKey, error) {
+// renew is a renewal for apply: it makes no signing key.
+func renew(keys entitlements.Keys, at time.Time, life time.Duration, above int64) (entitlements.Proposal, jose.PrivateKey, error) { //nolint:unparam // for apply
 	proposal, err := keys.Renew(at, life, above)
 	return proposal, jose.PrivateKey{}, err
 }

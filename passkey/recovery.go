@@ -231,7 +231,7 @@ func (s *Service) FinishRecovery(
 	if err != nil {
 		return SignedIn{}, fmt.Errorf("read user: %w", err)
 	}
-	return s.create(ctx, user, data, credential, userAgent, func(made *creation) error {
+	return s.create(user, data, credential, userAgent, func(made *creation) error {
 		entries := []AuditEntry{made.entry}
 		if data.Code.Recovers() {
 			made.session.ToldFrom = &user.CreatedAt

@@ -132,7 +132,7 @@ func (s *Service) FinishRegistration(
 		if begun.User != session.User.ID {
 			return SignedIn{}, fmt.Errorf("%w: begun by another user", ErrCeremony)
 		}
-		return s.create(ctx, session.User, data, credential, userAgent, func(made *creation) error {
+		return s.create(session.User, data, credential, userAgent, func(made *creation) error {
 			return s.store.AddPasskey(ctx, made.credential, MaxPasskeys, session.ID, made.session, made.entry)
 		})
 	}
@@ -147,7 +147,7 @@ func (s *Service) FinishRegistration(
 		return SignedIn{}, fmt.Errorf("%w: no user id", ErrCeremony)
 	}
 	user := User{ID: id, Name: data.Name, CreatedAt: s.now()}
-	return s.create(ctx, user, data, credential, userAgent, func(made *creation) error {
+	return s.create(user, data, credential, userAgent, func(made *creation) error {
 		return s.store.Register(ctx, user, made.credential, made.session, made.entry)
 	})
 }
@@ -162,7 +162,7 @@ type creation struct {
 
 // create verifies the authenticator's answer and has the result stored by store, which may add to it.
 func (s *Service) create(
-	ctx context.Context, user User, data ceremonyData, answer []byte, userAgent string, store func(*creation) error,
+	user User, data ceremonyData, answer []byte, userAgent string, store func(*creation) error,
 ) (SignedIn, error) {
 	now := s.now()
 	credential, err := s.verifyCreation(user.ID, data.WebAuthn, answer, now)

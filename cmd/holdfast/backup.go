@@ -56,7 +56,7 @@ func (c backupCommand) Run(ctx context.Context, con console) (err error) {
 	if made.Schema == 0 {
 		return errors.New("the database has no schema yet: there is nothing to back up")
 	}
-	pgDump, err := local.FindProgram("pg_dump", made.Postgres)
+	pgDump, err := local.FindProgram(ctx, "pg_dump", made.Postgres)
 	if err != nil {
 		return err
 	}

@@ -383,7 +383,7 @@ func TestRestoreKilled(t *testing.T) {
 		if err := restore.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			t.Fatal(err)
 		}
-		<-ended
+		<-ended //nolint:errcheck // by the kill, or just before it
 		switch {
 		case exists("postgres"):
 			if !exists("keys") {

@@ -47,7 +47,7 @@ func (c restoreCommand) Run(ctx context.Context, con console) error {
 		return fmt.Errorf("%s is of schema %d, newer than the %d of this program: restore it with holdfast %s or newer",
 			c.File, a.manifest.Schema, sql.Version(), a.manifest.Program)
 	}
-	pgRestore, err := local.FindProgram("pg_restore", a.manifest.Dump)
+	pgRestore, err := local.FindProgram(ctx, "pg_restore", a.manifest.Dump)
 	if err != nil {
 		return err
 	}
@@ -231,7 +231,7 @@ func (k stagedKeys) discard() {
 // checkRestored refuses a data folder where a restore was cut short, before anything is made there.
 func checkRestored(data DataFolder) error {
 	if _, err := os.Lstat(filepath.Join(data.restoringDir(), "postgres")); err != nil {
-		return nil
+		return nil //nolint:nilerr // what cannot be looked at here, whoever opens it is refused
 	}
 	return fmt.Errorf("a restore into %s is under way or was cut short: run it again, or remove %s to give it up", absolute(data.Data), data.restoringDir())
 }

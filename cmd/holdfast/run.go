@@ -53,12 +53,13 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	if err := config.check(); err != nil {
 		return err
 	}
-	public, err := net.Listen("tcp", config.Listen)
+	var listening net.ListenConfig
+	public, err := listening.Listen(ctx, "tcp", config.Listen)
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
 	defer public.Close() // once it is served, serve closes it
-	ops, err := net.Listen("tcp", config.OpsListen)
+	ops, err := listening.Listen(ctx, "tcp", config.OpsListen)
 	if err != nil {
 		return fmt.Errorf("--ops-listen: %w", err)
 	}
@@ -192,7 +193,7 @@ func (c Config) check() error {
 // unlessAsked drops an error of a start that was cut short because the server was asked to end.
 func unlessAsked(asked context.Context, err error) error {
 	if asked.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // whoever asked it to end did not want it to start
 	}
 	return err
 }

@@ -214,7 +214,11 @@ func ageTrail(t *testing.T, data DataFolder) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer cluster.Stop(t.Context())
+	defer func() {
+		if err := cluster.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}()
 	db, err := sqlx.Connect("postgres", cluster.URL(local.Owner, local.Database))
 	if err != nil {
 		t.Fatal(err)
@@ -266,7 +270,7 @@ func TestShutdownFinishes(t *testing.T) {
 		<-finish
 		fmt.Fprint(w, "finished")
 	})}
-	go httpServer.Serve(listener)
+	go func() { _ = httpServer.Serve(listener) }()
 	answer := make(chan string, 1)
 	go func() {
 		response, err := http.Get("http://" + listener.Addr().String())

@@ -81,7 +81,7 @@ func CheckObject(data []byte) error {
 		case depth > maxDepth:
 			return errors.New("nested too deep")
 		case depth == 0:
-			if _, err := decoder.ReadToken(); err != io.EOF {
+			if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) {
 				return errors.New("more than one JSON value")
 			}
 			return nil

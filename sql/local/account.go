@@ -68,7 +68,7 @@ func (a account) mkdirAbove(path string) error {
 	if err := os.Lchown(path, os.Geteuid(), os.Getegid()); err != nil {
 		return err
 	}
-	return os.Chmod(path, 0o711)
+	return os.Chmod(path, 0o711) //nolint:gosec // for the account to pass
 }
 
 // canReach tells whether the account may pass all folders above path. Root passes them all, so without this the

@@ -1,6 +1,7 @@
 package local
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,7 +33,7 @@ func (e *VersionError) Error() string {
 }
 
 // findBinaries returns the folder that holds postgres and initdb: of the data folder's major version if there is one.
-func findBinaries(data string, who account) (string, error) {
+func findBinaries(ctx context.Context, data string, who account) (string, error) {
 	want, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", err
@@ -54,7 +55,7 @@ func findBinaries(data string, who account) (string, error) {
 			closed = append(closed, err.Error())
 			continue
 		}
-		version, err := majorVersion(filepath.Join(dir, "postgres"))
+		version, err := majorVersion(ctx, filepath.Join(dir, "postgres"))
 		if err != nil {
 			closed = append(closed, err.Error())
 			continue
@@ -147,8 +148,8 @@ func executable(path string) bool {
 }
 
 // majorVersion asks a postgres program for its version, as PG_VERSION has it.
-func majorVersion(path string) (string, error) {
-	out, err := exec.Command(path, "-V").Output() // "postgres (PostgreSQL) 15.18 (Debian …)", "… 19beta1"
+func majorVersion(ctx context.Context, path string) (string, error) {
+	out, err := exec.CommandContext(ctx, path, "-V").Output() // "postgres (PostgreSQL) 15.18 (Debian …)", "… 19beta1"
 	if err != nil {
 		return "", fmt.Errorf("%s -V: %w", path, err)
 	}

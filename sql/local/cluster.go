@@ -88,7 +88,7 @@ func start(ctx context.Context, dir string, opts Options) (_ *Cluster, err error
 	if err := awaitPredecessor(ctx, data); err != nil {
 		return nil, err
 	}
-	bin, err := findBinaries(data, who)
+	bin, err := findBinaries(ctx, data, who)
 	if err != nil {
 		return nil, err
 	}

@@ -202,14 +202,14 @@ func TestOtherVersion(t *testing.T) {
 
 func TestFindProgram(t *testing.T) {
 	t.Parallel()
-	found, err := local.FindProgram("pg_dump", 9)
+	found, err := local.FindProgram(t.Context(), "pg_dump", 9)
 	if err != nil || found.Major < 9 || filepath.Base(found.Path) != "pg_dump" {
 		t.Errorf("pg_dump: %+v, %v", found, err)
 	}
-	if again, err := local.FindProgram("pg_restore", found.Major); err != nil || again.Major != found.Major {
+	if again, err := local.FindProgram(t.Context(), "pg_restore", found.Major); err != nil || again.Major != found.Major {
 		t.Errorf("pg_restore of the same version: %+v, %v", again, err)
 	}
-	if _, err := local.FindProgram("pg_dump", 99); err == nil || !strings.Contains(err.Error(), "no pg_dump of PostgreSQL 99 or newer is installed: install") {
+	if _, err := local.FindProgram(t.Context(), "pg_dump", 99); err == nil || !strings.Contains(err.Error(), "no pg_dump of PostgreSQL 99 or newer is installed: install") {
 		t.Errorf("one that is not here: %v", err)
 	}
 }
@@ -217,7 +217,7 @@ func TestFindProgram(t *testing.T) {
 // Neither an address's password nor a failure's many lines are for everybody to see.
 func TestProgramFails(t *testing.T) {
 	t.Parallel()
-	pgDump, err := local.FindProgram("pg_dump", 9)
+	pgDump, err := local.FindProgram(t.Context(), "pg_dump", 9)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -403,8 +403,10 @@ func TestServerKilled(t *testing.T) {
 	if err := other.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer other.Wait()
-	defer other.Process.Kill()
+	defer func() {
+		_ = other.Process.Kill()
+		_ = other.Wait() // by the kill
+	}()
 	stale := strings.Replace(string(text), strconv.Itoa(pid), strconv.Itoa(other.Process.Pid), 1)
 	if err := os.WriteFile(pidFile, []byte(stale), 0o600); err != nil {
 		t.Fatal(err)

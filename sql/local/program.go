@@ -27,7 +27,7 @@ type Program struct {
 
 // FindProgram finds a client program of a major version of PostgreSQL or, where that is not here, of the next newer one:
 // they work with older servers and read what older ones of their kind wrote, and not the other way round.
-func FindProgram(name string, major int) (Program, error) {
+func FindProgram(ctx context.Context, name string, major int) (Program, error) {
 	dirs := append(candidates(), installed()...)
 	if path, err := exec.LookPath(name); err == nil {
 		dirs = append(dirs, filepath.Dir(path))
@@ -38,7 +38,7 @@ func FindProgram(name string, major int) (Program, error) {
 		if !executable(path) {
 			continue
 		}
-		text, err := majorVersion(path)
+		text, err := majorVersion(ctx, path)
 		if err != nil {
 			continue
 		}
