@@ -164,8 +164,8 @@ func (s *Entitlements) Update(
 const maxAttempts = 10
 
 func lockAccount(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, at time.Time) (entitlements.Account, error) {
-	// The catalogue comes first, shared: no plan changes between being read here and the commit. Its next change waits, and
-	// then finds everybody who has gone over to the plan.
+	// The catalogue comes first, shared: holders of a plan that has changed are not raised before those have been committed
+	// who have gone over to it as it was.
 	var found bool
 	err := tx.GetContext(ctx, &found, `
 		SELECT true FROM users WHERE id = $1 AND (SELECT pg_advisory_xact_lock_shared(`+catalogue+`)) IS NOT NULL FOR NO KEY UPDATE`, user)

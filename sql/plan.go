@@ -21,8 +21,12 @@ const (
 	holdersAtOnce = 250
 )
 
-// catalogue is the lock that changes of accounts share, and that a change of a plan has for itself.
+// catalogue is the lock that changes of accounts share while they go by the plans that they have read.
 const catalogue = `hashtextextended('plans', 0)`
+
+// awaitChanges waits for the changes of accounts that are under way, and holds up those that come no longer than that: a
+// lock is let go with the savepoint that is older.
+const awaitChanges = `SAVEPOINT before; SELECT pg_advisory_xact_lock(` + catalogue + `); ROLLBACK TO SAVEPOINT before`
 
 // withdrawing says of the user of the row u that documents of a plan of theirs are to be withdrawn.
 const withdrawing = `EXISTS (SELECT FROM subscriptions s JOIN plans p ON p.id = s.plan
@@ -66,10 +70,6 @@ func (s *Entitlements) PutPlan(
 				return failed("lock plan", err)
 			}
 			before = new(row.V.plan())
-			// After the plan's row: who waits for this lock holds nothing that others need for long.
-			if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(`+catalogue+`)`); err != nil {
-				return failed("lock catalogue", err)
-			}
 		}
 		c := change(before)
 		if found {
@@ -88,9 +88,9 @@ func (s *Entitlements) PutPlan(
 	})
 }
 
-// RaiseHolders implements [entitlements.Store]. Locks are taken in the order plan, users (by id), devices, which is that
-// of all transactions but the reconcile named at [Entitlements.Update]. The plan's is one that subscriptions to the plan
-// do not wait for.
+// RaiseHolders implements [entitlements.Store]. Locks are taken in the order plan, catalogue, users (by id), devices, which is
+// that of all transactions but the reconcile named at [Entitlements.Update]. The plan's is one that subscriptions to the
+// plan do not wait for.
 func (s *Entitlements) RaiseHolders(ctx context.Context, at time.Time) (more bool, err error) {
 	for range maxAttempts {
 		err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
@@ -120,6 +120,12 @@ func raiseHolders(ctx context.Context, tx *sqlx.Tx, at time.Time) (more bool, er
 	}
 	if err != nil {
 		return false, failed("lock plan", err)
+	}
+	if plan.Raising == firstHolder {
+		// Who goes over to the plan as it was before is a holder when that has been committed.
+		if _, err := tx.ExecContext(ctx, awaitChanges); err != nil {
+			return false, failed("await changes", err)
+		}
 	}
 	var holders []string
 	err = tx.SelectContext(ctx, &holders, `
