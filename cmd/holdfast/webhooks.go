@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -56,9 +58,18 @@ func parseEndpoint(text string) (outbox.Endpoint, error) {
 	if u.Scheme == "http" && !isLocal(u.Hostname()) {
 		return outbox.Endpoint{}, errors.New("is neither https nor on this machine")
 	}
-	shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
+	segments := strings.Split(u.Path, "/")
+	for i, segment := range segments {
+		if segment != "" && !wordInPath.MatchString(segment) {
+			segments[i] = "***"
+		}
+	}
+	shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.Join(segments, "/")}
 	return outbox.Endpoint{URL: u.String(), Shown: shown.String()}, nil
 }
+
+// wordInPath is what may be shown of a path: many services have their secret in it, and secrets look like no words.
+var wordInPath = regexp.MustCompile(`^[a-z_.-]{1,20}[0-9]{0,2}$`)
 
 // ordinal is the place of what cannot be named.
 func ordinal(i int) string {

@@ -17,6 +17,7 @@ func TestWebhookFlags(t *testing.T) {
 		{nil, ""},
 		{[]string{"--webhook-secret=" + secret}, ""},
 		{[]string{url("https://u:S3cr@a.example.org/hook?token=S3cr"), url("http://localhost:8000/"), "--webhook-secret=" + secret}, ""},
+		{[]string{url("https://hooks.example.org/services/T0/v1/S3cr3tS3cr3t/S3cr"), url("https://a.example.org/S3cr%2Fhook"), "--webhook-secret=" + secret}, ""},
 		{[]string{url("http://127.0.0.1:8000"), url("http://[::1]:8000"), "--webhook-secret=" + secret, "--webhook-secret=" + secret}, ""},
 		{[]string{url("https://a.example.org/?S3cr")}, "--webhook-url needs --webhook-secret"},
 		{[]string{url("http://a.example.org/?S3cr"), "--webhook-secret=" + secret}, "(the first) is neither https nor on this machine"},
@@ -38,6 +39,10 @@ func TestWebhookFlags(t *testing.T) {
 			if strings.Contains(endpoint.Shown, "S3cr") {
 				t.Errorf("shown as %s", endpoint.Shown)
 			}
+		}
+		if len(config.Endpoints) > 0 && strings.Contains(config.Endpoints[0].Shown, "services") &&
+			config.Endpoints[0].Shown != "https://hooks.example.org/services/***/v1/***/***" {
+			t.Errorf("shown as %s", config.Endpoints[0].Shown)
 		}
 		if test.want != "" && configure(t, test.args...).check() == nil {
 			t.Errorf("%q: the server would start", test.args)
