@@ -61,7 +61,7 @@ func parseEndpoint(text string) (outbox.Endpoint, error) {
 	segments := strings.Split(u.Path, "/")
 	for i, segment := range segments {
 		if segment != "" && !wordInPath.MatchString(segment) {
-			segments[i] = "***"
+			segments[i] = "..."
 		}
 	}
 	shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.Join(segments, "/")}
