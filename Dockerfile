@@ -27,8 +27,7 @@ RUN mkdir -p /empty/holdfast && chmod 0700 /empty/holdfast
 # database's, or a newer one.
 FROM postgres:17-bookworm AS backup
 COPY --from=build /holdfast /usr/local/bin/holdfast
-COPY --from=build --chown=65532:65532 /empty/holdfast /var/lib/holdfast
-COPY --from=build --chown=65532:65532 /empty/holdfast /spool
+RUN install -d -o 65532 -g 65532 -m 0700 /var/lib/holdfast /spool
 USER 65532:65532
 ENV HOLDFAST_DATA=/var/lib/holdfast \
     TMPDIR=/spool

@@ -1,4 +1,5 @@
 import { Fieldbook } from './support/fieldbook.ts';
+import { look, looks } from './support/looks.ts';
 import { Server } from './support/server.ts';
 import { expect, test, watch } from './support/test.ts';
 
@@ -13,7 +14,7 @@ function clockTime(time: number): string {
 
 test('whoever has lost premium sees why, since when, and the way back, offline and after a reload too', async ({
   page,
-}) => {
+}, info) => {
   const server = await Server.launch(undefined, ['--help-url', 'https://help.example.org/premium']);
   try {
     const troubles = await watch(page.context(), page);
@@ -30,19 +31,19 @@ test('whoever has lost premium sees why, since when, and the way back, offline a
 
     /** What the page has to show: now, after a reload, and after one without the server. */
     const shown = async (headline: string, since: string, way: string) => {
-      const look = async () => {
+      const check = async () => {
         await fieldbook.expectLocked(headline);
         await expect(fieldbook.plan).toContainText(since);
         await expect(fieldbook.plan).toContainText(way);
         await expect(help).toHaveAttribute('href', 'https://help.example.org/premium');
       };
-      await look();
+      await check();
       await page.reload();
-      await look();
+      await check();
       await server.stop();
       await page.reload();
       await expect(fieldbook.line).toContainText('Premium is locked');
-      await look();
+      await check();
       await server.start();
     };
 
@@ -66,6 +67,14 @@ test('whoever has lost premium sees why, since when, and the way back, offline a
       const since = Date.parse(subscriptions[0]?.withdrawn_at ?? '');
       await fieldbook.checkNow();
       await shown('Support has ended this subscription', `It ended today, ${clockTime(since)}.`, 'write to support');
+      for (const [size, viewport] of Object.entries(looks)) {
+        for (const colorScheme of ['light', 'dark'] as const) {
+          await page.setViewportSize(viewport);
+          await page.emulateMedia({ colorScheme });
+          await look(page, info, `revoked-${size}-${colorScheme}`);
+        }
+      }
+      await page.setViewportSize(looks.desktop);
     });
 
     await test.step('reinstated: nothing of it is left', async () => {
@@ -76,7 +85,8 @@ test('whoever has lost premium sees why, since when, and the way back, offline a
       await expect(fieldbook.plan).not.toContainText('ended');
     });
 
-    await test.step('lapsed', async () => {
+    await test.step('lapsed, and the session is over: the device vouches for itself', async () => {
+      await page.context().clearCookies();
       // Grace is three days: it was over a day ago.
       const paid = Date.now() - 4 * day;
       await server.subscribe('Ada', 'premium', new Date(paid));

@@ -12,5 +12,10 @@ const { name, version, description, license, type, sideEffects, dependencies } =
 );
 const published = { name, version, description, license, type, sideEffects, dependencies };
 const entry = (name) => ({ types: `./${name}.d.ts`, default: `./${name}.js` });
-const exports = { '.': entry('index'), './prompt': entry('prompt'), './worker': entry('worker') };
+const exports = {
+  '.': entry('index'),
+  './explanation': entry('explanation'),
+  './prompt': entry('prompt'),
+  './worker': entry('worker'),
+};
 writeFileSync(folder('dist/package.json'), `${JSON.stringify({ ...published, exports }, null, 2)}\n`);

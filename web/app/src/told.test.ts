@@ -8,9 +8,10 @@ let stop = () => {};
 const entitlement = signal({} as Entitlement);
 const user = signal<{ id: string } | null>(null);
 const reached = signal<boolean | null>(null);
-const explain = vi.fn<() => Promise<unknown>>();
-vi.mock('./client.ts', () => ({ entitlement, user, requireSession: async () => ({ explain }) }));
-vi.mock('./reached.ts', () => ({ reached }));
+const ask = vi.fn<(options: object) => Promise<unknown>>();
+vi.mock('./client.ts', () => ({ entitlement, user }));
+vi.mock('./reached.ts', () => ({ reached, watchedFetch: fetch }));
+vi.mock('@holdfast/client/explanation', () => ({ explain: ask }));
 
 const revoked = { state: 'revoked', reason: 'revoked', revision: 7, error: null } as unknown as Entitlement;
 const answer = {
@@ -29,8 +30,9 @@ beforeEach(async () => {
     setItem: (key: string, value: string) => stored.set(key, value),
     removeItem: (key: string) => stored.delete(key),
   });
+  vi.stubGlobal('location', { origin: 'https://holdfast.test' });
   [entitlement.value, user.value, reached.value] = [revoked, { id: 'ada' }, true];
-  explain.mockReset().mockResolvedValue(answer);
+  ask.mockReset().mockResolvedValue(answer);
   await open();
 });
 
@@ -52,7 +54,7 @@ function follow() {
 test('what the server told is there after a reload without it', async () => {
   follow();
   await expect.poll(() => page.told.value).toEqual(words);
-  expect(explain).toHaveBeenCalledOnce();
+  expect(ask).toHaveBeenCalledExactlyOnceWith({ origin: 'https://holdfast.test', fetch });
   stop();
   reached.value = null;
   await open();
@@ -60,7 +62,7 @@ test('what the server told is there after a reload without it', async () => {
 });
 
 test('it is asked for at the next contact where there is none now', async () => {
-  explain.mockImplementationOnce(async () => {
+  ask.mockImplementationOnce(async () => {
     await Promise.resolve();
     reached.value = false;
     throw new Error('no contact');
@@ -74,22 +76,23 @@ test('it is asked for at the next contact where there is none now', async () => 
 });
 
 test('a refusal is not asked about again and again', async () => {
-  explain.mockRejectedValue(new Error('unauthenticated'));
+  ask.mockRejectedValue(new Error('device_unknown'));
   follow();
   for (const next of [null, true, null, true]) {
     await new Promise((resolve) => setTimeout(resolve));
     reached.value = next;
   }
-  expect(explain).toHaveBeenCalledTimes(1);
+  expect(ask).toHaveBeenCalledTimes(1);
 });
 
 test.each([
   ['another state', { ...answer, reason: 'suspended' }],
   ['a later revision', { ...answer, revision: 8 }],
+  ['no device', null],
 ])('an answer about %s explains nothing', async (_, other) => {
-  explain.mockResolvedValue(other);
+  ask.mockResolvedValue(other);
   follow();
-  await expect.poll(() => explain.mock.settledResults.length).toBe(1);
+  await expect.poll(() => ask.mock.settledResults.length).toBe(1);
   expect(page.told.value).toBeNull();
 });
 
@@ -101,7 +104,7 @@ test.each([
 ])('there is nothing to ask about: %s', (_, other) => {
   entitlement.value = other as Entitlement;
   follow();
-  expect(explain).not.toHaveBeenCalled();
+  expect(ask).not.toHaveBeenCalled();
 });
 
 test('it goes with its user', async () => {

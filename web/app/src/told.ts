@@ -1,6 +1,7 @@
+import { explain as askServer } from '@holdfast/client/explanation';
 import { computed, effect, signal } from '@preact/signals';
-import { entitlement, requireSession, user } from './client.ts';
-import { reached } from './reached.ts';
+import { entitlement, user } from './client.ts';
+import { reached, watchedFetch } from './reached.ts';
 import type { Told } from './words/standing.ts';
 
 const key = 'fieldbook-told';
@@ -16,7 +17,7 @@ const subject = computed(() => {
 interface Kept {
   /** The {@link subject} that it is about. */
   readonly about: string;
-  /** As they were kept, or whatever else is found in storage. */
+  /** A time and an address, or whatever else is found in storage. */
   readonly since: unknown;
   readonly help: unknown;
 }
@@ -50,11 +51,11 @@ export function followStanding(): () => void {
 }
 
 async function explain(about: string): Promise<void> {
-  const { state, reason, revision, since, helpUrl } = await (await requireSession()).explain();
+  const explanation = await askServer({ origin: location.origin, fetch: watchedFetch });
+  if (!explanation) return;
+  const { state, reason, revision, since, helpUrl: help } = explanation;
   // It may speak of a later state, which the document will show; and another user may have signed in here meanwhile.
-  if (`${user.peek()?.id} ${revision} ${state} ${reason}` === about) {
-    keep({ about, since: since?.toJSON() ?? null, help: helpUrl });
-  }
+  if (`${user.peek()?.id} ${revision} ${state} ${reason}` === about) keep({ about, since: since?.toJSON(), help });
 }
 
 function keep(next: Kept | null): void {

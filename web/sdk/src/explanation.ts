@@ -1,11 +1,26 @@
-import type { JsonObject } from './strict-json.ts';
+// For pages that explain, `@holdfast/client/explanation`: what the server says of the user now, besides the document.
+import { encodeBase64url } from './base64url.ts';
+import { type DeviceKey, openDeviceKey } from './device-key.ts';
+import { HoldfastError } from './error.ts';
+import type { ErrorCode } from './error-code.ts';
+import { failingWith } from './failing-with.ts';
+import type { Options } from './options.ts';
+import { Store } from './store.ts';
+import { isObject, type JsonObject } from './strict-json.ts';
+
+/**
+ * What {@link explain} wants to know: as the pages' {@link Options}, and with the same values.
+ *
+ * @example
+ * const options: ExplainOptions = { origin: location.origin };
+ */
+export type ExplainOptions = Pick<Options, 'origin' | 'database' | 'clock' | 'fetch' | 'timeout'>;
 
 /**
  * What the server says of the user's rights at this moment. It is not signed: for words alone, never to decide by.
  *
  * @example
- * const { reason, since } = await session.explain();
- * if (reason === "lapsed") say(`Your subscription has ended on ${since?.toLocaleDateString()}`);
+ * if (explanation.reason === "lapsed") say(`Your subscription has ended on ${explanation.since?.toLocaleDateString()}`);
  */
 export interface Explanation {
   readonly state: string;
@@ -18,10 +33,58 @@ export interface Explanation {
   readonly helpUrl: string | null;
 }
 
-/** Reads the answer of the server; null if it is none. */
-export function readExplanation({ state, reason, revision, since, help_url }: JsonObject): Explanation | null {
+/**
+ * Asks the server why the user of this device may use what they may now, since when, and where they can turn. The device's key
+ * vouches for it, so that it needs no session: who comes back after weeks has none. Null where no device is linked here. Rejects
+ * with `no_contact`, the server's problem code, or what is wrong with storage.
+ *
+ * @example
+ * const explanation = await explain({ origin: location.origin });
+ * if (explanation?.helpUrl) link.href = explanation.helpUrl;
+ */
+export async function explain({
+  origin,
+  database = 'holdfast',
+  clock = Date.now,
+  fetch = (input, init) => globalThis.fetch(input, init),
+  timeout = 15_000,
+}: ExplainOptions): Promise<Explanation | null> {
+  const store = new Store(database);
+  const { device } = await store.read().finally(() => store.close());
+  if (!device) return null;
+  const key = await openDeviceKey(device.pair);
+  const get = (path: string, headers: Record<string, string> = {}) =>
+    failingWith('no_contact', async () => {
+      const signal = AbortSignal.timeout(timeout);
+      return fetch(origin + path, { headers, credentials: 'include', cache: 'no-store', redirect: 'error', signal });
+    });
+
+  const url = `${origin}/v1/entitlements`;
+  const nonce = (await get('/v1/nonce')).headers.get('DPoP-Nonce') ?? undefined;
+  const answer = await get('/v1/entitlements', { DPoP: await proveGet(key, url, nonce, clock()) });
+  const body: unknown = await answer.json().catch(() => null);
+  if (!isObject(body)) throw new HoldfastError('no_contact');
+  if (!answer.ok) throw new HoldfastError(typeof body.code === 'string' ? (body.code as ErrorCode) : 'no_contact');
+  const explanation = readExplanation(body);
+  // JSON that is not shaped like an answer was not written by the server.
+  if (!explanation) throw new HoldfastError('no_contact');
+  return explanation;
+}
+
+/** A DPoP proof (RFC 9449 §4.2) of a GET. That of a POST is in the core, which does not pay for this one. */
+async function proveGet(key: DeviceKey, htu: string, nonce: string | undefined, now: number): Promise<string> {
+  const jti = encodeBase64url(crypto.getRandomValues(new Uint8Array(16)));
+  const header = { typ: 'dpop+jwt', alg: 'ES256', jwk: key.jwk };
+  const claims = { jti, htm: 'GET', htu, iat: Math.floor(now / 1000), nonce };
+  const parts = [header, claims].map((part) => encodeBase64url(new TextEncoder().encode(JSON.stringify(part))));
+  const text = parts.join('.');
+  return `${text}.${await key.sign(text)}`;
+}
+
+function readExplanation({ state, reason, revision, since, help_url }: JsonObject): Explanation | null {
   if (typeof state !== 'string' || typeof revision !== 'number') return null;
   const time = new Date(String(since ?? ''));
+  // What becomes a link in a page must be no script.
   const leads = typeof help_url === 'string' && /^(https|mailto):/.test(help_url);
   return {
     state,

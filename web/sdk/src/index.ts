@@ -1,7 +1,6 @@
 export type { Entitlement, EntitlementReason, EntitlementState } from './entitlement.ts';
 export { HoldfastError } from './error.ts';
 export type { ErrorCode } from './error-code.ts';
-export type { Explanation } from './explanation.ts';
 export type { Feature } from './feature.ts';
 export type { Holdfast, LinkOptions, SignInOptions, UnlockOptions } from './holdfast.ts';
 export type { LinkedDevice } from './linked-device.ts';

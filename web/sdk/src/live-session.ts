@@ -1,6 +1,5 @@
 import type { Context } from './context.ts';
 import { HoldfastError } from './error.ts';
-import { type Explanation, readExplanation } from './explanation.ts';
 import { keptHere } from './kept-here.ts';
 import { type LinkedDevice, readLinkedDevice } from './linked-device.ts';
 import { type Notice, readNotices } from './notice.ts';
@@ -98,12 +97,6 @@ export class LiveSession implements Session {
   async createRecoveryCodes(): Promise<readonly string[]> {
     const body = await this.#server.request('POST', '/v1/recovery-codes');
     return readList(body, 'codes', (code) => (typeof code === 'string' ? code : null));
-  }
-
-  async explain(): Promise<Explanation> {
-    const explanation = readExplanation(await this.#server.request('GET', '/v1/entitlements'));
-    if (!explanation) throw notTheServers();
-    return explanation;
   }
 
   exportAccount(): Promise<JsonObject> {

@@ -1,4 +1,3 @@
-import type { Explanation } from './explanation.ts';
 import type { LinkedDevice } from './linked-device.ts';
 import type { Notice } from './notice.ts';
 import type { OpenSession } from './open-session.ts';
@@ -63,9 +62,6 @@ export interface Session {
   recoveryCodes(): Promise<{ readonly left: number; readonly createdAt: Date | null }>;
   /** Makes ten new recovery codes in place of the old ones, and tells them this once. `hf.enrol` takes one. Recent. */
   createRecoveryCodes(): Promise<readonly string[]>;
-
-  /** Why the user may use what they may now, since when, and where they can turn. */
-  explain(): Promise<Explanation>;
 
   /** All that the server holds of the user, as JSON. Recent. */
   exportAccount(): Promise<Readonly<Record<string, unknown>>>;

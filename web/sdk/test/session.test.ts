@@ -121,25 +121,6 @@ describe('a live session', () => {
   });
 
   it.each([
-    [
-      { since: at, help_url: 'mailto:help@holdfast.test' },
-      { since: new Date(at), helpUrl: 'mailto:help@holdfast.test' },
-    ],
-    [
-      { since: null, help_url: null },
-      { since: null, helpUrl: null },
-    ],
-    [{ help_url: 'javascript:alert(1)' }, { since: null, helpUrl: null }],
-  ])('explains what may be used, and leads nowhere else: %o', async (told, explained) => {
-    const right = { state: 'revoked', reason: 'revoked', revision: 7 };
-    answers['GET /v1/entitlements'] = () => json(200, { ...right, ...told });
-    const session = await live();
-    expect(await session.explain()).toEqual({ ...right, ...explained });
-    answers['GET /v1/entitlements'] = () => json(200, told);
-    await expect(session.explain()).rejects.toMatchObject({ code: 'no_contact' });
-  });
-
-  it.each([
     ['no list', {}],
     ['a list with something else in it', { passkeys: [{ id: 'AAAA' }, null] }],
   ])('takes %s for no answer', async (_, body) => {
