@@ -143,6 +143,36 @@ func TestCompose(t *testing.T) {
 		}
 	})
 
+	t.Run("further settings reach the server, and nobody else", func(t *testing.T) {
+		dir := t.TempDir()
+		text, err := os.ReadFile("../compose.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, content := range map[string]string{
+			"compose.yaml": string(text),
+			"holdfast.env": "HOLDFAST_HELP_URL=mailto:help@example.org\nHOLDFAST_STRIPE_PRICE=price_1=premium\n",
+		} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		project, err := loader.LoadWithContext(t.Context(), types.ConfigDetails{
+			WorkingDir: dir, ConfigFiles: []types.ConfigFile{{Filename: filepath.Join(dir, "compose.yaml")}}, Environment: maps.Clone(environment),
+		}, loader.WithProfiles([]string{"setup", "retention", "backup"}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, service := range project.Services {
+			for variable, want := range map[string]string{"HOLDFAST_HELP_URL": "mailto:help@example.org", "HOLDFAST_STRIPE_PRICE": "price_1=premium"} {
+				value, given := service.Environment[variable]
+				if given != (name == "server") || given && *value != want {
+					t.Errorf("%s is told %s: %v", name, variable, given)
+				}
+			}
+		}
+	})
+
 	t.Run("pg_dump is of the database's version", func(t *testing.T) {
 		dockerfile, err := os.ReadFile("../Dockerfile")
 		if err != nil {

@@ -106,8 +106,9 @@ func (c restoreCommand) intoCluster(ctx context.Context, a archive, pgRestore lo
 		if err := local.Remove(ctx, building); err != nil { // what an earlier try has left
 			return err
 		}
+		placed := false
 		defer func() {
-			if err != nil {
+			if err != nil && !placed { // keys alone must not be taken for a server that is new
 				err = errors.Join(err, os.RemoveAll(c.restoringDir()))
 			}
 		}()
@@ -122,6 +123,7 @@ func (c restoreCommand) intoCluster(ctx context.Context, a archive, pgRestore lo
 		if err := keys.place(); err != nil {
 			return err
 		}
+		placed = true
 		if err := renameFolder(building, c.clusterDir()); err != nil {
 			return err
 		}
