@@ -111,6 +111,26 @@ func (c caller) reasoned(reason string) error {
 	return nil
 }
 
+// optionalReason reads a body that may be absent, or hold no reason, as far as reasoned lets it.
+func (c caller) optionalReason(r *http.Request) (string, error) {
+	var request struct {
+		Reason string `json:"reason"`
+	}
+	if err := decodeOptional(r, &request); err != nil {
+		return "", err
+	}
+	return request.Reason, c.reasoned(request.Reason)
+}
+
+// decodeReason reads the reason that everybody states for a change.
+func decodeReason(r *http.Request) (string, error) {
+	var request struct {
+		Reason string `json:"reason"`
+	}
+	err := decode(r, &request)
+	return request.Reason, err
+}
+
 // agent is the caller in the vocabulary of passkey, with the reason they give.
 func (c caller) agent(reason string) (passkey.Agent, error) {
 	return passkey.Agent{Actor: c.actor, Admin: c.mayAdmin(), Reason: reason}, c.reasoned(reason)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/go-chi/chi/v5/middleware"
@@ -43,19 +42,6 @@ func auditOf(trail []entitlements.AuditEntry) []auditEntry {
 	return entries
 }
 
-// queryBefore is the cursor of a list of audit entries: the id of the last one seen; 0 without one.
-func queryBefore(r *http.Request) (int64, error) {
-	text := r.URL.Query().Get("cursor")
-	if text == "" {
-		return 0, nil
-	}
-	before, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || before < 1 {
-		return 0, invalidRequest
-	}
-	return before, nil
-}
-
 // queryUser is the user whom the query asks for; "" where it asks for all.
 func queryUser(r *http.Request) (entitlements.UserID, error) {
 	text := r.URL.Query().Get("user")
@@ -69,29 +55,21 @@ func queryUser(r *http.Request) (entitlements.UserID, error) {
 	return entitlements.UserID(id), nil
 }
 
-// listAudit pages through the trail, newest first. A cursor is the id of the last entry seen, so pages stay whole while
-// entries come in.
+// listAudit pages through the trail, newest first.
 func (s *server) listAudit(w http.ResponseWriter, r *http.Request, _ caller) error {
-	limit, err := queryLimit(r)
+	user, err := queryUser(r)
 	if err != nil {
 		return err
 	}
-	asked := entitlements.AuditQuery{Limit: limit + 1} // one more tells whether there is a next page
-	if asked.User, err = queryUser(r); err != nil {
-		return err
-	}
-	if asked.Before, err = queryBefore(r); err != nil {
-		return err
-	}
-	trail, err := s.entitlements.Audit(r.Context(), asked)
+	limit, before, err := queryPage(r)
 	if err != nil {
 		return err
 	}
-	var next *string
-	if len(trail) > limit {
-		trail = trail[:limit]
-		next = new(strconv.FormatInt(trail[limit-1].ID, 10))
+	trail, err := s.entitlements.Audit(r.Context(), entitlements.AuditQuery{User: user, Before: before, Limit: limit + 1})
+	if err != nil {
+		return err
 	}
+	trail, next := cutPage(trail, limit, func(e entitlements.AuditEntry) int64 { return e.ID })
 	return answer(w, http.StatusOK, struct {
 		Entries []auditEntry `json:"entries"`
 		Next    *string      `json:"next"`

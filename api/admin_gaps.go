@@ -19,13 +19,9 @@ type gap struct {
 	DatabaseRevision int64                 `json:"database_revision"`
 }
 
-// listGaps pages through the gaps that are open, newest first, as listAudit does through the trail.
+// listGaps pages through the gaps that are open, newest first.
 func (s *server) listGaps(w http.ResponseWriter, r *http.Request, _ caller) error {
-	limit, err := queryLimit(r)
-	if err != nil {
-		return err
-	}
-	before, err := queryBefore(r)
+	limit, before, err := queryPage(r)
 	if err != nil {
 		return err
 	}
@@ -33,11 +29,7 @@ func (s *server) listGaps(w http.ResponseWriter, r *http.Request, _ caller) erro
 	if err != nil {
 		return err
 	}
-	var next *string
-	if len(open) > limit {
-		open = open[:limit]
-		next = new(strconv.FormatInt(open[limit-1].ID, 10))
-	}
+	open, next := cutPage(open, limit, func(g entitlements.Gap) int64 { return g.ID })
 	ids := make([]passkey.UserID, len(open))
 	for i, g := range open {
 		ids[i] = passkey.UserID(g.User)

@@ -63,13 +63,11 @@ func (s *server) removeStaff(w http.ResponseWriter, r *http.Request, by caller) 
 	if err != nil {
 		return err
 	}
-	var request struct {
-		Reason string `json:"reason"`
-	}
-	if err := decodeOptional(r, &request); err != nil {
+	reason, err := by.optionalReason(r)
+	if err != nil {
 		return err
 	}
-	agent, err := by.agent(request.Reason)
+	agent, err := by.agent(reason)
 	if err != nil {
 		return err
 	}

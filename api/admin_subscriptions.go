@@ -44,15 +44,6 @@ func pathSubscription(r *http.Request) (entitlements.SubscriptionID, error) {
 	return entitlements.SubscriptionID(id), err
 }
 
-// decodeReason reads the reason that support states for a change.
-func decodeReason(r *http.Request) (string, error) {
-	var request struct {
-		Reason string `json:"reason"`
-	}
-	err := decode(r, &request)
-	return request.Reason, err
-}
-
 func (s *server) putSubscription(w http.ResponseWriter, r *http.Request, by caller) error {
 	id, err := pathSubscription(r)
 	if err != nil {

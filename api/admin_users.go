@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strconv"
 	"time"
 
 	"holdfast/entitlements"
@@ -30,25 +29,6 @@ type adminSession struct {
 	AuthenticatedAt time.Time `json:"authenticated_at"`
 	LastActiveAt    time.Time `json:"last_active_at"`
 	ExpiresAt       time.Time `json:"expires_at"`
-}
-
-// Limits of a list's page.
-const (
-	defaultLimit = 50
-	maxLimit     = 200
-)
-
-// queryLimit is the page size that the query asks for.
-func queryLimit(r *http.Request) (int, error) {
-	text := r.URL.Query().Get("limit")
-	if text == "" {
-		return defaultLimit, nil
-	}
-	limit, err := strconv.Atoi(text)
-	if err != nil || limit < 1 || limit > maxLimit {
-		return 0, refusal{invalidRequest.status, invalidRequest.code, "limit is 1 to 200."}
-	}
-	return limit, nil
 }
 
 func (s *server) findUsers(w http.ResponseWriter, r *http.Request, _ caller) error {
@@ -123,13 +103,11 @@ func (s *server) recoverUser(w http.ResponseWriter, r *http.Request, by caller) 
 	if err != nil {
 		return err
 	}
-	var request struct {
-		Reason string `json:"reason"`
-	}
-	if err := decodeOptional(r, &request); err != nil {
+	reason, err := by.optionalReason(r)
+	if err != nil {
 		return err
 	}
-	agent, err := by.agent(request.Reason)
+	agent, err := by.agent(reason)
 	if err != nil {
 		return err
 	}

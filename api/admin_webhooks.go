@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 
 	"holdfast/entitlements/outbox"
@@ -38,13 +37,9 @@ func deliveryOf(d outbox.Delivery) delivery {
 	return shown
 }
 
-// listWebhooks pages through outgoing webhooks, the last one first, as listAudit does through the trail.
+// listWebhooks pages through outgoing webhooks, the last one first.
 func (s *server) listWebhooks(w http.ResponseWriter, r *http.Request, _ caller) error {
-	limit, err := queryLimit(r)
-	if err != nil {
-		return err
-	}
-	before, err := queryBefore(r)
+	limit, before, err := queryPage(r)
 	if err != nil {
 		return err
 	}
@@ -54,11 +49,7 @@ func (s *server) listWebhooks(w http.ResponseWriter, r *http.Request, _ caller) 
 	if err != nil {
 		return err
 	}
-	var next *string
-	if len(found) > limit {
-		found = found[:limit]
-		next = new(strconv.FormatInt(found[limit-1].Place, 10))
-	}
+	found, next := cutPage(found, limit, func(d outbox.Delivery) int64 { return d.Place })
 	deliveries := make([]delivery, 0, len(found))
 	for _, d := range found {
 		deliveries = append(deliveries, deliveryOf(d))
@@ -74,16 +65,11 @@ func (s *server) resendWebhook(w http.ResponseWriter, r *http.Request, by caller
 	if err != nil {
 		return err
 	}
-	var request struct {
-		Reason string `json:"reason"`
-	}
-	if err := decodeOptional(r, &request); err != nil {
+	reason, err := by.optionalReason(r)
+	if err != nil {
 		return err
 	}
-	if err := by.reasoned(request.Reason); err != nil {
-		return err
-	}
-	resent, err := s.webhooks.Resend(r.Context(), by.actor, id, request.Reason)
+	resent, err := s.webhooks.Resend(r.Context(), by.actor, id, reason)
 	if err != nil {
 		return err
 	}

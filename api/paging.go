@@ -1,0 +1,51 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+)
+
+// Limits of a list's page.
+const (
+	defaultLimit = 50
+	maxLimit     = 200
+)
+
+// queryLimit is the page size that the query asks for.
+func queryLimit(r *http.Request) (int, error) {
+	text := r.URL.Query().Get("limit")
+	if text == "" {
+		return defaultLimit, nil
+	}
+	limit, err := strconv.Atoi(text)
+	if err != nil || limit < 1 || limit > maxLimit {
+		return 0, refusal{invalidRequest.status, invalidRequest.code, "limit is 1 to 200."}
+	}
+	return limit, nil
+}
+
+// queryPage is the page that the query asks for of a list whose later items have higher numbers, the last first. The cursor
+// is the number of the last item seen, so pages stay whole while items come in; before is 0 without one.
+func queryPage(r *http.Request) (limit int, before int64, err error) {
+	if limit, err = queryLimit(r); err != nil {
+		return 0, 0, err
+	}
+	text := r.URL.Query().Get("cursor")
+	if text == "" {
+		return limit, 0, nil
+	}
+	before, err = strconv.ParseInt(text, 10, 64)
+	if err != nil || before < 1 {
+		return 0, 0, invalidRequest
+	}
+	return limit, before, nil
+}
+
+// cutPage leaves limit items of those that were read, one more than that, and names the cursor of the next page; nil where
+// there is none.
+func cutPage[T any](items []T, limit int, number func(T) int64) (page []T, next *string) {
+	if len(items) <= limit {
+		return items, nil
+	}
+	return items[:limit], new(strconv.FormatInt(number(items[limit-1]), 10))
+}
