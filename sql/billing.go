@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -60,14 +59,9 @@ func takeBilling(
 	if err != nil {
 		return false, err
 	}
-	if i := slices.IndexFunc(known, func(e billing.Event) bool { return e.ID == event.ID }); i < 0 {
-		known = append(known, event)
-	} else if known[i].Customer != event.Customer {
+	known, event, ok := billing.Enter(known, event)
+	if !ok {
 		return false, nil
-	} else if event.Facts.Fetched && event.At.After(known[i].At) {
-		known[i] = event
-	} else {
-		event = known[i]
 	}
 	all, err := judge(known, event)
 	if err != nil {

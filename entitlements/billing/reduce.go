@@ -52,6 +52,21 @@ func Reduce(events []Event, prices Prices) map[string]Outcome {
 	return outcomes
 }
 
+// Enter puts an event among those that are known of its customer, and returns them with the event as it counts: one that is
+// known by its id stays as it was, unless this one was fetched later. It is not ok where another customer's has the id.
+func Enter(known []Event, event Event) (all []Event, counts Event, ok bool) {
+	i := slices.IndexFunc(known, func(e Event) bool { return e.ID == event.ID })
+	switch {
+	case i < 0:
+		return append(known, event), event, true
+	case known[i].Customer != event.Customer:
+		return nil, Event{}, false
+	case event.Facts.Fetched && event.At.After(known[i].At):
+		known[i] = event
+	}
+	return known, known[i], true
+}
+
 // Concerns names the subscriptions that may come to something else by event, which is one of events.
 func Concerns(events []Event, event Event) []string {
 	if event.Facts.Subscription != "" {
