@@ -117,17 +117,10 @@ const prunable = `NOT (` + isGap + ` AND NOT ` + isClosed + ` AND EXISTS (SELECT
 // as the login that url names: the owner, since the server's role may not. It returns how many entries have gone. It goes
 // by batches, and can be cut off and repeated at any time.
 func PruneAudit(ctx context.Context, url string, before time.Time) (pruned int64, err error) {
-	config, err := parse(url)
+	db, err := connectAsOwner(ctx, url)
 	if err != nil {
 		return 0, err
 	}
-	setDefault(config.Runtime, "search_path", "public, pg_temp")
-	setDefault(config.Runtime, "synchronous_commit", "on")
-	pool, err := connect(ctx, config)
-	if err != nil {
-		return 0, err
-	}
-	db := sqlx.NewDb(pool, "postgres")
 	defer db.Close()
 	if err := CheckVersion(ctx, db); err != nil {
 		return 0, err

@@ -55,10 +55,11 @@ const (
 	allPlans = `(SELECT coalesce(json_agg(p), '[]') FROM plans p)`
 )
 
-// keptDevices are the user's devices that still matter at $2: a removed one does while a document of it may live.
 const (
+	// mattering says of a device that it still matters at $2: a removed one does while a document of it may live.
+	mattering = `(removed_at IS NULL OR document_bound > $2)`
+	// keptDevices are the devices of the user $1 that do.
 	keptDevices = `user_id = $1 AND ` + mattering
-	mattering   = `(removed_at IS NULL OR document_bound > $2)`
 )
 
 const deviceColumns = `id, name, jkt, linked_at, last_reconciled_at, document_bound, document_revision, forked_at IS NOT NULL AS quarantined,

@@ -78,7 +78,15 @@ func CheckVersion(ctx context.Context, db *sqlx.DB) error {
 	if err != nil {
 		return err
 	}
-	return checkVersion(version)
+	switch {
+	case version == 0:
+		return errors.New("the database has no schema yet: run 'holdfast migrate'")
+	case version < Version():
+		return fmt.Errorf("the database schema is of version %d, this program needs %d: run 'holdfast migrate'", version, Version())
+	case version > Version():
+		return fmt.Errorf("the database schema is of version %d, newer than the %d of this program: run the newer program", version, Version())
+	}
+	return nil
 }
 
 // schemaVersion is 0 where nothing was migrated yet.
@@ -89,16 +97,4 @@ func schemaVersion(ctx context.Context, db *sqlx.DB) (version int64, err error) 
 		return 0, nil // migrations make the table and grant it
 	}
 	return version, failed("read the schema version", err)
-}
-
-func checkVersion(version int64) error {
-	switch {
-	case version == 0:
-		return errors.New("the database has no schema yet: run 'holdfast migrate'")
-	case version < Version():
-		return fmt.Errorf("the database schema is of version %d, this program needs %d: run 'holdfast migrate'", version, Version())
-	case version > Version():
-		return fmt.Errorf("the database schema is of version %d, newer than the %d of this program: run the newer program", version, Version())
-	}
-	return nil
 }

@@ -89,3 +89,20 @@ func connect(ctx context.Context, config pq.Config) (*sql.DB, error) {
 	}
 	return db, nil
 }
+
+// connectAsOwner connects as the login that url names, without a pool's worth of connections. What it commits is durable,
+// whatever the database's settings.
+func connectAsOwner(ctx context.Context, url string) (*sqlx.DB, error) {
+	config, err := parse(url)
+	if err != nil {
+		return nil, err
+	}
+	setDefault(config.Runtime, "search_path", "public, pg_temp")
+	setDefault(config.Runtime, "synchronous_commit", "on")
+	db, err := connect(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	return sqlx.NewDb(db, "postgres"), nil
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
 )
@@ -73,11 +72,7 @@ func FinishRestore(ctx context.Context, url string) error {
 		return err
 	}
 	defer db.Close()
-	version, err := schemaVersion(ctx, db)
-	if err != nil {
-		return err
-	}
-	if err := checkVersion(version); err != nil {
+	if err := CheckVersion(ctx, db); err != nil {
 		return err
 	}
 	// Another cluster counts its transactions anew. What seems to have been changed by one that is still to come would be
@@ -88,19 +83,4 @@ func FinishRestore(ctx context.Context, url string) error {
 	}
 	_, err = db.ExecContext(ctx, `ANALYZE`)
 	return failed("analyze", err)
-}
-
-// connectAsOwner connects as the login that url names, without a pool's worth of connections.
-func connectAsOwner(ctx context.Context, url string) (*sqlx.DB, error) {
-	config, err := parse(url)
-	if err != nil {
-		return nil, err
-	}
-	setDefault(config.Runtime, "search_path", "public, pg_temp")
-	db, err := connect(ctx, config)
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(1)
-	return sqlx.NewDb(db, "postgres"), nil
 }

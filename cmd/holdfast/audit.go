@@ -108,15 +108,11 @@ func (c auditPruneCommand) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	log := newLogger(con.err)
-	owner := c.DatabaseURL
-	if c.private() {
-		cluster, err := attach(ctx, c.DataFolder, log)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, stopCluster(ctx, cluster)) }()
-		owner = cluster.URL(local.Owner, local.Database)
+	owner, stop, err := c.address(ctx, c.DataFolder, local.Owner, log)
+	if err != nil {
+		return err
 	}
+	defer func() { err = errors.Join(err, stop()) }()
 	pruned, err := c.prune(ctx, owner) // a login that may not, or a wrong address, ends a service too
 	if err != nil {
 		return err

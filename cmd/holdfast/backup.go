@@ -39,14 +39,9 @@ func (c backupCommand) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return fmt.Errorf("a backup is of database and keys: %w", err)
 	}
-	url, stop := c.DatabaseURL, func() error { return nil }
-	if c.private() {
-		cluster, err := attach(ctx, c.DataFolder, newLogger(con.err))
-		if err != nil {
-			return err
-		}
-		stop = func() error { return stopCluster(ctx, cluster) }
-		url = cluster.URL(local.Owner, local.Database)
+	url, stop, err := c.address(ctx, c.DataFolder, local.Owner, newLogger(con.err))
+	if err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	made := manifest{Format: archiveFormat, Program: version(), MadeAt: time.Now().UTC().Truncate(time.Second), Issuer: keys.Keyset.Issuer}

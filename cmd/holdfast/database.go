@@ -51,15 +51,9 @@ func (c migrateCommand) Run(ctx context.Context, con console) (err error) {
 // open connects an operator's tool to the server's database; to the private cluster whether or not the server runs at
 // the moment. The second result ends the connection.
 func (d Database) open(ctx context.Context, data DataFolder, log *slog.Logger) (*sqlx.DB, func() error, error) {
-	url := d.DatabaseURL
-	stop := func() error { return nil }
-	if d.private() {
-		cluster, err := attach(ctx, data, log)
-		if err != nil {
-			return nil, nil, err
-		}
-		stop = func() error { return stopCluster(ctx, cluster) }
-		url = cluster.URL(local.Runtime, local.Database)
+	url, stop, err := d.address(ctx, data, local.Runtime, log)
+	if err != nil {
+		return nil, nil, err
 	}
 	db, err := sql.Open(ctx, url)
 	if err != nil {
@@ -69,6 +63,19 @@ func (d Database) open(ctx context.Context, data DataFolder, log *slog.Logger) (
 		return nil, nil, errors.Join(err, db.Close(), stop())
 	}
 	return db, func() error { return errors.Join(db.Close(), stop()) }, nil
+}
+
+// address is where an operator's tool finds the server's database: in the private cluster as login, elsewhere as whoever
+// --database-url names. The second result ends what was started for it.
+func (d Database) address(ctx context.Context, data DataFolder, login string, log *slog.Logger) (string, func() error, error) {
+	if !d.private() {
+		return d.DatabaseURL, func() error { return nil }, nil
+	}
+	cluster, err := attach(ctx, data, log)
+	if err != nil {
+		return "", nil, err
+	}
+	return cluster.URL(login, local.Database), func() error { return stopCluster(ctx, cluster) }, nil
 }
 
 // attach refuses to make a cluster: a tool that was called in the wrong folder should say so.
