@@ -138,7 +138,7 @@ func (s *Service) EveryDevice(ctx context.Context, user UserID) ([]Device, error
 // UnlinkAll is Unlink for all devices of the user, with the reason that was given, if any. It fails with [ErrNotFound]
 // where there is no such user, and with [ErrInvalid].
 func (s *Service) UnlinkAll(ctx context.Context, actor string, user UserID, reason string) error {
-	if err := validIfGiven(reason); err != nil {
+	if err := CheckReason(reason); err != nil {
 		return err
 	}
 	_, err := s.store.Update(ctx, user, s.instant(), func(a Account) (Change, error) {

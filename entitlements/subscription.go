@@ -151,11 +151,12 @@ func (s *Service) subscriber(ctx context.Context, id SubscriptionID, put Subscri
 	if err := put.validate(id); err != nil {
 		return "", err
 	}
+	if err := CheckReason(put.Reason); err != nil {
+		return "", err
+	}
 	switch {
 	case (put.User == "") == (put.ExternalID == ""):
 		return "", fmt.Errorf("%w: either user or external_id names the user", ErrInvalid)
-	case validIfGiven(put.Reason) != nil:
-		return "", validIfGiven(put.Reason)
 	case put.User != "":
 		return put.User, nil
 	}
@@ -352,16 +353,13 @@ func (s *Service) Subscriptions(ctx context.Context, user UserID) ([]Subscriptio
 	return account.Subscriptions, nil
 }
 
-// validIfGiven is validReason where there need not be one.
-func validIfGiven(reason string) error {
+// CheckReason is what every change asks of the reason that it is given, if it is given one. It fails with [ErrInvalid].
+func CheckReason(reason string) error {
 	if reason == "" {
 		return nil
 	}
 	return validReason(reason)
 }
-
-// CheckReason is what every change asks of the reason that it is given, if it is given one. It fails with [ErrInvalid].
-func CheckReason(reason string) error { return validIfGiven(reason) }
 
 func validReason(reason string) error {
 	if strings.TrimSpace(reason) == "" {
