@@ -8,7 +8,7 @@ import { said } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
 import { LinkMade } from '../link-made.tsx';
 import { When } from '../when.tsx';
-import { type CardProps, mayTouchAccess } from './user.tsx';
+import { type CardProps, mayTouchAccess } from './card.ts';
 
 /** How the account can be entered, and who has. */
 export function Access({ account, changed }: CardProps) {

@@ -5,7 +5,7 @@ import { count, relative, utcAtLatest } from '../../words/time.ts';
 import { said } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
 import { When } from '../when.tsx';
-import { type CardProps, mayTouchAccess } from './user.tsx';
+import { type CardProps, mayTouchAccess } from './card.ts';
 
 /** Where the user has the app, and until when each device works without contact. */
 export function Devices({ account, changed }: CardProps) {

@@ -7,7 +7,7 @@ import { worth } from '../../words/why.ts';
 import { said, useLoaded } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
 import { Waiting } from '../state.tsx';
-import type { CardProps } from './user.tsx';
+import type { CardProps } from './card.ts';
 import { Withdraw } from './withdraw.tsx';
 
 const day = 86_400_000;

@@ -5,9 +5,9 @@ import { span } from '../../words/time.ts';
 import { because, billingWords, decisive, featureWords, headline, planOf } from '../../words/why.ts';
 import { ask } from '../act.tsx';
 import { When } from '../when.tsx';
+import type { CardProps } from './card.ts';
 import { Grant } from './grant.tsx';
 import { Reach } from './reach.tsx';
-import type { CardProps } from './user.tsx';
 import { Reinstate, Withdraw } from './withdraw.tsx';
 
 /** What the user has, and why: the inputs of the server's decision, as it weighs them. */

@@ -1,5 +1,4 @@
 import { BackIcon } from '../../../../app/src/ui/icons.tsx';
-import { may } from '../../session.ts';
 import type { Account } from '../../shapes.ts';
 import { useLoaded } from '../../work.ts';
 import { Waiting } from '../state.tsx';
@@ -8,13 +7,6 @@ import { When } from '../when.tsx';
 import { Access } from './access.tsx';
 import { Devices } from './devices.tsx';
 import { Holdings } from './holdings.tsx';
-
-/** What the cards of a user's page share. */
-export interface CardProps {
-  readonly account: Account;
-  /** Something was changed: reads the account anew. */
-  readonly changed: () => Promise<void>;
-}
 
 /** One user: what they have and why, on which devices, who can get in, and what was done. */
 export function UserPage({ id }: { id: string }) {
@@ -79,9 +71,4 @@ export function UserPage({ id }: { id: string }) {
       )}
     </>
   );
-}
-
-/** Whether the role reaches so far: who could take a staff member's account over could do what they may. */
-export function mayTouchAccess({ role }: Account): boolean {
-  return may('support:write') && (role === null || may('admin'));
 }

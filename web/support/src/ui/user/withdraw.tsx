@@ -7,8 +7,8 @@ import { kept } from '../../words/why.ts';
 import { said, useLoaded } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
 import { Waiting } from '../state.tsx';
+import type { CardProps } from './card.ts';
 import { Holders } from './holders.tsx';
-import type { CardProps } from './user.tsx';
 
 interface Props extends CardProps {
   readonly subscription: Subscription;
