@@ -195,7 +195,7 @@ type UserSearch struct {
 	NamePrefix string // case does not matter; "" matches all
 	ID         UserID // "" matches none
 	ExternalID string
-	BillingID  string        // what billing calls one of the user's subscriptions
+	BillingID  string        // what billing calls the user, or one of the user's subscriptions
 	After      *UserPosition // nil: from the first
 	Limit      int
 }

@@ -1189,10 +1189,13 @@ func TestFindUsers(t *testing.T) {
 	eve := create("Eve", "crm-7")
 	w.db.MustExec(`INSERT INTO subscriptions (id, user_id, plan, state, paid_through, created_at, updated_at)
 		VALUES ('sub_1', $1, 'premium', 'active', now(), now(), now()), ('Ada:1', $1, 'premium', 'active', now(), now(), now())`, eve.ID)
+	w.db.MustExec(`INSERT INTO billing_events (source, id, customer, subject, at, rank, facts, received_at, user_id) VALUES
+		('stripe', 'evt_1', 'cus_1', 'sub_1', now(), 0, '{}', now(), $1), ('stripe', 'evt_2', 'cus_1', 'in_1', now(), 0, '{}', now(), $1),
+		('stripe', 'evt_3', 'cus_2', 'sub_2', now(), 0, '{}', now(), NULL)`, eve.ID)
 	for query, expected := range map[string]int{
 		"": 9, "a": 4, "ADA": 4, "ada l": 1, "100%": 1, "_": 0, `\`: 0, "émile": 1, "crm-7": 1, "crm": 0, "nobody": 0,
 		string(eve.ID): 1, strings.ToUpper(string(eve.ID)): 1, uuid.NewString(): 0,
-		"sub_1": 1, "SUB_1": 0, "sub": 0, "Ada:1": 1,
+		"sub_1": 1, "SUB_1": 0, "sub": 0, "Ada:1": 1, "cus_1": 1, "CUS_1": 0, "cus_2": 0, "in_1": 0,
 	} {
 		if got := find(query); len(got) != expected {
 			t.Errorf("%q finds %q, want %d", query, got, expected)
@@ -1248,11 +1251,13 @@ func TestFindUsersReadsLittle(t *testing.T) {
 			SELECT gen_random_uuid(), 'User ' || n, 'crm-' || n, now() FROM generate_series(1, 100000) n;
 		INSERT INTO subscriptions (id, user_id, plan, state, paid_through, created_at, updated_at)
 			SELECT 'sub_' || external_id, id, 'premium', 'active', now(), now(), now() FROM users;
+		INSERT INTO billing_events (source, id, customer, subject, at, rank, facts, received_at, user_id)
+			SELECT 'stripe', 'evt_' || external_id, 'cus_' || external_id, 'sub_' || external_id, now(), 0, '{}', now(), id FROM users;
 		ANALYZE`)
 	db := connect(t, runtime)
 	wasteful := regexp.MustCompile(`Seq Scan|Rows Removed by Filter: ([2-9]|\d\d)`) // one that was looked up may lie before the page
 	after := &passkey.UserPosition{Name: "User 2", ID: passkey.UserID(uuid.NewString())}
-	for query, found := range map[string]int{"nobody": 0, "": 51, "user": 51, "user 3": 51, "user 29999": 1, "user 3x": 0, "crm-12345": 1, "sub_crm-12345": 1, "sub_nothing": 0} {
+	for query, found := range map[string]int{"nobody": 0, "": 51, "user": 51, "user 3": 51, "user 29999": 1, "user 3x": 0, "crm-12345": 1, "sub_crm-12345": 1, "sub_nothing": 0, "cus_crm-12345": 1} {
 		search := passkey.UserSearch{NamePrefix: query, ID: passkey.UserID(uuid.NewString()), ExternalID: query, BillingID: query, Limit: 51}
 		for _, search.After = range []*passkey.UserPosition{nil, after} {
 			statement, args := sql.FindUsers(search)

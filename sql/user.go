@@ -108,6 +108,7 @@ var findUsers = func() string {
 		UNION ` + matching(`id = $2`) + `
 		UNION ` + matching(`external_id = $3`) + `
 		UNION ` + matching(`id = (SELECT user_id FROM subscriptions WHERE id = $4)`) + `
+		UNION ` + matching(`id IN (SELECT user_id FROM billing_events WHERE source IN ('stripe', 'webhook') AND customer = $4)`) + `
 	) found` + order
 }()
 
