@@ -16,10 +16,11 @@ type plan struct {
 	Grace       int64                           `json:"grace"`
 	DeviceLimit int                             `json:"device_limit"`
 	Rank        int                             `json:"rank"`
+	Version     string                          `json:"version"` // of all of that
 }
 
 func planOf(p entitlements.Plan) plan {
-	shown := plan{p.ID, p.Features, nil, int64(p.Grace / time.Second), p.DeviceLimit, p.Rank}
+	shown := plan{p.ID, p.Features, nil, int64(p.Grace / time.Second), p.DeviceLimit, p.Rank, p.Version()}
 	if p.Window != 0 {
 		shown.Window = new(int64(p.Window / time.Second))
 	}
@@ -58,7 +59,8 @@ func (s *server) showPlan(w http.ResponseWriter, r *http.Request, _ caller) erro
 	return answer(w, http.StatusOK, planOf(found))
 }
 
-// putPlan takes what showPlan gives, and a reason, so that a plan can be read, edited and put back.
+// putPlan takes what showPlan gives, and a reason, so that a plan can be read, edited and put back: if nobody else has
+// changed it meanwhile.
 func (s *server) putPlan(w http.ResponseWriter, r *http.Request, by caller) error {
 	id, err := pathText(r, "id")
 	if err != nil {
@@ -71,7 +73,8 @@ func (s *server) putPlan(w http.ResponseWriter, r *http.Request, by caller) erro
 			Limit   *int64 `json:"limit"`
 			Offline *bool  `json:"offline"`
 		} `json:"features"`
-		Reason string `json:"reason"`
+		Version *string `json:"version"`
+		Reason  string  `json:"reason"`
 	}
 	request.ID = entitlements.PlanID(id)
 	if err := decode(r, &request); err != nil {
@@ -96,7 +99,7 @@ func (s *server) putPlan(w http.ResponseWriter, r *http.Request, by caller) erro
 	if request.Window != nil {
 		put.Window = seconds(*request.Window)
 	}
-	stored, err := s.entitlements.PutPlan(r.Context(), by.actor, put, request.Reason)
+	stored, err := s.entitlements.ReplacePlan(r.Context(), by.actor, put, request.Reason, request.Version)
 	if err != nil {
 		return err
 	}

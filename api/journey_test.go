@@ -419,6 +419,16 @@ func TestPlansAndAudit(t *testing.T) {
 		t.Fatalf("plan: %s", plan.body)
 	}
 	support.admin("PUT", "/admin/v1/plans/team", plan.body).want(t, 200, "") // what GET gives can be put back
+	// Nobody undoes what they have not seen: another's change meanwhile, or a plan that they take for a new one.
+	edited := strings.Replace(string(plan.body), `"device_limit":9`, `"device_limit":8`, 1)
+	support.admin("PUT", "/admin/v1/plans/team", edited).want(t, 200, "")
+	support.admin("PUT", "/admin/v1/plans/team", strings.Replace(string(plan.body), `"rank":20`, `"rank":21`, 1)).want(t, 409, "conflict")
+	support.admin("PUT", "/admin/v1/plans/team", `{"version":"","features":{},"device_limit":1}`).want(t, 409, "conflict")
+	support.admin("PUT", "/admin/v1/plans/fresh", `{"version":"x","features":{},"device_limit":1}`).want(t, 409, "conflict")
+	support.admin("GET", "/admin/v1/plans/fresh", nil).want(t, 404, "not_found")
+	if now := support.admin("GET", "/admin/v1/plans/team", nil); now.member("device_limit") != 8.0 || now.member("rank") != 20.0 {
+		t.Errorf("the plan is now %s", now.body)
+	}
 	plans := support.admin("GET", "/admin/v1/plans", nil).want(t, 200, "").member("plans").([]any)
 	if len(plans) != 2 || plans[0].(map[string]any)["id"] != "team" {
 		t.Fatalf("plans: %v", plans)

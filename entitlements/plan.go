@@ -2,12 +2,15 @@ package entitlements
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"time"
+
+	"holdfast/entitlements/jose"
 )
 
 // Feature is what a plan grants under a name.
@@ -30,6 +33,12 @@ type Plan struct {
 	DeviceLimit int
 	// Rank orders plans: the higher is the better.
 	Rank int
+}
+
+// Version names what the plan says: whoever changes it can say of which version, and is refused where it is another by then.
+func (p Plan) Version() string {
+	sum := sha256.Sum256(planState(&p))
+	return jose.EncodeBase64(sum[:12])
 }
 
 // DefaultDeviceLimit is the device limit of a user without any plan.
@@ -113,13 +122,22 @@ func (p Plan) takesAway(before Plan, window time.Duration) bool {
 // PutPlan makes or changes a plan, with the reason that was given, if any. From when it returns, the plan decides. The
 // revisions of those who have it are raised after that, see [Service.RaiseHolders]. It fails with [ErrInvalid].
 func (s *Service) PutPlan(ctx context.Context, actor string, plan Plan, reason string) (Plan, error) {
+	return s.ReplacePlan(ctx, actor, plan, reason, nil)
+}
+
+// ReplacePlan is PutPlan where the version that is replaced has been seen: "" is none, so that the plan is to be new; nil is
+// whichever there is. It fails with [ErrConflict] where it is another one.
+func (s *Service) ReplacePlan(ctx context.Context, actor string, plan Plan, reason string, version *string) (Plan, error) {
 	if err := plan.validate(); err != nil {
 		return Plan{}, err
 	}
 	if err := CheckReason(reason); err != nil {
 		return Plan{}, err
 	}
-	err := s.store.PutPlan(ctx, plan, s.instant(), func(before *Plan) PlanChange {
+	err := s.store.PutPlan(ctx, plan, s.instant(), func(before *Plan) (PlanChange, error) {
+		if version != nil && *version != before.version() {
+			return PlanChange{}, fmt.Errorf("%w: the plan is another one by now", ErrConflict)
+		}
 		change := PlanChange{Audit: AuditEntry{
 			Actor: actor, Action: "plan.put", Object: "plan:" + string(plan.ID), Before: planState(before), After: planState(&plan),
 			Reason: reason,
@@ -127,12 +145,20 @@ func (s *Service) PutPlan(ctx context.Context, actor string, plan Plan, reason s
 		if before != nil {
 			change.Raise, change.Withdraw = true, plan.takesAway(*before, s.config.OfflineWindow)
 		}
-		return change
+		return change, nil
 	})
 	if err != nil {
 		return Plan{}, fmt.Errorf("put plan: %w", err)
 	}
 	return plan, nil
+}
+
+// version is Version, or "" where there is no plan.
+func (p *Plan) version() string {
+	if p == nil {
+		return ""
+	}
+	return p.Version()
 }
 
 // raisePoll is how often a server looks whether holders are left to raise that nobody told it of: those that another

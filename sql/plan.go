@@ -47,7 +47,7 @@ func (s *Entitlements) Plans(ctx context.Context) ([]entitlements.Plan, error) {
 
 // PutPlan implements [entitlements.Store].
 func (s *Entitlements) PutPlan(
-	ctx context.Context, plan entitlements.Plan, at time.Time, change func(before *entitlements.Plan) entitlements.PlanChange,
+	ctx context.Context, plan entitlements.Plan, at time.Time, change func(before *entitlements.Plan) (entitlements.PlanChange, error),
 ) error {
 	features, err := json.Marshal(plan.Features)
 	if err != nil {
@@ -71,7 +71,10 @@ func (s *Entitlements) PutPlan(
 			}
 			before = new(row.V.plan())
 		}
-		c := change(before)
+		c, err := change(before)
+		if err != nil {
+			return err
+		}
 		if found {
 			// Who has not been withdrawn yet for an earlier change is so for this one.
 			_, err := tx.ExecContext(ctx, `

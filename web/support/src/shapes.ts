@@ -35,6 +35,8 @@ export interface Plan {
   readonly grace: number;
   readonly device_limit: number;
   readonly rank: number;
+  /** Of what it says; empty: there is none yet. */
+  readonly version: string;
 }
 
 export interface Subscription {

@@ -64,7 +64,7 @@ interface Row {
   readonly offline: boolean;
 }
 
-const empty: Plan = { id: '', features: {}, window: null, grace: 259_200, device_limit: 5, rank: 0 };
+const empty: Plan = { id: '', features: {}, window: null, grace: 259_200, device_limit: 5, rank: 0, version: '' };
 
 interface EditProps {
   readonly plan: Plan | null;
@@ -105,6 +105,8 @@ function Edit({ plan, changed, proposal = plan ?? empty }: EditProps) {
       grace: seconds[1],
       device_limit: Number(devices.value),
       rank: Number(rank.value),
+      // What is replaced is what was seen here, or nothing.
+      version: plan?.version ?? '',
     };
   }
 
@@ -117,14 +119,14 @@ function Edit({ plan, changed, proposal = plan ?? empty }: EditProps) {
       disabled={!edited || (plan !== null && changes.length === 0)}
       act={async ({ reason }) => {
         const { id: name, ...members } = edited as Plan;
-        await call('PUT', `/admin/v1/plans/${encodeURIComponent(name)}`, { body: { id: name, ...members, reason } });
-        await changed();
+        const path = `/admin/v1/plans/${encodeURIComponent(name)}`;
+        const saved = await call<Plan>('PUT', path, { body: { id: name, ...members, reason } }).finally(changed);
         said.value = {
           text: `The plan ${name} is saved.`,
           ...(plan && {
             undo: {
               label: 'Undo…',
-              act: () => ask(<Edit plan={edited} proposal={plan} changed={changed} />),
+              act: () => ask(<Edit plan={saved} proposal={plan} changed={changed} />),
             },
           }),
         };

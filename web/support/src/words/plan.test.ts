@@ -9,6 +9,7 @@ const plan: Plan = {
   grace: 259_200,
   device_limit: 5,
   rank: 10,
+  version: 'v',
 };
 
 test('a change is told by what it means, losses first', () => {

@@ -10,6 +10,7 @@ const premium: Plan = {
   grace: 3 * 86_400,
   device_limit: 5,
   rank: 10,
+  version: 'v',
 };
 
 function subscription(of: Partial<Subscription> = {}): Subscription {
