@@ -160,7 +160,9 @@ func TestOnlyFailuresCount(t *testing.T) {
 		spoilt := strings.Replace(ada.assert(ada.do("POST", "/v1/authentication/options", nil)), `"signature":"`, `"signature":"AAAA`, 1)
 		got := ada.do("POST", "/v1/authentication", spoilt)
 		if got.StatusCode == 429 {
-			got.want(t, 429, "rate_limited")
+			if wait := got.want(t, 429, "rate_limited").Header.Get("Retry-After"); wait == "" || wait == "0" {
+				t.Errorf("Retry-After: %q", wait)
+			}
 			limited++
 			continue
 		}

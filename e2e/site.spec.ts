@@ -1,25 +1,31 @@
-import { createServer, type Server as HttpServer } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import type { Frame, Page } from '@playwright/test';
 import { Authenticator } from './support/authenticator.ts';
-import { freePort, Server } from './support/server.ts';
-import { expect, test } from './support/test.ts';
+import { Server } from './support/server.ts';
+import { test as base, expect } from './support/test.ts';
 
 // Pages of other origins. What is below localhost is this machine, and two labels below it are a site.
 
-/** A page with nothing in it, but for a frame if there is one. */
-const page = (frame?: string) =>
-  `<!doctype html><title>Page</title>${frame ? `<iframe src="${frame}" allow="publickey-credentials-get *; publickey-credentials-create *"></iframe>` : ''}`;
+const allow = 'publickey-credentials-get *; publickey-credentials-create *';
 
-/** Serves pages at one port, under whatever name of this machine; `?frame=` is what a page has in it. */
-async function serve(): Promise<{ port: number; http: HttpServer }> {
-  const http = createServer((incoming, outgoing) => {
-    const { searchParams } = new URL(incoming.url ?? '', 'http://localhost');
-    outgoing.setHeader('Content-Type', 'text/html').end(page(searchParams.get('frame') ?? undefined));
-  });
-  const port = await freePort();
-  await new Promise<void>((resolve) => http.listen(port, 'localhost', resolve));
-  return { port, http };
-}
+/** Where pages are served under whatever name of this machine: with nothing in them but a frame of what `?frame=` names. */
+const test = base.extend<{ port: number }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the fixtures from it
+  port: async ({}, use) => {
+    const http = createServer((incoming, outgoing) => {
+      const frame = new URL(incoming.url ?? '', 'http://localhost').searchParams.get('frame');
+      outgoing.setHeader('Content-Type', 'text/html');
+      outgoing.end(
+        `<!doctype html><title>Page</title>${frame ? `<iframe src="${frame}" allow="${allow}"></iframe>` : ''}`,
+      );
+    });
+    await new Promise<void>((resolve) => http.listen(0, 'localhost', resolve));
+    await use((http.address() as AddressInfo).port);
+    http.closeAllConnections();
+    http.close();
+  },
+});
 
 /** Asks the server from a page or a frame, as a script in it would: with cookies, and by CORS where that applies. */
 function ask(from: Page | Frame, server: string, method: string, path: string, body?: unknown) {
@@ -62,8 +68,8 @@ async function ceremony(from: Page | Frame, server: string, kind: string, reques
 
 test('the server at auth., an app at app. of one site: they share passkeys and the session, and nobody else has a part', async ({
   page,
+  port,
 }) => {
-  const { port, http } = await serve();
   const at = (name: string) => `http://${name}.localhost:${port}`;
   const [app, other, evil] = [at('app.site'), at('other.site'), at('evil')];
   const server = await Server.launch(
@@ -119,13 +125,10 @@ test('the server at auth., an app at app. of one site: they share passkeys and t
     });
   } finally {
     await server.dispose();
-    http.closeAllConnections();
-    http.close();
   }
 });
 
-test('no page of another origin has the app in a frame', async ({ page, server }) => {
-  const { port, http } = await serve();
+test('no page of another origin has the app in a frame', async ({ page, server, port }) => {
   for (const name of ['evil.localhost', 'localhost']) {
     const refused = page.waitForEvent('console', (message) => /frame-ancestors/.test(message.text()));
     await page.goto(`http://${name}:${port}/?frame=${encodeURIComponent(`${server.origin}/#/security`)}`);
@@ -133,6 +136,4 @@ test('no page of another origin has the app in a frame', async ({ page, server }
     const [, frame] = page.frames();
     expect(frame?.url() ?? '').not.toContain(server.origin);
   }
-  http.closeAllConnections();
-  http.close();
 });
