@@ -241,6 +241,118 @@ test('a passkey is offered in the autofill; the app’s service worker leaves th
   await expect(page.goto(`${server.origin}/support`)).rejects.toThrow('ERR_CONNECTION_REFUSED');
 });
 
+test('what customers call themselves stays text, and turns nothing around', async ({ fieldbook, server }) => {
+  const { page } = fieldbook; // which has no trouble: no script of theirs is even tried
+  const names = ['Eve <img src=x onerror=alert(1)>', 'Eve "><script>alert(1)</script>', 'Eve \u202egnp.exe'];
+  for (const name of names) {
+    await server.postgres.run(
+      `WITH made AS (INSERT INTO users (id, name, external_id, created_at) VALUES (gen_random_uuid(), $q$${name}$q$, $q$${name}$q$, now()) RETURNING id)
+       INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at)
+       SELECT id, gen_random_uuid(), sha256(id::text::bytea), $q$${name}$q$, now(), now(), now() + interval '1 day' FROM made`,
+    );
+  }
+  const support = new Console(page, server);
+  await support.join('Grace <b>Hopper</b>', 'support');
+  await expect(page.locator('.who-name')).toHaveText('Grace <b>Hopper</b>');
+  for (const name of names) {
+    await support.search.fill('eve');
+    const shown = name.replace('\u202e', '');
+    await support.found.getByText(shown, { exact: true }).first().click();
+    await expect(support.card('access')).toContainText(shown);
+    await page.getByRole('button', { name: 'Sign out everywhere…' }).click();
+    await expect(support.dialog.getByRole('heading')).toHaveText(`Sign ${shown} out everywhere?`);
+    await support.answer('Sign out now', name);
+    await expect(support.card('trail').getByRole('listitem').first()).toContainText(`“${shown}”`);
+    await page.getByRole('link', { name: 'Customers' }).first().click();
+  }
+});
+
+test('pages follow who is signed in, and what colleagues have changed', async ({ fieldbook, server }) => {
+  const { page } = fieldbook;
+  const support = new Console(page, server);
+  await support.join('Grace', 'admin');
+  const id = '11111111-1111-4111-8111-111111111111';
+  await server.postgres.run(`INSERT INTO users (id, name, created_at) VALUES ('${id}', 'Ada', now())`);
+  await support.open('Ada');
+  await expect(support.card('holdings')).toContainText('Has no paid features');
+  await server.admin('POST', `users/${id}/grants`, { plan: 'premium', days: 7, reason: 'by a colleague' });
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+  await expect(support.card('holdings')).toContainText('Has paid features');
+
+  // A plan that there is already is no new one, and nobody undoes what they have not seen.
+  await support.to('Plans');
+  await page.getByRole('button', { name: 'New plan…' }).click();
+  await support.dialog.getByRole('textbox', { name: /^Id/ }).fill('premium');
+  await support.answer('Make the plan', 'A mistake');
+  await expect(support.dialog.getByRole('alert')).toContainText('Reload and look again');
+  await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'Edit premium' }).click();
+  const premium = await server.admin<{ rank: number; device_limit: number }>('GET', 'plans/premium');
+  await server.admin('PUT', 'plans/premium', { ...premium, device_limit: 7 });
+  await support.dialog.getByLabel('Rank').fill('99');
+  await support.answer('Save for everybody who has it', 'A mistake');
+  await expect(support.dialog.getByRole('alert')).toContainText('Reload and look again');
+  expect(await server.admin('GET', 'plans/premium')).toMatchObject({ rank: premium.rank, device_limit: 7 });
+  await page.keyboard.press('Escape');
+  await expect(page.getByText('up to 7 devices')).toBeVisible();
+
+  // Who signs out in one tab does so in all.
+  await support.open('Ada');
+  const other = await page.context().newPage();
+  await other.goto(`${server.origin}/support`);
+  await other.getByRole('button', { name: 'Sign out' }).click();
+  await expect(page.getByRole('heading', { name: 'Sign in' })).toBeVisible();
+  await expect(page.getByText('Ada')).toHaveCount(0);
+});
+
+test('a change goes on with the passkey of whoever asked for it, and is made once though its answer was lost', async ({
+  fieldbook,
+  elsewhere,
+  server,
+}) => {
+  const admin = await Authenticator.attach(elsewhere);
+  await elsewhere.goto((await server.staff('invite', '--name', 'Boss', '--role', 'admin')).trim());
+  await elsewhere.getByRole('button', { name: 'Create passkey' }).click();
+  await expect(new Console(elsewhere, server).search).toBeVisible();
+  const { page } = fieldbook;
+  const support = new Console(page, server);
+  const own = await Authenticator.attach(page);
+  await page.goto((await server.staff('invite', '--name', 'Grace', '--role', 'support')).trim());
+  await page.getByRole('button', { name: 'Create passkey' }).click();
+  const id = '11111111-1111-4111-8111-111111111111';
+  await server.postgres.run(`INSERT INTO users (id, name, created_at) VALUES ('${id}', 'Ada', now())`);
+  const grants = async () =>
+    (await server.admin<{ subscriptions: unknown[] }>('GET', `users/${id}`)).subscriptions.length;
+  await support.open('Ada');
+
+  let lost = false;
+  await page.route('**/grants', async (route) => {
+    if (lost) return route.continue();
+    lost = true;
+    await route.fetch();
+    await route.abort();
+  });
+  await page.getByRole('button', { name: 'Grant days…' }).click();
+  await support.dialog.getByLabel('Reason').fill('For the trouble');
+  await support.dialog.getByRole('button', { name: 'Grant', exact: true }).dblclick();
+  await expect(support.dialog.getByRole('alert')).toContainText('Trying again does not do it twice');
+  await support.dialog.getByRole('button', { name: 'Grant', exact: true }).click();
+  await expect(support.toast).toContainText('Ada has premium until');
+  expect(await grants()).toBe(1);
+
+  await support.age('Grace', '11 minutes');
+  const keys = await admin.passkeys();
+  await own.remove();
+  const borrowed = await Authenticator.attach(page);
+  await borrowed.sync(keys);
+  await page.getByRole('button', { name: 'Grant days…' }).click();
+  await support.dialog.getByLabel('Reason').fill('Mine');
+  await support.dialog.getByRole('button', { name: 'Grant', exact: true }).click();
+  await support.confirmation.getByRole('button', { name: 'Continue with a passkey' }).click();
+  await expect(page.locator('.who-name')).toHaveText('Boss');
+  expect(await grants()).toBe(1);
+});
+
 /** Presses Tab until something with this name is focused. */
 async function reach(page: Page, name: string): Promise<void> {
   for (let presses = 0; presses < 60; presses++) {

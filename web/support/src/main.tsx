@@ -1,10 +1,11 @@
 import { render } from 'preact';
 import { followAddress } from './address.ts';
 import { keepTime } from './clock.ts';
-import { askWho } from './session.ts';
+import { askWho, followSession } from './session.ts';
 import { App } from './ui/app.tsx';
 
 followAddress();
 keepTime();
+followSession();
 void askWho();
 render(<App />, document.getElementById('app') as HTMLElement);

@@ -36,6 +36,13 @@ export async function call<T = void>(method: string, path: string, { body, key, 
   return read(response, text) as T;
 }
 
+/** Characters that turn the direction of all text after them: in a name, they would turn the page's own words around. */
+const turning = /[\u202a-\u202e\u2066-\u2069]/g;
+
+function withoutTurns(_: string, value: unknown): unknown {
+  return typeof value === 'string' ? value.replace(turning, '') : value;
+}
+
 /** What is not marked as the server's answer is a portal's or a proxy's, whatever its status says. */
 function read(response: Response, text: string): unknown {
   const { ok, status } = response;
@@ -44,7 +51,7 @@ function read(response: Response, text: string): unknown {
   const marked = ok ? /^application\/json *(;|$)/i : /^application\/problem\+json *(;|$)/i;
   let body: unknown;
   try {
-    body = marked.test(type) ? JSON.parse(text) : null;
+    body = marked.test(type) ? JSON.parse(text, withoutTurns) : null;
   } catch {
     body = null;
   }

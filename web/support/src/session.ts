@@ -36,6 +36,23 @@ export async function askWho(): Promise<void> {
   if (question === asked && !(answer === 'out of reach' && staff())) me.value = answer;
 }
 
+/** The other tabs of this browser, which share the session: told when somebody signs in or out. */
+const tabs = new BroadcastChannel('holdfast-support');
+
+/** Keeps {@link me} true: another tab may have signed out, or somebody else in. */
+export function followSession(): void {
+  tabs.addEventListener('message', () => void askWho());
+  document.addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'visible' && staff()) void askWho();
+  });
+  // A page that the browser had put by shows nothing before it is known who is there.
+  addEventListener('pageshow', (event) => {
+    if (!event.persisted) return;
+    me.value = 'not asked';
+    void askWho();
+  });
+}
+
 /** The staff member who is signed in. */
 export function staff(): Me | null {
   return typeof me.value === 'object' ? me.value : null;
@@ -59,11 +76,13 @@ export async function enterByLink(code: string): Promise<void> {
 
 async function entered({ notices: unread }: SignedIn): Promise<void> {
   notices.value = unread;
+  tabs.postMessage(null);
   await askWho();
 }
 
 export async function leave(): Promise<void> {
   await call('DELETE', '/v1/session');
+  tabs.postMessage(null);
   asked++;
   me.value = 'nobody';
 }

@@ -43,7 +43,10 @@ export interface Loaded<T> {
   readonly reload: () => Promise<void>;
 }
 
-/** Reads `path` now and whenever it changes; null reads nothing. Of another path, nothing stays. */
+/**
+ * Reads `path` now, whenever it changes, and when the page is seen again: others may have changed what it shows. Null reads
+ * nothing. Of another path, nothing stays.
+ */
 export function useLoaded<T>(path: string | null): Loaded<T> {
   const data = useSignal<T | null>(null);
   const failed = useSignal<string | null>(null);
@@ -70,7 +73,14 @@ export function useLoaded<T>(path: string | null): Loaded<T> {
       failed.value = null;
     });
     void reload();
-    return () => newest.peek()?.abort();
+    const seen = () => {
+      if (document.visibilityState === 'visible') void reload();
+    };
+    document.addEventListener('visibilitychange', seen);
+    return () => {
+      document.removeEventListener('visibilitychange', seen);
+      newest.peek()?.abort();
+    };
   }, [path]);
   return { data, failed, reload };
 }
