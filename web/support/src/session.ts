@@ -80,11 +80,13 @@ async function entered({ notices: unread }: SignedIn): Promise<void> {
   await askWho();
 }
 
+/** The page begins afresh: the next one to see it may be another. */
 export async function leave(): Promise<void> {
   await call('DELETE', '/v1/session');
   tabs.postMessage(null);
   asked++;
-  me.value = 'nobody';
+  history.replaceState(null, '', location.pathname);
+  location.reload();
 }
 
 /**

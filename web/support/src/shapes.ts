@@ -54,8 +54,10 @@ export interface Subscription {
 export interface Decision {
   readonly state: 'active' | 'grace' | 'expired' | 'revoked' | 'none';
   readonly reason: 'revoked' | 'suspended' | 'lapsed' | null;
+  /** Since when there is less than was paid for; null: there is not, or it is not known. */
+  readonly since?: string | null;
   readonly paid_through: string | null;
-  readonly plans: readonly string[] | null;
+  readonly plans: readonly string[];
   readonly features: Features;
 }
 

@@ -38,6 +38,8 @@ export function Console({ me }: { me: Me }) {
     void learnNames(me);
   }, [me]);
   useEffect(() => {
+    const page = pages.find((each) => each.at === at.at);
+    document.title = `${page?.label ?? 'Customer'} · Holdfast support`;
     askNothing();
     said.value = null;
     scrollTo(0, 0);
@@ -64,7 +66,11 @@ export function Console({ me }: { me: Me }) {
                 aria-current={page.at === at.at || (page.at === 'search' && at.at === 'user') ? 'page' : undefined}
               >
                 {page.label}
-                {page.at === 'gaps' && gapsOpen.value && <em class="badge attention">open</em>}
+                {page.at === 'gaps' && gapsOpen.value && (
+                  <em class="dot">
+                    <span class="unseen">(open)</span>
+                  </em>
+                )}
               </a>
             ))}
         </nav>
@@ -138,21 +144,23 @@ function Toast() {
       {latest && (
         <div class="toast">
           <p>{latest.text}</p>
-          {latest.undo && (
-            <button type="button" class="button" onClick={latest.undo.act}>
-              {latest.undo.label}
+          <div class="actions">
+            {latest.undo && (
+              <button type="button" class="button" onClick={latest.undo.act}>
+                {latest.undo.label}
+              </button>
+            )}
+            <button
+              type="button"
+              class="button quiet"
+              onClick={() => {
+                said.value = null;
+                document.getElementById('main')?.focus({ preventScroll: true });
+              }}
+            >
+              Close
             </button>
-          )}
-          <button
-            type="button"
-            class="button quiet"
-            onClick={() => {
-              said.value = null;
-              document.getElementById('main')?.focus({ preventScroll: true });
-            }}
-          >
-            Close
-          </button>
+          </div>
         </div>
       )}
     </div>

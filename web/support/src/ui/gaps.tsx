@@ -37,8 +37,8 @@ export function Gaps() {
                   <a href={`#/user/${gap.user.id}`}>{gap.user.name}</a>
                 </strong>
                 <small>
-                  {count(gap.device_revision - gap.database_revision, 'change')} missing: the device knows revision{' '}
-                  {gap.device_revision}, the database had {gap.database_revision}.
+                  {missing(gap)} The device knows revision {gap.device_revision}, the database had{' '}
+                  {gap.database_revision}.
                 </small>
                 <small>
                   Found <When at={gap.at} />, by device <code>{gap.device}</code>
@@ -63,6 +63,12 @@ export function Gaps() {
   );
 }
 
+/** Changes made since the restore can have brought the database as far as the device, and none the less another is missing. */
+function missing({ device_revision, database_revision }: Gap): string {
+  const lost = device_revision - database_revision;
+  return lost > 0 ? `${count(lost, 'change')} missing.` : 'A change is missing.';
+}
+
 function Close({ gap, changed }: { gap: Gap; changed: () => Promise<void> }) {
   return (
     <Act
@@ -78,9 +84,9 @@ function Close({ gap, changed }: { gap: Gap; changed: () => Promise<void> }) {
       }}
     >
       <p class="promise">
-        You have looked at {gap.user.name}, and what was lost is put right: revoked again, if that is what is missing.
+        You have looked at the customer, and what was lost is put right: revoked again, if that is what is missing.
       </p>
-      <p>It leaves this list; the trail keeps it, with your reason. It changes nothing of what {gap.user.name} has.</p>
+      <p>It leaves this list; the trail keeps it, with your reason. It changes nothing of what they have.</p>
     </Act>
   );
 }

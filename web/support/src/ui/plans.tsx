@@ -154,7 +154,7 @@ function Edit({ plan, changed, proposal = plan ?? empty }: EditProps) {
           <span>Offline at most</span>
           <input
             autocomplete="off"
-            placeholder="as the server allows"
+            placeholder="server’s own"
             value={life}
             onInput={(event) => (life.value = event.currentTarget.value)}
           />

@@ -2,7 +2,7 @@ import { useSignal } from '@preact/signals';
 import { call } from '../server.ts';
 import { may } from '../session.ts';
 import type { Delivery } from '../shapes.ts';
-import { count } from '../words/time.ts';
+import { tries } from '../words/webhook.ts';
 import { said, usePaged } from '../work.ts';
 import { Act, ask } from './act.tsx';
 import { More, Waiting } from './state.tsx';
@@ -55,8 +55,7 @@ export function Webhooks() {
                 </em>
                 <small class="long">{delivery.endpoint}</small>
                 <small>
-                  Made <When at={delivery.created_at} />. {count(delivery.attempts, 'try', 'tries')}
-                  {lastWords(delivery)}
+                  Made <When at={delivery.created_at} />. {tries(delivery)}
                   {delivery.state === 'pending' && delivery.next_attempt_at && (
                     <>
                       {' '}
@@ -80,7 +79,7 @@ export function Webhooks() {
                 <button
                   type="button"
                   class="button"
-                  aria-label={`Send ${delivery.type} to ${delivery.endpoint} again`}
+                  aria-label={`Send again: ${delivery.type} to ${delivery.endpoint}`}
                   onClick={() => ask(<Resend delivery={delivery} changed={deliveries.reload} />)}
                 >
                   Send again…
@@ -93,12 +92,6 @@ export function Webhooks() {
       {list && <More of={deliveries} />}
     </>
   );
-}
-
-function lastWords({ attempts, state, last_status, last_error }: Delivery): string {
-  if (attempts === 0 || state === 'delivered') return '.';
-  const why = last_error ?? (last_status === null ? null : `answered ${last_status}`);
-  return why ? `; the last failed: ${why}.` : '.';
 }
 
 function Resend({ delivery, changed }: { delivery: Delivery; changed: () => Promise<void> }) {

@@ -27,8 +27,10 @@ test.each([
   [3_600, 'in 1 h'],
   [3_600 * 2 + 13 * 60 + 59, 'in 2 h 13 min'],
   [86_400 + 4 * 3_600, 'in 1 day 4 h'],
-  [7 * 86_400 - 1, 'in 6 days'],
+  [7 * 86_400 - 1, 'in 6 days 23 h'],
+  [15 * 86_400 - 1, 'in 14 days'],
   [-7 * 86_400, '7 days ago'],
+  [800 * 86_400, 'in 2 years'],
 ])('%d s from now is %s', (seconds, words) => {
   expect(relative(after(seconds), now)).toBe(words);
 });

@@ -27,10 +27,12 @@ export function relative(time: Date, now: Date): string {
   return difference > 0 ? `in ${span}` : `${span} ago`;
 }
 
-/** "7 days", "1 day 4 h", "2 h 13 min", "5 min", "45 s": the largest unit, and the next where it still matters. */
+/** "2 years", "14 days", "6 days 4 h", "2 h 13 min", "12 min", "45 s": the largest unit, and the next where it still matters. */
 export function duration(milliseconds: number): string {
-  if (milliseconds >= 2 * day) return count(Math.floor(milliseconds / day), 'day');
-  if (milliseconds >= day) return two('1 day', Math.floor((milliseconds % day) / hour), 'h');
+  const days = count(Math.floor(milliseconds / day), 'day');
+  if (milliseconds >= 730 * day) return count(Math.floor(milliseconds / (365.25 * day)), 'year');
+  if (milliseconds >= 14 * day) return days;
+  if (milliseconds >= day) return two(days, Math.floor((milliseconds % day) / hour), 'h');
   if (milliseconds >= hour) {
     return two(`${Math.floor(milliseconds / hour)} h`, Math.floor((milliseconds % hour) / minute), 'min');
   }

@@ -49,6 +49,8 @@ export function actorWords(actor: string, user: string | null, names: ReadonlyMa
       return id === user ? 'the customer' : (name ?? `user ${short(id)}`);
     case 'staff':
       return name ?? `staff ${short(id)}`;
+    case 'device':
+      return 'the device itself';
     case 'token':
       return id === 'bootstrap' ? 'the first API token' : `API token ${short(id)}`;
     case 'billing':

@@ -93,6 +93,11 @@ test('one sentence says what a user has', () => {
   } as const;
   expect(headline(decision, now).text).toBe('Has paid features, until 10 Dec 2026, 14:00 UTC (in 14 days).');
   expect(headline({ ...decision, state: 'revoked', reason: 'suspended' }, now).badge).toBe('Suspended');
-  expect(headline({ ...decision, state: 'revoked', reason: 'revoked' }, now).badge).toBe('Revoked');
+  expect(
+    headline({ ...decision, state: 'revoked', reason: 'revoked', since: '2026-11-26T13:58:00Z' }, now),
+  ).toMatchObject({
+    badge: 'Revoked',
+    text: 'Has no paid features: support has revoked the subscription, 26 Nov 2026, 13:58 UTC (2 min ago).',
+  });
   expect(headline({ ...decision, state: 'none', paid_through: null }, now).text).toContain('never');
 });

@@ -58,8 +58,9 @@ export interface Headline {
 }
 
 /** What the user has now, in one sentence. */
-export function headline({ state, reason, paid_through }: Decision, now: Date): Headline {
+export function headline({ state, reason, since, paid_through }: Decision, now: Date): Headline {
   const paid = paid_through === null ? null : new Date(paid_through);
+  const when = since ? `, ${moment(new Date(since), now)}` : '';
   switch (state) {
     case 'active':
       return {
@@ -80,9 +81,13 @@ export function headline({ state, reason, paid_through }: Decision, now: Date): 
         ? {
             tone: 'attention',
             badge: 'Suspended',
-            text: 'Has no paid features: support has suspended the subscription.',
+            text: `Has no paid features: support has suspended the subscription${when}.`,
           }
-        : { tone: 'attention', badge: 'Revoked', text: 'Has no paid features: support has revoked the subscription.' };
+        : {
+            tone: 'attention',
+            badge: 'Revoked',
+            text: `Has no paid features: support has revoked the subscription${when}.`,
+          };
     case 'none':
       return { tone: 'calm', badge: 'Free', text: 'Has no paid features: there was never a subscription.' };
   }

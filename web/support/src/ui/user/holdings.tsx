@@ -1,7 +1,7 @@
 import { now } from '../../clock.ts';
 import { may } from '../../session.ts';
 import type { Subscription } from '../../shapes.ts';
-import { span } from '../../words/time.ts';
+import { count, span } from '../../words/time.ts';
 import { because, billingWords, decisive, featureWords, headline, planOf } from '../../words/why.ts';
 import { ask } from '../act.tsx';
 import { When } from '../when.tsx';
@@ -15,6 +15,8 @@ export function Holdings({ account, changed }: CardProps) {
   const { decision, subscriptions } = account;
   const said = headline(decision, now.value);
   const decides = decisive(account, now.value);
+  // The one that decides is what everybody asks about.
+  const listed = [...subscriptions].sort((a, b) => Number(b.id === decides) - Number(a.id === decides));
   return (
     <section class={`card ${said.tone}`} aria-labelledby="holdings">
       <div class="card-head">
@@ -41,7 +43,7 @@ export function Holdings({ account, changed }: CardProps) {
         </div>
       </dl>
       {subscriptions.length > 0 && <h3>Why</h3>}
-      {subscriptions.map((subscription) => (
+      {listed.map((subscription) => (
         <Item
           key={subscription.id}
           account={account}
@@ -98,7 +100,9 @@ function Item({ account, changed, subscription, decides }: ItemProps) {
         {plan && (
           <div>
             <dt>Plan gives</dt>
-            <dd>{featureWords(plan.features)}</dd>
+            <dd>
+              {featureWords(plan.features)}; {count(plan.device_limit, 'device')}
+            </dd>
           </div>
         )}
         {plan && plan.window !== null && (
@@ -114,7 +118,7 @@ function Item({ account, changed, subscription, decides }: ItemProps) {
           </dd>
         </div>
       </dl>
-      {(revoked || suspended) && <Reach subscription={subscription} />}
+      {(revoked || suspended) && <Reach subscription={subscription} changed={changed} />}
       {may('support:write') && (
         <div class="actions">
           {(revoked || suspended) && (

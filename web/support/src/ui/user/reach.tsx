@@ -9,7 +9,7 @@ import { Holders } from './holders.tsx';
 const interval = 2_000;
 
 /** How far a revoke or a suspension has come: asked again and again while it is seen, until the last document has ended. */
-export function Reach({ subscription }: { subscription: Subscription }) {
+export function Reach({ subscription, changed }: { subscription: Subscription; changed: () => Promise<void> }) {
   const reach = reachOf(subscription.id);
   const over = reach !== undefined && deadline(reach.devices, now.value) === null;
   useEffect(() => {
@@ -19,7 +19,11 @@ export function Reach({ subscription }: { subscription: Subscription }) {
     const look = async () => {
       if (document.visibilityState !== 'visible') return;
       // Out of contact, what is known stays, and its ends pass by themselves.
-      await read<Revocation>(path, ended.signal).then(goOn, () => {});
+      const answer = await read<Revocation>(path, ended.signal).catch(() => null);
+      if (!answer) return;
+      goOn(answer);
+      // A colleague was here meanwhile.
+      if (answer.subscription.updated_at !== subscription.updated_at) await changed();
     };
     void look();
     const timer = setInterval(look, interval);
@@ -27,7 +31,7 @@ export function Reach({ subscription }: { subscription: Subscription }) {
       clearInterval(timer);
       ended.abort();
     };
-  }, [subscription.id, over]);
+  }, [subscription.id, subscription.updated_at, over]);
   if (!reach) return null;
   const told = reach.devices.filter((device) => progress(device, reach.revision, now.value) === 'told').length;
   return (
