@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { Console } from './support/console.ts';
 import { expect, test } from './support/test.ts';
 
 /**
@@ -7,6 +8,7 @@ import { expect, test } from './support/test.ts';
  */
 const folder = fileURLToPath(new URL('../web/app/public/screenshots/', import.meta.url));
 const readme = fileURLToPath(new URL('screenshots/fieldbook-offline.png', import.meta.url));
+const readmeConsole = fileURLToPath(new URL('screenshots/support-revoke.png', import.meta.url));
 
 const notes = [
   ['First note', 'It works without the network.'],
@@ -58,3 +60,25 @@ for (const [form, viewport, deviceScaleFactor] of [
     });
   });
 }
+
+test.describe('console', () => {
+  test.use({ viewport: { width: 1040, height: 700 }, colorScheme: 'light' });
+
+  test('console', async ({ fieldbook, elsewhere, browser, server }) => {
+    await fieldbook.open();
+    await fieldbook.createAccount('Ada Lovelace');
+    await fieldbook.write('First note', 'It works without the network.');
+    await fieldbook.startTrial();
+    const second = await fieldbook.openOn(elsewhere);
+    await second.signIn();
+    const context = await browser.newContext({ viewport: { width: 1040, height: 700 }, colorScheme: 'light' });
+    const support = new Console(await context.newPage(), server);
+    await support.join('Grace', 'support');
+    await support.open('Ada');
+    await support.page.getByRole('button', { name: 'Revoke…' }).click();
+    await support.dialog.getByLabel('Reason').fill('Chargeback, ticket 4711');
+    await expect(support.dialog.locator('.promise')).toContainText('Dead everywhere by');
+    await support.page.screenshot({ path: readmeConsole, animations: 'disabled', caret: 'hide' });
+    await context.close();
+  });
+});
