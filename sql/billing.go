@@ -24,7 +24,7 @@ func (s *Entitlements) Clock(ctx context.Context) (time.Time, error) {
 	return now.UTC(), failed("read clock", err)
 }
 
-// TakeBilling implements [entitlements.Store]. Locks are taken in the order invoice, customer, user, devices. A transaction
+// TakeBilling implements [entitlements.Store]. Locks are taken in the order subject, customer, catalogue, user, devices. A transaction
 // that PostgreSQL ends to resolve a deadlock (see [Entitlements.Update]) starts again.
 func (s *Entitlements) TakeBilling(
 	ctx context.Context, event billing.Event, at time.Time,
@@ -81,18 +81,18 @@ func takeBilling(
 	return changed, keepEvent(ctx, tx, event, at, owner)
 }
 
-// lockCustomer holds whoever the event is about until the transaction ends, and returns them; "" where nobody knows. An
-// invoice or charge is held too, so that of two events about it the second finds the first: one may tell whose the other is.
+// lockCustomer holds whoever the event is about until the transaction ends, and returns them; "" where nobody knows. What it
+// is about is held too, so that of two events about it the second finds the first: one may tell whose the other is.
 func lockCustomer(ctx context.Context, tx *sqlx.Tx, event billing.Event) (customer string, err error) {
 	lock := func(kind, name string) error {
 		_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "billing "+event.Source+" "+kind+" "+name)
 		return failed("lock "+kind, err)
 	}
-	if event.Facts.Kind == billing.Snapshot {
-		return event.Customer, lock("customer", event.Customer)
-	}
 	if err := lock("subject", event.Subject); err != nil {
 		return "", err
+	}
+	if event.Facts.Kind == billing.Snapshot {
+		return event.Customer, lock("customer", event.Customer)
 	}
 	if event.Customer != "" {
 		_, err := tx.ExecContext(ctx, `UPDATE billing_events SET customer = $3 WHERE source = $1 AND subject = $2 AND customer = ''`,
@@ -115,12 +115,13 @@ func lockCustomer(ctx context.Context, tx *sqlx.Tx, event billing.Event) (custom
 
 const eventColumns = `source, id, customer, subject, at, rank, facts`
 
-// customerEvents reads the events of the customer, and whatever has the event's id.
+// customerEvents reads the events of the customer, those about the same subscription, which may have changed hands, and
+// whatever has the event's id.
 func customerEvents(ctx context.Context, tx *sqlx.Tx, event billing.Event) ([]billing.Event, error) {
 	var rows []eventRow
 	err := tx.SelectContext(ctx, &rows, `
-		SELECT `+eventColumns+` FROM billing_events WHERE source = $1 AND (customer = $2 OR id = $3)`,
-		event.Source, event.Customer, event.ID)
+		SELECT `+eventColumns+` FROM billing_events WHERE source = $1 AND (customer = $2 OR subject = $3 OR id = $4)`,
+		event.Source, event.Customer, event.Subject, event.ID)
 	if err != nil {
 		return nil, failed("read billing events", err)
 	}

@@ -120,6 +120,28 @@ func TestTakeBilling(t *testing.T) {
 	}
 }
 
+// TestBillingCustomers: which customer an event names does not decide which is the newer one about a subscription.
+func TestBillingCustomers(t *testing.T) {
+	b := newBench(t)
+	for _, reversed := range []bool{false, true} {
+		c := b.biller(t)
+		older, newer := c.active(30), c.active(60)
+		newer.Customer = "another-" + c.customer
+		first, second := older, newer
+		if reversed {
+			first, second = newer, older
+		}
+		for _, event := range []billing.Event{first, second} {
+			if _, err := b.take(t.Context(), event); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if sub := b.only(t, c.user); !sub.PaidThrough.Equal(b.clock.Now().Add(60 * 24 * time.Hour)) {
+			t.Errorf("reversed %v: until %v", reversed, sub.PaidThrough)
+		}
+	}
+}
+
 // TestBillingStrangers: what is for nobody here is refused or ignored, and not kept.
 func TestBillingStrangers(t *testing.T) {
 	b := newBench(t)
