@@ -78,6 +78,7 @@ test('a new release waits for the user, and takes over with documents and notes 
   });
 
   await server.stop(); // which finishes what the page has asked
+  await fieldbook.settled(); // and the page has taken what it was answered
   const document = await fieldbook.held<string>('document');
 
   await test.step('it is taken, with the server down by then', async () => {

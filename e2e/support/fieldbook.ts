@@ -249,6 +249,16 @@ export class Fieldbook {
     });
   }
 
+  /** Waits until no reconcile is under way, in no tab and no worker: with the server down, what is held stays as it is. */
+  async settled(): Promise<void> {
+    const locks = () =>
+      this.page.evaluate(async () => {
+        const { held = [], pending = [] } = await navigator.locks.query();
+        return [...held, ...pending].filter(({ name }) => name === 'holdfast').length;
+      });
+    await expect.poll(locks).toBe(0);
+  }
+
   /** Reads what the SDK keeps, by its key. */
   held<T>(key: string): Promise<T> {
     return this.page.evaluate(async (key) => {
