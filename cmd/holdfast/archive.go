@@ -90,9 +90,15 @@ type archive struct {
 	keys     map[string][]byte // by their path below the keys folder
 }
 
+// backupFile is read twice: what it is of at first, the dump once everything else is known to be good.
+type backupFile interface {
+	io.ReadSeeker
+	io.ReaderAt
+}
+
 // readArchive reads all of a backup before anything is done with it. Memory holds the keys alone.
-func readArchive(file io.ReadSeeker) (archive, error) {
-	var a archive
+func readArchive(file backupFile) (archive, error) {
+	a := archive{keys: map[string][]byte{}}
 	digests := map[string]string{}
 	var wanted []byte
 	in := tar.NewReader(file)
@@ -110,68 +116,80 @@ func readArchive(file io.ReadSeeker) (archive, error) {
 		if header.Typeflag != tar.TypeReg || !known || twice || wanted != nil {
 			return archive{}, fmt.Errorf("it holds %q, which no backup has there", name)
 		}
+		if name != dumpMember && (header.Size > maxKeyFile || len(digests) > maxKeyFiles) {
+			return archive{}, fmt.Errorf("it holds more than keys: %q", name)
+		}
 		digest := sha256.New()
 		content := io.TeeReader(in, digest)
+		var text []byte
 		if name == dumpMember {
-			// The reader of archives reads no further than it has to, so this is where the content begins.
-			begin, err := file.Seek(0, io.SeekCurrent)
-			if err != nil {
+			a.dump, err = passOver(file, header.Size, content)
+		} else {
+			text, err = io.ReadAll(content)
+		}
+		if err != nil {
+			return archive{}, unreadable(err)
+		}
+		switch name {
+		case dumpMember: // stays where it is
+		case manifestMember:
+			if a.manifest, err = readManifest(text); err != nil {
 				return archive{}, err
 			}
-			at, ok := file.(io.ReaderAt)
-			if !ok {
-				return archive{}, errors.New("it cannot be read twice")
-			}
-			a.dump = io.NewSectionReader(at, begin, header.Size)
-			if _, err := io.Copy(io.Discard, content); err != nil {
-				return archive{}, unreadable(err)
-			}
-		} else {
-			if header.Size > maxKeyFile || len(digests) > maxKeyFiles {
-				return archive{}, fmt.Errorf("it holds more than keys: %q", name)
-			}
-			text, err := io.ReadAll(content)
-			if err != nil {
-				return archive{}, unreadable(err)
-			}
-			switch name {
-			case manifestMember:
-				if err := json.Unmarshal(text, &a.manifest); err != nil {
-					return archive{}, fmt.Errorf("%s: %w", manifestMember, err)
-				}
-				if a.manifest.Format != archiveFormat {
-					return archive{}, fmt.Errorf("its format is %d, this program knows %d: it was written by holdfast %s",
-						a.manifest.Format, archiveFormat, a.manifest.Program)
-				}
-			case digestsMember:
-				wanted = text
-				continue
-			default:
-				if a.keys == nil {
-					a.keys = map[string][]byte{}
-				}
-				a.keys[strings.TrimPrefix(name, keysMembers)] = text
-			}
+		case digestsMember:
+			wanted = text
+			continue
+		default:
+			a.keys[strings.TrimPrefix(name, keysMembers)] = text
 		}
 		digests[name] = hex.EncodeToString(digest.Sum(nil))
 	}
 	if wanted == nil {
 		return archive{}, unreadable(io.ErrUnexpectedEOF)
 	}
-	for line := range strings.Lines(string(wanted)) {
-		digest, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
-		if digests[name] != digest {
-			return archive{}, fmt.Errorf("it is damaged: %s is not what was written", name)
-		}
-		delete(digests, name)
-	}
-	for name := range digests {
-		return archive{}, fmt.Errorf("it is damaged: %s was not written by the backup", name)
+	if err := compareDigests(string(wanted), digests); err != nil {
+		return archive{}, err
 	}
 	if a.dump == nil || a.manifest.Format == 0 || len(a.keys) == 0 {
 		return archive{}, errors.New("it is no backup of holdfast")
 	}
 	return a, nil
+}
+
+// passOver reads a member to its end, and remembers where it is: the reader of archives reads no further than it has to, so
+// the content begins where the file is now.
+func passOver(file backupFile, size int64, content io.Reader) (*io.SectionReader, error) {
+	begin, err := file.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return nil, err
+	}
+	_, err = io.Copy(io.Discard, content)
+	return io.NewSectionReader(file, begin, size), err
+}
+
+func readManifest(text []byte) (m manifest, err error) {
+	if err := json.Unmarshal(text, &m); err != nil {
+		return manifest{}, fmt.Errorf("%s: %w", manifestMember, err)
+	}
+	if m.Format != archiveFormat {
+		return manifest{}, fmt.Errorf("its format is %d, this program knows %d: it was written by holdfast %s", m.Format, archiveFormat, m.Program)
+	}
+	return m, nil
+}
+
+// compareDigests refuses members that are not those whose digests were written, line by line.
+func compareDigests(wanted string, digests map[string]string) error {
+	for line := range strings.Lines(wanted) {
+		digest, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+		if digests[name] != digest {
+			return fmt.Errorf("it is damaged: %s is not what was written", name)
+		}
+		delete(digests, name)
+	}
+	for name := range digests {
+		return fmt.Errorf("it is damaged: %s was not written by the backup", name)
+	}
+	return nil
 }
 
 func unreadable(err error) error {

@@ -130,9 +130,18 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	if config.AuditRetention.AuditRetention > 0 && config.private() {
 		background.Go(func() { config.keepPruned(working, owner, pruneEvery, log) })
 	}
-	background.Go(func() { rights.PublishStatusLists(working, statuses, reportStatusLists(log)) })
-	background.Go(func() { rights.RaiseHolders(working, plans, reportRaising(log)) })
-	background.Go(func() { webhooks.Run(working, written, reportOutbox(log)) })
+	background.Go(func() {
+		rights.PublishStatusLists(working, statuses, logOutage(log,
+			"status lists stay as they are: they cannot be published just now", "status lists are published again"))
+	})
+	background.Go(func() {
+		rights.RaiseHolders(working, plans, logOutage(log,
+			"who has a changed plan is told later: the database does not take it just now", "who has a changed plan is told again"))
+	})
+	background.Go(func() {
+		webhooks.Run(working, written, logOutage(log,
+			"webhooks are sent later: the database does not give them just now", "webhooks are sent again"))
+	})
 	ready := func(ctx context.Context) error {
 		if asked.Err() != nil {
 			return errors.New("shutting down")
@@ -303,25 +312,14 @@ func audience(passkeys *passkey.Service, rights *entitlements.Service, statuses,
 	}
 }
 
-// reportStatusLists logs when the status lists stand still, and when they go on.
-func reportStatusLists(log *slog.Logger) func(error) {
+// logOutage logs when something that goes on in the background fails, and when it works again.
+func logOutage(log *slog.Logger, failing, again string) func(error) {
 	return func(err error) {
 		if err != nil {
-			log.Warn("status lists stay as they are: they cannot be published just now", "error", err)
+			log.Warn(failing, "error", err)
 			return
 		}
-		log.Info("status lists are published again")
-	}
-}
-
-// reportRaising logs when those who have a changed plan do not hear of it, and when they do again.
-func reportRaising(log *slog.Logger) func(error) {
-	return func(err error) {
-		if err != nil {
-			log.Warn("who has a changed plan is told later: the database does not take it just now", "error", err)
-			return
-		}
-		log.Info("who has a changed plan is told again")
+		log.Info(again)
 	}
 }
 

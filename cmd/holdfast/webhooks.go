@@ -92,17 +92,6 @@ func (c Config) outbox(ctx context.Context, db *sqlx.DB, log *slog.Logger) (*out
 	return outbox.New(ctx, config, sql.NewOutbox(db), newWebhookSender())
 }
 
-// reportOutbox logs when webhooks stand still, and when they go on.
-func reportOutbox(log *slog.Logger) func(error) {
-	return func(err error) {
-		if err != nil {
-			log.Warn("webhooks are sent later: the database does not give them just now", "error", err)
-			return
-		}
-		log.Info("webhooks are sent again")
-	}
-}
-
 // maxAnswerHeader is how much of a receiver's answer is read at most, in bytes; of its body, nothing.
 const maxAnswerHeader = 64 << 10
 
