@@ -213,6 +213,25 @@ func TestCompose(t *testing.T) {
 	})
 }
 
+// lend starts a private cluster that lends its PostgreSQL, and returns its address as the superuser. That is its owner there,
+// so the owner in compose.yaml gets another name.
+func lend(t *testing.T) *url.URL {
+	t.Helper()
+	lender := support.NewServer(t, binary)
+	if err := lender.Start(); err != nil {
+		t.Fatal(err)
+	}
+	cluster, err := support.FindCluster(lender.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, err := url.Parse(cluster.URL("holdfast_owner"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
+}
+
 // The script that compose.yaml gives to PostgreSQL makes roles that suffice: the owner, no superuser, migrates; the
 // server runs as the runtime role, which can neither change the schema nor the audit trail.
 func TestComposeRoles(t *testing.T) {
@@ -222,19 +241,7 @@ func TestComposeRoles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A private cluster lends its PostgreSQL. Its owner is the superuser here, so the script's gets another name.
-	lender := support.NewServer(t, binary)
-	if err := lender.Start(); err != nil {
-		t.Fatal(err)
-	}
-	cluster, err := support.FindCluster(lender.Data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	superuser, err := url.Parse(cluster.URL("holdfast_owner"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	superuser := lend(t)
 	address := func(role string) string {
 		to := *superuser
 		to.User, to.Path = url.User(role), "/composed"

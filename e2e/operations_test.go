@@ -198,18 +198,7 @@ func TestOperationsWithCompose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lender := support.NewServer(t, binary)
-	if err := lender.Start(); err != nil {
-		t.Fatal(err)
-	}
-	cluster, err := support.FindCluster(lender.Data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	superuser, err := url.Parse(cluster.URL("holdfast_owner"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	superuser := lend(t)
 	server := support.NewServer(t, binary)
 	docker := support.Folder(t)
 	volume := filepath.Join(docker, "volume")
