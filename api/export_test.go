@@ -44,3 +44,6 @@ func NewFailures(now func() time.Time) func(name string) time.Duration {
 	f := newFailures(now)
 	return func(value string) time.Duration { return f.take([]name{f.name("test", value, accountLimit)}) }
 }
+
+// ParseWebhook is parseWebhook.
+var ParseWebhook = parseWebhook
