@@ -106,6 +106,9 @@ func (s *Service) beginCreation(
 	if err != nil {
 		return Options{}, fmt.Errorf("begin registration: %w", err)
 	}
+	// The library derives it from the first hint, for browsers that know no hints: there, phones and security keys would be
+	// excluded.
+	creation.Response.AuthenticatorSelection.AuthenticatorAttachment = ""
 	data := ceremonyData{WebAuthn: *session, Name: user.Name, Code: code}
 	return s.begin(ctx, kind, owner, data, creation.Response)
 }

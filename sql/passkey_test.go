@@ -329,6 +329,7 @@ func TestOptions(t *testing.T) {
 		Selection   struct {
 			ResidentKey, UserVerification string
 			RequireResidentKey            bool
+			Attachment                    string `json:"authenticatorAttachment"`
 		} `json:"authenticatorSelection"`
 		Extensions map[string]any
 	}
@@ -343,6 +344,7 @@ func TestOptions(t *testing.T) {
 	if creation.RP.ID != "example.org" || len(creation.User.ID) != 22 || len(creation.Challenge) != 43 ||
 		creation.Timeout != 300_000 || creation.Attestation != "none" || creation.Selection.ResidentKey != "required" ||
 		!creation.Selection.RequireResidentKey || creation.Selection.UserVerification != "required" ||
+		creation.Selection.Attachment != "" || // a phone or a security key is as good
 		!slices.Equal(algorithms, []int{-7, -8, -35, -36, -257}) ||
 		!slices.Equal(creation.Hints, []string{"client-device", "hybrid"}) {
 		t.Errorf("creation options: %s", options.PublicKey)
