@@ -10,7 +10,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -151,9 +150,6 @@ func TestEverythingAtOnce(t *testing.T) {
 	length := 5 * time.Second
 	if full {
 		length = time.Minute
-	}
-	if given := os.Getenv("CHAOS"); given != "" {
-		length, _ = time.ParseDuration(given)
 	}
 	first := support.NewServer(t, binary)
 	first.Settings = []string{
@@ -366,6 +362,9 @@ func (c *chaos) check(users []string) {
 		}
 		devices[id] = d
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	status := map[[2]int]int{}
 	lists, err := c.db.Query(`SELECT list, idx, status FROM status_entries`)
 	if err != nil {
@@ -378,6 +377,9 @@ func (c *chaos) check(users []string) {
 			t.Fatal(err)
 		}
 		status[[2]int{list, index}] = s
+	}
+	if err := lists.Err(); err != nil {
+		t.Fatal(err)
 	}
 	complained := 0
 	for _, h := range c.given {
