@@ -24,8 +24,8 @@ func (s *Entitlements) Clock(ctx context.Context) (time.Time, error) {
 	return now.UTC(), failed("read clock", err)
 }
 
-// TakeBilling implements [entitlements.Store]. Locks are taken in the order subject, customer, catalogue, user, devices. A transaction
-// that PostgreSQL ends to resolve a deadlock (see [Entitlements.Update]) starts again.
+// TakeBilling implements [entitlements.Store]. Locks are taken in the order subject, customer, catalogue, user, devices. A
+// transaction that PostgreSQL ends to resolve a deadlock (see [Entitlements.Update]) starts again.
 func (s *Entitlements) TakeBilling(
 	ctx context.Context, event billing.Event, at time.Time,
 	judge func(known []billing.Event, event billing.Event) ([]entitlements.Billed, error),

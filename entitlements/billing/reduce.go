@@ -27,8 +27,9 @@ type Outcome struct {
 // order, each id once.
 //
 // The newest snapshot decides, but for two things that no single snapshot tells. Stripe moves a period on before it is
-// paid: what is not paid for ended with the period before the first unpaid snapshot in a row. And a refund in full of what
-// paid for the present period ends it at the refund; a later period that is paid for outranks it.
+// paid: what is not paid for ended with the period before the first unpaid snapshot in a row, unless an invoice says that
+// the period was paid, and what is unpaid is an upgrade within it. And a refund in full of what paid for the present period
+// ends it at the refund; a later period that is paid for outranks it.
 func Reduce(events []Event, prices Prices) map[string]Outcome {
 	snapshots := map[string][]Event{}
 	for _, e := range events {
@@ -40,7 +41,7 @@ func Reduce(events []Event, prices Prices) map[string]Outcome {
 	outcomes := make(map[string]Outcome, len(snapshots))
 	for subscription, history := range snapshots {
 		slices.SortFunc(history, compare)
-		outcome := reduce(history, prices)
+		outcome := reduce(history, prices, paidFor(events, subscription))
 		end := outcome.PaidThrough
 		for _, r := range refunds {
 			if r.subscription == subscription && !end.After(r.until) {
@@ -81,8 +82,18 @@ func Concerns(events []Event, event Event) []string {
 	return concerned
 }
 
-// reduce judges a subscription by its snapshots, oldest first, refunds apart.
-func reduce(history []Event, prices Prices) Outcome {
+// paidFor lists the ends of the periods of a subscription that were paid for, as far as it is known.
+func paidFor(events []Event, subscription string) (ends []int64) {
+	for _, e := range events {
+		if e.Facts.Kind == Payment && e.Facts.Subscription == subscription {
+			ends = append(ends, e.Facts.Until)
+		}
+	}
+	return ends
+}
+
+// reduce judges a subscription by its snapshots, oldest first, and by the ends of the periods that were paid; refunds apart.
+func reduce(history []Event, prices Prices, paid []int64) Outcome {
 	newest := history[len(history)-1]
 	o := Outcome{Subscription: newest.Facts.Subscription, User: newest.Facts.User, ExternalID: newest.Facts.ExternalID}
 	ours, bought := -1, false // the newest snapshot with a price of ours; whether one was ever paid for
@@ -97,11 +108,11 @@ func reduce(history []Event, prices Prices) Outcome {
 	}
 	facts := history[ours].Facts
 	o.Plan, _, _ = prices.of(facts)
-	o.State, o.PaidThrough = state(facts.Status), until(history[ours], prices)
+	o.State, o.PaidThrough = state(facts.Status), until(history[ours], prices, paid)
 	if !facts.Status.pays() && facts.Plan == "" {
 		for i := ours - 1; i >= 0 && !history[i].Facts.Status.pays(); i-- {
 			if _, _, ok := prices.of(history[i].Facts); ok {
-				o.PaidThrough = earlier(o.PaidThrough, until(history[i], prices))
+				o.PaidThrough = earlier(o.PaidThrough, until(history[i], prices, paid))
 			}
 		}
 	}
@@ -119,8 +130,8 @@ func state(status Status) Status {
 	return Cancelled
 }
 
-// until is the end of what is paid for, as far as one snapshot tells.
-func until(e Event, prices Prices) time.Time {
+// until is the end of what is paid for, as far as one snapshot tells, and whether its period is among those paid.
+func until(e Event, prices Prices, paid []int64) time.Time {
 	f := e.Facts
 	if f.Plan != "" {
 		return time.Unix(f.PaidThrough, 0).UTC()
@@ -134,7 +145,10 @@ func until(e Event, prices Prices) time.Time {
 	}
 	switch f.Status {
 	case PastDue, Unpaid, Incomplete, IncompleteExpired:
-		end = item.Start // the period itself is what was not paid
+		// The period itself is what was not paid, unless it was: then that is an upgrade within it.
+		if !slices.Contains(paid, item.End) {
+			end = item.Start
+		}
 	case Paused:
 		bound(e.At.Unix())
 		if f.TrialEnd >= item.Start {

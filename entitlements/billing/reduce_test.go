@@ -65,7 +65,10 @@ func TestReduce(t *testing.T) {
 		"cancelled at once":           {[]billing.Event{snapshot(100, active, 100, 200), ends(cancelled, 130)}, "premium", cancelled, 130},
 		"cancelled at its end":        {[]billing.Event{snapshot(100, active, 100, 200), ends(cancelled, 200)}, "premium", cancelled, 200},
 
-		"past due is paid up to its period": {[]billing.Event{snapshot(200, pastDue, 200, 300)}, "premium", pastDue, 200},
+		"past due is paid up to its period":       {[]billing.Event{snapshot(200, pastDue, 200, 300)}, "premium", pastDue, 200},
+		"an upgrade in a paid period is not paid": {[]billing.Event{snapshot(100, active, 100, 200), payment("in", 200), snapshot(150, pastDue, 100, 200)}, "premium", pastDue, 200},
+		"nor the period that follows":             {[]billing.Event{snapshot(100, active, 100, 200), payment("in", 200), snapshot(150, pastDue, 100, 200), snapshot(200, pastDue, 200, 300)}, "premium", pastDue, 200},
+		"and the period is refunded, too":         {[]billing.Event{snapshot(100, active, 100, 200), payment("in", 200), snapshot(150, pastDue, 100, 200), refund(160, billing.RankFull, "in")}, "premium", pastDue, 160},
 		"unpaid for months": {
 			[]billing.Event{snapshot(100, active, 100, 200), snapshot(200, pastDue, 200, 300), snapshot(300, unpaid, 300, 400), snapshot(400, unpaid, 400, 500)},
 			"premium", cancelled, 200,
