@@ -33,6 +33,7 @@ beforeEach(async () => {
 });
 
 afterEach(() => {
+  holdfast.entitlement = { state: 'none' };
   vi.useRealTimers();
   vi.unstubAllGlobals();
   vi.restoreAllMocks();
@@ -67,6 +68,17 @@ test('after the trial was started, it is not offered again', async () => {
   await app.startTrial();
   expect(app.outcome.value).toMatchObject({ good: true });
   expect(trial.trialOffered('ada')).toBe(false);
+});
+
+test('what was said of a trial is not left standing when support ends it', async () => {
+  const change = holdfast.subscribe.mock.lastCall?.[0];
+  holdfast.entitlement = { state: 'active' };
+  await app.startTrial();
+  change?.();
+  expect(app.outcome.value?.text).toContain('Enjoy the trial');
+  holdfast.entitlement = { state: 'revoked' };
+  change?.();
+  expect(app.outcome.value).toBeNull();
 });
 
 test('storage is asked to stay once there is an account, and nobody waits for the answer', async () => {

@@ -85,6 +85,9 @@ const mendedBySigningIn: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 const entering: ReadonlySet<Action> = new Set<Action>(['register', 'enrol', 'recover', 'sign-in']);
 
+/** Actions whose outcome speaks of what the user has: true until that changes. */
+const ofTheState: ReadonlySet<Action> = new Set<Action>(['trial', 'check']);
+
 /** What an autofill may end with before anybody has chosen a passkey from it: no news for somebody who has asked for nothing. */
 const unasked: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'cancelled',
@@ -102,10 +105,10 @@ let holdfast: Holdfast;
 export async function openClient(): Promise<void> {
   holdfast = await openHoldfast({ origin: location.origin, roots: loadRoots, fetch: watchedFetch });
   mirror();
-  holdfast.subscribe(mirror);
+  holdfast.subscribe(follow);
   // Time passes without events: a document ends, a renewal falls due.
-  setInterval(mirror, 15_000);
-  document.addEventListener('visibilitychange', mirror);
+  setInterval(follow, 15_000);
+  document.addEventListener('visibilitychange', follow);
   effect(() => recallNotices(userId.value, holdfast));
   void passkeySupport().then((answer) => {
     support.value = answer;
@@ -350,6 +353,16 @@ function verdict(result: ReconcileResult): Said {
     case 'storage_unavailable':
       return bad("The answer could not be kept: this browser's storage does not work.");
   }
+}
+
+/** Mirrors what comes by itself. What was said of the state before is not left standing beside the new one. */
+function follow(): void {
+  const { state } = entitlement.value;
+  batch(() => {
+    mirror();
+    if (busy.value !== null || entitlement.value.state === state) return;
+    if (outcome.value && ofTheState.has(outcome.value.action)) outcome.value = null;
+  });
 }
 
 function mirror(): void {
