@@ -61,6 +61,7 @@ test('staff find one customer among many, revoke with certainty, and undo it', a
   const [told, live, ended] = [holders('Told'), holders('Not told yet'), holders('Ended')];
   await expect(told).toHaveCount(1);
   await expect(live).toHaveCount(1);
+  await expect(support.card('devices').getByText('Has been told that it may use nothing')).toHaveCount(1);
   await expect(support.subscription.locator('.promise')).toContainText('1 of 2 devices has been told.');
   await expect(away.headline).toHaveText('Premium is on');
   const left = async () => Number(/\(in (\d+) s\)/.exec((await live.textContent()) ?? '')?.[1] ?? Number.NaN);

@@ -121,7 +121,7 @@ export function Act({ title, children, yes, doing, danger = false, wide = false,
             value={reason}
             onInput={(event) => (reason.value = event.currentTarget.value)}
           />
-          <small>Kept in the trail for your colleagues, until the account is erased.</small>
+          <small>Kept in the trail for your colleagues; of a customer, until their account is erased.</small>
         </label>
         <Failed work={work} />
         <div class="ends">

@@ -26,7 +26,7 @@ export function Gaps() {
         <Waiting failed={gaps.failed} retry={gaps.reload} />
       ) : list.length === 0 ? (
         <section class="card good" aria-label="Gaps">
-          <p>None is open. Every device agrees with the database.</p>
+          <p>None is open. Every device that was in contact agrees with the database.</p>
         </section>
       ) : (
         <ul class="rows card" aria-label="Open gaps">

@@ -60,9 +60,14 @@ export function standing(how: Withdrawal, devices: readonly Holder[], revision: 
   if (!until) return `${words[how]}: no device can use it any more.`;
   const told = devices.filter((device) => progress(device, revision, now) === 'told').length;
   const by = `${words[how]} by ${utcAtLatest(until, now)} at the latest (${relative(until, now)})`;
-  if (devices.length === 1) return `${by}; its one device ${told === 1 ? 'has been told' : 'has not been told yet'}.`;
-  if (told === devices.length) return `${by}; all ${told} devices have been told.`;
-  return `${by}; ${told} of ${devices.length} devices ${told === 1 ? 'has' : 'have'} been told.`;
+  return `${by}; ${toldOf(told, devices.length)}.`;
+}
+
+/** How many of the devices have been told. */
+export function toldOf(told: number, devices: number): string {
+  if (devices === 1) return `its one device ${told === 1 ? 'has been told' : 'has not been told yet'}`;
+  if (told === devices) return `all ${told} devices have been told`;
+  return `${told} of ${devices} devices ${told === 1 ? 'has' : 'have'} been told`;
 }
 
 function end({ document_expires_at }: Holder): number {

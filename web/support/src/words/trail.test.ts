@@ -10,6 +10,8 @@ test('actors are named where they are known', () => {
   const names = new Map([['5f0c8f8e-0000-4000-8000-000000000001', 'Grace']]);
   expect(actorWords('user:ada', 'ada', names)).toBe('the customer');
   expect(actorWords('user:bob', 'ada', names)).toBe('user bob');
+  const grace = '5f0c8f8e-0000-4000-8000-000000000001';
+  expect(actorWords(`user:${grace}`, grace, names)).toBe('Grace');
   expect(actorWords('staff:5f0c8f8e-0000-4000-8000-000000000001', 'ada', names)).toBe('Grace');
   expect(actorWords('staff:0d1c8f8e-0000-4000-8000-000000000002', 'ada', names)).toBe('staff 0d1c8f8e…');
   expect(actorWords('token:bootstrap', 'ada', names)).toBe('the first API token');
@@ -26,6 +28,9 @@ test('what has changed is told member by member', () => {
   ]);
   expect(changes({ before: null, after: { plan: 'premium', limit: null, revoked: false } })).toEqual(['plan: premium']);
   expect(changes({ before: null, after: null })).toEqual([]);
+  expect(changes({ before: null, after: { scopes: ['support:read', 'support:write'] } })).toEqual([
+    'scopes: support:read, support:write',
+  ]);
   expect(changes({ before: { export: { offline: true } }, after: {} })).toEqual(['export: {"offline":true} → none']);
 });
 

@@ -28,7 +28,7 @@ const actions: Readonly<Record<string, string>> = {
   'staff.invited': 'Staff member invited',
   'staff.removed': 'Staff member removed',
   'subscription.grant': 'Days granted',
-  'subscription.put': 'Changed by billing',
+  'subscription.put': 'Subscription changed',
   'subscription.reinstate': 'Reinstated',
   'subscription.revoke': 'Revoked',
   'subscription.suspend': 'Suspended',
@@ -46,7 +46,8 @@ export function actorWords(actor: string, user: string | null, names: ReadonlyMa
   const name = names.get(id);
   switch (kind) {
     case 'user':
-      return id === user ? 'the customer' : (name ?? `user ${short(id)}`);
+      // Staff are users too, and do some things as such: they make their own passkeys.
+      return name ?? (id === user ? 'the customer' : `user ${short(id)}`);
     case 'staff':
       return name ?? `staff ${short(id)}`;
     case 'device':
@@ -91,6 +92,7 @@ function said(name: string, value: unknown): string {
   if (value === false) return 'no';
   // The trail keeps times as unix seconds.
   if (name === 'paid_through' && typeof value === 'number') return utc(new Date(value * 1000));
+  if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.join(', ');
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 

@@ -65,7 +65,7 @@ export function headline({ state, reason, since, paid_through }: Decision, now: 
     case 'active':
       return {
         tone: 'good',
-        badge: 'Paid',
+        badge: 'Active',
         text: `Has paid features${paid ? `, until ${moment(paid, now)}` : ''}.`,
       };
     case 'grace':

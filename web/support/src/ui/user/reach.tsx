@@ -1,9 +1,9 @@
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import { now } from '../../clock.ts';
 import { goOn, reachOf } from '../../revocations.ts';
 import { read } from '../../session.ts';
 import type { Revocation, Subscription } from '../../shapes.ts';
-import { deadline, progress, standing } from '../../words/revocation.ts';
+import { deadline, progress, standing, toldOf } from '../../words/revocation.ts';
 import { Holders } from './holders.tsx';
 
 const interval = 2_000;
@@ -11,6 +11,13 @@ const interval = 2_000;
 /** How far a revoke or a suspension has come: asked again and again while it is seen, until the last document has ended. */
 export function Reach({ subscription, changed }: { subscription: Subscription; changed: () => Promise<void> }) {
   const reach = reachOf(subscription.id);
+  const told = reach?.devices.filter((device) => progress(device, reach.revision, now.value) === 'told').length;
+  // The list of devices on the same page has to say of them what is said here.
+  const before = useRef(told);
+  useEffect(() => {
+    if (told !== undefined && before.current !== undefined && told > before.current) void changed();
+    before.current = told;
+  }, [told]);
   const over = reach !== undefined && deadline(reach.devices, now.value) === null;
   useEffect(() => {
     if (over) return;
@@ -33,7 +40,6 @@ export function Reach({ subscription, changed }: { subscription: Subscription; c
     };
   }, [subscription.id, subscription.updated_at, over]);
   if (!reach) return null;
-  const told = reach.devices.filter((device) => progress(device, reach.revision, now.value) === 'told').length;
   return (
     <div class="reach">
       <p class="promise">
@@ -45,7 +51,7 @@ export function Reach({ subscription, changed }: { subscription: Subscription; c
       <Holders devices={reach.devices} progress={(device) => progress(device, reach.revision, now.value)} />
       {/* Read out when a device is told, not with every second of the countdown. */}
       <p class="unseen" role="status">
-        {told} of {reach.devices.length} devices have been told
+        {toldOf(told ?? 0, reach.devices.length)}
       </p>
     </div>
   );
