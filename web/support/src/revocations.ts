@@ -4,6 +4,8 @@ import { follow } from './words/revocation.ts';
 
 /** What a revoke or a suspension has reached so far. */
 export interface Followed {
+  /** When the subscription was changed last: after a later change, it is another revoke. */
+  readonly since: string;
   /** The revision that it led to: whoever has been given a document of it has been told. */
   readonly revision: number;
   readonly devices: readonly Holder[];
@@ -18,16 +20,18 @@ export function reachOf(subscription: string): Followed | undefined {
 
 /** Takes the answer to the revoke itself: from here its revision is known. */
 export function begin(answer: Revocation): void {
-  put(answer.subscription.id, { revision: answer.revision, devices: answer.devices });
+  const { subscription, revision, devices } = answer;
+  put(subscription.id, { since: subscription.updated_at, revision, devices });
 }
 
-/** Takes a later answer. Of an earlier revoke, only a later revision is known: it may say too late that a device was told. */
+/**
+ * Takes a later answer. Of a revoke that was made elsewhere, only a later revision is known: it may be said too late that a
+ * device was told, never too early.
+ */
 export function goOn(answer: Revocation): void {
   const known = followed.peek().get(answer.subscription.id);
-  put(answer.subscription.id, {
-    revision: known?.revision ?? answer.revision,
-    devices: follow(known?.devices ?? [], answer),
-  });
+  if (known?.since !== answer.subscription.updated_at) begin(answer);
+  else put(answer.subscription.id, { ...known, devices: follow(known.devices, answer) });
 }
 
 /** It is reinstated: another revoke is another one. */

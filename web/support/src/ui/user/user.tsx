@@ -1,4 +1,3 @@
-import { useEffect } from 'preact/hooks';
 import { BackIcon } from '../../../../app/src/ui/icons.tsx';
 import type { Account } from '../../shapes.ts';
 import { useLoaded } from '../../work.ts';
@@ -13,14 +12,6 @@ import { Holdings } from './holdings.tsx';
 export function UserPage({ id }: { id: string }) {
   const { data, failed, reload } = useLoaded<Account>(`/admin/v1/users/${id}`);
   const account = data.value;
-  // Billing, the customer and colleagues change it, too.
-  useEffect(() => {
-    const look = () => {
-      if (document.visibilityState === 'visible') void reload();
-    };
-    document.addEventListener('visibilitychange', look);
-    return () => document.removeEventListener('visibilitychange', look);
-  }, [id]);
   return (
     <>
       <a class="button quiet back" href="#/">
