@@ -99,7 +99,7 @@ func (s *server) putPlan(w http.ResponseWriter, r *http.Request, by caller) erro
 	if request.Window != nil {
 		put.Window = seconds(*request.Window)
 	}
-	stored, err := s.entitlements.ReplacePlan(r.Context(), by.actor, put, request.Reason, request.Version)
+	stored, err := s.entitlements.PutPlan(r.Context(), by.actor, put, request.Reason, request.Version)
 	if err != nil {
 		return err
 	}

@@ -120,14 +120,10 @@ func (p Plan) takesAway(before Plan, window time.Duration) bool {
 }
 
 // PutPlan makes or changes a plan, with the reason that was given, if any. From when it returns, the plan decides. The
-// revisions of those who have it are raised after that, see [Service.RaiseHolders]. It fails with [ErrInvalid].
-func (s *Service) PutPlan(ctx context.Context, actor string, plan Plan, reason string) (Plan, error) {
-	return s.ReplacePlan(ctx, actor, plan, reason, nil)
-}
-
-// ReplacePlan is PutPlan where the version that is replaced has been seen: "" is none, so that the plan is to be new; nil is
-// whichever there is. It fails with [ErrConflict] where it is another one.
-func (s *Service) ReplacePlan(ctx context.Context, actor string, plan Plan, reason string, version *string) (Plan, error) {
+// revisions of those who have it are raised after that, see [Service.RaiseHolders]. Whoever has seen the version that is
+// replaced names it: "" is none, so that the plan is to be new; nil is whichever there is. It fails with [ErrInvalid], and
+// with [ErrConflict] where it is another version by now.
+func (s *Service) PutPlan(ctx context.Context, actor string, plan Plan, reason string, version *string) (Plan, error) {
 	if err := plan.validate(); err != nil {
 		return Plan{}, err
 	}
@@ -135,7 +131,11 @@ func (s *Service) ReplacePlan(ctx context.Context, actor string, plan Plan, reas
 		return Plan{}, err
 	}
 	err := s.store.PutPlan(ctx, plan, s.instant(), func(before *Plan) (PlanChange, error) {
-		if version != nil && *version != before.version() {
+		present := ""
+		if before != nil {
+			present = before.Version()
+		}
+		if version != nil && *version != present {
 			return PlanChange{}, fmt.Errorf("%w: the plan is another one by now", ErrConflict)
 		}
 		change := PlanChange{Audit: AuditEntry{
@@ -151,14 +151,6 @@ func (s *Service) ReplacePlan(ctx context.Context, actor string, plan Plan, reas
 		return Plan{}, fmt.Errorf("put plan: %w", err)
 	}
 	return plan, nil
-}
-
-// version is Version, or "" where there is no plan.
-func (p *Plan) version() string {
-	if p == nil {
-		return ""
-	}
-	return p.Version()
 }
 
 // raisePoll is how often a server looks whether holders are left to raise that nobody told it of: those that another

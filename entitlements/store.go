@@ -77,8 +77,9 @@ type Store interface {
 	// Plans reads the whole catalogue.
 	Plans(ctx context.Context) ([]Plan, error)
 	// PutPlan stores a plan, in one transaction with what change makes of the one that it replaces, which nobody else
-	// changes meanwhile; nil where the plan is new. An error from change ends it with nothing changed. From then on the plan decides. The holders that are to be raised are
-	// remembered with it, and those of an earlier change who have not been are to be raised for both.
+	// changes meanwhile; nil where the plan is new. An error from change ends it with nothing changed. From then on the plan
+	// decides. The holders that are to be raised are remembered with it, and those of an earlier change who have not been are
+	// to be raised for both.
 	PutPlan(ctx context.Context, plan Plan, at time.Time, change func(before *Plan) (PlanChange, error)) error
 
 	// RaiseHolders raises, in one transaction, the revisions of the next few hundred holders of a plan that has changed,

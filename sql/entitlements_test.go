@@ -377,7 +377,7 @@ func TestSuspensionReturnsToTheSameIndex(t *testing.T) {
 	}
 	if _, err := b.PutPlan(t.Context(), "operator", entitlements.Plan{
 		ID: "basic", Features: map[string]entitlements.Feature{"notes": {Offline: true, Limit: new(int64(9))}}, DeviceLimit: 5,
-	}, ""); err != nil {
+	}, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := b.PutSubscription(t.Context(), "operator", "lesser", entitlements.SubscriptionChange{
@@ -961,7 +961,7 @@ func TestStoredBound(t *testing.T) {
 		{ID: "short", Features: map[string]entitlements.Feature{"maps": {Offline: true}}, Window: 24 * time.Hour, DeviceLimit: 1},
 		{ID: "long", Features: map[string]entitlements.Feature{"notes": {Offline: true}}, Window: 2000 * time.Hour, Grace: 90 * time.Hour, DeviceLimit: 1},
 	} {
-		if _, err := b.PutPlan(t.Context(), "operator", plan, ""); err != nil {
+		if _, err := b.PutPlan(t.Context(), "operator", plan, "", nil); err != nil {
 			t.Fatal(err)
 		}
 	}

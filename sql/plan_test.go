@@ -26,7 +26,7 @@ func (b *bench) change(t *testing.T, edit func(*entitlements.Plan)) {
 		t.Fatal(err)
 	}
 	edit(&plan)
-	if _, err := b.PutPlan(t.Context(), "operator", plan, ""); err != nil {
+	if _, err := b.PutPlan(t.Context(), "operator", plan, "", nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -391,7 +391,7 @@ func TestLeavingAPlanThatTakesAway(t *testing.T) {
 	b := newBench(t)
 	if _, err := b.PutPlan(t.Context(), "operator", entitlements.Plan{
 		ID: "other", Features: map[string]entitlements.Feature{"notes": {Offline: true}}, Grace: 72 * time.Hour, DeviceLimit: 5,
-	}, ""); err != nil {
+	}, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	user := b.user(t)
@@ -459,7 +459,7 @@ func TestOverToAPlanThatChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	gold.ID = "gold"
-	if _, err := b.PutPlan(t.Context(), "operator", gold, ""); err != nil {
+	if _, err := b.PutPlan(t.Context(), "operator", gold, "", nil); err != nil {
 		t.Fatal(err)
 	}
 	user := b.user(t)
@@ -472,7 +472,7 @@ func TestOverToAPlanThatChanges(t *testing.T) {
 	changed := make(chan error, 1)
 	store := &interrupted{Store: b.store, by: func() {
 		go func() {
-			_, err := b.PutPlan(context.Background(), "operator", lesser, "")
+			_, err := b.PutPlan(context.Background(), "operator", lesser, "", nil)
 			for more := true; more && err == nil; {
 				more, err = b.store.RaiseHolders(context.Background(), b.clock.Now())
 			}
