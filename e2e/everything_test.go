@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"strconv"
@@ -76,7 +75,6 @@ func (c *chaos) judge(what string, err error) {
 	switch {
 	case err == nil:
 		c.note(what + " ok")
-	case errors.Is(err, context.Canceled), c.ctx.Err() != nil:
 	case errors.As(err, &problem):
 		c.note(fmt.Sprintf("%s %d %s", what, problem.Status, problem.Code))
 		if problem.Status >= 500 {
@@ -146,8 +144,12 @@ func paid() time.Time {
 	return time.Now().Add([]time.Duration{365 * 24 * time.Hour, 48 * time.Hour, 2 * time.Hour, -time.Hour, -100 * time.Hour}[rand.IntN(5)])
 }
 
+// Plans are edited, people pay, are revoked, granted, reinstated, come and are erased, on two servers at once, while their
+// devices reconcile. Nothing of that fails; no device sees its revision go back; and when all is quiet, each device's row
+// bounds what it was given, and the status list says VALID of no document that promises more than its user has.
 func TestEverythingAtOnce(t *testing.T) {
-	length := 5 * time.Second
+	t.Parallel()
+	length := 4 * time.Second
 	if full {
 		length = time.Minute
 	}
@@ -238,7 +240,7 @@ func TestEverythingAtOnce(t *testing.T) {
 				c.mu.Lock()
 				c.given = append(c.given, h)
 				c.mu.Unlock()
-				time.Sleep(time.Duration(rand.IntN(40)) * time.Millisecond) // so that others have a turn
+				time.Sleep(time.Duration(rand.IntN(40)) * time.Millisecond) // so that others have a turn // so that others have a turn
 			})
 		}
 	}
@@ -303,7 +305,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	}
 	again(func() {
 		c.edit(plans[rand.IntN(2)])
-		time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond) // so that some batches are at it
+		time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond) // so that some batches are done meanwhile // so that some batches are at it
 	})
 	acting.Wait()
 
@@ -416,5 +418,4 @@ func (c *chaos) check(users []string) {
 			}
 		}
 	}
-	_ = maps.Keys(devices)
 }
