@@ -23,6 +23,7 @@ export async function look(page: Page, info: TestInfo, name: string): Promise<vo
   }
   await page.emulateMedia({ colorScheme: 'light' });
   expect.soft(await overflow(page), `${name}: wider than the window`).toBeLessThanOrEqual(0);
+  expect.soft(await cutOff(page), `${name}: cut off by the window`).toEqual([]);
 }
 
 /** Lets transitions end, since contrast is measured as painted. */
@@ -34,6 +35,19 @@ async function settle(page: Page): Promise<void> {
 
 async function overflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+}
+
+/** What can be used, but lies beyond the window's edge, and nothing scrolls it into sight: that makes no page wider. */
+async function cutOff(page: Page): Promise<string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>('a, button, input, select, textarea, summary')]
+      .filter((control) => {
+        const { left, right, width } = control.getBoundingClientRect();
+        if (width < 2 || !control.checkVisibility({ visibilityProperty: true, opacityProperty: true })) return false;
+        return left < -1 || right > document.documentElement.clientWidth + 1;
+      })
+      .map((control) => control.outerHTML.slice(0, 120)),
+  );
 }
 
 /** What axe finds, by all of its rules or by some. */

@@ -1,4 +1,4 @@
-import { type Signal, signal, useSignal } from '@preact/signals';
+import { type ReadonlySignal, signal, useSignal } from '@preact/signals';
 import { type ComponentChildren, cloneElement, type VNode } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { keyring } from '../server.ts';
@@ -33,7 +33,8 @@ export function askNothing(): void {
 interface FrameProps {
   readonly title: string;
   readonly children: ComponentChildren;
-  readonly busy?: Signal<boolean>;
+  /** As long as it is true, Escape does not close it. */
+  readonly busy?: ReadonlySignal<boolean>;
   readonly wide?: boolean;
 }
 

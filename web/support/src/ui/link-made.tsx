@@ -1,4 +1,4 @@
-import { useSignal } from '@preact/signals';
+import { useComputed, useSignal } from '@preact/signals';
 import type { Link } from '../shapes.ts';
 import { askNothing, Frame } from './act.tsx';
 import { When } from './when.tsx';
@@ -12,8 +12,10 @@ interface Props {
 /** A one-time link: the server tells it this once. */
 export function LinkMade({ title, text, link }: Props) {
   const copied = useSignal<boolean | null>(null);
+  // Escape must not lose what is not copied yet.
+  const kept = useComputed(() => copied.value !== true);
   return (
-    <Frame title={title} wide>
+    <Frame title={title} busy={kept} wide>
       <p>{text}</p>
       <label class="field">
         <span>One-time link</span>
