@@ -65,7 +65,8 @@ func (c restoreCommand) Run(ctx context.Context, con console) error {
 		return err
 	}
 	_, err = fmt.Fprintf(con.out, "Restored %s as it was at %s. Keys are in %s.\nWhat happened since then is lost. "+
-		"Once devices have come back, GET /admin/v1/gaps lists those that know more: a revocation may be among it.\n",
+		"Once devices have come back, GET /admin/v1/gaps lists those that know more: a revocation may be among it.\n"+
+		"If keys were changed since then, bring the newer ones back before 'serve', or 'keys renew --above' them: devices refuse an older keyset.\n",
 		a.manifest.Issuer, a.manifest.MadeAt.Format(time.RFC3339), c.keysDir(c.DataFolder))
 	return err
 }
