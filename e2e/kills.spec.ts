@@ -167,8 +167,9 @@ class Tab {
     this.#resting = true;
   }
 
-  /** Ends the process behind the page. */
+  /** Ends the process behind the page, unless it has ended: what a dead tab has asked may come late. */
   async crash(): Promise<void> {
+    if (this.dead) return;
     const { page } = this.app;
     const cdp = await page.context().newCDPSession(page);
     const crashed = page.waitForEvent('crash');
