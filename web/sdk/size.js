@@ -1,4 +1,4 @@
-// What a page pays for the core, open, verify and reconcile, with jose and idb inside: at most 12 kB. Signing in and
+// What a page pays for the core, open, verify and reconcile, with idb inside: at most 12 kB. Signing in and
 // out, locking, and what happens by itself, are files of their own that are loaded when they are wanted, and do not
 // count.
 import { fileURLToPath } from 'node:url';
@@ -26,6 +26,6 @@ const [{ code, dynamicImports, moduleIds }] = output;
 const size = gzipSync(code, { level: 9 }).length;
 
 const whole = output.length === 1 && dynamicImports.length === 2;
-if (!whole || !moduleIds.some((id) => id.includes('/jose/'))) throw new Error('this is not the core as it is meant');
+if (!whole || !moduleIds.some((id) => id.includes('/idb/'))) throw new Error('this is not the core as it is meant');
 console.log(`SDK core: ${size} of ${limit} bytes, gzipped`);
 if (size > limit) process.exitCode = 1;

@@ -1,5 +1,3 @@
-import { decode } from 'jose/base64url';
-
 /** Base64url without padding, RFC 4648 §5. */
 export function encodeBase64url(bytes: Uint8Array): string {
   let binary = '';
@@ -13,7 +11,8 @@ export function encodeBase64url(bytes: Uint8Array): string {
  */
 export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | null {
   try {
-    const bytes = decode(text) as Uint8Array<ArrayBuffer>;
+    const binary = atob(text.replaceAll('-', '+').replaceAll('_', '/'));
+    const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
     return encodeBase64url(bytes) === text ? bytes : null;
   } catch {
     return null;
