@@ -51,6 +51,11 @@ func TestApp(t *testing.T) {
 			t.Errorf("HEAD %s: %d", c.path, head.StatusCode)
 		}
 	}
+	for _, query := range []string{"?utm_campaign=50%", "?%zz", "?%ff", "?a=%00", "?a;b", "?"} {
+		for _, path := range []string{"/", "/settings/devices", "/sw.js", "/roots.json", "/openapi.yaml", "/icon.svg", "/support", "/support/"} {
+			client.do("GET", path+query, nil, "Accept", "text/html").want(t, 200, "")
+		}
+	}
 	for _, c := range []struct{ method, path, accept string }{
 		{"GET", "/settings/devices", "application/json"},
 		{"POST", "/settings/devices", "text/html"},

@@ -145,7 +145,13 @@ func (s *server) cors(next http.Handler) http.Handler {
 	})
 }
 
-// refuseHostileURLs keeps NUL and invalid UTF-8, which PostgreSQL text cannot hold, out of paths and queries.
+// isAPI says whether a path belongs to the API, whose answers are private unless a route says otherwise.
+func isAPI(path string) bool {
+	return strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/admin/")
+}
+
+// refuseHostileURLs keeps NUL and invalid UTF-8, which PostgreSQL text cannot hold, out of paths and the API's queries.
+// Pages ignore their query: links to them carry whatever others append.
 func (s *server) refuseHostileURLs(next http.Handler) http.Handler {
 	hostile := func(text string) bool { return !utf8.ValidString(text) || strings.ContainsRune(text, 0) }
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -153,8 +159,7 @@ func (s *server) refuseHostileURLs(next http.Handler) http.Handler {
 			s.fail(w, r, notFound)
 			return
 		}
-		query, err := url.QueryUnescape(r.URL.RawQuery)
-		if err != nil || hostile(query) {
+		if query, err := url.QueryUnescape(r.URL.RawQuery); isAPI(r.URL.Path) && (err != nil || hostile(query)) {
 			s.fail(w, r, invalidRequest)
 			return
 		}

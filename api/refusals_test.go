@@ -79,6 +79,7 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "GET", "/v1/status-lists/99999999999999999999", nil, nil, 404, "not_found"},
 		{nobody, "GET", "/v1/status-lists/0?time=1686925000", nil, nil, 404, "not_found"},
 		{nobody, "GET", "/v1/status-lists/0?%zz", nil, nil, 400, "invalid_request"},
+		{nobody, "GET", "/v1/unknown?a=50%", nil, nil, 400, "invalid_request"},
 		{nobody, "POST", "/v1/status-lists/0", "{}", nil, 405, "method_not_allowed"},
 
 		// Bodies, on the first route that takes one.

@@ -20,7 +20,6 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -190,7 +189,7 @@ func (s *server) handle(route route) http.HandlerFunc {
 	if route.access == scoped && route.method == http.MethodPost {
 		handler = func(w http.ResponseWriter, r *http.Request, by caller) error { return s.once(w, r, route, by) }
 	}
-	private := strings.HasPrefix(route.path, "/v1/") || strings.HasPrefix(route.path, "/admin/")
+	private := isAPI(route.path)
 	return func(w http.ResponseWriter, r *http.Request) {
 		if private {
 			w.Header().Set("Cache-Control", "no-store")
