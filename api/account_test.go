@@ -355,3 +355,49 @@ func TestDeletePasskeyAndItsSessions(t *testing.T) {
 		t.Errorf("codes: %s", left.body)
 	}
 }
+
+// TestExternalIDChangesLater: an account that is there is tied to what other systems call its user, tied to something else,
+// and untied; billing goes by that.
+func TestExternalIDChangesLater(t *testing.T) {
+	w := newWorld(t)
+	ada, bob, support := w.browser(), w.browser(), w.browser()
+	id, bobID := ada.register("Ada"), bob.register("Bob")
+	entries := func() (n int) {
+		must(t, w.db.Get(&n, `SELECT count(*) FROM audit WHERE user_id = $1 AND action = 'user.external_id_changed'`, id))
+		return n
+	}
+	put := func(external string) answer {
+		return support.admin("PUT", "/admin/v1/subscriptions/s-1",
+			fmt.Sprintf(`{"external_id":%q,"plan":"premium","state":"active","paid_through":"2099-01-01T00:00:00Z"}`, external))
+	}
+	put("crm-1").want(t, 400, "invalid_request")
+	changed := support.admin("PATCH", "/admin/v1/users/"+id, `{"external_id":"crm-1","reason":"came over from the old shop"}`).want(t, 200, "")
+	if changed.text("user.external_id") != "crm-1" || changed.text("user.id") != id || entries() != 1 {
+		t.Errorf("%s, %d entries", changed.body, entries())
+	}
+	put("crm-1").want(t, 200, "")
+	support.admin("PATCH", "/admin/v1/users/"+id, `{"external_id":"crm-1"}`).want(t, 200, "")
+	support.admin("PATCH", "/admin/v1/users/"+bobID, `{"external_id":"crm-1"}`).want(t, 409, "conflict")
+	if entries() != 1 {
+		t.Errorf("%d entries after a change to what was so", entries())
+	}
+	if untied := support.admin("PATCH", "/admin/v1/users/"+id, `{"external_id":null}`).want(t, 200, ""); untied.member("user.external_id") != nil {
+		t.Errorf("untied: %s", untied.body)
+	}
+	support.admin("PATCH", "/admin/v1/users/"+bobID, `{"external_id":"crm-1"}`).want(t, 200, "")
+	for _, body := range []string{`{}`, `{"external_id":""}`, `{"external_id":7}`, `{"external_id":" x"}`, `{"name":"Eve","external_id":"x"}`, `{"external_id":"\u202ex\u0007"}`} {
+		support.admin("PATCH", "/admin/v1/users/"+id, body).want(t, 400, "invalid_request")
+	}
+	support.admin("PATCH", "/admin/v1/users/00000000-0000-4000-8000-000000000000", `{"external_id":"x"}`).want(t, 404, "not_found")
+
+	sam, _ := w.staff("Sam", passkey.RoleSupport)
+	_, eveID := w.staff("Eve", passkey.RoleAdmin)
+	sam.do("PATCH", "/admin/v1/users/"+id, `{"external_id":"crm-2"}`).want(t, 400, "invalid_request") // without a reason
+	sam.do("PATCH", "/admin/v1/users/"+id, `{"external_id":"crm-2","reason":"moved"}`).want(t, 200, "")
+	sam.do("PATCH", "/admin/v1/users/"+eveID, `{"external_id":"crm-3","reason":"moved"}`).want(t, 403, "forbidden")
+	var leaked int
+	must(t, w.db.Get(&leaked, `SELECT count(*) FROM audit WHERE coalesce(before::text, '') || coalesce(after::text, '') LIKE '%crm-%'`))
+	if leaked != 0 {
+		t.Errorf("%d entries of the trail hold external ids", leaked)
+	}
+}

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
 	"holdfast/entitlements"
 	"holdfast/passkey"
 )
@@ -73,6 +76,36 @@ func (s *server) createUser(w http.ResponseWriter, r *http.Request, by caller) e
 		User      adminUser `json:"user"`
 		Enrolment link      `json:"enrolment"`
 	}{adminUserOf(created), s.linkOf(enrolment)})
+}
+
+// changeUser ties an account that is there to what other systems call its user, or unties it.
+func (s *server) changeUser(w http.ResponseWriter, r *http.Request, by caller) error {
+	id, err := pathUUID(r)
+	if err != nil {
+		return err
+	}
+	var request struct {
+		ExternalID jsontext.Value `json:"external_id"`
+		Reason     string         `json:"reason"`
+	}
+	if err := decode(r, &request); err != nil {
+		return err
+	}
+	var externalID *string // null unties, and is not the same as nothing said
+	if len(request.ExternalID) == 0 || json.Unmarshal(request.ExternalID, &externalID) != nil || externalID != nil && *externalID == "" {
+		return refusal{invalidRequest.status, invalidRequest.code, "external_id is what other systems call the user, or null for nothing."}
+	}
+	agent, err := by.agent(request.Reason)
+	if err != nil {
+		return err
+	}
+	changed, err := s.passkeys.SetExternalID(r.Context(), agent, passkey.UserID(id), textOf(externalID))
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, struct {
+		User adminUser `json:"user"`
+	}{adminUserOf(changed)})
 }
 
 // link is a one-time link, shown once.

@@ -15,14 +15,15 @@ func NewPaced(cfg Config, comment, patience time.Duration) (http.Handler, error)
 type Row struct {
 	Method, Path, Scope string
 	Admin, Proof        bool
-	Webhook             bool
+	Webhook, Public     bool
+	Query               []string
 }
 
 // Routes is the route table.
 func Routes() []Row {
 	var rows []Row
 	for _, r := range (&server{}).routes() {
-		rows = append(rows, Row{r.method, r.path, string(r.scope), r.access == scoped, r.access.takesProof(), r.access == webhook})
+		rows = append(rows, Row{r.method, r.path, string(r.scope), r.access == scoped, r.access.takesProof(), r.access == webhook, r.access == document, r.query})
 	}
 	return rows
 }

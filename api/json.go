@@ -193,6 +193,14 @@ func utc(t *time.Time) *time.Time {
 	return new(t.UTC())
 }
 
+// textOf is the text of a member that may be null; "" where it is.
+func textOf(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
 // orNull is a string member that is null when there is nothing to say.
 func orNull[S ~string](s S) *S {
 	if s == "" {

@@ -188,6 +188,10 @@ func (s *server) securityHeaders(next http.Handler) http.Handler {
 		if s.secure {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
+		if isAPI(r.URL.Path) && !isPublic(r.URL.Path) {
+			h.Set("Cache-Control", "no-store")
+			h.Set("Vary", "Authorization, Cookie, DPoP, Origin") // for caches that keep it all the same
+		}
 		next.ServeHTTP(w, r)
 	})
 }

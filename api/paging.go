@@ -1,9 +1,32 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 )
+
+// checkQuery refuses a query that says anything but the parameters which the route takes, each once: one that was ignored
+// would be answered as if it had been heeded.
+func checkQuery(r *http.Request, taken []string) error {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return invalidRequest
+	}
+	for name, values := range query {
+		if !slices.Contains(taken, name) || len(values) > 1 {
+			detail := "This route takes no query parameters."
+			if len(taken) > 0 {
+				detail = fmt.Sprintf("This route takes the query parameters %s, each once.", strings.Join(taken, ", "))
+			}
+			return refusal{invalidRequest.status, invalidRequest.code, detail}
+		}
+	}
+	return nil
+}
 
 // Limits of a list's page.
 const (

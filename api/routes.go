@@ -29,8 +29,9 @@ type route struct {
 	access       access
 	scope        passkey.Scope // scoped routes only
 	handler      func(http.ResponseWriter, *http.Request, caller) error
-	limit        int64 // of the body in bytes; 0: bodyLimit
-	stream       bool  // the answer goes on after requestTimeout
+	query        []string // the parameters that it takes; any other is refused
+	limit        int64    // of the body in bytes; 0: bodyLimit
+	stream       bool     // the answer goes on after requestTimeout
 }
 
 // routes is the whole surface, but for the other files of app and console, which answer where no route does.
@@ -73,9 +74,10 @@ func (s *server) routes() []route {
 		{method: post, path: "/v1/billing/webhook", access: webhook, handler: s.receiveWebhook, limit: webhookBodyLimit},
 
 		{method: get, path: "/admin/v1/session", access: scoped, scope: read, handler: s.showAdminSession},
-		{method: get, path: "/admin/v1/users", access: scoped, scope: read, handler: s.findUsers},
+		{method: get, path: "/admin/v1/users", access: scoped, scope: read, handler: s.findUsers, query: []string{"q", "limit", "cursor"}},
 		{method: post, path: "/admin/v1/users", access: scoped, scope: write, handler: s.createUser},
 		{method: get, path: "/admin/v1/users/{id}", access: scoped, scope: read, handler: s.showUser},
+		{method: patch, path: "/admin/v1/users/{id}", access: scoped, scope: write, handler: s.changeUser},
 		{method: post, path: "/admin/v1/users/{id}/recovery", access: scoped, scope: write, handler: s.recoverUser},
 		{method: post, path: "/admin/v1/users/{id}/sign-out", access: scoped, scope: write, handler: s.signOutUser},
 		{method: post, path: "/admin/v1/users/{id}/grants", access: scoped, scope: write, handler: s.grantDays},
@@ -88,17 +90,17 @@ func (s *server) routes() []route {
 		{method: get, path: "/admin/v1/plans", access: scoped, scope: read, handler: s.listPlans},
 		{method: get, path: "/admin/v1/plans/{id}", access: scoped, scope: read, handler: s.showPlan},
 		{method: put, path: "/admin/v1/plans/{id}", access: scoped, scope: admin, handler: s.putPlan},
-		{method: get, path: "/admin/v1/gaps", access: scoped, scope: read, handler: s.listGaps},
+		{method: get, path: "/admin/v1/gaps", access: scoped, scope: read, handler: s.listGaps, query: []string{"limit", "cursor"}},
 		{method: post, path: "/admin/v1/gaps/{id}/close", access: scoped, scope: write, handler: s.closeGap},
 		{method: get, path: "/admin/v1/staff", access: scoped, scope: admin, handler: s.listStaff},
 		{method: post, path: "/admin/v1/staff", access: scoped, scope: admin, handler: s.inviteStaff},
 		{method: del, path: "/admin/v1/staff/{id}", access: scoped, scope: admin, handler: s.removeStaff},
-		{method: get, path: "/admin/v1/webhooks", access: scoped, scope: read, handler: s.listWebhooks},
+		{method: get, path: "/admin/v1/webhooks", access: scoped, scope: read, handler: s.listWebhooks, query: []string{"state", "limit", "cursor"}},
 		{method: post, path: "/admin/v1/webhooks/{id}/resend", access: scoped, scope: admin, handler: s.resendWebhook},
-		{method: get, path: "/admin/v1/audit", access: scoped, scope: read, handler: s.listAudit},
-		{method: get, path: "/admin/v1/audit/export", access: scoped, scope: admin, handler: s.exportAudit, stream: true},
+		{method: get, path: "/admin/v1/audit", access: scoped, scope: read, handler: s.listAudit, query: []string{"user", "limit", "cursor"}},
+		{method: get, path: "/admin/v1/audit/export", access: scoped, scope: admin, handler: s.exportAudit, query: []string{"user"}, stream: true},
 
-		{method: get, path: "/v1/status-lists/{n}", access: document, handler: s.showStatusList},
+		{method: get, path: "/v1/status-lists/{n}", access: document, handler: s.showStatusList, query: []string{"time"}},
 		{method: get, path: "/.well-known/jwks.json", access: document, handler: s.showJWKS},
 		{method: get, path: "/.well-known/holdfast-keyset", access: document, handler: s.showKeyset},
 		{method: get, path: "/.well-known/webauthn", access: document, handler: s.showRelatedOrigins},

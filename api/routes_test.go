@@ -254,3 +254,92 @@ func TestNonceOnEveryAnswer(t *testing.T) {
 		}
 	}
 }
+
+// TestQueryIsHeededOrRefused walks the table: no route ignores a query parameter, and the description names those it takes.
+func TestQueryIsHeededOrRefused(t *testing.T) {
+	w := newWorld(t)
+	client := w.browser()
+	source, err := os.ReadFile("openapi.yaml")
+	must(t, err)
+	var document struct {
+		Paths      map[string]map[string]any
+		Components struct {
+			Parameters map[string]struct{ Name, In string }
+		}
+	}
+	must(t, yaml.Unmarshal(source, &document))
+	for _, row := range api.Routes() {
+		if !strings.HasPrefix(row.Path, "/v1/") && !strings.HasPrefix(row.Path, "/admin/") {
+			continue
+		}
+		queries := []string{"external_id=crm-17", "x", "limit=1;x=2", "LIMIT=1"}
+		if len(row.Query) == 0 {
+			queries = append(queries, "limit=1")
+		}
+		for _, name := range row.Query {
+			queries = append(queries, name+"=1&"+name+"=1")
+		}
+		for _, query := range queries {
+			got := client.admin(row.Method, path(row.Path)+"?"+query, nil)
+			if got.StatusCode != http.StatusBadRequest || got.code() != "invalid_request" {
+				t.Errorf("%s %s?%s: %d %s", row.Method, row.Path, query, got.StatusCode, got.code())
+			}
+		}
+
+		var described []string
+		operation, _ := document.Paths[row.Path][strings.ToLower(row.Method)].(map[string]any)
+		parameters, _ := operation["parameters"].([]any)
+		for _, parameter := range parameters {
+			parameter := parameter.(map[string]any)
+			name, in := parameter["name"], parameter["in"]
+			if reference, ok := parameter["$ref"].(string); ok {
+				shared := document.Components.Parameters[strings.TrimPrefix(reference, "#/components/parameters/")]
+				name, in = shared.Name, shared.In
+			}
+			if in == "query" {
+				described = append(described, name.(string))
+			}
+		}
+		if !slices.Equal(described, row.Query) {
+			t.Errorf("%s %s takes %q, described are %q", row.Method, row.Path, row.Query, described)
+		}
+	}
+}
+
+// TestNothingOfTheAPIIsCached walks the table, and what is not in it: what is not public is for its asker alone.
+func TestNothingOfTheAPIIsCached(t *testing.T) {
+	w := newWorld(t)
+	ada := w.browser()
+	ada.register("Ada")
+	check := func(method, path string, got answer) {
+		t.Helper()
+		vary := strings.Join(got.Header.Values("Vary"), ", ")
+		for _, header := range []string{"Authorization", "Cookie", "DPoP", "Origin"} {
+			if !strings.Contains(vary, header) {
+				t.Errorf("%s %s: %d varies by %q, not by %s", method, path, got.StatusCode, vary, header)
+			}
+		}
+		if !strings.HasPrefix(got.Header.Get("Cache-Control"), "no-store") {
+			t.Errorf("%s %s: %d may be cached: %q", method, path, got.StatusCode, got.Header.Get("Cache-Control"))
+		}
+	}
+	for _, row := range api.Routes() {
+		if row.Public || row.Path == "/v1/events" { // whose answer does not end; its headers are looked at below
+			continue
+		}
+		for _, client := range []*browser{ada, w.browser()} {
+			check(row.Method, row.Path, client.do(row.Method, path(row.Path), nil))
+			check(row.Method, row.Path, client.do(row.Method, path(row.Path), nil, "Origin", allowed))
+		}
+		check("TRACE", row.Path, ada.do("TRACE", path(row.Path), nil))
+		check("OPTIONS", row.Path, ada.do("OPTIONS", path(row.Path), nil, "Origin", allowed, "Access-Control-Request-Method", row.Method))
+		if row.Method == http.MethodDelete { // which has signed her out, or erased her
+			ada = w.browser()
+			ada.register("Ada")
+		}
+	}
+	check("HEAD", "/v1/events", ada.do("HEAD", "/v1/events", nil))
+	for _, path := range []string{"/v1/unknown", "/admin/v1/unknown", "/v1/session?x=%ff", "/v1/sessions/a%00b"} {
+		check("GET", path, ada.do("GET", path, nil))
+	}
+}

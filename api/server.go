@@ -189,10 +189,13 @@ func (s *server) handle(route route) http.HandlerFunc {
 	if route.access == scoped && route.method == http.MethodPost {
 		handler = func(w http.ResponseWriter, r *http.Request, by caller) error { return s.once(w, r, route, by) }
 	}
-	private := isAPI(route.path)
+	strict := isAPI(route.path)
 	return func(w http.ResponseWriter, r *http.Request) {
-		if private {
-			w.Header().Set("Cache-Control", "no-store")
+		if strict {
+			if err := checkQuery(r, route.query); err != nil {
+				s.fail(w, r, err)
+				return
+			}
 		}
 		if route.access.takesProof() {
 			nonce, err := s.entitlements.Nonce()

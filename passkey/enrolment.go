@@ -15,9 +15,8 @@ func (s *Service) CreateUser(ctx context.Context, agent Agent, name, externalID 
 	if err != nil {
 		return User{}, Link{}, err
 	}
-	if !isText(externalID) || utf8.RuneCountInString(externalID) > maxExternalID || strings.TrimSpace(externalID) != externalID {
-		return User{}, Link{}, fmt.Errorf(
-			"%w external id: at most %d characters, without control characters or space around it", ErrInvalid, maxExternalID)
+	if err := checkExternalID(externalID); err != nil {
+		return User{}, Link{}, err
 	}
 	if err := agent.check(); err != nil {
 		return User{}, Link{}, err
@@ -36,4 +35,31 @@ func (s *Service) CreateUser(ctx context.Context, agent Agent, name, externalID 
 		return User{}, Link{}, fmt.Errorf("create user: %w", err)
 	}
 	return user, link, nil
+}
+
+// SetExternalID changes what other systems call the user; "" is nothing. It is audited, without the ids themselves, which may
+// be addresses of people. A change to what is so already does nothing. It returns ErrNotFound, ErrInvalid for the external
+// id or the reason, ErrConflict if another user has the external id, and ErrStaffAccount.
+func (s *Service) SetExternalID(ctx context.Context, agent Agent, user UserID, externalID string) (User, error) {
+	if !isID(string(user)) {
+		return User{}, ErrNotFound
+	}
+	if err := checkExternalID(externalID); err != nil {
+		return User{}, err
+	}
+	if err := agent.check(); err != nil {
+		return User{}, err
+	}
+	changed, err := s.store.SetExternalID(ctx, user, externalID, agent.Admin, agent.entry(s.now(), "user.external_id_changed", user))
+	if err != nil {
+		return User{}, fmt.Errorf("set external id: %w", err)
+	}
+	return changed, nil
+}
+
+func checkExternalID(id string) error {
+	if !isText(id) || utf8.RuneCountInString(id) > maxExternalID || strings.TrimSpace(id) != id {
+		return fmt.Errorf("%w external id: at most %d characters, without control characters or space around it", ErrInvalid, maxExternalID)
+	}
+	return nil
 }

@@ -133,6 +133,11 @@ type UserStore interface {
 	// another user has the external id.
 	CreateUser(ctx context.Context, user User, enrolment NewLink, entry AuditEntry) error
 
+	// SetExternalID changes a user's external id and stores the audit entry, unless the user has that one already, and
+	// returns the user as they are then. It returns ErrNotFound, ErrConflict if another user has the external id and, unless
+	// staff may be changed, ErrStaffAccount if the user is one of them.
+	SetExternalID(ctx context.Context, user UserID, externalID string, staff bool, entry AuditEntry) (User, error)
+
 	// User returns a user or ErrNotFound.
 	User(ctx context.Context, id UserID) (User, error)
 

@@ -55,6 +55,37 @@ func (p *Passkeys) CreateUser(
 	})
 }
 
+// SetExternalID implements [passkey.UserStore].
+func (p *Passkeys) SetExternalID(
+	ctx context.Context, user passkey.UserID, externalID string, staff bool, entry passkey.AuditEntry,
+) (passkey.User, error) {
+	var row userRow
+	err := transact(ctx, p.db, func(tx *sqlx.Tx) error {
+		if _, err := findAccount(ctx, tx, user, staff); err != nil {
+			return err
+		}
+		result, err := tx.ExecContext(ctx, `UPDATE users SET external_id = $2 WHERE id = $1 AND external_id IS DISTINCT FROM $2`,
+			user, optional(externalID))
+		if isUnique(err, "users_external_id_key") {
+			return passkey.ErrConflict
+		}
+		unchanged, err := affectedNone(result, failed("update user", err))
+		if err != nil {
+			return err
+		}
+		if !unchanged {
+			if err := insertEntry(ctx, tx, entry); err != nil {
+				return err
+			}
+		}
+		return failed("select user", tx.GetContext(ctx, &row, `SELECT `+userColumns+` FROM users u WHERE u.id = $1`, user))
+	})
+	if err != nil {
+		return passkey.User{}, err
+	}
+	return row.user(), nil
+}
+
 // User implements [passkey.UserStore].
 func (p *Passkeys) User(ctx context.Context, id passkey.UserID) (passkey.User, error) {
 	var row userRow

@@ -36,6 +36,7 @@ const actions: Readonly<Record<string, string>> = {
   'token.created': 'API token made',
   'token.revoked': 'API token revoked',
   'user.created': 'Account prepared',
+  'user.external_id_changed': 'External id changed',
   'user.signed_out': 'Signed out everywhere',
   'webhook.resent': 'Webhook sent again',
 };
