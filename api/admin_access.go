@@ -94,8 +94,12 @@ func (s *server) guardStaff(ctx context.Context, by caller, user passkey.UserID)
 }
 
 // guardStaffKeys refuses pages of allowed origins what would open a staff member's account for good: another passkey, for
-// which a script can play the authenticator, or recovery codes. They act as a user of the app, and must not become staff.
+// which a script can play the authenticator, recovery codes, or a device. They act as a user of the app, and must not become
+// staff. The session's origin decides; a page that says where it is from is refused besides.
 func (s *server) guardStaffKeys(r *http.Request, session passkey.Session) error {
+	if err := session.MayAdd(); err != nil {
+		return err
+	}
 	if session.Role != "" && isCrossOrigin(r, s.origin) {
 		return crossOrigin
 	}

@@ -114,7 +114,7 @@ type option func(*api.Config, *passkey.Config, *entitlements.Config)
 func at(origin string) option {
 	return func(a *api.Config, p *passkey.Config, e *entitlements.Config) {
 		host := strings.TrimPrefix(strings.TrimPrefix(origin, "https://"), "http://")
-		a.Origin, e.Issuer, p.Origins, p.RPID, e.RPID = origin, origin, []string{origin}, host, host
+		a.Origin, e.Issuer, p.Origin, p.AllowOrigins, p.RPID, e.RPID = origin, origin, origin, nil, host, host
 	}
 }
 
@@ -174,7 +174,7 @@ func (w *world) start(build func(api.Config) (http.Handler, error), options ...o
 		Stripe: stripeReceiver(t, nil), BillingWebhook: must1(api.NewWebhookReceiver([]string{webhookSecret}))(t),
 		Metrics: w.metrics, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: w.clock.now,
 	}
-	p := passkey.Config{RPID: "localhost", RPName: "Holdfast", Origins: []string{origin, allowed}, HashMemory: 64, Now: w.clock.now, Rand: rand.Reader}
+	p := passkey.Config{RPID: "localhost", RPName: "Holdfast", Origin: origin, AllowOrigins: []string{allowed}, HashMemory: 64, Now: w.clock.now, Rand: rand.Reader}
 	e := entitlements.Config{
 		Issuer: origin, RPID: "localhost", OfflineWindow: 7 * 24 * time.Hour, TrialLength: 14 * 24 * time.Hour, TrialPlan: "premium",
 		Now: w.clock.now, Rand: rand.Reader,

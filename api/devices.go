@@ -56,6 +56,9 @@ func (s *server) linkDevice(w http.ResponseWriter, r *http.Request, by caller) e
 	if !by.session.Recent(s.now()) {
 		return notRecent
 	}
+	if err := s.guardStaffKeys(r, by.session); err != nil {
+		return err
+	}
 	linked, err := s.entitlements.Link(r.Context(), by.user(), *by.proof, entitlements.LinkRequest{
 		Name: request.Name, Replaces: entitlements.DeviceID(replaces), Cookie: s.cookieDevice(r),
 	})

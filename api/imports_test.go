@@ -19,7 +19,7 @@ var imports = map[string]struct {
 	mayNot []string // of the standard library
 }{
 	"passkey": {
-		may:    []string{"github.com/go-webauthn/webauthn", "github.com/google/uuid", "golang.org/x/crypto/argon2"},
+		may:    []string{"filippo.io/edwards25519", "github.com/go-json-experiment/json", "github.com/go-webauthn/webauthn", "github.com/google/uuid", "golang.org/x/crypto/argon2"},
 		mayNot: []string{"net/http", "database/sql"},
 	},
 	"entitlements": {

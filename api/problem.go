@@ -53,6 +53,7 @@ var refusals = []struct {
 	{passkey.ErrUnauthenticated, unauthenticated},
 	{passkey.ErrNotRecent, notRecent},
 	{passkey.ErrForbidden, forbidden},
+	{passkey.ErrForeignOrigin, refusal{http.StatusForbidden, "cross_origin", "This is the account of a staff member: sign in, and make passkeys, at the server's own origin."}},
 	{passkey.ErrStaffAccount, refusal{http.StatusForbidden, "forbidden", "This is the account of a staff member: it needs the scope admin."}},
 	{passkey.ErrInvalid, invalidRequest},
 	{passkey.ErrInviteOnly, refusal{http.StatusForbidden, "forbidden", "Accounts are made by invitation here."}},

@@ -17,7 +17,7 @@ import (
 func site(rpID, origin string, allowed ...string) option {
 	return func(a *api.Config, p *passkey.Config, e *entitlements.Config) {
 		a.Origin, a.AllowOrigins, e.Issuer = origin, allowed, origin
-		p.RPID, e.RPID, p.Origins = rpID, rpID, append([]string{origin}, allowed...)
+		p.RPID, e.RPID, p.Origin, p.AllowOrigins = rpID, rpID, origin, allowed
 	}
 }
 

@@ -407,3 +407,77 @@ func TestStaffAccountsAtAllowedOrigins(t *testing.T) {
 		t.Errorf("%d codes", n)
 	}
 }
+
+// TestRoleFollowsTheOriginOfTheCeremony: what the authenticator has signed says which page a session was begun at. A
+// request without Origin changes nothing about that.
+func TestRoleFollowsTheOriginOfTheCeremony(t *testing.T) {
+	w := newWorld(t)
+	eve, eveID := w.staff("Eve", passkey.RoleAdmin)
+	eve.do("GET", "/admin/v1/session", nil).want(t, 200, "")
+
+	eve.rp.Origin = allowed
+	eve.signIn()
+	for _, c := range []struct{ method, path, body string }{
+		{"GET", "/admin/v1/session", ""},
+		{"GET", "/admin/v1/users", ""},
+		{"POST", "/admin/v1/staff", `{"name":"Mallory","role":"admin","reason":"because"}`},
+	} {
+		eve.do(c.method, c.path, c.body).want(t, 403, "reauthentication_required")
+	}
+	eve.do("POST", "/v1/registration/options", nil).want(t, 403, "cross_origin")
+	eve.do("POST", "/v1/recovery-codes", nil).want(t, 403, "cross_origin")
+	eve.fetchNonce()
+	eve.prove("POST", "/v1/devices", map[string]string{"name": "Laptop"}).want(t, 403, "cross_origin")
+	eve.do("GET", "/v1/session", nil).want(t, 200, "") // still a user
+	if role := eve.do("GET", "/v1/account/export", nil).want(t, 200, "").text("role"); role != "admin" {
+		t.Errorf("exported role %q", role)
+	}
+
+	eve.rp.Origin = origin
+	eve.signIn()
+	eve.do("GET", "/admin/v1/session", nil).want(t, 200, "")
+	// A session of before the column, or one that was damaged, gives nothing.
+	_, err := w.db.Exec(`UPDATE sessions SET origin = '' WHERE user_id = $1`, eveID)
+	must(t, err)
+	eve.do("GET", "/admin/v1/session", nil).want(t, 403, "reauthentication_required")
+	eve.do("POST", "/v1/recovery-codes", nil).want(t, 403, "cross_origin")
+}
+
+// TestStaffPasskeysAreMadeAtTheServersOrigin: neither the session that asks, nor a link or code, lets a page of an allowed
+// origin add a passkey to a staff account.
+func TestStaffPasskeysAreMadeAtTheServersOrigin(t *testing.T) {
+	w := newWorld(t)
+	eve, eveID := w.staff("Eve", passkey.RoleAdmin)
+	passkeys := w.count("passkeys")
+
+	begun := eve.do("POST", "/v1/registration/options", nil)
+	other := *eve
+	other.rp.Origin, other.credential = allowed, newCredential()
+	other.do("POST", "/v1/registration", other.attest(begun)).want(t, 403, "cross_origin")
+
+	codes := eve.do("POST", "/v1/recovery-codes", nil).want(t, 201, "").member("codes").([]any)
+	recovery, err := w.passkeys.CreateRecoveryLink(t.Context(), operator, passkey.UserID(eveID))
+	must(t, err)
+	_, invitation, err := w.passkeys.InviteStaff(t.Context(), operator, "Sam", passkey.RoleSupport)
+	must(t, err)
+	for _, code := range []string{codes[0].(string), recovery.Code, invitation.Code} {
+		thief := w.browser()
+		thief.rp.Origin = allowed
+		options := thief.do("POST", "/v1/recovery/options", map[string]string{"code": code})
+		thief.do("POST", "/v1/recovery", thief.attest(options)).want(t, 403, "cross_origin")
+		// The code is not spent, and works at home.
+		owner := w.browser()
+		owner.do("POST", "/v1/recovery/options", map[string]string{"code": code}).want(t, 200, "")
+	}
+	if n := w.count("passkeys"); n != passkeys {
+		t.Errorf("%d passkeys, there were %d", n, passkeys)
+	}
+
+	// An ordinary user adds passkeys wherever the app is.
+	ada := w.browser()
+	ada.rp.Origin = allowed
+	ada.register("Ada")
+	second := *ada
+	second.credential = newCredential()
+	second.do("POST", "/v1/registration", second.attest(ada.do("POST", "/v1/registration/options", nil))).want(t, 201, "")
+}

@@ -22,7 +22,10 @@ func (s *Service) Export(ctx context.Context, session Session) (held Held, err e
 	if !session.Recent(s.now()) {
 		return Held{}, ErrNotRecent
 	}
-	held.User, held.Role = session.User, session.Role
+	held.User = session.User
+	if held.Role, err = s.store.RoleOf(ctx, session.User.ID); err != nil {
+		return Held{}, fmt.Errorf("export role: %w", err)
+	}
 	if held.Passkeys, err = s.store.EveryCredential(ctx, session.User.ID); err != nil {
 		return Held{}, fmt.Errorf("export passkeys: %w", err)
 	}

@@ -59,9 +59,9 @@ func (s *Service) FinishAuthentication(
 	if err != nil {
 		return SignedIn{}, err
 	}
-	parsed, err := protocol.ParseCredentialRequestResponseBytes(credential)
+	parsed, origin, err := s.parseAssertion(credential)
 	if err != nil {
-		return SignedIn{}, rejected(fmt.Errorf("parse: %w", err))
+		return SignedIn{}, rejected(err)
 	}
 	user, stored, err := s.find(ctx, parsed)
 	if err != nil {
@@ -77,7 +77,7 @@ func (s *Service) FinishAuthentication(
 	}
 	used.At = now
 
-	session, token, err := s.newSession(user, stored.ID, userAgent, now)
+	session, token, err := s.newSession(user, stored.ID, origin, userAgent, now)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -154,6 +154,10 @@ func (s *Service) verifyAssertion(
 	// Step 17: of this very assertion; the library's record of the credential remembers earlier ones.
 	if !flags.HasUserVerified() {
 		return CredentialUse{}, errNotVerified
+	}
+	// Step 21 verifies what §6.3.3 lets an authenticator sign: no attested credential data.
+	if flags.HasAttestedCredentialData() {
+		return CredentialUse{}, errors.New("attested credential data in an assertion")
 	}
 	// Step 19: backup eligibility is for life. Step 22: the count rises, or the authenticator keeps none.
 	if flags.HasBackupEligible() != stored.BackupEligible {

@@ -24,6 +24,9 @@ var (
 	// ErrForbidden: the role does not include what was asked.
 	ErrForbidden = errors.New("the role does not include this")
 
+	// ErrForeignOrigin: a staff member's session was begun, or passkey made, at another origin than the server's own.
+	ErrForeignOrigin = errors.New("staff must use the server's own origin")
+
 	// ErrStaffAccount: the account is a staff member's, and whoever asks may not act on those.
 	ErrStaffAccount = errors.New("the account is a staff member's")
 

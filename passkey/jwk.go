@@ -10,9 +10,8 @@ import (
 )
 
 const (
-	minModulus  = 2048 // bits; RFC 7518 §3.3
-	maxModulus  = 4096 // bits; larger keys would only make verification slow
-	maxExponent = 31   // bits; what Go's verifier takes
+	minModulus = 2048 // bits; RFC 7518 §3.3
+	maxModulus = 4096 // bits; larger keys would only make verification slow
 )
 
 // jwk is a public key for WebCrypto, with no member that importKey does not need.
@@ -27,8 +26,10 @@ type jwk struct {
 }
 
 // publicJWK converts a COSE_Key (RFC 9052 §7) to a JWK (RFC 7517). It takes the keys of ES256, ES384, ES512, EdDSA
-// with Ed25519, and RS256 with 2048 to 4096 bits, and no key that a page would refuse to verify against offline. The
-// library has checked that points are on their curve and that coordinates have their full length.
+// with Ed25519, and RS256 with 2048 to 4096 bits and an exponent that authenticators use (TPM 2.0 has 65537 alone), and no
+// key that a page would refuse to verify against offline. The library checks that points are on their curve, after their
+// length, and does not calculate with RSA keys here. A registration verifies no signature, so that no key is calculated with
+// before it has been here.
 func publicJWK(cose []byte) (json.RawMessage, error) {
 	parsed, err := webauthncose.ParsePublicKey(cose)
 	if err != nil {
@@ -53,7 +54,7 @@ func publicJWK(cose []byte) (json.RawMessage, error) {
 			return nil, fmt.Errorf("OKP algorithm %d is not supported", k.Algorithm)
 		}
 		if !isSafeEd25519(k.XCoord) {
-			return nil, errors.New("point of small order, or in another than its one encoding")
+			return nil, errors.New("no point, one of small order, or another than its one encoding")
 		}
 		key = jwk{Kty: "OKP", Crv: "Ed25519", X: encode(k.XCoord), Alg: "EdDSA"}
 	case webauthncose.RSAPublicKeyData:
@@ -64,9 +65,8 @@ func publicJWK(cose []byte) (json.RawMessage, error) {
 		if bits := n.BitLen(); bits < minModulus || bits > maxModulus || n.Bit(0) == 0 {
 			return nil, fmt.Errorf("RSA modulus of %d bits, or even", bits)
 		}
-		// RFC 8017 §3.1.
-		if bits := e.BitLen(); bits < 2 || bits > maxExponent || e.Bit(0) == 0 {
-			return nil, fmt.Errorf("RSA exponent of %d bits, or even", bits)
+		if !e.IsUint64() || e.Uint64() != 3 && e.Uint64() != 65537 {
+			return nil, fmt.Errorf("RSA exponent of %d bits, neither 3 nor 65537", e.BitLen())
 		}
 		// RFC 7518 §6.3.1: no leading zero octets.
 		key = jwk{Kty: "RSA", N: encode(n.Bytes()), E: encode(e.Bytes()), Alg: "RS256"}

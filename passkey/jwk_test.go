@@ -124,6 +124,7 @@ func TestPublicJWKRefuses(t *testing.T) {
 		"secp256k1":               with(3, -47),
 		"no key type":             with(1, 0),
 		"symmetric":               {1: 4, 3: 5, -1: make([]byte, 32)},
+		"Ed25519, no point":       {1: 1, 3: -8, -1: 6, -2: append([]byte{2}, make([]byte, 31)...)},
 		"Ed25519 of wrong length": {1: 1, 3: -8, -1: 6, -2: make([]byte, 31)},
 		"X25519":                  {1: 1, 3: -8, -1: 4, -2: make([]byte, 32)},
 		"RSA of 1024 bits":        {1: 3, 3: -257, -1: modulus(1024), -2: []byte{1, 0, 1}},
@@ -135,6 +136,7 @@ func TestPublicJWKRefuses(t *testing.T) {
 		"RSA with even modulus":   rs256(new(big.Int).Lsh(big.NewInt(1), 2047).Bytes(), 1, 0, 1),
 		"RSA with exponent 1":     rs256(modulus(2048), 1),
 		"RSA with even exponent":  rs256(modulus(2048), 1, 0, 0),
+		"RSA with exponent 5":     rs256(modulus(2048), 5),
 		"RSA, exponent too long":  rs256(modulus(2048), 0xff, 0xff, 0xff, 0xff),
 	} {
 		if text, err := publicJWK(cose(t, key)); err == nil {

@@ -89,15 +89,15 @@ func TestRecent(t *testing.T) {
 }
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
-	good := Config{RPID: "localhost", RPName: "Example", Origins: []string{"http://localhost:8080"}, Now: time.Now}
+	good := Config{RPID: "localhost", RPName: "Example", Origin: "http://localhost:8080", Now: time.Now}
 	if _, err := New(good, nil); err != nil {
 		t.Error(err)
 	}
 	for member, change := range map[string]func(*Config){
-		"RPID":    func(c *Config) { c.RPID = "" },
-		"RPName":  func(c *Config) { c.RPName = "" },
-		"Origins": func(c *Config) { c.Origins = nil },
-		"Now":     func(c *Config) { c.Now = nil },
+		"RPID":   func(c *Config) { c.RPID = "" },
+		"RPName": func(c *Config) { c.RPName = "" },
+		"Origin": func(c *Config) { c.Origin = "" },
+		"Now":    func(c *Config) { c.Now = nil },
 	} {
 		config := good
 		change(&config)
@@ -109,7 +109,7 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 
 // What begin stores must come back whole: the library compares with every member of it.
 func TestCeremonyDataRoundTrip(t *testing.T) {
-	service, err := New(Config{RPID: "example.org", RPName: "Example", Origins: []string{"https://example.org"}, Now: time.Now}, nil)
+	service, err := New(Config{RPID: "example.org", RPName: "Example", Origin: "https://example.org", Now: time.Now}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

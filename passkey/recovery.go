@@ -67,12 +67,15 @@ func (s *Service) RecoveryCodes(ctx context.Context, user UserID) (RecoveryCodes
 }
 
 // CreateRecoveryCodes makes a new set for the session's user, which takes the place of the old one, and returns it: this
-// once, only slow hashes are kept. It is audited. It returns ErrNotRecent, or ErrUnauthenticated if the session was ended
-// meanwhile: hashing takes its time.
+// once, only slow hashes are kept. It is audited. It returns ErrNotRecent, ErrForeignOrigin, or ErrUnauthenticated if the session was
+// ended meanwhile: hashing takes its time.
 func (s *Service) CreateRecoveryCodes(ctx context.Context, session Session) ([]string, error) {
 	now := s.now()
 	if !session.Recent(now) {
 		return nil, ErrNotRecent
+	}
+	if err := session.MayAdd(); err != nil {
+		return nil, err
 	}
 	user := session.User.ID
 	entry := AuditEntry{At: now, Actor: "user:" + string(user), Action: "recovery_codes.created", Object: "user:" + string(user), User: user}
@@ -231,7 +234,7 @@ func (s *Service) FinishRecovery(
 	if err != nil {
 		return SignedIn{}, fmt.Errorf("read user: %w", err)
 	}
-	return s.create(user, data, credential, userAgent, func(made *creation) error {
+	return s.create(ctx, user, data, credential, userAgent, func(made *creation) error {
 		entries := []AuditEntry{made.entry}
 		if data.Code.Recovers() {
 			made.session.ToldFrom = &user.CreatedAt

@@ -55,10 +55,13 @@ func (s *Service) BeginRegistration(ctx context.Context, name string) (Options, 
 }
 
 // BeginPasskey begins the ceremony that adds a passkey to the session's user. It returns ErrNotRecent,
-// ErrTooManyPasskeys, or ErrUnauthenticated if the account was erased meanwhile.
+// ErrForeignOrigin, ErrTooManyPasskeys, or ErrUnauthenticated if the account was erased meanwhile.
 func (s *Service) BeginPasskey(ctx context.Context, session Session) (Options, error) {
 	if !session.Recent(s.now()) {
 		return Options{}, ErrNotRecent
+	}
+	if err := session.MayAdd(); err != nil {
+		return Options{}, err
 	}
 	options, err := s.beginAddition(ctx, KindRegistration, session.User, nil)
 	if isNotFound(err) { // erased since the session was read
@@ -121,7 +124,7 @@ func withCreationChallenge(challenge []byte) webauthn.RegistrationOption {
 }
 
 // FinishRegistration finishes what BeginRegistration (session is nil) or BeginPasskey began (session is the live one;
-// it ends and a new one takes its place). It returns ErrCeremony, also for a ceremony begun by another user or begun
+// it ends and a new one takes its place). It returns ErrForeignOrigin; ErrCeremony, also for a ceremony begun by another user or begun
 // signed in and finished signed out, or the other way round; ErrCredentialRejected; ErrTooManyPasskeys; and
 // ErrUnauthenticated if the session has been ended meanwhile.
 func (s *Service) FinishRegistration(
@@ -135,7 +138,10 @@ func (s *Service) FinishRegistration(
 		if begun.User != session.User.ID {
 			return SignedIn{}, fmt.Errorf("%w: begun by another user", ErrCeremony)
 		}
-		return s.create(session.User, data, credential, userAgent, func(made *creation) error {
+		if err := session.MayAdd(); err != nil {
+			return SignedIn{}, err
+		}
+		return s.create(ctx, session.User, data, credential, userAgent, func(made *creation) error {
 			return s.store.AddPasskey(ctx, made.credential, MaxPasskeys, session.ID, made.session, made.entry)
 		})
 	}
@@ -150,7 +156,7 @@ func (s *Service) FinishRegistration(
 		return SignedIn{}, fmt.Errorf("%w: no user id", ErrCeremony)
 	}
 	user := User{ID: id, Name: data.Name, CreatedAt: s.now()}
-	return s.create(user, data, credential, userAgent, func(made *creation) error {
+	return s.create(ctx, user, data, credential, userAgent, func(made *creation) error {
 		return s.store.Register(ctx, user, made.credential, made.session, made.entry)
 	})
 }
@@ -163,16 +169,26 @@ type creation struct {
 	notices    []Notice
 }
 
-// create verifies the authenticator's answer and has the result stored by store, which may add to it.
+// create verifies the authenticator's answer and has the result stored by store, which may add to it. Passkeys of staff count
+// from the server's own origin alone.
 func (s *Service) create(
-	user User, data ceremonyData, answer []byte, userAgent string, store func(*creation) error,
+	ctx context.Context, user User, data ceremonyData, answer []byte, userAgent string, store func(*creation) error,
 ) (SignedIn, error) {
 	now := s.now()
-	credential, err := s.verifyCreation(user.ID, data.WebAuthn, answer, now)
+	credential, origin, err := s.verifyCreation(user.ID, data.WebAuthn, answer, now)
 	if err != nil {
 		return SignedIn{}, rejected(err)
 	}
-	session, token, err := s.newSession(user, credential.ID, userAgent, now)
+	if origin != s.config.Origin {
+		role, err := s.store.RoleOf(ctx, user.ID)
+		if err != nil {
+			return SignedIn{}, fmt.Errorf("read role: %w", err)
+		}
+		if role != "" {
+			return SignedIn{}, ErrForeignOrigin
+		}
+	}
+	session, token, err := s.newSession(user, credential.ID, origin, userAgent, now)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -193,33 +209,33 @@ func (s *Service) create(
 	return SignedIn{User: user, Passkey: credential.Passkey(), Session: made.session.Session, Token: token, Notices: made.notices}, nil
 }
 
-// verifyCreation turns a valid answer into the credential to store. Its errors are causes of a rejection.
+// verifyCreation turns a valid answer into the credential to store, and tells the origin of its page. Its errors are causes of a rejection.
 //
 // Specification: §7.1, Registering a New Credential. The library does the steps that are not named here; the ceremony
 // holds what it compares with: challenge, origins, RP ID, algorithms, user presence and verification.
-func (s *Service) verifyCreation(user UserID, session webauthn.SessionData, answer []byte, now time.Time) (Credential, error) {
-	parsed, err := protocol.ParseCredentialCreationResponseBytes(answer)
+func (s *Service) verifyCreation(user UserID, session webauthn.SessionData, answer []byte, now time.Time) (Credential, string, error) {
+	parsed, origin, err := s.parseCreation(answer)
 	if err != nil {
-		return Credential{}, fmt.Errorf("parse: %w", err)
+		return Credential{}, "", err
 	}
 	created, err := s.webauthn.CreateCredential(account{handle: user.handle()}, session, parsed)
 	if err != nil {
-		return Credential{}, fmt.Errorf("verify: %w", err)
+		return Credential{}, "", fmt.Errorf("verify: %w", err)
 	}
 	if !parsed.Response.AttestationObject.AuthData.Flags.HasUserVerified() {
-		return Credential{}, errNotVerified
+		return Credential{}, "", errNotVerified
 	}
 	// §10.1.3: a client that says so has made a credential which could never sign in here.
 	if rk := created.Extensions.RK; rk != nil && !*rk {
-		return Credential{}, errors.New("credential is not discoverable")
+		return Credential{}, "", errors.New("credential is not discoverable")
 	}
 	aaguid, err := uuid.FromBytes(created.Authenticator.AAGUID)
 	if err != nil {
-		return Credential{}, fmt.Errorf("AAGUID: %w", err)
+		return Credential{}, "", fmt.Errorf("AAGUID: %w", err)
 	}
 	jwk, err := publicJWK(created.PublicKey)
 	if err != nil {
-		return Credential{}, fmt.Errorf("public key: %w", err)
+		return Credential{}, "", fmt.Errorf("public key: %w", err)
 	}
 	name := provider(aaguid)
 	if name == "" {
@@ -238,5 +254,5 @@ func (s *Service) verifyCreation(user UserID, session webauthn.SessionData, answ
 		BackupEligible: created.Flags.BackupEligible,
 		BackupState:    created.Flags.BackupState,
 		CreatedAt:      now,
-	}, nil
+	}, origin, nil
 }

@@ -18,8 +18,11 @@ type Config struct {
 	RPID string
 	// RPName is what authenticators show as the name of the service.
 	RPName string
-	// Origins are the web origins whose ceremonies count ("https://app.example.org"). At least one.
-	Origins []string
+	// Origin is the server's own web origin ("https://app.example.org"). Only a ceremony at it begins a session that gives
+	// staff their role, and only there a passkey is added to their accounts.
+	Origin string
+	// AllowOrigins are further origins whose ceremonies count. Optional.
+	AllowOrigins []string
 	// InviteOnly refuses registrations that do not come from an enrolment link.
 	InviteOnly bool
 	// HashMemory is how much memory, in KiB, the slow hash of a recovery code's secret takes. Zero means 19 MiB. Hashes that
@@ -50,6 +53,9 @@ func New(config Config, store Store) (*Service, error) {
 	if config.RPName == "" {
 		return nil, errors.New("passkey: RPName is missing")
 	}
+	if config.Origin == "" {
+		return nil, errors.New("passkey: Origin is missing")
+	}
 	if config.Now == nil {
 		return nil, errors.New("passkey: Now is missing")
 	}
@@ -63,7 +69,7 @@ func New(config Config, store Store) (*Service, error) {
 	relyingParty, err := webauthn.New(&webauthn.Config{
 		RPID:                  config.RPID,
 		RPDisplayName:         config.RPName,
-		RPOrigins:             config.Origins,
+		RPOrigins:             append([]string{config.Origin}, config.AllowOrigins...),
 		AttestationPreference: protocol.PreferNoAttestation,
 		AuthenticatorSelection: protocol.AuthenticatorSelection{
 			ResidentKey:        protocol.ResidentKeyRequirementRequired,

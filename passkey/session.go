@@ -17,9 +17,13 @@ const (
 
 // Session is one signed-in browser. It ends 90 days after its authentication or 14 days after its last use.
 type Session struct {
-	ID              string // UUID; names the session in lists, opens nothing
-	User            User
-	Role            Role   // of the user, as of when the session was read; "" = none
+	ID     string // UUID; names the session in lists, opens nothing
+	User   User
+	Role   Role   // of the user, as of when the session was read; "" = none, or Foreign
+	Origin string // of the page whose ceremony began it, as the authenticator has signed it; "" = unknown
+	// Foreign tells that the user is staff and Origin is not the server's own: the session gives no role, and adds nothing
+	// to the account.
+	Foreign         bool
 	UserAgent       string // in words ("Chrome on Windows"); "" = unknown
 	AuthenticatedAt time.Time
 	LastActiveAt    time.Time // true to the hour
@@ -32,6 +36,23 @@ type Session struct {
 // Recent tells whether the session's authentication is younger than 10 minutes, which sensitive acts ask for.
 func (s Session) Recent(now time.Time) bool {
 	return now.Sub(s.AuthenticatedAt) < recentLife
+}
+
+// MayAdd returns ErrForeignOrigin where nothing may be added to the user's account by this session: no passkey, no recovery
+// codes, no device.
+func (s Session) MayAdd() error {
+	if s.Foreign {
+		return ErrForeignOrigin
+	}
+	return nil
+}
+
+// confined is the session as far as its origin reaches.
+func (s *Service) confined(session Session) Session {
+	if session.Role != "" && session.Origin != s.config.Origin {
+		session.Role, session.Foreign = "", true
+	}
+	return session
 }
 
 // SessionToken opens a session: base64url of the user's 16 bytes and 32 random ones. It is a secret, kept as a hash.
@@ -68,8 +89,8 @@ func keyOf(token SessionToken) *TokenKey {
 	return nil
 }
 
-// newSession makes a session that begins now, opened by that passkey, and its token.
-func (s *Service) newSession(user User, passkey []byte, userAgent string, now time.Time) (NewSession, SessionToken, error) {
+// newSession makes a session that begins now, opened by that passkey at that origin, and its token.
+func (s *Service) newSession(user User, passkey []byte, origin, userAgent string, now time.Time) (NewSession, SessionToken, error) {
 	id, err := s.newID()
 	if err != nil {
 		return NewSession{}, "", err
@@ -83,6 +104,7 @@ func (s *Service) newSession(user User, passkey []byte, userAgent string, now ti
 	session := Session{
 		ID:              id,
 		User:            user,
+		Origin:          origin,
 		UserAgent:       describeUserAgent(userAgent),
 		AuthenticatedAt: now,
 		LastActiveAt:    now,
@@ -110,7 +132,7 @@ func (s *Service) Session(ctx context.Context, token SessionToken) (Session, err
 	if !session.LastActiveAt.After(now.Add(-sessionTouch)) {
 		session.LastActiveAt = now // as it is in the store now
 	}
-	return session, nil
+	return s.confined(session), nil
 }
 
 // end is when the session ends if it is not used again.

@@ -37,10 +37,12 @@ func (r Role) Allows(scope Scope) bool {
 }
 
 // Permits tells whether the session's user may, as a staff member, do now what needs scope: nil, ErrForbidden where the
-// role does not include it, or ErrNotRecent. To change something takes a recent authentication, to read one of the last
+// role does not include it, or ErrNotRecent. A session of another origin is as good as an old one. To change something takes a recent authentication, to read one of the last
 // 12 hours.
 func (s Session) Permits(scope Scope, change bool, now time.Time) error {
 	switch {
+	case s.Foreign:
+		return ErrNotRecent
 	case !s.Role.Allows(scope):
 		return ErrForbidden
 	case change && !s.Recent(now), now.Sub(s.AuthenticatedAt) >= staffReadLife:

@@ -250,10 +250,10 @@ func insertPasskey(ctx context.Context, tx *sqlx.Tx, c passkey.Credential, sessi
 		return failed("insert passkey", err)
 	}
 	_, err = tx.ExecContext(ctx, `
-		INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at, credential_id, told_from)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+		INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at, credential_id, told_from, origin)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		session.User.ID, session.ID, session.TokenHash, session.UserAgent,
-		session.AuthenticatedAt, session.LastActiveAt, session.ExpiresAt, session.Passkey, session.ToldFrom)
+		session.AuthenticatedAt, session.LastActiveAt, session.ExpiresAt, session.Passkey, session.ToldFrom, session.Origin)
 	if err != nil {
 		return failed("insert session", err)
 	}
@@ -299,11 +299,11 @@ func (p *Passkeys) SignIn(ctx context.Context, use passkey.CredentialUse, previo
 			DELETE FROM sessions WHERE (user_id, id) IN (
 				SELECT user_id, id FROM sessions WHERE expires_at <= $7 ORDER BY expires_at LIMIT $15 FOR UPDATE SKIP LOCKED)
 		)
-		INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at, credential_id, told_from)
-		SELECT user_id, $10, $11, $12, $7, $13, $14, $2, $16 FROM used`,
+		INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at, credential_id, told_from, origin)
+		SELECT user_id, $10, $11, $12, $7, $13, $14, $2, $16, $17 FROM used`,
 		use.User, use.ID, use.RPID, int64(use.SignCount), use.BackupEligible, use.BackupState, use.At,
 		previousUser, previousHash,
-		session.ID, session.TokenHash, session.UserAgent, session.LastActiveAt, session.ExpiresAt, swept, session.ToldFrom)
+		session.ID, session.TokenHash, session.UserAgent, session.LastActiveAt, session.ExpiresAt, swept, session.ToldFrom, session.Origin)
 	none, err := affectedNone(result, failed("update passkey", err))
 	if err != nil || !none {
 		return err

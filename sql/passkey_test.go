@@ -60,7 +60,7 @@ func newWorld(t *testing.T, change ...func(*passkey.Config)) *world {
 	db := sqltest.New(t)
 	clock := &wristwatch{now: time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)}
 	config := passkey.Config{
-		RPID: relyingParty.ID, RPName: relyingParty.Name, Origins: []string{relyingParty.Origin}, HashMemory: 64, Now: clock.Now,
+		RPID: relyingParty.ID, RPName: relyingParty.Name, Origin: relyingParty.Origin, HashMemory: 64, Now: clock.Now,
 	}
 	for _, c := range change {
 		c(&config)
@@ -1129,7 +1129,7 @@ func TestInviteOnly(t *testing.T) {
 
 	// A ceremony begun before the operator closed the door.
 	open, err := passkey.New(passkey.Config{
-		RPID: relyingParty.ID, RPName: relyingParty.Name, Origins: []string{relyingParty.Origin}, Now: w.clock.Now,
+		RPID: relyingParty.ID, RPName: relyingParty.Name, Origin: relyingParty.Origin, Now: w.clock.Now,
 	}, sql.NewPasskeys(w.db))
 	if err != nil {
 		t.Fatal(err)

@@ -15,6 +15,7 @@ import (
 // sessionRow is a row of sessions with its user.
 type sessionRow struct {
 	ID              string
+	Origin          string
 	UserAgent       string     `db:"user_agent"`
 	AuthenticatedAt time.Time  `db:"authenticated_at"`
 	LastActiveAt    time.Time  `db:"last_active_at"`
@@ -25,7 +26,7 @@ type sessionRow struct {
 	Owner           userRow `db:"owner"`
 }
 
-const sessionColumns = `s.id, s.user_agent, s.authenticated_at, s.last_active_at, s.expires_at, s.credential_id,
+const sessionColumns = `s.id, s.origin, s.user_agent, s.authenticated_at, s.last_active_at, s.expires_at, s.credential_id,
 	s.told_from, ` + roleColumn + `, u.id AS "owner.id", u.name AS "owner.name", coalesce(u.external_id, '') AS "owner.external_id",
 	u.created_at AS "owner.created_at"`
 
@@ -34,6 +35,7 @@ func (r sessionRow) session() passkey.Session {
 		ID:              r.ID,
 		User:            r.Owner.user(),
 		Role:            r.Role,
+		Origin:          r.Origin,
 		UserAgent:       r.UserAgent,
 		AuthenticatedAt: r.AuthenticatedAt.UTC(),
 		LastActiveAt:    r.LastActiveAt.UTC(),

@@ -213,12 +213,13 @@ func (c Config) handler(
 	draining <-chan struct{}, metrics *api.Metrics, log *slog.Logger,
 ) (http.Handler, *passkey.Service, *entitlements.Service, error) {
 	passkeys, err := passkey.New(passkey.Config{
-		RPID:       site.rpID,
-		RPName:     relyingParty,
-		Origins:    append([]string{site.origin}, site.allowed...),
-		InviteOnly: c.Registration == "invite",
-		Now:        time.Now,
-		Rand:       rand.Reader,
+		RPID:         site.rpID,
+		RPName:       relyingParty,
+		Origin:       site.origin,
+		AllowOrigins: site.allowed,
+		InviteOnly:   c.Registration == "invite",
+		Now:          time.Now,
+		Rand:         rand.Reader,
 	}, sql.NewPasskeys(db))
 	if err != nil {
 		return nil, nil, nil, err

@@ -96,7 +96,7 @@ func withPasskeys(ctx context.Context, database Database, data DataFolder, con c
 	}
 	// What the tools do belongs to no relying party: any will do.
 	service, err := passkey.New(passkey.Config{
-		RPID: "localhost", RPName: relyingParty, Origins: []string{"http://localhost"}, Now: time.Now,
+		RPID: "localhost", RPName: relyingParty, Origin: "http://localhost", Now: time.Now,
 	}, sql.NewPasskeys(db))
 	if err == nil {
 		err = do(service)

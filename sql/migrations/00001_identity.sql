@@ -63,6 +63,7 @@ CREATE TABLE sessions (
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     id uuid NOT NULL,
     token_hash bytea NOT NULL, -- SHA-256 of the cookie's token
+    origin text NOT NULL DEFAULT '', -- of the page whose ceremony began it, as signed; '' is nobody's
     user_agent text NOT NULL DEFAULT '', -- in words ("Chrome on Windows"); no address is stored
     authenticated_at timestamptz NOT NULL,
     last_active_at timestamptz NOT NULL,

@@ -68,17 +68,12 @@ function ecdsa(namedCurve: string, hash: string, size: number): Form {
 /** 2048 to 4096 bits (RFC 7518 §3.3; above it, verifying only takes long), odd, without leading zeros (§6.3.1.1). */
 function isModulus(n: Uint8Array): boolean {
   const bits = n.length * 8 - Math.clz32(n[0] ?? 0) + 24;
-  return n[0] !== 0 && bits >= 2048 && bits <= 4096 && isOdd(n);
+  return n[0] !== 0 && bits >= 2048 && bits <= 4096 && (n.at(-1) ?? 0) % 2 === 1;
 }
 
-/** Odd and more than 1 (RFC 8017 §3.1), of at most 31 bits as Go's verifier has it, without leading zeros. */
+/** 3 or 65537, which authenticators use, without leading zeros. */
 function isExponent(e: Uint8Array): boolean {
-  const value = e.reduce((sum, byte) => sum * 256 + byte, 0);
-  return e[0] !== 0 && value > 1 && value < 2 ** 31 && isOdd(e);
-}
-
-function isOdd(number: Uint8Array): boolean {
-  return (number.at(-1) ?? 0) % 2 === 1;
+  return ['3', '1,0,1'].includes(e.join());
 }
 
 /** Empty, which no key is, for anything but base64url in its one spelling. */
