@@ -149,7 +149,7 @@ func (s *server) receive(
 ) error {
 	var event billing.Event
 	outcome := entitlements.BillingIgnored
-	body, err := readBody(r)
+	body, err := readBody(r.Body)
 	if err == nil {
 		var ours bool
 		if event, ours, err = open(body); err == nil && ours {

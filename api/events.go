@@ -14,8 +14,10 @@ const (
 	retryLeast, retryMost = 5 * time.Second, 30 * time.Second
 )
 
-// pace is how an event stream goes.
+// pace is how fast things have to come and go.
 type pace struct {
+	// body is how long the body of a request may take to come, up to bodyLimit.
+	body time.Duration
 	// comment is how often there is a comment, which keeps proxies from taking a silent stream for a dead one (HTML,
 	// section 9.2.7), and finds out which clients have gone without a word.
 	comment time.Duration
@@ -23,7 +25,7 @@ type pace struct {
 	patience time.Duration
 }
 
-var streamPace = pace{comment: 25 * time.Second, patience: 10 * time.Second}
+var usualPace = pace{body: 5 * time.Second, comment: 25 * time.Second, patience: 10 * time.Second}
 
 // streamEvents tells a page of every change of what its user has, by server-sent events (HTML, section 9.2), until its
 // session ends or the server does. An event names the revision and no more: what it means, a reconcile tells.

@@ -8,7 +8,12 @@ import (
 
 // NewPaced is New with event streams of another pace.
 func NewPaced(cfg Config, comment, patience time.Duration) (http.Handler, error) {
-	return newServer(cfg, pace{comment, patience})
+	return newServer(cfg, pace{usualPace.body, comment, patience})
+}
+
+// NewImpatient is New with bodies that have to come within that time.
+func NewImpatient(cfg Config, body time.Duration) (http.Handler, error) {
+	return newServer(cfg, pace{body, usualPace.comment, usualPace.patience})
 }
 
 // Row is what a test may know of a route.

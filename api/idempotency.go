@@ -56,7 +56,7 @@ func (s *server) once(w http.ResponseWriter, r *http.Request, route route, by ca
 	if len(r.URL.Path) > maxKeyedPath {
 		return notFound
 	}
-	body, err := readBody(r)
+	body, err := readBody(r.Body)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -19,8 +20,11 @@ import (
 )
 
 // readBody reads what is left of the body, up to the limit that the route has put on it.
-func readBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(r.Body)
+func readBody(r io.Reader) ([]byte, error) {
+	body, err := io.ReadAll(r)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, bodyTimeout
+	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, payloadTooLarge
 	}
@@ -33,7 +37,7 @@ func readBody(r *http.Request) ([]byte, error) {
 // decode reads the body, one JSON object, into v, and takes nothing that v does not name. The parser refuses duplicate
 // names, trailing data and invalid UTF-8 by itself.
 func decode(r *http.Request, v any) error {
-	body, err := readBody(r)
+	body, err := readBody(r.Body)
 	if err != nil {
 		return err
 	}
@@ -42,7 +46,7 @@ func decode(r *http.Request, v any) error {
 
 // decodeOptional is decode for routes where no body at all is as good as an empty object.
 func decodeOptional(r *http.Request, v any) error {
-	body, err := readBody(r)
+	body, err := readBody(r.Body)
 	if err != nil || len(body) == 0 {
 		return err
 	}

@@ -42,24 +42,28 @@ func (c caller) isStaff() bool { return c.session.Role != "" && c.secret != "" }
 // user is the session's user in the vocabulary of entitlements.
 func (c caller) user() entitlements.UserID { return entitlements.UserID(c.session.User.ID) }
 
-// admit finds out who asks, and whether they may.
-func (s *server) admit(w http.ResponseWriter, r *http.Request, route route) (caller, error) {
+// screen refuses what can be refused without asking who it is: other origins, and proofs that are not sound. It reads the
+// body that a proof is for, which takes as long as it takes to come.
+func (s *server) screen(r *http.Request, route route) (by caller, err error) {
 	if route.access == scoped {
-		return s.admitAdmin(w, r, route.scope)
+		return by, nil // admitAdmin looks at the origin, unless there is a token
 	}
-	var by caller
 	if route.access != webhook && isCrossOrigin(r, s.origin, s.allowOrigins...) {
 		return by, crossOrigin
 	}
-
-	var err error
-	proved := route.access == proof || route.access == cookieProof || route.access == cookieOr && len(r.Header.Values("DPoP")) > 0
-	if proved {
-		if by.proof, err = s.checkProof(r); err != nil {
-			return by, err
-		}
+	if route.access == proof || route.access == cookieProof || route.access == cookieOr && len(r.Header.Values("DPoP")) > 0 {
+		by.proof, err = s.checkProof(r)
 	}
-	if route.access == cookie || route.access == cookieProof || route.access == cookieOr && !proved {
+	return by, err
+}
+
+// admit finds out who asks, and whether they may, of a request that screen has let through.
+func (s *server) admit(w http.ResponseWriter, r *http.Request, route route, by caller) (caller, error) {
+	if route.access == scoped {
+		return s.admitAdmin(w, r, route.scope)
+	}
+	var err error
+	if route.access == cookie || route.access == cookieProof || route.access == cookieOr && by.proof == nil {
 		if by.session, err = s.session(w, r); err != nil {
 			return by, err
 		}
@@ -101,7 +105,7 @@ func (s *server) checkProof(r *http.Request) (*dpop.Proof, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := readBody(r)
+	body, err := s.proofBody(r, proof)
 	if err != nil {
 		return nil, err
 	}

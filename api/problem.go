@@ -30,6 +30,7 @@ var (
 	invalidRequest       = refusal{http.StatusBadRequest, "invalid_request", "The request is not what this route takes."}
 	unsupportedMediaType = refusal{http.StatusUnsupportedMediaType, "unsupported_media_type", "The body must be application/json."}
 	payloadTooLarge      = refusal{http.StatusRequestEntityTooLarge, "payload_too_large", "The body is larger than this route takes."}
+	bodyTimeout          = refusal{http.StatusRequestTimeout, "invalid_request", "The body did not come in time."}
 	methodNotAllowed     = refusal{http.StatusMethodNotAllowed, "method_not_allowed", "This path does not take this method; Allow says which it takes."}
 	notFound             = refusal{http.StatusNotFound, "not_found", "There is nothing here."}
 	unauthenticated      = refusal{http.StatusUnauthorized, "unauthenticated", "Sign in first."}

@@ -20,6 +20,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -92,6 +93,7 @@ type server struct {
 	secure       bool           // the origin is https
 	proxies      []netip.Prefix // whose word about addresses is taken
 	failures     *failures
+	large        sync.Map // the thumbprints of keys whose devices are sending a body of more than bodyLimit
 	bootstrap    [sha256.Size]byte
 	helpURL      string           // empty: none
 	stripe       *stripe.Receiver // nil: not configured
@@ -113,7 +115,7 @@ type server struct {
 
 // New builds the handler of the public listener. It fails if the origin is none, or if the app does not fit: see
 // [Config.App].
-func New(cfg Config) (http.Handler, error) { return newServer(cfg, streamPace) }
+func New(cfg Config) (http.Handler, error) { return newServer(cfg, usualPace) }
 
 func newServer(cfg Config, pace pace) (http.Handler, error) {
 	origin, err := url.Parse(cfg.Origin)
@@ -163,7 +165,7 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 
 	r := chi.NewRouter()
 	s.router = r
-	r.Use(s.observe, s.recoverPanics, s.securityHeaders, s.cors, s.refuseHostileURLs)
+	r.Use(s.observe, s.recoverPanics, s.paceBodies, s.securityHeaders, s.cors, s.refuseHostileURLs)
 	r.NotFound(s.handleNotFound)
 	r.MethodNotAllowed(s.handleMethodNotAllowed)
 	for _, route := range s.routes() {
@@ -206,10 +208,15 @@ func (s *server) handle(route route) http.HandlerFunc {
 			w.Header().Set("DPoP-Nonce", nonce)
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
+		by, err := s.screen(r, route)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout) // the wait for the database included
 		defer cancel()
 		bounded := r.WithContext(ctx)
-		by, err := s.admit(w, bounded, route)
+		by, err = s.admit(w, bounded, route, by)
 		if err == nil && route.stream {
 			err = handler(w, r, by)
 		} else if err == nil {

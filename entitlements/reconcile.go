@@ -74,6 +74,14 @@ func (s *Service) CheckProof(header, method, path string) (dpop.Proof, error) {
 	return s.nonces.Check(proof)
 }
 
+// CheckDevice says whether the proof was made by a device that is known, and fails with [ErrDeviceUnknown] if not.
+func (s *Service) CheckDevice(ctx context.Context, proof dpop.Proof) error {
+	if _, _, err := s.store.DeviceByKey(ctx, proof.JKT); err != nil {
+		return fmt.Errorf("find device: %w", err)
+	}
+	return nil
+}
+
 // Nonce makes a DPoP-Nonce for the device's next proof.
 func (s *Service) Nonce() (string, error) { return s.nonces.Issue(nil) }
 
