@@ -91,6 +91,20 @@ func (c claims) optionalTime(name string) *int64 {
 	return t
 }
 
+// skew is seconds, at most [MaxSkew] either way; 0 where a document has none.
+func (c claims) skew() int64 {
+	if !c.has("skew") {
+		return 0
+	}
+	var f *float64
+	c.read("skew", &f)
+	c.require(f != nil && math.Abs(*f) <= MaxSkew.Seconds() && *f == math.Trunc(*f))
+	if *c.failed {
+		return 0
+	}
+	return int64(*f)
+}
+
 func (c claims) object(name string) claims { return c.inside(c.members[name]) }
 
 func (c claims) list(name string) []jsontext.Value {
@@ -121,7 +135,7 @@ func readDocument(payload []byte) (Document, error) {
 	d := Document{
 		Issuer: c.text("iss"), Audience: c.text("aud"), Subject: UserID(c.text("sub")), ID: c.text("jti"),
 		IssuedAt: c.time("iat"), NotBefore: c.time("nbf"), ExpiresAt: c.time("exp"), RefreshAfter: c.time("refresh_after"),
-		Revision: c.integer("rev"), State: State(c.text("state")), Reason: (*Reason)(c.optionalText("reason")),
+		Skew: c.skew(), Revision: c.integer("rev"), State: State(c.text("state")), Reason: (*Reason)(c.optionalText("reason")),
 		PaidThrough: c.optionalTime("paid_through"), Plans: []PlanID{}, Features: map[string]DocumentFeature{},
 		Device: DeviceID(c.text("device")), Confirmation: Confirmation{JKT: c.object("cnf").text("jkt")}, Proof: c.text("proof"),
 	}

@@ -22,7 +22,8 @@ type Device struct {
 	JKT              string // RFC 7638 thumbprint of its key
 	LinkedAt         time.Time
 	LastReconciledAt *time.Time
-	// DocumentExpiresAt bounds every document with features that the device was ever given; nil where it had none.
+	// DocumentExpiresAt bounds how long any document with features that the device was ever given can count there: its
+	// end, and what its skew allows. Nil where it had none.
 	DocumentExpiresAt *time.Time
 	// DocumentRevision is that of the newest document given to the device, with features or without; nil where it had
 	// none. From the revision of a change on, the device has been told of it, unless the answer was lost on its way.

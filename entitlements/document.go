@@ -27,6 +27,7 @@ type Document struct {
 	NotBefore    int64  `json:"nbf"`
 	ExpiresAt    int64  `json:"exp"` // without leeway
 	RefreshAfter int64  `json:"refresh_after"`
+	Skew         int64  `json:"skew"` // seconds that the device's clock was ahead by; at most MaxSkew either way
 	Revision     int64  `json:"rev"`
 
 	State       State                      `json:"state"`
@@ -88,7 +89,8 @@ type issue struct {
 	proof    string
 	revision int64
 	decision Decision
-	bound    time.Time // no document with features may end later; what the device's row holds
+	bound    time.Time // no document with features may count for longer; what the device's row holds
+	skew     int64
 	list     int
 	index    int
 	passkeys []OfflinePasskey
@@ -105,7 +107,7 @@ func (s *Service) documents(i issue, keys Keys, now time.Time) (document, passke
 		return "", "", ErrKeysetEnded
 	}
 	d := Document{
-		Issuer: s.config.Issuer, Audience: s.config.Issuer, Subject: i.user, IssuedAt: now.Unix(), NotBefore: now.Unix(),
+		Issuer: s.config.Issuer, Audience: s.config.Issuer, Subject: i.user, IssuedAt: now.Unix(), NotBefore: now.Unix(), Skew: i.skew,
 		Revision: i.revision, State: i.decision.State, Plans: i.decision.Plans, Features: i.decision.offline(),
 		Device: i.device, Confirmation: Confirmation{JKT: i.jkt}, Proof: i.proof,
 		Status: StatusClaim{StatusList: StatusReference{Index: i.index, URI: s.statusListURI(i.list)}},
@@ -128,7 +130,7 @@ func (s *Service) documents(i issue, keys Keys, now time.Time) (document, passke
 	if len(d.Features) == 0 {
 		end = now.Add(window)
 	} else {
-		end = earliest(end, i.decision.End, i.bound)
+		end = earliest(end, i.decision.End, i.bound.Add(-allowance(i.skew)))
 	}
 	end = earliest(end, keys.Keyset.End())
 	if !end.After(now) {

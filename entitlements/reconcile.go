@@ -35,10 +35,10 @@ type Reconciled struct {
 //
 // Where the token is taken and the device is linked, document_bound rises to the latest end that a document with
 // features can have by the subscriptions read: over all that are neither revoked nor suspended, the latest of the
-// lesser of paid time with grace and Now with the plan's window (at most Window), and at most KeysetEnd. Where the
-// token's revision is above the user's, or its generation above the device's, the database has lost commits: revision
-// and ledger head are raised to the token's, document_bound to the latest end that any document can have, and that is
-// audited. Where the device becomes quarantined, the user's
+// lesser of paid time with grace and Now with the plan's window (at most Window), and at most KeysetEnd; and then
+// Allowance on top. Where the token's revision is above the user's, or its generation above the device's, the database has lost commits: revision
+// and ledger head are raised to the token's, document_bound to the latest end that any document can have with [MaxSkew] on
+// top, and that is audited. Where the device becomes quarantined, the user's
 // revision is raised, its status index becomes INVALID, and that is audited. Wherever a document follows, of whatever
 // kind, document_revision rises to the document's revision.
 type Step struct {
@@ -49,6 +49,8 @@ type Step struct {
 	Now       time.Time
 	Window    time.Duration
 	KeysetEnd time.Time
+	// Allowance is how much longer than its end the document may count, for the device's clock.
+	Allowance time.Duration
 	RPID      string
 }
 
@@ -94,9 +96,10 @@ func (s *Service) Reconcile(ctx context.Context, proof dpop.Proof, request Recon
 		return Reconciled{}, s.refuse(ctx, proof, request, err)
 	}
 	now, keys := s.instant(), s.keys.Load()
+	skew := skewOf(proof.IssuedAt, now)
 	advanced, err := s.store.Advance(ctx, Step{
 		Token: token, JKT: proof.JKT, Bound: boundGeneration(proof.Binding, request.Device), Now: now,
-		Window: s.config.OfflineWindow, KeysetEnd: keys.Keyset.End(), RPID: s.config.RPID,
+		Window: s.config.OfflineWindow, KeysetEnd: keys.Keyset.End(), Allowance: allowance(skew), RPID: s.config.RPID,
 	})
 	if err != nil {
 		return Reconciled{}, fmt.Errorf("reconcile: %w", err)
@@ -120,7 +123,7 @@ func (s *Service) Reconcile(ctx context.Context, proof dpop.Proof, request Recon
 	reconciled := Reconciled{ServerTime: now, Ledger: advanced.Ledger}
 	reconciled.Document, reconciled.Passkeys, err = s.documents(issue{
 		user: token.User, device: token.Device, jkt: proof.JKT, proof: proof.JTI, revision: revision, decision: decision,
-		bound: advanced.Bound, list: advanced.List, index: advanced.Index, passkeys: passkeys,
+		bound: advanced.Bound, skew: skew, list: advanced.List, index: advanced.Index, passkeys: passkeys,
 	}, keys.Keys, now)
 	if err != nil {
 		return Reconciled{}, fmt.Errorf("reconcile: %w", err)

@@ -53,7 +53,7 @@ type SubscriptionChange struct {
 type Revocation struct {
 	Subscription Subscription
 	Revision     int64
-	// OfflineUntil is the end of the last document with features that can exist anywhere; nil where none can. It is
+	// OfflineUntil is until when the last document with features can count anywhere; nil where none can. It is
 	// never early.
 	OfflineUntil *time.Time
 	// Devices are those that may hold such a document, removed ones too.

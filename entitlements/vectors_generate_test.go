@@ -157,7 +157,7 @@ func (w *vectorWriter) at(code, name string, claims object, keyset string, secon
 func usualClaims() object {
 	return object{
 		"iss": issuer, "aud": issuer, "sub": user, "jti": "document-1", "iat": begin, "nbf": begin, "exp": end,
-		"refresh_after": begin + 1800, "rev": 7, "state": "active", "reason": nil, "paid_through": begin + 30*daily,
+		"refresh_after": begin + 1800, "rev": 7, "skew": 0, "state": "active", "reason": nil, "paid_through": begin + 30*daily,
 		"plans": []string{"premium"}, "features": object{"export": object{}, "notes": object{"limit": 500}},
 		"device": device, "cnf": object{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}, "proof": "proof-1",
 		"status": object{"status_list": object{"idx": 12, "uri": issuer + "/v1/status-lists/0"}},
@@ -182,6 +182,11 @@ func documentResultOf(claims object) object {
 	result := object{}
 	for _, name := range []string{"sub", "device", "rev", "state", "reason", "iat", "exp", "paid_through", "plans", "features"} {
 		result[name] = claims[name]
+	}
+	if _, ok := claims["skew"]; !ok {
+		result["skew"] = 0
+	} else {
+		result["skew"] = claims["skew"]
 	}
 	return result
 }
@@ -722,6 +727,20 @@ func (w vectorWorld) claims() *vectorWriter {
 	} {
 		f.add(vector{Name: "claims: " + c.name, Kind: "document", Input: raw(strings.Replace(text, "{", "{"+c.claim+",", 1))}, "", documentResultOf(usualClaims()))
 	}
+	for _, c := range []struct {
+		name string
+		skew any
+	}{
+		{"is null", nil}, {"is true", true}, {"is a text", "0"}, {"is a fraction", 0.5}, {"is a list", []any{0}},
+		{"is a second more than a day", 86_401}, {"is a second less than a day back", -86_401}, {"is 1e300", 1e300},
+	} {
+		f.refuse("claims_invalid", "claims: skew "+c.name, f.document(changed("skew", c.skew)))
+	}
+	f.accept("claims: skew is a day", changed("skew", 86_400))
+	f.accept("claims: skew is a day back", changed("skew", -86_400))
+	unskewed := usualClaims()
+	delete(unskewed, "skew")
+	f.accept("claims: no skew, as before it was signed", unskewed)
 	f.accept("claims: refresh_after is iat", changed("refresh_after", begin))
 	f.accept("claims: refresh_after is exp", changed("refresh_after", end))
 	f.accept("claims: no paid_through", changed("paid_through", nil))

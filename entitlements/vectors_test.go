@@ -64,6 +64,7 @@ type documentResult struct {
 	Paid     *int64                                  `json:"paid_through"`
 	Plans    []entitlements.PlanID                   `json:"plans"`
 	Features map[string]entitlements.DocumentFeature `json:"features"`
+	Skew     int64                                   `json:"skew"`
 }
 
 type keysetResult struct {
@@ -177,7 +178,7 @@ func (v vector) run(t *testing.T, file vectorFile) (any, error) {
 	d, err := entitlements.Verifier{Keyset: keyset, Issuer: v.Issuer}.Verify(v.Input, now, expectations...)
 	return documentResult{
 		Subject: d.Subject, Device: d.Device, Revision: d.Revision, State: d.State, Reason: d.Reason, IssuedAt: d.IssuedAt,
-		End: d.ExpiresAt, Paid: d.PaidThrough, Plans: d.Plans, Features: d.Features,
+		End: d.ExpiresAt, Paid: d.PaidThrough, Plans: d.Plans, Features: d.Features, Skew: d.Skew,
 	}, err
 }
 

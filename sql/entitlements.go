@@ -388,7 +388,7 @@ WITH seen AS (
 	SELECT max(least(
 		s.paid_through + make_interval(secs => p.grace_seconds),
 		$8::timestamptz + make_interval(secs => least(p.window_seconds, $9::bigint)),
-		$10::timestamptz)) AS bound
+		$10::timestamptz)) + make_interval(secs => $15::bigint) AS bound
 	FROM subscriptions s JOIN plans p ON p.id = s.plan
 	WHERE s.user_id = $1 AND NOT s.revoked AND NOT s.suspended
 		AND s.paid_through + make_interval(secs => p.grace_seconds) > $8::timestamptz
@@ -404,7 +404,8 @@ WITH seen AS (
 		document_bound = CASE
 			WHEN NOT ` + ruleTaken + ` THEN d.document_bound
 			WHEN $4 > d.lineage_n OR $12::bigint > seen.revision -- commits were lost, and with them what bounds they held
-				THEN greatest(d.document_bound, least($8::timestamptz + make_interval(secs => $9::bigint), $10::timestamptz))
+				THEN greatest(d.document_bound, least($8::timestamptz + make_interval(secs => $9::bigint), $10::timestamptz)
+					+ make_interval(secs => $16::bigint))
 			WHEN d.removed_at IS NULL THEN greatest(d.document_bound, granted.bound)
 			ELSE d.document_bound END,
 		document_revision = CASE
@@ -456,7 +457,8 @@ func (s *Entitlements) Advance(ctx context.Context, step entitlements.Step) (ent
 		err := s.advance.GetContext(ctx, &row, step.Token.User, step.Token.Device, step.JKT,
 			step.Token.Generation, step.Token.Tag[:], step.Token.Parent[:], step.Bound,
 			step.Now, int64(step.Window/time.Second), step.KeysetEnd, step.RPID,
-			step.Token.Revision, step.Token.Ledger.Seq, ledgerHash)
+			step.Token.Revision, step.Token.Ledger.Seq, ledgerHash,
+			int64(step.Allowance/time.Second), int64(entitlements.MaxSkew/time.Second))
 		switch {
 		case errors.Is(err, stdsql.ErrNoRows):
 			return entitlements.Advanced{}, entitlements.ErrDeviceUnknown

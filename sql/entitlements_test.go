@@ -92,16 +92,18 @@ type device struct {
 	lineage string
 	nonce   []byte // what the nonce it holds is bound to
 	proofs  int
+	clock   *manualClock
+	ahead   time.Duration // of the true time
 }
 
 func (d *device) proof() dpop.Proof {
 	d.proofs++
-	return dpop.Proof{JKT: d.jkt, JTI: fmt.Sprintf("%s-%d", d.id, d.proofs), Binding: d.nonce}
+	return dpop.Proof{JKT: d.jkt, JTI: fmt.Sprintf("%s-%d", d.id, d.proofs), Binding: d.nonce, IssuedAt: float64(d.clock.Now().Add(d.ahead).Unix())}
 }
 
 func (b *bench) link(t *testing.T, user entitlements.UserID) *device {
 	t.Helper()
-	d := &device{user: user, jkt: uuid.NewString()}
+	d := &device{user: user, jkt: uuid.NewString(), clock: b.clock}
 	linked, err := b.Link(t.Context(), user, d.proof(), entitlements.LinkRequest{Name: "Phone"})
 	if err != nil {
 		t.Fatal("link:", err)
@@ -473,6 +475,61 @@ func TestNoDocumentOutlivesARevoke(t *testing.T) {
 		if latest > 0 && (r.OfflineUntil == nil || latest > r.OfflineUntil.Unix()) {
 			t.Errorf("a document ends at %d, after offline_until %v", latest, r.OfflineUntil)
 		}
+	}
+}
+
+// TestSkewIsCounted: what a device may correct its clock for is in its document and in what support is told, and a day at
+// most, whatever the device claims.
+func TestSkewIsCounted(t *testing.T) {
+	t.Parallel()
+	const hour, day = int64(3600), int64(86_400)
+	for name, test := range map[string]struct {
+		ahead time.Duration
+		skew  int64
+	}{
+		"right":              {0, 0},
+		"eight hours ahead":  {8 * time.Hour, 8 * hour},
+		"eight hours behind": {-8 * time.Hour, -8 * hour},
+		"a day ahead":        {24 * time.Hour, day},
+		"eight days ahead":   {8 * 24 * time.Hour, day},
+		"a year behind":      {-365 * 24 * time.Hour, -day},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			user := b.user(t)
+			b.subscribe(t, user, "sub", 30*24*time.Hour)
+			d := b.link(t, user)
+			d.ahead = test.ahead
+			document := b.refresh(t, d)
+			if want := b.clock.Now().Add(7 * 24 * time.Hour).Unix(); document.Skew != test.skew || document.ExpiresAt != want {
+				t.Errorf("skew %d, exp %d, want %d and %d", document.Skew, document.ExpiresAt, test.skew, want)
+			}
+			want := document.ExpiresAt + max(test.skew, -test.skew)
+			r, err := b.Revoke(t.Context(), "operator", "sub", "test")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.OfflineUntil == nil || r.OfflineUntil.Unix() != want {
+				t.Errorf("offline_until %v, want %v", r.OfflineUntil, time.Unix(want, 0).UTC())
+			}
+		})
+	}
+}
+
+// TestLostSkewIsCounted: a document whose commit was lost may have allowed the most.
+func TestLostSkewIsCounted(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	b.subscribe(t, user, "sub", 30*24*time.Hour)
+	d := b.link(t, user)
+	b.refresh(t, d)
+	b.db.MustExec(`UPDATE devices SET lineage_n = 0, lineage_parent = decode(repeat('00', 16), 'hex'), document_bound = NULL WHERE id = $1`, d.id)
+	b.refresh(t, d)
+	bound := devices(t, b, user)[0].DocumentExpiresAt
+	if want := b.clock.Now().Add(8 * 24 * time.Hour); bound == nil || !bound.Equal(want) {
+		t.Errorf("document_bound %v, want %v", bound, want)
 	}
 }
 

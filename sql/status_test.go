@@ -160,7 +160,7 @@ func TestStatusListsShowWhatHappens(t *testing.T) {
 	must(err)
 	must(b.Unlink(t.Context(), "operator", devices["unlinked"].user, devices["unlinked"].id))
 	must(b.RevokeDevice(t.Context(), "operator", devices["lost"].id, "lost"))
-	replacement := &device{user: devices["replaced"].user, jkt: uuid.NewString()}
+	replacement := &device{user: devices["replaced"].user, jkt: uuid.NewString(), clock: b.clock}
 	_, err = b.Link(t.Context(), replacement.user, replacement.proof(), entitlements.LinkRequest{Name: "Phone", Replaces: devices["replaced"].id})
 	must(err)
 	thief := *devices["forked"]

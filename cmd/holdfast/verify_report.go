@@ -32,6 +32,9 @@ func (r report) document(t trustChain, d entitlements.Document) error {
 	r.row("", "issued "+r.when(d.IssuedAt))
 	r.row("", "due for another "+r.when(d.RefreshAfter))
 	r.row("", "ends "+r.when(d.ExpiresAt))
+	if d.Skew != 0 {
+		r.row("", skewed(d.Skew))
+	}
 	r.row("device", plain(string(d.Device)))
 	r.row("", "holds key "+plain(d.Confirmation.JKT))
 	r.title("claims")
@@ -121,6 +124,14 @@ func (r report) signer(key entitlements.KeysetKey) {
 	r.row("signing key", key.KeyID)
 	r.row("", "signs from "+r.when(key.NotBefore))
 	r.row("", "until "+r.when(key.ExpiresAt))
+}
+
+// skewed says what a skew means, which is not 0. Only its own device counts it.
+func skewed(skew int64) string {
+	if skew < 0 {
+		return fmt.Sprintf("up to %s later on its device, whose clock was behind", span(-skew))
+	}
+	return fmt.Sprintf("up to %s later on its device, whose clock was ahead", span(skew))
 }
 
 func (r report) title(text string) { fmt.Fprintf(r.table, "\n%s\n", strings.ToUpper(text)) }

@@ -34,6 +34,8 @@ type Proof struct {
 	Nonce string
 	// Binding is what the nonce is bound to, once it has been checked; nil for an unbound one.
 	Binding []byte
+	// IssuedAt is the iat: unix seconds by the device's clock. Nothing checks it; it may be any number.
+	IssuedAt float64
 
 	body []byte  // SHA-256 of the request body; nil where the proof does not say
 	ath  *string // hash of the access token, as it is written; nil where there is none
@@ -88,7 +90,7 @@ func Parse(header, method, target string) (Proof, error) {
 	case !sameTarget(claims.HTU, target):
 		return Proof{}, fmt.Errorf("%w: htu", ErrInvalidProof)
 	}
-	proof := Proof{JKT: key.ID(), JTI: claims.JTI, Nonce: claims.Nonce, ath: claims.ATH}
+	proof := Proof{JKT: key.ID(), JTI: claims.JTI, Nonce: claims.Nonce, IssuedAt: *claims.IAT, ath: claims.ATH}
 	if claims.Body != nil {
 		if proof.body, err = jose.DecodeBase64(*claims.Body); err != nil || len(proof.body) != sha256.Size {
 			return Proof{}, fmt.Errorf("%w: body", ErrInvalidProof)

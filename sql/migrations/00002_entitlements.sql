@@ -52,7 +52,7 @@ CREATE TABLE devices (
     -- The user's revision as of the last change that touched this row. Every change of entitlement raises it, which
     -- both waits for a reconcile under way and makes one that read before the change start again.
     revision bigint NOT NULL,
-    -- No document with features that was ever given to this device ends later. Never goes back.
+    -- No document with features that was ever given to this device counts for longer, whatever its skew. Never goes back.
     document_bound timestamptz,
     status_list integer NOT NULL,
     status_idx integer NOT NULL,

@@ -7,6 +7,8 @@ export interface Document {
   readonly iat: number;
   readonly exp: number;
   readonly refreshAfter: number;
+  /** Seconds that this device's clock was ahead by when it asked; negative: behind. At most a day, see {@link maxSkew}. */
+  readonly skew: number;
   readonly rev: number;
   readonly state: DocumentState;
   readonly reason: string | null;
@@ -22,6 +24,9 @@ export type DocumentState = (typeof states)[number];
 
 const states = ['none', 'active', 'grace', 'expired', 'revoked'] as const;
 
+/** The most that a clock is corrected for, in seconds, as the server signs it. */
+export const maxSkew = 86_400;
+
 /** Throws `claims_invalid` where a claim is missing, of another type, or contradicts another one. */
 export function readDocument(claims: Claims): Document {
   claims.text('jti');
@@ -30,6 +35,10 @@ export function readDocument(claims: Claims): Document {
   require(nbf === iat, 'nbf');
   require(exp > iat, 'exp');
   require(refreshAfter >= iat && refreshAfter <= exp, 'refresh_after');
+  // Before it was signed, nothing was corrected for.
+  const signed = claims.get('skew');
+  const skew = signed === undefined ? 0 : signed;
+  require(typeof skew === 'number' && Number.isInteger(skew) && Math.abs(skew) <= maxSkew, 'skew');
 
   const state = states.find((known) => known === claims.get('state'));
   require(state !== undefined, 'state');
@@ -49,6 +58,7 @@ export function readDocument(claims: Claims): Document {
     iat,
     exp,
     refreshAfter,
+    skew,
     rev: claims.integer('rev'),
     state,
     reason,

@@ -14,6 +14,7 @@ function document(state: DocumentState, claims: Partial<Document> = {}): Documen
     iat: taken,
     exp: taken + 7 * day,
     refreshAfter: taken + day,
+    skew: 0,
     rev: 1,
     state,
     reason: null,

@@ -93,8 +93,8 @@ describe.each(files)('%s', (_, text) => {
 });
 
 function documentResult(document: Document) {
-  const { sub, device, rev, state, reason, iat, exp, paidThrough, plans, features } = document;
-  return { sub, device, rev, state, reason, iat, exp, paid_through: paidThrough, plans, features };
+  const { sub, device, rev, state, reason, iat, exp, paidThrough, plans, features, skew } = document;
+  return { sub, device, rev, state, reason, iat, exp, paid_through: paidThrough, plans, features, skew };
 }
 
 function keysetResult({ version, exp, keys }: Keyset, marks: readonly KeysetMark[]) {
