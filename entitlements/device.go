@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"holdfast/entitlements/dpop"
+	"holdfast/names"
 )
 
 // Device is one installation of the PWA, holding one key pair.
@@ -210,9 +208,9 @@ func (s *Service) removeDevice(ctx context.Context, actor, action string, user U
 }
 
 func deviceName(name string) (string, error) {
-	name = strings.TrimSpace(name)
-	if n := utf8.RuneCountInString(name); n < 1 || n > 100 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
-		return "", fmt.Errorf("%w: a device's name has 1 to 100 characters", ErrInvalid)
+	clean, ok := names.Clean(name)
+	if !ok {
+		return "", fmt.Errorf("%w: a device's name has 1 to %d visible characters, without control characters", ErrInvalid, names.MaxLength)
 	}
-	return name, nil
+	return clean, nil
 }

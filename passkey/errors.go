@@ -3,6 +3,8 @@ package passkey
 import (
 	"errors"
 	"fmt"
+
+	"holdfast/names"
 )
 
 // The failures that callers tell apart. Everything else that a method returns is a fault of the server or of its
@@ -48,8 +50,8 @@ var (
 	// ErrInvalid: an argument is not acceptable; the whole text may be shown to the caller.
 	ErrInvalid = errors.New("invalid")
 
-	// ErrInvalidName: a name is not 1 to 100 characters of text. It is an ErrInvalid.
-	ErrInvalidName = fmt.Errorf("%w name: 1 to %d characters, without control characters", ErrInvalid, maxName)
+	// ErrInvalidName: a name is not 1 to 100 characters that can be seen. It is an ErrInvalid.
+	ErrInvalidName = fmt.Errorf("%w name: 1 to %d visible characters, without control characters", ErrInvalid, names.MaxLength)
 )
 
 // What a Store tells this package; callers of a Service get ErrCredentialRejected for both.

@@ -9,10 +9,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"holdfast/names"
 )
 
 const (
-	maxName       = 100 // characters
 	maxExternalID = 200 // characters
 	maxPage       = 200 // users in one answer of FindUsers
 )
@@ -68,8 +69,8 @@ func (s *Service) Users(ctx context.Context, ids []UserID) (map[UserID]User, err
 	return users, nil
 }
 
-// FindUsers lists, ordered by lower-case name and id, the users whose name begins with query (case does not matter) or
-// whose id, external id or billing id is query. An empty query finds everybody. It returns limit users (1 to 200) at
+// FindUsers lists, ordered by lower-case name and id, the users in whose name each word of query begins a word (case and
+// order do not matter) or whose id, external id or billing id is query. An empty query finds everybody. It returns limit users (1 to 200) at
 // most, those after cursor; next is the cursor for the following page, "" on the last. Pages neither repeat nor skip
 // users who were there all the time, whatever is written in between. It returns ErrInvalid for a query, cursor or limit
 // that cannot be.
@@ -81,7 +82,7 @@ func (s *Service) FindUsers(ctx context.Context, query, cursor string, limit int
 	if limit < 1 || limit > maxPage {
 		return nil, "", fmt.Errorf("%w limit: 1 to %d", ErrInvalid, maxPage)
 	}
-	search := UserSearch{NamePrefix: query, ExternalID: query, BillingID: query, Limit: limit + 1}
+	search := UserSearch{Name: names.Visible(query), ExternalID: query, BillingID: query, Limit: limit + 1}
 	if id, err := uuid.Parse(query); err == nil {
 		search.ID = UserID(id.String())
 	}
@@ -116,13 +117,13 @@ func parseCursor(cursor string) (*UserPosition, error) {
 	return &UserPosition{Name: string(b[16:]), ID: id}, nil
 }
 
-// cleanName returns the name without surrounding white space, or ErrInvalidName.
+// cleanName returns the name as it is stored, or ErrInvalidName.
 func cleanName(name string) (string, error) {
-	name = strings.TrimSpace(name)
-	if n := utf8.RuneCountInString(name); n < 1 || n > maxName || !isText(name) {
+	clean, ok := names.Clean(name)
+	if !ok {
 		return "", ErrInvalidName
 	}
-	return name, nil
+	return clean, nil
 }
 
 // isText tells whether s is valid UTF-8 without control characters.

@@ -9,7 +9,7 @@ import (
 )
 
 // FindUsers is the statement of [Passkeys.FindUsers] and its arguments, for EXPLAIN.
-func FindUsers(search passkey.UserSearch) (string, []any) { return findUsers, findUsersArgs(search) }
+func FindUsers(search passkey.UserSearch) (string, []any) { return findUsersQuery(search) }
 
 // HoldersAtOnce is how many users are raised in one transaction.
 const HoldersAtOnce = holdersAtOnce

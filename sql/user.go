@@ -4,7 +4,6 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -112,9 +111,6 @@ func (p *Passkeys) Users(ctx context.Context, ids []passkey.UserID) ([]passkey.U
 	return users, nil
 }
 
-// likeSpecial escapes what has a meaning in a LIKE pattern.
-var likeSpecial = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
-
 // findUser locks a user whose row must be there, or returns passkey.ErrNotFound. Where it need not be, see lockUser.
 func findUser(ctx context.Context, tx *sqlx.Tx, user passkey.UserID) error {
 	var found bool
@@ -125,28 +121,34 @@ func findUser(ctx context.Context, tx *sqlx.Tx, user passkey.UserID) error {
 	return failed("lock user", err)
 }
 
-// findUsers looks each criterion up in its own index, so that a search which finds little, or nothing, reads little.
-// Only the names can match more than one user; the page of them is cut before the others join it. The order is that of the
-// index users_by_name.
-var findUsers = func() string {
-	const order = ` ORDER BY lower(name) COLLATE "C", id LIMIT $7`
-	matching := func(condition string) string {
-		return `SELECT id, name, coalesce(external_id, '') AS external_id, created_at FROM users WHERE ` + condition +
-			` AND ($6::uuid IS NULL OR (lower(name) COLLATE "C", id) > (lower($5) COLLATE "C", $6))`
+// The statements of FindUsers. findUsers looks each criterion up in its own index, so that a search which finds little,
+// or nothing, reads little; only the names can match more than a few users. The planner cannot know how many a word
+// begins, so it may not choose to walk users_by_name until it has found a page of them.
+var listUsers, findUsers = func() (list, find string) {
+	const order = ` ORDER BY lower(name) COLLATE "C", id LIMIT $3`
+	page := func(table, condition string) string {
+		return `SELECT id, name, external_id, created_at FROM ` + table + ` WHERE ` + condition +
+			` AND ($2::uuid IS NULL OR (lower(name) COLLATE "C", id) > (lower($1) COLLATE "C", $2))`
 	}
-	return `SELECT * FROM (
-		(` + matching(`lower(name) COLLATE "C" LIKE lower($1) COLLATE "C"`) + order + `)
-		UNION ` + matching(`id = $2`) + `
-		UNION ` + matching(`external_id = $3`) + `
-		UNION ` + matching(`id = (SELECT user_id FROM subscriptions WHERE id = $4)`) + `
-		UNION ` + matching(`id IN (SELECT user_id FROM billing_events WHERE source IN ('stripe', 'webhook') AND customer = $4)`) + `
-	) found` + order
+	list = `SELECT id, name, coalesce(external_id, '') AS external_id, created_at FROM (` + page("users", "true") + `) found` + order
+	find = `WITH named AS MATERIALIZED (
+			SELECT id, name, external_id, created_at FROM users WHERE array_to_tsvector(name_words(name)) @@ (SELECT name_query($4))
+		)
+		SELECT id, name, coalesce(external_id, '') AS external_id, created_at FROM (
+			(` + page("named", "true") + order + `)
+			UNION ` + page("users", `id = $5`) + `
+			UNION ` + page("users", `external_id = $6`) + `
+			UNION ` + page("users", `id = (SELECT user_id FROM subscriptions WHERE id = $7)`) + `
+			UNION ` + page("users", `id IN (SELECT user_id FROM billing_events WHERE source IN ('stripe', 'webhook') AND customer = $7)`) + `
+		) found` + order
+	return list, find
 }()
 
 // FindUsers implements [passkey.UserStore].
 func (p *Passkeys) FindUsers(ctx context.Context, search passkey.UserSearch) ([]passkey.User, error) {
 	var rows []userRow
-	if err := p.db.SelectContext(ctx, &rows, findUsers, findUsersArgs(search)...); err != nil {
+	statement, args := findUsersQuery(search)
+	if err := p.db.SelectContext(ctx, &rows, statement, args...); err != nil {
 		return nil, failed("select users", err)
 	}
 	users := make([]passkey.User, len(rows))
@@ -156,11 +158,15 @@ func (p *Passkeys) FindUsers(ctx context.Context, search passkey.UserSearch) ([]
 	return users, nil
 }
 
-func findUsersArgs(search passkey.UserSearch) []any {
+// findUsersQuery is the statement that finds the users, and its arguments.
+func findUsersQuery(search passkey.UserSearch) (string, []any) {
 	var afterName, afterID any
 	if search.After != nil {
 		afterName, afterID = search.After.Name, search.After.ID
 	}
-	prefix := likeSpecial.Replace(search.NamePrefix) + "%"
-	return []any{prefix, optional(search.ID), search.ExternalID, search.BillingID, afterName, afterID, search.Limit}
+	args := []any{afterName, afterID, search.Limit}
+	if search.Name == "" {
+		return listUsers, args
+	}
+	return findUsers, append(args, search.Name, optional(search.ID), search.ExternalID, search.BillingID)
 }

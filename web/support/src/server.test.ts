@@ -1,7 +1,7 @@
 import { HoldfastError } from '@holdfast/client';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { now } from './clock.ts';
-import { call, keyring } from './server.ts';
+import { call, invisible, keyring } from './server.ts';
 
 const fetched = vi.fn<typeof fetch>();
 
@@ -31,6 +31,30 @@ test('a success is its body; what is sent is JSON with its key', async () => {
   );
   answers(204, null, { 'Cache-Control': 'no-store' });
   expect(await call('DELETE', '/v1/session')).toBeUndefined();
+});
+
+test('text comes without the characters that are not seen, as the server names them', async () => {
+  const [vectors] = Object.values(
+    import.meta.glob<string>('../../../names/testdata/invisible.json', {
+      query: '?raw',
+      import: 'default',
+      eager: true,
+    }),
+  );
+  const ranges: [string, string][] = JSON.parse(vectors ?? '');
+  const named = new Set<number>();
+  for (const [first, last] of ranges) {
+    for (let code = Number.parseInt(first, 16); code <= Number.parseInt(last, 16); code++) named.add(code);
+  }
+  expect(named.size).toBeGreaterThan(4000);
+  const differing: string[] = [];
+  for (let code = 0; code <= 0x10ffff; code++) {
+    const dropped = String.fromCodePoint(code).replace(invisible, '') === '';
+    if (dropped !== named.has(code)) differing.push(code.toString(16));
+  }
+  expect(differing).toEqual([]);
+  answers(200, JSON.stringify({ reasons: ['\u200bno\u2067t\u061c \ufeffpaid\u{e0041}'] }), json);
+  expect(await call('GET', '/')).toEqual({ reasons: ['not paid'] });
 });
 
 test('a refusal is its code and its sentence', async () => {

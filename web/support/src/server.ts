@@ -36,11 +36,15 @@ export async function call<T = void>(method: string, path: string, { body, key, 
   return read(response, text) as T;
 }
 
-/** Characters that turn the direction of all text after them: in a name, they would turn the page's own words around. */
-const turning = /[\u202a-\u202e\u2066-\u2069]/g;
+/**
+ * Characters that are not seen: controls of direction, which would turn the page's own words around, and those of no width,
+ * which make different texts look the same. The server keeps them out of names (package names); reasons and the ids of
+ * other systems may hold them.
+ */
+export const invisible = /[\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/gu;
 
-function withoutTurns(_: string, value: unknown): unknown {
-  return typeof value === 'string' ? value.replace(turning, '') : value;
+function visible(_: string, value: unknown): unknown {
+  return typeof value === 'string' ? value.replace(invisible, '') : value;
 }
 
 /** What is not marked as the server's answer is a portal's or a proxy's, whatever its status says. */
@@ -51,7 +55,7 @@ function read(response: Response, text: string): unknown {
   const marked = ok ? /^application\/json *(;|$)/i : /^application\/problem\+json *(;|$)/i;
   let body: unknown;
   try {
-    body = marked.test(type) ? JSON.parse(text, withoutTurns) : null;
+    body = marked.test(type) ? JSON.parse(text, visible) : null;
   } catch {
     body = null;
   }
