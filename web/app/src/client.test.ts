@@ -114,3 +114,17 @@ test('a lock hides everything while somebody is still being asked for a passkey'
   await signingIn;
   expect(app.locked.value).toBe(false);
 });
+
+test('a passkey from the autofill that is refused is told, and another one is offered', async () => {
+  holdfast.user = null as never;
+  const ended = new AbortController();
+  holdfast.signIn.mockRejectedValueOnce(await failWith('credential_rejected'));
+  const offer = app.offerAutofill(ended.signal);
+  await vi.waitFor(() => expect(app.outcome.value).toMatchObject({ good: false }));
+  holdfast.signIn.mockClear();
+  holdfast.signIn.mockRejectedValueOnce(await failWith('cancelled'));
+  await vi.advanceTimersByTimeAsync(5_000);
+  await offer;
+  expect(holdfast.signIn).toHaveBeenCalledOnce();
+  holdfast.user = { id: 'ada', name: 'Ada' };
+});

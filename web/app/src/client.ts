@@ -88,16 +88,11 @@ const entering: ReadonlySet<Action> = new Set<Action>(['register', 'enrol', 'rec
 /** Actions whose outcome speaks of what the user has: true until that changes. */
 const ofTheState: ReadonlySet<Action> = new Set<Action>(['trial', 'check']);
 
-/** What an autofill may end with before anybody has chosen a passkey from it: no news for somebody who has asked for nothing. */
-const unasked: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'cancelled',
-  'no_contact',
-  'not_supported',
-  'origin_refused',
-  'rate_limited',
-  'storage_unavailable',
-  'unavailable',
-]);
+/** What ends an autofill for good, and is no news for somebody who has asked for nothing. */
+const unasked: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['cancelled', 'not_supported', 'origin_refused']);
+
+/** Milliseconds after a passkey from an autofill was of no use, before another one is offered. */
+const breath = 5_000;
 
 let holdfast: Holdfast;
 
@@ -139,16 +134,23 @@ export function signIn(): Promise<boolean> {
   return enter('sign-in', () => prove());
 }
 
-/** Offers the user's passkeys in the autofill of the form that is seen, until one is chosen or `signal` ends it. Never rejects. */
+/** Offers the user's passkeys in the autofill of the form that is seen, until one signs in or `signal` ends it. Never rejects. */
 export async function offerAutofill(signal: AbortSignal): Promise<void> {
-  try {
-    await prove({ mediation: 'conditional', signal });
-    keepStorage();
-  } catch (error) {
-    if (error instanceof HoldfastError && unasked.has(error.code)) return;
-    tell('sign-in', error);
-    // Signed in, but not linked: there is the remedy.
-    if (holdfast.user) go({ at: 'account' }, true);
+  while (!signal.aborted) {
+    try {
+      await prove({ mediation: 'conditional', signal });
+      keepStorage();
+      return;
+    } catch (error) {
+      if (error instanceof HoldfastError && unasked.has(error.code)) return;
+      tell('sign-in', error);
+      // Signed in, but not linked: there is the remedy.
+      if (holdfast.user) {
+        go({ at: 'account' }, true);
+        return;
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, breath));
   }
 }
 

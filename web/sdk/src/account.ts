@@ -1,4 +1,14 @@
-import { addPasskey, makePasskey, type SignedIn, usePasskey } from './ceremony.ts';
+import {
+  type Answer,
+  addPasskey,
+  enter,
+  enterPasskey,
+  isRefusal,
+  makePasskey,
+  type SignedIn,
+  showPasskey,
+  usePasskey,
+} from './ceremony.ts';
 import type { Context } from './context.ts';
 import type { Entitlement } from './entitlement.ts';
 import { HoldfastError } from './error.ts';
@@ -8,6 +18,7 @@ import { linkDevice } from './link.ts';
 import type { Keeper } from './live-session.ts';
 import { withLock } from './lock.ts';
 import type { LockOptions } from './lock-options.ts';
+import { keepOffering } from './offer.ts';
 import { PageLock } from './page-lock.ts';
 import { readSession } from './read-session.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
@@ -36,6 +47,8 @@ export class Account implements Keeper {
   readonly #context: Context;
   readonly #client: Subject;
   #prompt: AbortController | undefined;
+  /** The passkey that was made for a wish, until it is known what has become of it: the same wish must not make another one. */
+  #made: { readonly wish: string; readonly passkey: Answer } | undefined;
 
   constructor(context: Context, client: Subject) {
     this.#context = context;
@@ -46,16 +59,34 @@ export class Account implements Keeper {
   async create(path: string, request: { name: string } | { code: string }): Promise<User> {
     const ended = this.#replacePrompt();
     const farewell = await this.#finishKnownSignOut();
-    const signedIn = await makePasskey(this.#context, path, request, farewell, ended);
+    // Under the session of somebody who has left, the new passkey would become one of their account's.
+    if (farewell === 'unheard') throw new HoldfastError('no_contact', 'the server has not heard of the last sign-out');
+    const wish = JSON.stringify([path, request]);
+    if (this.#made?.wish !== wish) {
+      this.#made = { wish, passkey: await makePasskey(this.#context, path, request, ended) };
+    }
+    const { passkey } = this.#made;
+    const signedIn = await enterPasskey(this.#context, path, passkey, ended).catch((error: HoldfastError) => {
+      if (isRefusal(error) || error.code === 'ceremony_invalid') this.#made = undefined;
+      throw error;
+    });
+    this.#made = undefined;
     // A passkey that a session may have added shows nobody: it opens no locked page.
     return this.#adopt(signedIn, 'code' in request);
   }
 
   async signIn({ mediation, signal }: SignInOptions): Promise<User> {
     const ended = this.#replacePrompt(signal);
-    // An autofill that waits is nobody's wish to give up what is stored.
-    await (mediation ? this.finishSignOut() : this.#finishKnownSignOut());
-    return this.#adopt(await usePasskey(this.#context, ended, { mediation }), true);
+    if (mediation) {
+      const shown = await keepOffering(ended, async () => {
+        // An autofill that waits is nobody's wish to give up what is stored.
+        await this.finishSignOut();
+        return showPasskey(this.#context, ended, { mediation });
+      });
+      return this.#adopt(await enter(this.#context, shown), true);
+    }
+    await this.#finishKnownSignOut();
+    return this.#adopt(await usePasskey(this.#context, ended), true);
   }
 
   async confirm(user: User): Promise<void> {

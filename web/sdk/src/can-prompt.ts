@@ -1,4 +1,4 @@
-/** Whether this browser has WebAuthn with its JSON forms. */
+/** Whether this browser has WebAuthn. */
 export function canPrompt(): boolean {
-  return typeof PublicKeyCredential !== 'undefined' && 'parseCreationOptionsFromJSON' in PublicKeyCredential;
+  return typeof PublicKeyCredential !== 'undefined' && globalThis.navigator?.credentials !== undefined;
 }

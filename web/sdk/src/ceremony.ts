@@ -1,12 +1,11 @@
 import type { Context } from './context.ts';
 import { HoldfastError } from './error.ts';
-import type { FarewellOutcome } from './farewell.ts';
 import { makeUsable } from './healing.ts';
 import { keptHere } from './kept-here.ts';
 import { readPasskey } from './passkey.ts';
 import { createPasskey, pickPasskey } from './passkey-prompt.ts';
 import { rpIdOf } from './rp-id.ts';
-import { signalPasskeys } from './signal-passkeys.ts';
+import { signalDeleted, signalPasskeys } from './signal-passkeys.ts';
 import { nobody } from './store.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 import { readUser, type User } from './user.ts';
@@ -22,27 +21,53 @@ export interface SignedIn {
   readonly tellAuthenticators: () => Promise<unknown>;
 }
 
+/** A passkey that an authenticator has made or shown, and the ceremony that it was for. */
+export interface Answer {
+  readonly ceremony: unknown;
+  readonly publicKey: unknown;
+  readonly credential: JsonObject;
+}
+
 /** Begins at `path`/options, and lets the user make a passkey. */
 export async function makePasskey(
-  context: Context,
+  { server }: Context,
   path: string,
   request: JsonObject,
-  farewell: FarewellOutcome,
   ended: AbortSignal,
-): Promise<SignedIn> {
-  // Under the session of somebody who has left, the new passkey would become one of their account's.
-  if (farewell === 'unheard') throw new HoldfastError('no_contact', 'the server has not heard of the last sign-out');
-  const { server } = context;
+): Promise<Answer> {
   const begin = () => server.request('POST', `${path}/options`, request);
   const { ceremony, publicKey } = await begin().catch((error) => {
     // A session that has died is told of once; its cookie is gone with that answer.
     if (error.code === 'unauthenticated') return begin();
     throw error;
   });
-  const credential = await createPasskey(publicKey, ended);
+  return { ceremony, publicKey, credential: await createPasskey(publicKey, ended) };
+}
+
+/**
+ * Gives a new passkey to the server. May be called again with the same one after a failure that left the outcome unknown. A passkey
+ * that the server certainly does not have is taken off the user's list, where the browser can: it would never sign anybody in.
+ */
+export async function enterPasskey(
+  context: Context,
+  path: string,
+  made: Answer,
+  ended: AbortSignal,
+): Promise<SignedIn> {
   // Before there is an account that this device could not hold.
   await makeUsable(context);
-  return signedIn(context, await server.request('POST', path, { ceremony, credential }), publicKey, credential);
+  try {
+    return await postPasskey(context, path, made);
+  } catch (error) {
+    if (!(error instanceof HoldfastError) || error.code !== 'ceremony_invalid') throw error;
+    // Spent: by an earlier try whose answer was lost, or by time. The server says which when the passkey is shown.
+    const allow = String(made.credential.id);
+    return await usePasskey(context, ended, { allow }).catch((refusal: HoldfastError) => {
+      if (refusal.code !== 'credential_rejected') throw refusal;
+      void discard(context, made);
+      throw error;
+    });
+  }
 }
 
 /**
@@ -50,37 +75,73 @@ export async function makePasskey(
  * account when the session has just ended.
  */
 export async function addPasskey(context: Context, ended: AbortSignal): Promise<SignedIn> {
-  const { server } = context;
-  const begun = server.request('POST', '/v1/registration/options', {});
+  const path = '/v1/registration';
+  const begun = context.server.request('POST', `${path}/options`, {});
   const { ceremony, publicKey } = await begun.catch((error) => {
     throw error.code === 'invalid_request' || error.code === 'forbidden' ? new HoldfastError('unauthenticated') : error;
   });
-  const credential = await createPasskey(publicKey, ended);
-  const body = await server.request('POST', '/v1/registration', { ceremony, credential });
-  return signedIn(context, body, publicKey, credential);
+  return postPasskey(context, path, { ceremony, publicKey, credential: await createPasskey(publicKey, ended) });
 }
 
-/** Lets the user sign in with a passkey that they have. With `only`, another user's is refused before the server sees it. */
-export async function usePasskey(
-  context: Context,
+async function postPasskey(context: Context, path: string, made: Answer): Promise<SignedIn> {
+  const { ceremony, credential } = made;
+  try {
+    return await signedIn(context, await context.server.request('POST', path, { ceremony, credential }), made);
+  } catch (error) {
+    if (isRefusal(error)) void discard(context, made);
+    throw error;
+  }
+}
+
+/** Whether the server says that it has not taken a passkey, and will not. A spent ceremony may have been spent by that very passkey. */
+export function isRefusal(error: unknown): boolean {
+  if (!(error instanceof HoldfastError) || error.status === undefined) return false;
+  return error.status < 500 && error.status !== 429 && error.code !== 'ceremony_invalid';
+}
+
+function discard(context: Context, { publicKey, credential }: Answer): Promise<void> {
+  return signalDeleted(rpIdOf(publicKey) ?? new URL(context.origin).hostname, String(credential.id));
+}
+
+/** How a passkey is asked for. */
+export interface Question {
+  readonly mediation?: 'conditional' | undefined;
+  /** The only one that may answer, by its credential id. */
+  readonly allow?: string;
+  /** The only user whose passkey may answer; another's is refused before the server sees it. */
+  readonly only?: User;
+}
+
+/** Lets the user sign in with a passkey that they have. */
+export async function usePasskey(context: Context, ended: AbortSignal, question: Question = {}): Promise<SignedIn> {
+  return enter(context, await showPasskey(context, ended, question));
+}
+
+/** Lets the user show a passkey that they have: {@link enter} takes it. */
+export async function showPasskey(
+  { server }: Context,
   ended: AbortSignal,
-  { mediation, only }: { readonly mediation?: 'conditional' | undefined; readonly only?: User },
-): Promise<SignedIn> {
-  const { server } = context;
+  { mediation, allow, only }: Question,
+): Promise<Answer> {
   for (;;) {
     const { ceremony, publicKey } = await server.request('POST', '/v1/authentication/options', {});
+    const allowed = allow !== undefined && { allowCredentials: [{ type: 'public-key', id: allow }] };
     const renewal = mediation && AbortSignal.timeout(ceremonyLife);
-    let credential: JsonObject;
+    const signal = renewal ? AbortSignal.any([ended, renewal]) : ended;
     try {
-      credential = await pickPasskey(publicKey, renewal ? AbortSignal.any([ended, renewal]) : ended, mediation);
+      const credential = await pickPasskey({ ...Object(publicKey), ...allowed }, signal, mediation);
+      if (only && !isOf(only, credential)) throw new HoldfastError('passkey_unknown');
+      return { ceremony, publicKey, credential };
     } catch (error) {
-      if (renewal?.aborted && !ended.aborted) continue;
-      throw error;
+      if (!renewal?.aborted || ended.aborted) throw error;
     }
-    if (only && !isOf(only, credential)) throw new HoldfastError('passkey_unknown');
-    const body = await server.request('POST', '/v1/authentication', { ceremony, credential });
-    return signedIn(context, body, publicKey, credential);
   }
+}
+
+/** Signs in with a passkey that was shown. */
+export async function enter(context: Context, shown: Answer): Promise<SignedIn> {
+  const { ceremony, credential } = shown;
+  return signedIn(context, await context.server.request('POST', '/v1/authentication', { ceremony, credential }), shown);
 }
 
 /** Whether the passkey that answered is that user's. */
@@ -89,12 +150,7 @@ function isOf({ id }: User, { response }: JsonObject): boolean {
 }
 
 /** Makes the one who has just signed in this device's user. What another user left is gone. */
-async function signedIn(
-  context: Context,
-  body: JsonObject,
-  ceremonyOptions: unknown,
-  credential: JsonObject,
-): Promise<SignedIn> {
+async function signedIn(context: Context, body: JsonObject, { publicKey, credential }: Answer): Promise<SignedIn> {
   const { store, server, origin } = context;
   const user = userOf(body);
   const here = credential.authenticatorAttachment === 'platform' ? [String(credential.id)] : [];
@@ -107,7 +163,7 @@ async function signedIn(
     // Only a session of the user whose device it is can unlink it: now it can, or nobody will.
     farewell: held.farewell?.user === user.id ? { user: user.id, device: held.farewell.device } : undefined,
   }));
-  const rpId = rpIdOf(ceremonyOptions) ?? new URL(origin).hostname;
+  const rpId = rpIdOf(publicKey) ?? new URL(origin).hostname;
   return { user, tellAuthenticators: async () => used && signalPasskeys(server, rpId, user, used) };
 }
 

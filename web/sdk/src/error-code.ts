@@ -67,6 +67,8 @@ const clientCodes = [
   'timeout',
   /** This browser has no WebAuthn, or no authenticator that fits. */
   'not_supported',
+  /** The passkey prompt failed: the browser, or an extension in its place, gave an error or what is no passkey. */
+  'prompt_failed',
   /** The authenticator holds a passkey of this account already. */
   'already_registered',
   /** The page's origin may not use this relying party's passkeys. */

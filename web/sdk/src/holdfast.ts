@@ -49,12 +49,14 @@ export interface Holdfast {
 
   /**
    * Creates an account with a new passkey, links this device and reconciles. With a live session the passkey is added to
-   * that account instead. Rejects with `device_limit` when signed in but not linked: call `link({ replaces })`.
+   * that account instead. Rejects with `device_limit` when signed in but not linked: call `link({ replaces })`. After a
+   * failure in which the outcome is not known (`no_contact`), the same call goes on with the passkey that was made.
    */
   register(name: string): Promise<User>;
   /**
    * Signs in with a passkey, links this device unless it still is, and reconciles. With mediation `conditional` the
-   * browser offers passkeys in the form's autofill; a later modal call ends it.
+   * browser offers passkeys in the form's autofill, again after a failure, until one is chosen, `signal` ends it, or a later
+   * modal call does.
    */
   signIn(options?: SignInOptions): Promise<User>;
   /** Stores a new passkey for the account that a one-time enrolment or recovery code belongs to; then as `register`. */

@@ -1,16 +1,14 @@
 import { canPrompt } from './can-prompt.ts';
 import { HoldfastError } from './error.ts';
 import type { ErrorCode } from './error-code.ts';
+import { readCreationOptions, readRequestOptions, writeCredential } from './passkey-json.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 
 /** Lets the user make a passkey. `options` is the server's WebAuthn JSON; so is what comes back, to be posted as it is. */
 export async function createPasskey(options: unknown, signal: AbortSignal): Promise<JsonObject> {
-  return prompt(options, async () => {
-    const publicKey = PublicKeyCredential.parseCreationOptionsFromJSON(
-      options as PublicKeyCredentialCreationOptionsJSON,
-    );
-    return navigator.credentials.create({ publicKey, signal });
-  });
+  return prompt(options, signal, () =>
+    navigator.credentials.create({ publicKey: readCreationOptions(options), signal }),
+  );
 }
 
 /** Lets the user pick a passkey: in a dialog, or with `conditional` in the autofill of a form. */
@@ -19,39 +17,37 @@ export async function pickPasskey(
   signal: AbortSignal,
   mediation: 'conditional' | undefined,
 ): Promise<JsonObject> {
-  return prompt(options, async () => {
-    const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options as PublicKeyCredentialRequestOptionsJSON);
-    return navigator.credentials.get({ publicKey, signal, ...(mediation && { mediation }) });
-  });
+  return prompt(options, signal, () =>
+    navigator.credentials.get({ publicKey: readRequestOptions(options), signal, ...(mediation && { mediation }) }),
+  );
 }
 
-async function prompt(options: unknown, ask: () => Promise<Credential | null>): Promise<JsonObject> {
+async function prompt(
+  options: unknown,
+  signal: AbortSignal,
+  ask: () => Promise<Credential | null>,
+): Promise<JsonObject> {
   if (!canPrompt()) throw new HoldfastError('not_supported');
   const timeout = isObject(options) && typeof options.timeout === 'number' ? options.timeout : Number.POSITIVE_INFINITY;
   const asked = performance.now();
   try {
     const credential = await ask();
     if (!credential) throw new HoldfastError('cancelled');
-    return withoutSecrets({ ...(credential as PublicKeyCredential).toJSON() });
+    return writeCredential(credential);
   } catch (cause) {
     if (cause instanceof HoldfastError) throw cause;
-    const code = codeOf(cause);
+    const code = codeOf(cause, signal);
     const late = code === 'cancelled' && performance.now() - asked >= timeout;
     throw new HoldfastError(late ? 'timeout' : code, undefined, { cause });
   }
 }
 
-/** PRF outputs are keys (WebAuthn L3 §10.1.4): they stay here; that the extension is enabled may be told. */
-function withoutSecrets(credential: JsonObject): JsonObject {
-  const extensions = credential.clientExtensionResults;
-  if (!isObject(extensions) || !isObject(extensions.prf)) return credential;
-  const { results: _, ...prf } = extensions.prf;
-  return { ...credential, clientExtensionResults: { ...extensions, prf } };
-}
-
 /** The names that WebAuthn L3 §5.1.3 and §5.1.4 give to failures. */
-function codeOf(error: unknown): ErrorCode {
+function codeOf(error: unknown, signal: AbortSignal): ErrorCode {
   switch (error instanceof Error ? error.name : '') {
+    case 'NotAllowedError': // Refusal and no passkey alike, so that pages cannot tell them apart.
+    case 'AbortError':
+      return 'cancelled';
     case 'InvalidStateError':
       return 'already_registered';
     case 'NotSupportedError':
@@ -62,7 +58,7 @@ function codeOf(error: unknown): ErrorCode {
     case 'TimeoutError':
       return 'timeout';
     default:
-      // NotAllowedError covers refusal and no passkey alike, so that pages cannot tell them apart; and the prompt's own end.
-      return 'cancelled';
+      // A signal can be ended with any reason.
+      return signal.aborted ? 'cancelled' : 'prompt_failed';
   }
 }

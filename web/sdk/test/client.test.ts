@@ -3,7 +3,7 @@ import { makeContext } from '../src/context.ts';
 import { sayFarewell } from '../src/farewell.ts';
 import { linkDevice } from '../src/link.ts';
 import { reconcileOnce } from '../src/reconcile-once.ts';
-import { Profile, stubPasskeys } from './support/device.ts';
+import { asCredential, Profile, stubPasskeys } from './support/device.ts';
 import { day, epoch, FakeServer, problem } from './support/fake-server.ts';
 
 let server: FakeServer;
@@ -294,7 +294,7 @@ describe('signing in and linking', () => {
     const credentials = stubPasskeys();
     const pick = async ({ mediation, signal }: CredentialRequestOptions) => {
       log.push(`${mediation ?? 'modal'} begins`);
-      if (!mediation) return { toJSON: () => ({ id: 'AAAA' }) };
+      if (!mediation) return asCredential({});
       return new Promise((_, reject) =>
         signal?.addEventListener('abort', () => {
           log.push('conditional ends');

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { decodeBase64url } from '../src/base64url.ts';
 import type { Holdfast } from '../src/index.ts';
-import { Profile, stubPasskeys } from './support/device.ts';
+import { asCredential, Profile, stubPasskeys } from './support/device.ts';
 import { FakeServer } from './support/fake-server.ts';
 import { SoftPasskey } from './support/soft-passkey.ts';
 
@@ -31,10 +30,9 @@ beforeEach(async () => {
   profile = new Profile(server);
   const passkey = await SoftPasskey.create();
   server.bendPasskeys = (claims) => ({ ...claims, passkeys: [passkey.entry] });
-  credentials.get.mockImplementation((async ({ publicKey }: { publicKey: { challenge?: string; rpId: string } }) => {
-    const challenge = decodeBase64url(publicKey.challenge ?? '') ?? new Uint8Array();
-    const json = await passkey.assert({ challenge, origin: pageOrigin, rpId: publicKey.rpId });
-    return { toJSON: () => json };
+  credentials.get.mockImplementation((async ({ publicKey }: { publicKey: { challenge: Uint8Array; rpId: string } }) => {
+    const json = await passkey.assert({ challenge: publicKey.challenge, origin: pageOrigin, rpId: publicKey.rpId });
+    return asCredential(json);
   }) as never);
 });
 

@@ -3,17 +3,15 @@ import { passkeySupport } from '../src/index.ts';
 
 afterEach(() => vi.unstubAllGlobals());
 
-const forms = { parseCreationOptionsFromJSON: () => {} };
 const none = { usable: false, autofill: false, here: false, nearby: false };
 const yes = async () => true;
 
 it.each([
   ['no WebAuthn', undefined, none],
-  ['WebAuthn without its JSON forms', {}, none],
+  ['WebAuthn that says nothing of itself', {}, { usable: true, autofill: false, here: false, nearby: true }],
   [
     'all there is',
     {
-      ...forms,
       getClientCapabilities: async () => ({
         conditionalGet: true,
         passkeyPlatformAuthenticator: true,
@@ -25,7 +23,6 @@ it.each([
   [
     'capabilities that are denied, which is believed',
     {
-      ...forms,
       getClientCapabilities: async () => ({
         conditionalGet: false,
         passkeyPlatformAuthenticator: false,
@@ -38,15 +35,16 @@ it.each([
   ],
   [
     'a browser from before capabilities',
-    { ...forms, isConditionalMediationAvailable: yes, isUserVerifyingPlatformAuthenticatorAvailable: yes },
+    { isConditionalMediationAvailable: yes, isUserVerifyingPlatformAuthenticatorAvailable: yes },
     { usable: true, autofill: true, here: true, nearby: true },
   ],
   [
     'questions that fail',
-    { ...forms, getClientCapabilities: () => Promise.reject(new DOMException('', 'NotAllowedError')) },
+    { getClientCapabilities: () => Promise.reject(new DOMException('', 'NotAllowedError')) },
     { usable: true, autofill: false, here: false, nearby: true },
   ],
 ])('%s', async (_, browser, support) => {
   vi.stubGlobal('PublicKeyCredential', browser);
+  vi.stubGlobal('navigator', { credentials: {} });
   expect(await passkeySupport()).toEqual(support);
 });

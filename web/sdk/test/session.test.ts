@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Holdfast, Session } from '../src/index.ts';
-import { Profile, stubPasskeys } from './support/device.ts';
+import { asCredential, Profile, stubPasskeys } from './support/device.ts';
 import { FakeServer, json, noContent, problem } from './support/fake-server.ts';
 
 let server: FakeServer;
@@ -138,8 +138,7 @@ describe('a live session', () => {
 });
 
 describe('a passkey that is shown once more', () => {
-  const shows = (user: string) =>
-    stubPasskeys(async () => ({ toJSON: () => ({ id: 'AAAA', response: { userHandle: user } }) }));
+  const shows = (user: string) => stubPasskeys(async () => asCredential({ response: { userHandle: user } }));
 
   it('confirms its user', async () => {
     const session = await live();
@@ -178,7 +177,7 @@ describe('a passkey that this device keeps', () => {
     return (await (await live()).passkeys()).filter(({ here }) => here).map(({ id }) => id);
   };
   const uses = (id: string, authenticatorAttachment: string | null) =>
-    stubPasskeys(async () => ({ toJSON: () => ({ id, authenticatorAttachment }) }));
+    stubPasskeys(async () => asCredential({ id, authenticatorAttachment }));
 
   it('is known once it was made or used here', async () => {
     expect(await listed()).toEqual(['AAAA']);
@@ -205,7 +204,8 @@ describe('a passkey that this device keeps', () => {
 
 describe('one more passkey', () => {
   it('is made without a name: it is never an account of its own', async () => {
-    answers['POST /v1/registration/options'] = () => json(200, { ceremony: 'c', publicKey: {} });
+    answers['POST /v1/registration/options'] = () =>
+      json(200, { ceremony: 'c', publicKey: { challenge: 'AAAA', user: { id: 'AAAA' } } });
     await (await live()).addPasskey();
     expect(sent['POST /v1/registration/options']).toEqual({});
     expect(server.requests).toContain('POST /v1/registration');

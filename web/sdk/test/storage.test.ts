@@ -253,7 +253,8 @@ describe('storage that fails', () => {
     const hf = await profile.open();
     await becomes(hf, 'unavailable');
     // An autofill that waits in a form is not the user.
-    await expect(hf.signIn({ mediation: 'conditional' })).rejects.toMatchObject({ code: 'storage_unavailable' });
+    const signal = AbortSignal.abort();
+    await expect(hf.signIn({ mediation: 'conditional', signal })).rejects.toMatchObject({ code: 'cancelled' });
     expect(indexedDB.deleteDatabase).not.toHaveBeenCalled();
     await comesBack(hf);
   });

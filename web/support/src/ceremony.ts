@@ -1,5 +1,5 @@
 import { HoldfastError } from '@holdfast/client';
-import { createPasskey, pickPasskey } from '@holdfast/client/prompt';
+import { createPasskey, keepOffering, pickPasskey } from '@holdfast/client/prompt';
 import { call } from './server.ts';
 
 interface Begun {
@@ -39,19 +39,20 @@ export async function autofill(ended: AbortSignal): Promise<SignedIn> {
   const own = new AbortController();
   waiting = own;
   const over = AbortSignal.any([ended, own.signal]);
-  for (;;) {
-    const { ceremony, publicKey } = await begin('/v1/authentication/options', {});
-    const renewal = AbortSignal.timeout(ceremonyLife);
-    let credential: unknown;
-    try {
-      credential = await pickPasskey(publicKey, AbortSignal.any([over, renewal]), 'conditional');
-    } catch (error) {
-      if (renewal.aborted && !over.aborted) continue;
-      throw error;
+  const shown = await keepOffering(over, async () => {
+    for (;;) {
+      const { ceremony, publicKey } = await begin('/v1/authentication/options', {});
+      const renewal = AbortSignal.timeout(ceremonyLife);
+      try {
+        const credential = await pickPasskey(publicKey, AbortSignal.any([over, renewal]), 'conditional');
+        return { ceremony, credential };
+      } catch (error) {
+        if (!renewal.aborted || over.aborted) throw error;
+      }
     }
-    if (over.aborted) throw new HoldfastError('cancelled');
-    return call<SignedIn>('POST', '/v1/authentication', { body: { ceremony, credential } });
-  }
+  });
+  if (over.aborted) throw new HoldfastError('cancelled');
+  return call<SignedIn>('POST', '/v1/authentication', { body: shown });
 }
 
 /** Makes a passkey for the account that a one-time link opens, which signs in. */

@@ -69,6 +69,8 @@ export function failure(code: ErrorCode, action: Action): string {
       return 'The server cannot be reached right now. Your notes are safe here; try again when you are online.';
     case 'not_supported':
       return 'This browser or device cannot use passkeys. Try another browser, or a phone nearby.';
+    case 'prompt_failed':
+      return 'The passkey prompt failed. A password manager in this browser may be in the way: try again, or without it.';
     case 'already_registered':
       return 'This device already holds a passkey for this account. Sign in with it.';
     case 'origin_refused':

@@ -1,5 +1,6 @@
 import 'fake-indexeddb/auto';
 import { vi } from 'vitest';
+import { decodeBase64url } from '../../src/base64url.ts';
 import { type Holdfast, type Options, openHoldfast } from '../../src/index.ts';
 import { type Changes, type Held, Store } from '../../src/store.ts';
 import { epoch, type FakeServer, origin } from './fake-server.ts';
@@ -59,16 +60,28 @@ export class Profile {
   }
 }
 
+/** What navigator.credentials gives, from its JSON form; without the platform's method to write that form. */
+export function asCredential(json: Record<string, unknown>): object {
+  const { id = 'AAAA', response, clientExtensionResults = {}, authenticatorAttachment = null } = json;
+  const binary = Object.entries({ clientDataJSON: 'AAAA', ...(response as object) }).map(([name, value]) => [
+    name,
+    typeof value === 'string' ? decodeBase64url(value)?.buffer : null,
+  ]);
+  return {
+    id,
+    rawId: decodeBase64url(String(id))?.buffer,
+    type: 'public-key',
+    authenticatorAttachment,
+    response: Object.fromEntries(binary),
+    getClientExtensionResults: () => clientExtensionResults,
+  };
+}
+
 /** A browser whose authenticator answers at once with `credential`, or fails. */
 export function stubPasskeys(
-  answer: () => Promise<unknown> = async () => ({
-    toJSON: () => ({ id: 'AAAA', authenticatorAttachment: 'platform' }),
-  }),
+  answer: () => Promise<unknown> = async () => asCredential({ authenticatorAttachment: 'platform' }),
 ) {
-  vi.stubGlobal('PublicKeyCredential', {
-    parseCreationOptionsFromJSON: (options: unknown) => options,
-    parseRequestOptionsFromJSON: (options: unknown) => options,
-  });
+  vi.stubGlobal('PublicKeyCredential', {});
   const credentials = { create: vi.fn(answer), get: vi.fn(answer) };
   vi.stubGlobal('navigator', { credentials, userAgent: 'Firefox Windows' });
   return credentials;

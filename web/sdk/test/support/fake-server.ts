@@ -11,6 +11,9 @@ export type Interference = (request: Request, pass: () => Promise<Response>) => 
 export const origin = 'https://holdfast.test';
 export const day = 86_400;
 
+/** What both kinds of ceremony can be begun with. */
+const ceremonyOptions = { challenge: 'AAAA', rpId: 'holdfast.test', user: { id: 'AAAA' } };
+
 /** 2026-01-01T00:00:00Z */
 export const epoch = 1_767_225_600;
 
@@ -111,7 +114,7 @@ export class FakeServer {
       return json(200, { passkeys: this.passkeys.map((id) => ({ id, name: 'Passkey' })) });
     }
     if (path === '/v1/trial') return json(201, { subscription: {}, revision: this.revision });
-    if (path.endsWith('/options')) return json(200, { ceremony: 'ceremony', publicKey: { rpId: 'holdfast.test' } });
+    if (path.endsWith('/options')) return json(200, { ceremony: 'ceremony', publicKey: ceremonyOptions });
     if (path === '/v1/authentication') return this.#signIn(200);
     if (path === '/v1/registration' || path === '/v1/recovery') return this.#signIn(201);
 
