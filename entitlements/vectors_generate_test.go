@@ -418,6 +418,8 @@ func (w vectorWorld) header() *vectorWriter {
 	f.refuse("header_invalid", "header: an embedded key in place of kid, signed by it",
 		w.strange.sign(jsonText(members("kid", missing, "jwk", stranger)), payload))
 	f.refuse("header_invalid", "header: an embedded key beside kid, signed by it", w.strange.sign(jsonText(members("jwk", stranger)), payload))
+	f.refuse("header_invalid", "header: one member that is named like all three", w.signing.sign(`{"alg,kid,typ":"x"}`, payload))
+	f.refuse("header_invalid", "header: two of the names in one", w.signing.sign(`{"alg":"ES256","kid,typ":"x"}`, payload))
 	f.refuse("header_invalid", "header: empty", w.signing.sign("{}", payload))
 	for _, name := range []string{"alg", "kid", "typ"} {
 		f.refuse("header_invalid", "header: without "+name, signed(name, missing))

@@ -165,8 +165,8 @@ export class Automatic {
     // What the device holds says so, signed, or it holds no key. What a problem document says may come from anybody on the
     // way: the server is asked again, ever less often.
     if (describe(standing, entitlement, false).signInNeeded) return Number.POSITIVE_INFINITY;
-    const { refreshAfter, error } = entitlement;
-    return refreshAfter && !error ? refreshAfter.getTime() : 0;
+    const { document } = standing;
+    return document && !entitlement.error ? document.refreshAfter * 1000 : 0;
   }
 
   #listen(): AbortController {

@@ -1,10 +1,9 @@
 import type { Account } from './account.ts';
 import type { Automatic } from './auto.ts';
+import { type Channel, openChannel } from './channel.ts';
 import type { Context } from './context.ts';
 import { describe } from './describe.ts';
 import type { Entitlement } from './entitlement.ts';
-import type { HoldfastError } from './error.ts';
-import type { ErrorCode } from './error-code.ts';
 import { failingWith } from './failing-with.ts';
 import type { Holdfast, LinkOptions, SignInOptions, UnlockOptions } from './holdfast.ts';
 import type { LockOptions } from './lock-options.ts';
@@ -26,9 +25,10 @@ export class Client implements Holdfast {
   locked = false;
   lockOptions: LockOptions = {};
   readonly #context: Context;
-  readonly #channel: BroadcastChannel;
+  readonly #channel: Channel;
   /** Kept by what looks after storage. */
   storage: StorageHealth = 'well';
+  reached: boolean | null = null;
   readonly #listeners = new Set<() => void>();
   // Set by the first load, before anybody has hold of the client.
   standing!: Standing;
@@ -50,8 +50,8 @@ export class Client implements Holdfast {
 
   constructor(context: Context) {
     this.#context = context;
-    this.#channel = new BroadcastChannel(context.name);
-    this.#channel.onmessage = () => void this.load();
+    this.#channel = openChannel(context.name, () => void this.load());
+    context.server.heard = (reached) => this.#reach(reached);
   }
 
   get user(): User | null {
@@ -184,7 +184,7 @@ export class Client implements Holdfast {
 
   async changed(): Promise<void> {
     await this.load();
-    if (!this.#closed) this.#channel.postMessage(null);
+    if (!this.#closed) this.#channel.post();
   }
 
   moment(): Moment {
@@ -200,16 +200,14 @@ export class Client implements Holdfast {
     for (const listener of this.#listeners) queueMicrotask(listener);
   }
 
+  #reach(reached: boolean): void {
+    if (this.#closed || reached === this.reached) return;
+    this.reached = reached;
+    this.tell(true);
+  }
+
   async #load(): Promise<void> {
-    const { roots, store, origin } = this.#context;
-    let failed: ErrorCode | null = null;
-    const [trusted, held] = await Promise.all([
-      roots().catch((error: HoldfastError) => {
-        failed = error.code;
-        return [];
-      }),
-      store.read().catch(() => null),
-    ]);
+    const held = await this.#context.store.read().catch(() => null);
     // Where a lock was ever set or begun, a file of its own says whether this page is locked; while it is missing, the
     // page is.
     if (held && (this.#account || held.locked || held.lock || this.#context.lock)) {
@@ -219,8 +217,7 @@ export class Client implements Holdfast {
     if (this.#closed) return;
     // Storage that fails for a moment takes nothing away: what was verified before stays until its end.
     const before = this.standing;
-    const examined = held || !before ? await examine(held ?? {}, trusted, origin) : before;
-    const standing = { ...examined, error: failed ?? examined.error };
+    const standing = held || !before ? await examine(held ?? {}, this.#context) : before;
     // A tick seen here may be later than the one on disk; only another document may take it back.
     const seen = before?.taken === standing.taken ? (this.#time?.mark ?? 0) : 0;
     this.standing = standing;
@@ -236,6 +233,8 @@ export class Client implements Holdfast {
     const taken = outcome === 'reconciled' || outcome === 'forked';
     // A document for somebody else: the device was linked under a session that had changed hands.
     const foreign = outcome === 'refused' && result.code === 'subject_mismatch';
+    // An answer that was not made for this request was not the server's.
+    if (outcome === 'no_contact') this.#reach(false);
     if (taken) this.#unknown = null;
     else if (outcome === 'sign_in_needed' || foreign) this.#unknown = this.device;
     if (taken || outcome === 'superseded') await this.changed();

@@ -18,8 +18,8 @@ export interface Context {
   readonly clock: () => number;
   readonly store: Store;
   readonly server: Server;
-  /** Rejects with `roots_unavailable`; asks again the next time. */
-  readonly roots: () => Promise<TrustedRoots>;
+  /** Rejects with `roots_unavailable`; asks again the next time. `anew`: those known do not verify what they should. */
+  readonly roots: (anew?: boolean) => Promise<TrustedRoots>;
 }
 
 /** Fills in what the options leave out. Nothing is opened or loaded yet. */
@@ -41,8 +41,8 @@ export function makeContext({
     store: new Store(name),
     server: new Server({ origin, fetch, timeout, clock }),
     // Loaded once; a load that failed is tried again when they are wanted next.
-    roots: async () => {
-      trusted ??= await trustRoots(roots);
+    roots: async (anew) => {
+      if (anew || !trusted) trusted = await trustRoots(roots);
       return trusted;
     },
   };

@@ -2,21 +2,25 @@ import type { Entitlement, EntitlementReason } from './entitlement.ts';
 import type { Standing } from './standing.ts';
 import type { Verdict } from './state.ts';
 
+const none = { plans: Object.freeze([]), features: Object.freeze({}) };
+
 /** Puts the held document into the application's words. */
 export function describe(standing: Standing, { state, error }: Verdict, deviceUnknown: boolean): Entitlement {
   const { user, device, key, document } = standing;
   const reason = (document?.reason ?? null) as EntitlementReason | null;
   // Reasons that are about this device, not about the subscription.
+  const grants = document?.state === 'active' || document?.state === 'grace';
   const removed = document?.device === device && reason?.startsWith('device_') === true;
   return Object.freeze({
     state,
     reason,
     signInNeeded: user !== null && (!device || !key || deviceUnknown || removed),
-    until: date(document?.exp),
+    // What grants nothing has no end: it is true until another document is taken.
+    until: grants ? date(document.exp) : null,
     refreshAfter: date(document?.refreshAfter),
     paidThrough: date(document?.paidThrough),
-    plans: document?.plans ?? [],
-    features: state === 'active' || state === 'grace' ? (document?.features ?? {}) : {},
+    plans: document?.plans ?? none.plans,
+    features: (state === 'active' || state === 'grace') && document ? document.features : none.features,
     revision: document?.rev ?? null,
     error: standing.error ?? error,
     lastContact: date(document?.iat),

@@ -63,7 +63,7 @@ export function readDocument(claims: Claims): Document {
     state,
     reason,
     paidThrough,
-    plans,
+    plans: Object.freeze([...plans]),
     features,
     device: claims.text('device'),
     jkt: claims.object('cnf').text('jkt'),
@@ -75,7 +75,7 @@ function readFeatures(claims: Claims): Readonly<Record<string, Feature>> {
   const features = claims.entries().map(([name, value]): [string, Feature] => {
     const limit = new Claims(value, 'features').get('limit');
     require(limit === undefined || isCount(limit), 'features');
-    return [name, limit === undefined ? {} : { limit }];
+    return [name, Object.freeze(limit === undefined ? {} : { limit })];
   });
-  return Object.fromEntries(features);
+  return Object.freeze(Object.fromEntries(features));
 }

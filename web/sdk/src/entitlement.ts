@@ -25,7 +25,7 @@ export interface Entitlement {
   readonly reason: EntitlementReason | null;
   /** What a passkey tap would mend: the server no longer knows this device, or it was never linked. */
   readonly signInNeeded: boolean;
-  /** The document's end: features work offline up to this moment, without leeway. */
+  /** The document's end: features work offline up to this moment, without leeway. null: it grants none. */
   readonly until: Date | null;
   /** When the server is wanted next: a hint, nothing ends then. */
   readonly refreshAfter: Date | null;

@@ -1,4 +1,6 @@
+import { type Channel, openChannel } from './channel.ts';
 import { HoldfastError } from './error.ts';
+import { takeTurn } from './lock.ts';
 import { type Chance, Retry, realChance } from './retry.ts';
 import { isObject } from './strict-json.ts';
 
@@ -24,7 +26,7 @@ export class EventStream {
   readonly #name: string;
   readonly #audience: Audience;
   readonly #retry: Retry;
-  readonly #channel: BroadcastChannel;
+  readonly #channel: Channel;
   #user: string | null = null;
   /** Ends the leadership, or the waiting for it. */
   #candidacy: AbortController | undefined;
@@ -38,8 +40,7 @@ export class EventStream {
     this.#name = `${name}:events`;
     this.#audience = audience;
     this.#retry = new Retry(first, chance);
-    this.#channel = new BroadcastChannel(this.#name);
-    this.#channel.onmessage = () => this.#renew();
+    this.#channel = openChannel(this.#name, () => this.#renew());
   }
 
   /** Whom the events are about; null: nobody is signed in, and there is nothing to be heard. */
@@ -53,7 +54,7 @@ export class EventStream {
   /** There is a new session, with a stream of its own. */
   signedIn(): void {
     this.#renew();
-    this.#channel.postMessage(null);
+    this.#channel.post();
   }
 
   /** The server was reached: a stream that waits to be opened again need not. */
@@ -78,9 +79,8 @@ export class EventStream {
         this.#leads = true;
         this.#connect();
       });
-    const term = globalThis.navigator?.locks ? navigator.locks.request(this.#name, { signal }, lead) : lead();
     // Rejects when it is aborted before its turn has come.
-    term.catch(() => {});
+    takeTurn(this.#name, signal, lead).catch(() => {});
   }
 
   #resign(): void {

@@ -23,13 +23,15 @@ export interface Holdfast {
   readonly entitlement: Entitlement;
   /** Whether this device's storage is well, and if not, what is wrong with it. Independent of what may be used. */
   readonly storage: StorageHealth;
+  /** Whether the last request found the server; null: none was made yet. A captive portal's answer is none. */
+  readonly reached: boolean | null;
 
   /** Whether `feature` may be used at this moment. Cheap enough to ask on every click. */
   has(feature: string): boolean;
   /** The feature's limit; undefined if it may not be used now (ask `has`) or has no limit. */
   limit(feature: string): number | undefined;
   /**
-   * Calls `listener` after every change of `user`, `entitlement`, `locked` or `storage`, made in this tab or another.
+   * Calls `listener` after every change of `user`, `entitlement`, `locked`, `storage` or `reached`, made in this tab or another.
    * Returns the way out.
    */
   subscribe(listener: () => void): () => void;

@@ -24,10 +24,9 @@ export async function verifyJws<T extends { readonly key: CryptoKey }>(
   const header = protectedHeader && parseJsonObject(protectedHeader);
   if (parts.length !== 3 || !header || !payload || !signature) throw new HoldfastError('malformed');
 
-  const exact = Object.keys(header).sort().join() === 'alg,kid,typ';
-  if (!exact || !Object.values(header).every((value) => typeof value === 'string')) {
-    throw new HoldfastError('header_invalid');
-  }
+  const exact =
+    Object.keys(header).length === 3 && ['alg', 'kid', 'typ'].every((name) => typeof header[name] === 'string');
+  if (!exact) throw new HoldfastError('header_invalid');
   if (header.alg !== 'ES256') throw new HoldfastError('algorithm_invalid');
   if (header.typ !== typ) throw new HoldfastError('type_invalid');
 

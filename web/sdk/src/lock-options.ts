@@ -20,8 +20,8 @@ export interface LockOptions {
 /** What is wanted, from options or storage; anything odd is left out. */
 export function readLockOptions(value: unknown): LockOptions {
   const { onStart, idle } = isObject(value) ? value : {};
-  return {
+  return Object.freeze({
     ...(onStart === true && { onStart }),
     ...(typeof idle === 'number' && idle > 0 && { idle }),
-  };
+  });
 }

@@ -3,13 +3,26 @@ import { HoldfastError } from './error.ts';
 /** Longer than any one holder's requests may take together. */
 const patience = 120_000;
 
-/** One at a time over all tabs and workers; where there are no Web Locks, the compare-and-swap in storage must do. */
+/** One at a time over all tabs and workers. Rejects with `no_contact` where the turn does not come. */
 export async function withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
-  const locks = globalThis.navigator?.locks;
-  if (!locks) return work();
   const signal = AbortSignal.timeout(patience);
-  return locks.request(name, { signal }, work).catch((cause) => {
+  return takeTurn(name, signal, work).catch((cause) => {
     // Once the lock is granted, the signal has no say.
     throw cause === signal.reason ? new HoldfastError('no_contact', undefined, { cause }) : cause;
   });
+}
+
+/** Under a Web Lock. Where there are none, or they are denied, the compare-and-swap in storage must do. */
+export async function takeTurn<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  let granted = false;
+  const take = () => {
+    granted = true;
+    return work();
+  };
+  try {
+    return await navigator.locks.request(name, { signal }, take);
+  } catch (error) {
+    if (granted || signal.aborted) throw error;
+    return work();
+  }
 }

@@ -7,9 +7,8 @@ import type { ReconcileResult } from './reconcile-result.ts';
 import { type Proven, type ProvenRequest, throwProblem } from './server.ts';
 import { examine, type Standing } from './standing.ts';
 import type { Changes, Held } from './store.ts';
-import type { TrustedRoots } from './trusted-roots.ts';
 import { settleTime } from './trusted-time.ts';
-import { checkBinding } from './verify.ts';
+import { authenticateDocument, checkBinding } from './verify.ts';
 
 /** One try: what storage held when it was made, which its answer will be compared with. */
 interface Try extends ProvenRequest {
@@ -24,14 +23,14 @@ interface Try extends ProvenRequest {
  * document and in no other way: whatever else comes back leaves storage as it is, and rejects with what it was.
  */
 export async function reconcileDevice(context: Context): Promise<ReconcileResult> {
-  const roots = await context.roots();
-  const asked = await context.server.prove('/v1/reconcile', () => prepare(context, roots));
+  await context.roots();
+  const asked = await context.server.prove('/v1/reconcile', () => prepare(context));
   if (!asked) return { outcome: 'sign_in_needed' };
   const received = context.clock();
   const { answer, sent } = asked;
   if (answer.code !== 'device_forked') throwProblem(answer);
 
-  const changes = await verifyAnswer(context, roots, asked, received);
+  const changes = await verifyAnswer(context, asked, received);
   const taken = await context.store.update((held) =>
     held.lineage === sent.held.lineage && held.device?.id === sent.held.device?.id ? changes : null,
   );
@@ -40,13 +39,13 @@ export async function reconcileDevice(context: Context): Promise<ReconcileResult
 }
 
 /** Every try reads the lineage anew: another tab may have moved it on since the one before. */
-async function prepare({ store, origin, clock }: Context, roots: TrustedRoots): Promise<Try | null> {
-  const held = await store.read();
-  const standing = await examine(held, roots, origin);
+async function prepare(context: Context): Promise<Try | null> {
+  const held = await context.store.read();
+  const standing = await examine(held, context);
   const { user, device, key, keyset } = standing;
   if (!user || !device || !key || typeof held.lineage !== 'string') return null;
   const body = { device, lineage: held.lineage, keyset_version: keyset?.version ?? 0 };
-  return { key, body, held, standing, at: clock() };
+  return { key, body, held, standing, at: context.clock() };
 }
 
 /**
@@ -54,26 +53,28 @@ async function prepare({ store, origin, clock }: Context, roots: TrustedRoots): 
  * answers this very request. Throws the code of the first check that fails.
  */
 async function verifyAnswer(
-  { origin, rpId }: Context,
-  roots: TrustedRoots,
+  context: Context,
   { answer: { body, code }, sent: { held, standing, at }, jti }: Proven<Try>,
   received: number,
 ): Promise<Changes> {
   const lineage = code === null ? body.lineage : held.lineage;
   const texts = { document: text(body.document), lineage: text(lineage), keyset: text(body.keyset ?? held.keyset) };
-  const { user, device, document, keyset, error } = await examine({ ...held, ...texts }, roots, origin);
-  if (!user || !device || !document || !keyset) throw new HoldfastError(error ?? 'malformed');
+  const { origin, rpId } = context;
+  const { user, device, document, keyset, error } = await examine({ ...held, ...texts }, context);
+  const authority = keyset && { keyset, issuer: origin, audience: origin };
+  // Sound, but made for another request, perhaps another user's: something on the way has kept it.
+  const sound = document ?? (authority && (await authenticateDocument(texts.document, authority).catch(() => null)));
+  if (sound && sound.proof !== jti) throw new HoldfastError('no_contact');
+  if (!user || !device || !document || !authority) throw new HoldfastError(error ?? 'malformed');
 
   // The proof shows that the document was made just now, whatever this device's clock says: its iat is the time.
-  if (document.iat >= keyset.exp) throw new HoldfastError('keyset_expired');
+  if (document.iat >= authority.keyset.exp) throw new HoldfastError('keyset_expired');
   checkBinding(document, {
     device,
-    proof: jti,
     // A device never goes back; what another one was told before it was linked anew is no measure for it.
     minRevision: standing.document?.device === device ? standing.document.rev : 0,
   });
   const passkeys = text(body.passkeys);
-  const authority = { keyset, issuer: origin, audience: origin };
   const { exp } = await verifyPasskeys(passkeys, { ...authority, sub: user.id, device, rpId });
   require(exp === document.exp, 'exp');
   return {
@@ -81,7 +82,7 @@ async function verifyAnswer(
     passkeys,
     time: settleTime(document.iat, at, received),
     former: undefined,
-    marks: raiseMarks(readMarks(held.marks), keyset.mark, roots),
+    marks: raiseMarks(readMarks(held.marks), authority.keyset.mark, await context.roots()),
   };
 }
 

@@ -45,6 +45,8 @@ const nonceLife = 4 * 60_000;
 /** Talks to the server. Whatever is not its answer rejects with `no_contact`: portals, proxies, cut bodies, silence. */
 export class Server {
   readonly #options: ServerOptions;
+  /** Hears after every request whether the server was reached. */
+  heard: (reached: boolean) => void = () => {};
   #nonce: { readonly value: string; readonly since: number } | undefined;
 
   constructor(options: ServerOptions) {
@@ -87,7 +89,7 @@ export class Server {
   }
 
   async #send(method: string, path: string, body?: string, headers: Record<string, string> = {}): Promise<Answer> {
-    return failingWith('no_contact', async () => {
+    const answer = await failingWith('no_contact', async () => {
       // The signal covers the body too: a connection that stalls halfway is no contact.
       const response = await this.#options.fetch(this.#options.origin + path, {
         method,
@@ -102,7 +104,12 @@ export class Server {
       const nonce = response.headers.get('DPoP-Nonce');
       if (nonce !== null) this.#nonce = { value: nonce, since: this.#options.clock() };
       return answer;
+    }).catch((error) => {
+      this.heard(false);
+      throw error;
     });
+    this.heard(true);
+    return answer;
   }
 }
 

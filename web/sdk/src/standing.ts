@@ -1,3 +1,4 @@
+import type { Context } from './context.ts';
 import { type DeviceKey, openDeviceKey } from './device-key.ts';
 import type { Document } from './document.ts';
 import { HoldfastError } from './error.ts';
@@ -24,9 +25,27 @@ export interface Standing {
   readonly taken: unknown;
 }
 
-/** Verifies what is held, without network. Never rejects: what fails is left out, and `error` says why. */
-export async function examine(held: Held, roots: TrustedRoots, origin: string): Promise<Standing> {
-  let error: ErrorCode | null = null;
+/**
+ * Verifies what is held, without network. Never rejects: what fails is left out, and `error` says why. Where no root fits, they are
+ * asked for once more: an update may have brought others, or what was taken for them was not theirs.
+ */
+export async function examine(held: Held, { roots, origin }: Pick<Context, 'roots' | 'origin'>): Promise<Standing> {
+  const load = async (anew: boolean) => examineWith(held, await roots(anew), origin, null);
+  try {
+    const standing = await load(false);
+    return standing.error === 'root_unknown' ? await load(true) : standing;
+  } catch (error) {
+    return examineWith(held, [], origin, (error as HoldfastError).code);
+  }
+}
+
+async function examineWith(
+  held: Held,
+  roots: TrustedRoots,
+  origin: string,
+  failed: ErrorCode | null,
+): Promise<Standing> {
+  let error = failed;
   const fail = (cause: unknown) => {
     error ??= cause instanceof HoldfastError ? cause.code : 'malformed';
     return null;

@@ -12,10 +12,13 @@ export interface TrustedRoot {
 /** By rank: the current root, then the next one if there is one. What a later root signs outranks an earlier one's. */
 export type TrustedRoots = readonly TrustedRoot[];
 
-/** Rejects with `roots_unavailable` if they cannot be loaded, and unless every slot is a P-256 public key. */
+/**
+ * Rejects with `roots_unavailable` if they cannot be loaded, unless every slot is a P-256 public key, and where there is no current
+ * one: an empty list is no list.
+ */
 export async function trustRoots(roots: Roots | (() => Promise<Roots>)): Promise<TrustedRoots> {
   return failingWith('roots_unavailable', async () => {
     const { current, next } = typeof roots === 'function' ? await roots() : roots;
-    return Promise.all([current, next].filter(Boolean).map(readPublicKey));
+    return Promise.all([current, ...(next ? [next] : [])].map(readPublicKey));
   });
 }

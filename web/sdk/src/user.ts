@@ -16,5 +16,5 @@ export interface User {
 export function readUser(value: unknown): User | null {
   if (!isObject(value)) return null;
   const { id, name } = value;
-  return typeof id === 'string' && id !== '' && typeof name === 'string' ? { id, name } : null;
+  return typeof id === 'string' && id !== '' && typeof name === 'string' ? Object.freeze({ id, name }) : null;
 }

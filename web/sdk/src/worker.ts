@@ -1,5 +1,6 @@
 // For service workers, `@holdfast/client/worker`. import() does not exist there: whatever a run may need is inside.
 import { syncTag } from './background.ts';
+import { openChannel } from './channel.ts';
 import { type Context, makeContext } from './context.ts';
 import { HoldfastError } from './error.ts';
 import { sayFarewell } from './farewell.ts';
@@ -69,7 +70,7 @@ async function run(context: Context): Promise<void> {
 }
 
 function tellTabs({ name }: Context): void {
-  const channel = new BroadcastChannel(name);
-  channel.postMessage(null);
+  const channel = openChannel(name, () => {});
+  channel.post();
   channel.close();
 }

@@ -26,6 +26,88 @@ afterEach(() => {
 const end = (epoch + 7 * day) * 1000;
 const offline = async () => Promise.reject(new TypeError('offline'));
 
+describe('a browser that denies something', () => {
+  const denied = () => {
+    throw new DOMException('denied', 'SecurityError');
+  };
+
+  it.each<[string, () => unknown]>([
+    ['Web Locks', () => Object.assign(navigator, { locks: { request: async () => denied() } })],
+    ['the sight of Web Locks', () => Object.defineProperty(navigator, 'locks', { get: denied })],
+    ['BroadcastChannel', () => vi.stubGlobal('BroadcastChannel', denied)],
+  ])('%s: premium goes on', async (_, deny) => {
+    deny();
+    const hf = await profile.openPremium();
+    expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
+    expect(hf.has('export')).toBe(true);
+    const stop = hf.start();
+    await vi.waitFor(() => expect(server.requests.filter((sent) => sent === 'POST /v1/reconcile')).toHaveLength(3));
+    stop();
+  });
+
+  it('storage: an open page goes on, and each failure has its code', async () => {
+    const hf = await profile.openPremium();
+    vi.stubGlobal('indexedDB', { open: denied, deleteDatabase: denied });
+    vi.spyOn(IDBDatabase.prototype, 'transaction').mockImplementation(denied);
+    expect(await hf.reconcile()).toEqual({ outcome: 'storage_unavailable' });
+    expect(hf.has('export')).toBe(true);
+    const failed = { name: 'HoldfastError', code: 'storage_unavailable' };
+    await expect(hf.signIn()).rejects.toMatchObject(failed);
+    await expect(hf.register('Ada')).rejects.toMatchObject(failed);
+    await expect(hf.signOut()).rejects.toMatchObject(failed);
+    await expect(hf.lock()).rejects.toMatchObject(failed);
+    expect((await profile.open()).entitlement).toMatchObject({ state: 'none' });
+  });
+});
+
+describe('what is handed out', () => {
+  it.each([
+    ['while something is granted', () => {}],
+    ['while nothing is', () => (server.claims = { state: 'none', reason: null, features: {}, plans: [] })],
+  ])('cannot be changed %s', async (_, decide) => {
+    decide();
+    const hf = await profile.openPremium();
+    const { entitlement, user, lockOptions } = hf;
+    for (const each of [entitlement, entitlement.features, entitlement.plans, user, lockOptions]) {
+      expect(Object.isFrozen(each)).toBe(true);
+    }
+    expect(Object.values(entitlement.features).every(Object.isFrozen)).toBe(true);
+    expect(() => Object.assign(entitlement.features, { vip: {} })).toThrow(TypeError);
+    expect(hf.has('vip')).toBe(false);
+  });
+
+  it.each(['none', 'revoked', 'expired'])('has no end where nothing is granted: %s', async (state) => {
+    server.claims = { state, reason: null, features: {}, plans: [] };
+    const hf = await profile.openPremium();
+    expect(hf.entitlement).toMatchObject({ state, until: null });
+  });
+});
+
+describe('roots', () => {
+  it.each([[{}], [{ current: null, next: null }], [{ next: {} }], [null]])('%j are none', async (none) => {
+    await profile.openPremium();
+    const roots = vi.fn(async () => server.roots).mockResolvedValueOnce(none as never);
+    const hf = await profile.open({ roots });
+    expect(hf.entitlement).toMatchObject({ state: 'none', error: 'roots_unavailable' });
+    // The next look, with the right ones there.
+    await hf.reconcile();
+    expect(hf.entitlement).toMatchObject({ state: 'active', error: null });
+  });
+
+  it('given as they are have the same code', async () => {
+    await profile.openPremium();
+    const hf = await profile.open({ roots: {} as never });
+    expect(hf.entitlement).toMatchObject({ error: 'roots_unavailable' });
+    expect(await hf.reconcile()).toEqual({ outcome: 'refused', code: 'roots_unavailable' });
+  });
+
+  it('that do not fit what is held are asked for once more', async () => {
+    await profile.openPremium();
+    const roots = vi.fn(async () => server.roots).mockResolvedValueOnce((await FakeServer.create()).roots);
+    expect((await profile.open({ roots })).entitlement).toMatchObject({ state: 'active', error: null });
+  });
+});
+
 describe('what storage holds is verified again at every start', () => {
   const edit = (jws: string) => {
     const [head, , signature] = jws.split('.');

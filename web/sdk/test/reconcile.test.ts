@@ -151,7 +151,6 @@ describe('what is no answer of the server changes nothing', () => {
 
 describe('an answer that fails a check is refused by its code, and changes nothing', () => {
   const cases: [string, () => void][] = [
-    ['proof_mismatch', () => (server.bend = (claims) => ({ ...claims, proof: 'of another request' }))],
     ['revision_rollback', () => (server.revision = 0)],
     ['device_mismatch', () => (server.bend = (claims) => ({ ...claims, device: crypto.randomUUID() }))],
     ['device_mismatch', () => (server.bend = (claims) => ({ ...claims, cnf: { jkt: 'another' } }))],
@@ -194,7 +193,36 @@ describe('an answer that fails a check is refused by its code, and changes nothi
     expect(hf.has('export')).toBe(true);
   });
 
-  it('proof_mismatch: an old good answer is replayed', async () => {
+  it('root_unknown: the roots are asked for once more, and the answer is taken with those', async () => {
+    const roots = vi.fn(async () => server.roots);
+    const tab = await profile.open({ roots });
+    [server.signer, server.root] = [await newSigner(), await newSigner()];
+    server.keysetVersion = 2;
+    expect(await tab.reconcile()).toEqual({ outcome: 'reconciled' });
+    expect(tab.entitlement).toMatchObject({ state: 'active', error: null });
+    expect(roots).toHaveBeenCalledTimes(2);
+  });
+});
+
+describe('a sound answer that was not made for this request is no contact, and changes nothing that is shown', () => {
+  const bends: [string, Record<string, unknown>][] = [
+    ['the same user’s and device’s, of another time', {}],
+    ['another device’s', { device: crypto.randomUUID(), cnf: { jkt: 'another' } }],
+    ['another user’s', { sub: 'another', device: crypto.randomUUID(), cnf: { jkt: 'another' } }],
+  ];
+
+  it.each(bends)('%s', async (_, bent) => {
+    const before = await profile.held();
+    const shown = hf.entitlement;
+    free();
+    server.bend = (claims) => ({ ...claims, ...bent, proof: 'of another request' });
+    expect(await hf.reconcile()).toMatchObject({ outcome: 'no_contact' });
+    expect(hf.reached).toBe(false);
+    expect(hf.entitlement).toBe(shown);
+    expect(await profile.held()).toEqual(before);
+  });
+
+  it('an answer that is replayed byte for byte', async () => {
     let recorded = '';
     server.interfere = only('/v1/reconcile', async (_, pass) => {
       const response = await pass();
@@ -203,8 +231,28 @@ describe('an answer that fails a check is refused by its code, and changes nothi
     });
     await hf.reconcile();
     server.interfere = only('/v1/reconcile', async () => json(200, JSON.parse(recorded)));
-    expect(await hf.reconcile()).toEqual({ outcome: 'refused', code: 'proof_mismatch' });
+    expect(await hf.reconcile()).toMatchObject({ outcome: 'no_contact' });
     expect(hf.has('export')).toBe(true);
+  });
+});
+
+describe('whether the server was reached', () => {
+  it.each<[string, () => Promise<Response>]>([
+    ['an empty 204', async () => new Response(null, { status: 204 })],
+    ['cut JSON', async () => new Response('{"document":"', { headers: { 'Content-Type': 'application/json' } })],
+    ['a 429 in JSON', async () => json(429, { error: 'slow down' })],
+    ['a page', async () => html()],
+  ])('it was not, behind a portal that answers with %s', async (_, portal) => {
+    const told = vi.fn();
+    hf.subscribe(told);
+    expect(hf.reached).toBe(true);
+    server.interfere = portal;
+    await hf.reconcile();
+    expect(hf.reached).toBe(false);
+    expect(told).toHaveBeenCalledOnce();
+    server.interfere = () => undefined;
+    await hf.reconcile();
+    expect(hf.reached).toBe(true);
   });
 });
 

@@ -1,0 +1,16 @@
+/** Tells the other tabs and workers of the same name that something has changed. */
+export interface Channel {
+  post(): void;
+  close(): void;
+}
+
+/** Where the browser denies channels, nobody else is told or heard. */
+export function openChannel(name: string, heard: () => void): Channel {
+  try {
+    const channel = new BroadcastChannel(name);
+    channel.onmessage = heard;
+    return { post: () => channel.postMessage(null), close: () => channel.close() };
+  } catch {
+    return { post() {}, close() {} };
+  }
+}
