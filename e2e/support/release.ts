@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { cp, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +29,11 @@ export async function release(folder: string, name: string): Promise<void> {
   }
   await edit('index.html', (page) => page.replace('<head>', `<head><meta name="release" content="${name}">`));
   await edit('sw.js', (worker) => {
-    const changed = worker.replace(/"revision":"\w+","url":"\/"/, `"revision":"${name}","url":"/"`);
+    const hash = createHash('sha256')
+      .update(readFileSync(join(folder, 'index.html')))
+      .digest('base64');
+    const entry = /"integrity":"[^"]+","revision":"\w+","url":"\/"/;
+    const changed = worker.replace(entry, `"integrity":"sha256-${hash}","revision":"${name}","url":"/"`);
     if (changed === worker) throw new Error('sw.js does not precache the page');
     return changed;
   });

@@ -18,6 +18,21 @@ const keepFolder: Plugin = {
   },
 };
 
+/** Of the page as it was written (Subresource Integrity). */
+let pageIntegrity = '';
+
+const hashPage: Plugin = {
+  name: 'hash-page',
+  apply: 'build',
+  async writeBundle(_, bundle) {
+    const page = bundle['index.html'];
+    if (page?.type !== 'asset') throw new Error('no page was built');
+    const bytes = typeof page.source === 'string' ? new TextEncoder().encode(page.source) : page.source;
+    const hash = new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(bytes)));
+    pageIntegrity = `sha256-${btoa(String.fromCharCode(...hash))}`;
+  },
+};
+
 function screenshot(name: string, sizes: string, label: string) {
   const form_factor: 'wide' | 'narrow' = name.startsWith('wide') ? 'wide' : 'narrow';
   return { src: `/screenshots/${name}.png`, sizes, type: 'image/png', form_factor, label };
@@ -42,6 +57,7 @@ export default defineConfig({
   },
   plugins: [
     keepFolder,
+    hashPage,
     VitePWA({
       strategies: 'injectManifest',
       srcDir: 'src',
@@ -57,9 +73,12 @@ export default defineConfig({
         rollupFormat: 'iife',
         sourcemap: false,
         manifestTransforms: [
-          // The page is precached under the address it is opened by.
+          // The page is precached under the address it is opened by. A later version of it has the same address: by its hash,
+          // the worker tells whether it fits the scripts that it keeps.
           async (entries) => ({
-            manifest: entries.map((entry) => (entry.url === 'index.html' ? { ...entry, url: '/' } : entry)),
+            manifest: entries.map((entry) =>
+              entry.url === 'index.html' ? { ...entry, url: '/', integrity: pageIntegrity } : entry,
+            ),
           }),
           // The root keys are the server's, not the build's: it fills both
           // placeholders in at start. New roots thus arrive as any update does.

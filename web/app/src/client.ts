@@ -17,7 +17,7 @@ import {
 import { batch, computed, effect, signal } from '@preact/signals';
 import { wipeBook } from './notes/book.ts';
 import { askNotices, forgetNotices, recallNotices } from './notices.ts';
-import { watchedFetch } from './reached.ts';
+import { reached } from './reached.ts';
 import { go } from './route.ts';
 import { forgetTrial, noTrialHere, trialHad } from './trial.ts';
 import { type Action, failure } from './words/failure.ts';
@@ -98,7 +98,7 @@ let holdfast: Holdfast;
 
 /** Opens the SDK and mirrors it into signals. Needs no network once the app is installed. */
 export async function openClient(): Promise<void> {
-  holdfast = await openHoldfast({ origin: location.origin, roots: loadRoots, fetch: watchedFetch });
+  holdfast = await openHoldfast({ origin: location.origin, roots: loadRoots });
   mirror();
   holdfast.subscribe(follow);
   // Time passes without events: a document ends, a renewal falls due.
@@ -381,6 +381,7 @@ function mirror(): void {
     locked.value = holdfast.locked;
     lockOptions.value = holdfast.lockOptions;
     storage.value = holdfast.storage;
+    reached.value = holdfast.reached;
     entitlement.value = holdfast.entitlement;
   });
 }

@@ -7,6 +7,7 @@ import { followStanding } from './told.ts';
 import { App } from './ui/app.tsx';
 import { NotOpened } from './ui/not-opened.tsx';
 import { watchForUpdates } from './update.ts';
+import { watchWhole } from './whole.ts';
 
 const root = document.getElementById('app') as HTMLElement;
 
@@ -29,3 +30,4 @@ async function start(): Promise<void> {
 
 void start();
 void watchForUpdates();
+void watchWhole();

@@ -5,8 +5,9 @@ import { notes, trouble } from './notes/book.ts';
 import { reached } from './reached.ts';
 import { told } from './told.ts';
 import { trialOffered } from './trial.ts';
+import { whole } from './whole.ts';
 import { standing } from './words/standing.ts';
-import { storageTrouble } from './words/storage.ts';
+import { partMissing, storageTrouble } from './words/storage.ts';
 
 /** What the user has, in words, as of now. */
 export const here = computed(() =>
@@ -19,7 +20,9 @@ export const here = computed(() =>
 );
 
 /** What is wrong with this device's storage, in words; null: nothing. */
-export const storageHere = computed(() => storageTrouble(storage.value));
+export const storageHere = computed(
+  () => storageTrouble(storage.value) ?? (whole.value === false ? partMissing : null),
+);
 
 /** The status line: what matters most now, or nothing. */
 export const line = computed((): { readonly text: string | null; readonly tone: 'calm' | 'good' | 'attention' } => {

@@ -9,6 +9,7 @@ import {
   precacheAndRoute,
 } from 'workbox-precaching';
 import { NavigationRoute, registerRoute } from 'workbox-routing';
+import { refill } from './refill.ts';
 
 declare const self: ServiceWorkerGlobalScope & { __WB_MANIFEST: (PrecacheEntry | string)[] };
 
@@ -21,7 +22,12 @@ const serverPaths = [
   /^\/openapi\.yaml(\?|$)/,
 ];
 
-precacheAndRoute(self.__WB_MANIFEST);
+const entries = self.__WB_MANIFEST.map((entry) => (typeof entry === 'string' ? { url: entry } : entry));
+
+// Where the page is missing here, that of a newer version on the server is better than none: only a refill wants this version's.
+precacheAndRoute(
+  entries.map(({ integrity, ...entry }) => (entry.url === '/' || !integrity ? entry : { ...entry, integrity })),
+);
 cleanupOutdatedCaches();
 registerRoute(new NavigationRoute(createHandlerBoundToURL('/'), { denylist: serverPaths }));
 
@@ -29,7 +35,8 @@ registerRoute(new NavigationRoute(createHandlerBoundToURL('/'), { denylist: serv
 reconcileInBackground({
   origin: self.location.origin,
   roots: async () => {
-    const roots = await matchPrecache('/roots.json');
+    const roots =
+      (await matchPrecache('/roots.json')) ?? ((await refill(entries)) && (await matchPrecache('/roots.json')));
     if (!roots) throw new Error('/roots.json is not in the precache');
     return roots.json();
   },
@@ -41,4 +48,10 @@ reconcileInBackground({
 clientsClaim();
 self.addEventListener('message', (event) => {
   if (event.data === 'activate') void self.skipWaiting();
+  if (event.data === 'refill') event.waitUntil(refill(entries).then((whole) => event.ports[0]?.postMessage(whole)));
+});
+
+// Every opening of the app is a chance to look whether it would open without the network the next time.
+self.addEventListener('fetch', (event) => {
+  if (event.request.mode === 'navigate') event.waitUntil(refill(entries));
 });

@@ -10,7 +10,7 @@ const user = signal<{ id: string } | null>(null);
 const reached = signal<boolean | null>(null);
 const ask = vi.fn<(options: object) => Promise<unknown>>();
 vi.mock('./client.ts', () => ({ entitlement, user }));
-vi.mock('./reached.ts', () => ({ reached, watchedFetch: fetch }));
+vi.mock('./reached.ts', () => ({ reached }));
 vi.mock('@holdfast/client/explanation', () => ({ explain: ask }));
 
 const revoked = { state: 'revoked', reason: 'revoked', revision: 7, error: null } as unknown as Entitlement;
@@ -54,7 +54,7 @@ function follow() {
 test('what the server told is there after a reload without it', async () => {
   follow();
   await expect.poll(() => page.told.value).toEqual(words);
-  expect(ask).toHaveBeenCalledExactlyOnceWith({ origin: 'https://holdfast.test', fetch });
+  expect(ask).toHaveBeenCalledExactlyOnceWith({ origin: 'https://holdfast.test' });
   stop();
   reached.value = null;
   await open();

@@ -1,7 +1,8 @@
+import { HoldfastError } from '@holdfast/client';
 import { explain as askServer } from '@holdfast/client/explanation';
 import { computed, effect, signal } from '@preact/signals';
 import { entitlement, user } from './client.ts';
-import { reached, watchedFetch } from './reached.ts';
+import { reached } from './reached.ts';
 import type { Told } from './words/standing.ts';
 
 const key = 'fieldbook-told';
@@ -44,14 +45,15 @@ export function followStanding(): () => void {
     if (!user.value) keep(null); // the next user of this device has no business with it
     if (about === null || about === asked || away) return;
     asked = about;
-    void explain(about).catch(() => {
-      if (asked === about && reached.peek() === false) asked = null;
+    void explain(about).catch((error: unknown) => {
+      const unheard = reached.peek() === false || (error instanceof HoldfastError && error.code === 'no_contact');
+      if (asked === about && unheard) asked = null;
     });
   });
 }
 
 async function explain(about: string): Promise<void> {
-  const explanation = await askServer({ origin: location.origin, fetch: watchedFetch });
+  const explanation = await askServer({ origin: location.origin });
   if (!explanation) return;
   const { state, reason, revision, since, helpUrl: help } = explanation;
   // It may speak of a later state, which the document will show; and another user may have signed in here meanwhile.

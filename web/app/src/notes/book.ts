@@ -20,8 +20,18 @@ type Tidings = { readonly id: string } | null;
 
 let owner: string | null = null;
 let preparing: AbortController | undefined;
-const otherTabs = new BroadcastChannel('fieldbook-notes');
-otherTabs.addEventListener('message', ({ data }: MessageEvent<Tidings>) => void (data ? reread(data.id) : read()));
+const otherTabs = openChannel();
+
+/** Null where the browser denies channels: other tabs then see changes when they are opened anew. */
+function openChannel(): BroadcastChannel | null {
+  try {
+    const channel = new BroadcastChannel('fieldbook-notes');
+    channel.addEventListener('message', ({ data }: MessageEvent<Tidings>) => void (data ? reread(data.id) : read()));
+    return channel;
+  } catch {
+    return null;
+  }
+}
 
 /** Shows the notes of `user`; of nobody: nothing of them stays in memory. */
 export async function openBook(user: string | null): Promise<void> {
@@ -60,7 +70,7 @@ export function deleteNote(note: Note): void {
 export async function wipeBook(user: string): Promise<void> {
   await removeNotes(user);
   if (user === owner) pages.value = [];
-  otherTabs.postMessage(null);
+  otherTabs?.postMessage(null);
 }
 
 /** The order is almost right already, so that sorting costs one comparison for each note. */
@@ -102,7 +112,7 @@ async function keep(change: Promise<void>, tidings: Tidings): Promise<void> {
   try {
     await change;
     trouble.value = null;
-    otherTabs.postMessage(tidings);
+    otherTabs?.postMessage(tidings);
   } catch {
     trouble.value =
       "The last change is not saved: this browser's storage is full or refused. Copy your text, then reload.";

@@ -18,11 +18,19 @@ const refused = signal(false);
 /** The note at which the keyboard goes on in the list; null: none in particular. */
 let landing: string | null = null;
 
-/** Opens a new note, or says why there can be none. */
+/** The note made last. */
+let newest: string | null = null;
+
+/** Opens a new note, or says why there can be none. The newest, while nothing is written in it, is the one: of a double click, too. */
 export function createNote(): void {
   // The notes are still being read: the wish is remembered in the address.
   if (!loaded.value) {
     go({ at: 'new' }, true);
+    return;
+  }
+  const unwritten = notes.value.find(({ id, title, text }) => id === newest && title === '' && text === '');
+  if (unwritten) {
+    go({ at: 'note', id: unwritten.id });
     return;
   }
   refused.value = full.value !== null;
@@ -30,6 +38,7 @@ export function createNote(): void {
   const note = addNote();
   if (note) {
     query.value = '';
+    newest = note.id;
     go({ at: 'note', id: note.id });
   }
 }
@@ -55,6 +64,7 @@ export function List({ open, place }: { open: string | null; place: RefObject<HT
       query.value = '';
       refused.value = false;
       landing = null;
+      newest = null;
     },
     [],
   );

@@ -66,3 +66,13 @@ export function storageTrouble(health: StorageHealth): StorageTrouble | null {
       };
   }
 }
+
+/** The browser has cleared a part of the app, and it could not be fetched again yet. */
+export const partMissing: StorageTrouble = {
+  tone: 'attention',
+  headline: 'Fieldbook does not open offline here just now',
+  meaning: 'This browser has cleared a part of the app. Your notes and what you have are untouched.',
+  advice: 'Keep Fieldbook open and connected for a moment: the part is fetched again by itself.',
+  remedy: null,
+  line: 'This browser has cleared a part of the app: stay connected until it is fetched again.',
+};

@@ -1,8 +1,9 @@
 import type { LinkedDevice } from '@holdfast/client';
 import { useSignal, useSignalEffect } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { busy, device, entitlement, now, signIn } from '../../client.ts';
 import { devices, forgetDevices, listDevices, unlinkDevice } from '../../devices.ts';
+import { paced } from '../../paced.ts';
 import { reached } from '../../reached.ts';
 import { inWords } from '../../when.ts';
 import { ActionButton } from '../action-button.tsx';
@@ -13,10 +14,11 @@ import { SignOut } from './sign-out.tsx';
 
 /** The devices of the account: this one, with the way out, and the others, which can be unlinked from here. */
 export function Devices() {
+  const ask = useMemo(() => paced(listDevices, 10_000), []);
   // Asked when the page opens, when the server is back, and when what the user has was heard of anew.
   useSignalEffect(() => {
     entitlement.value;
-    if (reached.value !== false) void listDevices();
+    if (reached.value !== false) ask();
   });
   useEffect(() => forgetDevices, []);
 

@@ -1,6 +1,7 @@
 import { useSignalEffect } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import { outcome, signIn, user } from '../../client.ts';
+import { paced } from '../../paced.ts';
 import { reached } from '../../reached.ts';
 import { askSecurity, forgetSecurity, security } from '../../security.ts';
 import { ActionButton } from '../action-button.tsx';
@@ -18,8 +19,9 @@ export { Recovery } from './recovery.tsx';
 
 /** How the account can be entered and who has: all of it the server's to tell, so it needs the network. */
 export function Security() {
+  const ask = useMemo(() => paced(askSecurity, 10_000), []);
   useSignalEffect(() => {
-    if (reached.value !== false) void askSecurity();
+    if (reached.value !== false) ask();
   });
   useEffect(
     () => () => {

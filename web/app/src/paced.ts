@@ -1,0 +1,20 @@
+/**
+ * `ask`, at most once in `pause` milliseconds: what comes too soon is done when the pause is over, once. For what is wanted
+ * whenever the network comes back, which may be many times in a minute.
+ */
+export function paced(ask: () => unknown, pause: number): () => void {
+  let free = Number.NEGATIVE_INFINITY;
+  let waiting = false;
+  return () => {
+    if (waiting) return;
+    waiting = true;
+    setTimeout(
+      () => {
+        waiting = false;
+        free = performance.now() + pause;
+        ask();
+      },
+      Math.max(0, free - performance.now()),
+    );
+  };
+}

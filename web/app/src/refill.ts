@@ -1,0 +1,41 @@
+/// <reference lib="webworker" />
+import { cacheNames } from 'workbox-core';
+import { getCacheKeyForURL, type PrecacheEntry } from 'workbox-precaching';
+
+declare const self: ServiceWorkerGlobalScope;
+
+let filling: Promise<boolean> | undefined;
+
+/**
+ * Fetches what is missing from the precache, which browsers and cleaners empty without ending the worker. Resolves with whether
+ * all of it is there now; never rejects. What the server does not have any more in this version comes with the next one, which
+ * is looked for.
+ */
+export function refill(entries: readonly PrecacheEntry[]): Promise<boolean> {
+  filling ??= fill(entries)
+    .catch(() => false)
+    .finally(() => {
+      filling = undefined;
+    });
+  return filling;
+}
+
+async function fill(entries: readonly PrecacheEntry[]): Promise<boolean> {
+  const cache = await caches.open(cacheNames.precache);
+  const held = new Set((await cache.keys()).map(({ url }) => url));
+  const missing = entries.filter(({ url }) => !held.has(getCacheKeyForURL(url) ?? url));
+  const filled = await Promise.allSettled(
+    missing.map(async ({ url, integrity }) => {
+      const answer = await fetch(url, {
+        ...(integrity && { integrity }),
+        cache: 'no-cache',
+        credentials: 'same-origin',
+      });
+      if (!answer.ok || answer.redirected) throw new Error(`${url}: ${answer.status}`);
+      await cache.put(getCacheKeyForURL(url) ?? url, answer);
+    }),
+  );
+  const whole = filled.every(({ status }) => status === 'fulfilled');
+  if (!whole) self.registration.update().catch(() => {});
+  return whole;
+}
