@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"holdfast/entitlements"
+	"holdfast/entitlements/billing"
 )
 
 type subscription struct {
@@ -14,17 +15,30 @@ type subscription struct {
 	Plan        entitlements.PlanID            `json:"plan"`
 	State       entitlements.SubscriptionState `json:"state"`
 	PaidThrough time.Time                      `json:"paid_through"`
+	Ends        bool                           `json:"ends"`
 	Revoked     bool                           `json:"revoked"`
 	Suspended   bool                           `json:"suspended"`
+	Disputes    []dispute                      `json:"disputes"`
 	WithdrawnAt *time.Time                     `json:"withdrawn_at"`
 	CreatedAt   time.Time                      `json:"created_at"`
 	UpdatedAt   time.Time                      `json:"updated_at"`
 }
 
+// dispute is one about a payment of a subscription.
+type dispute struct {
+	ID        string                   `json:"id"`
+	Status    billing.DisputeStatus    `json:"status"`
+	Since     time.Time                `json:"since"`
+	Withholds entitlements.Withholding `json:"withholds"`
+}
+
 func subscriptionOf(s entitlements.Subscription) subscription {
 	shown := subscription{
-		ID: s.ID, User: s.User, Plan: s.Plan, State: s.State, PaidThrough: s.PaidThrough.UTC(),
-		Revoked: s.Revoked, Suspended: s.Suspended, CreatedAt: s.CreatedAt.UTC(), UpdatedAt: s.UpdatedAt.UTC(),
+		ID: s.ID, User: s.User, Plan: s.Plan, State: s.State, PaidThrough: s.PaidThrough.UTC(), Ends: s.Ends,
+		Revoked: s.Revoked, Suspended: s.Suspended, Disputes: []dispute{}, CreatedAt: s.CreatedAt.UTC(), UpdatedAt: s.UpdatedAt.UTC(),
+	}
+	for _, d := range s.Disputes {
+		shown.Disputes = append(shown.Disputes, dispute{d.ID, d.Status, time.Unix(d.At, 0).UTC(), d.Withholds})
 	}
 	if !s.WithdrawnAt.IsZero() {
 		shown.WithdrawnAt = new(s.WithdrawnAt.UTC())

@@ -72,7 +72,7 @@ func (s *server) receiveStripe(w http.ResponseWriter, r *http.Request, _ caller)
 			return billing.Event{}, false, err
 		}
 		return s.stripe.Parse(body)
-	}, s.stripe.Prices(), s.stripe.Refresh())
+	}, s.stripe.Terms(), s.stripe.Refresh())
 }
 
 // receiveWebhook takes a webhook of any other billing system.
@@ -93,7 +93,7 @@ func (s *server) receiveWebhook(w http.ResponseWriter, r *http.Request, _ caller
 			return event, false, refusal{invalidRequest.status, invalidRequest.code, "The timestamp is in the future."}
 		}
 		return event, ours, err
-	}, nil, nil)
+	}, billing.Terms{}, nil)
 }
 
 // maxAhead is how far a system's clock may be ahead. What came from further would outrank all that comes after it.
@@ -145,7 +145,7 @@ func parseWebhook(id string, body []byte) (event billing.Event, ok bool, err err
 // the metrics. A body whose signature has not been verified is not parsed, and nothing of it is logged.
 func (s *server) receive(
 	w http.ResponseWriter, r *http.Request, source string, open func(body []byte) (billing.Event, bool, error),
-	prices billing.Prices, refresh func(context.Context, *billing.Event) error,
+	terms billing.Terms, refresh func(context.Context, *billing.Event) error,
 ) error {
 	var event billing.Event
 	outcome := entitlements.BillingIgnored
@@ -153,10 +153,13 @@ func (s *server) receive(
 	if err == nil {
 		var ours bool
 		if event, ours, err = open(body); err == nil && ours {
-			outcome, err = s.entitlements.TakeBilling(r.Context(), event, prices, refresh)
+			outcome, err = s.entitlements.TakeBilling(r.Context(), event, terms, refresh)
 		}
 	}
 	result, level := string(outcome), slog.LevelInfo
+	if outcome == entitlements.BillingErased || outcome == entitlements.BillingUnclaimed {
+		level = slog.LevelWarn // somebody goes on paying, maybe
+	}
 	if err != nil {
 		refused, _ := classify(r.Context(), err)
 		result, level = refused.code, slog.LevelWarn

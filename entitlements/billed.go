@@ -2,6 +2,7 @@ package entitlements
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -18,28 +19,46 @@ const (
 	BillingApplied   BillingOutcome = "applied"   // a subscription is another than before
 	BillingUnchanged BillingOutcome = "unchanged" // known already, older than what is known, or only a hint for later
 	BillingIgnored   BillingOutcome = "ignored"   // of a subscription that buys nothing here
+	BillingUnclaimed BillingOutcome = "unclaimed" // kept: nothing says yet whose the subscription is
+	BillingErased    BillingOutcome = "erased"    // dropped: about an account that is erased
 )
 
-// Billed is what billing makes of one subscription. User or ExternalID names the user whom it concerns.
+// withholds is what a dispute of that status does to its subscription.
+func withholds(policy billing.DisputePolicy, status billing.DisputeStatus) Withholding {
+	switch {
+	case status == billing.DisputeLost && policy != billing.DisputesIgnore:
+		return WithholdsForGood
+	case status == billing.DisputeOpen && policy == billing.DisputesSuspend:
+		return WithholdsForNow
+	}
+	return WithholdsNothing
+}
+
+// Billed is what billing makes of one subscription. User or ExternalID names the user whom it concerns. Where neither does,
+// it is the user whose id or external id is Reference, or else whose external id is Customer.
 type Billed struct {
-	User       UserID
-	ExternalID string
-	// Change draws the consequences for their account; nil where there are none.
-	Change func(Account) (Change, error)
+	Subscription SubscriptionID
+	User         UserID
+	ExternalID   string
+	Reference    string
+	Customer     string
+	// Change draws the consequences for the user's account, and for the account of whoever had the subscription so far,
+	// which is nil where that is the user or nobody; nil where there are none.
+	Change func(user Account, had *Account) (gains, loses Change, err error)
 }
 
 // TakeBilling takes an event of a billing system: with all others of the customer it decides what their subscriptions
 // come to (see package billing), and those that it concerns are put, as by [Service.PutSubscription]. What support has
-// revoked or suspended stays so.
+// revoked or suspended stays so. A subscription that the newest events say is another user's goes over to them as it is.
 //
 // refresh, if not nil, asks the billing system what is so now and replaces the event's facts by that. Of two that are
 // fetched at once, the later asked for counts, by the database's clock: every change of a subscription is an event, and
 // the one of the last change asks after it.
 //
-// It fails with [ErrInvalid], [ErrUserUnknown], [ErrPlanUnknown], [ErrConflict] where the subscription is another user's,
-// and with refresh's error; then nothing is kept, and the sender should try again.
+// It fails with [ErrInvalid], [ErrUserUnknown], [ErrPlanUnknown], [ErrConflict], and with refresh's error; then nothing is
+// kept, and the sender should try again.
 func (s *Service) TakeBilling(
-	ctx context.Context, event billing.Event, prices billing.Prices, refresh func(context.Context, *billing.Event) error,
+	ctx context.Context, event billing.Event, terms billing.Terms, refresh func(context.Context, *billing.Event) error,
 ) (BillingOutcome, error) {
 	if refresh != nil {
 		asked, err := s.store.Clock(ctx)
@@ -57,33 +76,71 @@ func (s *Service) TakeBilling(
 	if err := event.Validate(); err != nil {
 		return "", fmt.Errorf("%w: the event is not complete, or too long", ErrInvalid)
 	}
-	now := s.instant()
-	outcome := BillingUnchanged
-	changed, err := s.store.TakeBilling(ctx, event, now, func(known []billing.Event, event billing.Event) ([]Billed, error) {
-		all, err := billed(known, event, prices, now)
-		if len(all) > 0 && !slices.ContainsFunc(all, func(b Billed) bool { return b.Change != nil }) {
-			outcome = BillingIgnored
-		}
+	now, ignored := s.instant(), false
+	outcome, err := s.store.TakeBilling(ctx, event, now, func(known []billing.Event, event billing.Event) ([]Billed, error) {
+		all, err := billed(known, event, terms, now)
+		ignored = len(all) > 0 && !slices.ContainsFunc(all, func(b Billed) bool { return b.Change != nil })
 		return all, err
 	})
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", fmt.Errorf("take billing event: %w", err)
-	case changed:
-		return BillingApplied, nil
+	}
+	if outcome == BillingUnchanged && ignored {
+		return BillingIgnored, nil
 	}
 	return outcome, nil
 }
 
-func billed(known []billing.Event, event billing.Event, prices billing.Prices, now time.Time) ([]Billed, error) {
-	outcomes := billing.Reduce(known, prices)
+// claimPoll is how often a server looks whether users have come whose events were there before them.
+const claimPoll = time.Minute
+
+// ClaimBillings calls [Service.ClaimBilling] now and again until ctx ends. Report is as of [Service.RaiseHolders].
+func (s *Service) ClaimBillings(ctx context.Context, source string, terms billing.Terms, report func(error)) {
+	poll := time.NewTicker(claimPoll)
+	defer poll.Stop()
+	failing := false
+	for {
+		err := s.ClaimBilling(ctx, source, terms)
+		if ctx.Err() != nil {
+			return
+		}
+		if failed := err != nil; failed != failing {
+			failing = failed
+			report(err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-poll.C:
+		}
+	}
+}
+
+// ClaimBilling takes the events again that came before their user was there.
+func (s *Service) ClaimBilling(ctx context.Context, source string, terms billing.Terms) error {
+	unclaimed, err := s.store.UnclaimedBilling(ctx, source)
+	for _, event := range unclaimed {
+		_, again := s.TakeBilling(ctx, event, terms, nil)
+		err = errors.Join(err, again)
+	}
+	if err != nil {
+		return fmt.Errorf("claim billing events: %w", err)
+	}
+	return nil
+}
+
+func billed(known []billing.Event, event billing.Event, terms billing.Terms, now time.Time) ([]Billed, error) {
+	outcomes, disputes := billing.Reduce(known, terms.Prices), billing.Disputes(known)
 	var all []Billed
 	for _, name := range billing.Concerns(known, event) {
 		outcome, found := outcomes[name]
 		if !found { // nothing is known of it but what was paid
 			continue
 		}
-		b := Billed{User: UserID(outcome.User), ExternalID: outcome.ExternalID}
+		b := Billed{
+			Subscription: SubscriptionID(name), User: UserID(outcome.User), ExternalID: outcome.ExternalID,
+			Reference: outcome.Reference, Customer: outcome.Customer,
+		}
 		if outcome.User != "" {
 			user, err := uuid.Parse(outcome.User)
 			if err != nil {
@@ -92,19 +149,60 @@ func billed(known []billing.Event, event billing.Event, prices billing.Prices, n
 			b.User = UserID(user.String())
 		}
 		if outcome.Plan != "" {
-			id := SubscriptionID(name)
-			put := SubscriptionChange{Plan: PlanID(outcome.Plan), State: SubscriptionState(outcome.State), PaidThrough: outcome.PaidThrough}
-			if err := put.validate(id); err != nil {
+			put := SubscriptionChange{
+				Plan: PlanID(outcome.Plan), State: SubscriptionState(outcome.State), PaidThrough: outcome.PaidThrough, Ends: outcome.Ends,
+			}
+			if err := put.validate(b.Subscription); err != nil {
 				return nil, err
 			}
-			b.Change = func(a Account) (Change, error) {
-				_, change, err := putChange(a, "billing:"+event.Source, id, put, now)
-				return change, err
+			b.Change = func(user Account, had *Account) (gains, loses Change, err error) {
+				return billedChange(user, had, "billing:"+event.Source, b.Subscription, put, terms.Disputes, disputes[name], now)
 			}
 		}
 		all = append(all, b)
 	}
 	return all, nil
+}
+
+// billedChange puts what billing makes of a subscription into the account of its user. Whoever had it until now loses it, with
+// what support has set, which goes over with it.
+func billedChange(
+	user Account, had *Account, actor string, id SubscriptionID, put SubscriptionChange, policy billing.DisputePolicy, disputes []billing.Contested,
+	now time.Time,
+) (gains, loses Change, err error) {
+	stored := Subscription{ID: id, User: user.User, CreatedAt: now}
+	before := user.subscription(id)
+	if before == nil && had != nil {
+		if before = had.subscription(id); before != nil {
+			loses = subscriptionChange(*had, before, nil, now)
+			loses.Audit = []AuditEntry{{
+				Actor: actor, Action: "subscription.put", Object: "subscription:" + string(id), Before: auditState(before), After: auditState(nil),
+			}}
+		}
+	}
+	if before != nil {
+		stored = *before
+		stored.User = user.User
+	}
+	stored.Plan, stored.State, stored.PaidThrough, stored.Ends = put.Plan, put.State, put.PaidThrough, put.Ends
+	if policy != "" {
+		stored.Disputes = disputesOf(stored.Disputes, disputes, policy)
+	}
+	_, gains, err = storeChange(user, actor, stored, "", now)
+	return gains, loses, err
+}
+
+// disputesOf is what disputes come to by the policy. What support has waived stays so.
+func disputesOf(before []Dispute, disputes []billing.Contested, policy billing.DisputePolicy) []Dispute {
+	var all []Dispute
+	for _, d := range disputes {
+		dispute := Dispute{ID: d.ID, Status: d.Status, At: d.At, Withholds: withholds(policy, d.Status)}
+		if slices.ContainsFunc(before, func(b Dispute) bool { return b.ID == d.ID && b.Withholds == WithholdsWaived }) {
+			dispute.Withholds = WithholdsWaived
+		}
+		all = append(all, dispute)
+	}
+	return all
 }
 
 // BillingEvents is what is kept of a user's billing, the oldest first.

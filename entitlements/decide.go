@@ -28,6 +28,7 @@ type Reason string
 const (
 	ReasonRevoked       Reason = "revoked"
 	ReasonSuspended     Reason = "suspended"
+	ReasonDisputed      Reason = "disputed"
 	ReasonLapsed        Reason = "lapsed"
 	ReasonDeviceForked  Reason = "device_forked"
 	ReasonDeviceRemoved Reason = "device_removed"
@@ -125,7 +126,11 @@ type judgement struct {
 func judge(s Subscription, plan Plan, now time.Time) judgement {
 	j := judgement{subscription: s, plan: plan}
 	paid := s.PaidThrough.Truncate(time.Second)
-	end := paid.Add(plan.Grace)
+	end := paid
+	if !s.Ends {
+		end = paid.Add(plan.Grace)
+	}
+	dispute := s.withheld()
 	withdrawn := s.WithdrawnAt
 	if withdrawn.IsZero() {
 		withdrawn = s.UpdatedAt
@@ -135,6 +140,8 @@ func judge(s Subscription, plan Plan, now time.Time) judgement {
 		j.state, j.reason, j.since = StateRevoked, ReasonRevoked, withdrawn
 	case s.Suspended:
 		j.state, j.reason, j.since = StateRevoked, ReasonSuspended, withdrawn
+	case dispute != nil:
+		j.state, j.reason, j.since = StateRevoked, ReasonDisputed, time.Unix(dispute.At, 0).UTC()
 	case s.State != SubscriptionPastDue && now.Before(paid):
 		j.state, j.grants = StateActive, true
 	case now.Before(end):

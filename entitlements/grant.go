@@ -37,7 +37,7 @@ func (s *Service) Grant(ctx context.Context, actor string, user UserID, request 
 	}
 	now := s.instant()
 	grant := Subscription{
-		ID: SubscriptionID(grantPrefix + id.String()), User: user, Plan: request.Plan, State: SubscriptionCancelled, CreatedAt: now, UpdatedAt: now,
+		ID: SubscriptionID(grantPrefix + id.String()), User: user, Plan: request.Plan, State: SubscriptionCancelled, Ends: true, CreatedAt: now, UpdatedAt: now,
 	}
 	account, err := s.store.Update(ctx, user, now, func(a Account) (Change, error) {
 		if _, ok := a.Plans[grant.Plan]; !ok {
@@ -47,7 +47,7 @@ func (s *Service) Grant(ctx context.Context, actor string, user UserID, request 
 		if grant.PaidThrough.Year() > 9999 {
 			return Change{}, fmt.Errorf("%w: the user has the plan for ever", ErrInvalid)
 		}
-		change := subscriptionChange(a, nil, grant, now)
+		change := subscriptionChange(a, nil, &grant, now)
 		change.Audit = []AuditEntry{{
 			Actor: actor, Action: "subscription.grant", Object: "subscription:" + string(grant.ID),
 			After: auditState(&grant), Reason: request.Reason,
@@ -65,7 +65,7 @@ func (s *Service) Grant(ctx context.Context, actor string, user UserID, request 
 func (a Account) paidThrough(plan PlanID, now time.Time) time.Time {
 	latest := now
 	for _, sub := range a.Subscriptions {
-		if sub.Plan == plan && !sub.Revoked && !sub.Suspended && sub.PaidThrough.After(latest) {
+		if sub.Plan == plan && !sub.Revoked && !sub.Suspended && !sub.Withheld() && sub.PaidThrough.After(latest) {
 			latest = sub.PaidThrough
 		}
 	}

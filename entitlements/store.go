@@ -44,16 +44,22 @@ type Store interface {
 	// TakeBilling keeps an event of a billing system, once by its id, and changes the accounts that it concerns, in one
 	// transaction, committed synchronously. It holds the customer, so that events of one come one after another on all
 	// replicas; calls judge, which must be pure, with all events of the customer that there are now and the one to judge;
-	// finds the user of each [Billed]; and changes their account as Update does. An event whose id is there is judged as
-	// it was kept, unless this one was fetched later. One whose id is another customer's does nothing, and neither does
-	// one that changes nothing for a user whom nobody knows: it is not kept. Where nobody knows the customer yet, the event
-	// is kept for the day when another event about the same subject tells.
+	// finds the user of each [Billed], and the user who has the subscription so far; and changes their accounts as Update
+	// does. An event whose id is there is judged as it was kept, unless this one was fetched later. One whose id is another
+	// customer's does nothing. Where nobody knows the customer yet, the event is kept for the day when another event that
+	// shares a tie ([billing.Event.Ties]) tells.
 	//
-	// It says whether an account has changed. ErrUserUnknown where a change is for a user whom nobody knows, ErrConflict as
-	// Update, and what judge and changes say; then nothing is kept.
+	// It returns BillingApplied where an account has changed, else BillingUnchanged, but BillingUnclaimed where a change is for
+	// somebody whom neither snapshots nor user names know: then all is kept until an event or a new user tells; and
+	// BillingErased where nobody has the event and an id in it was that of an account that is erased: then nothing is kept.
+	// ErrUserUnknown where a change is for a named user whom nobody knows, ErrConflict as Update, and what judge and changes
+	// say; then nothing is kept either.
 	TakeBilling(
 		ctx context.Context, event billing.Event, at time.Time, judge func(known []billing.Event, event billing.Event) ([]Billed, error),
-	) (changed bool, err error)
+	) (BillingOutcome, error)
+
+	// UnclaimedBilling reads, of each subscription that is nobody's but would find its user now, an event of the source.
+	UnclaimedBilling(ctx context.Context, source string) ([]billing.Event, error)
 
 	// BillingEvents reads what is kept of a user's billing, the oldest first.
 	BillingEvents(ctx context.Context, user UserID) ([]billing.Event, error)
@@ -128,7 +134,8 @@ func (a Account) Decide(now time.Time) Decision { return Decide(a.Subscriptions,
 type Change struct {
 	// Raise raises the user's revision, and that of every device.
 	Raise        bool
-	Subscription *Subscription // made or replaced
+	Subscription *Subscription  // made or replaced
+	Drop         SubscriptionID // a subscription that is not the user's any longer
 	StartTrial   bool
 	Link         *Device // a new device, with a status list index of its own
 	Remove       []DeviceID

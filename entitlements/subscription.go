@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -12,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/uuid"
+
+	"holdfast/entitlements/billing"
 )
 
 // SubscriptionState is what billing says.
@@ -25,19 +28,61 @@ const (
 )
 
 // Subscription is a user's claim to a plan. Revoked and Suspended are support's: billing neither sets nor clears them.
+// Disputes are billing's: support cannot end one, but waive what it withholds.
 type Subscription struct {
 	ID          SubscriptionID
 	User        UserID
 	Plan        PlanID
 	State       SubscriptionState
 	PaidThrough time.Time
-	Revoked     bool
-	Suspended   bool
+	// Ends says that no payment is awaited at the end of the paid time, so that none can fail: no grace follows.
+	Ends      bool
+	Revoked   bool
+	Suspended bool
+	Disputes  []Dispute // by id
 	// WithdrawnAt is when support revoked or suspended it; zero where it has done neither, or it is not known when.
 	WithdrawnAt time.Time
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }
+
+// Dispute is about a payment of a subscription that the payer's bank wants back.
+type Dispute struct {
+	ID     string                `json:"id"`
+	Status billing.DisputeStatus `json:"status"`
+	At     int64                 `json:"at"` // unix seconds: since when it has the status
+	// Withholds is what the dispute does to the subscription.
+	Withholds Withholding `json:"withholds"`
+}
+
+// Withholding is what a dispute does to its subscription.
+type Withholding string
+
+const (
+	WithholdsNothing Withholding = "nothing"
+	WithholdsForNow  Withholding = "for_now"  // until it is decided
+	WithholdsForGood Withholding = "for_good" // it was lost
+	WithholdsWaived  Withholding = "waived"   // support has reinstated the subscription, whatever comes of the dispute
+)
+
+// withheld is the dispute that withholds the subscription: one that does so for good before one that does so for now, and
+// then the oldest. Nil where none does.
+func (s Subscription) withheld() *Dispute {
+	var worst *Dispute
+	for _, d := range s.Disputes {
+		switch {
+		case d.Withholds != WithholdsForNow && d.Withholds != WithholdsForGood:
+		case worst == nil, d.Withholds == WithholdsForGood && worst.Withholds == WithholdsForNow, d.Withholds == worst.Withholds && d.At < worst.At:
+			worst = &d
+		}
+	}
+	return worst
+}
+
+// Withheld says whether a dispute withholds the subscription.
+func (s Subscription) Withheld() bool { return s.withheld() != nil }
+
+func (s Subscription) equal(other Subscription) bool { return reflect.DeepEqual(s, other) }
 
 // SubscriptionChange is what billing puts. Either User or ExternalID names the user.
 type SubscriptionChange struct {
@@ -46,6 +91,7 @@ type SubscriptionChange struct {
 	Plan        PlanID
 	State       SubscriptionState
 	PaidThrough time.Time
+	Ends        bool   // see [Subscription]; of [Service.PutSubscription], the state says so
 	Reason      string // why, in free text, which is kept apart from the trail; "" = not said
 }
 
@@ -78,7 +124,7 @@ func (s *Service) StartTrial(ctx context.Context, user UserID) (Subscription, in
 	now := s.instant()
 	trial := Subscription{
 		ID: SubscriptionID(id.String()), User: user, Plan: s.config.TrialPlan, State: SubscriptionTrialing,
-		PaidThrough: now.Add(s.config.TrialLength).Truncate(time.Second), CreatedAt: now, UpdatedAt: now,
+		PaidThrough: now.Add(s.config.TrialLength).Truncate(time.Second), Ends: true, CreatedAt: now, UpdatedAt: now,
 	}
 	account, err := s.store.Update(ctx, user, now, func(a Account) (Change, error) {
 		if a.TrialStarted {
@@ -87,7 +133,7 @@ func (s *Service) StartTrial(ctx context.Context, user UserID) (Subscription, in
 		if _, ok := a.Plans[trial.Plan]; !ok {
 			return Change{}, fmt.Errorf("%w: the trial's plan %q", ErrNoTrial, trial.Plan)
 		}
-		change := subscriptionChange(a, nil, trial, now)
+		change := subscriptionChange(a, nil, &trial, now)
 		change.StartTrial = true
 		change.Audit = []AuditEntry{{
 			Actor: "user:" + string(user), Action: "subscription.trial", Object: "subscription:" + string(trial.ID), After: auditState(&trial),
@@ -105,6 +151,7 @@ func (s *Service) StartTrial(ctx context.Context, user UserID) (Subscription, in
 // another user's.
 func (s *Service) PutSubscription(ctx context.Context, actor string, id SubscriptionID, put SubscriptionChange) (Subscription, int64, error) {
 	put.PaidThrough = put.PaidThrough.UTC().Truncate(time.Second)
+	put.Ends = put.State == SubscriptionCancelled
 	user, err := s.subscriber(ctx, id, put)
 	if err != nil {
 		return Subscription{}, 0, err
@@ -126,23 +173,29 @@ func (s *Service) PutSubscription(ctx context.Context, actor string, id Subscrip
 
 // putChange is what a put comes to in the account of its user, whom put need not name. What support has set stays.
 func putChange(a Account, actor string, id SubscriptionID, put SubscriptionChange, now time.Time) (Subscription, Change, error) {
-	if _, ok := a.Plans[put.Plan]; !ok {
+	if before := a.subscription(id); before != nil {
+		stored := *before
+		stored.Plan, stored.State, stored.PaidThrough, stored.Ends = put.Plan, put.State, put.PaidThrough, put.Ends
+		return storeChange(a, actor, stored, put.Reason, now)
+	}
+	stored := Subscription{ID: id, User: a.User, Plan: put.Plan, State: put.State, PaidThrough: put.PaidThrough, Ends: put.Ends, CreatedAt: now}
+	return storeChange(a, actor, stored, put.Reason, now)
+}
+
+// storeChange puts a subscription into an account as it is to be. What is so already is no change.
+func storeChange(a Account, actor string, stored Subscription, reason string, now time.Time) (Subscription, Change, error) {
+	if _, ok := a.Plans[stored.Plan]; !ok {
 		return Subscription{}, Change{}, ErrPlanUnknown
 	}
-	before := a.subscription(id)
-	stored := Subscription{ID: id, User: a.User, CreatedAt: now}
-	if before != nil {
-		stored = *before
-	}
-	stored.Plan, stored.State, stored.PaidThrough = put.Plan, put.State, put.PaidThrough
-	if before != nil && stored == *before {
+	before := a.subscription(stored.ID)
+	if before != nil && stored.equal(*before) {
 		return stored, Change{}, nil
 	}
 	stored.UpdatedAt = now
-	change := subscriptionChange(a, before, stored, now)
+	change := subscriptionChange(a, before, &stored, now)
 	change.Audit = []AuditEntry{{
-		Actor: actor, Action: "subscription.put", Object: "subscription:" + string(id),
-		Before: auditState(before), After: auditState(&stored), Reason: put.Reason,
+		Actor: actor, Action: "subscription.put", Object: "subscription:" + string(stored.ID),
+		Before: auditState(before), After: auditState(&stored), Reason: reason,
 	}}
 	return stored, change, nil
 }
@@ -206,10 +259,16 @@ func (s *Service) Suspend(ctx context.Context, actor string, id SubscriptionID, 
 	})
 }
 
-// Reinstate clears what Revoke and Suspend set.
+// Reinstate clears what Revoke and Suspend set, and waives what disputes withhold.
 func (s *Service) Reinstate(ctx context.Context, actor string, id SubscriptionID, reason string) (Subscription, int64, error) {
 	r, err := s.supportChange(ctx, actor, "subscription.reinstate", id, reason, func(sub *Subscription, _ time.Time) {
 		sub.Revoked, sub.Suspended, sub.WithdrawnAt = false, false, time.Time{}
+		sub.Disputes = slices.Clone(sub.Disputes)
+		for i, d := range sub.Disputes {
+			if d.Withholds == WithholdsForNow || d.Withholds == WithholdsForGood {
+				sub.Disputes[i].Withholds = WithholdsWaived
+			}
+		}
 	})
 	return r.Subscription, r.Revision, err
 }
@@ -233,11 +292,11 @@ func (s *Service) supportChange(
 		}
 		after = *before
 		apply(&after, now)
-		if after == *before {
+		if after.equal(*before) {
 			return Change{}, nil
 		}
 		after.UpdatedAt = now
-		change := subscriptionChange(a, before, after, now)
+		change := subscriptionChange(a, before, &after, now)
 		change.Audit = []AuditEntry{{
 			Actor: actor, Action: action, Object: "subscription:" + string(id),
 			Before: auditState(before), After: auditState(&after), Reason: reason,
@@ -276,16 +335,13 @@ func (a Account) revocation(sub Subscription, now time.Time) Revocation {
 }
 
 // subscriptionChange replaces before by after and draws the consequences: a higher revision, and for each device that
-// counts what the status list says of the documents it holds. A feature that is lost is lost for good: INVALID. One that
+// counts what the status list says of the documents it holds. Without before it is new, without after it goes. A feature that is lost is lost for good: INVALID. One that
 // only a suspension withholds comes back with it: SUSPENDED.
-func subscriptionChange(a Account, before *Subscription, after Subscription, now time.Time) Change {
+func subscriptionChange(a Account, before, after *Subscription, now time.Time) Change {
 	changed := a
-	changed.Subscriptions = slices.Clone(a.Subscriptions)
-	if before == nil {
-		changed.Subscriptions = append(changed.Subscriptions, after)
-	} else {
-		i := slices.IndexFunc(changed.Subscriptions, func(s Subscription) bool { return s.ID == after.ID })
-		changed.Subscriptions[i] = after
+	changed.Subscriptions = slices.DeleteFunc(slices.Clone(a.Subscriptions), func(s Subscription) bool { return before != nil && s.ID == before.ID })
+	if after != nil {
+		changed.Subscriptions = append(changed.Subscriptions, *after)
 	}
 
 	had, entitled := a.unsuspended().Decide(now), changed.unsuspended().Decide(now)
@@ -296,7 +352,10 @@ func subscriptionChange(a Account, before *Subscription, after Subscription, now
 	case loses(entitled, changed.Decide(now)):
 		status = StatusSuspended
 	}
-	change := Change{Raise: true, Subscription: &after, Status: map[DeviceID]Status{}}
+	change := Change{Raise: true, Subscription: after, Status: map[DeviceID]Status{}}
+	if after == nil {
+		change.Drop = before.ID
+	}
 	for _, device := range a.Devices {
 		if !device.counts() {
 			continue
@@ -315,11 +374,12 @@ func subscriptionChange(a Account, before *Subscription, after Subscription, now
 	return change
 }
 
-// unsuspended is the account as if support had suspended nothing.
+// unsuspended is the account as if support had suspended nothing, and no dispute were open.
 func (a Account) unsuspended() Account {
 	a.Subscriptions = slices.Clone(a.Subscriptions)
 	for i := range a.Subscriptions {
 		a.Subscriptions[i].Suspended = false
+		a.Subscriptions[i].Disputes = slices.DeleteFunc(slices.Clone(a.Subscriptions[i].Disputes), func(d Dispute) bool { return d.Withholds == WithholdsForNow })
 	}
 	return a
 }
@@ -376,13 +436,19 @@ func auditState(s *Subscription) json.RawMessage {
 	if s == nil {
 		return nil
 	}
+	var withheld Withholding
+	if d := s.withheld(); d != nil {
+		withheld = d.Withholds
+	}
 	state, err := json.Marshal(struct {
 		Plan        PlanID            `json:"plan"`
 		State       SubscriptionState `json:"state"`
 		PaidThrough int64             `json:"paid_through"` // unix seconds
+		Ends        bool              `json:"ends"`
 		Revoked     bool              `json:"revoked"`
 		Suspended   bool              `json:"suspended"`
-	}{s.Plan, s.State, s.PaidThrough.Unix(), s.Revoked, s.Suspended})
+		Withheld    Withholding       `json:"withheld,omitempty"` // by a dispute
+	}{s.Plan, s.State, s.PaidThrough.Unix(), s.Ends, s.Revoked, s.Suspended, withheld})
 	if err != nil {
 		panic(err) // strings, a number and booleans marshal
 	}

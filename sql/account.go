@@ -39,6 +39,7 @@ func erase(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, entry passkey.
 				UNION ALL SELECT id FROM subscriptions WHERE user_id = $1::uuid
 				UNION ALL SELECT id::text FROM webhook_deliveries WHERE user_id = $1::uuid)`},
 		{"delete webhooks", `DELETE FROM webhook_deliveries WHERE user_id = $1::uuid`}, // the one that tells of this comes after
+		{"remember what is erased", rememberErased},
 		// Everything else hangs on the user's row.
 		{"delete user", `DELETE FROM users WHERE id = $1::uuid`},
 	} {

@@ -1,12 +1,13 @@
 package sql
 
 import (
-	"cmp"
 	"context"
 	stdsql "database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -24,15 +25,15 @@ func (s *Entitlements) Clock(ctx context.Context) (time.Time, error) {
 	return now.UTC(), failed("read clock", err)
 }
 
-// TakeBilling implements [entitlements.Store]. Locks are taken in the order subject, customer, catalogue, user, devices. A
+// TakeBilling implements [entitlements.Store]. Locks are taken in the order ties, customer, catalogue, users, devices. A
 // transaction that PostgreSQL ends to resolve a deadlock (see [Entitlements.Update]) starts again.
 func (s *Entitlements) TakeBilling(
 	ctx context.Context, event billing.Event, at time.Time,
 	judge func(known []billing.Event, event billing.Event) ([]entitlements.Billed, error),
-) (changed bool, err error) {
+) (outcome entitlements.BillingOutcome, err error) {
 	for range maxAttempts {
 		err = transact(ctx, s.db, func(tx *sqlx.Tx) (err error) {
-			changed, err = takeBilling(ctx, tx, event, at, judge)
+			outcome, err = takeBilling(ctx, tx, event, at, judge)
 			return err
 		})
 		if !isDeadlock(err) {
@@ -40,123 +41,196 @@ func (s *Entitlements) TakeBilling(
 		}
 	}
 	if err != nil {
-		return false, err
+		return "", err
 	}
-	return changed, nil
+	return outcome, nil
 }
 
 func takeBilling(
 	ctx context.Context, tx *sqlx.Tx, event billing.Event, at time.Time,
 	judge func(known []billing.Event, event billing.Event) ([]entitlements.Billed, error),
-) (changed bool, err error) {
+) (entitlements.BillingOutcome, error) {
+	var err error
 	if event.Customer, err = lockCustomer(ctx, tx, event); err != nil {
-		return false, err
+		return "", err
 	}
-	if event.Customer == "" {
-		return false, keepEvent(ctx, tx, event, at, "")
+	var all []entitlements.Billed
+	if event.Customer != "" {
+		known, err := customerEvents(ctx, tx, event)
+		if err != nil {
+			return "", err
+		}
+		var ok bool
+		if known, event, ok = billing.Enter(known, event); !ok {
+			return entitlements.BillingUnchanged, nil
+		}
+		if all, err = judge(known, event); err != nil {
+			return "", err
+		}
 	}
-	known, err := customerEvents(ctx, tx, event)
-	if err != nil {
-		return false, err
-	}
-	known, event, ok := billing.Enter(known, event)
-	if !ok {
-		return false, nil
-	}
-	all, err := judge(known, event)
-	if err != nil {
-		return false, err
-	}
-	var owner entitlements.UserID
+	outcome, owner := entitlements.BillingUnchanged, entitlements.UserID("")
 	for _, billed := range all {
 		user, did, err := bill(ctx, tx, billed, at)
-		if err != nil {
-			return false, err
+		switch {
+		case err != nil:
+			return "", err
+		case user == "":
+			if billed.Change != nil {
+				outcome = entitlements.BillingUnclaimed
+			}
+			continue
+		case did && outcome != entitlements.BillingUnclaimed:
+			outcome = entitlements.BillingApplied
 		}
-		owner, changed = cmp.Or(user, owner), changed || did
+		owner = user
+		if err := ownEvents(ctx, tx, event, billed.Subscription, user); err != nil {
+			return "", err
+		}
 	}
-	if len(all) > 0 && owner == "" {
-		return false, nil
+	if owner != "" {
+		return outcome, keepEvent(ctx, tx, event, at, owner)
 	}
-	return changed, keepEvent(ctx, tx, event, at, owner)
+	switch erased, err := isErased(ctx, tx, event); {
+	case err != nil:
+		return "", err
+	case erased:
+		return entitlements.BillingErased, nil
+	case slices.ContainsFunc(all, func(b entitlements.Billed) bool { return b.Change != nil && string(b.User)+b.ExternalID != "" }):
+		return "", entitlements.ErrUserUnknown
+	}
+	return outcome, keepEvent(ctx, tx, event, at, "")
 }
 
-// lockCustomer holds whoever the event is about until the transaction ends, and returns them; "" where nobody knows. What it
-// is about is held too, so that of two events about it the second finds the first: one may tell whose the other is.
+// lockCustomer holds the customer of an event until the transaction ends, and returns them; "" where nobody knows. All that
+// ties the event to others is held too, so that of two that share a tie the second finds the first: one may tell whose the
+// other is, and then it does.
 func lockCustomer(ctx context.Context, tx *sqlx.Tx, event billing.Event) (customer string, err error) {
 	lock := func(kind, name string) error {
 		_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "billing "+event.Source+" "+kind+" "+name)
 		return failed("lock "+kind, err)
 	}
-	if err := lock("subject", event.Subject); err != nil {
+	ties := event.Ties()
+	for _, tie := range ties {
+		if err := lock("tie", tie); err != nil {
+			return "", err
+		}
+	}
+	if customer = event.Customer; customer == "" {
+		err = tx.GetContext(ctx, &customer, `
+			SELECT customer FROM billing_events WHERE source = $1 AND ties && $2 AND customer <> '' ORDER BY customer LIMIT 1`,
+			event.Source, pq.Array(ties))
+		if errors.Is(err, stdsql.ErrNoRows) {
+			return "", nil
+		}
+		if err != nil {
+			return "", failed("find customer", err)
+		}
+	}
+	if err := lock("customer", customer); err != nil {
 		return "", err
 	}
-	if event.Facts.Kind == billing.Snapshot {
-		return event.Customer, lock("customer", event.Customer)
-	}
-	if event.Customer != "" {
-		_, err := tx.ExecContext(ctx, `UPDATE billing_events SET customer = $3 WHERE source = $1 AND subject = $2 AND customer = ''`,
-			event.Source, event.Subject, event.Customer)
+	for held, next := ties, ties; len(next) > 0; {
+		var told []pq.StringArray
+		err := tx.SelectContext(ctx, &told, `
+			UPDATE billing_events SET customer = $3 WHERE source = $1 AND ties && $2 AND customer = '' RETURNING ties`,
+			event.Source, pq.Array(next), customer)
 		if err != nil {
 			return "", failed("tell customer", err)
 		}
-		return event.Customer, lock("customer", event.Customer)
+		next = nil
+		for _, tie := range slices.Concat(told...) {
+			if slices.Contains(held, tie) {
+				continue
+			}
+			if err := lock("tie", tie); err != nil {
+				return "", err
+			}
+			held, next = append(held, tie), append(next, tie)
+		}
 	}
-	err = tx.GetContext(ctx, &customer, `
-		SELECT customer FROM billing_events WHERE source = $1 AND subject = $2 AND customer <> '' LIMIT 1`, event.Source, event.Subject)
-	if errors.Is(err, stdsql.ErrNoRows) {
-		return "", nil
-	}
-	if err != nil {
-		return "", failed("find customer", err)
-	}
-	return customer, lock("customer", customer)
+	return customer, nil
 }
 
 const eventColumns = `source, id, customer, subject, at, rank, facts`
 
-// customerEvents reads the events of the customer, those about the same subscription, which may have changed hands, and
+// customerEvents reads the events of the customer, those tied to the same things, which may have changed hands, and
 // whatever has the event's id.
 func customerEvents(ctx context.Context, tx *sqlx.Tx, event billing.Event) ([]billing.Event, error) {
 	var rows []eventRow
 	err := tx.SelectContext(ctx, &rows, `
-		SELECT `+eventColumns+` FROM billing_events WHERE source = $1 AND (customer = $2 OR subject = $3 OR id = $4)`,
-		event.Source, event.Customer, event.Subject, event.ID)
+		SELECT `+eventColumns+` FROM billing_events WHERE source = $1 AND (customer = $2 OR ties && $3 OR id = $4)`,
+		event.Source, event.Customer, pq.Array(event.Ties()), event.ID)
 	if err != nil {
 		return nil, failed("read billing events", err)
 	}
 	return events(rows), nil
 }
 
-// bill changes the account of whoever is billed, and says who that is and whether anything has changed. Where there is
-// nothing to change it may be nobody.
+// bill changes the account of the user who is billed, and of the user who had the subscription so far, and says who the former
+// is and whether anything has changed. Nobody is where none is known.
 func bill(ctx context.Context, tx *sqlx.Tx, b entitlements.Billed, at time.Time) (entitlements.UserID, bool, error) {
-	var user entitlements.UserID
-	err := tx.GetContext(ctx, &user, `SELECT id FROM users WHERE id = nullif($1, '')::uuid OR external_id = nullif($2, '')`,
-		string(b.User), b.ExternalID)
-	switch {
-	case errors.Is(err, stdsql.ErrNoRows) && b.Change == nil:
-		return "", false, nil
-	case errors.Is(err, stdsql.ErrNoRows):
-		return "", false, entitlements.ErrUserUnknown
-	case err != nil:
-		return "", false, failed("find user", err)
-	case b.Change == nil:
-		return user, false, nil
+	user, err := findBilled(ctx, tx, b)
+	if err != nil || user == "" || b.Change == nil {
+		return user, false, err
 	}
-	account, err := lockAccount(ctx, tx, user, at)
-	if errors.Is(err, entitlements.ErrNotFound) { // erased at this moment
-		return "", false, entitlements.ErrUserUnknown
+	holder := user
+	err = tx.GetContext(ctx, &holder, `SELECT user_id FROM subscriptions WHERE id = $1`, b.Subscription)
+	if err != nil && !errors.Is(err, stdsql.ErrNoRows) {
+		return "", false, failed("find subscription", err)
 	}
+	accounts := map[entitlements.UserID]*entitlements.Account{}
+	for _, id := range slices.Sorted(slices.Values([]entitlements.UserID{user, holder})) {
+		account, err := lockAccount(ctx, tx, id, at)
+		if errors.Is(err, entitlements.ErrNotFound) { // erased at this moment
+			return "", false, entitlements.ErrUserUnknown
+		}
+		if err != nil {
+			return "", false, err
+		}
+		accounts[id] = &account
+	}
+	had := accounts[holder]
+	if holder == user {
+		had = nil
+	}
+	gains, loses, err := b.Change(*accounts[user], had)
 	if err != nil {
 		return "", false, err
 	}
-	change, err := b.Change(account)
-	if err != nil || len(change.Audit) == 0 {
-		return user, false, err
+	if len(loses.Audit) > 0 {
+		if _, err := apply(ctx, tx, *had, at, loses); err != nil {
+			return "", false, err
+		}
 	}
-	_, err = apply(ctx, tx, account, at, change)
+	if len(gains.Audit) == 0 {
+		return user, false, nil
+	}
+	_, err = apply(ctx, tx, *accounts[user], at, gains)
 	return user, true, err
+}
+
+// findBilled finds the user who is billed; "" where there is none.
+func findBilled(ctx context.Context, tx *sqlx.Tx, b entitlements.Billed) (user entitlements.UserID, err error) {
+	query, arguments := `SELECT id FROM users WHERE id = nullif($1, '')::uuid OR external_id = nullif($2, '')`, []any{string(b.User), b.ExternalID}
+	if string(b.User)+b.ExternalID == "" {
+		query, arguments = `
+			SELECT id FROM users WHERE id::text = lower($1) OR external_id IN ($1, $2)
+			ORDER BY id::text = lower($1) DESC, external_id = $1 DESC LIMIT 1`, []any{b.Reference, b.Customer}
+	}
+	err = tx.GetContext(ctx, &user, query, arguments...)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return "", nil
+	}
+	return user, failed("find user", err)
+}
+
+// ownEvents makes the events of a subscription its user's, also where they were somebody else's before.
+func ownEvents(ctx context.Context, tx *sqlx.Tx, event billing.Event, subscription entitlements.SubscriptionID, user entitlements.UserID) error {
+	_, err := tx.ExecContext(ctx, `
+		UPDATE billing_events SET user_id = $4
+		WHERE source = $1 AND customer = $2 AND (user_id IS NULL OR ties @> ARRAY[$3::text] AND user_id <> $4)`,
+		event.Source, event.Customer, subscription, user)
+	return failed("own billing events", err)
 }
 
 // keepEvent keeps an event, as its owner's where it is known whose it is. What is nobody's after a month, which is ten
@@ -167,11 +241,11 @@ func keepEvent(ctx context.Context, tx *sqlx.Tx, e billing.Event, at time.Time, 
 		return fmt.Errorf("keep billing event: %w", err)
 	}
 	result, err := tx.ExecContext(ctx, `
-		INSERT INTO billing_events AS kept (source, id, customer, subject, at, rank, facts, received_at, user_id)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9, '')::uuid)
-		ON CONFLICT (source, id) DO UPDATE SET at = excluded.at, rank = excluded.rank, facts = excluded.facts
+		INSERT INTO billing_events AS kept (source, id, customer, subject, ties, at, rank, facts, received_at, user_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, '')::uuid)
+		ON CONFLICT (source, id) DO UPDATE SET at = excluded.at, rank = excluded.rank, facts = excluded.facts, ties = excluded.ties
 		WHERE kept.customer = excluded.customer`,
-		e.Source, e.ID, e.Customer, e.Subject, e.At, e.Rank, string(facts), at, string(owner))
+		e.Source, e.ID, e.Customer, e.Subject, pq.Array(e.Ties()), e.At, e.Rank, string(facts), at, string(owner))
 	if violated := pq.As(err, pqerror.ForeignKeyViolation); violated != nil {
 		return entitlements.ErrUserUnknown
 	}
@@ -182,15 +256,50 @@ func keepEvent(ctx context.Context, tx *sqlx.Tx, e billing.Event, at time.Time, 
 		return errors.Join(entitlements.ErrConflict, failed("keep billing event", err)) // at this moment, as another customer's
 	}
 	if owner != "" {
-		_, err = tx.ExecContext(ctx, `UPDATE billing_events SET user_id = $3 WHERE source = $1 AND customer = $2 AND user_id IS NULL`,
-			e.Source, e.Customer, owner)
-		return failed("own billing events", err)
+		return nil
 	}
 	_, err = tx.ExecContext(ctx, `
 		DELETE FROM billing_events WHERE (source, id) IN (
 			SELECT source, id FROM billing_events WHERE user_id IS NULL AND received_at < $1::timestamptz - interval '30 days'
 			LIMIT 100 FOR UPDATE SKIP LOCKED)`, at)
 	return failed("drop old billing events", err)
+}
+
+// erasedDigest is what stays of an id when its account is erased: a hash under a key that the database holds.
+func erasedDigest(id string) string {
+	return `sha256((SELECT value FROM secrets WHERE name = 'billing-erased') || convert_to(` + id + `, 'UTF8'))`
+}
+
+// rememberErased remembers every id under which billing systems may go on to report about a user who is erased now.
+var rememberErased = `
+	INSERT INTO billing_erased (digest)
+	SELECT DISTINCT ` + erasedDigest("id") + ` FROM (
+		SELECT $1::text UNION SELECT external_id FROM users WHERE id = $1::uuid UNION SELECT id FROM subscriptions WHERE user_id = $1::uuid
+		UNION SELECT customer FROM billing_events WHERE user_id = $1::uuid UNION SELECT unnest(ties) FROM billing_events WHERE user_id = $1::uuid) ids (id)
+	WHERE id <> '' ON CONFLICT DO NOTHING`
+
+// isErased says whether an id in the event was of an account that is erased.
+func isErased(ctx context.Context, tx *sqlx.Tx, e billing.Event) (erased bool, err error) {
+	ids := append(e.Ties(), e.Customer, strings.ToLower(e.Facts.User), e.Facts.ExternalID, e.Facts.Reference)
+	err = tx.GetContext(ctx, &erased, `
+		SELECT EXISTS (SELECT FROM unnest($1::text[]) id JOIN billing_erased ON digest = `+erasedDigest("id")+`)`, pq.Array(ids))
+	return erased, failed("look for what is erased", err)
+}
+
+// UnclaimedBilling implements [entitlements.Store].
+func (s *Entitlements) UnclaimedBilling(ctx context.Context, source string) ([]billing.Event, error) {
+	var rows []eventRow
+	err := s.db.SelectContext(ctx, &rows, `
+		SELECT DISTINCT ON (subject) `+eventColumns+` FROM billing_events e
+		WHERE source = $1 AND user_id IS NULL AND facts->>'kind' = 'snapshot' AND EXISTS (
+			SELECT FROM users u WHERE u.external_id = e.customer OR u.external_id IN (
+				SELECT c.facts->>'reference' FROM billing_events c
+				WHERE c.source = e.source AND c.customer = e.customer AND c.facts->>'kind' = 'checkout'))
+		ORDER BY subject, at`, source)
+	if err != nil {
+		return nil, failed("read unclaimed billing events", err)
+	}
+	return events(rows), nil
 }
 
 // BillingEvents implements [entitlements.Store].

@@ -10,9 +10,11 @@ import (
 
 	"holdfast/entitlements"
 	"holdfast/entitlements/billing"
+	"holdfast/passkey"
+	"holdfast/sql"
 )
 
-var billingPrices = billing.Prices{{Price: "gold", Plan: "premium"}}
+var billingTerms = billing.Terms{Prices: billing.Prices{{Price: "gold", Plan: "premium"}}, Disputes: billing.DisputesSuspend}
 
 // biller makes events of one customer, who is user.
 type biller struct {
@@ -66,8 +68,275 @@ func (c *biller) refund() billing.Event {
 	return e
 }
 
+func (c *biller) checkout(reference string) billing.Event {
+	return c.event(c.subscription(), billing.Facts{Kind: billing.Checkout, Subscription: c.subscription(), Reference: reference})
+}
+
+func (c *biller) dispute(status billing.DisputeStatus) billing.Event {
+	e := c.event("du-"+string(c.user), billing.Facts{Kind: billing.Dispute, Charge: "ch-" + string(c.user), PaymentIntent: "pi-" + string(c.user), Dispute: status})
+	e.Customer, e.Rank = "", billing.DisputeRank(status)
+	return e
+}
+
+// everyOrder calls do with every order of events, as made for a customer who is new each time.
+func (b *bench) everyOrder(t *testing.T, events func(*biller) []billing.Event, do func(*biller, []billing.Event)) {
+	t.Helper()
+	n, orders := 1, 1
+	for i := range events(b.biller(t)) {
+		orders *= i + 1
+	}
+	for ; n <= orders; n++ {
+		c := b.biller(t)
+		order := events(c)
+		for i, k := 0, n; i < len(order); i++ { // the n-th permutation
+			j := i + k%(len(order)-i)
+			k /= len(order) - i
+			order[i], order[j] = order[j], order[i]
+		}
+		do(c, order)
+	}
+}
+
+// TestBillingMoves: a subscription ends with the user whom its newest events name, in every order, with what support has set.
+func TestBillingMoves(t *testing.T) {
+	b := newBench(t)
+	var next entitlements.UserID
+	b.everyOrder(t, func(c *biller) []billing.Event {
+		next = b.user(t)
+		first, second, third := c.active(30), c.active(30), c.active(60)
+		second.Facts.User, third.Facts.User, third.Facts.ExternalID = string(next), "", "ext-"+string(next)
+		return []billing.Event{first, second, third, c.payment(60)}
+	}, func(c *biller, order []billing.Event) {
+		for i, event := range order {
+			if _, err := b.take(t.Context(), event); err != nil {
+				t.Fatalf("%d: %v", i, err)
+			}
+		}
+		if left, err := b.Subscriptions(t.Context(), c.user); err != nil || len(left) != 0 {
+			t.Fatalf("the old user has %+v, %v", left, err)
+		}
+		if sub := b.only(t, next); !sub.PaidThrough.Equal(b.clock.Now().Add(60 * 24 * time.Hour)) {
+			t.Errorf("%+v", sub)
+		}
+		if n := b.count(t, `SELECT count(*) FROM billing_events WHERE user_id = $1`, next); n != 4 {
+			t.Errorf("%d events are the new user's", n)
+		}
+	})
+
+	c := b.biller(t)
+	next = b.user(t)
+	b.mustTake(t, c.active(30), entitlements.BillingApplied)
+	if _, err := b.Revoke(t.Context(), "token:x", entitlements.SubscriptionID(c.subscription()), "fraud"); err != nil {
+		t.Fatal(err)
+	}
+	moved := c.active(60)
+	moved.Facts.User = string(next)
+	before := b.count(t, `SELECT revision FROM users WHERE id = $1`, c.user)
+	b.mustTake(t, moved, entitlements.BillingApplied)
+	if sub := b.only(t, next); !sub.Revoked {
+		t.Errorf("a move clears the revocation: %+v", sub)
+	}
+	if after := b.count(t, `SELECT revision FROM users WHERE id = $1`, c.user); after != before+1 {
+		t.Errorf("the old user's revision is %d after %d", after, before)
+	}
+	if n := b.count(t, `SELECT count(*) FROM audit WHERE user_id = $1 AND action = 'subscription.put' AND after IS NULL AND actor = 'billing:stripe'`, c.user); n != 1 {
+		t.Errorf("%d entries say that it is gone", n)
+	}
+	if n := b.count(t, `SELECT count(*) FROM audit a WHERE user_id = $1 AND position($2 IN a::text) > 0`, c.user, next); n != 0 {
+		t.Error("the old user's trail names the new one")
+	}
+}
+
+// TestBillingCheckout: a checkout ties customer and subscription to the user whom its reference names, in every order; what
+// came before is kept.
+func TestBillingCheckout(t *testing.T) {
+	b := newBench(t)
+	for _, reference := range []func(*biller) string{
+		func(c *biller) string { return string(c.user) }, func(c *biller) string { return "ext-" + string(c.user) },
+	} {
+		b.everyOrder(t, func(c *biller) []billing.Event {
+			first, second, other := c.active(30), c.active(60), c.active(90)
+			for _, e := range []*billing.Event{&first, &second, &other} {
+				e.Facts.User = ""
+			}
+			other.Subject, other.Facts.Subscription = "other-"+other.Subject, "other-"+other.Subject
+			return []billing.Event{first, second, other, c.checkout(reference(c))}
+		}, func(c *biller, order []billing.Event) {
+			claimed := false
+			for _, event := range order {
+				got, err := b.take(t.Context(), event)
+				claimed = claimed || event.Facts.Kind == billing.Checkout
+				if err != nil || (got == entitlements.BillingUnclaimed) == claimed {
+					t.Fatalf("%+v: %s, %v", event.Facts, got, err)
+				}
+			}
+			subscriptions, err := b.Subscriptions(t.Context(), c.user)
+			if err != nil || len(subscriptions) != 2 {
+				t.Fatalf("%+v, %v", subscriptions, err)
+			}
+			for _, sub := range subscriptions {
+				days := 60
+				if string(sub.ID) != c.subscription() {
+					days = 90
+				}
+				if !sub.PaidThrough.Equal(b.clock.Now().Add(time.Duration(days) * 24 * time.Hour)) {
+					t.Errorf("%+v", sub)
+				}
+			}
+		})
+	}
+	// A user who comes later is found, too.
+	c := b.biller(t)
+	late := c.active(30)
+	late.Facts.User = ""
+	b.mustTake(t, late, entitlements.BillingUnclaimed)
+	if err := b.ClaimBilling(t.Context(), billing.Stripe, billingTerms); err != nil {
+		t.Fatal(err)
+	}
+	if subscriptions, err := b.Subscriptions(t.Context(), c.user); err != nil || len(subscriptions) != 0 {
+		t.Fatalf("%+v, %v", subscriptions, err)
+	}
+	b.db.MustExec(`UPDATE users SET external_id = $2 WHERE id = $1`, c.user, c.customer)
+	for range 2 {
+		if err := b.ClaimBilling(t.Context(), billing.Stripe, billingTerms); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.only(t, c.user)
+}
+
+// TestBillingDisputes: a dispute withholds the subscription while it is open and once it is lost, in every order of what
+// ties it to the payment; one that is won, or that support has waived, does not.
+func TestBillingDisputes(t *testing.T) {
+	b := newBench(t)
+	decide := func(c *biller) entitlements.Decision {
+		t.Helper()
+		account, err := b.Account(t.Context(), c.user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return account.Decide(b.clock.Now())
+	}
+	b.everyOrder(t, func(c *biller) []billing.Event {
+		return []billing.Event{c.active(30), c.payment(30), c.link(), c.dispute(billing.DisputeOpen)}
+	}, func(c *biller, order []billing.Event) {
+		for _, event := range order {
+			if _, err := b.take(t.Context(), event); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if d := decide(c); d.State != entitlements.StateRevoked || d.Reason != entitlements.ReasonDisputed || len(d.Features) != 0 || d.Since == nil {
+			t.Errorf("%+v", d)
+		}
+		b.mustTake(t, c.dispute(billing.DisputeWon), entitlements.BillingApplied)
+		if d := decide(c); d.State != entitlements.StateActive {
+			t.Errorf("won: %+v", d)
+		}
+	})
+
+	for policy, want := range map[billing.DisputePolicy][2]entitlements.State{
+		billing.DisputesSuspend: {entitlements.StateRevoked, entitlements.StateRevoked},
+		billing.DisputesLost:    {entitlements.StateActive, entitlements.StateRevoked},
+		billing.DisputesIgnore:  {entitlements.StateActive, entitlements.StateActive},
+	} {
+		c := b.biller(t)
+		terms := billingTerms
+		terms.Disputes = policy
+		for _, event := range []billing.Event{c.active(30), c.payment(30), c.link()} {
+			b.mustTake(t, event, map[billing.Kind]entitlements.BillingOutcome{billing.Snapshot: "applied", billing.Payment: "unchanged", billing.Link: "unchanged"}[event.Facts.Kind])
+		}
+		for i, status := range []billing.DisputeStatus{billing.DisputeOpen, billing.DisputeLost} {
+			if _, err := b.TakeBilling(t.Context(), c.dispute(status), terms, nil); err != nil {
+				t.Fatal(err)
+			}
+			if d := decide(c); d.State != want[i] {
+				t.Errorf("%s, %s: %+v", policy, status, d)
+			}
+			if sub := b.only(t, c.user); len(sub.Disputes) != 1 || sub.Disputes[0].Status != status || sub.Revoked || sub.Suspended {
+				t.Errorf("%s, %s: %+v", policy, status, sub)
+			}
+		}
+	}
+
+	// Support's own flags are apart from that; its reinstating is final for a dispute, not for the next.
+	c := b.biller(t)
+	device := b.link(t, c.user)
+	for _, event := range []billing.Event{c.active(30), c.payment(30), c.link()} {
+		if _, err := b.take(t.Context(), event); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status := func() int {
+		return b.count(t, `SELECT e.status FROM status_entries e JOIN devices d ON d.status_list = e.list AND d.status_idx = e.idx WHERE d.id = $1`, device.id)
+	}
+	id := entitlements.SubscriptionID(c.subscription())
+	b.mustTake(t, c.dispute(billing.DisputeOpen), entitlements.BillingApplied)
+	if got := status(); got != 2 {
+		t.Errorf("status %d while a dispute is open, want SUSPENDED", got)
+	}
+	if _, err := b.Revoke(t.Context(), "token:x", id, "fraud"); err != nil {
+		t.Fatal(err)
+	}
+	b.mustTake(t, c.dispute(billing.DisputeWon), entitlements.BillingApplied)
+	if d := decide(c); d.Reason != entitlements.ReasonRevoked {
+		t.Errorf("a won dispute undoes what support has done: %+v", d)
+	}
+	lost := c.dispute(billing.DisputeLost)
+	b.mustTake(t, lost, entitlements.BillingApplied)
+	if _, _, err := b.Reinstate(t.Context(), "token:x", id, "paid by transfer"); err != nil {
+		t.Fatal(err)
+	}
+	if d := decide(c); d.State != entitlements.StateActive {
+		t.Errorf("reinstated: %+v", d)
+	}
+	b.mustTake(t, lost, entitlements.BillingUnchanged)
+	b.mustTake(t, c.active(60), entitlements.BillingApplied)
+	if d := decide(c); d.State != entitlements.StateActive {
+		t.Errorf("waived: %+v", d)
+	}
+	next := c.dispute(billing.DisputeOpen)
+	next.Subject = "du-2-" + string(c.user)
+	b.mustTake(t, next, entitlements.BillingApplied)
+	if d := decide(c); d.Reason != entitlements.ReasonDisputed {
+		t.Errorf("another dispute: %+v", d)
+	}
+}
+
+// TestNoGraceAfterAWantedEnd: what was to end ends with its paid time, for documents too.
+func TestNoGraceAfterAWantedEnd(t *testing.T) {
+	b := newBench(t)
+	c := b.biller(t)
+	b.mustTake(t, c.active(30), entitlements.BillingApplied)
+	ends := c.active(30)
+	ends.Facts.Status, ends.Facts.EndedAt = billing.Cancelled, b.clock.Now().Add(time.Hour).Unix()
+	b.mustTake(t, ends, entitlements.BillingApplied)
+	trial := b.user(t)
+	if _, _, err := b.StartTrial(t.Context(), trial); err != nil {
+		t.Fatal(err)
+	}
+	for _, user := range []entitlements.UserID{c.user, trial} {
+		sub, d := b.only(t, user), b.link(t, user)
+		b.refresh(t, d)
+		if n := b.count(t, `SELECT count(*) FROM devices WHERE id = $1 AND document_bound <= $2`, d.id, sub.PaidThrough); n != 1 {
+			t.Errorf("%s: the stored bound is beyond the paid time", sub.State)
+		}
+		for at, want := range map[time.Time]entitlements.State{
+			sub.PaidThrough.Add(-time.Second): entitlements.StateActive, sub.PaidThrough: entitlements.StateExpired,
+		} {
+			account, err := b.Account(t.Context(), user)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := account.Decide(at)
+			if d.State != want || want == entitlements.StateActive && !d.End.Equal(sub.PaidThrough) {
+				t.Errorf("%s at %v: %+v", sub.State, at, d)
+			}
+		}
+	}
+}
+
 func (b *bench) take(ctx context.Context, event billing.Event) (entitlements.BillingOutcome, error) {
-	return b.TakeBilling(ctx, event, billingPrices, nil)
+	return b.TakeBilling(ctx, event, billingTerms, nil)
 }
 
 func (b *bench) mustTake(t *testing.T, event billing.Event, want entitlements.BillingOutcome) {
@@ -142,7 +411,7 @@ func TestBillingCustomers(t *testing.T) {
 	}
 }
 
-// TestBillingStrangers: what is for nobody here is refused or ignored, and not kept.
+// TestBillingStrangers: what is for a named user who is not here is refused, what buys nothing is ignored.
 func TestBillingStrangers(t *testing.T) {
 	b := newBench(t)
 	c, other := b.biller(t), b.biller(t)
@@ -155,29 +424,25 @@ func TestBillingStrangers(t *testing.T) {
 			t.Errorf("%v: %v", name, err)
 		}
 		foreign := unknown
+		foreign.ID += " foreign " + name.user + name.external
 		foreign.Facts.Items = []billing.Item{{Price: "bread", Start: 1, End: 2}}
 		b.mustTake(t, foreign, entitlements.BillingIgnored)
 	}
-	if n := b.count(t, `SELECT count(*) FROM billing_events`); n != 0 {
+	if n := b.count(t, `SELECT count(*) FROM billing_events WHERE user_id IS NOT NULL OR id NOT LIKE '% foreign %'`); n != 0 {
 		t.Errorf("%d events kept", n)
 	}
+	b.db.MustExec(`DELETE FROM billing_events`)
 	unknown.Facts.User, unknown.Facts.ExternalID = "", "ext-"+string(c.user)
 	b.mustTake(t, unknown, entitlements.BillingApplied)
 
 	plan := c.active(30)
-	if _, err := b.TakeBilling(t.Context(), plan, billing.Prices{{Price: "gold", Plan: "none"}}, nil); !errors.Is(err, entitlements.ErrPlanUnknown) {
+	if _, err := b.TakeBilling(t.Context(), plan, billing.Terms{Prices: billing.Prices{{Price: "gold", Plan: "none"}}}, nil); !errors.Is(err, entitlements.ErrPlanUnknown) {
 		t.Errorf("unknown plan: %v", err)
 	}
 	odd := c.active(30)
 	odd.Facts.Subscription, odd.Subject = "-odd-", "-odd-"
 	if _, err := b.take(t.Context(), odd); !errors.Is(err, entitlements.ErrInvalid) {
 		t.Errorf("odd id: %v", err)
-	}
-	// A subscription stays whose it is.
-	taken := c.active(60)
-	taken.Facts.User, taken.Facts.ExternalID = string(other.user), ""
-	if _, err := b.take(t.Context(), taken); !errors.Is(err, entitlements.ErrConflict) {
-		t.Errorf("another user: %v", err)
 	}
 	// An id is kept once: for another customer it does nothing.
 	reused := other.active(60)
@@ -249,7 +514,7 @@ func TestBillingTogether(t *testing.T) {
 			service = replica
 		}
 		group.Go(func() {
-			if _, err := service.TakeBilling(t.Context(), event, billingPrices, nil); err != nil {
+			if _, err := service.TakeBilling(t.Context(), event, billingTerms, nil); err != nil {
 				t.Errorf("%s: %v", event.ID, err)
 			}
 		})
@@ -333,8 +598,8 @@ func TestFetchedBilling(t *testing.T) {
 		}
 	}
 	slow, fast := c.active(1), c.active(2)
-	_, err := b.TakeBilling(t.Context(), slow, billingPrices, fetch(10, func() {
-		if _, err := b.TakeBilling(t.Context(), fast, billingPrices, fetch(20, func() {})); err != nil {
+	_, err := b.TakeBilling(t.Context(), slow, billingTerms, fetch(10, func() {
+		if _, err := b.TakeBilling(t.Context(), fast, billingTerms, fetch(20, func() {})); err != nil {
 			t.Error(err)
 		}
 	}))
@@ -349,12 +614,12 @@ func TestFetchedBilling(t *testing.T) {
 	}
 	until(20)
 	// An event that is sent again is asked about again.
-	if _, err := b.TakeBilling(t.Context(), slow, billingPrices, fetch(30, func() {})); err != nil {
+	if _, err := b.TakeBilling(t.Context(), slow, billingTerms, fetch(30, func() {})); err != nil {
 		t.Fatal(err)
 	}
 	until(30)
 	failure := errors.New("no answer")
-	_, err = b.TakeBilling(t.Context(), c.active(40), billingPrices, func(context.Context, *billing.Event) error { return failure })
+	_, err = b.TakeBilling(t.Context(), c.active(40), billingTerms, func(context.Context, *billing.Event) error { return failure })
 	if !errors.Is(err, failure) {
 		t.Errorf("a failed fetch: %v", err)
 	}
@@ -372,11 +637,33 @@ func TestEraseBilling(t *testing.T) {
 	if kept, err := b.BillingEvents(t.Context(), c.user); err != nil || len(kept) != 4 {
 		t.Fatalf("%d events, %v", len(kept), err)
 	}
-	b.db.MustExec(`DELETE FROM users WHERE id = $1`, c.user)
+	entry := passkey.AuditEntry{At: b.clock.Now(), Actor: "user:" + string(c.user), Action: "account.erased", Object: "user:" + string(c.user), User: passkey.UserID(c.user)}
+	if err := sql.NewPasskeys(b.db).EraseUser(t.Context(), passkey.UserID(c.user), entry); err != nil {
+		t.Fatal(err)
+	}
 	if n := b.count(t, `SELECT count(*) FROM billing_events WHERE position($1 IN billing_events::text) > 0`, c.user); n != 0 {
 		t.Errorf("%d events are left", n)
 	}
-	if _, err := b.take(t.Context(), c.active(60)); !errors.Is(err, entitlements.ErrUserUnknown) {
-		t.Errorf("after that: %v", err)
+	// What comes after that is dropped, whatever it names; the ids themselves are nowhere.
+	named, unnamed, checkout := c.active(60), c.active(90), c.checkout("ext-"+string(c.user))
+	unnamed.Facts.User = ""
+	for _, event := range []billing.Event{named, unnamed, checkout, c.payment(60), c.link(), c.refund(), c.dispute(billing.DisputeOpen)} {
+		b.mustTake(t, event, entitlements.BillingErased)
 	}
+	if n := b.count(t, `SELECT count(*) FROM billing_events`); n != 0 {
+		t.Errorf("%d events are kept", n)
+	}
+	if n := b.count(t, `SELECT count(*) FROM billing_erased e WHERE position($1 IN e::text) > 0`, c.user); n != 0 {
+		t.Errorf("%d ids are kept", n)
+	}
+	stranger := c.active(30)
+	stranger.Customer, stranger.Facts.User = "cus-stranger", "00000000-0000-4000-8000-000000000000"
+	stranger.Subject, stranger.Facts.Subscription = "sub-stranger", "sub-stranger"
+	if _, err := b.take(t.Context(), stranger); !errors.Is(err, entitlements.ErrUserUnknown) {
+		t.Errorf("a stranger: %v", err)
+	}
+	// The same customer comes back.
+	again := b.user(t)
+	named.Facts.User = string(again)
+	b.mustTake(t, named, entitlements.BillingApplied)
 }

@@ -221,6 +221,11 @@ func apply(
 			return 0, err
 		}
 	}
+	if c.Drop != "" {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM subscriptions WHERE id = $1 AND user_id = $2`, c.Drop, account.User); err != nil {
+			return 0, failed("drop subscription", err)
+		}
+	}
 	if len(c.Remove) > 0 {
 		_, err := tx.ExecContext(ctx, `
 			UPDATE devices SET removed_at = $3 WHERE user_id = $1 AND id = ANY($2::uuid[]) AND removed_at IS NULL`,
@@ -261,14 +266,19 @@ func raise(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, at time.T
 }
 
 func putSubscription(ctx context.Context, tx *sqlx.Tx, sub entitlements.Subscription) error {
+	disputes, err := json.Marshal(append([]entitlements.Dispute{}, sub.Disputes...))
+	if err != nil {
+		return fmt.Errorf("put subscription: %w", err)
+	}
 	result, err := tx.ExecContext(ctx, `
-		INSERT INTO subscriptions AS s (id, user_id, plan, state, paid_through, revoked, suspended, withdrawn_at, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+		INSERT INTO subscriptions AS s (id, user_id, plan, state, paid_through, ends, revoked, suspended, disputes, withheld,
+			withdrawn_at, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		ON CONFLICT (id) DO UPDATE SET plan = excluded.plan, state = excluded.state, paid_through = excluded.paid_through,
-			revoked = excluded.revoked, suspended = excluded.suspended, withdrawn_at = excluded.withdrawn_at,
-			updated_at = excluded.updated_at
+			ends = excluded.ends, revoked = excluded.revoked, suspended = excluded.suspended, disputes = excluded.disputes,
+			withheld = excluded.withheld, withdrawn_at = excluded.withdrawn_at, updated_at = excluded.updated_at
 		WHERE s.user_id = excluded.user_id`,
-		sub.ID, sub.User, sub.Plan, sub.State, sub.PaidThrough, sub.Revoked, sub.Suspended,
+		sub.ID, sub.User, sub.Plan, sub.State, sub.PaidThrough, sub.Ends, sub.Revoked, sub.Suspended, string(disputes), sub.Withheld(),
 		stdsql.NullTime{Time: sub.WithdrawnAt, Valid: !sub.WithdrawnAt.IsZero()}, sub.CreatedAt, sub.UpdatedAt)
 	if err != nil {
 		return failed("put subscription", err)
@@ -386,12 +396,12 @@ WITH seen AS (
 	WHERE u.id = $1 AND d.id = $2 AND d.jkt = $3
 ), granted AS (
 	SELECT max(least(
-		s.paid_through + make_interval(secs => p.grace_seconds),
+		s.paid_through + make_interval(secs => CASE WHEN s.ends THEN 0 ELSE p.grace_seconds END),
 		$8::timestamptz + make_interval(secs => least(p.window_seconds, $9::bigint)),
 		$10::timestamptz)) + make_interval(secs => $15::bigint) AS bound
 	FROM subscriptions s JOIN plans p ON p.id = s.plan
-	WHERE s.user_id = $1 AND NOT s.revoked AND NOT s.suspended
-		AND s.paid_through + make_interval(secs => p.grace_seconds) > $8::timestamptz
+	WHERE s.user_id = $1 AND NOT s.revoked AND NOT s.suspended AND NOT s.withheld
+		AND s.paid_through + make_interval(secs => CASE WHEN s.ends THEN 0 ELSE p.grace_seconds END) > $8::timestamptz
 ), stepped AS (
 	UPDATE devices d SET
 		lineage_n = CASE WHEN ` + ruleAdvances + ` THEN $4::bigint + 1 ELSE d.lineage_n END,
@@ -578,16 +588,22 @@ type subscriptionRow struct {
 	Plan        entitlements.PlanID            `json:"plan"`
 	State       entitlements.SubscriptionState `json:"state"`
 	PaidThrough time.Time                      `json:"paid_through"`
+	Ends        bool                           `json:"ends"`
 	Revoked     bool                           `json:"revoked"`
 	Suspended   bool                           `json:"suspended"`
+	Disputes    []entitlements.Dispute         `json:"disputes"`
 	WithdrawnAt time.Time                      `json:"withdrawn_at"` // null leaves it zero
 	CreatedAt   time.Time                      `json:"created_at"`
 	UpdatedAt   time.Time                      `json:"updated_at"`
 }
 
 func (r subscriptionRow) subscription() entitlements.Subscription {
+	disputes := r.Disputes
+	if len(disputes) == 0 {
+		disputes = nil
+	}
 	return entitlements.Subscription{
-		ID: r.ID, User: r.User, Plan: r.Plan, State: r.State, PaidThrough: r.PaidThrough.UTC(),
+		ID: r.ID, User: r.User, Plan: r.Plan, State: r.State, PaidThrough: r.PaidThrough.UTC(), Ends: r.Ends, Disputes: disputes,
 		Revoked: r.Revoked, Suspended: r.Suspended, WithdrawnAt: r.WithdrawnAt.UTC(), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
 	}
 }

@@ -22,7 +22,8 @@ func (r *Receiver) Parse(body []byte) (event billing.Event, ok bool, err error) 
 		Created  int64  `json:"created"`
 		Livemode bool   `json:"livemode"`
 		Data     struct {
-			Object jsontext.Value `json:"object"`
+			Object   jsontext.Value `json:"object"`
+			Previous jsontext.Value `json:"previous_attributes"`
 		} `json:"data"`
 	}
 	if json.Unmarshal(body, &e) != nil || e.Object != "event" || e.ID == "" || len(e.ID) > 255 || e.Created <= 0 {
@@ -42,11 +43,14 @@ func (r *Receiver) Parse(body []byte) (event billing.Event, ok bool, err error) 
 	case strings.HasPrefix(e.Type, "customer.subscription."):
 		event.Facts, event.Customer, err = parseSubscription(e.Data.Object)
 		event.Subject, event.Rank = event.Facts.Subscription, billing.Rank(event.Facts.Status, stageOf(e.Type))
+		if before, err := parseBefore(e.Data.Object, e.Data.Previous); err == nil {
+			event.Facts.Before, event.Facts.PausedNow = before.Digest(), event.Facts.Paused && !before.Paused
+		}
 	case e.Type == "invoice.paid", e.Type == "invoice.payment_succeeded":
 		event.Facts, event.Customer, err = parseInvoice(e.Data.Object)
 		event.Subject = event.Facts.Invoice
-		if err == nil && (event.Facts.Subscription == "" || event.Facts.Until == 0) {
-			return event, false, nil // for nothing that recurs, or for a change within a period
+		if err == nil && event.Facts.Subscription == "" {
+			return event, false, nil // for nothing that recurs
 		}
 	case e.Type == "invoice_payment.paid":
 		event.Facts, err = parseInvoicePayment(e.Data.Object)
@@ -68,6 +72,18 @@ func (r *Receiver) Parse(body []byte) (event billing.Event, ok bool, err error) 
 		event.Subject, event.Rank = event.Facts.Charge, billing.RankFailed
 		if err == nil && event.Facts.Charge == "" {
 			return event, false, nil
+		}
+	case e.Type == "checkout.session.completed":
+		event.Facts, event.Customer, err = parseCheckout(e.Data.Object)
+		event.Subject = event.Facts.Subscription
+		if err == nil && (event.Subject == "" || event.Facts.Reference == "") {
+			return event, false, nil // of no subscription, or of nobody that we would know
+		}
+	case strings.HasPrefix(e.Type, "charge.dispute."):
+		event.Facts, event.Subject, err = parseDispute(e.Data.Object)
+		event.Rank = billing.DisputeRank(event.Facts.Dispute)
+		if err == nil && event.Facts.Dispute == "" {
+			return event, false, nil // an inquiry: no money is asked back
 		}
 	default:
 		return event, false, nil
@@ -117,7 +133,11 @@ func parseSubscription(value []byte) (facts billing.Facts, customer string, err 
 		CancelAt int64             `json:"cancel_at"`
 		EndedAt  int64             `json:"ended_at"`
 		Metadata map[string]string `json:"metadata"`
-		Items    struct {
+		Pause    *struct{}         `json:"pause_collection"`
+		Details  struct {
+			Reason string `json:"reason"`
+		} `json:"cancellation_details"`
+		Items struct {
 			Data []struct {
 				Price reference `json:"price"`
 				Plan  reference `json:"plan"` // what a price was called before
@@ -135,13 +155,10 @@ func parseSubscription(value []byte) (facts billing.Facts, customer string, err 
 	}
 	facts = billing.Facts{
 		Kind: billing.Snapshot, Subscription: s.ID, Status: status, TrialEnd: s.TrialEnd, CancelAt: s.CancelAt, EndedAt: s.EndedAt,
-		User: s.Metadata["holdfast_user"],
+		User: s.Metadata["holdfast_user"], Paused: s.Pause != nil, Failed: status == billing.Cancelled && s.Details.Reason == "payment_failed",
 	}
 	if facts.User == "" {
 		facts.ExternalID = s.Metadata["external_id"]
-	}
-	if facts.User == "" && facts.ExternalID == "" {
-		facts.ExternalID = string(s.Customer)
 	}
 	for _, item := range s.Items.Data {
 		one := billing.Item{Price: string(item.Price), Start: item.Start, End: item.End}
@@ -156,7 +173,71 @@ func parseSubscription(value []byte) (facts billing.Facts, customer string, err 
 	return facts, string(s.Customer), nil
 }
 
-// parseInvoice reads an Invoice that was paid. Its own period is the one before; what it is for is the period of its lines.
+// parseBefore reads what the subscription was before an event, by the attributes that the event says were others then.
+func parseBefore(object, previous jsontext.Value) (billing.Facts, error) {
+	var now, was map[string]any
+	if len(previous) == 0 || json.Unmarshal(object, &now) != nil || json.Unmarshal(previous, &was) != nil || was == nil {
+		return billing.Facts{}, ErrInvalid
+	}
+	override(now, was)
+	text, err := json.Marshal(now)
+	if err != nil {
+		return billing.Facts{}, ErrInvalid
+	}
+	facts, _, err := parseSubscription(text)
+	return facts, err
+}
+
+// override puts the members of from in place of those of object, member by member where both are objects.
+func override(object, from map[string]any) {
+	for name, value := range from {
+		inner, ok := value.(map[string]any)
+		if present, both := object[name].(map[string]any); ok && both {
+			override(present, inner)
+		} else {
+			object[name] = value
+		}
+	}
+}
+
+// parseCheckout reads a Checkout Session that led to a subscription.
+func parseCheckout(value []byte) (facts billing.Facts, customer string, err error) {
+	var c struct {
+		Object       string    `json:"object"`
+		Customer     reference `json:"customer"`
+		Subscription reference `json:"subscription"`
+		Reference    string    `json:"client_reference_id"`
+	}
+	if json.Unmarshal(value, &c) != nil || c.Object != "checkout.session" {
+		return billing.Facts{}, "", ErrInvalid
+	}
+	return billing.Facts{Kind: billing.Checkout, Subscription: string(c.Subscription), Reference: c.Reference}, string(c.Customer), nil
+}
+
+// disputeStatuses are those by which money is asked back; the others are of inquiries, and of disputes that were prevented.
+var disputeStatuses = map[string]billing.DisputeStatus{
+	"needs_response": billing.DisputeOpen, "under_review": billing.DisputeOpen, "won": billing.DisputeWon, "lost": billing.DisputeLost,
+}
+
+// parseDispute reads a Dispute. Its status is empty where no money is asked back.
+func parseDispute(value []byte) (facts billing.Facts, id string, err error) {
+	var d struct {
+		Object        string    `json:"object"`
+		ID            string    `json:"id"`
+		Charge        reference `json:"charge"`
+		PaymentIntent reference `json:"payment_intent"`
+		Status        string    `json:"status"`
+	}
+	if json.Unmarshal(value, &d) != nil || d.Object != "dispute" {
+		return billing.Facts{}, "", ErrInvalid
+	}
+	return billing.Facts{
+		Kind: billing.Dispute, Charge: string(d.Charge), PaymentIntent: string(d.PaymentIntent), Dispute: disputeStatuses[d.Status],
+	}, d.ID, nil
+}
+
+// parseInvoice reads an Invoice that was paid. Its own period is the one before; what it is for is the period of its lines, or
+// none where it is for a change within a period.
 func parseInvoice(value []byte) (facts billing.Facts, customer string, err error) {
 	type details struct {
 		Subscription reference `json:"subscription"`
@@ -167,6 +248,7 @@ func parseInvoice(value []byte) (facts billing.Facts, customer string, err error
 		ID            string    `json:"id"`
 		Customer      reference `json:"customer"`
 		Status        string    `json:"status"`
+		AmountPaid    int64     `json:"amount_paid"`
 		Charge        reference `json:"charge"`         // until 2025-03-31.basil
 		PaymentIntent reference `json:"payment_intent"` // likewise
 		Subscription  reference `json:"subscription"`   // likewise
@@ -200,6 +282,7 @@ func parseInvoice(value []byte) (facts billing.Facts, customer string, err error
 	}
 	facts = billing.Facts{
 		Kind: billing.Payment, Invoice: i.ID, Charge: string(i.Charge), PaymentIntent: string(i.PaymentIntent), Subscription: string(i.Subscription),
+		Amount: i.AmountPaid,
 	}
 	if facts.Subscription == "" {
 		facts.Subscription = string(i.Parent.Subscription.Subscription)
@@ -243,12 +326,13 @@ func parseCharge(value []byte) (facts billing.Facts, customer string, err error)
 		Invoice       reference `json:"invoice"` // until 2025-03-31.basil
 		PaymentIntent reference `json:"payment_intent"`
 		Refunded      bool      `json:"refunded"` // in full
+		Amount        int64     `json:"amount_refunded"`
 	}
 	if json.Unmarshal(value, &c) != nil || c.Object != "charge" {
 		return billing.Facts{}, "", ErrInvalid
 	}
 	return billing.Facts{
-		Kind: billing.Refund, Charge: c.ID, Invoice: string(c.Invoice), PaymentIntent: string(c.PaymentIntent), Full: c.Refunded,
+		Kind: billing.Refund, Charge: c.ID, Invoice: string(c.Invoice), PaymentIntent: string(c.PaymentIntent), Full: c.Refunded, Amount: c.Amount,
 	}, string(c.Customer), nil
 }
 

@@ -1,6 +1,7 @@
 package stripe
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ type Config struct {
 	Account string
 	// Prices says which plan a price buys.
 	Prices billing.Prices
+	// Disputes says what a dispute does.
+	Disputes billing.DisputePolicy
 	// APIKey, if there is one, has subscriptions fetched again. It also says whether the mode is live or test.
 	APIKey string
 	// APIURL is Stripe's API, if not at its usual place.
@@ -34,7 +37,7 @@ type Receiver struct {
 	secrets []string
 	account string
 	live    *bool // the mode of the API key; nil without one
-	prices  billing.Prices
+	terms   billing.Terms
 	api     *stripe.Client // nil without a key
 }
 
@@ -73,7 +76,7 @@ func New(c Config) (*Receiver, error) {
 			return nil, errors.New("a signing secret of a Stripe endpoint begins with whsec_ and has 16 characters more, or many more")
 		}
 	}
-	r := &Receiver{secrets: slices.Clone(c.Secrets), account: c.Account, prices: slices.Clone(c.Prices)}
+	r := &Receiver{secrets: slices.Clone(c.Secrets), account: c.Account, terms: billing.Terms{Prices: slices.Clone(c.Prices), Disputes: c.Disputes}}
 	if c.APIKey == "" {
 		return r, nil
 	}
@@ -99,8 +102,8 @@ func New(c Config) (*Receiver, error) {
 	return r, nil
 }
 
-// Prices says which plan a price buys.
-func (r *Receiver) Prices() billing.Prices { return r.prices }
+// Terms are what events are judged by.
+func (r *Receiver) Terms() billing.Terms { return r.terms }
 
 // Verify checks the Stripe-Signature of a body, byte by byte as it came. It fails with [ErrSignature].
 func (r *Receiver) Verify(body []byte, signature string) error {
@@ -113,7 +116,7 @@ func (r *Receiver) Verify(body []byte, signature string) error {
 }
 
 // Refresh replaces what an event says by what Stripe's API says now, which is nil where there is no key: a snapshot by the
-// subscription itself; and a refund that does not say what it was for is told. What Stripe does not know, or any longer,
+// subscription itself; and a refund or dispute that does not say what it is for is told. What Stripe does not know, or any longer,
 // stays as the event has it. It fails with [*UnreachableError].
 func (r *Receiver) Refresh() func(context.Context, *billing.Event) error {
 	if r.api == nil {
@@ -125,8 +128,8 @@ func (r *Receiver) Refresh() func(context.Context, *billing.Event) error {
 		switch f := &event.Facts; {
 		case f.Kind == billing.Snapshot:
 			return r.refreshSnapshot(ctx, event)
-		case f.Kind == billing.Refund && f.Full && f.Subscription == "":
-			return r.refreshRefund(ctx, f)
+		case (f.Kind == billing.Refund && f.Full || f.Kind == billing.Dispute) && f.Subscription == "":
+			return r.refreshReturn(ctx, event)
 		}
 		return nil
 	}
@@ -148,7 +151,9 @@ func (r *Receiver) refreshSnapshot(ctx context.Context, event *billing.Event) er
 	return nil
 }
 
-func (r *Receiver) refreshRefund(ctx context.Context, refund *billing.Facts) error {
+// refreshReturn finds what was paid by a charge that is refunded or disputed, and by whom.
+func (r *Receiver) refreshReturn(ctx context.Context, event *billing.Event) error {
+	refund := &event.Facts
 	if refund.Invoice == "" && refund.PaymentIntent != "" {
 		params := &stripe.InvoicePaymentListParams{Payment: &stripe.InvoicePaymentListPaymentParams{
 			Type: stripe.String("payment_intent"), PaymentIntent: stripe.String(refund.PaymentIntent),
@@ -175,11 +180,12 @@ func (r *Receiver) refreshRefund(ctx context.Context, refund *billing.Facts) err
 	if err != nil {
 		return unlessMissing(ctx, err)
 	}
-	invoice, _, err := parseInvoice(found.LastResponse.RawJSON)
+	invoice, customer, err := parseInvoice(found.LastResponse.RawJSON)
 	if err != nil {
 		return &UnreachableError{"it tells of something else than what was asked for"}
 	}
-	refund.Subscription, refund.Until = invoice.Subscription, invoice.Until
+	refund.Subscription, refund.Until, refund.Total = invoice.Subscription, invoice.Until, invoice.Amount
+	event.Customer = cmp.Or(event.Customer, customer)
 	return nil
 }
 

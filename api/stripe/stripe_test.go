@@ -214,6 +214,98 @@ func permutations(all []billing.Event) func(func([]billing.Event) bool) {
 	}
 }
 
+// checkout and dispute are events as Stripe documents them.
+func checkout(t testing.TB, reference any) []byte {
+	return edited(t, "created", "id", "evt_checkout", "type", "checkout.session.completed", "data", map[string]any{"object": map[string]any{
+		"id": "cs_1", "object": "checkout.session", "client_reference_id": reference, "customer": "cus_Ada", "mode": "subscription",
+		"payment_status": "paid", "status": "complete", "subscription": subscription,
+	}})
+}
+
+func dispute(t testing.TB, kind, status string, at int64) []byte {
+	return edited(t, "refunded", "id", "evt_dispute_"+kind, "type", "charge.dispute."+kind, "created", at, "data", map[string]any{"object": map[string]any{
+		"id": "du_1", "object": "dispute", "amount": 900, "charge": "ch_2", "payment_intent": "pi_2", "currency": "eur", "reason": "fraudulent", "status": status,
+	}})
+}
+
+// TestParseMeaning: what the shapes say of pauses, of why a subscription ended, of what was before, of checkouts and disputes.
+func TestParseMeaning(t *testing.T) {
+	receiver := newReceiver(t, nil)
+	take := func(body []byte) billing.Facts {
+		t.Helper()
+		event, ok, err := receiver.Parse(body)
+		if err != nil || !ok {
+			t.Fatalf("%.300s: %v, %v", body, ok, err)
+		}
+		return event.Facts
+	}
+	const object, previous = "data.object.", "data.previous_attributes"
+	for _, behavior := range []string{"void", "keep_as_draft", "mark_uncollectible"} {
+		pause := map[string]any{"behavior": behavior, "resumes_at": nil}
+		if f := take(edited(t, "renewed", object+"pause_collection", pause)); !f.Paused || f.PausedNow {
+			t.Errorf("%s: %+v", behavior, f)
+		}
+		if f := take(edited(t, "renewed", object+"pause_collection", pause, previous, map[string]any{"pause_collection": nil})); !f.Paused || !f.PausedNow {
+			t.Errorf("%s begins: %+v", behavior, f)
+		}
+		if f := take(edited(t, "renewed", previous, map[string]any{"pause_collection": pause})); f.Paused || f.PausedNow || f.Before == "" {
+			t.Errorf("%s ends: %+v", behavior, f)
+		}
+	}
+	for reason, failed := range map[string]bool{"payment_failed": true, "cancellation_requested": false, "payment_disputed": false} {
+		if f := take(edited(t, "deleted", object+"cancellation_details", map[string]any{"reason": reason})); f.Failed != failed {
+			t.Errorf("%s: %+v", reason, f)
+		}
+	}
+	// What was before: the attributes that an event names were others, all else was the same.
+	was := take(edited(t, "renewed", object+"metadata", map[string]string{"external_id": "old"}, object+"cancel_at", 1780000000))
+	event := take(edited(t, "past_due", previous, map[string]any{"status": "active", "cancel_at": 1780000000, "metadata": map[string]any{"external_id": "old"}}))
+	if event.Before != was.Digest() || event.Before == event.Digest() {
+		t.Errorf("before: %s, want %s, now %s", event.Before, was.Digest(), event.Digest())
+	}
+	old, item := take(fixture(t, "updated")), edited(t, "updated")
+	var data struct {
+		Data struct{ Object struct{ Items any } }
+	}
+	if err := json.Unmarshal(item, &data); err != nil {
+		t.Fatal(err)
+	}
+	if f := take(edited(t, "renewed", object+"cancel_at", old.CancelAt, previous, map[string]any{"items": data.Data.Object.Items})); f.Before != old.Digest() {
+		t.Errorf("before the renewal: %+v, want %s of %+v", f, old.Digest(), old)
+	}
+	for name, odd := range map[string]any{"null": nil, "a list": []int{1}, "a text": "x", "an odd status": map[string]any{"status": 1}} {
+		if f := take(edited(t, "past_due", previous, odd)); f.Before != "" {
+			t.Errorf("%s: %+v", name, f)
+		}
+	}
+
+	if f := take(checkout(t, "crm-1")); f.Kind != billing.Checkout || f.Reference != "crm-1" || f.Subscription != subscription {
+		t.Errorf("checkout: %+v", f)
+	}
+	for status, want := range map[string]billing.DisputeStatus{
+		"needs_response": billing.DisputeOpen, "under_review": billing.DisputeOpen, "won": billing.DisputeWon, "lost": billing.DisputeLost,
+	} {
+		if f := take(dispute(t, "updated", status, begin)); f.Kind != billing.Dispute || f.Dispute != want || f.Charge != "ch_2" || f.PaymentIntent != "pi_2" {
+			t.Errorf("%s: %+v", status, f)
+		}
+	}
+	for name, body := range map[string][]byte{
+		"a checkout that names nobody": checkout(t, nil), "an inquiry": dispute(t, "created", "warning_needs_response", begin),
+		"one that was closed": dispute(t, "closed", "warning_closed", begin), "a checkout of goods": edited(t, "created", "type", "checkout.session.completed",
+			"data", map[string]any{"object": map[string]any{"object": "checkout.session", "client_reference_id": "x", "customer": "cus_Ada", "subscription": nil}}),
+	} {
+		if event, ok, err := receiver.Parse(body); ok || err != nil {
+			t.Errorf("%s: %+v, %v, %v", name, event, ok, err)
+		}
+	}
+	if f := take(fixture(t, "invoice_paid")); f.Amount != 900 {
+		t.Errorf("paid: %+v", f)
+	}
+	if f := take(fixture(t, "refunded")); f.Amount != 900 {
+		t.Errorf("refunded: %+v", f)
+	}
+}
+
 // TestOldShapes: API versions before 2025-03-31.basil say the same in other places.
 func TestOldShapes(t *testing.T) {
 	old := events(t, []string{"2023-updated", "2023-invoice_paid", "2023-refunded"})
@@ -367,14 +459,14 @@ func TestParse(t *testing.T) {
 		}
 	}
 
-	// Whose it is: our id, else theirs, else the customer's.
+	// Whose it is: our id, else theirs.
 	for _, c := range []struct {
 		metadata       map[string]string
 		user, external string
 	}{
 		{map[string]string{"holdfast_user": "u", "external_id": "e"}, "u", ""},
 		{map[string]string{"external_id": "e"}, "", "e"},
-		{nil, "", "cus_Ada"},
+		{nil, "", ""}, // then the checkout says, or the customer
 	} {
 		event, _, err := receiver.Parse(edited(t, "created", object+"metadata", c.metadata))
 		if err != nil || event.Facts.User != c.user || event.Facts.ExternalID != c.external {
@@ -388,8 +480,8 @@ func TestParse(t *testing.T) {
 	}
 	// A payment for a change within a period is for no period.
 	proration := strings.Replace(string(fixture(t, "invoice_paid")), `"proration": false`, `"proration": true`, 1)
-	if _, ok, err := receiver.Parse([]byte(proration)); ok || err != nil {
-		t.Errorf("proration: %v, %v", ok, err)
+	if event, ok, err := receiver.Parse([]byte(proration)); !ok || err != nil || event.Facts.Until != 0 {
+		t.Errorf("proration: %+v, %v, %v", event, ok, err)
 	}
 	// Of equal seconds, what comes later in life counts, whatever the ids.
 	past, renewed := parsed(t, "past_due"), parsed(t, "renewed")
@@ -429,6 +521,10 @@ func FuzzParse(f *testing.F) {
 	for _, name := range append([]string{"2023-updated", "2023-invoice_paid", "2023-refunded"}, story...) {
 		f.Add(fixture(f, name))
 	}
+	f.Add(checkout(f, "crm-1"))
+	f.Add(dispute(f, "created", "needs_response", begin))
+	f.Add(edited(f, "past_due", "data.object.pause_collection", map[string]any{"behavior": "void"}, "data.previous_attributes",
+		map[string]any{"pause_collection": nil, "status": "active", "metadata": map[string]any{"external_id": nil}, "items": map[string]any{"data": []any{}}}))
 	receiver := newReceiver(f, nil)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		event, ok, err := receiver.Parse(body)
@@ -456,6 +552,9 @@ func FuzzParse(f *testing.F) {
 		slices.Reverse(after)
 		if one, other := billing.Reduce(before, prices), billing.Reduce(after, prices); !maps.Equal(one, other) {
 			t.Fatalf("%+v: %+v or %+v", event, one, other)
+		}
+		if one, other := billing.Disputes(before), billing.Disputes(after); !reflect.DeepEqual(one, other) {
+			t.Fatalf("%+v: disputes %+v or %+v", event, one, other)
 		}
 		billing.Concerns(before, event)
 	})

@@ -22,6 +22,7 @@ type Billing struct {
 	StripePrice          []string `env:"HOLDFAST_STRIPE_PRICE" placeholder:"PRICE=PLAN" help:"Stripe price, and the plan that it buys (repeatable; of several in one subscription, the first named here counts)."`
 	StripeAPIKey         string   `name:"stripe-api-key" env:"HOLDFAST_STRIPE_API_KEY" placeholder:"KEY" help:"Secret or restricted Stripe key: with it each event is a hint, and the subscription is fetched. Wants to read subscriptions and invoices."`
 	StripeAccount        string   `env:"HOLDFAST_STRIPE_ACCOUNT" placeholder:"ACCOUNT" help:"Connected Stripe account whose events are taken (default: the endpoint's own account)."`
+	StripeDisputes       string   `env:"HOLDFAST_STRIPE_DISPUTES" enum:"suspend,lost,ignore" default:"suspend" help:"What a dispute about a payment does to the subscription: suspend (gives nothing while it is open, nor once it is lost), lost (only once it is lost) or ignore (shown to support, no more). A dispute that is won undoes it."`
 	StripeAPIURL         string   `name:"stripe-api-url" env:"HOLDFAST_STRIPE_API_URL" hidden:""`
 	BillingWebhookSecret []string `env:"HOLDFAST_BILLING_WEBHOOK_SECRET" placeholder:"SECRET" help:"Secret of another billing system that signs as Standard Webhooks do (whsec_…), for /v1/billing/webhook (repeatable, likewise)."`
 }
@@ -66,7 +67,7 @@ func (c Billing) stripe() (*stripe.Receiver, error) {
 		return nil, fmt.Errorf("--stripe-api-url %q is neither https nor on this machine", c.StripeAPIURL)
 	}
 	receiver, err := stripe.New(stripe.Config{
-		Secrets: c.StripeWebhookSecret, Account: c.StripeAccount, Prices: prices, APIKey: c.StripeAPIKey, APIURL: c.StripeAPIURL,
+		Secrets: c.StripeWebhookSecret, Account: c.StripeAccount, Prices: prices, Disputes: billing.DisputePolicy(c.StripeDisputes), APIKey: c.StripeAPIKey, APIURL: c.StripeAPIURL,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("--stripe-webhook-secret or --stripe-api-key: %w", err)

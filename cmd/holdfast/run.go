@@ -21,6 +21,7 @@ import (
 
 	"holdfast/api"
 	"holdfast/entitlements"
+	"holdfast/entitlements/billing"
 	"holdfast/entitlements/outbox"
 	"holdfast/passkey"
 	"holdfast/sql"
@@ -138,6 +139,12 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 		rights.RaiseHolders(working, plans, logOutage(log,
 			"who has a changed plan is told later: the database does not take it just now", "who has a changed plan is told again"))
 	})
+	if stripe, err := config.stripe(); err == nil && stripe != nil {
+		background.Go(func() {
+			rights.ClaimBillings(working, billing.Stripe, stripe.Terms(), logOutage(log,
+				"billing events of new users are not claimed; retrying", "billing events of new users are claimed again"))
+		})
+	}
 	background.Go(func() {
 		webhooks.Run(working, written, logOutage(log,
 			"webhooks are sent later: the database does not give them just now", "webhooks are sent again"))

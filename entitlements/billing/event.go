@@ -2,7 +2,11 @@ package billing
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -14,14 +18,14 @@ const (
 	Webhook = "webhook" // anybody's, as Standard Webhooks
 )
 
-// Event is one thing that a billing system has reported.
+// Event is one thing that a billing system reported.
 type Event struct {
 	Source string
 	ID     string
 	// Customer is whose events belong together, as the source names them. Empty where the event does not tell; then it is
 	// the customer of another event about the same subject.
 	Customer string
-	// Subject is the subscription, invoice or charge that the event is about.
+	// Subject is the subscription, invoice, charge, checkout or dispute that the event is about.
 	Subject string
 	// At and Rank order events, and after them the id: see [Rank].
 	At    time.Time
@@ -37,6 +41,8 @@ const (
 	Payment  Kind = "payment"  // an invoice of a subscription was paid
 	Link     Kind = "link"     // which payment was for which invoice, where neither of the two says so itself
 	Refund   Kind = "refund"   // money of a charge went back, or did not after all
+	Checkout Kind = "checkout" // whose a customer and their new subscription are
+	Dispute  Kind = "dispute"  // the payer's bank wants a charge back
 )
 
 // Facts is what is kept of an event. Times are unix seconds; 0 is none.
@@ -44,7 +50,7 @@ type Facts struct {
 	Kind         Kind   `json:"kind"`
 	Subscription string `json:"subscription,omitzero"` // of all but a Link, where it is known
 
-	// Of a snapshot. Either User, one of our ids, or ExternalID names the subscriber.
+	// Of a snapshot. User, one of our ids, or ExternalID names the subscriber; where neither does, see [Outcome].
 	User       string `json:"user,omitzero"`
 	ExternalID string `json:"external_id,omitzero"`
 	Status     Status `json:"status,omitzero"`
@@ -57,15 +63,52 @@ type Facts struct {
 	PaidThrough int64  `json:"paid_through,omitzero"`
 	// Fetched says that the snapshot was fetched after the event had come, so that it is newer than the event itself.
 	Fetched bool `json:"fetched,omitzero"`
+	// Paused says that invoices are not collected, PausedNow that this began with the event.
+	Paused    bool `json:"paused,omitzero"`
+	PausedNow bool `json:"paused_now,omitzero"`
+	// Failed says of a cancelled subscription that it was cancelled because a payment had failed.
+	Failed bool `json:"failed,omitzero"`
+	// Before is the [Facts.Digest] of what the subscription was before the event, where the event says so.
+	Before string `json:"before,omitzero"`
 
-	// Of payments, links and refunds: what ties them to each other.
+	// Reference is what a checkout was told about its customer: one of our ids, or an external id.
+	Reference string `json:"reference,omitzero"`
+
+	// Of payments, links, refunds and disputes: what ties them to each other.
 	Invoice       string `json:"invoice,omitzero"`
 	Charge        string `json:"charge,omitzero"`
 	PaymentIntent string `json:"payment_intent,omitzero"`
 	// Until is the end of the period that an invoice was for. A refund has it where the invoice was looked up.
 	Until int64 `json:"until,omitzero"`
 	Full  bool  `json:"full,omitzero"` // of a refund: nothing of the charge is left
+	// Amounts, in the smallest unit of the currency; 0 is unknown. Amount is what was paid of an invoice, or has gone back of
+	// a charge. Total is what was paid of a refund's invoice, where that was looked up.
+	Amount int64 `json:"amount,omitzero"`
+	Total  int64 `json:"total,omitzero"`
+	// Dispute is what has become of a dispute.
+	Dispute DisputeStatus `json:"dispute,omitzero"`
 }
+
+// Digest names what a snapshot says of its subscription, apart from how that came about.
+func (f Facts) Digest() string {
+	f.Before, f.Fetched, f.PausedNow = "", false, false
+	text, err := json.Marshal(f)
+	if err != nil {
+		panic(err) // strings, numbers and booleans marshal
+	}
+	sum := sha256.Sum256(text)
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
+}
+
+// DisputeStatus is what has become of a dispute.
+type DisputeStatus string
+
+// The statuses of disputes. The last two are final.
+const (
+	DisputeOpen DisputeStatus = "open"
+	DisputeWon  DisputeStatus = "won" // the payment stands
+	DisputeLost DisputeStatus = "lost"
+)
 
 // Item is one price of a subscription, with the period that it is in.
 type Item struct {
@@ -104,6 +147,9 @@ func (s Status) Known() bool {
 // pays says whether a subscription of this status counts as paid for, up to the end of its period.
 func (s Status) pays() bool { return s == Trialing || s == Active }
 
+// final says whether nothing comes after the status.
+func (s Status) final() bool { return s == Cancelled || s == IncompleteExpired }
+
 // Stage is where in a subscription's life an event comes by its type.
 type Stage int
 
@@ -123,7 +169,23 @@ const (
 	RankFailed
 )
 
-// compare orders events of one source: the highest is the newest.
+// DisputeRank orders what is said of a dispute in the same second.
+func DisputeRank(status DisputeStatus) int {
+	if status == DisputeOpen {
+		return 0
+	}
+	return 1
+}
+
+// Ties are the ids that tie the event to others: two events that share one concern the same customer.
+func (e Event) Ties() []string {
+	f := e.Facts
+	ties := []string{e.Subject, f.Subscription, f.Invoice, f.Charge, f.PaymentIntent}
+	slices.Sort(ties)
+	return slices.DeleteFunc(slices.Compact(ties), func(tie string) bool { return tie == "" })
+}
+
+// compare orders events of one source: the highest is the newest. [arrange] knows better of snapshots that say what was before.
 func compare(a, b Event) int {
 	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.ID, b.ID))
 }
@@ -144,7 +206,10 @@ func (e Event) Validate() error {
 	switch f.Kind {
 	case Snapshot:
 		needed = append(needed, e.Customer, f.Subscription)
-		if !f.Status.Known() || len(f.Items) > maxItems || (f.User == "") == (f.ExternalID == "") || f.Plan != "" && f.PaidThrough <= 0 {
+		if !f.Status.Known() || len(f.Items) > maxItems || f.User != "" && f.ExternalID != "" {
+			return ErrInvalid
+		}
+		if f.Plan != "" && (f.PaidThrough <= 0 || f.User+f.ExternalID == "") {
 			return ErrInvalid
 		}
 	case Payment:
@@ -153,6 +218,13 @@ func (e Event) Validate() error {
 		needed = append(needed, f.Invoice, f.Charge+f.PaymentIntent)
 	case Refund:
 		needed = append(needed, f.Charge)
+	case Checkout:
+		needed = append(needed, e.Customer, f.Subscription, f.Reference)
+	case Dispute:
+		needed = append(needed, f.Charge)
+		if !slices.Contains([]DisputeStatus{DisputeOpen, DisputeWon, DisputeLost}, f.Dispute) {
+			return ErrInvalid
+		}
 	default:
 		return ErrInvalid
 	}
@@ -161,8 +233,11 @@ func (e Event) Validate() error {
 			return ErrInvalid
 		}
 	}
-	texts := []string{e.Source, e.ID, e.Customer, e.Subject, f.Subscription, f.User, f.ExternalID, f.Plan, f.Invoice, f.Charge, f.PaymentIntent}
+	texts := []string{e.Source, e.ID, e.Customer, e.Subject, f.Subscription, f.User, f.ExternalID, f.Plan, f.Invoice, f.Charge, f.PaymentIntent, f.Reference, f.Before}
 	times := []int64{f.TrialEnd, f.CancelAt, f.EndedAt, f.PaidThrough, f.Until, e.At.Unix()}
+	if f.Amount < 0 || f.Total < 0 {
+		return ErrInvalid
+	}
 	for _, item := range f.Items {
 		// Without a period it would be over since 1970: nobody loses anything by what cannot be understood.
 		if f.Plan == "" && (item.Start <= 0 || item.End <= 0) {

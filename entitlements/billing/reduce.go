@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -11,25 +12,46 @@ type Price struct{ Price, Plan string }
 // Prices are all that buy something here. Of a subscription with several of them, the first in this list counts.
 type Prices []Price
 
+// DisputePolicy says what a dispute about a payment does to the subscription. One that is won undoes that.
+type DisputePolicy string
+
+const (
+	DisputesSuspend DisputePolicy = "suspend" // nothing is given while it is open, nor once it is lost
+	DisputesLost    DisputePolicy = "lost"    // nothing is given once it is lost
+	DisputesIgnore  DisputePolicy = "ignore"  // it is shown to support, no more
+)
+
+// Terms are what the events of a source are judged by. The zero value is for a source that has neither prices nor disputes.
+type Terms struct {
+	Prices   Prices
+	Disputes DisputePolicy
+}
+
 // Outcome is what a subscription comes to.
 type Outcome struct {
 	Subscription string
-	// User or ExternalID names the subscriber.
-	User, ExternalID string
+	// User or ExternalID names the subscriber, by the newest snapshot that does. Where none does, Reference does, by the
+	// newest checkout of the subscription, or else of its customer; and without that, Customer, the source's own id.
+	User, ExternalID    string
+	Reference, Customer string
 	// Plan is empty where nothing was ever bought that is of interest here: no price of ours, or nothing paid yet. Then
-	// State and PaidThrough say nothing.
+	// State, PaidThrough and Ends say nothing.
 	Plan        string
 	State       Status // Trialing, Active, PastDue or Cancelled
 	PaidThrough time.Time
+	// Ends says that the end of the paid time is wanted, or that nothing is collected after it: no payment can fail.
+	Ends bool
 }
 
 // Reduce works out what the subscriptions of one customer come to. events are all that are known, of one source, in any
 // order, each id once.
 //
-// The newest snapshot decides, but for two things that no single snapshot tells. Stripe moves a period on before it is
-// paid: what is not paid for ended with the period before the first unpaid snapshot in a row, unless an invoice says that
-// the period was paid, and what is unpaid is an upgrade within it. And a refund in full of what paid for the present period
-// ends it at the refund; a later period that is paid for outranks it.
+// The newest snapshot decides (see [arrange]), but for what no single snapshot tells:
+//   - Stripe moves a period on before it is paid. What is not paid ended with the period before the first unpaid snapshot in a
+//     row, unless an invoice says that the period was paid; then what is unpaid is an upgrade within it.
+//   - A period that begins while collection is paused is not paid either, unless an invoice says so.
+//   - The plan is the one that was paid last.
+//   - An invoice of the present period that has gone back as a whole ends that period; a later one outranks it.
 func Reduce(events []Event, prices Prices) map[string]Outcome {
 	snapshots := map[string][]Event{}
 	for _, e := range events {
@@ -39,13 +61,14 @@ func Reduce(events []Event, prices Prices) map[string]Outcome {
 	}
 	refunds := refunded(events)
 	outcomes := make(map[string]Outcome, len(snapshots))
-	for subscription, history := range snapshots {
-		slices.SortFunc(history, compare)
-		outcome := reduce(history, prices, paidFor(events, subscription))
+	for subscription, unordered := range snapshots {
+		h := history{arrange(unordered), prices, paidFor(events, subscription)}
+		outcome := h.reduce()
+		outcome.Reference = reference(events, subscription, outcome.Customer)
 		end := outcome.PaidThrough
 		for _, r := range refunds {
-			if r.subscription == subscription && !end.After(r.until) {
-				outcome.PaidThrough = earlier(outcome.PaidThrough, r.at)
+			if r.subscription == subscription && !end.After(r.until) && r.at.Before(outcome.PaidThrough) {
+				outcome.PaidThrough, outcome.Ends = r.at, true
 			}
 		}
 		outcomes[subscription] = outcome
@@ -70,6 +93,15 @@ func Enter(known []Event, event Event) (all []Event, counts Event, ok bool) {
 
 // Concerns names the subscriptions that may come to something else by event, which is one of events.
 func Concerns(events []Event, event Event) []string {
+	if event.Facts.Kind == Checkout {
+		concerned := []string{event.Facts.Subscription}
+		for _, e := range events {
+			if e.Facts.Kind == Snapshot && e.Customer == event.Customer && !slices.Contains(concerned, e.Facts.Subscription) {
+				concerned = append(concerned, e.Facts.Subscription)
+			}
+		}
+		return concerned
+	}
 	if event.Facts.Subscription != "" {
 		return []string{event.Facts.Subscription}
 	}
@@ -92,13 +124,40 @@ func paidFor(events []Event, subscription string) (ends []int64) {
 	return ends
 }
 
-// reduce judges a subscription by its snapshots, oldest first, and by the ends of the periods that were paid; refunds apart.
-func reduce(history []Event, prices Prices, paid []int64) Outcome {
-	newest := history[len(history)-1]
-	o := Outcome{Subscription: newest.Facts.Subscription, User: newest.Facts.User, ExternalID: newest.Facts.ExternalID}
+// reference is what the newest checkout of the subscription says of its subscriber, or else the newest of the customer.
+func reference(events []Event, subscription, customer string) string {
+	var own, newest Event
+	for _, e := range events {
+		if e.Facts.Kind != Checkout {
+			continue
+		}
+		if e.Facts.Subscription == subscription && compare(e, own) > 0 {
+			own = e
+		}
+		if e.Customer == customer && compare(e, newest) > 0 {
+			newest = e
+		}
+	}
+	return cmp.Or(own.Facts.Reference, newest.Facts.Reference)
+}
+
+// history is what is known of one subscription: its snapshots, oldest first, and the ends of the periods that were paid.
+type history struct {
+	snapshots []Event
+	prices    Prices
+	paid      []int64
+}
+
+// reduce judges a subscription, refunds and checkouts apart.
+func (h history) reduce() Outcome {
+	newest := h.snapshots[len(h.snapshots)-1]
+	o := Outcome{Subscription: newest.Facts.Subscription, Customer: newest.Customer}
 	ours, bought := -1, false // the newest snapshot with a price of ours; whether one was ever paid for
-	for i, e := range history {
-		if _, _, ok := prices.of(e.Facts); ok {
+	for i, e := range h.snapshots {
+		if e.Facts.User != "" || e.Facts.ExternalID != "" {
+			o.User, o.ExternalID = e.Facts.User, e.Facts.ExternalID
+		}
+		if _, _, ok := h.prices.of(e.Facts); ok {
 			ours = i
 			bought = bought || e.Facts.Status != Incomplete && e.Facts.Status != IncompleteExpired
 		}
@@ -106,23 +165,37 @@ func reduce(history []Event, prices Prices, paid []int64) Outcome {
 	if !bought {
 		return o
 	}
-	facts := history[ours].Facts
-	o.Plan, _, _ = prices.of(facts)
-	o.State, o.PaidThrough = state(facts.Status), until(history[ours], prices, paid)
-	if !facts.Status.pays() && facts.Plan == "" {
-		for i := ours - 1; i >= 0 && !history[i].Facts.Status.pays(); i-- {
-			if _, _, ok := prices.of(history[i].Facts); ok {
-				o.PaidThrough = earlier(o.PaidThrough, until(history[i], prices, paid))
+	facts := h.snapshots[ours].Facts
+	plan, item, _ := h.prices.of(facts)
+	o.Plan, o.State, o.PaidThrough = plan, state(facts.Status), h.until(ours)
+	switch {
+	case facts.Plan != "": // the source's own word
+		o.Ends = o.State == Cancelled
+	case h.collected(ours):
+		o.Ends = facts.Paused || facts.CancelAt > 0 && facts.CancelAt <= item.End
+	default:
+		o.Ends = facts.Status != PastDue && facts.Status != Unpaid && !facts.Failed
+		if facts.Status == Active {
+			o.State = Cancelled
+		}
+		for i := ours - 1; i >= 0; i-- {
+			plan, _, ok := h.prices.of(h.snapshots[i].Facts)
+			if ok && h.collected(i) {
+				o.Plan = plan
+				break
+			}
+			if ok {
+				o.PaidThrough = earlier(o.PaidThrough, h.until(i))
 			}
 		}
 	}
-	if ours < len(history)-1 { // it has gone over to a price that is not ours
-		o.State, o.PaidThrough = Cancelled, earlier(o.PaidThrough, history[ours+1].At.Truncate(time.Second))
+	if ours < len(h.snapshots)-1 { // it has gone over to a price that is not ours
+		o.State, o.PaidThrough, o.Ends = Cancelled, earlier(o.PaidThrough, h.snapshots[ours+1].At.Truncate(time.Second)), true
 	}
 	return o
 }
 
-// state is what a status means here: whoever does not pay any longer has cancelled.
+// state is what a status means here: a subscription for which nobody pays any longer is cancelled.
 func state(status Status) Status {
 	if status.pays() || status == PastDue {
 		return status
@@ -130,13 +203,36 @@ func state(status Status) Status {
 	return Cancelled
 }
 
+// collected says whether a snapshot with a price of ours says that its period is paid.
+func (h history) collected(i int) bool {
+	return h.snapshots[i].Facts.Status.pays() && !h.skipped(i)
+}
+
+// skipped says whether the period of a snapshot began while collection was paused, and has not been paid after all.
+func (h history) skipped(i int) bool {
+	facts := h.snapshots[i].Facts
+	_, item, _ := h.prices.of(facts)
+	if facts.Plan != "" || facts.Status == Trialing || facts.Status == Paused || slices.Contains(h.paid, item.End) {
+		return false
+	}
+	first := i
+	for j := i - 1; j >= 0; j-- {
+		if _, earlier, ok := h.prices.of(h.snapshots[j].Facts); ok && earlier.Start == item.Start {
+			first = j
+		}
+	}
+	began := h.snapshots[first].Facts
+	return began.Paused && !began.PausedNow || first > 0 && h.snapshots[first-1].Facts.Paused
+}
+
 // until is the end of what is paid for, as far as one snapshot tells, and whether its period is among those paid.
-func until(e Event, prices Prices, paid []int64) time.Time {
+func (h history) until(i int) time.Time {
+	e := h.snapshots[i]
 	f := e.Facts
 	if f.Plan != "" {
 		return time.Unix(f.PaidThrough, 0).UTC()
 	}
-	_, item, _ := prices.of(f)
+	_, item, _ := h.prices.of(f)
 	end := item.End
 	bound := func(t int64) {
 		if t > 0 && t < end {
@@ -146,7 +242,7 @@ func until(e Event, prices Prices, paid []int64) time.Time {
 	switch f.Status {
 	case PastDue, Unpaid, Incomplete, IncompleteExpired:
 		// The period itself is what was not paid, unless it was: then that is an upgrade within it.
-		if !slices.Contains(paid, item.End) {
+		if !slices.Contains(h.paid, item.End) {
 			end = item.Start
 		}
 	case Paused:
@@ -157,6 +253,9 @@ func until(e Event, prices Prices, paid []int64) time.Time {
 	default:
 		bound(f.CancelAt)
 		bound(f.EndedAt)
+		if h.skipped(i) {
+			bound(item.Start)
+		}
 	}
 	return time.Unix(end, 0).UTC()
 }
@@ -182,29 +281,87 @@ type refund struct {
 	at, until    time.Time
 }
 
-// refunded lists the charges that have gone back in full, as far as it is known what they paid for.
+// refunded lists the invoices that have gone back as a whole, as far as it is known what they were for. An invoice may have
+// been paid by several charges, each of which goes back by itself.
 func refunded(events []Event) []refund {
-	newest := map[string]Event{} // by charge
-	for _, e := range events {
-		if last, ok := newest[e.Facts.Charge]; e.Facts.Kind == Refund && (!ok || compare(e, last) > 0) {
-			newest[e.Facts.Charge] = e
+	type returns struct {
+		refund
+		total, amount int64
+		full          bool
+	}
+	invoices := map[string]returns{}
+	for _, e := range newest(events, Refund, func(e Event) string { return e.Facts.Charge }) {
+		if !e.Facts.Full && e.Facts.Amount == 0 {
+			continue
+		}
+		at := e.At.Truncate(time.Second).UTC()
+		for _, payment := range paid(events, e.Facts) {
+			invoice := cmp.Or(payment.Invoice, e.Facts.Charge)
+			r, known := invoices[invoice]
+			if !known || at.After(r.at) {
+				r.at = at
+			}
+			r.subscription, r.until = payment.Subscription, time.Unix(payment.Until, 0)
+			r.total = max(r.total, total(payment))
+			r.amount, r.full = r.amount+e.Facts.Amount, r.full || e.Facts.Full
+			invoices[invoice] = r
 		}
 	}
 	var refunds []refund
-	for _, e := range newest {
-		if !e.Facts.Full {
-			continue
-		}
-		for _, payment := range paid(events, e.Facts) {
-			refunds = append(refunds, refund{payment.Subscription, e.At.Truncate(time.Second).UTC(), time.Unix(payment.Until, 0)})
+	for _, r := range invoices {
+		if r.total > 0 && r.amount >= r.total || r.total == 0 && r.full {
+			refunds = append(refunds, r.refund)
 		}
 	}
 	return refunds
 }
 
+// total is what was paid of the invoice that a payment, or a refund that was looked up, is about.
+func total(f Facts) int64 {
+	if f.Kind == Payment {
+		return f.Amount
+	}
+	return f.Total
+}
+
+// Contested is a dispute about a payment of a subscription: what has become of it, since when, in unix seconds.
+type Contested struct {
+	ID     string
+	Status DisputeStatus
+	At     int64
+}
+
+// Disputes lists the disputes about payments of each subscription, by their ids, as far as it is known what was paid.
+func Disputes(events []Event) map[string][]Contested {
+	disputes := map[string][]Contested{}
+	for id, e := range newest(events, Dispute, func(e Event) string { return e.Subject }) {
+		dispute := Contested{id, e.Facts.Dispute, e.At.Unix()}
+		for _, payment := range paid(events, e.Facts) {
+			if all := disputes[payment.Subscription]; !slices.Contains(all, dispute) {
+				disputes[payment.Subscription] = append(all, dispute)
+			}
+		}
+	}
+	for _, all := range disputes {
+		slices.SortFunc(all, func(a, b Contested) int { return cmp.Compare(a.ID, b.ID) })
+	}
+	return disputes
+}
+
+// newest is the newest event of a kind for each key.
+func newest(events []Event, kind Kind, key func(Event) string) map[string]Event {
+	found := map[string]Event{}
+	for _, e := range events {
+		if last, ok := found[key(e)]; e.Facts.Kind == kind && (!ok || compare(e, last) > 0) {
+			found[key(e)] = e
+		}
+	}
+	return found
+}
+
 // paid finds what the payment that f names was for.
 func paid(events []Event, f Facts) []Facts {
-	if f.Subscription != "" && f.Until > 0 {
+	if f.Subscription != "" && (f.Until > 0 || f.Kind == Dispute) {
 		return []Facts{f}
 	}
 	invoices := []string{f.Invoice}

@@ -21,8 +21,11 @@ CREATE TABLE subscriptions (
     plan text NOT NULL REFERENCES plans (id),
     state text NOT NULL CHECK (state IN ('trialing', 'active', 'past_due', 'cancelled')),
     paid_through timestamptz NOT NULL,
+    ends boolean NOT NULL DEFAULT false, -- no payment is awaited at the end of the paid time: no grace
     revoked boolean NOT NULL DEFAULT false, -- set and cleared by support alone
     suspended boolean NOT NULL DEFAULT false, -- likewise
+    disputes jsonb NOT NULL DEFAULT '[]', -- about its payments: ids, enumerations and times
+    withheld boolean NOT NULL DEFAULT false, -- by one of them
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL
 );

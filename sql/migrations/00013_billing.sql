@@ -7,17 +7,26 @@ CREATE TABLE billing_events (
     source text NOT NULL CHECK (source IN ('stripe', 'webhook')),
     id text NOT NULL CHECK (length(id) BETWEEN 1 AND 255),
     customer text NOT NULL, -- as the source names them; '' while nobody knows
-    subject text NOT NULL, -- the subscription, invoice or charge
+    subject text NOT NULL, -- the subscription, invoice, charge or dispute
+    ties text[] NOT NULL, -- ids that it shares with other events, the subject among them
     at timestamptz NOT NULL,
     rank integer NOT NULL,
-    facts jsonb NOT NULL, -- ids, enumerations and times
+    facts jsonb NOT NULL, -- ids, enumerations, times and amounts
     received_at timestamptz NOT NULL,
     user_id uuid REFERENCES users (id) ON DELETE CASCADE, -- null while nobody knows
     PRIMARY KEY (source, id)
 );
 CREATE INDEX billing_events_by_customer ON billing_events (source, customer);
-CREATE INDEX billing_events_by_subject ON billing_events (source, subject);
+CREATE INDEX billing_events_by_tie ON billing_events USING gin (ties);
 CREATE INDEX billing_events_by_user ON billing_events (user_id);
 CREATE INDEX billing_events_of_nobody ON billing_events (received_at) WHERE user_id IS NULL;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON billing_events TO holdfast_runtime;
+
+-- What stays of the ids of an account that is erased, so that later events about it are known: hashes under a key.
+CREATE TABLE billing_erased (
+    digest bytea PRIMARY KEY CHECK (length(digest) = 32)
+);
+INSERT INTO secrets (name, value) VALUES ('billing-erased', uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()));
+
+GRANT SELECT, INSERT ON billing_erased TO holdfast_runtime;

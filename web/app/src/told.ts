@@ -11,7 +11,7 @@ const key = 'fieldbook-told';
 const subject = computed(() => {
   const { state, reason, revision, error } = entitlement.value;
   if (!user.value || revision === null || error !== null) return null;
-  if (state !== 'grace' && reason !== 'revoked' && reason !== 'suspended' && reason !== 'lapsed') return null;
+  if (state !== 'grace' && !['revoked', 'suspended', 'disputed', 'lapsed'].includes(reason ?? '')) return null;
   return `${user.value.id} ${revision} ${state} ${reason}`;
 });
 

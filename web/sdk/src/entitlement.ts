@@ -46,4 +46,4 @@ export interface Entitlement {
 export type EntitlementState = 'none' | 'active' | 'grace' | 'expired' | 'revoked' | 'clock_behind';
 
 /** See {@link Entitlement.reason}. A later server may give others. */
-export type EntitlementReason = 'revoked' | 'suspended' | 'lapsed' | 'device_forked' | 'device_removed';
+export type EntitlementReason = 'revoked' | 'suspended' | 'disputed' | 'lapsed' | 'device_forked' | 'device_removed';

@@ -39,6 +39,15 @@ export interface Plan {
   readonly version: string;
 }
 
+/** A payment that the payer's bank wants back. */
+export interface Dispute {
+  readonly id: string;
+  readonly status: 'open' | 'won' | 'lost';
+  readonly since: string;
+  /** What it does to the subscription; waived: support has reinstated it. */
+  readonly withholds: 'nothing' | 'for_now' | 'for_good' | 'waived';
+}
+
 export interface Subscription {
   readonly id: string;
   readonly user: string;
@@ -47,13 +56,16 @@ export interface Subscription {
   readonly paid_through: string;
   readonly revoked: boolean;
   readonly suspended: boolean;
+  /** No payment is awaited at the end of the paid time: no grace follows. */
+  readonly ends: boolean;
+  readonly disputes: readonly Dispute[];
   readonly created_at: string;
   readonly updated_at: string;
 }
 
 export interface Decision {
   readonly state: 'active' | 'grace' | 'expired' | 'revoked' | 'none';
-  readonly reason: 'revoked' | 'suspended' | 'lapsed' | null;
+  readonly reason: 'revoked' | 'suspended' | 'disputed' | 'lapsed' | null;
   /** Since when there is less than was paid for; null: there is not, or it is not known. */
   readonly since?: string | null;
   readonly paid_through: string | null;

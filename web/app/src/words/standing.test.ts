@@ -108,6 +108,14 @@ const table: Row[] = [
     line: 'Premium is locked: support has paused this subscription.',
   },
   {
+    name: 'disputed',
+    entitlement: { ...nothing, state: 'revoked', reason: 'disputed' },
+    badge: 'Locked',
+    headline: 'A payment is disputed',
+    remedy: 'connect',
+    line: 'Premium is locked: a payment is disputed.',
+  },
+  {
     name: 'lapsed',
     entitlement: { ...nothing, state: 'expired', reason: 'lapsed' },
     badge: 'Locked',

@@ -115,6 +115,16 @@ export function standing(
       };
     }
     case 'revoked':
+      if (reason === 'disputed') {
+        return locked({
+          headline: 'A payment is disputed',
+          meaning: `${since ? `The bank wants a payment back since ${since}. ` : 'The bank wants a payment back. '}Premium is locked. ${kept}`,
+          advice: 'Ask support what is open. When the payment stands, premium comes back by itself.',
+          remedy: 'connect',
+          ...help,
+          line: 'Premium is locked: a payment is disputed.',
+        });
+      }
       return reason === 'suspended'
         ? locked({
             headline: 'Support has paused this subscription',

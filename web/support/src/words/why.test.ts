@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Account, Plan, Subscription } from '../shapes.ts';
+import type { Account, Dispute, Plan, Subscription } from '../shapes.ts';
 import { because, decisive, featureWords, headline, kept, worth } from './why.ts';
 
 const now = new Date('2026-11-26T14:00:00Z');
@@ -22,10 +22,15 @@ function subscription(of: Partial<Subscription> = {}): Subscription {
     paid_through: '2026-12-10T14:00:00Z',
     revoked: false,
     suspended: false,
+    ends: false,
+    disputes: [],
     created_at: '2026-11-01T00:00:00Z',
     updated_at: '2026-11-01T00:00:00Z',
     ...of,
   };
+}
+function dispute(status: Dispute['status'], withholds: Dispute['withholds']): Dispute {
+  return { id: 'du_1', status, since: '2026-11-20T00:00:00Z', withholds };
 }
 const yesterday = { paid_through: '2026-11-25T14:00:00Z' };
 const lastMonth = { paid_through: '2026-10-25T14:00:00Z' };
@@ -33,7 +38,12 @@ const lastMonth = { paid_through: '2026-10-25T14:00:00Z' };
 test.each([
   [{}, 'grants', 'Paid until 10 Dec 2026, 14:00 UTC (in 14 days). Grace then lasts until 13 Dec 2026, 14:00 UTC.'],
   [{ state: 'trialing' }, 'grants', /^A trial runs until 10 Dec/],
-  [{ state: 'cancelled' }, 'grants', /^Cancelled, and does not renew: paid until/],
+  [{ state: 'cancelled', ends: true }, 'grants', /^Cancelled, and does not renew: paid until [^.]*\.$/],
+  [{ ...yesterday, ends: true }, 'over', /^The paid time ended 25 Nov 2026, 14:00 UTC \(1 day ago\)\.$/],
+  [{ disputes: [dispute('open', 'for_now')] }, 'disputed', /^A payment is disputed\./],
+  [{ disputes: [dispute('won', 'nothing'), dispute('lost', 'for_good')] }, 'disputed', /was lost/],
+  [{ disputes: [dispute('lost', 'waived')] }, 'grants', /^Paid until/],
+  [{ revoked: true, disputes: [dispute('open', 'for_now')] }, 'revoked', /^Support has revoked it/],
   [{ state: 'past_due' }, 'grace', 'A payment is missing. Without it, it ends 13 Dec 2026, 14:00 UTC (in 17 days).'],
   [yesterday, 'grace', /^The paid time ended .* \(1 day ago\); grace lasts until 28 Nov 2026/],
   [lastMonth, 'over', /^The paid time ended 25 Oct 2026, 14:00 UTC, and its grace 28 Oct/],
@@ -93,6 +103,7 @@ test('one sentence says what a user has', () => {
   } as const;
   expect(headline(decision, now).text).toBe('Has paid features, until 10 Dec 2026, 14:00 UTC (in 14 days).');
   expect(headline({ ...decision, state: 'revoked', reason: 'suspended' }, now).badge).toBe('Suspended');
+  expect(headline({ ...decision, state: 'revoked', reason: 'disputed' }, now).badge).toBe('Disputed');
   expect(
     headline({ ...decision, state: 'revoked', reason: 'revoked', since: '2026-11-26T13:58:00Z' }, now),
   ).toMatchObject({

@@ -1,30 +1,57 @@
-import type { Account, Decision, Features, Plan, Subscription } from '../shapes.ts';
+import type { Account, Decision, Dispute, Features, Plan, Subscription } from '../shapes.ts';
 import { moment, utc } from './time.ts';
 
-/** What one subscription is worth at a moment, by the server's rules: revoked and suspended come first, then time. */
-export type Worth = 'grants' | 'grace' | 'over' | 'revoked' | 'suspended';
+/** What one subscription is worth at a moment, by the server's rules: revoked, suspended and disputed come first, then time. */
+export type Worth = 'grants' | 'grace' | 'over' | 'revoked' | 'suspended' | 'disputed';
 
 export function worth(subscription: Subscription, plan: Plan | undefined, now: Date): Worth {
   const paid = Date.parse(subscription.paid_through);
-  const end = paid + (plan?.grace ?? 0) * 1000;
+  const end = paid + grace(subscription, plan);
   if (subscription.revoked) return 'revoked';
   if (subscription.suspended) return 'suspended';
+  if (subscription.disputes.some(withholds)) return 'disputed';
   if (subscription.state !== 'past_due' && now.getTime() < paid) return 'grants';
   return now.getTime() < end ? 'grace' : 'over';
+}
+
+/** How long the features stay after the paid time, in milliseconds: none where no payment is awaited. */
+function grace({ ends }: Subscription, plan: Plan | undefined): number {
+  return ends ? 0 : (plan?.grace ?? 0) * 1000;
+}
+
+/** Whether a dispute takes the subscription's features. */
+export function withholds({ withholds }: Dispute): boolean {
+  return withholds === 'for_now' || withholds === 'for_good';
+}
+
+/** What became of a dispute, and what it does. */
+export function disputeWords({ status, withholds }: Dispute): string {
+  return `${{ open: 'open', won: 'won', lost: 'lost' }[status]}; ${
+    {
+      nothing: 'it changes nothing',
+      for_now: 'no features until it is decided',
+      for_good: 'no features',
+      waived: 'waived by support',
+    }[withholds]
+  }`;
 }
 
 /** Why a subscription gives what it gives, or nothing. */
 export function because(subscription: Subscription, plan: Plan | undefined, now: Date): string {
   const paid = new Date(subscription.paid_through);
-  const end = new Date(paid.getTime() + (plan?.grace ?? 0) * 1000);
-  const grace = plan && plan.grace > 0 ? ` Grace then lasts until ${utc(end)}.` : '';
+  const end = new Date(paid.getTime() + grace(subscription, plan));
+  const after = end > paid ? ` Grace then lasts until ${utc(end)}.` : '';
   switch (worth(subscription, plan, now)) {
     case 'revoked':
       return 'Support has revoked it. Only reinstating it brings it back: a payment does not.';
     case 'suspended':
       return 'Support has suspended it. Only reinstating it brings it back: a payment does not.';
+    case 'disputed':
+      return subscription.disputes.some((dispute) => dispute.withholds === 'for_good')
+        ? 'A dispute about a payment was lost: the bank took the money back. Reinstating it waives the dispute.'
+        : 'A payment is disputed. Its features come back when the dispute is won; reinstating it waives the dispute.';
     case 'grants':
-      return `${paidWords[subscription.state]} until ${moment(paid, now)}.${grace}`;
+      return `${paidWords[subscription.state]} until ${moment(paid, now)}.${after}`;
     case 'grace':
       return subscription.state === 'past_due'
         ? `A payment is missing. Without it, it ends ${moment(end, now)}.`
@@ -77,6 +104,13 @@ export function headline({ state, reason, since, paid_through }: Decision, now: 
         text: `Has no paid features: the subscription is over${paid ? `, paid until ${moment(paid, now)}` : ''}.`,
       };
     case 'revoked':
+      if (reason === 'disputed') {
+        return {
+          tone: 'attention',
+          badge: 'Disputed',
+          text: `Has no paid features: a payment is disputed${when}.`,
+        };
+      }
       return reason === 'suspended'
         ? {
             tone: 'attention',
@@ -120,7 +154,7 @@ export function decisive({ subscriptions, plans }: Account, now: Date): string |
   return best?.id;
 }
 
-const order: Readonly<Record<Worth, number>> = { grants: 0, grace: 1, over: 2, revoked: 3, suspended: 3 };
+const order: Readonly<Record<Worth, number>> = { grants: 0, grace: 1, over: 2, revoked: 3, suspended: 3, disputed: 3 };
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 

@@ -2,7 +2,7 @@ import { now } from '../../clock.ts';
 import { may } from '../../session.ts';
 import type { Subscription } from '../../shapes.ts';
 import { count, span } from '../../words/time.ts';
-import { because, billingWords, decisive, featureWords, headline, planOf } from '../../words/why.ts';
+import { because, billingWords, decisive, disputeWords, featureWords, headline, planOf, withholds } from '../../words/why.ts';
 import { ask } from '../act.tsx';
 import { When } from '../when.tsx';
 import type { CardProps } from './card.ts';
@@ -70,7 +70,8 @@ interface ItemProps extends CardProps {
 
 function Item({ account, changed, subscription, decides }: ItemProps) {
   const plan = planOf(account.plans, subscription);
-  const { revoked, suspended } = subscription;
+  const { revoked, suspended, disputes } = subscription;
+  const disputed = disputes.some(withholds);
   return (
     <article class="subscription" aria-label={`Subscription ${subscription.id}`}>
       <div class="card-head">
@@ -80,6 +81,7 @@ function Item({ account, changed, subscription, decides }: ItemProps) {
         {decides && <span class="badge good">decides</span>}
         {revoked && <span class="badge attention">revoked</span>}
         {suspended && <span class="badge attention">suspended</span>}
+        {disputed && <span class="badge attention">disputed</span>}
       </div>
       <p>{because(subscription, plan, now.value)}</p>
       <dl class="facts">
@@ -95,8 +97,18 @@ function Item({ account, changed, subscription, decides }: ItemProps) {
         </div>
         <div>
           <dt>Grace after it</dt>
-          <dd>{plan ? span(plan.grace) : 'unknown plan'}</dd>
+          <dd>{plan ? (subscription.ends ? 'none: no payment is awaited' : span(plan.grace)) : 'unknown plan'}</dd>
         </div>
+        {disputes.map((dispute) => (
+          <div key={dispute.id}>
+            <dt>
+              Dispute <code>{dispute.id}</code>
+            </dt>
+            <dd>
+              {disputeWords(dispute)}, since <When at={dispute.since} />
+            </dd>
+          </div>
+        ))}
         {plan && (
           <div>
             <dt>Plan gives</dt>
@@ -118,10 +130,10 @@ function Item({ account, changed, subscription, decides }: ItemProps) {
           </dd>
         </div>
       </dl>
-      {(revoked || suspended) && <Reach subscription={subscription} changed={changed} />}
+      {(revoked || suspended || disputed) && <Reach subscription={subscription} changed={changed} />}
       {may('support:write') && (
         <div class="actions">
-          {(revoked || suspended) && (
+          {(revoked || suspended || disputed) && (
             <button
               type="button"
               class="button primary"
