@@ -8,7 +8,7 @@ CREATE TABLE billing_events (
     id text NOT NULL CHECK (length(id) BETWEEN 1 AND 255),
     customer text NOT NULL, -- as the source names them; '' while nobody knows
     subject text NOT NULL, -- the subscription, invoice, charge or dispute
-    ties text[] NOT NULL, -- ids that it shares with other events, the subject among them
+    ties text[] NOT NULL DEFAULT '{}', -- ids that it shares with other events, the subject among them
     at timestamptz NOT NULL,
     rank integer NOT NULL,
     facts jsonb NOT NULL, -- ids, enumerations, times and amounts

@@ -2,7 +2,16 @@ import { now } from '../../clock.ts';
 import { may } from '../../session.ts';
 import type { Subscription } from '../../shapes.ts';
 import { count, span } from '../../words/time.ts';
-import { because, billingWords, decisive, disputeWords, featureWords, headline, planOf, withholds } from '../../words/why.ts';
+import {
+  because,
+  billingWords,
+  decisive,
+  disputeWords,
+  featureWords,
+  headline,
+  planOf,
+  withholds,
+} from '../../words/why.ts';
 import { ask } from '../act.tsx';
 import { When } from '../when.tsx';
 import type { CardProps } from './card.ts';
