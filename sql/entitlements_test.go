@@ -187,7 +187,8 @@ func TestReconcileGivesWhatIsTrue(t *testing.T) {
 		t.Errorf("a second trial: %v", err)
 	}
 
-	// The window is 7 days, paid time and grace end before: that is the document's end, to the second.
+	// The window is 7 days, paid time and grace end before: that is the document's end, to the second. The trial alone has no grace.
+	b.subscribe(t, user, "sub-"+string(user), 14*24*time.Hour)
 	b.clock.Advance(13 * 24 * time.Hour)
 	document = b.refresh(t, d)
 	if want := trial.PaidThrough.Add(3 * 24 * time.Hour); document.ExpiresAt != want.Unix() {
