@@ -53,9 +53,6 @@ func (s *server) linkDevice(w http.ResponseWriter, r *http.Request, by caller) e
 	if err != nil {
 		return err
 	}
-	if !by.session.Recent(s.now()) {
-		return notRecent
-	}
 	if err := s.guardStaffKeys(r, by.session); err != nil {
 		return err
 	}
@@ -65,7 +62,7 @@ func (s *server) linkDevice(w http.ResponseWriter, r *http.Request, by caller) e
 	if err != nil {
 		return err
 	}
-	s.setCookie(w, s.deviceCookie(), string(linked.Device), deviceCookieLife)
+	s.setCookie(w, s.deviceCookie(), s.entitlements.BrowserToken(linked.Device), deviceCookieLife)
 	return answer(w, http.StatusCreated, struct {
 		Device  entitlements.DeviceID `json:"device"`
 		Lineage string                `json:"lineage"`

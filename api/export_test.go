@@ -22,13 +22,15 @@ type Row struct {
 	Admin, Proof        bool
 	Webhook, Public     bool
 	Query               []string
+	Session             bool // of a user, not of staff: it is wanted, or made use of where there is one
+	Recent              bool
 }
 
 // Routes is the route table.
 func Routes() []Row {
 	var rows []Row
 	for _, r := range (&server{}).routes() {
-		rows = append(rows, Row{r.method, r.path, string(r.scope), r.access == scoped, r.access.takesProof(), r.access == webhook, r.access == document, r.query})
+		rows = append(rows, Row{r.method, r.path, string(r.scope), r.access == scoped, r.access.takesProof(), r.access == webhook, r.access == document, r.query, r.takesSession(), r.recent})
 	}
 	return rows
 }

@@ -27,7 +27,7 @@ import (
 
 // caller is who asks, as far as the route's access had it found out before the handler runs.
 type caller struct {
-	session passkey.Session // where the access is a cookie; on a scoped route that of a staff member
+	session passkey.Session // where the access is a cookie, and there is one; on a scoped route that of a staff member
 	proof   *dpop.Proof     // where it is a proof; nil on a cookieOr route that was called by cookie
 	actor   string          // as the audit trail names them
 
@@ -63,13 +63,17 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request, route route, by c
 		return s.admitAdmin(w, r, route.scope)
 	}
 	var err error
-	if route.access == cookie || route.access == cookieProof || route.access == cookieOr && by.proof == nil {
+	if route.access == cookie || route.access == cookieProof || route.access == cookieOr && by.proof == nil ||
+		route.access == cookieIfAny && s.sessionToken(r) != "" {
 		if by.session, err = s.session(w, r); err != nil {
 			return by, err
 		}
 		by.actor = "user:" + string(by.session.User.ID)
+		if route.recent && !by.session.Recent(s.now()) {
+			return by, notRecent
+		}
 	}
-	return by, err
+	return by, nil
 }
 
 // changes says whether the request may change something.

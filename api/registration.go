@@ -65,7 +65,7 @@ func userAgent(r *http.Request) string { return strings.ToValidUTF8(r.UserAgent(
 
 // beginRegistration begins an account, or adds a passkey to the account that is signed in. A dead cookie is an error
 // here: whoever believes to be signed in must not end up with a second account.
-func (s *server) beginRegistration(w http.ResponseWriter, r *http.Request, _ caller) error {
+func (s *server) beginRegistration(w http.ResponseWriter, r *http.Request, by caller) error {
 	var request struct {
 		Name string `json:"name"`
 	}
@@ -74,17 +74,13 @@ func (s *server) beginRegistration(w http.ResponseWriter, r *http.Request, _ cal
 	}
 	var begun passkey.Options
 	var err error
-	if s.sessionToken(r) == "" {
+	if by.session.ID == "" {
 		begun, err = s.passkeys.BeginRegistration(r.Context(), request.Name)
 	} else {
-		var session passkey.Session
-		if session, err = s.session(w, r); err != nil {
+		if err := s.guardStaffKeys(r, by.session); err != nil {
 			return err
 		}
-		if err := s.guardStaffKeys(r, session); err != nil {
-			return err
-		}
-		begun, err = s.passkeys.BeginPasskey(r.Context(), session)
+		begun, err = s.passkeys.BeginPasskey(r.Context(), by.session)
 	}
 	if err != nil {
 		return err

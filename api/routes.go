@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"holdfast/passkey"
 )
@@ -12,6 +13,7 @@ type access int
 const (
 	document    access = iota // anybody: a public document, cacheable and compressible
 	open                      // anybody; the handler looks for a session itself where one matters
+	cookieIfAny               // a live session if there is a cookie: a dead one is refused
 	cookie                    // a live session
 	cookieProof               // a live session and a DPoP proof
 	cookieOr                  // a DPoP proof if there is one, else a live session
@@ -32,6 +34,12 @@ type route struct {
 	query        []string // the parameters that it takes; any other is refused
 	limit        int64    // of the body in bytes; 0: bodyLimit
 	stream       bool     // the answer goes on after requestTimeout
+	recent       bool     // a session must have a recent authentication
+}
+
+// takesSession says whether the route makes use of a user's session.
+func (r route) takesSession() bool {
+	return slices.Contains([]access{cookieIfAny, cookie, cookieProof, cookieOr}, r.access) || r.path == "/v1/session"
 }
 
 // routes is the whole surface, but for the other files of app and console, which answer where no route does.
@@ -42,7 +50,7 @@ func (s *server) routes() []route {
 		billing, admin             = passkey.BillingWrite, passkey.Admin
 	)
 	return []route{
-		{method: post, path: "/v1/registration/options", access: open, handler: s.beginRegistration},
+		{method: post, path: "/v1/registration/options", access: cookieIfAny, recent: true, handler: s.beginRegistration},
 		{method: post, path: "/v1/registration", access: open, handler: s.finishRegistration},
 		{method: post, path: "/v1/authentication/options", access: open, handler: s.beginAuthentication},
 		{method: post, path: "/v1/authentication", access: open, handler: s.finishAuthentication},
@@ -52,24 +60,24 @@ func (s *server) routes() []route {
 		{method: get, path: "/v1/session", access: cookie, handler: s.showSession},
 		{method: del, path: "/v1/session", access: open, handler: s.signOut},
 		{method: get, path: "/v1/sessions", access: cookie, handler: s.listSessions},
-		{method: del, path: "/v1/sessions", access: cookie, handler: s.endOtherSessions},
-		{method: del, path: "/v1/sessions/{id}", access: cookie, handler: s.endSession},
+		{method: del, path: "/v1/sessions", access: cookie, recent: true, handler: s.endOtherSessions},
+		{method: del, path: "/v1/sessions/{id}", access: cookie, recent: true, handler: s.endSession},
 		{method: get, path: "/v1/passkeys", access: cookie, handler: s.listPasskeys},
-		{method: patch, path: "/v1/passkeys/{id}", access: cookie, handler: s.renamePasskey},
-		{method: del, path: "/v1/passkeys/{id}", access: cookie, handler: s.deletePasskey},
+		{method: patch, path: "/v1/passkeys/{id}", access: cookie, recent: true, handler: s.renamePasskey},
+		{method: del, path: "/v1/passkeys/{id}", access: cookie, recent: true, handler: s.deletePasskey},
 		{method: get, path: "/v1/recovery-codes", access: cookie, handler: s.showRecoveryCodes},
-		{method: post, path: "/v1/recovery-codes", access: cookie, handler: s.createRecoveryCodes},
-		{method: get, path: "/v1/account/export", access: cookie, handler: s.exportAccount},
-		{method: del, path: "/v1/account", access: cookie, handler: s.eraseAccount},
+		{method: post, path: "/v1/recovery-codes", access: cookie, recent: true, handler: s.createRecoveryCodes},
+		{method: get, path: "/v1/account/export", access: cookie, recent: true, handler: s.exportAccount},
+		{method: del, path: "/v1/account", access: cookie, recent: true, handler: s.eraseAccount},
 
-		{method: post, path: "/v1/devices", access: cookieProof, handler: s.linkDevice},
+		{method: post, path: "/v1/devices", access: cookieProof, recent: true, handler: s.linkDevice},
 		{method: get, path: "/v1/devices", access: cookie, handler: s.listDevices},
-		{method: del, path: "/v1/devices/{id}", access: cookie, handler: s.unlinkDevice},
+		{method: del, path: "/v1/devices/{id}", access: cookie, recent: true, handler: s.unlinkDevice},
 		{method: get, path: "/v1/nonce", access: open, handler: s.showNonce},
 		{method: post, path: "/v1/reconcile", access: proof, handler: s.reconcile, limit: reconcileBodyLimit},
 		{method: get, path: "/v1/entitlements", access: cookieOr, handler: s.showEntitlements},
 		{method: get, path: "/v1/events", access: cookie, handler: s.streamEvents, stream: true},
-		{method: post, path: "/v1/trial", access: cookie, handler: s.startTrial},
+		{method: post, path: "/v1/trial", access: cookie, recent: true, handler: s.startTrial},
 		{method: post, path: "/v1/billing/stripe", access: webhook, handler: s.receiveStripe, limit: webhookBodyLimit},
 		{method: post, path: "/v1/billing/webhook", access: webhook, handler: s.receiveWebhook, limit: webhookBodyLimit},
 

@@ -3,6 +3,7 @@ package api_test
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"slices"
@@ -58,6 +59,13 @@ func TestOpenAPI(t *testing.T) {
 			if !strings.Contains(fmt.Sprint(operation["parameters"]), "parameters/IdempotencyKey") {
 				t.Errorf("%s: no Idempotency-Key is described", row.Path)
 			}
+		}
+	}
+	for _, row := range api.Routes() {
+		operation, _ := document.Raw[row.Path][strings.ToLower(row.Method)].(map[string]any)
+		responses, _ := operation["responses"].(map[string]any)
+		if row.Recent && !strings.Contains(fmt.Sprint(responses["403"]), "reauthentication_required") {
+			t.Errorf("%s %s: no reauthentication_required is described", row.Method, row.Path)
 		}
 	}
 	slices.Sort(described)
@@ -342,4 +350,93 @@ func TestNothingOfTheAPIIsCached(t *testing.T) {
 	for _, path := range []string{"/v1/unknown", "/admin/v1/unknown", "/v1/session?x=%ff", "/v1/sessions/a%00b"} {
 		check("GET", path, ada.do("GET", path, nil))
 	}
+}
+
+// TestRecentAuthentication walks the whole table with a session of ten minutes: whatever takes something from its owner, or
+// adds a way in, wants the passkey once more. SECURITY.md lists the same routes.
+func TestRecentAuthentication(t *testing.T) {
+	w := newWorld(t)
+	ada := w.browser()
+	ada.register("Ada")
+	device, _ := ada.link()
+	w.clock.forward(10 * time.Minute)
+	ada.fetchNonce()                            // the other one has ended
+	reads := []string{"GET /v1/account/export"} // the only reading that wants it: the whole account in one file
+	var listed []string
+	for _, row := range api.Routes() {
+		if !row.Session {
+			continue
+		}
+		name := row.Method + " " + row.Path
+		if wanted := row.Method != http.MethodGet && row.Path != "/v1/session" || slices.Contains(reads, name); row.Recent != wanted {
+			t.Errorf("%s: recent %v, want %v", name, row.Recent, wanted)
+		}
+		if row.Path == "/v1/events" || row.Path == "/v1/session" && row.Method != http.MethodGet {
+			continue // an answer without end; and the end of the session
+		}
+		headers := []string{}
+		if row.Proof && row.Recent {
+			headers = []string{"DPoP", ada.proof(row.Method, row.Path, []byte("{}"), nil)}
+		}
+		got := ada.do(row.Method, path(row.Path), "{}", headers...)
+		if refused := got.code() == "reauthentication_required"; refused != row.Recent || refused && got.StatusCode != 403 {
+			t.Errorf("%s: %d %s", name, got.StatusCode, got.code())
+		}
+		if row.Recent {
+			listed = append(listed, name)
+		}
+	}
+
+	security, err := os.ReadFile("../SECURITY.md")
+	must(t, err)
+	_, section, _ := strings.Cut(string(security), "## What wants a recent authentication")
+	section, _, _ = strings.Cut(section, "\n## ")
+	var told []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z]+ /v1/[^`]*)`").FindAllStringSubmatch(section, -1) {
+		told = append(told, row[1])
+	}
+	listed = append(listed, "DELETE /v1/session") // with another browser's device: see TestSignOutTakesItsOwnDeviceAlong
+	slices.Sort(listed)
+	slices.Sort(told)
+	if !slices.Equal(told, listed) {
+		t.Errorf("SECURITY.md has:\n%s\nthe table has:\n%s", strings.Join(told, "\n"), strings.Join(listed, "\n"))
+	}
+
+	// A ten-minute-old session is still one.
+	if left := ada.do("GET", "/v1/devices", nil).want(t, 200, "").member("devices").([]any); len(left) != 1 {
+		t.Errorf("device %s is gone: %v", device, left)
+	}
+}
+
+// TestSignOutTakesItsOwnDeviceAlong: leaving is always free. To unlink a device with it is so for the browser that was given
+// the device, and for nobody who has merely read its id.
+func TestSignOutTakesItsOwnDeviceAlong(t *testing.T) {
+	w := newWorld(t)
+	ada := w.browser()
+	ada.register("Ada")
+	device, _ := ada.link()
+	w.clock.forward(10 * time.Minute)
+	leave := func(b *browser, device string) answer {
+		return b.do("DELETE", "/v1/session", map[string]string{"device": device})
+	}
+	home, err := url.Parse(w.url)
+	must(t, err)
+	for _, made := range []string{"", device, device + ".", device + ".AAAA"} {
+		thief := w.browser()
+		for _, cookie := range ada.client.Jar.Cookies(home) {
+			if cookie.Name == "holdfast-device" {
+				cookie.Value = made
+			}
+			thief.client.Jar.SetCookies(home, []*http.Cookie{cookie})
+		}
+		leave(thief, device).want(t, 403, "reauthentication_required")
+	}
+	leave(ada, "00000000-0000-4000-8000-000000000000").want(t, 403, "reauthentication_required")
+	leave(ada, device).want(t, 204, "")
+	ada.signIn()
+	if left := ada.do("GET", "/v1/devices", nil).want(t, 200, "").member("devices").([]any); len(left) != 0 {
+		t.Errorf("devices: %v", left)
+	}
+	w.clock.forward(10 * time.Minute)
+	ada.do("DELETE", "/v1/session", nil).want(t, 204, "")
 }

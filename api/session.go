@@ -45,14 +45,13 @@ func (s *server) sessionToken(r *http.Request) passkey.SessionToken {
 	return passkey.SessionToken(cookie.Value)
 }
 
-// cookieDevice is the device that the device cookie names; "" without one.
+// cookieDevice is the device that this browser was given, as its device cookie proves; "" without one.
 func (s *server) cookieDevice(r *http.Request) entitlements.DeviceID {
 	cookie, err := r.Cookie(s.deviceCookie())
 	if err != nil {
 		return ""
 	}
-	id, _ := canonicalUUID(cookie.Value)
-	return entitlements.DeviceID(id)
+	return s.entitlements.BrowserDevice(cookie.Value)
 }
 
 // liveSession is the session that the cookie opens.
@@ -87,7 +86,8 @@ func (s *server) showSession(w http.ResponseWriter, r *http.Request, by caller) 
 }
 
 // signOut ends the session, and on request unlinks the device with it. Whoever is not signed in is signed out already,
-// but cannot unlink: that is refused, so that the client knows that the device is still to be unlinked.
+// but cannot unlink: that is refused, so that the client knows that the device is still to be unlinked. So is, without a
+// recent authentication, unlinking a device that is not this browser's.
 func (s *server) signOut(w http.ResponseWriter, r *http.Request, _ caller) error {
 	var request struct {
 		Device *string `json:"device"`
@@ -107,6 +107,9 @@ func (s *server) signOut(w http.ResponseWriter, r *http.Request, _ caller) error
 		return err
 	}
 	if device != "" {
+		if device != string(s.cookieDevice(r)) && !session.Recent(s.now()) {
+			return notRecent
+		}
 		user := entitlements.UserID(session.User.ID)
 		err := s.entitlements.Unlink(r.Context(), "user:"+string(user), user, entitlements.DeviceID(device))
 		switch {

@@ -208,6 +208,55 @@ test('who does not show that it is them changes nothing', async ({ fieldbook, el
   });
 });
 
+test('what takes something away asks for the passkey once more, and goes on', async ({
+  fieldbook,
+  elsewhere,
+  page,
+  server,
+}) => {
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  const other = await fieldbook.openOn(elsewhere);
+  await other.signIn();
+  await fieldbook.catchUp();
+  await fieldbook.toSecurity();
+  const asked = async (step: string, work: () => Promise<void>) =>
+    test.step(step, async () => {
+      await age(server);
+      await work();
+      await confirm(page);
+    });
+
+  const passkeys = fieldbook.card('passkeys');
+  await asked('a passkey is renamed', async () => {
+    await passkeys.getByRole('button', { name: /^Rename/ }).click();
+    await fieldbook.question.getByLabel('Name').fill('Desk');
+    await fieldbook.question.getByRole('button', { name: 'Rename' }).click();
+  });
+  await expect(passkeys).toContainText('Desk');
+  const sessions = fieldbook.card('sessions');
+  await expect(sessions.getByRole('listitem')).toHaveCount(2);
+  await asked('all other sessions end', () => sessions.getByRole('button', { name: 'End all others' }).click());
+  await expect(sessions.getByRole('listitem')).toHaveCount(1);
+
+  await fieldbook.toAccount();
+  await asked('the trial begins', () => page.getByRole('button', { name: 'Start the 14-day trial' }).click());
+  await expect(page.getByText('Premium is on. Enjoy the trial.')).toBeVisible();
+  await asked('a device is unlinked', async () => {
+    await page.getByRole('button', { name: /^Unlink / }).click();
+    await fieldbook.question.getByRole('button', { name: 'Unlink' }).click();
+  });
+  await expect(page.getByRole('button', { name: /^Unlink / })).toHaveCount(0);
+
+  await test.step('to sign out is free at any time, and takes this device along', async () => {
+    await age(server);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await fieldbook.question.getByRole('button', { name: 'Sign out' }).click();
+    await expect(page.getByRole('button', { name: 'Sign in with a passkey' })).toBeVisible();
+    await expect.poll(async () => (await server.user('Ada')).devices).toEqual([]);
+  });
+});
+
 test('recovery codes: printed on one page and nothing else with them, and seen until they are put away', async ({
   fieldbook,
   page,

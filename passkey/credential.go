@@ -131,13 +131,10 @@ func (s *Service) RenamePasskey(ctx context.Context, user UserID, id []byte, nam
 }
 
 // DeletePasskey deletes a passkey of the session's user and audits that. With endSessions, the sessions that the passkey
-// has opened end as well, all but this one. It returns ErrNotRecent, ErrNotFound, or ErrLastPasskey where no recovery code
+// has opened end as well, all but this one. It returns ErrNotFound, or ErrLastPasskey where no recovery code
 // is left, which also one of two callers gets who delete the last two at once.
 func (s *Service) DeletePasskey(ctx context.Context, session Session, id []byte, endSessions bool) error {
 	now := s.now()
-	if !session.Recent(now) {
-		return ErrNotRecent
-	}
 	entry := passkeyEntry(now, "passkey.removed", session.User.ID, id)
 	var kept *string
 	if endSessions {

@@ -67,13 +67,10 @@ func (s *Service) RecoveryCodes(ctx context.Context, user UserID) (RecoveryCodes
 }
 
 // CreateRecoveryCodes makes a new set for the session's user, which takes the place of the old one, and returns it: this
-// once, only slow hashes are kept. It is audited. It returns ErrNotRecent, ErrForeignOrigin, or ErrUnauthenticated if the session was
+// once, only slow hashes are kept. It is audited. It returns ErrForeignOrigin, or ErrUnauthenticated if the session was
 // ended meanwhile: hashing takes its time.
 func (s *Service) CreateRecoveryCodes(ctx context.Context, session Session) ([]string, error) {
 	now := s.now()
-	if !session.Recent(now) {
-		return nil, ErrNotRecent
-	}
 	if err := session.MayAdd(); err != nil {
 		return nil, err
 	}

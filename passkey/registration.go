@@ -54,12 +54,9 @@ func (s *Service) BeginRegistration(ctx context.Context, name string) (Options, 
 	return s.beginCreation(ctx, KindRegistration, "", user, nil, nil)
 }
 
-// BeginPasskey begins the ceremony that adds a passkey to the session's user. It returns ErrNotRecent,
+// BeginPasskey begins the ceremony that adds a passkey to the session's user. It returns
 // ErrForeignOrigin, ErrTooManyPasskeys, or ErrUnauthenticated if the account was erased meanwhile.
 func (s *Service) BeginPasskey(ctx context.Context, session Session) (Options, error) {
-	if !session.Recent(s.now()) {
-		return Options{}, ErrNotRecent
-	}
 	if err := session.MayAdd(); err != nil {
 		return Options{}, err
 	}

@@ -33,7 +33,8 @@ type Session struct {
 	ToldFrom *time.Time
 }
 
-// Recent tells whether the session's authentication is younger than 10 minutes, which sensitive acts ask for.
+// Recent tells whether the session's authentication is younger than 10 minutes. Whatever takes something from the user, or adds a
+// way in, is for callers with such a session only; which acts these are, the API's table of routes says.
 func (s Session) Recent(now time.Time) bool {
 	return now.Sub(s.AuthenticatedAt) < recentLife
 }

@@ -797,9 +797,6 @@ func TestAddPasskey(t *testing.T) {
 		t.Errorf("sign out again: %v", err)
 	}
 
-	w.clock.advance(10 * time.Minute)
-	_, err = w.BeginPasskey(t.Context(), added.Session)
-	want(t, err, passkey.ErrNotRecent)
 }
 
 func TestPasskeyLimit(t *testing.T) {
@@ -858,10 +855,7 @@ func TestDeletePasskey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.clock.advance(10 * time.Minute)
-	want(t, w.DeletePasskey(t.Context(), in.Session, a.credential.ID, false), passkey.ErrNotRecent)
 	in = w.mustSignIn(b)
-	w.clock.advance(10*time.Minute - time.Microsecond)
 	if err := w.DeletePasskey(t.Context(), in.Session, a.credential.ID, false); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,8 @@ const holdfast = {
   register: vi.fn(async () => {}),
   signIn: vi.fn(async () => {}),
   startTrial: vi.fn(async () => {}),
+  confirm: vi.fn(async () => {}),
+  session: vi.fn(async () => ({ user: holdfast.user, confirm: holdfast.confirm })),
 };
 vi.mock('@holdfast/client', async (original) => ({
   ...(await original<object>()),
@@ -62,6 +64,17 @@ test.each([
   await app.startTrial();
   expect(app.outcome.value).toMatchObject({ good: false });
   expect(trial.trialOffered('ada')).toBe(offered);
+});
+
+test('a trial that wants the passkey once more goes on after it', async () => {
+  holdfast.startTrial.mockClear();
+  holdfast.startTrial.mockRejectedValueOnce(await failWith('reauthentication_required'));
+  const started = app.startTrial();
+  await vi.waitFor(() => expect(app.confirming.value).not.toBeNull());
+  app.confirming.value?.(true);
+  expect(await started).toBe(true);
+  expect(holdfast.confirm).toHaveBeenCalledOnce();
+  expect(holdfast.startTrial).toHaveBeenCalledTimes(2);
 });
 
 test('after the trial was started, it is not offered again', async () => {

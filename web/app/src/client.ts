@@ -193,7 +193,7 @@ export function startTrial(): Promise<boolean> {
   const asker = user.value?.id ?? '';
   return attempt('trial', async () => {
     try {
-      await holdfast.startTrial();
+      await confirmed(await requireSession(), () => holdfast.startTrial());
       trialHad(asker);
       return good('Premium is on. Enjoy the trial.');
     } catch (error) {

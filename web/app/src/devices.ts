@@ -1,6 +1,6 @@
 import { HoldfastError, type LinkedDevice } from '@holdfast/client';
 import { effect, signal } from '@preact/signals';
-import { attempt, requireSession, userId } from './client.ts';
+import { attempt, confirmed, requireSession, userId } from './client.ts';
 
 /** The user's devices, the one last seen first; or why they are not known. */
 export type Listing = readonly LinkedDevice[] | 'not asked' | 'out of reach' | 'session over';
@@ -35,7 +35,7 @@ export function unlinkDevice({ id, name }: LinkedDevice): Promise<boolean> {
   return attempt('unlink', async () => {
     const session = await requireSession();
     // Gone already is as good as unlinked.
-    await session.unlinkDevice(id).catch((error: unknown) => {
+    await confirmed(session, () => session.unlinkDevice(id)).catch((error: unknown) => {
       if (!(error instanceof HoldfastError) || error.code !== 'not_found') throw error;
     });
     await listDevices();

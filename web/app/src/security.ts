@@ -55,7 +55,7 @@ export function addPasskey(): Promise<boolean> {
 
 export function renamePasskey({ id }: Passkey, name: string): Promise<boolean> {
   return change('rename-passkey', async (session) => {
-    await session.renamePasskey(id, name);
+    await confirmed(session, () => session.renamePasskey(id, name));
     return null;
   });
 }
@@ -71,7 +71,7 @@ export function deletePasskey({ id, name }: Passkey, endSessions: boolean): Prom
 export function endSession({ id }: OpenSession): Promise<boolean> {
   return change('end-session', async (session) => {
     // Over already is as good as ended.
-    await session.endSession(id).catch((error: unknown) => {
+    await confirmed(session, () => session.endSession(id)).catch((error: unknown) => {
       if (!(error instanceof HoldfastError) || error.code !== 'not_found') throw error;
     });
     return good('The session is ended.');
@@ -80,7 +80,7 @@ export function endSession({ id }: OpenSession): Promise<boolean> {
 
 export function endOtherSessions(): Promise<boolean> {
   return change('end-session', async (session) => {
-    await session.endOtherSessions();
+    await confirmed(session, () => session.endOtherSessions());
     return good('All other sessions are ended.');
   });
 }

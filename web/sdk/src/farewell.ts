@@ -19,7 +19,10 @@ export async function sayFarewell({ store, server }: Context): Promise<FarewellO
     else if (device !== null) await server.request('DELETE', `/v1/devices/${device}`);
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
-    if (error.code === 'unauthenticated' && device !== null) {
+    // The browser's cookies are not those that the device was linked with, and the last tap is long ago: leave without it.
+    const leave = error.code === 'reauthentication_required' && !user;
+    if (leave && (await server.request('DELETE', '/v1/session').catch(() => null)) === null) return 'unheard';
+    if ((leave || error.code === 'unauthenticated') && device !== null) {
       await store.update((held) => (held.farewell ? { farewell: { ...held.farewell, sessionEnded: true } } : null));
       return 'later';
     }

@@ -67,12 +67,15 @@ export interface Holdfast {
   link(options?: LinkOptions): Promise<void>;
   /**
    * Forgets user, device and document here, and ends session and device on the server: at once (true), or, when it cannot
-   * be reached, at the next contact (false). When the session is over by then, the device is unlinked after the same
-   * user's next sign-in.
+   * be reached, at the next contact (false). When the session is over by then, or may no longer unlink the device, that
+   * is unlinked after the same user's next sign-in.
    */
   signOut(): Promise<boolean>;
 
-  /** Starts the one trial that each user has, and reconciles. Rejects with `conflict` if it was had before. */
+  /**
+   * Starts the one trial that each user has, and reconciles. Rejects with `conflict` if it was had before, or with
+   * `reauthentication_required`: see {@link Session}.
+   */
   startTrial(): Promise<ReconcileResult>;
   /**
    * The session with the server, which is also the way to the user's passkeys, sessions and account; null: none. Rejects with

@@ -37,7 +37,7 @@ export interface Session {
   addPasskey(): Promise<void>;
   /**
    * Gives a passkey another name, of 1 to 100 characters, and tells the authenticator if the passkey is kept by this device and the
-   * browser can: it shows the name beside the user's. Rejects with `not_found` or `invalid_request`.
+   * browser can: it shows the name beside the user's. Recent. Rejects with `not_found` or `invalid_request`.
    */
   renamePasskey(id: string, name: string): Promise<void>;
   /**
@@ -48,14 +48,14 @@ export interface Session {
 
   /** The user's live sessions, this one too, the latest used first. */
   sessions(): Promise<readonly OpenSession[]>;
-  /** Ends a session. Rejects with `not_found`. */
+  /** Ends a session. Recent. Rejects with `not_found`. */
   endSession(id: string): Promise<void>;
-  /** Ends all of the user's sessions but this one. */
+  /** Ends all of the user's sessions but this one. Recent. */
   endOtherSessions(): Promise<void>;
 
   /** The user's devices, this one too. */
   devices(): Promise<readonly LinkedDevice[]>;
-  /** Takes another device out of the account: premium ends there when it is online next. Rejects with `not_found`. */
+  /** Takes another device out of the account: premium ends there when it is online next. Recent. Rejects with `not_found`. */
   unlinkDevice(id: string): Promise<void>;
 
   /** How many recovery codes are left, and since when there are any; null: none. */

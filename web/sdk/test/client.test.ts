@@ -423,6 +423,24 @@ describe('signing out', () => {
     expect((await profile.held()).farewell).toBeUndefined();
   });
 
+  it('ends the session without the device where that wants a tap, and unlinks it after the next one', async () => {
+    const hf = await profile.openPremium();
+    const device = hf.device;
+    server.stale = true;
+    expect(await hf.signOut()).toBe(true);
+    expect(server.devices.size).toBe(0);
+
+    await hf.signIn();
+    const next = hf.device;
+    Object.assign(server, { stale: true, deviceCookie: null });
+    expect(next).not.toBe(device);
+    expect(await hf.signOut()).toBe(false);
+    expect([server.signedIn, [...server.devices.keys()]]).toEqual([false, [next]]);
+    await hf.signIn();
+    expect([...server.devices.keys()]).toEqual([hf.device]);
+    expect((await profile.held()).farewell).toBeUndefined();
+  });
+
   const signOutOffline = async () => {
     const hf = await profile.openPremium();
     const device = hf.device;

@@ -42,6 +42,8 @@ export class FakeServer {
   deviceLimit = Number.POSITIVE_INFINITY;
   /** The browser's cookie that names its device: the one linked next from there replaces it. */
   deviceCookie: string | null = null;
+  /** The last tap was long ago. */
+  stale = false;
   /** Ids of the user's passkeys. */
   passkeys = ['AAAA'];
   interfere: Interference = () => undefined;
@@ -131,6 +133,7 @@ export class FakeServer {
 
   #signIn(status: number): Response {
     this.signedIn = true;
+    this.stale = false;
     return json(status, { user: this.user, passkey: { id: 'AAAA', name: 'Passkey' } });
   }
 
@@ -138,6 +141,7 @@ export class FakeServer {
   #signOut(text: string): Response {
     const { device } = text ? JSON.parse(text) : {};
     if (device && !this.signedIn) return problem(401, 'unauthenticated');
+    if (device && device !== this.deviceCookie && this.stale) return problem(403, 'reauthentication_required');
     this.devices.delete(device);
     this.signedIn = false;
     return noContent();
@@ -154,6 +158,7 @@ export class FakeServer {
 
   #unlink(id: string): Response {
     if (!this.signedIn) return problem(401, 'unauthenticated');
+    if (this.stale) return problem(403, 'reauthentication_required');
     return this.devices.delete(id) ? noContent() : problem(404, 'not_found');
   }
 

@@ -1,6 +1,7 @@
 import type { User } from '@holdfast/client';
 import { useEffect } from 'preact/hooks';
 import { outcome, user as signedIn } from '../../client.ts';
+import { Confirmation } from '../confirmation.tsx';
 import { BackIcon } from '../icons.tsx';
 import { Devices } from './devices.tsx';
 import { Export } from './export.tsx';
@@ -37,6 +38,7 @@ export function Account({ user }: { user: User }) {
         <Storage />
         <Devices />
       </div>
+      <Confirmation />
     </div>
   );
 }

@@ -3,6 +3,7 @@ import { device, user } from '../../client.ts';
 import { devices, forgetDevices, listDevices, unlinkDevice } from '../../devices.ts';
 import { go } from '../../route.ts';
 import { ActionButton } from '../action-button.tsx';
+import { Confirmation } from '../confirmation.tsx';
 import { DeviceWords } from '../device-words.tsx';
 import { Mark } from '../mark.tsx';
 import { Outcome } from '../outcome.tsx';
@@ -60,6 +61,7 @@ export function Recovered() {
           Passkeys and recovery codes
         </a>
       </div>
+      <Confirmation />
     </main>
   );
 }

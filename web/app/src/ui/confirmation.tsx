@@ -1,6 +1,6 @@
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { confirming } from '../../client.ts';
+import { confirming } from '../client.ts';
 
 /** Asks for one tap of a passkey before something that matters, which goes on by itself after it. */
 export function Confirmation() {
