@@ -205,3 +205,25 @@ func sign(key *ecdsa.PrivateKey, header, claims any) (string, error) {
 }
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
+
+// Prove is the header of a proof for one request, under the nonce that the device heard last.
+func (d *Device) Prove(method, url string, body []byte) (http.Header, error) {
+	nonce, _ := d.stored()
+	header, _, err := d.proof(method, url, nonce, body)
+	return header, err
+}
+
+// Hear keeps the nonce that an answer carries.
+func (d *Device) Hear(header http.Header) { d.keepNonce(header) }
+
+// Lineage is what the device would send with its next reconcile.
+func (d *Device) Lineage() string {
+	_, lineage := d.stored()
+	return lineage
+}
+
+// Nonce is the one that the device heard last.
+func (d *Device) Nonce() string {
+	nonce, _ := d.stored()
+	return nonce
+}

@@ -313,3 +313,22 @@ func tail(text string, size int) string {
 	}
 	return text
 }
+
+// Goroutines is the number of goroutines of the process, and the profile that tells what they do.
+func (s *Server) Goroutines() (int, string, error) {
+	response, err := http.Get("http://" + s.ops + "/debug/pprof/goroutine?debug=1")
+	if err != nil {
+		return 0, "", err
+	}
+	defer response.Body.Close()
+	profile, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, "", err
+	}
+	var total int
+	_, err = fmt.Sscanf(string(profile), "goroutine profile: total %d", &total)
+	return total, string(profile), err
+}
+
+// ListenAddress is the host and port of the public listener.
+func (s *Server) ListenAddress() string { return s.listen }
