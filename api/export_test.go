@@ -2,6 +2,7 @@ package api
 
 import (
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"time"
 )
@@ -55,3 +56,20 @@ func NewFailures(now func() time.Time) func(name string) time.Duration {
 
 // ParseWebhook is parseWebhook.
 var ParseWebhook = parseWebhook
+
+// Refuse answers err as a handler's error is answered.
+func Refuse(w http.ResponseWriter, r *http.Request, err error) {
+	(&server{log: slog.New(slog.DiscardHandler)}).fail(w, r, err)
+}
+
+// Refusals are all errors that the tables of this package know.
+func Refusals() []error {
+	errs := []error{
+		invalidRequest, unsupportedMediaType, payloadTooLarge, methodNotAllowed, notFound, unauthenticated, notRecent, forbidden,
+		crossOrigin, invalidProof, useNonce, unsigned, rateLimited, unavailable, internal, &tooOften{time.Millisecond},
+	}
+	for _, known := range refusals {
+		errs = append(errs, known.err)
+	}
+	return errs
+}

@@ -97,6 +97,7 @@ func NewOps(metrics *Metrics, ready func(context.Context) error) http.Handler {
 		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 		defer cancel()
 		if err := ready(ctx); err != nil {
+			w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
 			plain(w, http.StatusServiceUnavailable, "not ready: "+err.Error()+"\n")
 			return
 		}

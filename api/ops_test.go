@@ -3,8 +3,11 @@ package api_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +53,9 @@ func TestOps(t *testing.T) {
 	b.do("GET", "/healthz", nil).want(t, 200, "")
 	b.do("GET", "/readyz", nil).want(t, 200, "")
 	down = errors.New("database unavailable")
-	b.do("GET", "/readyz", nil).want(t, 503, "")
+	if b.do("GET", "/readyz", nil).want(t, 503, "").Header.Get("Retry-After") == "" {
+		t.Error("/readyz is red without Retry-After")
+	}
 	b.do("GET", "/healthz", nil).want(t, 200, "")
 	b.do("GET", "/debug/pprof/goroutine", nil).want(t, 200, "")
 	b.do("GET", "/debug/pprof/cmdline", nil).want(t, 404, "") // the arguments may hold a token
@@ -100,4 +105,74 @@ func TestPanic(t *testing.T) {
 	w.clock.breakAfter(-1)
 	client.do("POST", "/v1/authentication/options", nil).want(t, 200, "")
 	w.clock.forward(time.Second)
+}
+
+// TestRetryAfter: whatever says that a request may be tried again says when.
+func TestRetryAfter(t *testing.T) {
+	seen := map[int]int{}
+	errs := append(api.Refusals(), context.DeadlineExceeded, fmt.Errorf("read: %w", context.Canceled), errors.New("unknown"))
+	for _, err := range errs {
+		w := httptest.NewRecorder()
+		api.Refuse(w, httptest.NewRequestWithContext(t.Context(), "GET", "/", nil), err)
+		seen[w.Code]++
+		again := w.Code == http.StatusTooManyRequests || w.Code == http.StatusServiceUnavailable
+		if seconds, err := strconv.Atoi(w.Header().Get("Retry-After")); again != (err == nil && seconds > 0) {
+			t.Errorf("%v: %d with Retry-After %q", err, w.Code, w.Header().Get("Retry-After"))
+		}
+	}
+	if seen[429] < 2 || seen[503] < 3 {
+		t.Errorf("answers: %v", seen)
+	}
+}
+
+// eventually waits until it is so.
+func eventually(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !so(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within a minute: %s", what)
+		}
+	}
+}
+
+// TestClientGone: a request whose client has gone is nobody's fault: no error in the log, and no 5xx in log and metrics.
+func TestClientGone(t *testing.T) {
+	w := newWorld(t)
+	ada := w.browser()
+	user := ada.register("Ada")
+	db := w.connect()
+	lock := db.MustBegin()
+	defer lock.Rollback()
+	lock.MustExec(`SELECT FROM users WHERE id = $1 FOR UPDATE`, user)
+
+	ctx, leave := context.WithCancel(t.Context())
+	request, err := http.NewRequestWithContext(ctx, "POST", w.url+"/v1/trial", nil)
+	must(t, err)
+	left := make(chan error, 1)
+	go func() {
+		response, err := ada.client.Do(request)
+		if err == nil {
+			response.Body.Close()
+		}
+		left <- err
+	}()
+	eventually(t, "the request waits for the lock", func() bool {
+		var waiting int
+		must(t, db.Get(&waiting, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`))
+		return waiting == 1
+	})
+	leave()
+	if err := <-left; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	eventually(t, "the request has ended", func() bool { return strings.Contains(w.log.String(), "route=/v1/trial") })
+	line := regexp.MustCompile(`.*route=/v1/trial.*`).FindString(w.log.String())
+	if !strings.Contains(line, "status=499") || strings.Contains(w.log.String(), "level=ERROR") {
+		t.Errorf("log: %s", w.log)
+	}
+	if strings.Contains(w.scrape(), `status="5xx"`) {
+		t.Error("a 5xx is counted")
+	}
+	lock.Rollback()
+	ada.do("POST", "/v1/trial", nil).want(t, 201, "")
 }

@@ -154,13 +154,19 @@ func isUnavailable(ctx context.Context, err error) bool {
 	return ok && down.Unavailable()
 }
 
+// retryAfter is when to try again where nothing better is known.
+const retryAfter = 2 * time.Second
+
+// statusClientGone is what logs and metrics say of a request whose client did not wait for its answer; nginx says the same.
+const statusClientGone = 499
+
 // fail answers err with its problem document, and logs the cause where the answer does not tell it.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	answer, body := classify(r.Context(), err)
 	id := requestID(r.Context())
 	switch {
 	case answer.code == unavailable.code && errors.Is(r.Context().Err(), context.Canceled):
-		// The client has gone; nobody reads the answer, and nothing is wrong here.
+		answer.status = statusClientGone // nobody reads the answer, and nothing is wrong here
 	case answer.status >= http.StatusInternalServerError:
 		s.log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("request", id), slog.String("code", answer.code), slog.Any("error", err))
 	case answer.code == "credential_rejected":
@@ -177,12 +183,13 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		h.Set("WWW-Authenticate", `DPoP error="use_dpop_nonce", algs="ES256"`)
 	case invalidProof.code:
 		h.Set("WWW-Authenticate", `DPoP error="invalid_dpop_proof", algs="ES256"`)
-	case rateLimited.code:
+	}
+	if answer.status == http.StatusTooManyRequests || answer.status == http.StatusServiceUnavailable {
+		wait := retryAfter
 		if often, ok := errors.AsType[*tooOften](err); ok {
-			h.Set("Retry-After", strconv.Itoa(int(math.Ceil(often.wait.Seconds()))))
+			wait = often.wait
 		}
-	case unavailable.code:
-		h.Set("Retry-After", "2")
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
 	body.Type = "urn:holdfast:problem:" + answer.code
 	body.Title = title(answer.code)
