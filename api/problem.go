@@ -42,6 +42,7 @@ var (
 	unsigned             = refusal{http.StatusUnauthorized, "unauthenticated", "The signature does not fit this body and time, or is older than 5 minutes."}
 	rateLimited          = refusal{http.StatusTooManyRequests, "rate_limited", "There were too many failures; Retry-After says when to try again."}
 	unavailable          = refusal{http.StatusServiceUnavailable, "unavailable", "The service cannot answer just now; try again soon."}
+	outcomeUnknown       = refusal{http.StatusServiceUnavailable, unavailable.code, "The outcome is unknown: what was asked for may have been done, but nothing confirms that it lasts. Sending it again is safe."}
 	internal             = refusal{http.StatusInternalServerError, "internal", "Something went wrong on our side."}
 )
 
@@ -78,6 +79,8 @@ var refusals = []struct {
 	{stripe.ErrForeign, refusal{http.StatusForbidden, "forbidden", "This event is of another account, or of the other mode, live or test."}},
 	{stripe.ErrInvalid, invalidRequest},
 	{entitlements.ErrKeysetEnded, unavailable},
+	{entitlements.ErrBeforeKeys, unavailable},
+	{entitlements.ErrClockOff, unavailable},
 	{entitlements.ErrNoTrial, notFound},
 	{entitlements.ErrNotFound, notFound},
 }
@@ -123,6 +126,12 @@ func classify(ctx context.Context, err error) (refusal, problem) {
 			}
 			return answer, extra
 		}
+	}
+	if lost, ok := errors.AsType[interface {
+		error
+		OutcomeUnknown() bool
+	}](err); ok && lost.OutcomeUnknown() {
+		return outcomeUnknown, extra
 	}
 	if isUnavailable(ctx, err) {
 		return unavailable, extra

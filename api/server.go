@@ -194,7 +194,11 @@ func (s *server) handle(route route) http.HandlerFunc {
 	strict := isAPI(route.path)
 	return func(w http.ResponseWriter, r *http.Request) {
 		if strict {
-			if err := checkQuery(r, route.query); err != nil {
+			err := s.entitlements.ClockOff() // what expires, and since when, is judged everywhere
+			if err == nil {
+				err = checkQuery(r, route.query)
+			}
+			if err != nil {
 				s.fail(w, r, err)
 				return
 			}

@@ -102,9 +102,12 @@ const maxRefresh = 24 * time.Hour
 // documents signs the entitlement document and the passkeys document of an answer.
 func (s *Service) documents(i issue, keys Keys, now time.Time) (document, passkeys string, err error) {
 	now = now.Truncate(time.Second)
+	if err := s.ClockOff(); err != nil {
+		return "", "", err
+	}
 	key, ok := keys.Signer(now)
 	if !ok {
-		return "", "", ErrKeysetEnded
+		return "", "", keys.noSigner(now)
 	}
 	d := Document{
 		Issuer: s.config.Issuer, Audience: s.config.Issuer, Subject: i.user, IssuedAt: now.Unix(), NotBefore: now.Unix(), Skew: i.skew,

@@ -26,6 +26,10 @@ var (
 	ErrLedgerInvalid = errors.New("invalid ledger")
 	// ErrKeysetEnded says that no signing key may sign at this time: the operator has to renew the keyset.
 	ErrKeysetEnded = errors.New("the keyset has ended")
+	// ErrBeforeKeys says that no signing key may sign yet at this time: the server's clock is wrong, or the keys are.
+	ErrBeforeKeys = errors.New("the clock is before the start of the keyset's keys: set the server's clock right")
+	// ErrClockOff says that the server's clock is far from the database's: nothing is judged or signed by it.
+	ErrClockOff = errors.New("the server's clock is far from the database's: set it right")
 )
 
 // NonceError answers a stale lineage token: the device may try again with what its storage holds now, and must use

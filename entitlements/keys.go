@@ -215,9 +215,23 @@ func (k Keys) Usable(now time.Time) error {
 		}
 	}
 	if _, ok := k.Signer(now); !ok {
-		return errors.New("the keyset names no key that may sign now")
+		return k.noSigner(now)
 	}
 	return nil
+}
+
+// noSigner says why there is no [Keys.Signer] at now.
+func (k Keys) noSigner(now time.Time) error {
+	if slices.ContainsFunc(k.Keyset.Keys, func(entry KeysetKey) bool { return entry.covers(now) }) {
+		return errors.New("the private half of the key that may sign now is not here")
+	}
+	for _, entry := range k.Keyset.Keys {
+		if now.Unix() < entry.NotBefore {
+			return fmt.Errorf("%w: it shows %s, a key may sign from %s", ErrBeforeKeys,
+				now.UTC().Format(time.RFC3339), time.Unix(entry.NotBefore, 0).UTC().Format(time.RFC3339))
+		}
+	}
+	return ErrKeysetEnded
 }
 
 func (k Keys) has(id string) bool {

@@ -40,6 +40,7 @@ type Service struct {
 	documentSecret []byte
 	status         statusLists
 	watches        watches
+	clock          atomic.Pointer[clockReading] // nil until the clock was checked
 
 	taking sync.Mutex // held while keys are taken
 	keys   atomic.Pointer[servedKeys]
