@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/pprof"
 	"strconv"
@@ -85,8 +86,7 @@ func (m *Metrics) watchWebhooks(counts func() outbox.Counts) {
 }
 
 // NewOps is the handler of the operations listener, which must never be public: metrics, liveness, readiness and
-// profiles. ready fails when the server should get no requests; it must answer within a second or so by itself or when
-// its context ends.
+// profiles. ready fails when the server should get no requests; it has two seconds.
 func NewOps(metrics *Metrics, ready func(context.Context) error) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics.registry, promhttp.HandlerOpts{}))
@@ -96,7 +96,15 @@ func NewOps(metrics *Metrics, ready func(context.Context) error) http.Handler {
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 		defer cancel()
-		if err := ready(ctx); err != nil {
+		answered := make(chan error, 1)
+		go func() { answered <- ready(ctx) }()
+		var err error
+		select {
+		case err = <-answered:
+		case <-ctx.Done():
+			err = errors.New("the database does not answer in time")
+		}
+		if err != nil {
 			w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
 			plain(w, http.StatusServiceUnavailable, "not ready: "+err.Error()+"\n")
 			return

@@ -16,6 +16,11 @@ const (
 	claimLife = time.Minute
 )
 
+// here, in the FROM of a single statement, has its commit wait for this server's disk only, and not for a synchronous
+// standby. A claim is nobody's answer: lost in a failover, it is as if its request had died, and one whose outcome is unknown
+// would stand in the way of the next try.
+const here = `set_config('synchronous_commit', 'local', true)`
+
 // Answers keeps what requests with an Idempotency-Key were answered, for 24 hours. It is what package api's Answers asks
 // for.
 type Answers struct {
@@ -42,7 +47,7 @@ func (a *Answers) Claim(
 		return false, 0, nil, failed("sweep answers", err)
 	}
 	result, err := a.db.ExecContext(ctx, `
-		INSERT INTO idempotency AS i (actor, route, key, body_hash, created_at) VALUES ($1, $2, $3, $4, $5)
+		INSERT INTO idempotency AS i (actor, route, key, body_hash, created_at) SELECT $1, $2, $3, $4, $5 FROM `+here+`
 		ON CONFLICT (actor, route, key) DO UPDATE
 		SET body_hash = excluded.body_hash, status = NULL, answer = NULL, created_at = excluded.created_at
 		WHERE i.created_at <= $6 OR i.status IS NULL AND i.created_at <= $7 AND i.body_hash = excluded.body_hash`,
@@ -73,7 +78,7 @@ func (a *Answers) Keep(ctx context.Context, actor, route, key string, claimed ti
 // Release ends the claim made at that time as if it had not been made.
 func (a *Answers) Release(ctx context.Context, actor, route, key string, claimed time.Time) error {
 	_, err := a.db.ExecContext(ctx, `
-		DELETE FROM idempotency WHERE actor = $1 AND route = $2 AND key = $3 AND created_at = $4 AND status IS NULL`,
+		DELETE FROM idempotency USING `+here+` WHERE actor = $1 AND route = $2 AND key = $3 AND created_at = $4 AND status IS NULL`,
 		actor, route, key, claimed)
 	return failed("release request", err)
 }

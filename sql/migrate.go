@@ -32,7 +32,7 @@ func migrate(ctx context.Context, url string, up func(*goose.Provider, context.C
 	}
 	// A migration that waits for a lock makes everybody else wait behind it: better to fail and be tried again.
 	setDefault(config.Runtime, "lock_timeout", "10s")
-	db, err := connect(ctx, config)
+	db, err := connectOwner(ctx, config)
 	if err != nil {
 		return err
 	}

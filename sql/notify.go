@@ -3,7 +3,7 @@ package sql
 import (
 	"context"
 	"errors"
-	"net"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -61,7 +61,7 @@ func Listen(ctx context.Context, url string, audience Audience) error {
 		audience.Webhook()
 		signal(missed)
 	}
-	listener := pq.NewDialListener(listenDialer, address, listenAgain, listenAgainMost, nil)
+	listener := pq.NewDialListener(newDialer(), address, listenAgain, listenAgainMost, nil)
 	go func() {
 		<-ctx.Done()
 		_ = listener.Close()
@@ -137,22 +137,6 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// listenDialer finds out within half a minute that a server has gone without a word. Nothing is ever sent on the
-// connection that could go unanswered, so it takes probes.
-var listenDialer = &dialer{net.Dialer{
-	KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 10 * time.Second, Interval: 5 * time.Second, Count: 3},
-}}
-
-// dialer is a [net.Dialer] as the driver wants it.
-type dialer struct{ net.Dialer }
-
-// DialTimeout implements [pq.Dialer].
-func (d *dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
-	hurried := d.Dialer
-	hurried.Timeout = timeout
-	return hurried.Dial(network, address)
-}
-
 // listenAddress is url with the settings that [Open] makes and that matter here.
 func listenAddress(url string) (string, error) {
 	config, err := pq.NewConfig(url)
@@ -162,9 +146,9 @@ func listenAddress(url string) (string, error) {
 	}
 	var settings []string
 	if config.ConnectTimeout == 0 {
-		settings = append(settings, "connect_timeout=5")
+		settings = append(settings, fmt.Sprintf("connect_timeout=%d", connectTime/time.Second))
 	}
-	if len(config.Multi) > 0 && config.TargetSessionAttrs == "" {
+	if config.TargetSessionAttrs == "" {
 		settings = append(settings, "target_session_attrs=read-write")
 	}
 	if len(settings) == 0 {

@@ -21,7 +21,8 @@ const runtimeRole = "holdfast_runtime"
 //
 // Settings that url does not make are made here, so that a request fails soon rather than waits: connect_timeout,
 // synchronous_commit (on: what was answered is not forgotten), statement_timeout, lock_timeout,
-// idle_in_transaction_session_timeout, search_path, and, with several hosts, target_session_attrs.
+// idle_in_transaction_session_timeout, search_path and target_session_attrs (read-write). A server that falls silent is
+// given up a little after statement_timeout.
 func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 	config, err := parse(url)
 	if err != nil {
@@ -30,10 +31,17 @@ func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 	config.Runtime["role"] = runtimeRole
 	setDefault(config.Runtime, "search_path", "public, pg_temp") // named, pg_temp comes last: nothing there hides a table
 	setDefault(config.Runtime, "synchronous_commit", "on")
-	setDefault(config.Runtime, "statement_timeout", "10s")
+	setDefault(config.Runtime, "statement_timeout", "6s")
 	setDefault(config.Runtime, "lock_timeout", "5s")
 	setDefault(config.Runtime, "idle_in_transaction_session_timeout", "10s")
-	db, err := connect(ctx, config)
+	connector, err := newConnector(config, commitTime)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	db, err := connect(ctx, connector)
+	if err == nil {
+		err = limitStatements(ctx, connector, db)
+	}
 	if err != nil {
 		var refused *pq.Error
 		if errors.As(err, &refused) && (refused.Code == pqerror.InvalidParameterValue || refused.Code == pqerror.InsufficientPrivilege) {
@@ -52,6 +60,23 @@ func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 	return sqlx.NewDb(db, "postgres"), nil
 }
 
+// limitStatements makes the connector give a statement up a little after PostgreSQL should have: a silent server does
+// not keep statement_timeout. Where that is 0, the context is the only limit.
+func limitStatements(ctx context.Context, connector *connector, db *sql.DB) error {
+	var milliseconds int64
+	err := db.QueryRowContext(ctx, `SELECT setting::bigint FROM pg_settings WHERE name = 'statement_timeout'`).Scan(&milliseconds)
+	if err != nil {
+		return errors.Join(failed("read statement_timeout", err), db.Close())
+	}
+	if milliseconds > 0 {
+		connector.limit.Store(int64(time.Duration(milliseconds)*time.Millisecond + grace))
+	}
+	return nil
+}
+
+// connectTime is how long a host may take to let us in before the next one is tried.
+const connectTime = 3 * time.Second
+
 func parse(url string) (pq.Config, error) {
 	config, err := pq.NewConfig(url)
 	if err != nil {
@@ -63,11 +88,12 @@ func parse(url string) (pq.Config, error) {
 		config.ApplicationName = "holdfast"
 	}
 	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = 5 * time.Second
+		config.ConnectTimeout = connectTime
 	}
-	if len(config.Multi) > 0 && config.TargetSessionAttrs == "" {
+	if config.TargetSessionAttrs == "" {
 		config.TargetSessionAttrs = pq.TargetSessionAttrsReadWrite
 	}
+	config.Runtime["client_min_messages"] = "warning" // below that, a commit without its standby goes unnoticed
 	return config, nil
 }
 
@@ -77,17 +103,21 @@ func setDefault(settings map[string]string, name, value string) {
 	}
 }
 
-func connect(ctx context.Context, config pq.Config) (*sql.DB, error) {
-	connector, err := pq.NewConnectorConfig(config)
-	if err != nil {
-		return nil, fmt.Errorf("connect to the database: %w", err)
-	}
+func connect(ctx context.Context, connector *connector) (*sql.DB, error) {
 	db := sql.OpenDB(connector)
 	if err := db.PingContext(ctx); err != nil {
 		_ = db.Close()
 		return nil, failed("connect to the database", err)
 	}
 	return db, nil
+}
+
+func connectOwner(ctx context.Context, config pq.Config) (*sql.DB, error) {
+	connector, err := newConnector(config, ownerCommitTime)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the database: %w", err)
+	}
+	return connect(ctx, connector)
 }
 
 // connectAsOwner connects as the login that url names, without a pool's worth of connections. What it commits is durable,
@@ -99,7 +129,7 @@ func connectAsOwner(ctx context.Context, url string) (*sqlx.DB, error) {
 	}
 	setDefault(config.Runtime, "search_path", "public, pg_temp")
 	setDefault(config.Runtime, "synchronous_commit", "on")
-	db, err := connect(ctx, config)
+	db, err := connectOwner(ctx, config)
 	if err != nil {
 		return nil, err
 	}

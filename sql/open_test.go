@@ -132,7 +132,7 @@ func TestSessionSettings(t *testing.T) {
 		}
 		return all
 	}
-	if got := settings(runtime); got != "holdfast_runtime holdfast 10s 5s 10s on" {
+	if got := settings(runtime); got != "holdfast_runtime holdfast 6s 5s 10s on" {
 		t.Errorf("by default: %s", got)
 	}
 	// What the address says goes first, but for the role.

@@ -23,6 +23,21 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 // Unavailable is true. Callers that do not import this package look for the method with errors.As.
 func (e *UnavailableError) Unavailable() bool { return true }
 
+// UnknownOutcomeError says that a change may or may not have been made, or may be undone by a failover: it was sent to be
+// committed, and was not confirmed. Sending it again is safe as far as the store is concerned: what it would do twice, it
+// refuses or finds done.
+type UnknownOutcomeError struct{ Err error }
+
+func (e *UnknownOutcomeError) Error() string {
+	return "database unavailable, outcome unknown: " + e.Err.Error()
+}
+
+// Unavailable is true, see [UnavailableError].
+func (e *UnknownOutcomeError) Unavailable() bool { return true }
+
+// OutcomeUnknown is true. Callers that do not import this package look for the method with errors.As.
+func (e *UnknownOutcomeError) OutcomeUnknown() bool { return true }
+
 // failed wraps an error of the driver with the operation that met it, as an [UnavailableError] where it is one.
 // A nil error stays nil; a request that its caller gave up is not the database's failure.
 func failed(operation string, err error) error {

@@ -114,6 +114,9 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	if err != nil {
 		return explainRollback(config.keysDir(config.DataFolder), err)
 	}
+	clock := &clockWatch{check: rights.CheckClock, log: log}
+	clock.look(asked)
+	go clock.run(asked, clockPoll)
 	go warnOfKeysetEnd(asked, log, rights.KeysetEnd)
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -153,7 +156,7 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 		if asked.Err() != nil {
 			return errors.New("shutting down")
 		}
-		return db.PingContext(ctx)
+		return errors.Join(rights.ClockOff(), sql.CheckWritable(ctx, db))
 	}
 
 	log.Info("serving", "origin", site.origin, "listen", public.Addr().String(), "ops", ops.Addr().String(), "version", version())

@@ -36,7 +36,8 @@ func readPIDFile(data string) (pidFile, bool) {
 	found := pidFile{pid: pid}
 	if len(lines) >= 8 {
 		found.socket = lines[4]
-		found.ready = strings.TrimSpace(lines[7]) == "ready"
+		status := strings.TrimSpace(lines[7])
+		found.ready = status == "ready" || status == "standby"
 	}
 	return found, true
 }

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"holdfast/entitlements"
+)
+
+// clockPoll is how often the server compares its clock with the database's.
+const clockPoll = 10 * time.Second
+
+// clockWatch says in the log when the server's clock is too far from the database's to be judged by, and when it is right
+// again.
+type clockWatch struct {
+	check func(context.Context) error
+	log   *slog.Logger
+	off   bool
+}
+
+// run looks every so often, until ctx ends.
+func (w *clockWatch) run(ctx context.Context, every time.Duration) {
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			w.look(ctx)
+		}
+	}
+}
+
+func (w *clockWatch) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, clockPoll)
+	defer cancel()
+	err := w.check(ctx)
+	switch off := errors.Is(err, entitlements.ErrClockOff); {
+	case off && !w.off:
+		w.log.Error("requests are refused and nothing is signed", "error", err)
+		w.off = true
+	case err == nil && w.off:
+		w.log.Info("the clock is right again")
+		w.off = false
+	}
+}

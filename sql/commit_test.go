@@ -1,0 +1,128 @@
+package sql_test
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"holdfast/sql"
+	"holdfast/sql/local"
+	"holdfast/sql/sqltest"
+)
+
+// Whatever the way in which a statement is committed, it counts as done once the synchronous standby has it, and not
+// before; and no request's end cuts the wait for that short.
+func TestCommitWithoutStandby(t *testing.T) {
+	t.Parallel()
+	primary := sqltest.NewNode(t)
+	standby := primary.Standby(t)
+	db, err := sql.Open(t.Context(), primary.URL(local.Runtime))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	prepared, err := db.PreparexContext(t.Context(), `INSERT INTO secrets (name, value) VALUES ($1, '') RETURNING name`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := ""
+	ways := map[string]func(ctx context.Context, secret string) error{
+		"exec": func(ctx context.Context, secret string) error {
+			_, err := db.ExecContext(ctx, `INSERT INTO secrets (name, value) VALUES ($1, '')`, secret)
+			return err
+		},
+		"exec without arguments": func(ctx context.Context, secret string) error {
+			_, err := db.ExecContext(ctx, `INSERT INTO secrets (name, value) VALUES ('`+secret+`', '')`)
+			return err
+		},
+		"returning": func(ctx context.Context, secret string) error {
+			return db.GetContext(ctx, &name, `INSERT INTO secrets (name, value) VALUES ($1, '') RETURNING name`, secret)
+		},
+		"returning rows": func(ctx context.Context, secret string) error {
+			return db.SelectContext(ctx, new([]string), `INSERT INTO secrets (name, value) VALUES ($1, '') RETURNING name`, secret)
+		},
+		"inside a select": func(ctx context.Context, secret string) error {
+			return db.QueryRowContext(ctx, `
+				WITH made AS (INSERT INTO secrets (name, value) VALUES ($1, '')) SELECT $1::text`, secret).Scan(&name)
+		},
+		"prepared": func(ctx context.Context, secret string) error { return prepared.GetContext(ctx, &name, secret) },
+		"prepared exec": func(ctx context.Context, secret string) error {
+			_, err := prepared.ExecContext(ctx, secret)
+			return err
+		},
+		"transaction": func(ctx context.Context, secret string) error {
+			tx, err := db.BeginTxx(ctx, nil)
+			if err != nil {
+				return err
+			}
+			defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+			if _, err := tx.ExecContext(ctx, `INSERT INTO secrets (name, value) VALUES ($1, '')`, secret); err != nil {
+				return err
+			}
+			return tx.Commit()
+		},
+	}
+	for way, write := range ways {
+		if err := write(t.Context(), way+" with standby"); err != nil {
+			t.Errorf("%s, with the standby: %v", way, err)
+		}
+	}
+
+	standby.Stop(t)
+	t.Run("cut off", func(t *testing.T) {
+		for way, write := range ways {
+			t.Run(way, func(t *testing.T) {
+				t.Parallel()
+				begun := time.Now()
+				err := write(t.Context(), way)
+				if unknown := (*sql.UnknownOutcomeError)(nil); !errors.As(err, &unknown) || !unknown.Unavailable() {
+					t.Errorf("without the standby: %v", err)
+				}
+				if took := time.Since(begun); took > 9*time.Second {
+					t.Errorf("it took %v", took)
+				}
+			})
+		}
+	})
+	claim := sql.NewAnswers(db)
+	for range 2 { // a try that ended unknown does not stand in the way of the next one
+		at := time.Now().UTC().Truncate(time.Microsecond)
+		if claimed, _, _, err := claim.Claim(t.Context(), "a", "r", "k", []byte("hash"), at); err != nil || !claimed {
+			t.Errorf("a claim: %v, %v", claimed, err)
+		}
+		if err := claim.Release(t.Context(), "a", "r", "k", at); err != nil {
+			t.Errorf("a release: %v", err)
+		}
+	}
+
+	// The request ends while its commit waits for the standby, which then comes back: it was committed as configured.
+	for way, write := range map[string]func(context.Context, string) error{"transaction": ways["transaction"], "exec": ways["exec"]} {
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- write(ctx, way+" of a request that ends") }()
+		primary.Await(t, `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep')`)
+		cancel()
+		standby.Start(t)
+		if err := <-done; err != nil {
+			t.Errorf("%s: a request's end became that of its commit: %v", way, err)
+		}
+		if err := isThere(db, way+" of a request that ends"); err != nil {
+			t.Errorf("%s: %v", way, err)
+		}
+		primary.AwaitStandby(t)
+		standby.Stop(t)
+	}
+}
+
+func isThere(db *sqlx.DB, secret string) error {
+	var name string
+	err := db.Get(&name, `SELECT name FROM secrets WHERE name = $1`, secret)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return errors.New("it was not committed")
+	}
+	return err
+}

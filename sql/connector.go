@@ -1,0 +1,333 @@
+package sql
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+)
+
+const (
+	// commitTime is how long a server's commit may take, the wait for a synchronous standby included. It does not depend on
+	// the request, whose deadline would end that wait at any moment.
+	commitTime = 5 * time.Second
+	// ownerCommitTime is the same for an operator's commands, which commit more at a time.
+	ownerCommitTime = time.Minute
+	// grace is how long PostgreSQL may take to answer that a statement was cancelled, before the connection is given up.
+	grace = time.Second
+)
+
+// connector makes the connections of a pool. Every statement and every commit of the program goes through them, and they
+// see to three things:
+//
+//   - A commit is confirmed as the database is configured, or fails with an [UnknownOutcomeError].
+//   - Every exchange with the server ends: at the latest a second after its context, its limit or commitTime has ended,
+//     also where the server does not answer.
+//   - Once one connection finds that the server has gone, hangs or is read-only, none that was made before is used again.
+type connector struct {
+	*pq.Connector
+	commit time.Duration
+	// limit is how long a statement may take; 0 is as long as its context.
+	limit atomic.Int64
+	// generation rises when the connections made so far are to be given up.
+	generation atomic.Int64
+}
+
+func newConnector(config pq.Config, commit time.Duration) (*connector, error) {
+	inner, err := pq.NewConnectorConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	inner.Dialer(&poolDialer{newDialer()})
+	return &connector{Connector: inner, commit: commit}, nil
+}
+
+// Connect implements [driver.Connector]. That no host takes the connection, or none that is read-write, is the database
+// being unavailable.
+func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	made := &conn{connector: c, born: c.generation.Load()}
+	stop := context.AfterFunc(ctx, made.socket.abort) // a handshake does not look at the context
+	defer stop()
+	inner, err := c.Connector.Connect(context.WithValue(ctx, socketKey{}, &made.socket))
+	if err != nil {
+		if refused := (*pq.Error)(nil); !errors.As(err, &refused) && !errors.Is(err, context.Canceled) {
+			err = &UnavailableError{err}
+		}
+		return nil, err
+	}
+	pq.SetNoticeHandler(inner, made.hear)
+	made.pqConn = inner.(pqConn) //nolint:forcetypeassert // the driver asserts at compile time that it has all of these
+	return made, nil
+}
+
+// pqConn is what the driver's connections can do.
+type pqConn interface {
+	driver.Conn
+	driver.ConnBeginTx
+	driver.ConnPrepareContext
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.Pinger
+	driver.SessionResetter
+	driver.Validator
+	driver.NamedValueChecker
+}
+
+// conn is a connection, which database/sql uses from one goroutine at a time.
+type conn struct {
+	pqConn
+	connector   *connector
+	socket      socket
+	born        int64 // generation that it is of
+	lost        bool
+	transaction bool
+	unconfirmed bool // this exchange committed what no synchronous standby has confirmed
+}
+
+// commits says whether the statement, outside a transaction, changes something and so commits by itself. One that only
+// locks is taken for one that changes. A statement that were missed would still never count as done without having been
+// confirmed, but would be cancelled with the request.
+func commits(query string) bool {
+	for _, change := range []string{"INSERT INTO", "UPDATE ", "DELETE FROM"} {
+		if strings.Contains(query, change) {
+			return true
+		}
+	}
+	return false
+}
+
+// hear takes the notices of the server. PostgreSQL only warns where it gives up waiting for a synchronous standby: the
+// transaction is committed here, but may be lost with this server. Texts and names are translated, so what counts is that
+// it is a warning of that class, or of a shutdown, while something commits; our own statements raise none.
+func (c *conn) hear(notice *pq.Error) {
+	switch notice.Code {
+	case pqerror.Warning, pqerror.AdminShutdown:
+		c.unconfirmed = true
+	}
+}
+
+// exchange bounds one exchange with the server. One that commits has commitTime, whatever becomes of the request. Where
+// the context ends meanwhile, the socket has a deadline, and the connection is not used again.
+func (c *conn) exchange(ctx context.Context, commits bool) (bounded context.Context, end func()) {
+	cancel := func() {}
+	switch limit := time.Duration(c.connector.limit.Load()); {
+	case commits && !c.transaction:
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), c.connector.commit)
+	case limit > 0:
+		ctx, cancel = context.WithTimeout(ctx, limit)
+	}
+	c.unconfirmed = false
+	c.socket.wrote.Store(false)
+	stop := context.AfterFunc(ctx, c.socket.hurry)
+	return ctx, func() {
+		if !stop() {
+			c.lost = true
+		}
+		cancel()
+	}
+}
+
+// judge looks at how an exchange ended. A single statement that may have been committed must neither count as done nor
+// be sent again, which is what database/sql does after driver.ErrBadConn.
+func (c *conn) judge(err error, changes bool) error {
+	gone, sent := isTransport(err), c.socket.wrote.Load()
+	if gone {
+		c.lost = true
+	}
+	if gone && sent || pq.As(err, pqerror.ReadOnlySQLTransaction) != nil {
+		c.lost = true
+		c.connector.generation.CompareAndSwap(c.born, c.born+1)
+	}
+	ended := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) // and the answer was not read
+	switch {
+	case c.transaction:
+		return err
+	case c.unconfirmed && (err == nil || errors.Is(err, io.EOF)):
+		c.unconfirmed = false
+		return &UnknownOutcomeError{errors.New("no synchronous standby has confirmed it")}
+	case changes && sent && (gone || ended):
+		return &UnknownOutcomeError{errors.New("the connection was lost: " + err.Error())}
+	}
+	return err
+}
+
+// isTransport says whether err is that the connection broke or fell silent; the driver calls much of that
+// driver.ErrBadConn. That a context has ended is not the connection's doing.
+func isTransport(err error) bool {
+	network := (*net.OpError)(nil)
+	return errors.Is(err, driver.ErrBadConn) || errors.As(err, &network) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ETIMEDOUT)
+}
+
+// usable says whether the connection may be used again.
+func (c *conn) usable() bool { return !c.lost && c.born == c.connector.generation.Load() }
+
+// IsValid implements [driver.Validator].
+func (c *conn) IsValid() bool { return c.usable() && c.pqConn.IsValid() }
+
+// ResetSession implements [driver.SessionResetter].
+func (c *conn) ResetSession(ctx context.Context) error {
+	if !c.usable() {
+		return driver.ErrBadConn
+	}
+	return c.pqConn.ResetSession(ctx)
+}
+
+// Close implements [driver.Conn].
+func (c *conn) Close() error {
+	c.socket.hurry()
+	return c.pqConn.Close()
+}
+
+// Ping implements [driver.Pinger].
+func (c *conn) Ping(ctx context.Context) error {
+	ctx, end := c.exchange(ctx, false)
+	defer end()
+	return c.judge(c.pqConn.Ping(ctx), false)
+}
+
+// ExecContext implements [driver.ExecerContext].
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	ctx, end := c.exchange(ctx, commits(query))
+	defer end()
+	result, err := c.pqConn.ExecContext(ctx, query, args)
+	return result, c.judge(err, true)
+}
+
+// QueryContext implements [driver.QueryerContext].
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	return c.query(ctx, commits(query), func(ctx context.Context) (driver.Rows, error) {
+		return c.pqConn.QueryContext(ctx, query, args)
+	})
+}
+
+func (c *conn) query(ctx context.Context, commits bool, ask func(context.Context) (driver.Rows, error)) (driver.Rows, error) {
+	ctx, end := c.exchange(ctx, commits)
+	inner, err := ask(ctx)
+	if err := c.judge(err, commits); err != nil {
+		end()
+		return nil, err
+	}
+	return &rows{Rows: inner, conn: c, commits: commits, end: end}, nil
+}
+
+// PrepareContext implements [driver.ConnPrepareContext].
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	ctx, end := c.exchange(ctx, false)
+	defer end()
+	inner, err := c.pqConn.PrepareContext(ctx, query)
+	if err := c.judge(err, false); err != nil {
+		return nil, err
+	}
+	return &stmt{pqStmt: inner.(pqStmt), conn: c, commits: commits(query)}, nil //nolint:forcetypeassert // as above
+}
+
+// BeginTx implements [driver.ConnBeginTx]. The driver would cancel the commit, too, with the context that it is given.
+func (c *conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
+	_, end := c.exchange(ctx, false)
+	defer end()
+	whole, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	inner, err := c.pqConn.BeginTx(whole, options)
+	if pq.As(err, pqerror.FeatureNotSupported) != nil { // READ WRITE, on a server that has become a standby
+		err = &pq.Error{Code: pqerror.ReadOnlySQLTransaction, Message: err.Error()}
+	}
+	if err := c.judge(err, false); err != nil {
+		cancel()
+		return nil, err
+	}
+	c.transaction = true
+	return &tx{Tx: inner, conn: c, cancel: cancel}, nil
+}
+
+// tx is a transaction; cancel interrupts whatever it is doing.
+type tx struct {
+	driver.Tx
+	conn   *conn
+	cancel context.CancelFunc
+}
+
+// Commit implements [driver.Tx].
+func (t *tx) Commit() error { return t.finish(t.Tx.Commit, true) }
+
+// Rollback implements [driver.Tx].
+func (t *tx) Rollback() error { return t.finish(t.Tx.Rollback, false) }
+
+func (t *tx) finish(end func() error, changes bool) error {
+	c := t.conn
+	c.unconfirmed = false
+	c.socket.wrote.Store(false)
+	timer := time.AfterFunc(c.connector.commit, func() {
+		t.cancel()
+		c.socket.hurry()
+	})
+	err := end()
+	if !timer.Stop() {
+		c.lost = true
+	}
+	t.cancel()
+	c.transaction = false
+	return c.judge(err, changes)
+}
+
+// pqStmt is what the driver's prepared statements can do.
+type pqStmt interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+type stmt struct {
+	pqStmt
+	conn    *conn
+	commits bool
+}
+
+// ExecContext implements [driver.StmtExecContext].
+func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	ctx, end := s.conn.exchange(ctx, s.commits)
+	defer end()
+	result, err := s.pqStmt.ExecContext(ctx, args)
+	return result, s.conn.judge(err, true)
+}
+
+// QueryContext implements [driver.StmtQueryContext].
+func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	return s.conn.query(ctx, s.commits, func(ctx context.Context) (driver.Rows, error) { return s.pqStmt.QueryContext(ctx, args) })
+}
+
+// Close implements [driver.Stmt]. A statement of a connection that is given up goes with it.
+func (s *stmt) Close() error {
+	if !s.conn.usable() {
+		return driver.ErrBadConn
+	}
+	_, end := s.conn.exchange(context.Background(), false)
+	defer end()
+	return s.pqStmt.Close()
+}
+
+// rows are those of a statement, which commits after the last one was read.
+type rows struct {
+	driver.Rows
+	conn    *conn
+	commits bool
+	end     func()
+}
+
+// Next implements [driver.Rows].
+func (r *rows) Next(dest []driver.Value) error { return r.conn.judge(r.Rows.Next(dest), r.commits) }
+
+// Close implements [driver.Rows].
+func (r *rows) Close() error {
+	defer r.end()
+	return r.conn.judge(r.Rows.Close(), r.commits)
+}

@@ -1,0 +1,127 @@
+package sql
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// userTimeout is how long what was sent may stay unacknowledged by the other machine: without it, the kernel goes on for a
+// quarter of an hour.
+const userTimeout = 5 * time.Second
+
+// newDialer returns a dialer whose connections end within some seconds when the other machine falls silent, whether or
+// not something was sent to it.
+func newDialer() *dialer {
+	return &dialer{net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3},
+		Control: func(network, _ string, raw syscall.RawConn) error {
+			if network != "tcp4" && network != "tcp6" {
+				return nil
+			}
+			var failed error
+			if err := raw.Control(func(descriptor uintptr) { failed = setUserTimeout(descriptor, userTimeout) }); err != nil {
+				return err
+			}
+			return failed
+		},
+	}}
+}
+
+// dialer is a [net.Dialer] as the driver wants it.
+type dialer struct{ net.Dialer }
+
+// DialTimeout implements [pq.Dialer].
+func (d *dialer) DialTimeout(network, address string, timeout time.Duration) (net.Conn, error) {
+	hurried := d.Dialer
+	hurried.Timeout = timeout
+	return hurried.Dial(network, address)
+}
+
+// poolDialer dials for a pool.
+type poolDialer struct{ *dialer }
+
+type socketKey struct{}
+
+// DialContext implements [pq.DialerContext]. A connection of the pool brings its socket with the context. One without is
+// made by the driver to cancel a statement, which waits for that.
+func (d *poolDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	socket, ofPool := ctx.Value(socketKey{}).(*socket)
+	if !ofPool {
+		ctx, cancel := context.WithTimeout(ctx, grace)
+		defer cancel()
+		made, err := d.Dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return hurried{made}, nil
+	}
+	made, err := d.Dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return socket.use(made)
+}
+
+// hurried is a connection that is used for a moment only.
+type hurried struct{ net.Conn }
+
+// SetDeadline implements [net.Conn].
+func (h hurried) SetDeadline(time.Time) error { return h.Conn.SetDeadline(time.Now().Add(grace)) }
+
+// socket is what a connection of the pool speaks through, below its TLS if it has any. Hurry and abort may be called at any
+// time, from any goroutine.
+type socket struct {
+	wrote atomic.Bool // something was sent, since this was set to false
+
+	mu      sync.Mutex
+	conn    net.Conn // nil until there is one
+	aborted bool
+}
+
+// use makes conn the one, which is what the driver gets.
+func (s *socket) use(conn net.Conn) (net.Conn, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conn = conn
+	if s.aborted {
+		_ = conn.Close()
+	}
+	return counted{conn, s}, nil
+}
+
+// hurry leaves the other side a moment to answer what it was asked.
+func (s *socket) hurry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != nil {
+		_ = s.conn.SetDeadline(time.Now().Add(grace))
+	}
+}
+
+// abort ends the connection, or the attempt to make one.
+func (s *socket) abort() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.aborted = true; s.conn != nil {
+		_ = s.conn.Close()
+	}
+}
+
+// counted notes that something was sent.
+type counted struct {
+	net.Conn
+	socket *socket
+}
+
+// Write implements [net.Conn].
+func (c counted) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if n > 0 {
+		c.socket.wrote.Store(true)
+	}
+	return n, err
+}
