@@ -14,6 +14,7 @@ const premium: Entitlement = {
   features: { notes: {} },
   revision: 1,
   error: null,
+  clockBehind: null,
   lastContact: day(1),
 };
 const drawn = (entitlement: Entitlement, now: Date) => {

@@ -17,6 +17,14 @@ export function inFull(time: Date, locale = english()): string {
   return formatter(locale, { dateStyle: 'full', timeStyle: 'short' }).format(time);
 }
 
+/** A number of milliseconds, in a unit of which there are more than one: "11 minutes", "6 hours", "3 days". */
+export function lasting(milliseconds: number): string {
+  const minutes = Math.round(milliseconds / 60_000);
+  if (minutes < 120) return `${minutes} minutes`;
+  const hours = Math.round(minutes / 60);
+  return hours < 48 ? `${hours} hours` : `${Math.round(hours / 24)} days`;
+}
+
 /** A short form for lists: the time today, else the day, else day and year. */
 export function inShort(time: Date, now: Date, locale = english()): string {
   if (sameDay(time, now)) {

@@ -2,6 +2,7 @@
 import { makeUpLater, renewWhileClosed } from './background.ts';
 import type { Context } from './context.ts';
 import { describe } from './describe.ts';
+import type { Document } from './document.ts';
 import type { Entitlement } from './entitlement.ts';
 import { HoldfastError } from './error.ts';
 import { EventStream } from './events.ts';
@@ -9,10 +10,16 @@ import { Healing, type Subject as Stored } from './healing.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
 import { Schedule } from './schedule.ts';
 import { readTime, type Standing } from './standing.ts';
-import type { Moment } from './trusted-time.ts';
+import type { Moment, TrustedTime } from './trusted-time.ts';
 
 /** How often the time seen is noted, and at the latest noticed: a sleeping machine's timers stand still. */
 const tickInterval = 60_000;
+
+/** While the clock is behind: whoever sets it right is not to wait. */
+const behindInterval = 1_000;
+
+/** How soon the server is asked again after a lock that was not to be expected; twice as late each time, to an hour. */
+const [firstDoubt, longestDoubt] = [60_000, 3_600_000];
 
 /** What is to be known of the client. */
 export interface Subject extends Stored {
@@ -21,6 +28,8 @@ export interface Subject extends Stored {
   readonly running: Promise<unknown> | undefined;
   /** The trusted time; a later reading is remembered. */
   moment(): Moment;
+  /** What of it is worth keeping. */
+  readonly time: TrustedTime;
   /** Tells the listeners if something has changed. */
   tell(changed?: boolean): void;
   /** Takes in what storage holds. */
@@ -40,6 +49,14 @@ export class Automatic {
   #taken: unknown;
   /** The revision that the server told of, while it may not have been asked for. */
   #told: number | null = null;
+  /** The document that granted something last. */
+  #granted: Document | undefined;
+  /** How long to wait before asking again after a lock that was not to be expected; 0: there is none. */
+  #doubt = 0;
+  /** This page's share of that wait, so that not all ask at once. */
+  readonly #share = Math.random();
+  /** The mark that was noted last. */
+  #noted = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Ends the listening; undefined while not started. */
   #triggers: AbortController | undefined;
@@ -49,6 +66,7 @@ export class Automatic {
     this.#context = context;
     this.#client = client;
     this.#taken = client.standing.taken;
+    this.#compare();
     this.#stream = new EventStream(context.origin, context.name, {
       heard: (revision) => this.#heard(revision),
       hasSession: () => hasSession(context),
@@ -98,11 +116,11 @@ export class Automatic {
     this.#client.tell();
     this.#notice();
     const { document, keyset, user } = this.#client.standing;
-    const { now } = this.#client.moment();
+    const { now, behind } = this.#client.moment();
     let wait = Number.POSITIVE_INFINITY;
     if (this.#triggers) {
       this.#stream.follow(user?.id ?? null);
-      const spread = document ? this.#schedule.spread(document) : 0;
+      const spread = document && !this.#doubt ? this.#schedule.spread(document) : 0;
       wait = this.#schedule.wait(Math.max(0, this.#dueAt() + spread - now));
     }
     if (wait === 0 && !this.#client.running) {
@@ -110,9 +128,13 @@ export class Automatic {
       return;
     }
     const ends = [document?.paidThrough, document?.exp, keyset?.exp].map((end) => (end ?? 0) * 1000 - now);
-    const delay = Math.min(tickInterval, wait || tickInterval, ...ends.filter((end) => end > 0));
+    const delay = Math.min(
+      behind ? behindInterval : tickInterval,
+      wait || tickInterval,
+      ...ends.filter((end) => end > 0),
+    );
     this.#timer = setTimeout(() => {
-      void this.#noteTime();
+      if (this.#client.time.mark - this.#noted >= tickInterval / 2) void this.#noteTime();
       this.next();
     }, delay);
   }
@@ -153,8 +175,22 @@ export class Automatic {
     if (`${taken}` === `${this.#taken}`) return;
     this.#taken = taken;
     this.#schedule.taken();
+    this.#compare();
     if (document?.rev === this.#told) this.#told = null;
     if (this.#told !== null) this.#schedule.soon();
+  }
+
+  /**
+   * A subscription that is over long before the end of what was granted last, by this device's clock and by nobody's act,
+   * may be the server's mistake: its clock may be ahead.
+   */
+  #compare(): void {
+    const { document } = this.#client.standing;
+    if (document && grants(document)) this.#granted = document;
+    const { exp = 0 } = this.#granted ?? {};
+    const over = document && !grants(document) && (document.reason ?? 'lapsed') === 'lapsed';
+    const doubtful = over && document.sub === this.#granted?.sub && this.#context.clock() < exp * 1000;
+    this.#doubt = doubtful ? Math.min(longestDoubt, 2 * this.#doubt || firstDoubt) : 0;
   }
 
   /** When the server is wanted, by the trusted time. */
@@ -166,6 +202,7 @@ export class Automatic {
     // way: the server is asked again, ever less often.
     if (describe(standing, entitlement, false).signInNeeded) return Number.POSITIVE_INFINITY;
     const { document } = standing;
+    if (this.#doubt && document) return document.iat * 1000 + this.#doubt * (1 + this.#share);
     return document && !entitlement.error ? document.refreshAfter * 1000 : 0;
   }
 
@@ -196,15 +233,21 @@ export class Automatic {
   async #noteTime(): Promise<void> {
     const { taken } = this.#client.standing;
     if (taken === undefined) return;
-    const { now: mark } = this.#client.moment();
+    this.#client.moment();
+    const { time } = this.#client;
+    this.#noted = time.mark;
     const { store } = this.#context;
     await store
       .update((held) => {
         const known = readTime(held.time);
-        return held.document === taken && known.mark < mark ? { time: { ...known, mark } } : null;
+        return held.document === taken && known.mark < time.mark ? { time } : null;
       })
       .catch(() => {});
   }
+}
+
+function grants({ state }: Document): boolean {
+  return state === 'active' || state === 'grace';
 }
 
 async function hasSession({ server }: Context): Promise<boolean> {

@@ -14,7 +14,7 @@ import { examine, type Standing } from './standing.ts';
 import { stateOf } from './state.ts';
 import type { StorageHealth } from './storage-health.ts';
 import { nobody } from './store.ts';
-import { estimateTime, type Moment, type TrustedTime } from './trusted-time.ts';
+import { type Moment, readClocks, type TrustedTime, type Watch } from './trusted-time.ts';
 import type { User } from './user.ts';
 
 /** A file that does not arrive is no contact: the server would not have been reached either. */
@@ -32,7 +32,7 @@ export class Client implements Holdfast {
   readonly #listeners = new Set<() => void>();
   // Set by the first load, before anybody has hold of the client.
   standing!: Standing;
-  #time!: TrustedTime;
+  #watch: Watch | undefined;
   #entitlement: Entitlement | undefined;
   /** What listeners were last told of. */
   #told: Entitlement | undefined;
@@ -68,7 +68,8 @@ export class Client implements Holdfast {
     const next = describe(this.standing, verdict, device !== null && device === this.#unknown);
     const last = this.#entitlement;
     // Within one standing, only these can change.
-    const same = last && (['state', 'error', 'signInNeeded'] as const).every((name) => last[name] === next[name]);
+    const same =
+      last && (['state', 'error', 'signInNeeded', 'clockBehind'] as const).every((name) => last[name] === next[name]);
     this.#entitlement = same ? last : next;
     return this.#entitlement;
   }
@@ -188,9 +189,16 @@ export class Client implements Holdfast {
   }
 
   moment(): Moment {
-    const moment = estimateTime(this.#time, this.#context.clock());
-    if (!moment.behind) this.#time = { ...this.#time, mark: moment.now };
+    const { clock, monotonic } = this.#context;
+    const clocks = { wall: clock(), monotonic: monotonic() };
+    const { watch, moment } = readClocks(this.#watch as Watch, this.standing.document?.skew ?? 0, clocks);
+    this.#watch = watch;
     return moment;
+  }
+
+  get time(): TrustedTime {
+    const { mark, jump } = this.#watch as Watch;
+    return { mark, jump };
   }
 
   /** Calls the listeners if what may be used has changed, or anything else that the caller knows of. */
@@ -218,11 +226,15 @@ export class Client implements Holdfast {
     // Storage that fails for a moment takes nothing away: what was verified before stays until its end.
     const before = this.standing;
     const standing = held || !before ? await examine(held ?? {}, this.#context) : before;
-    // A tick seen here may be later than the one on disk; only another document may take it back.
-    const seen = before?.taken === standing.taken ? (this.#time?.mark ?? 0) : 0;
+    // The time seen here may be later than the one on disk; only another document may take it back.
+    let { time } = standing;
+    if (before?.taken === standing.taken && this.#watch) {
+      this.moment();
+      if (this.time.mark > time.mark) time = this.time;
+    }
     this.standing = standing;
     this.#entitlement = undefined;
-    this.#time = { ...standing.time, mark: Math.max(standing.time.mark, seen) };
+    this.#watch = { ...time, at: this.#context.monotonic(), ahead: this.#context.ahead };
     this.tell();
     void this.#goOn();
   }

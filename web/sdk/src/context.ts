@@ -16,6 +16,9 @@ export interface Context {
   /** What holds until the user chooses otherwise. */
   readonly lock?: LockOptions;
   readonly clock: () => number;
+  readonly monotonic: () => number;
+  /** How far the clock was ahead at the last contact of this client; null: it had none. Milliseconds. */
+  ahead: number | null;
   readonly store: Store;
   readonly server: Server;
   /** Rejects with `roots_unavailable`; asks again the next time. `anew`: those known do not verify what they should. */
@@ -28,6 +31,7 @@ export function makeContext({
   roots,
   database: name = 'holdfast',
   clock = Date.now,
+  monotonic = () => performance.now(),
   timeout = 15_000,
   fetch = (input, init) => globalThis.fetch(input, init),
   ...rest
@@ -38,6 +42,8 @@ export function makeContext({
     name,
     origin,
     clock,
+    monotonic,
+    ahead: null,
     store: new Store(name),
     server: new Server({ origin, fetch, timeout, clock }),
     // Loaded once; a load that failed is tried again when they are wanted next.

@@ -5,7 +5,7 @@ import type { Verdict } from './state.ts';
 const none = { plans: Object.freeze([]), features: Object.freeze({}) };
 
 /** Puts the held document into the application's words. */
-export function describe(standing: Standing, { state, error }: Verdict, deviceUnknown: boolean): Entitlement {
+export function describe(standing: Standing, { state, error, behind }: Verdict, deviceUnknown: boolean): Entitlement {
   const { user, device, key, document } = standing;
   const reason = (document?.reason ?? null) as EntitlementReason | null;
   // Reasons that are about this device, not about the subscription.
@@ -23,6 +23,8 @@ export function describe(standing: Standing, { state, error }: Verdict, deviceUn
     features: (state === 'active' || state === 'grace') && document ? document.features : none.features,
     revision: document?.rev ?? null,
     error: standing.error ?? error,
+    // To the minute, so that it is the same from one look to the next.
+    clockBehind: behind === undefined ? null : Math.round(behind / 60_000) * 60_000,
     lastContact: date(document?.iat),
   });
 }

@@ -16,7 +16,8 @@ export interface Entitlement {
    * - `active`, `grace`, `revoked`: as the held document states it. `grace` too when its paid time ran out meanwhile.
    * - `expired`: the subscription is over, if `error` is null. Else (`expired`, `keyset_expired`) the document's own time
    *   is, and the server was not reached since: the subscription may be alive.
-   * - `clock_behind`: this device's clock is more than ten minutes behind a time already seen; a reconcile settles it.
+   * - `clock_behind`: this device's clock is more than ten minutes behind a time already seen (`clockBehind` says by
+   *   how much). A reconcile settles it, and so does setting the clock right.
    *
    * Features are granted in `active` and `grace` only.
    */
@@ -38,6 +39,8 @@ export interface Entitlement {
   readonly revision: number | null;
   /** Why the held document does not count, or null. */
   readonly error: ErrorCode | null;
+  /** While `state` is `clock_behind`: by how many milliseconds at least, to the minute. Else null. */
+  readonly clockBehind: number | null;
   /** When an answer of the server was last taken (the server's time). */
   readonly lastContact: Date | null;
 }

@@ -27,6 +27,8 @@ export interface Options {
   readonly database?: string;
   /** Milliseconds since 1970, for tests. Default: Date.now. */
   readonly clock?: () => number;
+  /** Milliseconds of a clock that nobody sets, for tests. Default: performance.now. */
+  readonly monotonic?: () => number;
   /** For tests and for wrapping. Default: the global fetch. */
   readonly fetch?: typeof globalThis.fetch;
   /** Milliseconds until a request without an answer counts as no contact. Default: 15 000. */

@@ -6,15 +6,14 @@ import { verifyPasskeys } from './passkeys.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
 import { type Proven, type ProvenRequest, throwProblem } from './server.ts';
 import { examine, type Standing } from './standing.ts';
-import type { Changes, Held } from './store.ts';
-import { settleTime } from './trusted-time.ts';
+import type { Changes, Held, Records } from './store.ts';
 import { authenticateDocument, checkBinding } from './verify.ts';
 
 /** One try: what storage held when it was made, which its answer will be compared with. */
 interface Try extends ProvenRequest {
   readonly held: Held;
   readonly standing: Standing;
-  /** By the device's clock. */
+  /** The device's clock, before it was sent. */
   readonly at: number;
 }
 
@@ -26,15 +25,16 @@ export async function reconcileDevice(context: Context): Promise<ReconcileResult
   await context.roots();
   const asked = await context.server.prove('/v1/reconcile', () => prepare(context));
   if (!asked) return { outcome: 'sign_in_needed' };
-  const received = context.clock();
   const { answer, sent } = asked;
   if (answer.code !== 'device_forked') throwProblem(answer);
 
-  const changes = await verifyAnswer(context, asked, received);
+  const changes = await verifyAnswer(context, asked);
   const taken = await context.store.update((held) =>
     held.lineage === sent.held.lineage && held.device?.id === sent.held.device?.id ? changes : null,
   );
   if (!taken) return { outcome: 'superseded' };
+  // Made after the asking: the clock was ahead by no more than this.
+  context.ahead = sent.at - changes.time.mark;
   return { outcome: answer.code === null ? 'reconciled' : 'forked' };
 }
 
@@ -54,9 +54,8 @@ async function prepare(context: Context): Promise<Try | null> {
  */
 async function verifyAnswer(
   context: Context,
-  { answer: { body, code }, sent: { held, standing, at }, jti }: Proven<Try>,
-  received: number,
-): Promise<Changes> {
+  { answer: { body, code }, sent: { held, standing }, jti }: Proven<Try>,
+): Promise<Changes & Pick<Records, 'time'>> {
   const lineage = code === null ? body.lineage : held.lineage;
   const texts = { document: text(body.document), lineage: text(lineage), keyset: text(body.keyset ?? held.keyset) };
   const { origin, rpId } = context;
@@ -80,7 +79,7 @@ async function verifyAnswer(
   return {
     ...texts,
     passkeys,
-    time: settleTime(document.iat, at, received),
+    time: { mark: document.iat * 1000 },
     former: undefined,
     marks: raiseMarks(readMarks(held.marks), authority.keyset.mark, await context.roots()),
   };

@@ -83,5 +83,6 @@ async function examineDocument(
 export function readTime(value: unknown, document: Document | null = null): TrustedTime {
   const time = isObject(value) ? value : {};
   const number = (candidate: unknown) => (Number.isFinite(candidate) ? (candidate as number) : 0);
-  return { mark: Math.max(number(time.mark), (document?.iat ?? 0) * 1000), skew: number(time.skew) };
+  const jump = isObject(time.jump) ? { by: number(time.jump.by), since: number(time.jump.since) } : undefined;
+  return { mark: Math.max(number(time.mark), (document?.iat ?? 0) * 1000), jump };
 }

@@ -8,6 +8,8 @@ import type { Moment } from './trusted-time.ts';
 export interface Verdict {
   readonly state: EntitlementState;
   readonly error: ErrorCode | null;
+  /** How far the clock is behind, milliseconds, where that is why. */
+  readonly behind?: number;
 }
 
 /**
@@ -23,8 +25,9 @@ export function stateOf(
   if (!document) return { state: 'none', error: null };
   const { state, exp, paidThrough } = document;
   if (state !== 'active' && state !== 'grace') return { state, error: null };
-  if (behind) return { state: 'clock_behind', error: 'clock_behind' };
   if (keyset && now >= keyset.exp * 1000) return { state: 'expired', error: 'keyset_expired' };
   if (now >= exp * 1000) return { state: 'expired', error: 'expired' };
+  // The time is then known to be no earlier than `now`: what has ended by it has ended; the rest waits for the clock.
+  if (behind) return { state: 'clock_behind', error: 'clock_behind', behind };
   return { state: paidThrough !== null && now >= paidThrough * 1000 ? 'grace' : state, error: null };
 }

@@ -171,6 +171,52 @@ describe('by itself', () => {
   });
 });
 
+describe('a lock that was not to be expected', () => {
+  beforeEach(signedIn);
+  const over = { state: 'expired', reason: 'lapsed', features: {}, plans: [] };
+  const twoMinutes = () => {
+    const now = performance.now();
+    vi.spyOn(performance, 'now').mockImplementation(() => now + 120_000);
+    profile.pass(120_000);
+    server.now += 120;
+  };
+  afterEach(() => void vi.mocked(performance.now).mockRestore?.());
+
+  it.each([
+    ['the server’s clock was 20 days ahead', 20 * day],
+    ['the subscription was lost for a moment', 0],
+  ])('is looked at again within minutes: %s', async (_, ahead) => {
+    const tab = await openTab();
+    const paid = server.claims;
+    server.claims = over;
+    server.now += ahead;
+    await tab.reconcile();
+    expect(tab.entitlement).toMatchObject({ state: 'expired', reason: 'lapsed' });
+    server.now -= ahead;
+    server.claims = paid;
+    twoMinutes();
+    // A timer of a minute does not come in a test; what it would do is done by contact, if it is due.
+    tab.contacted();
+    await eventually(() => expect(tab.has('export')).toBe(true));
+  });
+
+  it.each([
+    ['support has ended it', { ...over, state: 'revoked', reason: 'revoked' }, 0],
+    ['its end had come', over, 8 * day],
+  ])('is none where %s', async (_, claims, later) => {
+    const tab = await openTab();
+    server.claims = claims;
+    server.now += later;
+    profile.pass(later * 1000);
+    await tab.reconcile();
+    const before = reconciles();
+    twoMinutes();
+    tab.contacted();
+    await rest();
+    expect(reconciles()).toBe(before);
+  });
+});
+
 describe('by push', () => {
   beforeEach(signedIn);
 

@@ -255,10 +255,10 @@ describe('time', () => {
 
   it('does not run backwards: a clock set back makes premium wait', async () => {
     const hf = await profile.openPremium();
-    profile.clock += day * 1000;
+    profile.pass(day * 1000);
     expect(hf.has('export')).toBe(true);
     profile.clock -= 11 * 60_000;
-    expect(hf.entitlement).toMatchObject({ state: 'clock_behind', error: 'clock_behind' });
+    expect(hf.entitlement).toMatchObject({ state: 'clock_behind', error: 'clock_behind', clockBehind: 11 * 60_000 });
     expect(hf.has('export')).toBe(false);
     server.now += day;
     await hf.reconcile();
@@ -269,7 +269,7 @@ describe('time', () => {
     const hf = await profile.openPremium();
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     await (hf as unknown as { load(): Promise<void> }).load();
-    profile.clock += 6 * day * 1000;
+    profile.pass(6 * day * 1000);
     await vi.advanceTimersByTimeAsync(60_000);
     vi.useRealTimers();
     await vi.waitFor(async () => expect((await profile.held()).time?.mark).toBe(profile.clock));
@@ -278,10 +278,72 @@ describe('time', () => {
     expect((await profile.open()).entitlement.state).toBe('clock_behind');
   });
 
-  it('is corrected by what the server said', async () => {
-    profile.clock -= 3_600_000;
+  it('a jump of the clock counts once it has stood for ten minutes, over restarts too', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const open = async () => {
+      profile.close();
+      const tab = await profile.open();
+      await (tab as unknown as { load(): Promise<void> }).load();
+      return tab;
+    };
+    await profile.openPremium();
+    const held = async () => (await profile.held()).time;
+    const minutes = async (count: number) => {
+      for (let minute = 0; minute < count; minute++) {
+        profile.pass(60_000);
+        await vi.advanceTimersByTimeAsync(60_000);
+      }
+    };
+    let hf = await open();
+    profile.clock += 7_200_000;
+    await minutes(3);
+    await vi.waitFor(async () => expect((await held())?.jump?.by).toBe(7_200_000));
+    hf = await open();
+    profile.clock -= 7_200_000;
+    expect(hf.has('export')).toBe(true);
+    profile.clock += 7_200_000;
+    hf = await open();
+    await minutes(12);
+    await vi.waitFor(async () => expect((await held())?.mark).toBeGreaterThan(profile.clock - 300_000));
+    profile.clock -= 7_200_000;
+    expect(hf.entitlement).toMatchObject({ state: 'clock_behind', clockBehind: 7_200_000 });
+  });
+
+  it('premium is back as soon as the clock is right, without anybody asking', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const hf = await profile.openPremium();
-    profile.clock = end - 3_600_000 - 1;
+    await (hf as unknown as { load(): Promise<void> }).load();
+    profile.pass(day * 1000);
+    expect(hf.has('export')).toBe(true);
+    profile.clock -= 6 * 3_600_000;
+    await vi.advanceTimersByTimeAsync(60_000);
+    const told = vi.fn();
+    hf.subscribe(told);
+    profile.clock += 6 * 3_600_000;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(told).toHaveBeenCalledOnce();
+    expect(hf.has('export')).toBe(true);
+  });
+
+  it.each([
+    ['eight days ahead', 8 * day],
+    ['a year behind', -365 * day],
+  ])('a page that has heard the server knows it, %s, until it is closed', async (_, off) => {
+    profile.clock += off * 1000;
+    const hf = await profile.openPremium();
+    profile.pass(3 * day * 1000);
+    expect(hf.has('export')).toBe(true);
+    profile.close();
+    expect((await profile.open()).has('export')).toBe(false);
+    // Put right, offline.
+    profile.clock -= off * 1000;
+    expect((await profile.open()).has('export')).toBe(true);
+  });
+
+  it('is corrected by what the server has signed', async () => {
+    profile.clock += 3_600_000;
+    const hf = await profile.openPremium();
+    profile.clock = end + 3_600_000 - 1;
     expect(hf.has('export')).toBe(true);
     profile.clock += 1;
     expect(hf.has('export')).toBe(false);

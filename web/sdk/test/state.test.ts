@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Document, DocumentState } from '../src/document.ts';
 import { stateOf } from '../src/state.ts';
-import { estimateTime, settleTime, type TrustedTime } from '../src/trusted-time.ts';
+import { readClocks, type Watch } from '../src/trusted-time.ts';
 
 const day = 86_400;
 const taken = 1_767_225_600;
-const at = (seconds: number) => ({ now: (taken + seconds) * 1000, behind: false });
+const at = (seconds: number) => ({ now: (taken + seconds) * 1000, behind: 0 });
 
 function document(state: DocumentState, claims: Partial<Document> = {}): Document {
   const granted = state === 'active' || state === 'grace';
@@ -61,18 +61,24 @@ describe('what a document says, by the moment', () => {
   });
 
   it.each(['active', 'grace'] as const)('waits while the clock is behind: %s', (state) => {
-    for (const moment of [0, 5 * day, 7 * day, 400 * day]) {
-      const behind = { ...at(moment), behind: true };
-      expect(stateOf(document(state), keyset, behind)).toEqual({ state: 'clock_behind', error: 'clock_behind' });
+    for (const moment of [0, 5 * day, 7 * day - millisecond]) {
+      const behind = { ...at(moment), behind: 601_000 };
+      const waiting = { state: 'clock_behind', error: 'clock_behind', behind: 601_000 };
+      expect(stateOf(document(state), keyset, behind)).toEqual(waiting);
     }
   });
 
+  it.each(['active', 'grace'] as const)('a clock that is behind does not wait for what has ended: %s', (state) => {
+    expect(stateOf(document(state), keyset, { ...at(7 * day), behind: 601_000 }).state).toBe('expired');
+    expect(stateOf(document(state), keyset, { ...at(400 * day), behind: 601_000 }).error).toBe('keyset_expired');
+  });
+
   it.each(['none', 'expired', 'revoked'] as const)('takes nothing away that is not there: %s', (state) => {
-    expect(stateOf(document(state), keyset, { ...at(0), behind: true })).toEqual({ state, error: null });
+    expect(stateOf(document(state), keyset, { ...at(0), behind: 601_000 })).toEqual({ state, error: null });
   });
 
   it('is none without a document, whatever the time', () => {
-    for (const behind of [false, true]) {
+    for (const behind of [0, 601_000]) {
       expect(stateOf(null, keyset, { now: 0, behind })).toEqual({ state: 'none', error: null });
     }
   });
@@ -81,7 +87,7 @@ describe('what a document says, by the moment', () => {
 /** What the pure functions see of a device, and what happens to it. Seconds. */
 class World {
   document: Document | null = null;
-  time: TrustedTime = { mark: 0, skew: 0 };
+  watch: Watch = { mark: 0, at: 0, ahead: null };
   /** Real time, and how far this device's clock is off. */
   now = taken;
   off = 0;
@@ -91,8 +97,9 @@ class World {
   }
 
   get state(): string {
-    const moment = estimateTime(this.time, this.clock);
-    if (!moment.behind) this.time = { ...this.time, mark: moment.now };
+    const clocks = { wall: this.clock, monotonic: this.now * 1000 };
+    const { watch, moment } = readClocks(this.watch, this.document?.skew ?? 0, clocks);
+    this.watch = watch;
     return stateOf(this.document, keyset, moment).state;
   }
 
@@ -108,8 +115,9 @@ class World {
 
   reconcile(state: DocumentState): this {
     const exp = this.now + 7 * day;
-    this.document = document(state, { iat: this.now, exp, paidThrough: this.now + 5 * day });
-    this.time = settleTime(this.now, this.clock, this.clock);
+    const skew = Math.max(-day, Math.min(day, this.off));
+    this.document = document(state, { iat: this.now, exp, skew, paidThrough: this.now + 5 * day });
+    this.watch = { mark: this.now * 1000, at: this.now * 1000, ahead: this.off * 1000 };
     return this;
   }
 
@@ -157,9 +165,9 @@ describe('every transition', () => {
     active: '- grace expired clock_behind - expired - active grace expired revoked none none',
     grace: '- expired expired clock_behind - expired - active grace expired revoked none none',
     expired: '- - - - - - - active grace expired revoked none none',
-    'expired offline': '- - - clock_behind - - - active grace expired revoked none none',
+    'expired offline': '- - - - - - - active grace expired revoked none none',
     revoked: '- - - - - - - active grace expired revoked none none',
-    clock_behind: '- grace expired - - expired active active grace expired revoked none none',
+    clock_behind: '- expired expired - - expired active active grace expired revoked none none',
   };
 
   const rows = Object.entries(table).flatMap(([state, line]) =>

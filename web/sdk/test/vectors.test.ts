@@ -88,7 +88,7 @@ describe.each(files)('%s', (_, text) => {
     const document = await authenticateDocument(input, { keyset, issuer, audience: issuer });
     // One that grants nothing has nothing that could end.
     const grants = document.state === 'active' || document.state === 'grace';
-    expect(stateOf(document, keyset, { now, behind: false }).error).toBe((grants && vector.code) || null);
+    expect(stateOf(document, keyset, { now, behind: 0 }).error).toBe((grants && vector.code) || null);
   });
 });
 

@@ -16,6 +16,7 @@ const nothing: Entitlement = {
   features: {},
   revision: 1,
   error: null,
+  clockBehind: null,
   lastContact: null,
 };
 const premium: Entitlement = {
@@ -150,11 +151,17 @@ const table: Row[] = [
   },
   {
     name: 'clock behind',
-    entitlement: { ...premium, state: 'clock_behind', features: {}, error: 'clock_behind' },
+    entitlement: {
+      ...premium,
+      state: 'clock_behind',
+      features: {},
+      error: 'clock_behind',
+      clockBehind: 6 * 3_600_000,
+    },
     badge: 'Locked',
-    headline: "This device's clock is behind",
+    headline: "This device's clock is behind by 6 hours or more",
     remedy: 'connect',
-    line: "Premium is locked: this device's clock is behind. Connect to put it right.",
+    line: "Premium is locked: this device's clock is behind by 6 hours or more. Set it right, or connect.",
   },
   {
     name: 'never linked',

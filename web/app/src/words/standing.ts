@@ -1,7 +1,7 @@
 import type { Entitlement } from '@holdfast/client';
 import { freeNotes } from '../allowance.ts';
 import type { Event } from '../timeline.ts';
-import { inFull, inWords } from '../when.ts';
+import { inFull, inWords, lasting } from '../when.ts';
 
 /** What the user can do about a state: which button is offered. */
 export type Remedy = 'trial' | 'connect' | 'sign-in' | null;
@@ -53,6 +53,7 @@ export function standing(
   const say = (time: Date | null) => (time ? inWords(time, now, locale) : 'its end');
   const offline = reached === false;
   const since = told?.since ? say(told.since) : null;
+  const behind = lasting(entitlement.clockBehind ?? 0);
   const help = told?.help ? { help: told.help } : {};
 
   if (reason === 'device_forked') {
@@ -165,11 +166,12 @@ export function standing(
       });
     case 'clock_behind':
       return locked({
-        headline: "This device's clock is behind",
+        headline: `This device's clock is behind by ${behind} or more`,
         meaning: `It shows ${inFull(now, locale)}, which is earlier than a time already seen, so premium waits. ${kept}`,
-        advice: "Connect to the internet: the server's time puts it right. Or set the clock.",
+        advice:
+          'Set the clock right, and premium is back at once, offline too. Connecting to the internet brings it back as well.',
         remedy: 'connect',
-        line: "Premium is locked: this device's clock is behind. Connect to put it right.",
+        line: `Premium is locked: this device's clock is behind by ${behind} or more. Set it right, or connect.`,
       });
     default:
       if (entitlement.signInNeeded) {

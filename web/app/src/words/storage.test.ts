@@ -20,6 +20,7 @@ function entitlement(state: EntitlementState): Entitlement {
     features: granting ? { notes: {}, export: {} } : {},
     revision: 1,
     error: state === 'clock_behind' ? 'clock_behind' : null,
+    clockBehind: null,
     lastContact: new Date(2025, 11, 5),
   };
 }

@@ -14,6 +14,8 @@ export class Profile {
   readonly #tabs: Holdfast[] = [];
   /** The device's clock, milliseconds. */
   clock = epoch * 1000;
+  /** The clock that nobody sets. */
+  monotonic = 0;
 
   constructor(server: FakeServer) {
     this.#server = server;
@@ -26,12 +28,19 @@ export class Profile {
       rpId: 'holdfast.test',
       database: this.database,
       clock: () => this.clock,
+      monotonic: () => this.monotonic,
       fetch: this.#server.fetch,
       autoReconcile: false,
       ...options,
     });
     this.#tabs.push(tab);
     return tab;
+  }
+
+  /** Time passes, as both clocks see it. */
+  pass(milliseconds: number): void {
+    this.clock += milliseconds;
+    this.monotonic += milliseconds;
   }
 
   /** A tab that is signed in, linked, and holds premium. */

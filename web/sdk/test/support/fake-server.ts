@@ -94,6 +94,7 @@ export class FakeServer {
         sub: this.user.id,
         jti: 'document',
         iat: this.now,
+        skew: 0,
         nbf: this.now,
         exp: this.now + this.window,
         refresh_after: this.now + Math.min(day, this.window / 2),
@@ -189,7 +190,8 @@ export class FakeServer {
   async #reconcile(proof: Proof, body: Json): Promise<Response> {
     const device = this.devices.get(String(body.device));
     if (device?.jkt !== proof.jkt) return problem(404, 'device_unknown');
-    const claims = { device: body.device, cnf: { jkt: proof.jkt }, proof: proof.jti };
+    const skew = Math.max(-day, Math.min(day, proof.iat - this.now));
+    const claims = { device: body.device, cnf: { jkt: proof.jkt }, proof: proof.jti, skew };
     const signed = {
       server_time: new Date(this.now * 1000).toISOString(),
       ...(body.keyset_version !== this.keysetVersion && { keyset: await this.#publishedKeyset() }),
@@ -242,6 +244,7 @@ interface Proof {
   readonly jkt: string;
   readonly jti: string;
   readonly nonce: unknown;
+  readonly iat: number;
 }
 
 async function readProof(request: Request, text: string): Promise<Proof | null> {
@@ -269,7 +272,7 @@ async function readProof(request: Request, text: string): Promise<Proof | null> 
   const signature = decodeBase64url(parts[2] ?? '') ?? new Uint8Array();
   const algorithm = { name: 'ECDSA', hash: 'SHA-256' };
   const verified = await crypto.subtle.verify(algorithm, await importPublicKey(jwk), signature, signed);
-  return verified ? { jkt: await thumbprint(jwk), jti: jti as string, nonce } : null;
+  return verified ? { jkt: await thumbprint(jwk), jti: jti as string, nonce, iat: iat as number } : null;
 }
 
 export function noContent(headers: Record<string, string> = {}): Response {
