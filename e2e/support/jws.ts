@@ -3,6 +3,7 @@ import { createPrivateKey, sign } from 'node:crypto';
 export interface Claims {
   [name: string]: unknown;
   exp: number;
+  skew: number;
   rev: number;
   proof: string;
   device: string;

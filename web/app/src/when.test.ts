@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { english, inFull, inShort, inWords } from './when.ts';
+import { english, inFull, inShort, inWords, lasting } from './when.ts';
 
 const now = new Date(2025, 2, 29, 23, 30);
 
@@ -12,6 +12,17 @@ test.each([
   [new Date(2026, 3, 4, 14, 5), /^Saturday,? 4 April 2026, 14:05$/],
 ])('%s', (time, words) => {
   expect(inWords(time, now, 'en-GB')).toMatch(words);
+});
+
+test.each([
+  [11, '11 minutes'],
+  [119, '119 minutes'],
+  [120, '2 hours'],
+  [6 * 60 - 1, '6 hours'],
+  [47 * 60, '47 hours'],
+  [365 * 1_440, '365 days'],
+])('%d minutes last %s', (minutes, words) => {
+  expect(lasting(minutes * 60_000)).toBe(words);
 });
 
 test('short forms lose no year', () => {
