@@ -34,8 +34,8 @@ type Reconciled struct {
 // statement with reading the account.
 //
 // Where the token is taken and the device is linked, document_bound rises to the latest end that a document with
-// features can have by the subscriptions read: over all that are neither revoked nor suspended, the latest of the
-// lesser of paid time with grace and Now with the plan's window (at most Window), and at most KeysetEnd; and then
+// features can have by the subscriptions read: over all that are not revoked, suspended or withheld by a dispute, the latest
+// of the lesser of paid time, with grace where it follows, and Now with the plan's window (at most Window), and at most KeysetEnd; and then
 // Allowance on top. Where the token's revision is above the user's, or its generation above the device's, the database has lost commits: revision
 // and ledger head are raised to the token's, document_bound to the latest end that any document can have with [MaxSkew] on
 // top, and that is audited. Where the device becomes quarantined, the user's

@@ -6,5 +6,5 @@
 // often, and whatever was lost and sent again, the end is the same.
 //
 // The package knows the vocabulary of Stripe's subscriptions, which other systems share, but neither its JSON nor HTTP
-// nor SQL. Events hold ids, enumerations and times, and nothing else about anybody.
+// nor SQL. Events hold ids, enumerations, times and amounts, and nothing else about anybody.
 package billing
