@@ -33,14 +33,14 @@ type Reconciled struct {
 // Step asks the store to judge a token and to carry out what follows ([Lineage.Judge], [Lineage.Advance]), in one
 // statement with reading the account.
 //
-// Where the token is taken and the device is linked, document_bound rises to the latest end that a document with
-// features can have by the subscriptions read: over all that are not revoked, suspended or withheld by a dispute, the latest
-// of the lesser of paid time, with grace where it follows, and Now with the plan's window (at most Window), and at most KeysetEnd; and then
-// Allowance on top. Where the token's revision is above the user's, or its generation above the device's, the database has lost commits: revision
-// and ledger head are raised to the token's, document_bound to the latest end that any document can have with [MaxSkew] on
-// top, and that is audited. Where the device becomes quarantined, the user's
-// revision is raised, its status index becomes INVALID, and that is audited. Wherever a document follows, of whatever
-// kind, document_revision rises to the document's revision.
+// Where the token is taken and the device is linked, document_bound rises to the latest end that a document with features
+// can have by the subscriptions read: over all that are not revoked, suspended or withheld by a dispute, the latest of the
+// lesser of paid time, with grace where it follows, and Now with the plan's window (at most Window), and at most KeysetEnd;
+// and then Allowance on top. Where the token's revision is above the user's, or its generation above the device's, the
+// database has lost commits: revision and ledger head are raised to the token's, document_bound to the latest end that any
+// document can have with [MaxSkew] on top, and that is audited. Where the device becomes quarantined, the user's revision is
+// raised, its status index becomes INVALID, and that is audited. Wherever a document follows, of whatever kind,
+// document_revision rises to the document's revision.
 type Step struct {
 	Token Token
 	JKT   string
