@@ -109,8 +109,11 @@ func lockCustomer(ctx context.Context, tx *sqlx.Tx, event billing.Event) (custom
 		_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "billing "+event.Source+" "+kind+" "+name)
 		return failed("lock "+kind, err)
 	}
-	ties := event.Ties()
-	for _, tie := range ties {
+	ties, err := looseTies(ctx, tx, event)
+	if err != nil {
+		return "", err
+	}
+	for _, tie := range ties { // all in one order, or else two would wait for each other
 		if err := lock("tie", tie); err != nil {
 			return "", err
 		}
@@ -129,7 +132,7 @@ func lockCustomer(ctx context.Context, tx *sqlx.Tx, event billing.Event) (custom
 	if err := lock("customer", customer); err != nil {
 		return "", err
 	}
-	for held, next := ties, ties; len(next) > 0; {
+	for held, next := ties, ties; len(next) > 0; { // some may have come since they were looked for
 		var told []pq.StringArray
 		err := tx.SelectContext(ctx, &told, `
 			UPDATE billing_events SET customer = $3 WHERE source = $1 AND ties && $2 AND customer = '' RETURNING ties`,
@@ -149,6 +152,28 @@ func lockCustomer(ctx context.Context, tx *sqlx.Tx, event billing.Event) (custom
 		}
 	}
 	return customer, nil
+}
+
+// looseTies are the ties of an event, and of all events that these lead to whose customer nobody knows, in order.
+func looseTies(ctx context.Context, tx *sqlx.Tx, event billing.Event) ([]string, error) {
+	ties := event.Ties()
+	for {
+		var found []pq.StringArray
+		err := tx.SelectContext(ctx, &found, `SELECT ties FROM billing_events WHERE source = $1 AND ties && $2 AND customer = ''`,
+			event.Source, pq.Array(ties))
+		if err != nil {
+			return nil, failed("find ties", err)
+		}
+		all := slices.Clone(ties)
+		for _, more := range found {
+			all = append(all, more...)
+		}
+		slices.Sort(all)
+		if all = slices.Compact(all); len(all) == len(ties) {
+			return ties, nil
+		}
+		ties = all
+	}
 }
 
 const eventColumns = `source, id, customer, subject, at, rank, facts`
