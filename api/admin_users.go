@@ -220,12 +220,6 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 	for _, id := range slices.Sorted(maps.Keys(account.Plans)) {
 		plans = append(plans, planOf(account.Plans[id]))
 	}
-	linked := make([]adminDevice, 0, len(account.Devices))
-	for _, d := range account.Devices {
-		if !d.Removed {
-			linked = append(linked, adminDeviceOf(d))
-		}
-	}
 	sessions := make([]adminSession, 0, len(live))
 	for _, l := range live {
 		sessions = append(sessions, adminSession{l.ID, l.UserAgent, l.AuthenticatedAt.UTC(), l.LastActiveAt.UTC(), l.ExpiresAt.UTC()})
@@ -245,6 +239,6 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 		Audit         []auditEntry   `json:"audit"`
 	}{
 		adminUserOf(shown), orNull(role), account.Revision, account.TrialStarted, int64(s.entitlements.OfflineWindow() / time.Second),
-		decisionOf(account.Decide(s.now())), subscriptions, plans, linked, passkeysOf(passkeys), sessions, auditOf(trail),
+		decisionOf(account.Decide(s.now())), subscriptions, plans, supportDevices(account, s.now()), passkeysOf(passkeys), sessions, auditOf(trail),
 	})
 }

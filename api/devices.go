@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -24,17 +25,53 @@ func deviceOf(d entitlements.Device) device {
 // adminDevice is a device as support and an export of the account show it.
 type adminDevice struct {
 	device
-	DocumentRevision *int64 `json:"document_revision"`
+	DocumentRevision *int64     `json:"document_revision"`
+	Removed          bool       `json:"removed"`
+	FreesUpAt        *time.Time `json:"frees_up_at"` // where it still counts against the limit, though it is not linked
 }
 
 func adminDeviceOf(d entitlements.Device) adminDevice {
-	return adminDevice{deviceOf(d), d.DocumentRevision}
+	return adminDevice{device: deviceOf(d), DocumentRevision: d.DocumentRevision, Removed: d.Removed}
+}
+
+// supportDevices are the devices of the account that are not removed, or count against the limit.
+func supportDevices(a entitlements.Account, now time.Time) []adminDevice {
+	frees := map[entitlements.DeviceID]*time.Time{}
+	for _, o := range a.Occupants(now) {
+		frees[o.ID] = o.FreesUpAt
+	}
+	shown := make([]adminDevice, 0, len(a.Devices))
+	for _, d := range a.Devices {
+		at, counts := frees[d.ID]
+		if d.Removed && !counts {
+			continue
+		}
+		item := adminDeviceOf(d)
+		item.FreesUpAt = utc(at)
+		shown = append(shown, item)
+	}
+	return shown
 }
 
 func devices(list []entitlements.Device) []device {
 	items := make([]device, 0, len(list))
 	for _, d := range list {
 		items = append(items, deviceOf(d))
+	}
+	return items
+}
+
+// occupant is a device that counts against the limit.
+type occupant struct {
+	device
+	FreesUpAt   *time.Time `json:"frees_up_at"`
+	Replaceable bool       `json:"replaceable"`
+}
+
+func occupants(list []entitlements.Occupant) []occupant {
+	items := make([]occupant, 0, len(list))
+	for _, o := range list {
+		items = append(items, occupant{deviceOf(o.Device), utc(o.FreesUpAt), o.Replaceable})
 	}
 	return items
 }
@@ -92,6 +129,18 @@ func (s *server) unlinkDevice(w http.ResponseWriter, r *http.Request, by caller)
 
 // revokeDevice is support's answer to a lost device.
 func (s *server) revokeDevice(w http.ResponseWriter, r *http.Request, by caller) error {
+	return s.changeDevice(w, r, by, s.entitlements.RevokeDevice)
+}
+
+// releaseDevice is support's answer to a user who cannot wait until the document of a removed device has ended.
+func (s *server) releaseDevice(w http.ResponseWriter, r *http.Request, by caller) error {
+	return s.changeDevice(w, r, by, s.entitlements.ReleaseDevice)
+}
+
+func (s *server) changeDevice(
+	w http.ResponseWriter, r *http.Request, by caller,
+	change func(ctx context.Context, actor string, device entitlements.DeviceID, reason string) error,
+) error {
 	id, err := pathUUID(r)
 	if err != nil {
 		return err
@@ -107,7 +156,7 @@ func (s *server) revokeDevice(w http.ResponseWriter, r *http.Request, by caller)
 	if err := s.guardStaff(r.Context(), by, passkey.UserID(owner)); err != nil {
 		return err
 	}
-	if err := s.entitlements.RevokeDevice(r.Context(), by.actor, entitlements.DeviceID(id), reason); err != nil {
+	if err := change(r.Context(), by.actor, entitlements.DeviceID(id), reason); err != nil {
 		return err
 	}
 	return noContent(w)

@@ -94,7 +94,7 @@ type problem struct {
 	Code     string `json:"code"`
 	Instance string `json:"instance"`
 
-	Devices []device `json:"devices,omitempty"` // device_limit: those that count, oldest first
+	Devices []occupant `json:"devices,omitempty"` // device_limit: those that count, oldest first
 
 	Document   string     `json:"document,omitempty"` // device_forked: the signed document that says so
 	Passkeys   string     `json:"passkeys,omitempty"`
@@ -110,8 +110,12 @@ func classify(ctx context.Context, err error) (refusal, problem) {
 		return answer, extra
 	}
 	if limit, ok := errors.AsType[*entitlements.DeviceLimitError](err); ok {
-		extra.Devices = devices(limit.Devices)
-		return refusal{http.StatusConflict, "device_limit", "The plan allows no further device; unlink one."}, extra
+		extra.Devices = occupants(limit.Devices)
+		return refusal{http.StatusConflict, "device_limit",
+			"The plan allows no further device. Link it in place of one, or wait until a place frees up."}, extra
+	}
+	if _, ok := errors.AsType[*entitlements.LinkRateError](err); ok {
+		return refusal{rateLimited.status, rateLimited.code, "Many devices were linked in the last hour; Retry-After says when to try again."}, extra
 	}
 	if forked, ok := errors.AsType[*entitlements.ForkedError](err); ok {
 		r := forked.Reconciled
@@ -197,6 +201,8 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		wait := retryAfter
 		if often, ok := errors.AsType[*tooOften](err); ok {
 			wait = often.wait
+		} else if links, ok := errors.AsType[*entitlements.LinkRateError](err); ok {
+			wait = links.Wait
 		}
 		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}

@@ -95,6 +95,7 @@ func (s *server) routes() []route {
 		{method: post, path: "/admin/v1/subscriptions/{id}/suspend", access: scoped, scope: write, handler: s.suspendSubscription},
 		{method: post, path: "/admin/v1/subscriptions/{id}/reinstate", access: scoped, scope: write, handler: s.reinstateSubscription},
 		{method: post, path: "/admin/v1/devices/{id}/revoke", access: scoped, scope: write, handler: s.revokeDevice},
+		{method: post, path: "/admin/v1/devices/{id}/release", access: scoped, scope: write, handler: s.releaseDevice},
 		{method: get, path: "/admin/v1/plans", access: scoped, scope: read, handler: s.listPlans},
 		{method: get, path: "/admin/v1/plans/{id}", access: scoped, scope: read, handler: s.showPlan},
 		{method: put, path: "/admin/v1/plans/{id}", access: scoped, scope: admin, handler: s.putPlan},

@@ -96,6 +96,11 @@ test('staff find one customer among many, revoke with certainty, and undo it', a
   await fieldbook.expectPremium();
   await page.getByRole('button', { name: 'Remove Chrome' }).first().click();
   await support.answer('Remove now', 'Lost on a train');
+  await expect(support.card('devices').getByRole('heading')).toHaveText('1 device');
+  const removed = support.card('devices').getByRole('listitem').filter({ hasText: 'removed' });
+  await expect(removed).toContainText("Counts against the plan's limit. Frees up");
+  await page.getByRole('button', { name: 'Free the place of Chrome' }).click();
+  await support.answer('Free place', 'It is at the police');
   await expect(support.card('devices').getByRole('listitem')).toHaveCount(1);
   await page.getByRole('button', { name: 'Sign out everywhere…' }).click();
   await support.dialog.getByLabel('Remove the devices, too').check();

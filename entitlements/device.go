@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -28,15 +29,88 @@ type Device struct {
 	DocumentRevision *int64
 	Quarantined      bool
 	Removed          bool
+	Place            Place
 }
 
-// counts says whether the device counts against the limit: linked and not quarantined.
-func (d Device) counts() bool { return !d.Removed && !d.Quarantined }
+// Place says what has become of the place that a device takes up under the plan's limit.
+type Place string
+
+// A device holds its place while it is linked and, once it is removed or quarantined, until its last document has ended.
+const (
+	PlaceHeld     Place = "held"
+	PlacePassed   Place = "passed"   // to the device that was linked instead of it
+	PlaceReleased Place = "released" // by support, who knows that its document goes on
+)
+
+// Occupant is a device that counts against the limit.
+type Occupant struct {
+	Device
+	// FreesUpAt is when it ceases to count by itself; nil while it is linked.
+	FreesUpAt *time.Time
+	// Replaceable says that a new device could be linked in place of it.
+	Replaceable bool
+}
+
+// lives says whether a document with features that the device was given may go on at now.
+func (d Device) lives(now time.Time) bool {
+	return d.DocumentExpiresAt != nil && now.Before(*d.DocumentExpiresAt)
+}
+
+// linked says whether the device gets documents.
+func (d Device) linked() bool { return !d.Removed && !d.Quarantined }
+
+// occupants are the devices that count against limit, the oldest first. Whoever loses what a browser has stored must be able
+// to go on at once, so a place can be passed on while the old device's document goes on: as many such documents as the
+// limit do not count. More do, those first that end first. So there are never more than twice limit documents at a time.
+func occupants(devices []Device, limit int, now time.Time) []Device {
+	var passed []Device
+	for _, d := range devices {
+		if !d.linked() && d.Place == PlacePassed && d.lives(now) {
+			passed = append(passed, d)
+		}
+	}
+	slices.SortStableFunc(passed, func(a, b Device) int { return a.DocumentExpiresAt.Compare(*b.DocumentExpiresAt) })
+	passed = passed[:max(0, len(passed)-limit)]
+	return slices.DeleteFunc(slices.Clone(devices), func(d Device) bool {
+		counts := d.linked() || d.lives(now) && d.Place == PlaceHeld ||
+			slices.ContainsFunc(passed, func(p Device) bool { return p.ID == d.ID })
+		return !counts
+	})
+}
+
+// pass is the devices after the places of those were passed on.
+func pass(devices []Device, ids ...DeviceID) []Device {
+	after := slices.Clone(devices)
+	for i, d := range after {
+		if slices.Contains(ids, d.ID) && d.Place == PlaceHeld {
+			after[i].Removed, after[i].Place = true, PlacePassed
+		}
+	}
+	return after
+}
+
+// Occupants are the devices that count against the limit at now, the oldest first.
+func (a Account) Occupants(now time.Time) []Occupant {
+	limit := a.Decide(now).DeviceLimit
+	var all []Occupant
+	for _, d := range occupants(a.Devices, limit, now) {
+		o := Occupant{Device: d, Replaceable: len(occupants(pass(a.Devices, d.ID), limit, now)) < limit}
+		if !d.linked() {
+			o.FreesUpAt = d.DocumentExpiresAt
+		}
+		all = append(all, o)
+	}
+	return all
+}
+
+// linksAnHour is how many devices an account can link in an hour, whatever becomes of them: each is rows that stay.
+const linksAnHour = 20
 
 // LinkRequest asks to link the installation that made the proof.
 type LinkRequest struct {
 	Name string
-	// Replaces names the device whose place the new one takes, as the user chose it; [ErrNotFound] unless it is theirs.
+	// Replaces names the device whose place the new one takes, as the user chose it: one that is linked, or still counts;
+	// [ErrNotFound] unless it is theirs.
 	Replaces DeviceID
 	// Cookie names the device that this browser was before. It is replaced if it is the user's, else passed over.
 	Cookie DeviceID
@@ -49,8 +123,8 @@ type Linked struct {
 }
 
 // Link binds the proof's key to the user. The same key again, not yet reconciled, gives the same device: the answer
-// was lost. It fails with [ErrInvalid], with [ErrConflict] for a key that is in use or was, and with
-// [*DeviceLimitError].
+// was lost. It fails with [ErrInvalid], with [ErrConflict] for a key that is in use or was, with [*DeviceLimitError], and
+// with [*LinkRateError].
 func (s *Service) Link(ctx context.Context, user UserID, proof dpop.Proof, request LinkRequest) (Linked, error) {
 	name, err := deviceName(request.Name)
 	if err != nil {
@@ -87,30 +161,31 @@ func (s *Service) Link(ctx context.Context, user UserID, proof dpop.Proof, reque
 }
 
 func link(a Account, request LinkRequest, device Device, now time.Time) (Change, error) {
-	replaced := map[DeviceID]bool{}
-	if request.Replaces != "" {
-		if !slices.ContainsFunc(a.Devices, func(d Device) bool { return d.ID == request.Replaces && !d.Removed }) {
-			return Change{}, ErrNotFound
-		}
-		replaced[request.Replaces] = true
+	if n := len(a.Links); n >= linksAnHour {
+		return Change{}, &LinkRateError{Wait: a.Links[n-linksAnHour].Add(time.Hour).Sub(now)}
 	}
-	replaced[request.Cookie] = true
-
-	change := Change{Raise: true, Link: &device, Status: map[DeviceID]Status{}}
-	var counted []Device
+	limit := a.Decide(now).DeviceLimit
+	change := Change{Raise: true, Link: &device, Status: map[DeviceID]Status{}, Place: map[DeviceID]Place{}}
 	actor := "user:" + string(a.User)
+	found := request.Replaces == ""
 	for _, d := range a.Devices {
-		switch {
-		case replaced[d.ID] && !d.Removed:
+		chosen := d.ID == request.Replaces && (!d.Removed || d.Place == PlaceHeld)
+		found = found || chosen
+		if !chosen && d.ID != request.Cookie || d.Place != PlaceHeld {
+			continue
+		}
+		if !d.Removed {
 			change.Remove = append(change.Remove, d.ID)
 			change.Status[d.ID] = StatusInvalid
-			change.Audit = append(change.Audit, AuditEntry{Actor: actor, Action: "device.replaced", Object: "device:" + string(d.ID)})
-		case d.counts():
-			counted = append(counted, d)
 		}
+		change.Place[d.ID] = PlacePassed
+		change.Audit = append(change.Audit, AuditEntry{Actor: actor, Action: "device.replaced", Object: "device:" + string(d.ID)})
 	}
-	if len(counted) >= a.Decide(now).DeviceLimit {
-		return Change{}, &DeviceLimitError{Devices: counted}
+	if !found {
+		return Change{}, ErrNotFound
+	}
+	if len(occupants(pass(a.Devices, slices.Collect(maps.Keys(change.Place))...), limit, now)) >= limit {
+		return Change{}, &DeviceLimitError{Devices: a.Occupants(now)}
 	}
 	change.Audit = append(change.Audit, AuditEntry{Actor: actor, Action: "device.linked", Object: "device:" + string(device.ID)})
 	return change, nil
@@ -188,6 +263,37 @@ func (s *Service) RevokeDevice(ctx context.Context, actor string, device DeviceI
 		return err
 	}
 	return s.removeDevice(ctx, actor, "device.revoked", user, device, reason)
+}
+
+// ReleaseDevice frees the place of a device that was removed or is quarantined, though a document of it may go on: support
+// accepts that. It fails with [ErrInvalid], with [ErrNotFound], and with [ErrConflict] where the device is linked. A place
+// that is free already stays so.
+func (s *Service) ReleaseDevice(ctx context.Context, actor string, device DeviceID, reason string) error {
+	if err := validReason(reason); err != nil {
+		return err
+	}
+	user, err := s.DeviceOwner(ctx, device)
+	if err != nil {
+		return err
+	}
+	now := s.instant()
+	_, err = s.store.Update(ctx, user, now, func(a Account) (Change, error) {
+		i := slices.IndexFunc(a.Devices, func(d Device) bool { return d.ID == device })
+		switch {
+		case i < 0 || a.Devices[i].Place == PlaceReleased:
+			return Change{}, nil
+		case a.Devices[i].linked():
+			return Change{}, fmt.Errorf("%w: the device is linked", ErrConflict)
+		}
+		return Change{
+			Place: map[DeviceID]Place{device: PlaceReleased},
+			Audit: []AuditEntry{{Actor: actor, Action: "device.released", Object: "device:" + string(device), Reason: reason}},
+		}, nil
+	})
+	if err != nil {
+		return fmt.Errorf("release device: %w", err)
+	}
+	return nil
 }
 
 func (s *Service) removeDevice(ctx context.Context, actor, action string, user UserID, device DeviceID, reason string) error {

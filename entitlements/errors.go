@@ -2,6 +2,7 @@ package entitlements
 
 import (
 	"errors"
+	"time"
 
 	"holdfast/entitlements/dpop"
 )
@@ -43,9 +44,14 @@ func (*NonceError) Is(target error) bool { return target == dpop.ErrUseNonce }
 
 // DeviceLimitError says that the user has as many devices as the plan allows. Devices are the ones that count, oldest
 // first.
-type DeviceLimitError struct{ Devices []Device }
+type DeviceLimitError struct{ Devices []Occupant }
 
 func (*DeviceLimitError) Error() string { return "device limit reached" }
+
+// LinkRateError says that the user has linked many devices in the last hour, and how long to wait.
+type LinkRateError struct{ Wait time.Duration }
+
+func (*LinkRateError) Error() string { return "too many devices linked" }
 
 // ForkedError answers a quarantined device. Reconciled holds the signed document that says so, and no lineage.
 type ForkedError struct{ Reconciled Reconciled }

@@ -125,6 +125,8 @@ type Account struct {
 	// Devices are oldest first, and with them the removed ones that may still hold a document with features. Not in
 	// Advance.
 	Devices []Device
+	// Links are when devices were linked in the hour before, removed ones too, the oldest first. In Update alone.
+	Links []time.Time
 }
 
 // Decide judges the account at now.
@@ -139,6 +141,7 @@ type Change struct {
 	StartTrial   bool
 	Link         *Device // a new device, with a status list index of its own
 	Remove       []DeviceID
+	Place        map[DeviceID]Place
 	// Status sets what the status list says of devices. INVALID is final: a device that stays gets a new index.
 	Status map[DeviceID]Status
 	Audit  []AuditEntry // At and User are Update's

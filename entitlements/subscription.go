@@ -357,7 +357,7 @@ func subscriptionChange(a Account, before, after *Subscription, now time.Time) C
 		change.Drop = before.ID
 	}
 	for _, device := range a.Devices {
-		if !device.counts() {
+		if !device.linked() {
 			continue
 		}
 		change.Status[device.ID] = status

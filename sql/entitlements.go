@@ -63,7 +63,7 @@ const (
 )
 
 const deviceColumns = `id, name, jkt, linked_at, last_reconciled_at, document_bound, document_revision, forked_at IS NOT NULL AS quarantined,
-	removed_at IS NOT NULL AS removed`
+	removed_at IS NOT NULL AS removed, place`
 
 // Account implements [entitlements.Store].
 func (s *Entitlements) Account(ctx context.Context, user entitlements.UserID, at time.Time) (entitlements.Account, error) {
@@ -186,16 +186,19 @@ func lockAccount(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, at 
 	var row struct {
 		accountRow
 		Withdrawing bool
+		Links       jsonColumn[[]time.Time]
 	}
 	err = tx.GetContext(ctx, &row, `
 		SELECT u.id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
-			`+subscriptionsOf+` AS subscriptions, `+allPlans+` AS plans, `+withdrawing+` AS withdrawing
-		FROM users u WHERE u.id = $1`, user)
+			`+subscriptionsOf+` AS subscriptions, `+allPlans+` AS plans, `+withdrawing+` AS withdrawing,
+			(SELECT coalesce(json_agg(d.linked_at ORDER BY d.linked_at), '[]')
+				FROM devices d WHERE d.user_id = u.id AND d.linked_at > $2::timestamptz - interval '1 hour') AS links
+		FROM users u WHERE u.id = $1`, user, at)
 	if err != nil {
 		return entitlements.Account{}, failed("read account", err)
 	}
 	account := row.account()
-	account.Withdrawing = row.Withdrawing
+	account.Withdrawing, account.Links = row.Withdrawing, row.Links.V
 	for _, device := range devices {
 		account.Devices = append(account.Devices, device.device())
 	}
@@ -232,6 +235,12 @@ func apply(
 			account.User, pq.Array(c.Remove), at)
 		if err != nil {
 			return 0, failed("remove devices", err)
+		}
+	}
+	for device, place := range c.Place {
+		_, err := tx.ExecContext(ctx, `UPDATE devices SET place = $3 WHERE user_id = $1 AND id = $2`, account.User, device, place)
+		if err != nil {
+			return 0, failed("change a device's place", err)
 		}
 	}
 	for device, status := range c.Status {
@@ -637,12 +646,13 @@ type deviceRow struct {
 	DocumentRevision *int64                `json:"document_revision" db:"document_revision"`
 	Quarantined      bool                  `json:"quarantined"`
 	Removed          bool                  `json:"removed"`
+	Place            entitlements.Place    `json:"place"`
 }
 
 func (r deviceRow) device() entitlements.Device {
 	return entitlements.Device{
 		ID: r.ID, Name: r.Name, JKT: r.JKT, LinkedAt: r.LinkedAt.UTC(), LastReconciledAt: utc(r.LastReconciledAt),
-		DocumentExpiresAt: utc(r.DocumentBound), DocumentRevision: r.DocumentRevision, Quarantined: r.Quarantined, Removed: r.Removed,
+		DocumentExpiresAt: utc(r.DocumentBound), DocumentRevision: r.DocumentRevision, Quarantined: r.Quarantined, Removed: r.Removed, Place: r.Place,
 	}
 }
 

@@ -48,6 +48,8 @@ CREATE TABLE devices (
     linked_at timestamptz NOT NULL,
     last_reconciled_at timestamptz,
     removed_at timestamptz,
+    -- The place under the plan's limit, which outlives the link until the last document has ended: entitlements.Place.
+    place text NOT NULL DEFAULT 'held' CHECK (place IN ('held', 'passed', 'released')),
     -- Lineage: the generation that comes next, the tag of the last token consumed (zero at linking), quarantine.
     lineage_n bigint NOT NULL DEFAULT 0,
     lineage_parent bytea NOT NULL DEFAULT '\x00000000000000000000000000000000' CHECK (length(lineage_parent) = 16),
@@ -65,6 +67,7 @@ CREATE TABLE devices (
     UNIQUE (status_list, status_idx),
     FOREIGN KEY (status_list, status_idx) REFERENCES status_entries (list, idx)
 );
+CREATE INDEX devices_removed ON devices (removed_at) WHERE removed_at IS NOT NULL;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON plans, subscriptions, devices TO holdfast_runtime;
 GRANT SELECT, INSERT, UPDATE ON status_entries TO holdfast_runtime;

@@ -398,12 +398,19 @@ describe('signing in and linking', () => {
 
   it('tells which devices can be replaced', async () => {
     const hf = await profile.open();
-    const devices = [{ id: 'one', name: 'Old phone', linked_at: '2026-01-01T00:00:00Z', last_reconciled_at: null }];
+    const device = { name: 'Old phone', linked_at: '2026-01-01T00:00:00Z', last_reconciled_at: null };
+    const devices = [
+      { ...device, id: 'one', frees_up_at: null, replaceable: true },
+      { ...device, id: 'two', frees_up_at: '2026-01-08T00:00:00Z', replaceable: false },
+    ];
     server.interfere = (request) =>
       request.url.endsWith('/v1/devices') ? Promise.resolve(problem(409, 'device_limit', {}, { devices })) : undefined;
     await expect(hf.signIn()).rejects.toMatchObject({
       code: 'device_limit',
-      devices: [{ id: 'one', name: 'Old phone', lastReconciledAt: null }],
+      devices: [
+        { id: 'one', name: 'Old phone', lastReconciledAt: null, freesUpAt: null, replaceable: true },
+        { id: 'two', freesUpAt: new Date('2026-01-08T00:00:00Z'), replaceable: false },
+      ],
     });
     server.interfere = () => undefined;
     await hf.link({ replaces: 'one' });

@@ -112,7 +112,7 @@ describe('a live session', () => {
     answers['DELETE /v1/devices/one'] = () => noContent();
     const session = await live();
     expect(await session.devices()).toEqual([
-      { id: 'one', name: 'Phone', linkedAt: new Date(at), lastReconciledAt: null },
+      { id: 'one', name: 'Phone', linkedAt: new Date(at), lastReconciledAt: null, freesUpAt: null, replaceable: true },
     ]);
     await session.unlinkDevice('one');
     expect(server.requests).toContain('DELETE /v1/devices/one');

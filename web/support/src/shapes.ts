@@ -81,6 +81,9 @@ export interface Device {
   readonly document_expires_at: string | null;
   readonly document_revision: number | null;
   readonly quarantined: boolean;
+  readonly removed: boolean;
+  /** When it ceases to count against the limit, though it is not linked. */
+  readonly frees_up_at: string | null;
 }
 
 export interface Passkey {

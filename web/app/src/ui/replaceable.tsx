@@ -14,11 +14,14 @@ export function Replaceable() {
               {device.lastReconciledAt
                 ? `Last seen ${inWords(device.lastReconciledAt, now.value)}`
                 : `Linked ${inWords(device.linkedAt, now.value)}`}
+              {device.freesUpAt && `. No longer linked; its place frees up ${inWords(device.freesUpAt, now.value)}`}
             </small>
           </span>
-          <ActionButton action="link" label={`Replace ${device.name}`} onClick={() => replaceDevice(device.id)}>
-            Replace
-          </ActionButton>
+          {device.replaceable && (
+            <ActionButton action="link" label={`Replace ${device.name}`} onClick={() => replaceDevice(device.id)}>
+              Replace
+            </ActionButton>
+          )}
         </li>
       ))}
     </ul>

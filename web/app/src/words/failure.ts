@@ -105,7 +105,7 @@ export function failure(code: ErrorCode, action: Action): string {
     case 'invalid_request':
       return 'The server did not understand this. Reload the page, then try again.';
     case 'device_limit':
-      return "Your plan's devices are all in use. Choose one that this device replaces.";
+      return "Your plan's devices are all in use. Choose one that this device replaces, or wait until a place frees up.";
     default:
       return `That did not work (${code}). Try again.`;
   }

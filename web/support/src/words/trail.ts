@@ -14,6 +14,7 @@ const actions: Readonly<Record<string, string>> = {
   'account.recovered': 'Account recovered',
   'device.forked': 'Device found copied and locked',
   'device.linked': 'Device linked',
+  'device.released': "Device's place freed",
   'device.replaced': 'Device replaced',
   'device.revoked': 'Device removed by support',
   'device.unlinked': 'Device unlinked',

@@ -10,16 +10,18 @@ import { type CardProps, mayTouchAccess } from './card.ts';
 /** Where the user has the app, and until when each device works without contact. */
 export function Devices({ account, changed }: CardProps) {
   const { devices } = account;
+  const linked = devices.filter((device) => !device.removed).length;
   return (
     <section class="card" aria-labelledby="devices">
-      <h2 id="devices">{devices.length === 0 ? 'Devices' : count(devices.length, 'device')}</h2>
-      {devices.length === 0 && <p>None is linked. A device links itself when the customer signs in on it.</p>}
+      <h2 id="devices">{linked === 0 ? 'Devices' : count(linked, 'device')}</h2>
+      {linked === 0 && <p>None is linked. A device links itself when the customer signs in on it.</p>}
       <ul class="rows">
         {devices.map((device) => (
           <li key={device.id}>
             <div>
               <strong>{device.name}</strong>
               {device.quarantined && <em class="badge attention">copied, locked</em>}
+              {device.removed && <em class="badge">removed</em>}
               <small>{offlineWords(device, account, now.value)}</small>
               <small>
                 {device.last_reconciled_at ? (
@@ -31,8 +33,23 @@ export function Devices({ account, changed }: CardProps) {
                 )}
                 . Linked <When at={device.linked_at} />.
               </small>
+              {device.frees_up_at && (
+                <small>
+                  Counts against the plan's limit. Frees up {utcAtLatest(new Date(device.frees_up_at), now.value)}.
+                </small>
+              )}
             </div>
-            {mayTouchAccess(account) && (
+            {mayTouchAccess(account) && device.frees_up_at && (
+              <button
+                type="button"
+                class="button"
+                aria-label={`Free the place of ${device.name}`}
+                onClick={() => ask(<Release account={account} changed={changed} device={device} />)}
+              >
+                Free place…
+              </button>
+            )}
+            {mayTouchAccess(account) && !device.removed && (
               <button
                 type="button"
                 class="button"
@@ -74,6 +91,30 @@ function Remove({ account, changed, device }: CardProps & { readonly device: Dev
         For a lost or stolen device. What they have paid for, and every other device, stay as they are. It is not undone
         from here: whoever has one of their passkeys can link it again with one tap. If that may be a thief, sign out
         everywhere, too.
+      </p>
+    </Act>
+  );
+}
+
+function Release({ account, changed, device }: CardProps & { readonly device: Device }) {
+  const { name } = account.user;
+  const until = offlineUntil(device, now.value);
+  return (
+    <Act
+      title={`Free the place of ${device.name}?`}
+      yes="Free place"
+      doing="Freeing…"
+      act={async ({ reason, key }) => {
+        const body = { reason };
+        await call('POST', `/admin/v1/devices/${device.id}/release`, { body, key: key(body) });
+        await changed();
+        said.value = { text: `The place of ${device.name} is free. ${name} can link another device.` };
+      }}
+    >
+      <p>
+        {until
+          ? `Offline, it may go on until ${utcAtLatest(until, now.value)} all the same, beside the devices of the plan.`
+          : 'It holds no document that works offline.'}
       </p>
     </Act>
   );
