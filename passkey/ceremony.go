@@ -77,7 +77,7 @@ func (s *Service) begin(ctx context.Context, kind CeremonyKind, user UserID, dat
 		Data:      blob,
 		ExpiresAt: now.Add(CeremonyLife),
 	}
-	if err := s.store.CreateCeremony(ctx, ceremony, now); err != nil {
+	if err := s.store.CreateCeremony(ctx, ceremony); err != nil {
 		return Options{}, fmt.Errorf("store ceremony: %w", err)
 	}
 	return Options{Ceremony: ceremony.ID, PublicKey: options}, nil

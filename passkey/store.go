@@ -21,8 +21,8 @@ type Store interface {
 // CeremonyStore keeps ceremonies between their two steps.
 type CeremonyStore interface {
 	// CreateCeremony stores a ceremony, or returns ErrNotFound if it is for a user who is not there: none outlives its user's
-	// erasure. It may delete some that have ended before now.
-	CreateCeremony(ctx context.Context, ceremony Ceremony, now time.Time) error
+	// erasure.
+	CreateCeremony(ctx context.Context, ceremony Ceremony) error
 
 	// TakeCeremony deletes the ceremony and returns what it was. The deletion is committed before TakeCeremony
 	// returns: of any number of callers exactly one gets the ceremony, the others ErrCeremony.

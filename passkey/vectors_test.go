@@ -85,7 +85,7 @@ type memory struct {
 	audited     []string
 }
 
-func (m *memory) CreateCeremony(_ context.Context, c Ceremony, _ time.Time) error {
+func (m *memory) CreateCeremony(_ context.Context, c Ceremony) error {
 	m.ceremonies[c.ID] = c
 	return nil
 }

@@ -258,8 +258,7 @@ func ownEvents(ctx context.Context, tx *sqlx.Tx, event billing.Event, subscripti
 	return failed("own billing events", err)
 }
 
-// keepEvent keeps an event, as its owner's where it is known whose it is. What is nobody's after a month, which is ten
-// times as long as any system tries, has to do with nobody here.
+// keepEvent keeps an event, as its owner's where it is known whose it is.
 func keepEvent(ctx context.Context, tx *sqlx.Tx, e billing.Event, at time.Time, owner entitlements.UserID) error {
 	facts, err := json.Marshal(e.Facts)
 	if err != nil {
@@ -280,14 +279,7 @@ func keepEvent(ctx context.Context, tx *sqlx.Tx, e billing.Event, at time.Time, 
 	if n, err := result.RowsAffected(); err != nil || n == 0 {
 		return errors.Join(entitlements.ErrConflict, failed("keep billing event", err)) // at this moment, as another customer's
 	}
-	if owner != "" {
-		return nil
-	}
-	_, err = tx.ExecContext(ctx, `
-		DELETE FROM billing_events WHERE (source, id) IN (
-			SELECT source, id FROM billing_events WHERE user_id IS NULL AND received_at < $1::timestamptz - interval '30 days'
-			LIMIT 100 FOR UPDATE SKIP LOCKED)`, at)
-	return failed("drop old billing events", err)
+	return nil
 }
 
 // erasedDigest is what stays of an id when its account is erased: a hash under a key that the database holds.

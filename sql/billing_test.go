@@ -487,6 +487,9 @@ func TestBillingTies(t *testing.T) {
 	b.clock.Advance(31 * 24 * time.Hour)
 	last := b.biller(t)
 	b.mustTake(t, last.link(), entitlements.BillingUnchanged)
+	if err := sql.Sweep(t.Context(), b.db, b.clock.Now()); err != nil {
+		t.Fatal(err)
+	}
 	if n := b.count(t, `SELECT count(*) FROM billing_events WHERE user_id IS NULL`); n != 1 {
 		t.Errorf("%d events of nobody", n)
 	}

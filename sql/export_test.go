@@ -11,6 +11,20 @@ import (
 // FindUsers is the statement of [Passkeys.FindUsers] and its arguments, for EXPLAIN.
 func FindUsers(search passkey.UserSearch) (string, []any) { return findUsersQuery(search) }
 
+// Sweep is one round of KeepHouse.
+var Sweep = sweep
+
+// HousekeepingBatch is how many rows it deletes in one transaction.
+const HousekeepingBatch = housekeepingBatch
+
+// Swept are the tables that it sweeps.
+func Swept() (tables []string) {
+	for _, h := range housekeeping {
+		tables = append(tables, h.table)
+	}
+	return tables
+}
+
 // HoldersAtOnce is how many users are raised in one transaction.
 const HoldersAtOnce = holdersAtOnce
 

@@ -39,13 +39,6 @@ func (a *Answers) Claim(
 	ctx context.Context, actor, route, key string, bodyHash []byte, now time.Time,
 ) (claimed bool, status int, answer []byte, err error) {
 	ended := now.Add(-answerLife)
-	_, err = a.db.ExecContext(ctx, `
-		DELETE FROM idempotency WHERE (actor, route, key) IN (
-			SELECT actor, route, key FROM idempotency WHERE created_at <= $1
-			ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)`, ended, swept)
-	if err != nil {
-		return false, 0, nil, failed("sweep answers", err)
-	}
 	result, err := a.db.ExecContext(ctx, `
 		INSERT INTO idempotency AS i (actor, route, key, body_hash, created_at) SELECT $1, $2, $3, $4, $5 FROM `+here+`
 		ON CONFLICT (actor, route, key) DO UPDATE

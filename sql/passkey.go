@@ -28,19 +28,12 @@ func NewPasskeys(db *sqlx.DB) *Passkeys {
 	return &Passkeys{db: db}
 }
 
-// swept is how many rows that have ended a write deletes by the way: more than it adds, so that none pile up.
-const swept = 10
-
 // CreateCeremony implements [passkey.CeremonyStore]. It waits for whoever is about to erase the user.
-func (p *Passkeys) CreateCeremony(ctx context.Context, c passkey.Ceremony, now time.Time) error {
+func (p *Passkeys) CreateCeremony(ctx context.Context, c passkey.Ceremony) error {
 	result, err := p.db.ExecContext(ctx, `
-		WITH swept AS (
-			DELETE FROM ceremonies WHERE id IN (
-				SELECT id FROM ceremonies WHERE expires_at <= $6 ORDER BY expires_at LIMIT $7 FOR UPDATE SKIP LOCKED)
-		)
 		INSERT INTO ceremonies (id, kind, user_id, data, expires_at) SELECT $1, $2, $3::uuid, $4, $5
 		WHERE $3::uuid IS NULL OR EXISTS (SELECT FROM users WHERE id = $3::uuid FOR SHARE)`,
-		c.ID, c.Kind, optional(c.User), c.Data, c.ExpiresAt, now, swept)
+		c.ID, c.Kind, optional(c.User), c.Data, c.ExpiresAt)
 	none, err := affectedNone(result, failed("insert ceremony", err))
 	if err == nil && none {
 		return passkey.ErrNotFound
@@ -257,27 +250,12 @@ func insertPasskey(ctx context.Context, tx *sqlx.Tx, c passkey.Credential, sessi
 	if err != nil {
 		return failed("insert session", err)
 	}
-	if err := sweep(ctx, tx, session.AuthenticatedAt); err != nil {
-		return err
-	}
 	for _, entry := range entries {
 		if err := insertEntry(ctx, tx, entry); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// sweep deletes some of the sessions and links that have ended at now, but none that another transaction holds.
-func sweep(ctx context.Context, tx *sqlx.Tx, now time.Time) error {
-	_, err := tx.ExecContext(ctx, `
-		WITH codes AS (
-			DELETE FROM enrolments WHERE code_hash IN (
-				SELECT code_hash FROM enrolments WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-		)
-		DELETE FROM sessions WHERE (user_id, id) IN (
-			SELECT user_id, id FROM sessions WHERE expires_at <= $1 ORDER BY expires_at LIMIT $2 FOR UPDATE SKIP LOCKED)`, now, swept)
-	return failed("sweep", err)
 }
 
 // SignIn implements [passkey.CredentialStore]. The condition on the sign count is part of the UPDATE: PostgreSQL
@@ -295,15 +273,12 @@ func (p *Passkeys) SignIn(ctx context.Context, use passkey.CredentialUse, previo
 			RETURNING user_id
 		), ended AS (
 			DELETE FROM sessions WHERE user_id = $8 AND token_hash = $9 AND EXISTS (SELECT FROM used)
-		), swept AS (
-			DELETE FROM sessions WHERE (user_id, id) IN (
-				SELECT user_id, id FROM sessions WHERE expires_at <= $7 ORDER BY expires_at LIMIT $15 FOR UPDATE SKIP LOCKED)
 		)
 		INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at, credential_id, told_from, origin)
-		SELECT user_id, $10, $11, $12, $7, $13, $14, $2, $16, $17 FROM used`,
+		SELECT user_id, $10, $11, $12, $7, $13, $14, $2, $15, $16 FROM used`,
 		use.User, use.ID, use.RPID, int64(use.SignCount), use.BackupEligible, use.BackupState, use.At,
 		previousUser, previousHash,
-		session.ID, session.TokenHash, session.UserAgent, session.LastActiveAt, session.ExpiresAt, swept, session.ToldFrom, session.Origin)
+		session.ID, session.TokenHash, session.UserAgent, session.LastActiveAt, session.ExpiresAt, session.ToldFrom, session.Origin)
 	none, err := affectedNone(result, failed("update passkey", err))
 	if err != nil || !none {
 		return err

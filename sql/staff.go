@@ -44,9 +44,6 @@ func (p *Passkeys) CreateStaff(
 		if err := insertLink(ctx, tx, user.ID, enrolment, user.CreatedAt); err != nil {
 			return err
 		}
-		if err := sweep(ctx, tx, user.CreatedAt); err != nil {
-			return err
-		}
 		return insertEntry(ctx, tx, entry)
 	})
 }

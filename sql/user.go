@@ -47,9 +47,6 @@ func (p *Passkeys) CreateUser(
 		if err := insertLink(ctx, tx, user.ID, enrolment, user.CreatedAt); err != nil {
 			return err
 		}
-		if err := sweep(ctx, tx, user.CreatedAt); err != nil {
-			return err
-		}
 		return insertEntry(ctx, tx, entry)
 	})
 }

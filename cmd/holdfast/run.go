@@ -152,6 +152,9 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 		webhooks.Run(working, written, logOutage(log,
 			"webhooks are sent later: the database does not give them just now", "webhooks are sent again"))
 	})
+	background.Go(func() {
+		sql.KeepHouse(working, db, time.Now, logOutage(log, "housekeeping failed; retrying", "housekeeping works again"))
+	})
 	ready := func(ctx context.Context) error {
 		if asked.Err() != nil {
 			return errors.New("shutting down")

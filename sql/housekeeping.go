@@ -1,0 +1,108 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// How long rows are kept that nobody needs any more. SECURITY.md tells users.
+const (
+	keepRemovedDevices = 90 * 24 * time.Hour // after the end of their last document
+	keepBillingEvents  = 30 * 24 * time.Hour // of nobody: ten times as long as any system tries
+)
+
+const (
+	housekeepingPace  = time.Minute
+	housekeepingBatch = 200 // rows in one transaction
+	// housekeepingLock lets one replica at a time keep house.
+	housekeepingLock = `hashtextextended('housekeeping', 0)`
+)
+
+// housekeeping is what ends by time: for each table the rows that have ended at $1, in the order of an index. A batch begins
+// where the one before ended, so that it does not read again what was deleted there: while something holds an old snapshot,
+// a dump say, those rows are still in the way.
+var housekeeping = []struct {
+	table, key, at, ended string
+	keep                  time.Duration
+}{
+	{table: "ceremonies", key: "id", at: "expires_at"},
+	{table: "sessions", key: "user_id, id", at: "expires_at"},
+	{table: "enrolments", key: "code_hash", at: "expires_at"},
+	{table: "idempotency", key: "actor, route, key", at: "created_at", keep: answerLife},
+	{table: "billing_events", key: "source, id", at: "received_at", ended: "user_id IS NULL", keep: keepBillingEvents},
+	{table: "devices", key: "user_id, id", at: "removed_at", ended: "(document_bound IS NULL OR document_bound <= $1)", keep: keepRemovedDevices},
+}
+
+// KeepHouse deletes what has ended, until ctx ends: in the background, so that no request waits for it, in small batches,
+// and on one replica at a time. Report is called with the error when the database begins to fail, and with nil when it
+// works again. It is to be called once, in a goroutine of its own.
+func KeepHouse(ctx context.Context, db *sqlx.DB, now func() time.Time, report func(error)) {
+	pace := time.NewTicker(housekeepingPace)
+	defer pace.Stop()
+	failing := false
+	for {
+		err := sweep(ctx, db, now())
+		if ctx.Err() != nil {
+			return
+		}
+		if failed := err != nil; failed != failing {
+			failing = failed
+			report(err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-pace.C:
+		}
+	}
+}
+
+// errElsewhere says that another replica keeps house.
+var errElsewhere = errors.New("another replica keeps house")
+
+// sweep deletes all that has ended at now.
+func sweep(ctx context.Context, db *sqlx.DB, now time.Time) error {
+	for _, h := range housekeeping {
+		ended := h.at + ` <= $1`
+		if h.ended != "" {
+			ended += ` AND ` + h.ended
+		}
+		statement := `
+			WITH gone AS (
+				DELETE FROM ` + h.table + ` WHERE (` + h.key + `) IN (
+					SELECT ` + h.key + ` FROM ` + h.table + ` WHERE ` + h.at + ` >= $2 AND ` + ended + `
+					ORDER BY ` + h.at + ` LIMIT $3 FOR UPDATE SKIP LOCKED)
+				RETURNING ` + h.at + ` AS at
+			)
+			SELECT count(*), max(at) FROM gone`
+		for from, left := time.Unix(0, 0), true; left; {
+			err := transact(ctx, db, func(tx *sqlx.Tx) error {
+				var mine bool
+				if err := tx.GetContext(ctx, &mine, `SELECT pg_try_advisory_xact_lock(`+housekeepingLock+`)`); err != nil {
+					return failed("lock housekeeping", err)
+				}
+				if !mine {
+					return errElsewhere
+				}
+				var n int
+				var last stdsql.NullTime
+				if err := tx.QueryRowxContext(ctx, statement, now.Add(-h.keep), from, housekeepingBatch).Scan(&n, &last); err != nil {
+					return failed("sweep "+h.table, err)
+				}
+				from, left = last.Time, n == housekeepingBatch
+				return nil
+			})
+			if errors.Is(err, errElsewhere) {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,145 @@
+package sql_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"holdfast/sql"
+	"holdfast/sql/sqltest"
+)
+
+// TestEveryTableHasAnEnd walks the schema: a table is swept, or it is said here what keeps it from growing.
+func TestEveryTableHasAnEnd(t *testing.T) {
+	t.Parallel()
+	kept := map[string]string{
+		"admin_tokens":       "the operator makes them",
+		"audit":              "as long as --audit-retention says; the server may not delete from it",
+		"billing_erased":     "a few hashes for each account that was erased",
+		"audit_reasons":      "with the audit trail, or its user",
+		"goose_db_version":   "one for each migration",
+		"keyset_marks":       "one for each root",
+		"passkeys":           "so many for each user",
+		"plans":              "the operator makes them",
+		"recovery_codes":     "ten for each user",
+		"secrets":            "a few",
+		"staff":              "admins make them",
+		"status_entries":     "an index is never given twice, and the row is what remembers that",
+		"subscriptions":      "billing makes them",
+		"users":              "until they are erased",
+		"webhook_deliveries": "package outbox sweeps them",
+		"webhook_endpoints":  "the operator makes them",
+	}
+	var tables []string
+	if err := sqltest.New(t).Select(&tables, `SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`); err != nil {
+		t.Fatal(err)
+	}
+	if len(tables) < 15 {
+		t.Fatalf("tables: %v", tables)
+	}
+	for _, table := range tables {
+		if !slices.Contains(sql.Swept(), table) && kept[table] == "" {
+			t.Errorf("nothing ends the rows of %s", table)
+		}
+	}
+}
+
+// litter puts rows that end at that time into every table that is swept, n into each.
+func litter(t *testing.T, db *sqlx.DB, user string, end time.Time, n int) {
+	t.Helper()
+	for _, statement := range []string{
+		`INSERT INTO ceremonies (id, kind, data, expires_at) SELECT gen_random_uuid(), 'authentication', '', $2 FROM generate_series(1, $3) WHERE $1::uuid IS NOT NULL`,
+		`INSERT INTO sessions (user_id, id, token_hash, authenticated_at, last_active_at, expires_at)
+			SELECT $1, g, uuid_send(g), $2, $2, $2 FROM (SELECT gen_random_uuid() AS g FROM generate_series(1, $3)) s`,
+		`INSERT INTO enrolments (user_id, code_hash, expires_at, created_at) SELECT $1, uuid_send(gen_random_uuid()), $2, $2 FROM generate_series(1, $3)`,
+		`INSERT INTO idempotency (actor, route, key, body_hash, created_at)
+			SELECT $1, 'POST /', gen_random_uuid(), '', $2::timestamptz - interval '24 hours' FROM generate_series(1, $3)`,
+		`INSERT INTO billing_events (source, id, customer, subject, at, rank, facts, received_at)
+			SELECT 'stripe', gen_random_uuid(), '', '', $2, 1, '{}', $2::timestamptz - interval '30 days' FROM generate_series(1, $3) WHERE $1::uuid IS NOT NULL`,
+		`WITH e AS (INSERT INTO status_entries (list, idx, status) SELECT 0, coalesce((SELECT max(idx) FROM status_entries), 0) + i, 1 FROM generate_series(1, $3) i RETURNING list, idx)
+			INSERT INTO devices (user_id, id, name, jkt, linked_at, removed_at, document_bound, revision, status_list, status_idx)
+			SELECT $1, gen_random_uuid(), 'Phone', gen_random_uuid(), $2, $2::timestamptz - interval '97 days', $2::timestamptz - interval '90 days', 1, list, idx FROM e`,
+	} {
+		if _, err := db.Exec(statement, user, end, n); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// left counts the rows of the tables that are swept.
+func left(t *testing.T, db *sqlx.DB) map[string]int {
+	t.Helper()
+	counts := map[string]int{}
+	for _, table := range sql.Swept() {
+		var n int
+		if err := db.Get(&n, `SELECT count(*) FROM `+table); err != nil {
+			t.Fatal(err)
+		}
+		counts[table] = n
+	}
+	return counts
+}
+
+// TestHousekeepingDeletesWhatHasEnded: all of it, in batches, and nothing else; also while a dump reads an old snapshot.
+func TestHousekeepingDeletesWhatHasEnded(t *testing.T) {
+	t.Parallel()
+	db := sqltest.New(t)
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	user := uuid.NewString()
+	db.MustExec(`INSERT INTO users (id, name, created_at) VALUES ($1, 'Ada', $2)`, user, now)
+	const ended = 2*sql.HousekeepingBatch + 7
+	litter(t, db, user, now.Add(-time.Hour), ended-7)
+	litter(t, db, user, now, 7)
+	litter(t, db, user, now.Add(time.Microsecond), 3)
+	// Linked, a device never ends; nor does one whose document was given for longer, nor an event of somebody.
+	db.MustExec(`UPDATE devices SET removed_at = NULL WHERE id IN (SELECT id FROM devices WHERE linked_at = $1 LIMIT 1)`, now)
+	db.MustExec(`UPDATE devices SET document_bound = $2 WHERE id IN (SELECT id FROM devices WHERE linked_at = $1 AND removed_at IS NOT NULL LIMIT 1)`, now, now)
+	db.MustExec(`UPDATE billing_events SET user_id = $1 WHERE id IN (SELECT id FROM billing_events WHERE at = $2 LIMIT 1)`, user, now)
+	var indices int
+	if err := db.Get(&indices, `SELECT count(*) FROM status_entries`); err != nil {
+		t.Fatal(err)
+	}
+
+	dump := db.MustBegin()
+	defer dump.Rollback() //nolint:errcheck // it only reads
+	dump.MustExec(`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ`)
+	var seen int
+	if err := dump.Get(&seen, `SELECT count(*) FROM sessions`); err != nil {
+		t.Fatal(err)
+	}
+
+	// Another replica is at it: nothing to do here.
+	other := db.MustBegin()
+	other.MustExec(`SELECT pg_advisory_xact_lock(hashtextextended('housekeeping', 0))`)
+	if err := sql.Sweep(t.Context(), db, now); err != nil || left(t, db)["sessions"] != ended+3 {
+		t.Errorf("beside another replica: %v, %v", err, left(t, db))
+	}
+	if err := other.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+
+	for range 2 { // a repetition finds nothing
+		if err := sql.Sweep(t.Context(), db, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for table, n := range left(t, db) {
+		want := map[string]int{"devices": 3 + 2, "billing_events": 3 + 1}[table]
+		if want == 0 {
+			want = 3
+		}
+		if n != want {
+			t.Errorf("%d rows are left in %s, want %d", n, table, want)
+		}
+	}
+	var remembered int
+	if err := db.Get(&remembered, `SELECT count(*) FROM status_entries`); err != nil || remembered != indices {
+		t.Errorf("%d of %d indices are remembered: %v", remembered, indices, err)
+	}
+	if err := dump.Get(&seen, `SELECT count(*) FROM sessions`); err != nil || seen != ended+3 {
+		t.Errorf("the dump sees %d sessions: %v", seen, err)
+	}
+}
