@@ -34,7 +34,6 @@ test(`${kills} kills while two tabs and the worker reconcile, and the device is 
   const duration = await longest(5, () => fieldbook.checkNow());
 
   const worker = await ServiceWorker.of(context, server.origin);
-  const traffic = new Traffic(gateway);
   const turn = new Turn();
   const tabs = [
     await Tab.opened(context, server.origin, 'one', turn),
@@ -42,7 +41,8 @@ test(`${kills} kills while two tabs and the worker reconcile, and the device is 
   ];
   await page.close();
 
-  const asking = tabs.map((tab) => tab.keepAsking().catch((error) => traffic.fail(error)));
+  const asking = Promise.all(tabs.map((tab) => tab.keepAsking()));
+  const traffic = new Traffic(gateway, asking);
   try {
     const plan = Array.from({ length: kills / victims.length }, () => victims).flat();
     for (const victim of chance.shuffled(plan)) {
@@ -57,7 +57,8 @@ test(`${kills} kills while two tabs and the worker reconcile, and the device is 
       const tab = tabs.find(({ name }) => name === asker);
       if (victim === 'a tab, crashed') await tab?.crash();
       if (victim === 'a tab, closed') await tab?.close();
-      if (victim === 'the worker') await worker.kill();
+      // Chromium leaves a navigation pending for ever if its worker is stopped from outside: any page's, with any worker.
+      if (victim === 'the worker') await turn.alone(() => worker.kill());
       if (victim === 'the server') await server.kill();
       if (victim === 'PostgreSQL') await server.postgres.kill();
       if (victim === 'a connection') await server.postgres.crash();
@@ -76,7 +77,7 @@ test(`${kills} kills while two tabs and the worker reconcile, and the device is 
     for (const tab of tabs) tab.rest();
     traffic.end();
   }
-  await Promise.all(asking);
+  await asking;
   console.log(`${kills} kills; ${traffic}`);
 
   for (const { app } of tabs) {
@@ -109,9 +110,10 @@ async function wakeUntil(worker: ServiceWorker, reached: Promise<unknown>): Prom
   }
 }
 
-/** Lets tabs ask, and others have their turn. */
+/** Keeps tabs and the drill out of each other's way where they must not meet. */
 class Turn {
   #free: Promise<unknown> = Promise.resolve();
+  #alone: Promise<unknown> = Promise.resolve();
 
   /** Resolves when a tab may ask. */
   async of(): Promise<void> {
@@ -121,8 +123,15 @@ class Turn {
   /** Meanwhile no tab begins to ask. */
   async without(work: () => Promise<void>): Promise<void> {
     const done = work();
-    this.#free = done.catch(() => {}); // whoever has asked for it hears of that
+    this.#free = done.catch(() => {}); // the caller gets the error
     await done;
+  }
+
+  /** Runs one work after the other. */
+  alone(work: () => Promise<void>): Promise<void> {
+    const done = this.#alone.then(work);
+    this.#alone = done.catch(() => {}); // the caller gets the error
+    return done;
   }
 }
 
@@ -135,6 +144,8 @@ class Tab {
   /** The browser is gone: nothing can be opened any more. */
   #ended = false;
   #resting = false;
+  /** Settles when the page is gone that the drill has begun to end. */
+  #end: Promise<void> = Promise.resolve();
 
   private constructor(name: string, app: Fieldbook, turn: Turn) {
     this.name = name;
@@ -158,6 +169,7 @@ class Tab {
         await this.#turn.of();
         await this.app.checkNow();
       } catch (error) {
+        await this.#end.catch(() => {}); // what was asked may fail before the page is known to be gone
         if (!this.dead || this.#ended) throw error;
       }
     }
@@ -173,12 +185,14 @@ class Tab {
     const { page } = this.app;
     const cdp = await page.context().newCDPSession(page);
     const crashed = page.waitForEvent('crash');
+    this.#end = crashed.then(() => {});
     cdp.send('Page.crash').catch(() => {}); // nobody is left to answer
     await crashed;
   }
 
   async close(): Promise<void> {
-    await this.app.page.close();
+    this.#end = this.app.page.close();
+    await this.#end;
   }
 
   get dead(): boolean {
@@ -199,7 +213,9 @@ class Tab {
       this.#crashed = true;
     });
     await page.setExtraHTTPHeaders({ 'X-Page': this.name });
-    await page.goto(`${origin}/#/account`);
+    await this.#turn.alone(async () => {
+      await page.goto(`${origin}/#/account`);
+    });
   }
 }
 
@@ -220,11 +236,13 @@ class Traffic {
   readonly #askers = new Map<string, number>();
   /** What is waited for, and what is stopped by it. */
   #await: (passage: Passage) => Promise<void> | undefined = () => undefined;
-  /** Ends waiting: what is waited for will not come. */
-  fail: (cause: unknown) => void = () => {};
+  /** Rejects when a tab can ask no more: nothing that is waited for comes then. */
+  readonly #failed: Promise<never>;
 
-  constructor(gateway: Gateway) {
+  constructor(gateway: Gateway, asking: Promise<unknown>) {
     this.#gateway = gateway;
+    this.#failed = asking.then(() => new Promise<never>(() => {}));
+    this.#failed.catch(() => {}); // point reports it
     gateway.watch = (passage) => this.#pass(passage);
   }
 
@@ -232,9 +250,8 @@ class Traffic {
   point(stage: Stage, asks: (typeof askers)[number] | null, nth: number): Point {
     let reach = (_asker: string) => {};
     let release = () => {};
-    const reached = new Promise<string>((resolve, reject) => {
+    const reached = new Promise<string>((resolve) => {
       reach = resolve;
-      this.fail = reject;
     });
     const released = new Promise<void>((resolve) => {
       release = resolve;
@@ -246,7 +263,8 @@ class Traffic {
       reach(passage.asker);
       return released;
     };
-    return { holds: stage === 'asked' || stage === 'answered', reached, release };
+    const holds = stage === 'asked' || stage === 'answered';
+    return { holds, reached: Promise.race([reached, this.#failed]), release };
   }
 
   /** Resolves when so many more have been answered. */

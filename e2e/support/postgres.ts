@@ -18,16 +18,22 @@ export class Postgres {
     this.#kill(await this.#first());
   }
 
-  /** kill -9 of one of the server's connections: PostgreSQL then ends all of them, recovers as after a crash, and goes on. */
+  /**
+   * kill -9 of one of the server's connections: PostgreSQL then ends all of them, recovers as after a crash, and goes on.
+   * Waits for a connection where PostgreSQL is still recovering.
+   */
   async crash(): Promise<void> {
     const first = await this.#first();
-    const { stdout } = await promisify(execFile)('ps', ['-e', '-o', 'pid=,ppid=,args=']);
-    const connection = stdout.split('\n').find((line) => {
-      const [, parent, ...args] = line.trim().split(/\s+/);
-      return Number(parent) === first && args.includes('holdfast_runtime');
-    });
-    if (!connection) throw new Error(`no connection of the server's:\n${stdout}`);
-    this.#kill(Number.parseInt(connection, 10));
+    for (const deadline = Date.now() + 30_000; Date.now() < deadline; ) {
+      const { stdout } = await promisify(execFile)('ps', ['-e', '-o', 'pid=,ppid=,args=']);
+      const connection = stdout.split('\n').find((line) => {
+        const [, parent, ...args] = line.trim().split(/\s+/);
+        return Number(parent) === first && args.includes('holdfast_runtime');
+      });
+      if (connection && this.#kill(Number.parseInt(connection, 10))) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw new Error('The server has opened no connection to PostgreSQL within 30 seconds.');
   }
 
   /** Makes something long ago that a test cannot wait for. */
@@ -37,9 +43,15 @@ export class Postgres {
     await promisify(execFile)('psql', [...where, '-v', 'ON_ERROR_STOP=1', '-qc', statement]);
   }
 
-  #kill(pid: number): void {
+  /** False: it has ended by itself meanwhile. */
+  #kill(pid: number): boolean {
     this.harmed = true;
-    process.kill(pid, 'SIGKILL');
+    try {
+      return process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+      throw error;
+    }
   }
 
   async #first(): Promise<number> {
