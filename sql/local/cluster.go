@@ -31,7 +31,8 @@ var ErrInUse = errors.New("in use by another process")
 type Options struct {
 	// Dir is made if it does not exist. Its parent must be open to the user that PostgreSQL runs as.
 	Dir string
-	// Logger gets PostgreSQL's own log lines, at level debug, or warn where PostgreSQL says FATAL or PANIC.
+	// Logger gets PostgreSQL's own log lines, at level debug, or warn where PostgreSQL says PANIC, or FATAL before
+	// it was asked to stop.
 	Logger *slog.Logger
 	// Fast gives up all durability. For tests only: a crash of the machine loses the cluster.
 	Fast bool
@@ -44,6 +45,7 @@ type Cluster struct {
 	lock      *os.File
 	pid       int
 	done      chan struct{} // closed when the server has ended; nil for a cluster that another process runs
+	log       *logWriter
 }
 
 // Start starts the cluster in opts.Dir, making it first if need be, and returns when it takes connections and has the
@@ -167,6 +169,7 @@ func (c *Cluster) Stop(ctx context.Context) error {
 		return nil
 	}
 	defer c.release()
+	c.log.stopping.Store(true)
 	c.signal(syscall.SIGINT)
 	select {
 	case <-c.done:
@@ -208,6 +211,7 @@ func (c *Cluster) launch(ctx context.Context, bin, data string, who account, opt
 		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")
 	}
 	log := &logWriter{logger: opts.Logger}
+	c.log = log
 	cmd := who.command(context.WithoutCancel(ctx), filepath.Join(bin, "postgres"), args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.WaitDelay = 5 * time.Second // should a stray child keep the log open

@@ -7,11 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -473,6 +475,50 @@ func TestLinksAreNotFollowed(t *testing.T) {
 			t.Errorf("%s was handed over: %v", path, err)
 		}
 	}
+}
+
+// A stop that was asked for is nothing to warn of, though PostgreSQL calls the end of open connections FATAL.
+func TestStopWarnsOfNothing(t *testing.T) {
+	t.Parallel()
+	var log lockedBuffer
+	cluster, err := local.Start(t.Context(), local.Options{
+		Dir: filepath.Join(folder(t), "cluster"), Fast: true, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("postgres", cluster.URL(local.Runtime, local.Database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.Ping(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cluster.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if text := log.String(); !strings.Contains(text, "FATAL: ") || strings.Contains(text, "level=WARN") {
+		t.Errorf("the log: %s", text)
+	}
+}
+
+// lockedBuffer is written by a cluster and read by its test.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 // TestEnvironmentStaysHere: what the server's process is told must not be readable for PostgreSQL's account.

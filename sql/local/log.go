@@ -5,11 +5,14 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // logWriter passes PostgreSQL's log on, line by line, and keeps the last lines for an error message.
 type logWriter struct {
 	logger *slog.Logger // may be nil
+	// stopping says that the end of connections, which PostgreSQL calls FATAL, was asked for.
+	stopping atomic.Bool
 
 	mu   sync.Mutex
 	part []byte
@@ -39,7 +42,7 @@ func (w *logWriter) line(text string) {
 	if w.logger == nil {
 		return
 	}
-	if strings.Contains(text, "FATAL: ") || strings.Contains(text, "PANIC: ") {
+	if strings.Contains(text, "FATAL: ") && !w.stopping.Load() || strings.Contains(text, "PANIC: ") {
 		w.logger.Warn("postgres", "line", text)
 	} else {
 		w.logger.Debug("postgres", "line", text)
