@@ -3,6 +3,7 @@ package main
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -96,8 +97,15 @@ type backupFile interface {
 	io.ReaderAt
 }
 
-// readArchive reads all of a backup before anything is done with it. Memory holds the keys alone.
-func readArchive(file backupFile) (archive, error) {
+// readArchive reads all of a backup before anything is done with it, unless ctx ends. Memory holds the keys alone.
+func readArchive(ctx context.Context, file backupFile) (archive, error) {
+	length, err := file.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return archive{}, err
+	}
 	a := archive{keys: map[string][]byte{}}
 	digests := map[string]string{}
 	var wanted []byte
@@ -116,11 +124,18 @@ func readArchive(file backupFile) (archive, error) {
 		if header.Typeflag != tar.TypeReg || !known || twice || wanted != nil {
 			return archive{}, fmt.Errorf("it holds %q, which no backup has there", name)
 		}
+		// A member with holes may claim more than the file holds, and reading it would take as long as it claims.
+		if isSparse(header) {
+			return archive{}, fmt.Errorf("it leaves holes in %q, as no backup does", name)
+		}
+		if header.Size > length {
+			return archive{}, unreadable(io.ErrUnexpectedEOF)
+		}
 		if name != dumpMember && (header.Size > maxKeyFile || len(digests) > maxKeyFiles) {
 			return archive{}, fmt.Errorf("it holds more than keys: %q", name)
 		}
 		digest := sha256.New()
-		content := io.TeeReader(in, digest)
+		content := io.TeeReader(interruptible{ctx, in}, digest)
 		var text []byte
 		if name == dumpMember {
 			a.dump, err = passOver(file, header.Size, content)
@@ -154,6 +169,29 @@ func readArchive(file backupFile) (archive, error) {
 		return archive{}, errors.New("it is no backup of holdfast")
 	}
 	return a, nil
+}
+
+// isSparse reports whether a member is in one of the formats that leave holes out. Backups never are.
+func isSparse(header *tar.Header) bool {
+	for record := range header.PAXRecords {
+		if strings.HasPrefix(record, "GNU.sparse.") {
+			return true
+		}
+	}
+	return header.Typeflag == tar.TypeGNUSparse
+}
+
+// interruptible reads until ctx ends.
+type interruptible struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r interruptible) Read(p []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.Reader.Read(p)
 }
 
 // passOver reads a member to its end, and remembers where it is: the reader of archives reads no further than it has to, so

@@ -108,7 +108,7 @@ func (c backupCommand) write(
 	if err := out.addBytes(manifestMember, append(text, '\n')); err != nil {
 		return err
 	}
-	if err := out.add(dumpMember, size, dump); err != nil {
+	if err := out.add(dumpMember, size, interruptible{ctx, dump}); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(keys)) {

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -229,14 +230,14 @@ func TestRestoreRefuses(t *testing.T) {
 		}
 		members = append(members, member{*header, content})
 	}
-	if _, err := readArchive(bytes.NewReader(pack(t, members[:len(members)-1]))); err != nil {
+	if _, err := readArchive(t.Context(), bytes.NewReader(pack(t, members[:len(members)-1]))); err != nil {
 		t.Fatalf("the same members, packed again: %v", err)
 	}
 
 	// Cut short anywhere, up to the last digest.
 	end := bytes.LastIndex(whole, members[len(members)-1].content) + len(members[len(members)-1].content)
 	for size := 0; size < end; size += 509 {
-		if _, err := readArchive(bytes.NewReader(whole[:size])); err == nil {
+		if _, err := readArchive(t.Context(), bytes.NewReader(whole[:size])); err == nil {
 			t.Errorf("%d of %d bytes pass for a whole backup", size, len(whole))
 		}
 	}
@@ -277,6 +278,9 @@ func TestRestoreRefuses(t *testing.T) {
 		"a link to a file":                {pack(t, add(tar.Header{Typeflag: tar.TypeSymlink, Name: "keys/evil.jwk", Linkname: "/etc/passwd"}, "")), "which no backup has"},
 		"a hard link":                     {pack(t, add(tar.Header{Typeflag: tar.TypeLink, Name: "keys/evil.jwk", Linkname: "keys/root.jwk"}, "")), "which no backup has"},
 		"a device":                        {pack(t, add(tar.Header{Typeflag: tar.TypeBlock, Name: "keys/evil.jwk"}, "")), "which no backup has"},
+		"a dump with holes":               {sparse(t, dumpMember, 1<<40), "it leaves holes in"},
+		"a key with holes":                {sparse(t, "keys/evil.jwk", 1<<10), "it leaves holes in"},
+		"a dump beyond the end":           {whole[:bytes.Index(whole, []byte("PGDMP"))], "it was cut short"},
 		"a folder":                        {pack(t, add(tar.Header{Typeflag: tar.TypeDir, Name: "keys/"}, "")), "which no backup has"},
 		"a file twice":                    {pack(t, add(plain("keys/roots.json"), "{}")), "which no backup has"},
 		"a huge key":                      {pack(t, add(plain("keys/evil.jwk"), strings.Repeat("x", maxKeyFile+1))), "more than keys"},
@@ -322,6 +326,66 @@ func TestRestoreRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A backup that takes long to read is given up when the program is asked to end, and so is waiting for its input.
+func TestRestoreEndsWhenAsked(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(folder(t), "data")
+	backup := filepath.Join(folder(t), "backup.tar")
+	if code, _, errs := call(t, "restore", backup, "--data", data); code != 1 {
+		t.Fatalf("no backup: %d %s", code, errs)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var whole bytes.Buffer
+	w := &archiveWriter{tar: tar.NewWriter(&whole), at: time.Now()}
+	if err := errors.Join(w.addBytes(dumpMember, []byte("PGDMP")), w.finish()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := readArchive(ctx, bytes.NewReader(whole.Bytes())); !errors.Is(err, context.Canceled) {
+		t.Errorf("reading a backup: %v", err)
+	}
+	silent, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	defer writer.Close()
+	var out, errs bytes.Buffer
+	if code := execute(ctx, []string{"restore", "-", "--data", data}, console{silent, &out, &errs}); code != 1 || !strings.Contains(errs.String(), "context canceled") {
+		t.Errorf("waiting for a backup: %d %s", code, &errs)
+	}
+}
+
+// sparse writes an archive of one member that is one hole of that size, in the format that GNU tar calls PAX 1.0.
+func sparse(t *testing.T, name string, size int64) []byte {
+	t.Helper()
+	record := func(key, value string) string {
+		length := len(key) + len(value) + 3
+		for length != len(fmt.Sprintf("%d %s=%s\n", length, key, value)) {
+			length = len(fmt.Sprintf("%d %s=%s\n", length, key, value))
+		}
+		return fmt.Sprintf("%d %s=%s\n", length, key, value)
+	}
+	var packed bytes.Buffer
+	w := &archiveWriter{tar: tar.NewWriter(&packed), at: time.Now()}
+	attributes := record("GNU.sparse.major", "1") + record("GNU.sparse.minor", "0") +
+		record("GNU.sparse.name", name) + record("GNU.sparse.realsize", strconv.FormatInt(size, 10))
+	if err := errors.Join(w.addBytes("attributes", []byte(attributes)), w.addBytes("hole", append([]byte("0\n"), make([]byte, 510)...)), w.finish()); err != nil {
+		t.Fatal(err)
+	}
+	// The library does not write such members: the type of the first, and with it the sum over its header, is put in.
+	const kind, sum = 156, 148
+	header := packed.Bytes()[:512]
+	header[kind] = tar.TypeXHeader
+	copy(header[sum:], "        ")
+	total := 0
+	for _, b := range header {
+		total += int(b)
+	}
+	copy(header[sum:], fmt.Sprintf("%06o\x00 ", total))
+	return packed.Bytes()
 }
 
 // pack writes members as an archive, with digests that fit them.

@@ -34,12 +34,12 @@ func (d DataFolder) restoringDir() string { return filepath.Join(d.Data, restori
 // whole and the place empty. The last step, which makes the restored server one that can start, is a single renaming: of
 // the private cluster, or of the keys of a database elsewhere.
 func (c restoreCommand) Run(ctx context.Context, con console) error {
-	file, err := c.open(con)
+	file, err := c.open(ctx, con)
 	if err != nil {
 		return err
 	}
 	defer file.Close()
-	a, err := readArchive(file)
+	a, err := readArchive(ctx, file)
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
@@ -72,7 +72,7 @@ func (c restoreCommand) Run(ctx context.Context, con console) error {
 }
 
 // open opens the backup so that it can be read twice.
-func (c restoreCommand) open(con console) (*os.File, error) {
+func (c restoreCommand) open(ctx context.Context, con console) (*os.File, error) {
 	if c.File != "-" {
 		return os.Open(c.File)
 	}
@@ -80,7 +80,16 @@ func (c restoreCommand) open(con console) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, err = io.Copy(file, con.in)
+	copied := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(file, interruptible{ctx, con.in})
+		copied <- err
+	}()
+	select {
+	case err = <-copied:
+	case <-ctx.Done(): // the copy may wait for input that never comes; it ends with the program
+		return nil, ctx.Err()
+	}
 	if err == nil {
 		_, err = file.Seek(0, io.SeekStart)
 	}
