@@ -2,7 +2,11 @@ package entitlements
 
 import (
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"holdfast/entitlements/jose"
 )
@@ -60,23 +64,94 @@ func digest(text string) string {
 	return jose.EncodeBase64(sum[:])
 }
 
-// Follows says whether the keyset may be served after those that marks remember, one of each root, in the order in
-// which the roots came. It is what devices check, from the side that makes them: a version never goes back, is never
-// used for two keysets, and a root that another has followed is over. It fails with a [*RollbackError]. A root that is
-// not among the marks comes after all that are.
-func (m KeysetMark) Follows(marks []KeysetMark) error {
-	for i, served := range marks {
-		if served.Root != m.Root {
-			continue
-		}
-		if last := marks[len(marks)-1]; i < len(marks)-1 {
-			return &RollbackError{Keyset: m, Served: last}
-		}
-		if m.Version < served.Version || m.Version == served.Version && m.Digest != served.Digest {
-			return &RollbackError{Keyset: m, Served: served}
-		}
+// ServedKeyset is what a database remembers of a keyset that was served from it.
+type ServedKeyset struct {
+	KeysetMark
+	Issuer string
+}
+
+// Served returns k as a database remembers it.
+func (k Keyset) Served() ServedKeyset { return ServedKeyset{KeysetMark: k.mark, Issuer: k.Issuer} }
+
+// Follows reports whether s may be served from a database that has served these keysets, one of each root, in the order in
+// which the roots came. Roots are those embedded in the app that is served with s.
+//
+// A database belongs to one issuer and its roots: one start with the wrong keys or origin must not change what it
+// remembers. A root that is new is taken only as the next one after the last that was served. Anything else fails with a
+// [*ForeignKeysetError]; [ServedKeyset.Adopt] is the way to change it.
+//
+// The rest is what devices check, from the side that makes keysets: a version never goes back and is never used for two
+// keysets, and a root that another has followed is over. It fails with a [*RollbackError].
+func (s ServedKeyset) Follows(served []ServedKeyset, roots Roots) error {
+	if len(served) == 0 {
+		return nil
+	}
+	last := served[len(served)-1]
+	if s.Issuer != last.Issuer && !SameMachine(s.Issuer, last.Issuer) {
+		return &ForeignKeysetError{Keyset: s, Served: last}
+	}
+	at := slices.IndexFunc(served, func(before ServedKeyset) bool { return before.Root == s.Root })
+	switch {
+	case at < 0 && roots.slot(last.Root) == 1 && roots.slot(s.Root) == 2:
+		return nil
+	case at < 0:
+		return &ForeignKeysetError{Keyset: s, Served: last}
+	case at < len(served)-1:
+		return &RollbackError{Keyset: s.KeysetMark, Served: last.KeysetMark}
+	default:
+		return s.rollsBack(last)
+	}
+}
+
+// rollsBack compares two keysets of one root.
+func (s ServedKeyset) rollsBack(served ServedKeyset) error {
+	if s.Version < served.Version || s.Version == served.Version && s.Digest != served.Digest {
+		return &RollbackError{Keyset: s.KeysetMark, Served: served.KeysetMark}
 	}
 	return nil
+}
+
+// Adopt returns the audit entry for making s, of whatever root and issuer, the one keyset that the database remembers. It
+// fails with a [*RollbackError] where the database has served a newer keyset of the same root and issuer.
+func (s ServedKeyset) Adopt(served []ServedKeyset, actor string, at time.Time) (AuditEntry, error) {
+	type state struct {
+		Issuer  string `json:"issuer"`
+		Root    string `json:"root"`
+		Version int64  `json:"version"`
+	}
+	entry := AuditEntry{At: at, Actor: actor, Action: "keyset.adopted", Object: "root:" + s.Root}
+	for _, before := range served {
+		if before.Root == s.Root && before.Issuer == s.Issuer {
+			if err := s.rollsBack(before); err != nil {
+				return AuditEntry{}, err
+			}
+		}
+		text, err := json.Marshal(state{before.Issuer, before.Root, before.Version})
+		if err != nil {
+			return AuditEntry{}, fmt.Errorf("encode audit entry: %w", err)
+		}
+		entry.Before = text // of the last one
+	}
+	text, err := json.Marshal(state{s.Issuer, s.Root, s.Version})
+	if err != nil {
+		return AuditEntry{}, fmt.Errorf("encode audit entry: %w", err)
+	}
+	entry.After = text
+	return entry, nil
+}
+
+// SameMachine reports whether both origins are plain http, which is allowed on this machine alone: there the port is
+// part of the origin, and changes from start to start.
+func SameMachine(origin, other string) bool {
+	return strings.HasPrefix(origin, "http://") && strings.HasPrefix(other, "http://")
+}
+
+// ForeignKeysetError is returned for a keyset of another root or issuer than the database has served.
+type ForeignKeysetError struct{ Keyset, Served ServedKeyset }
+
+func (e *ForeignKeysetError) Error() string {
+	return fmt.Sprintf("the database has served keysets of root %s for %s, and this one is of root %s for %s",
+		e.Served.Root, e.Served.Issuer, e.Keyset.Root, e.Keyset.Issuer)
 }
 
 // RollbackError says that devices would refuse a keyset, because they may have seen another. It is [KeysetRollback].

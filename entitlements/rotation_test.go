@@ -3,7 +3,6 @@ package entitlements_test
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -337,28 +336,74 @@ func TestProposal(t *testing.T) {
 	}
 }
 
-func TestMarkFollows(t *testing.T) {
-	mark := func(root string, version int64, digest byte) entitlements.KeysetMark {
-		return entitlements.KeysetMark{Root: root, Version: version, Digest: fmt.Sprint(digest)}
+// A database takes what follows on the keysets that it has served; an older one is refused as devices refuse it, and one of
+// another root or origin before it changes anything.
+func TestServedKeysetFollows(t *testing.T) {
+	keys, others := generateKeys(t), generateKeys(t)
+	both, next, err := keys.AddNextRoot(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
 	}
-	marks := []entitlements.KeysetMark{mark("a", 5, 5), mark("b", 7, 7)}
+	const here, there = "https://app.example.com", "https://elsewhere.example.com"
+	of := func(root jose.PrivateKey, version int64, digest string, issuer string) entitlements.ServedKeyset {
+		return entitlements.ServedKeyset{KeysetMark: entitlements.KeysetMark{Root: root.ID(), Version: version, Digest: digest}, Issuer: issuer}
+	}
+	current := keys.Root
+	once := []entitlements.ServedKeyset{of(current, 5, "5", here)}
+	switched := []entitlements.ServedKeyset{of(current, 5, "5", here), of(next, 7, "7", here)}
+	local := []entitlements.ServedKeyset{of(current, 5, "5", "http://localhost:8080")}
+	const taken, older, foreign = "taken", "older", "foreign"
 	for name, test := range map[string]struct {
-		marks []entitlements.KeysetMark
-		mark  entitlements.KeysetMark
-		ok    bool
+		served []entitlements.ServedKeyset
+		keyset entitlements.ServedKeyset
+		roots  entitlements.Roots
+		want   string
 	}{
-		"the first of all":                {nil, mark("a", 1, 1), true},
-		"the same":                        {marks, mark("b", 7, 7), true},
-		"newer":                           {marks, mark("b", 8, 8), true},
-		"older":                           {marks, mark("b", 6, 6), false},
-		"the same version, other bytes":   {marks, mark("b", 7, 8), false},
-		"the root before":                 {marks, mark("a", 8, 8), false},
-		"the root before, what it served": {marks, mark("a", 5, 5), false},
-		"a root never seen":               {marks, mark("c", 1, 1), true},
+		"the first of all":                {nil, of(current, 1, "1", here), keys.Roots, taken},
+		"the same":                        {switched, of(next, 7, "7", here), both, taken},
+		"newer":                           {switched, of(next, 8, "8", here), both, taken},
+		"older":                           {switched, of(next, 6, "6", here), both, older},
+		"the same version, other bytes":   {switched, of(next, 7, "8", here), both, older},
+		"the root before":                 {switched, of(current, 8, "8", here), both, older},
+		"the root before, what it served": {switched, of(current, 5, "5", here), both, older},
+		"the next root":                   {once, of(next, 6, "6", here), both, taken},
+		"a root never seen":               {once, of(others.Root, 9, "9", here), others.Roots, foreign},
+		"a next root of another folder":   {once, of(next, 6, "6", here), entitlements.Roots{Current: others.Roots.Current, Next: both.Next}, foreign},
+		"another origin":                  {once, of(current, 6, "6", there), keys.Roots, foreign},
+		"another port on this machine":    {local, of(current, 6, "6", "http://localhost:8081"), keys.Roots, taken},
+		"from the web to this machine":    {once, of(current, 6, "6", "http://localhost:8080"), keys.Roots, foreign},
+		"from this machine to the web":    {local, of(current, 6, "6", here), keys.Roots, foreign},
 	} {
-		err := test.mark.Follows(test.marks)
-		if (err == nil) != test.ok || err != nil && !errors.Is(err, entitlements.KeysetRollback) {
+		got := taken
+		if err := test.keyset.Follows(test.served, test.roots); errors.Is(err, entitlements.KeysetRollback) {
+			got = older
+		} else if wrong := (*entitlements.ForeignKeysetError)(nil); errors.As(err, &wrong) {
+			got = foreign
+		} else if err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+		if got != test.want {
+			t.Errorf("%s: %s, want %s", name, got, test.want)
+		}
+	}
+}
+
+// What an operator has the database belong to may be anything but an older keyset of the same root and origin.
+func TestServedKeysetAdopt(t *testing.T) {
+	keyset := generateKeys(t).Keyset.Served()
+	newer, moved, other := keyset, keyset, generateKeys(t).Keyset.Served()
+	newer.Version++
+	moved.Issuer, moved.Version = "https://elsewhere.example.com", keyset.Version+1
+	if _, err := keyset.Adopt([]entitlements.ServedKeyset{newer}, "operator", noon); !errors.Is(err, entitlements.KeysetRollback) {
+		t.Errorf("an older keyset: %v", err)
+	}
+	for name, served := range map[string][]entitlements.ServedKeyset{
+		"nothing": nil, "the same": {keyset}, "another root": {other}, "another origin": {moved}, "several": {moved, other},
+	} {
+		entry, err := keyset.Adopt(served, "operator", noon)
+		if err != nil || entry.Action != "keyset.adopted" || !strings.Contains(string(entry.After), keyset.Root) ||
+			len(served) > 0 && !strings.Contains(string(entry.Before), served[len(served)-1].Issuer) {
+			t.Errorf("%s: %+v, %v", name, entry, err)
 		}
 	}
 }

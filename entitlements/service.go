@@ -88,8 +88,8 @@ func New(ctx context.Context, config Config, store Store) (*Service, error) {
 
 // TakeKeys makes keys the ones that sign and are published from now on, on this replica. Their keyset must have been
 // verified: see [LoadKeys]. That it is served is remembered in the store first, for good. Requests under way finish
-// with the keys that they began with. It fails, and nothing changes, with [IssuerMismatch], with a [*RollbackError]
-// where any replica has served a keyset that outranks this one, and with the store's own error.
+// with the keys that they began with. It fails, and nothing changes, with [IssuerMismatch], with the error of
+// [ServedKeyset.Follows] where this keyset may not follow what any replica has served, and with the store's own error.
 func (s *Service) TakeKeys(ctx context.Context, keys Keys) error {
 	s.taking.Lock()
 	defer s.taking.Unlock()
@@ -100,7 +100,7 @@ func (s *Service) TakeKeys(ctx context.Context, keys Keys) error {
 	if err != nil {
 		return fmt.Errorf("take keys: %w", err)
 	}
-	if err := s.store.MarkKeyset(ctx, keys.Keyset.mark); err != nil {
+	if err := s.store.MarkKeyset(ctx, keys.Keyset.Served(), keys.Roots); err != nil {
 		return fmt.Errorf("take keys: %w", err)
 	}
 	s.keys.Store(&servedKeys{Keys: keys, jwks: jwks})

@@ -62,7 +62,9 @@ func (s *statusStore) set(list int, entries ...entitlements.StatusEntry) {
 }
 
 // MarkKeyset takes every keyset: the marks have tests of their own.
-func (*statusStore) MarkKeyset(context.Context, entitlements.KeysetMark) error { return nil }
+func (*statusStore) MarkKeyset(context.Context, entitlements.ServedKeyset, entitlements.Roots) error {
+	return nil
+}
 
 // readings is when the store was asked, and for what.
 func (s *statusStore) readings() ([]time.Time, []entitlements.StatusMark) {

@@ -15,10 +15,10 @@ type Store interface {
 	// two that try at once, both get the winner's.
 	Secret(ctx context.Context, name string, candidate []byte) ([]byte, error)
 
-	// MarkKeyset remembers that a keyset is served, if [KeysetMark.Follows] agrees with the marks there are; it fails with
-	// a [*RollbackError] if not. The mark takes the place of its root's earlier one; a root that is new comes last. Of two
-	// that try at once, the second finds the first's mark. What comes back well has been committed synchronously.
-	MarkKeyset(ctx context.Context, mark KeysetMark) error
+	// MarkKeyset remembers that a keyset is served, if [ServedKeyset.Follows] agrees with what was served before; it
+	// returns that error if not. The keyset takes the place of its root's earlier one; a root that is new comes last. Of
+	// two that try at once, the second finds the first's. What comes back well has been committed synchronously.
+	MarkKeyset(ctx context.Context, keyset ServedKeyset, roots Roots) error
 
 	// Account reads what a decision about the user depends on at that time, in one snapshot. ErrNotFound without the
 	// user.

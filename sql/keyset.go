@@ -2,38 +2,87 @@ package sql
 
 import (
 	"context"
+	"errors"
+	"time"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
 
 	"holdfast/entitlements"
 )
 
 // MarkKeyset implements [entitlements.Store].
-func (s *Entitlements) MarkKeyset(ctx context.Context, mark entitlements.KeysetMark) error {
+func (s *Entitlements) MarkKeyset(ctx context.Context, keyset entitlements.ServedKeyset, roots entitlements.Roots) error {
 	return transact(ctx, s.db, func(tx *sqlx.Tx) error {
-		// Replicas that take a keyset do so one after another; it happens a few times a year.
-		if _, err := tx.ExecContext(ctx, `LOCK TABLE keyset_marks IN SHARE ROW EXCLUSIVE MODE`); err != nil {
-			return failed("lock keyset marks", err)
-		}
-		var rows []struct {
-			Root    string
-			Version int64
-			Digest  string
-		}
-		if err := tx.SelectContext(ctx, &rows, `SELECT root, version, digest FROM keyset_marks ORDER BY place`); err != nil {
-			return failed("read keyset marks", err)
-		}
-		marks := make([]entitlements.KeysetMark, len(rows))
-		for i, row := range rows {
-			marks[i] = entitlements.KeysetMark{Root: row.Root, Version: row.Version, Digest: row.Digest}
-		}
-		if err := mark.Follows(marks); err != nil {
+		if err := lockKeysets(ctx, tx); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `
-			INSERT INTO keyset_marks (root, version, digest) VALUES ($1, $2, $3)
-			ON CONFLICT (root) DO UPDATE SET version = excluded.version, digest = excluded.digest`,
-			mark.Root, mark.Version, mark.Digest)
-		return failed("store keyset mark", err)
+		served, err := ServedKeysets(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if err := keyset.Follows(served, roots); err != nil {
+			return err
+		}
+		return storeKeyset(ctx, tx, keyset)
 	})
+}
+
+// ServedKeysets reads the keysets that the database remembers, one of each root, in the order in which the roots came.
+func ServedKeysets(ctx context.Context, db sqlx.QueryerContext) ([]entitlements.ServedKeyset, error) {
+	var served []entitlements.ServedKeyset
+	err := sqlx.SelectContext(ctx, db, &served, `SELECT root, version, issuer, digest FROM keyset_marks ORDER BY place`)
+	return served, failed("read keyset marks", err)
+}
+
+// AdoptKeyset makes keyset the only one that the database at url remembers, where [entitlements.ServedKeyset.Adopt] agrees,
+// and audits it, as the login that url names: the owner, since the server's role may not.
+func AdoptKeyset(ctx context.Context, url string, keyset entitlements.ServedKeyset, actor string, at time.Time) error {
+	db, err := connectAsOwner(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := CheckVersion(ctx, db); err != nil {
+		return err
+	}
+	return transact(ctx, db, func(tx *sqlx.Tx) error {
+		if err := lockKeysets(ctx, tx); err != nil {
+			return err
+		}
+		served, err := ServedKeysets(ctx, tx)
+		if err != nil {
+			return err
+		}
+		entry, err := keyset.Adopt(served, actor, at)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `DELETE FROM keyset_marks`)
+		if pq.As(err, pqerror.InsufficientPrivilege) != nil {
+			return errors.New("this login may not change which keyset the database belongs to: name the database's owner, as for 'holdfast migrate'")
+		}
+		if err != nil {
+			return failed("delete keyset marks", err)
+		}
+		if err := storeKeyset(ctx, tx, keyset); err != nil {
+			return err
+		}
+		return audit(ctx, tx, entry)
+	})
+}
+
+// lockKeysets has replicas that take a keyset do so one after another; it happens a few times a year.
+func lockKeysets(ctx context.Context, tx *sqlx.Tx) error {
+	_, err := tx.ExecContext(ctx, `LOCK TABLE keyset_marks IN SHARE ROW EXCLUSIVE MODE`)
+	return failed("lock keyset marks", err)
+}
+
+func storeKeyset(ctx context.Context, tx *sqlx.Tx, keyset entitlements.ServedKeyset) error {
+	_, err := tx.ExecContext(ctx, `
+		INSERT INTO keyset_marks (root, version, issuer, digest) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (root) DO UPDATE SET version = excluded.version, issuer = excluded.issuer, digest = excluded.digest`,
+		keyset.Root, keyset.Version, keyset.Issuer, keyset.Digest)
+	return failed("store keyset mark", err)
 }

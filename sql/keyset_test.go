@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"holdfast/entitlements"
 	"holdfast/entitlements/jose"
+	"holdfast/sql"
 )
 
 // changed is keys after a change that their own root has signed.
@@ -155,7 +157,12 @@ func TestTakeKeysWhileServing(t *testing.T) {
 func TestMarkKeysetOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	root := b.keys.Roots.Current.ID()
+	mark := func(root jose.PublicKey, version int64, digest string, roots entitlements.Roots) error {
+		return b.store.MarkKeyset(t.Context(), entitlements.ServedKeyset{
+			KeysetMark: entitlements.KeysetMark{Root: root.ID(), Version: version, Digest: digest}, Issuer: issuer,
+		}, roots)
+	}
+	root := b.keys.Roots.Current
 	for version := int64(2); version < 12; version++ {
 		var (
 			group   sync.WaitGroup
@@ -163,7 +170,7 @@ func TestMarkKeysetOnce(t *testing.T) {
 		)
 		for i := range results {
 			group.Go(func() {
-				results[i] = b.store.MarkKeyset(t.Context(), entitlements.KeysetMark{Root: root, Version: version, Digest: fmt.Sprint(i)})
+				results[i] = mark(root, version, fmt.Sprint(i), b.keys.Roots)
 			})
 		}
 		group.Wait()
@@ -181,15 +188,48 @@ func TestMarkKeysetOnce(t *testing.T) {
 		}
 	}
 	// The roots keep the order in which they came, also when an earlier one tries again.
-	next := entitlements.KeysetMark{Root: "next", Version: 1}
-	if err := b.store.MarkKeyset(t.Context(), next); err != nil {
+	both, _, err := b.keys.AddNextRoot(rand.Reader)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.store.MarkKeyset(t.Context(), entitlements.KeysetMark{Root: root, Version: 99}); !errors.Is(err, entitlements.KeysetRollback) {
+	if err := mark(both.Next, 1, "", both); err != nil {
+		t.Fatal(err)
+	}
+	if err := mark(root, 99, "", both); !errors.Is(err, entitlements.KeysetRollback) {
 		t.Errorf("the root before: %v", err)
 	}
-	next.Version = 2
-	if err := b.store.MarkKeyset(t.Context(), next); err != nil {
+	if err := mark(both.Next, 2, "", both); err != nil {
 		t.Error(err)
+	}
+}
+
+// A keyset of another root or origin changes nothing, until the owner has the database adopt it.
+func TestForeignKeyset(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	before, err := sql.ServedKeysets(t.Context(), b.db)
+	if err != nil || len(before) != 1 {
+		t.Fatalf("%v, %v", before, err)
+	}
+	others, err := entitlements.GenerateKeys(rand.Reader, issuer, b.clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign := (*entitlements.ForeignKeysetError)(nil)
+	if err := b.TakeKeys(t.Context(), others); !errors.As(err, &foreign) {
+		t.Errorf("another root: %v", err)
+	}
+	moved, err := b.keys.ForIssuer("https://elsewhere.example.com", b.clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.store.MarkKeyset(t.Context(), moved.Keyset.Served(), moved.Roots); !errors.As(err, &foreign) {
+		t.Errorf("another origin: %v", err)
+	}
+	if after, err := sql.ServedKeysets(t.Context(), b.db); err != nil || !slices.Equal(after, before) {
+		t.Errorf("what the database remembers: %v, was %v (%v)", after, before, err)
+	}
+	if err := b.TakeKeys(t.Context(), b.keys); err != nil {
+		t.Errorf("the right keys: %v", err)
 	}
 }

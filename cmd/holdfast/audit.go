@@ -18,7 +18,7 @@ import (
 
 // AuditRetention says how long the audit trail is kept: what the server shares with 'audit prune'.
 type AuditRetention struct {
-	AuditRetention time.Duration `env:"HOLDFAST_AUDIT_RETENTION" placeholder:"DURATION" help:"How long entries of the audit trail are kept, at least 720h (default: for ever). The server deletes older ones from its private cluster; elsewhere 'audit prune' does."`
+	AuditRetention time.Duration `env:"HOLDFAST_AUDIT_RETENTION" placeholder:"DURATION" help:"How long entries of the audit trail are kept, at least 30d (default: for ever). The server deletes older ones from its private cluster; elsewhere 'audit prune' does."`
 }
 
 const (
@@ -30,7 +30,7 @@ const (
 
 func (a AuditRetention) check() error {
 	if a.AuditRetention != 0 && a.AuditRetention < minAuditRetention {
-		return errors.New("--audit-retention must be at least 720h, or 0 to keep the audit trail for ever")
+		return wrongUse("--audit-retention must be at least 30d, or 0 to keep the audit trail for ever")
 	}
 	return nil
 }
@@ -72,7 +72,7 @@ var userID = regexp.MustCompile(`^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]
 
 func (c auditExportCommand) Run(ctx context.Context, con console) (err error) {
 	if c.User != "" && !userID.MatchString(c.User) {
-		return fmt.Errorf("--user %q is not a user's id", c.User)
+		return wrongUse("--user %q is not a user's id", c.User)
 	}
 	db, closeDB, err := c.open(ctx, c.DataFolder, newLogger(con.err))
 	if err != nil {
@@ -100,9 +100,9 @@ type auditPruneCommand struct {
 func (c auditPruneCommand) Run(ctx context.Context, con console) (err error) {
 	switch {
 	case c.AuditRetention.AuditRetention == 0:
-		return errors.New("the audit trail is kept for ever: say with --audit-retention for how long instead")
+		return wrongUse("the audit trail is kept for ever: say with --audit-retention, such as 720d, for how long instead")
 	case c.Every < 0 || c.Every > 0 && c.Every < time.Minute:
-		return errors.New("--every must be at least a minute")
+		return wrongUse("--every must be at least a minute")
 	}
 	if err := c.check(); err != nil {
 		return err

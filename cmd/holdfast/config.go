@@ -14,7 +14,7 @@ import (
 // Config is what the server can be told. Every flag has an environment twin.
 type Config struct {
 	Listen    string `default:"localhost:8080" env:"HOLDFAST_LISTEN" placeholder:"HOST:PORT" help:"Public listener; port 0 takes a free one (default: ${default})."`
-	OpsListen string `default:"localhost:9090" env:"HOLDFAST_OPS_LISTEN" placeholder:"HOST:PORT" help:"Listener of /metrics, /healthz, /readyz and pprof; never public (default: ${default})."`
+	OpsListen string `env:"HOLDFAST_OPS_LISTEN" placeholder:"HOST:PORT" help:"Listener of /metrics, /healthz, /readyz and pprof; never public (default: localhost:9090, or the next free port)."`
 
 	Origin         string   `env:"HOLDFAST_ORIGIN" placeholder:"URL" help:"Public origin, which is issuer and audience too (default: from --listen)."`
 	RPID           string   `name:"rp-id" env:"HOLDFAST_RP_ID" placeholder:"HOST" help:"WebAuthn RP ID: the origin's host or a domain above it (default: the host). Passkeys are bound to it for ever."`
@@ -26,10 +26,10 @@ type Config struct {
 	KeysFolder
 	Migrate *bool `env:"HOLDFAST_MIGRATE" negatable:"" help:"Migrate the database at start (default: for the private cluster only)."`
 
-	OfflineWindow time.Duration `default:"168h" env:"HOLDFAST_OFFLINE_WINDOW" placeholder:"DURATION" help:"Longest life of a document; a plan may say less (default: ${default})."`
+	OfflineWindow time.Duration `default:"7d" env:"HOLDFAST_OFFLINE_WINDOW" placeholder:"DURATION" help:"Longest life of a document; a plan may say less (default: ${default})."`
 	Registration  string        `default:"open" enum:"open,invite" env:"HOLDFAST_REGISTRATION" help:"Who may register: ${enum}, the latter with an enrolment link only (default: ${default})."`
 	App           string        `default:"fieldbook" env:"HOLDFAST_APP" placeholder:"APP" help:"What is served at /: the sample app fieldbook, none, or a folder (default: ${default})."`
-	Trial         time.Duration `default:"336h" env:"HOLDFAST_TRIAL" placeholder:"DURATION" help:"Length of the self-service trial of plan premium; 0 is none (default: ${default})."`
+	Trial         time.Duration `default:"14d" env:"HOLDFAST_TRIAL" placeholder:"DURATION" help:"Length of the self-service trial of plan premium; 0 is none (default: ${default})."`
 	HelpURL       string        `name:"help-url" env:"HOLDFAST_HELP_URL" placeholder:"URL" help:"Where users turn whose subscription is revoked, suspended or over: https: or mailto:, told by /v1/entitlements."`
 	AdminToken    string        `env:"HOLDFAST_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bootstrap bearer token for /admin/v1, at least 32 characters. Better set in the environment, where other users cannot see it."`
 	Billing

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 
 	"holdfast/entitlements"
 	"holdfast/entitlements/jose"
+	"holdfast/sql"
+	"holdfast/sql/local"
 )
 
 // keysLocation is where the commands find the keys folder, as the server does.
@@ -31,7 +34,7 @@ type keysInitCommand struct {
 func (c keysInitCommand) Run(con console) error {
 	origin, err := parseOrigin(c.Origin)
 	if err != nil {
-		return fmt.Errorf("--origin %q %w", c.Origin, err)
+		return wrongUse("--origin %q %w", c.Origin, err)
 	}
 	keys, err := makeKeys(c.dir(), origin.String(), c.RootOut, time.Now())
 	if err != nil {
@@ -47,13 +50,13 @@ func (c keysInitCommand) Run(con console) error {
 
 type keysRotateCommand struct {
 	keysLocation  `embed:""`
-	Lead          time.Duration `default:"24h" placeholder:"DURATION" help:"How long the new key is published before it signs (default: ${default})."`
-	OfflineWindow time.Duration `default:"168h" env:"HOLDFAST_OFFLINE_WINDOW" placeholder:"DURATION" help:"The server's: a key is dropped when the last document under it has ended (default: ${default})."`
+	Lead          time.Duration `default:"1d" placeholder:"DURATION" help:"How long the new key is published before it signs (default: ${default})."`
+	OfflineWindow time.Duration `default:"7d" env:"HOLDFAST_OFFLINE_WINDOW" placeholder:"DURATION" help:"The server's: a key is dropped when the last document under it has ended (default: ${default})."`
 }
 
 func (c keysRotateCommand) Run(con console) error {
 	if c.Lead < 0 || c.OfflineWindow < 0 {
-		return errors.New("--lead and --offline-window must not be negative")
+		return wrongUse("--lead and --offline-window must not be negative")
 	}
 	return changeKeyset(con, c.dir(), func(keys entitlements.Keys, now time.Time) (entitlements.Proposal, jose.PrivateKey, error) {
 		return keys.Rotate(rand.Reader, now, c.Lead, c.OfflineWindow)
@@ -78,13 +81,13 @@ func (c keysRetireCommand) Run(con console) error {
 
 type keysRenewCommand struct {
 	keysLocation `embed:""`
-	Life         time.Duration `default:"9600h" placeholder:"DURATION" help:"The keyset's new end, from now (default: ${default}, which is 400 days)."`
+	Life         time.Duration `default:"400d" placeholder:"DURATION" help:"The keyset's new end, from now (default: ${default})."`
 	Above        int64         `placeholder:"VERSION" help:"Make the version higher than this one: where a newer keyset has been served, and is lost."`
 }
 
 func (c keysRenewCommand) Run(con console) error {
 	if c.Life < time.Minute {
-		return errors.New("--life must be at least a minute")
+		return wrongUse("--life must be at least a minute")
 	}
 	return changeKeyset(con, c.dir(), func(keys entitlements.Keys, now time.Time) (entitlements.Proposal, jose.PrivateKey, error) {
 		proposal, err := keys.Renew(now, c.Life, c.Above)
@@ -102,7 +105,7 @@ type keysRootNextCommand struct {
 func (c keysRootNextCommand) Run(con console) error {
 	switch {
 	case c.RootOut != "" && (c.Switch || c.Promote):
-		return errors.New("--root-out is for the first step, which makes the root")
+		return wrongUse("--root-out is for the first step, which makes the root")
 	case c.Switch:
 		return changeKeyset(con, c.dir(), func(keys entitlements.Keys, now time.Time) (entitlements.Proposal, jose.PrivateKey, error) {
 			proposal, err := keys.SwitchRoot(now)
@@ -314,7 +317,7 @@ func install(con console, dir string, keys entitlements.Keys, compact string, no
 		return err
 	}
 	for _, entry := range keys.Keyset.Keys {
-		if names(next.Keyset, entry.KeyID) {
+		if lists(next.Keyset, entry.KeyID) {
 			continue
 		}
 		if err := withdraw(dir, filepath.Join(entitlements.SigningDir, entry.KeyID+".jwk"), entry.KeyID); err != nil {
@@ -336,13 +339,29 @@ func install(con console, dir string, keys entitlements.Keys, compact string, no
 	return err
 }
 
-// serverKeys are the keys that the server starts with. For a private cluster they are made where there are none, and
-// the keyset is signed anew where the origin has become another, as it does on port 0. Elsewhere a wrong folder must
-// not be papered over by new keys: every device would have to be updated.
-func serverKeys(dir, origin string, private bool, now time.Time, log *slog.Logger) (entitlements.Keys, error) {
+// serverKeys loads the keys that a server on a database elsewhere starts with. It writes nothing: new keys in a wrong folder
+// would need every device to be updated.
+func serverKeys(dir, origin string, now time.Time) (entitlements.Keys, error) {
 	if isEmpty(dir) {
-		if !private {
-			return entitlements.Keys{}, fmt.Errorf("there are no keys in %s: 'holdfast keys init' makes them", dir)
+		return entitlements.Keys{}, fmt.Errorf("there are no keys in %s: 'holdfast keys init' makes them", dir)
+	}
+	keys, err := loadKeys(dir, origin, now)
+	if errors.Is(err, entitlements.IssuerMismatch) {
+		return entitlements.Keys{}, otherIssuer(dir, keys.Keyset.Issuer, origin)
+	}
+	return keys, err
+}
+
+// clusterKeys loads the keys that a server with a private cluster starts with. Where the cluster has served none yet, they
+// are made if there are none. Where only the port of this machine has changed, as it does on port 0, the keyset is signed
+// again for the new one. Nothing is written that the cluster would not serve.
+func clusterKeys(dir, origin string, served []entitlements.ServedKeyset, now time.Time, log *slog.Logger) (entitlements.Keys, error) {
+	if isEmpty(dir) {
+		if len(served) > 0 {
+			last := served[len(served)-1]
+			return entitlements.Keys{}, fmt.Errorf("there are no keys in %s, and this database has served a keyset of root %s for %s: "+
+				"put that folder back, or name it with --keys; if it is lost, 'holdfast keys init' and then 'holdfast keys adopt'",
+				dir, last.Root, last.Issuer)
 		}
 		log.Info("making keys", "folder", dir)
 		return makeKeys(dir, origin, "", now)
@@ -352,11 +371,14 @@ func serverKeys(dir, origin string, private bool, now time.Time, log *slog.Logge
 		return keys, err
 	}
 	was := keys.Keyset.Issuer
-	if !private {
-		return entitlements.Keys{}, fmt.Errorf("the keyset in %s is for %s, not for %s (--origin)", dir, was, origin)
+	if !entitlements.SameMachine(was, origin) {
+		return entitlements.Keys{}, otherIssuer(dir, was, origin)
 	}
 	err = locked(dir, func() (err error) {
 		if keys, err = loadKeys(dir, was, now); err != nil {
+			return err
+		}
+		if err := keys.Keyset.Served().Follows(served, keys.Roots); err != nil {
 			return err
 		}
 		if keys, err = keys.ForIssuer(origin, now); err != nil {
@@ -365,14 +387,68 @@ func serverKeys(dir, origin string, private bool, now time.Time, log *slog.Logge
 		return writeFile(filepath.Join(dir, entitlements.KeysetFile), []byte(keys.Compact))
 	})
 	if err != nil {
-		return entitlements.Keys{}, err
+		return entitlements.Keys{}, explainRefusal(dir, err)
 	}
-	log.Info("signed the keyset anew for another origin", "was", was, "is", origin)
+	log.Info("signed the keyset for another port", "was", was, "is", origin)
 	return keys, nil
 }
 
-// explainRollback adds what to do to the refusal of a keyset that devices would refuse too.
-func explainRollback(dir string, err error) error {
+func otherIssuer(dir, issuer, origin string) error {
+	return fmt.Errorf("the keyset in %s is for %s, not for %s (--origin): to move the server there, 'holdfast keys adopt --origin %[3]s'", dir, issuer, origin)
+}
+
+type keysAdoptCommand struct {
+	Database
+	keysLocation `embed:""`
+	Origin       string `env:"HOLDFAST_ORIGIN" placeholder:"URL" help:"Sign the keyset for this origin first (default: the one that it is for)."`
+}
+
+func (c keysAdoptCommand) Run(ctx context.Context, con console) (err error) {
+	origin := ""
+	if c.Origin != "" {
+		u, err := parseOrigin(c.Origin)
+		if err != nil {
+			return wrongUse("--origin %q %w", c.Origin, err)
+		}
+		origin = u.String()
+	}
+	owner, stop, err := c.address(ctx, c.DataFolder, local.Owner, newLogger(con.err))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	return locked(c.dir(), func() error {
+		keys, err := readKeys(c.dir())
+		if err != nil {
+			return err
+		}
+		now := time.Now()
+		moved := origin != "" && origin != keys.Keyset.Issuer
+		if moved {
+			if keys, err = keys.ForIssuer(origin, now); err != nil {
+				return fmt.Errorf("keys in %s: %w", c.dir(), err)
+			}
+		}
+		if err := sql.AdoptKeyset(ctx, owner, keys.Keyset.Served(), operator, now); err != nil {
+			return explainRefusal(c.dir(), err)
+		}
+		if moved {
+			if err := writeFile(filepath.Join(c.dir(), entitlements.KeysetFile), []byte(keys.Compact)); err != nil {
+				return err
+			}
+		}
+		_, err = fmt.Fprintf(con.out, "The database belongs to the keyset in %s: version %d of root %s, for %s.\n"+
+			"Servers with other keys or another --origin are refused from now on.\n", c.dir(), keys.Keyset.Version, keys.Keyset.Mark().Root, keys.Keyset.Issuer)
+		return err
+	})
+}
+
+// explainRefusal adds what to do to the refusal of a keyset that may not be served from this database.
+func explainRefusal(dir string, err error) error {
+	if foreign := (*entitlements.ForeignKeysetError)(nil); errors.As(err, &foreign) {
+		return fmt.Errorf("%w (%s): name the right --keys, --origin and --database-url; 'holdfast keys adopt' has the database belong to these keys",
+			foreign, dir)
+	}
 	rollback := (*entitlements.RollbackError)(nil)
 	if !errors.As(err, &rollback) {
 		return err

@@ -68,36 +68,65 @@ func readKeys(dir string) (entitlements.Keys, error) {
 	return keys, nil
 }
 
-// checkFolder refuses a folder that anybody but its owner can change, or whose private keys anybody else can read.
+// checkFolder refuses a keys folder that anybody but its owner can change, or whose private keys anybody else can read. The
+// owner is this process's user, or root, who can do everything anyway.
 func checkFolder(dir string) error {
-	for _, path := range []string{dir, filepath.Join(dir, entitlements.SigningDir)} {
-		info, err := os.Stat(path)
+	for _, folder := range []string{"", entitlements.SigningDir, entitlements.WithdrawnDir} {
+		path := filepath.Join(dir, folder)
+		err := checkOwn(path)
+		if errors.Is(err, fs.ErrNotExist) && folder == entitlements.WithdrawnDir { // nothing was withdrawn yet
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		if info.Mode()&0o022 != 0 {
-			return fmt.Errorf("the folder %s can be changed by others (mode %04o): chmod 700 it, and think about who has changed it",
-				path, info.Mode().Perm())
+		files, err := os.ReadDir(path)
+		if errors.Is(err, syscall.ENOTDIR) { // whoever needs it as a folder says so
+			continue
 		}
-	}
-	private := []string{filepath.Join(dir, entitlements.RootFile), filepath.Join(dir, entitlements.NextRootFile)}
-	for _, folder := range []string{entitlements.SigningDir, entitlements.WithdrawnDir} {
-		files, err := filepath.Glob(filepath.Join(dir, folder, "*.jwk"))
 		if err != nil {
 			return err
 		}
-		private = append(private, files...)
-	}
-	for _, path := range private {
-		if err := checkPrivate(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // a root may be elsewhere
-			return err
+		for _, file := range files {
+			path := filepath.Join(path, file.Name())
+			if err := checkOwn(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // it was moved since
+				return err
+			}
+			if filepath.Ext(path) == ".jwk" {
+				if err := checkPrivate(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+					return err
+				}
+			}
 		}
+	}
+	return nil
+}
+
+// checkOwn refuses a file or folder that belongs to, or can be changed by, another user.
+func checkOwn(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if owner, ok := info.Sys().(*syscall.Stat_t); ok && owner.Uid != 0 && int(owner.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s belongs to another user (id %d, and this is %d): run as that user, or chown it, and think about who has changed it",
+			path, owner.Uid, os.Geteuid())
+	}
+	if info.Mode()&0o022 != 0 {
+		mode := "600"
+		if info.IsDir() {
+			mode = "700"
+		}
+		return fmt.Errorf("%s can be changed by others (mode %04o): chmod %s it, and think about who has changed it", path, info.Mode().Perm(), mode)
 	}
 	return nil
 }
 
 // checkPrivate refuses a private key that anybody but its owner can read or change.
 func checkPrivate(path string) error {
+	if err := checkOwn(path); err != nil {
+		return err
+	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -226,7 +255,7 @@ func withdraw(dir, file, id string) error {
 	return errors.Join(syncDir(aside), syncDir(filepath.Dir(from)), syncDir(dir))
 }
 
-func names(keyset entitlements.Keyset, id string) bool {
+func lists(keyset entitlements.Keyset, id string) bool {
 	return slices.ContainsFunc(keyset.Keys, func(entry entitlements.KeysetKey) bool { return entry.KeyID == id })
 }
 

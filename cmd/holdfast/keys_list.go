@@ -134,7 +134,7 @@ func viewFolder(dir string, now time.Time) (keysView, error) {
 			if folder == entitlements.SigningDir {
 				private[id] = where
 			}
-			if !names(keys.Keyset, id) {
+			if !lists(keys.Keyset, id) {
 				unnamed = append(unnamed, signingKeyView{ID: id, State: state, PrivateKey: &where})
 			}
 		}

@@ -14,20 +14,24 @@ import (
 
 const origin = "https://app.example.org"
 
+// A server on a database elsewhere takes the keys that are there. One with a private cluster makes them at its first start,
+// and signs the keyset again where only the port of this machine has changed.
 func TestServerKeys(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)
 	dir := filepath.Join(t.TempDir(), "keys")
 	now := time.Now()
+	const here, there = "http://localhost:8080", "http://localhost:8081"
 
-	if _, err := serverKeys(dir, origin, false, now, log); err == nil || !strings.Contains(err.Error(), "there are no keys") {
+	if _, err := serverKeys(dir, here, now); err == nil || !strings.Contains(err.Error(), "there are no keys") {
 		t.Errorf("an external database without keys: %v", err)
 	}
-	made, err := serverKeys(dir, origin, true, now, log)
+	made, err := clusterKeys(dir, here, nil, now, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, err := serverKeys(dir, origin, true, now, log)
+	served := []entitlements.ServedKeyset{made.Keyset.Served()}
+	found, err := clusterKeys(dir, here, served, now, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,24 +39,24 @@ func TestServerKeys(t *testing.T) {
 		t.Error("a second start changes the keyset")
 	}
 
-	moved, err := serverKeys(dir, "https://new.example.org", true, now, log)
+	if _, err := serverKeys(dir, there, now); err == nil || !strings.Contains(err.Error(), "is for "+here+", not for "+there) {
+		t.Errorf("an external database with another origin: %v", err)
+	}
+	moved, err := clusterKeys(dir, there, served, now, log)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if moved.Keyset.Issuer != "https://new.example.org" || moved.Keyset.Version != made.Keyset.Version+1 ||
+	if moved.Keyset.Issuer != there || moved.Keyset.Version != made.Keyset.Version+1 ||
 		len(moved.Keyset.Keys) != 1 || moved.Keyset.Keys[0].KeyID != made.Keyset.Keys[0].KeyID || moved.Roots.Current.ID() != made.Roots.Current.ID() {
-		t.Errorf("for another origin: %+v", moved.Keyset)
+		t.Errorf("for another port: %+v", moved.Keyset)
 	}
-	again, err := serverKeys(dir, "https://new.example.org", false, now, log)
+	again, err := serverKeys(dir, there, now)
 	if err != nil || again.Compact != moved.Compact {
-		t.Errorf("the keyset for another origin is not kept: %v", err)
-	}
-	if _, err := serverKeys(dir, origin, false, now, log); err == nil || !strings.Contains(err.Error(), "is for https://new.example.org, not for "+origin) {
-		t.Errorf("an external database with another origin: %v", err)
+		t.Errorf("the keyset for another port is not kept: %v", err)
 	}
 
-	for _, issuer := range []string{origin, "https://new.example.org"} {
-		_, err := serverKeys(dir, issuer, true, now.Add(entitlements.KeysetLife), log)
+	for _, issuer := range []string{here, there} {
+		_, err := clusterKeys(dir, issuer, served, now.Add(entitlements.KeysetLife), log)
 		if err == nil || !strings.Contains(err.Error(), "has ended") {
 			t.Errorf("after the keyset's end, for %s: %v", issuer, err)
 		}
@@ -61,8 +65,83 @@ func TestServerKeys(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "root.jwk")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := serverKeys(dir, origin, true, now, log); err == nil || !strings.Contains(err.Error(), "root key") {
-		t.Errorf("for another origin without the root: %v", err)
+	if _, err := clusterKeys(dir, here, served, now, log); err == nil || !strings.Contains(err.Error(), "root key") {
+		t.Errorf("for another port without the root: %v", err)
+	}
+}
+
+// Nothing is made or signed that the cluster would not serve.
+func TestClusterKeysOfAnotherServer(t *testing.T) {
+	t.Parallel()
+	log := slog.New(slog.DiscardHandler)
+	now := time.Now()
+	ours, err := makeKeys(filepath.Join(t.TempDir(), "keys"), origin, "", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := []entitlements.ServedKeyset{ours.Keyset.Served()}
+	for name, theirs := range map[string]string{
+		"no keys": "", "keys of this machine": "http://localhost:8081", "keys of another origin": "https://other.example.org",
+	} {
+		dir := filepath.Join(t.TempDir(), "keys")
+		before := ""
+		if theirs != "" {
+			keys, err := makeKeys(dir, theirs, "", now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before = keys.Compact
+		}
+		for _, as := range []string{origin, "http://localhost:8080"} {
+			if _, err := clusterKeys(dir, as, served, now, log); err == nil {
+				t.Errorf("%s are taken for %s", name, as)
+			}
+			after, err := os.ReadFile(filepath.Join(dir, entitlements.KeysetFile))
+			if string(after) != before || err != nil && before != "" {
+				t.Errorf("%s: the folder has changed: %v", name, err)
+			}
+		}
+	}
+}
+
+// A keys folder in which any file or folder belongs to somebody else, or can be changed by others, is refused.
+func TestForeignKeysFolder(t *testing.T) {
+	t.Parallel()
+	const nobody = 65534
+	for _, file := range []string{".", entitlements.SigningDir, entitlements.WithdrawnDir, entitlements.RootsFile, entitlements.KeysetFile, entitlements.RootFile} {
+		dir := filepath.Join(t.TempDir(), "keys")
+		if _, err := makeKeys(dir, origin, "", time.Now()); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Mkdir(filepath.Join(dir, entitlements.WithdrawnDir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := checkFolder(dir); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, file)
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, info.Mode()|0o020); err != nil {
+			t.Fatal(err)
+		}
+		if err := checkFolder(dir); err == nil || !strings.Contains(err.Error(), "by others") {
+			t.Errorf("%s that its group can change: %v", file, err)
+		}
+		if err := os.Chmod(path, info.Mode()); err != nil {
+			t.Fatal(err)
+		}
+		if os.Geteuid() != 0 { // nobody else may give files away
+			continue
+		}
+		if err := os.Chown(path, nobody, -1); err != nil {
+			t.Fatal(err)
+		}
+		if err := checkFolder(dir); err == nil || !strings.Contains(err.Error(), "belongs to another user") {
+			t.Errorf("%s of another user: %v", file, err)
+		}
 	}
 }
 

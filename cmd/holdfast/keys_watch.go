@@ -84,7 +84,7 @@ func (w *keysWatch) load(ctx context.Context) (entitlements.Keys, error) {
 	}
 	keys.Roots = w.roots
 	if err := w.rights.TakeKeys(ctx, keys); err != nil {
-		return entitlements.Keys{}, explainRollback(w.dir, err)
+		return entitlements.Keys{}, explainRefusal(w.dir, err)
 	}
 	return keys, nil
 }

@@ -270,7 +270,7 @@ func TestKeysSurviveFailures(t *testing.T) {
 		t.Fatalf("retire: %d", code)
 	}
 	keys, err := loadKeys(dir, origin, time.Now())
-	if err != nil || keys.Keyset.Version != 2 || names(keys.Keyset, kid) || len(keys.Signing) != 2 {
+	if err != nil || keys.Keyset.Version != 2 || lists(keys.Keyset, kid) || len(keys.Signing) != 2 {
 		t.Errorf("after a failure: %+v, %v", keys.Keyset, err)
 	}
 	if err := createFile(filepath.Join(dir, "signing", kid+".jwk"), nil); err == nil {

@@ -1,21 +1,30 @@
 // Command holdfast is the server for passkey sign-in and signed offline entitlements, and its operator's tools.
 //
-// Exit codes: 0 done, 1 refused or failed (one line on standard error says why), 2 used wrongly.
+// Exit codes: 0 done, 1 refused or failed, 2 used wrongly: the command line, or the environment in its place, cannot be
+// right. One line on standard error says why.
 package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
+
+	"holdfast/passkey"
 )
 
 type commands struct {
-	Serve   serveCommand   `cmd:"" default:"withargs" help:"Run the server. This is what happens when no command is given."`
+	Serve   serveCommand   `cmd:"" help:"Run the server."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database's schema to this program's version, as the owner that --database-url names."`
 	Keys    struct {
 		Init     keysInitCommand     `cmd:"" help:"Make a root key, a signing key and a keyset."`
@@ -24,6 +33,7 @@ type commands struct {
 		Retire   keysRetireCommand   `cmd:"" help:"Withdraw a signing key at once: documents under it die as devices reconcile."`
 		Renew    keysRenewCommand    `cmd:"" help:"Give the keyset a new end."`
 		RootNext keysRootNextCommand `cmd:"" help:"Make a second root; with --switch, have it sign the keyset; with --promote, drop the first."`
+		Adopt    keysAdoptCommand    `cmd:"" help:"Have the database belong to the keys in the folder, after a change of root or origin that servers refuse; as its owner."`
 		Sign     keysSignCommand     `cmd:"" help:"Sign a proposed keyset where the root's private key is; needs no keys folder."`
 		Import   keysImportCommand   `cmd:"" help:"Take a keyset that was signed elsewhere."`
 		Roots    keysRootsCommand    `cmd:"" help:"Print the root public keys, for builds of other apps to embed."`
@@ -47,6 +57,7 @@ type commands struct {
 	Restore restoreCommand `cmd:"" help:"Put a backup where there is nothing yet: a new private cluster, or an empty database elsewhere as its owner."`
 	Verify  verifyCommand  `cmd:"" help:"Check a document, keyset or status list: print what it says and the chain of trust behind it."`
 	Version versionCommand `cmd:"" help:"Print the version."`
+	Help    helpCommand    `cmd:"" help:"Print this help, or that of a command."`
 }
 
 // console is where a command reads and writes.
@@ -63,26 +74,114 @@ func main() {
 }
 
 func execute(ctx context.Context, args []string, con console) (code int) {
+	switch {
+	case len(args) == 0:
+		args = []string{"--help"}
+	case args[0] == "help":
+		args = append(slices.Clone(args[1:]), "--help")
+	}
 	var cmds commands
-	parser, err := kong.New(&cmds,
+	parser, err := kong.New(&cmds, append(slices.Clone(mappers),
 		kong.Name("holdfast"),
 		kong.Description("Passkey sign-in and signed offline entitlements."),
 		kong.Writers(con.out, con.err),
 		kong.Bind(con),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-	)
+	)...)
 	if err != nil {
 		panic(err) // the grammar above is wrong
 	}
 	command, err := parser.Parse(args)
-	if err != nil {
-		fmt.Fprintf(con.err, "holdfast: %v (try holdfast --help)\n", err)
-		return 2
+	if failed := (*kong.ParseError)(nil); errors.As(err, &failed) {
+		command, err = failed.Context, usageError{err}
 	}
-	if err := command.Run(); err != nil {
+	if err == nil {
+		err = command.Run()
+	}
+	var wrong usageError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &wrong) || errors.Is(err, passkey.ErrInvalid):
+		fmt.Fprintf(con.err, "holdfast: %v (try %s --help)\n", err, commandName(command))
+		return 2
+	default:
 		fmt.Fprintf(con.err, "holdfast: %v\n", err)
 		return 1
 	}
-	return 0
+}
+
+// mappers read the values of flags.
+var mappers = []kong.Option{
+	kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeDuration)),
+	kong.TypeMapper(reflect.TypeFor[time.Time](), kong.MapperFunc(decodeTime)),
+}
+
+// commandName is the command as far as it was recognised, such as "holdfast keys init".
+func commandName(command *kong.Context) string {
+	name := command.Model.Name
+	for _, part := range command.Path {
+		if part.Command != nil {
+			name += " " + part.Command.Name
+		}
+	}
+	return name
+}
+
+type helpCommand struct {
+	Command []string `arg:"" optional:"" help:"The command, such as: keys init."`
+}
+
+// usageError is returned where the command line cannot be right, whatever the state of the server.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// wrongUse returns a usageError.
+func wrongUse(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// maxDays keeps a duration far from overflowing: a hundred years.
+const maxDays = 36_500
+
+var leadingDays = regexp.MustCompile(`^(\d{1,6})d(.*)$`)
+
+// parseDuration reads a duration as Go writes them, and days before it: 7d, 1d12h.
+func parseDuration(text string) (time.Duration, error) {
+	days, rest := 0, text
+	if match := leadingDays.FindStringSubmatch(text); match != nil {
+		days, _ = strconv.Atoi(match[1]) // six digits
+		if rest = match[2]; rest == "" {
+			rest = "0"
+		}
+	}
+	duration, err := time.ParseDuration(rest)
+	if err != nil || days > maxDays {
+		return 0, fmt.Errorf("%q is not a duration: write 7d, 12h or 30m", text)
+	}
+	return time.Duration(days)*24*time.Hour + duration, nil
+}
+
+func decodeDuration(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
+		return err
+	}
+	duration, err := parseDuration(text)
+	target.SetInt(int64(duration))
+	return err
+}
+
+func decodeTime(ctx *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := ctx.Scan.PopValueInto("time", &text); err != nil {
+		return err
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if at, err := time.Parse(layout, text); err == nil {
+			target.Set(reflect.ValueOf(at))
+			return nil
+		}
+	}
+	return fmt.Errorf("%q is not a time: write 2026-03-01T12:00:00Z, or 2026-03-01 for the beginning of that day in UTC", text)
 }

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -34,6 +35,8 @@ const (
 	relyingParty = "Holdfast"
 	// trialPlan is the plan of the self-service trial.
 	trialPlan = "premium"
+	// opsPort is where the operations' listener is by default: Prometheus itself has it, too.
+	opsPort = 9090
 	// shutdownPatience is how long requests under way may take when the server is asked to end.
 	shutdownPatience = 10 * time.Second
 )
@@ -52,7 +55,7 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	ctx = context.WithoutCancel(ctx)
 
 	if err := config.check(); err != nil {
-		return err
+		return usageError{err}
 	}
 	var listening net.ListenConfig
 	public, err := listening.Listen(ctx, "tcp", config.Listen)
@@ -60,14 +63,14 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 		return fmt.Errorf("--listen: %w", err)
 	}
 	defer public.Close() // once it is served, serve closes it
-	ops, err := listening.Listen(ctx, "tcp", config.OpsListen)
+	ops, err := listenOps(ctx, config.OpsListen)
 	if err != nil {
 		return fmt.Errorf("--ops-listen: %w", err)
 	}
 	defer ops.Close()
 	site, err := config.site(public.Addr())
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	app, err := config.app()
 	if err != nil {
@@ -75,8 +78,14 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	}
 
 	url, owner := config.DatabaseURL, config.DatabaseURL
+	keysDir := config.keysDir(config.DataFolder)
+	var keys entitlements.Keys
 	var clusterEnded <-chan struct{}
-	if config.private() {
+	if !config.private() {
+		if keys, err = serverKeys(keysDir, site.origin, time.Now()); err != nil {
+			return err
+		}
+	} else {
 		cluster, err := startCluster(asked, config.DataFolder, log)
 		if err != nil {
 			return unlessAsked(asked, err)
@@ -84,10 +93,6 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 		defer func() { err = errors.Join(err, stopCluster(ctx, cluster)) }()
 		clusterEnded = cluster.Done()
 		url, owner = cluster.URL(local.Runtime, local.Database), cluster.URL(local.Owner, local.Database)
-	}
-	keys, err := serverKeys(config.keysDir(config.DataFolder), site.origin, config.private(), time.Now(), log)
-	if err != nil {
-		return err
 	}
 	if config.migrates() {
 		if err := sql.Migrate(asked, owner); err != nil {
@@ -102,6 +107,15 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	if err := sql.CheckVersion(asked, db); err != nil {
 		return unlessAsked(asked, err)
 	}
+	if config.private() {
+		served, err := sql.ServedKeysets(asked, db)
+		if err != nil {
+			return unlessAsked(asked, err)
+		}
+		if keys, err = clusterKeys(keysDir, site.origin, served, time.Now(), log); err != nil {
+			return err
+		}
+	}
 
 	metrics := api.NewMetrics()
 	draining, drain := context.WithCancel(ctx)
@@ -112,7 +126,7 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	}
 	handler, passkeys, rights, err := config.handler(ctx, site, keys, app, db, webhooks, draining.Done(), metrics, log)
 	if err != nil {
-		return explainRollback(config.keysDir(config.DataFolder), err)
+		return explainRefusal(keysDir, err)
 	}
 	clock := &clockWatch{check: rights.CheckClock, log: log}
 	clock.look(asked)
@@ -121,7 +135,7 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
-	watch := &keysWatch{dir: config.keysDir(config.DataFolder), origin: site.origin, roots: keys.Roots, rights: rights, log: log}
+	watch := &keysWatch{dir: keysDir, origin: site.origin, roots: keys.Roots, rights: rights, log: log}
 	go watch.run(asked, cmp.Or(config.keysEvery, keysPoll), hangups)
 	working, stop := context.WithCancel(ctx) // also while requests are finished, until the server ends
 	var background sync.WaitGroup
@@ -189,8 +203,30 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	return errors.Join(err, shutdown(ctx, servers))
 }
 
+// listenOps listens where it is told to, or else at the first free port from opsPort on: other programs like that one too.
+func listenOps(ctx context.Context, address string) (net.Listener, error) {
+	var listening net.ListenConfig
+	if address != "" {
+		return listening.Listen(ctx, "tcp", address)
+	}
+	for port := opsPort; ; port++ {
+		listener, err := listening.Listen(ctx, "tcp", net.JoinHostPort("localhost", strconv.Itoa(port)))
+		if !errors.Is(err, syscall.EADDRINUSE) || port == opsPort+100 {
+			return listener, err
+		}
+	}
+}
+
 // check refuses what can be refused before anything is touched.
 func (c Config) check() error {
+	if err := checkAddress("--listen", c.Listen); err != nil {
+		return err
+	}
+	if c.OpsListen != "" {
+		if err := checkAddress("--ops-listen", c.OpsListen); err != nil {
+			return err
+		}
+	}
 	if _, err := c.adminToken(); err != nil {
 		return err
 	}
@@ -345,11 +381,15 @@ func (c Config) app() (fs.FS, error) {
 	case "fieldbook":
 		return web.Dist(), nil
 	}
-	app := os.DirFS(c.App)
-	if _, err := fs.Stat(app, "index.html"); err != nil {
-		return nil, fmt.Errorf("--app %q is neither fieldbook nor none nor a folder with an index.html", c.App)
+	// A root follows no link out of the folder, to what nobody meant to publish.
+	root, err := os.OpenRoot(c.App)
+	if err == nil {
+		_, err = root.Stat("index.html")
 	}
-	return app, nil
+	if err != nil {
+		return nil, fmt.Errorf("--app %q is neither fieldbook nor none nor a folder with an index.html: %w", c.App, err)
+	}
+	return root.FS(), nil
 }
 
 // greet tells people where things are, and what they must not forget.

@@ -32,7 +32,7 @@ import (
 func configure(t *testing.T, args ...string) Config {
 	t.Helper()
 	var command serveCommand
-	parser, err := kong.New(&command)
+	parser, err := kong.New(&command, mappers...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -411,6 +411,68 @@ func TestApp(t *testing.T) {
 	}
 	if _, err := configure(t, "--app="+t.TempDir()).app(); err == nil || !strings.Contains(err.Error(), "index.html") {
 		t.Errorf("an empty folder: %v", err)
+	}
+}
+
+// What a link leads to outside of the folder is not published: the server does not start.
+func TestAppWithLinks(t *testing.T) {
+	t.Parallel()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("secret"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, link := range map[string]string{"a file": secret, "a folder": filepath.Dir(secret), "the page": secret} {
+		dir := t.TempDir()
+		files := map[string]string{"index.html": "<!doctype html>", "sw.js": `"__ROOTS_REVISION__"; "__ROOTS_INTEGRITY__"`}
+		at := "link"
+		if name == "the page" {
+			at = "index.html"
+			delete(files, at)
+		}
+		for name, text := range files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Symlink(link, filepath.Join(dir, at)); err != nil {
+			t.Fatal(err)
+		}
+		config := configure(t, "--data", filepath.Join(folder(t), "data"), "--app", dir)
+		ctx, cancel := context.WithCancel(t.Context())
+		greeted := &greeting{then: cancel}
+		if err := run(ctx, config, greeted, io.Discard); err == nil || !strings.Contains(err.Error(), "escapes") {
+			t.Errorf("%s: %v", name, err)
+		}
+		cancel()
+	}
+}
+
+// greeting ends a server that was to be refused.
+type greeting struct{ then func() }
+
+func (g *greeting) Write(p []byte) (int, error) {
+	g.then()
+	return len(p), nil
+}
+
+// The operations' listener gives way where its port is taken, unless it was told where to be.
+func TestOpsPortTaken(t *testing.T) {
+	t.Parallel()
+	first, err := listenOps(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	second, err := listenOps(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer second.Close()
+	if first.Addr().String() == second.Addr().String() {
+		t.Errorf("both listen at %s", first.Addr())
+	}
+	if third, err := listenOps(t.Context(), first.Addr().String()); !errors.Is(err, syscall.EADDRINUSE) {
+		t.Errorf("the port that was named is taken, and it listens at %v: %v", third, err)
 	}
 }
 

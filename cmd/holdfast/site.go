@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -55,7 +56,7 @@ func (c Config) site(listener net.Addr) (site, error) {
 func originOf(listen string, listener net.Addr) (string, error) {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
-		return "", fmt.Errorf("--listen %q is not HOST:PORT", listen)
+		return "", err // checkAddress has refused it
 	}
 	_, port, err := net.SplitHostPort(listener.String())
 	if err != nil {
@@ -65,6 +66,20 @@ func originOf(listen string, listener net.Addr) (string, error) {
 		host = "localhost"
 	}
 	return "http://" + net.JoinHostPort(host, port), nil
+}
+
+// checkAddress refuses what nothing can listen at.
+func checkAddress(flag, address string) error {
+	if _, port, err := net.SplitHostPort(address); err == nil {
+		if _, err := strconv.ParseUint(port, 10, 16); err == nil {
+			return nil
+		}
+	}
+	port := "8080"
+	if _, err := strconv.ParseUint(address, 10, 16); err == nil {
+		port = address
+	}
+	return fmt.Errorf("%s %q is not HOST:PORT: write localhost:%[3]s to be reached from this machine alone, :%[3]s from everywhere", flag, address, port)
 }
 
 // parseOrigin reads an origin and brings it into the form that browsers send: lower case, no default port, no slash.

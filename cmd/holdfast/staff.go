@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"holdfast/api"
+	"holdfast/names"
 	"holdfast/passkey"
 )
 
@@ -61,19 +63,23 @@ func (c staffListCommand) Run(ctx context.Context, con console) error {
 type staffRemoveCommand struct {
 	Database
 	DataFolder
-	ID string `arg:"" help:"The staff member's id, as 'staff list' shows it."`
+	Member string `arg:"" name:"id|name" help:"The staff member's id, as 'staff list' shows it, or their name if nobody else on the staff has it."`
 }
 
 func (c staffRemoveCommand) Run(ctx context.Context, con console) error {
 	return withPasskeys(ctx, c.Database, c.DataFolder, con, func(service *passkey.Service) error {
-		err := service.RemoveStaff(ctx, byOperator, passkey.UserID(c.ID))
-		if errors.Is(err, passkey.ErrNotFound) {
-			return noStaffMember(c.ID)
+		member, err := findStaff(ctx, service, c.Member)
+		if err != nil {
+			return err
+		}
+		err = service.RemoveStaff(ctx, byOperator, member)
+		if errors.Is(err, passkey.ErrNotFound) { // removed meanwhile
+			return noStaffMember(c.Member)
 		}
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(con.out, "%s is no longer staff, and signed out everywhere. The user account stays.\n", c.ID)
+		_, err = fmt.Fprintf(con.out, "%s is no longer staff, and signed out everywhere. The user account stays.\n", c.Member)
 		return err
 	})
 }
@@ -81,7 +87,7 @@ func (c staffRemoveCommand) Run(ctx context.Context, con console) error {
 type staffRecoverCommand struct {
 	Database
 	linkOrigin
-	ID string `arg:"" help:"The staff member's id, as 'staff list' shows it."`
+	Member string `arg:"" name:"id|name" help:"The staff member's id, as 'staff list' shows it, or their name if nobody else on the staff has it."`
 }
 
 func (c staffRecoverCommand) Run(ctx context.Context, con console) error {
@@ -90,14 +96,11 @@ func (c staffRecoverCommand) Run(ctx context.Context, con console) error {
 		return err
 	}
 	return withPasskeys(ctx, c.Database, c.DataFolder, con, func(service *passkey.Service) error {
-		user := passkey.UserID(c.ID)
-		switch role, err := service.RoleOf(ctx, user); {
-		case err != nil:
+		member, err := findStaff(ctx, service, c.Member)
+		if err != nil {
 			return err
-		case role == "":
-			return noStaffMember(c.ID)
 		}
-		link, err := service.CreateRecoveryLink(ctx, byOperator, user)
+		link, err := service.CreateRecoveryLink(ctx, byOperator, member)
 		if err != nil {
 			return err
 		}
@@ -107,7 +110,35 @@ func (c staffRecoverCommand) Run(ctx context.Context, con console) error {
 	})
 }
 
-func noStaffMember(id string) error { return fmt.Errorf("there is no staff member %s", id) }
+// findStaff finds a staff member by id, or by a name that is nobody else's.
+func findStaff(ctx context.Context, service *passkey.Service, wanted string) (passkey.UserID, error) {
+	staff, err := service.Staff(ctx)
+	if err != nil {
+		return "", err
+	}
+	var ids []string
+	name, _ := names.Clean(wanted)
+	for _, member := range staff {
+		if strings.EqualFold(string(member.User.ID), wanted) {
+			return member.User.ID, nil
+		}
+		if strings.EqualFold(member.User.Name, name) {
+			ids = append(ids, string(member.User.ID))
+		}
+	}
+	switch len(ids) {
+	case 0:
+		return "", noStaffMember(wanted)
+	case 1:
+		return passkey.UserID(ids[0]), nil
+	default:
+		return "", fmt.Errorf("%d staff members are called %s, so give the id: %s", len(ids), name, strings.Join(ids, " or "))
+	}
+}
+
+func noStaffMember(wanted string) error {
+	return fmt.Errorf("there is no staff member %s: 'holdfast staff list' shows ids and names", wanted)
+}
 
 // linkOrigin says where links lead to.
 type linkOrigin struct {
@@ -125,7 +156,7 @@ func (l linkOrigin) origin() (string, error) {
 	}
 	origin, err := parseOrigin(l.Origin)
 	if err != nil {
-		return "", fmt.Errorf("--origin %q %w", l.Origin, err)
+		return "", wrongUse("--origin %q %w", l.Origin, err)
 	}
 	return origin.String(), nil
 }

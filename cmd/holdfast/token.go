@@ -20,7 +20,7 @@ type tokenCreateCommand struct {
 	DataFolder
 	Scope   []string      `required:"" placeholder:"SCOPE" help:"What it may do: support:read, support:write, billing:write or admin (repeatable)."`
 	Name    string        `default:"command line" help:"What it is for, to tell it from others (default: ${default})."`
-	Expires time.Duration `placeholder:"DURATION" help:"How long it is good, such as 720h (default: until it is revoked)."`
+	Expires time.Duration `placeholder:"DURATION" help:"How long it is good, such as 30d (default: until it is revoked)."`
 }
 
 func (c tokenCreateCommand) Run(ctx context.Context, con console) error {

@@ -1,5 +1,6 @@
 -- The highest keyset of each root that any replica has served. A keys folder that is older, restored from a backup say,
--- must not be served again: devices that saw a newer keyset refuse it.
+-- must not be served again: devices that saw a newer keyset refuse it. Nor may one of another root or issuer, which a wrong
+-- setting names.
 
 -- +goose Up
 
@@ -7,6 +8,7 @@ CREATE TABLE keyset_marks (
     root text PRIMARY KEY, -- RFC 7638 thumbprint
     place bigint GENERATED ALWAYS AS IDENTITY, -- roots follow each other in this order
     version bigint NOT NULL CHECK (version > 0),
+    issuer text NOT NULL, -- the public origin
     digest text NOT NULL -- base64url SHA-256 of the keyset's compact form
 );
 
