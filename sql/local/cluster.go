@@ -194,7 +194,10 @@ func (c *Cluster) release() {
 	if c.temporary {
 		_ = os.RemoveAll(c.socket) // an empty folder in the temporary folder is all that could be left
 	}
-	_ = c.lock.Close() // gives the lock back
+	// Closing alone would not give the lock back while a child that is just being started by another goroutine has a copy
+	// of the file, which goes when the child's program begins.
+	_ = syscall.Flock(int(c.lock.Fd()), syscall.LOCK_UN)
+	_ = c.lock.Close()
 }
 
 // launch runs postgres and returns when it takes connections.

@@ -503,6 +503,44 @@ func TestStopWarnsOfNothing(t *testing.T) {
 	}
 }
 
+// A folder can be used again as soon as the cluster in it was stopped, whatever this process is starting just then: a child
+// has copies of all open files until its program begins.
+func TestStartRightAfterStop(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(folder(t), "cluster")
+	first := start(t, dir)
+	copies := 0
+	files, err := filepath.Glob("/dev/fd/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.Stat(filepath.Join(dir, "lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		number, err := strconv.Atoi(filepath.Base(file))
+		if err != nil {
+			continue
+		}
+		var status syscall.Stat_t
+		if syscall.Fstat(number, &status) != nil || status.Ino != want.Sys().(*syscall.Stat_t).Ino || status.Dev != want.Sys().(*syscall.Stat_t).Dev {
+			continue
+		}
+		fd, err := syscall.Dup(number)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer syscall.Close(fd)
+		copies++
+	}
+	if copies == 0 {
+		t.Fatal("the lock is not among the open files")
+	}
+	stop(t, first)
+	stop(t, start(t, dir))
+}
+
 // lockedBuffer is written by a cluster and read by its test.
 type lockedBuffer struct {
 	mu   sync.Mutex
