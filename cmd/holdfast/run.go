@@ -86,9 +86,9 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 			return err
 		}
 	} else {
-		cluster, err := startCluster(asked, config.DataFolder, log)
-		if err != nil {
-			return unlessAsked(asked, err)
+		cluster, failure := startCluster(asked, config.DataFolder, log)
+		if failure != nil {
+			return unlessAsked(asked, failure)
 		}
 		defer func() { err = errors.Join(err, stopCluster(ctx, cluster)) }()
 		clusterEnded = cluster.Done()
