@@ -113,7 +113,7 @@ func (p *person) authenticate(client *support.Client, lie func(*support.Assertio
 func TestAttacks(t *testing.T) {
 	t.Parallel()
 	server := support.NewServer(t, binary)
-	server.Settings = []string{"HOLDFAST_TRUSTED_PROXIES=127.0.0.0/8,::1/128"}
+	server.Settings = []string{"HOLDFAST_TRUSTED_PROXIES=127.0.0.0/8,::1/128", "HOLDFAST_ALLOW_ORIGIN=" + allowedOrigin}
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -134,6 +134,7 @@ func TestAttacks(t *testing.T) {
 		"recovery codes are guessed":            guessed,
 		"a passkey is locked out":               lockedOut,
 		"support wants to be admin":             overreaching,
+		"a page of an allowed origin is staff":  elsewhere,
 	} {
 		t.Run(name, func(t *testing.T) { attack(all.in(t)) })
 	}
@@ -607,6 +608,27 @@ func (s *siege) invited(name, role string) *person {
 
 // overreaching: support does nothing that takes an admin, neither to an admin's account nor by a page that was opened when
 // its user still was one.
+// allowedOrigin is that of further pages which may call the server.
+const allowedOrigin = "http://notes.localhost:8090"
+
+// elsewhere: a staff member signs in on a page of an allowed origin, which sends what was signed on without saying who it
+// is. The session is a user's, whatever its requests claim.
+func elsewhere(s *siege) {
+	grace := s.invited("Grace", "admin")
+	page := s.server.Client()
+	defer page.Close()
+	s.want("signed in", grace.authenticate(page, func(said *support.Assertion) { said.Origin = allowedOrigin }), "")
+	invitation := map[string]any{"name": "Mallory", "role": "admin", "reason": "a drill"}
+	for name, header := range map[string]http.Header{
+		"no origin": {}, "the server's origin": {"Origin": {s.server.Origin}, "Sec-Fetch-Site": {"same-origin"}},
+	} {
+		s.want(name+": the console", s.send(page, http.MethodGet, "/admin/v1/session", nil, nil, header.Clone()), "reauthentication_required")
+		s.want(name+": a new admin", s.send(page, http.MethodPost, "/admin/v1/staff", invitation, nil, header.Clone()), "reauthentication_required")
+		s.want(name+": codes", s.send(page, http.MethodPost, "/v1/recovery-codes", nil, nil, header.Clone()), "cross_origin")
+		s.want(name+": a passkey", s.send(page, http.MethodPost, "/v1/registration/options", nil, nil, header.Clone()), "cross_origin")
+	}
+}
+
 func overreaching(s *siege) {
 	admin, member, user := s.invited("Eve", "admin"), s.invited("Sam", "support"), s.person("Ada")
 	try := func(by *person, method, path string, body map[string]any) string {
