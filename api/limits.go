@@ -24,6 +24,9 @@ var (
 	accountLimit = limit{burst: 10, interval: time.Minute}
 )
 
+// codesLimit is how often an account makes recovery codes: each set takes ten slow hashes.
+var codesLimit = limit{burst: 5, interval: 10 * time.Minute}
+
 // maxNames is how many names a generation of failures holds: some 10 MB in all.
 const maxNames = 50_000
 

@@ -262,3 +262,21 @@ func TestProxyHasTheLastWord(t *testing.T) {
 		}
 	}
 }
+
+// TestRecoveryCodesAreLimited: a set takes ten slow hashes, so an account makes five at once and one more each ten minutes.
+func TestRecoveryCodesAreLimited(t *testing.T) {
+	w := newWorld(t)
+	ada, bob := w.browser(), w.browser()
+	ada.register("Ada")
+	bob.register("Bob")
+	for range 5 {
+		ada.do("POST", "/v1/recovery-codes", nil).want(t, 201, "")
+	}
+	if wait := ada.do("POST", "/v1/recovery-codes", nil).want(t, 429, "rate_limited").Header.Get("Retry-After"); wait != "600" {
+		t.Errorf("Retry-After %q, want 600", wait)
+	}
+	bob.do("POST", "/v1/recovery-codes", nil).want(t, 201, "")
+	w.clock.forward(10 * time.Minute)
+	ada.signIn()
+	ada.do("POST", "/v1/recovery-codes", nil).want(t, 201, "")
+}

@@ -40,7 +40,7 @@ var (
 	invalidProof         = refusal{http.StatusUnauthorized, "invalid_dpop_proof", "The DPoP proof does not fit this request."}
 	useNonce             = refusal{http.StatusUnauthorized, "use_dpop_nonce", "Make the proof again with the nonce in DPoP-Nonce."}
 	unsigned             = refusal{http.StatusUnauthorized, "unauthenticated", "The signature does not fit this body and time, or is older than 5 minutes."}
-	rateLimited          = refusal{http.StatusTooManyRequests, "rate_limited", "There were too many failures; Retry-After says when to try again."}
+	rateLimited          = refusal{http.StatusTooManyRequests, "rate_limited", "There were too many tries; Retry-After says when to try again."}
 	unavailable          = refusal{http.StatusServiceUnavailable, "unavailable", "The service cannot answer just now; try again soon."}
 	outcomeUnknown       = refusal{http.StatusServiceUnavailable, unavailable.code, "The outcome is unknown: what was asked for may have been done, but nothing confirms that it lasts. Sending it again is safe."}
 	internal             = refusal{http.StatusInternalServerError, "internal", "Something went wrong on our side."}
@@ -58,6 +58,7 @@ var refusals = []struct {
 	{passkey.ErrForeignOrigin, refusal{http.StatusForbidden, "cross_origin", "This is the account of a staff member: sign in, and make passkeys, at the server's own origin."}},
 	{passkey.ErrStaffAccount, refusal{http.StatusForbidden, "forbidden", "This is the account of a staff member: it needs the scope admin."}},
 	{passkey.ErrInvalid, invalidRequest},
+	{passkey.ErrBusy, rateLimited},
 	{passkey.ErrInviteOnly, refusal{http.StatusForbidden, "forbidden", "Accounts are made by invitation here."}},
 	{passkey.ErrCeremony, refusal{http.StatusBadRequest, "ceremony_invalid", "This ceremony or code is wrong, ended or used; start again."}},
 	{passkey.ErrCredentialRejected, refusal{http.StatusBadRequest, "credential_rejected", "This passkey was not accepted; try another one."}},

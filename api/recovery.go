@@ -59,6 +59,9 @@ func (s *server) createRecoveryCodes(w http.ResponseWriter, r *http.Request, by 
 	if err := s.guardStaffKeys(r, by.session); err != nil {
 		return err
 	}
+	if wait := s.failures.take([]name{s.failures.name("codes", string(by.session.User.ID), codesLimit)}); wait > 0 {
+		return &tooOften{wait}
+	}
 	codes, err := s.passkeys.CreateRecoveryCodes(r.Context(), by.session)
 	if err != nil {
 		return err

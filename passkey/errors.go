@@ -32,6 +32,9 @@ var (
 	// ErrStaffAccount: the account is a staff member's, and whoever asks may not act on those.
 	ErrStaffAccount = errors.New("the account is a staff member's")
 
+	// ErrBusy: the same is being done for the user already.
+	ErrBusy = errors.New("being done already")
+
 	// ErrInviteOnly: nobody may register without an enrolment link.
 	ErrInviteOnly = errors.New("registration is by invitation only")
 

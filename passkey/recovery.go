@@ -67,7 +67,7 @@ func (s *Service) RecoveryCodes(ctx context.Context, user UserID) (RecoveryCodes
 }
 
 // CreateRecoveryCodes makes a new set for the session's user, which takes the place of the old one, and returns it: this
-// once, only slow hashes are kept. It is audited. It returns ErrForeignOrigin, or ErrUnauthenticated if the session was
+// once, only slow hashes are kept. It is audited. It returns ErrForeignOrigin, ErrBusy while a set is made for the user, or ErrUnauthenticated if the session was
 // ended meanwhile: hashing takes its time.
 func (s *Service) CreateRecoveryCodes(ctx context.Context, session Session) ([]string, error) {
 	now := s.now()
@@ -75,6 +75,10 @@ func (s *Service) CreateRecoveryCodes(ctx context.Context, session Session) ([]s
 		return nil, err
 	}
 	user := session.User.ID
+	if _, busy := s.making.LoadOrStore(user, nil); busy {
+		return nil, ErrBusy
+	}
+	defer s.making.Delete(user)
 	entry := AuditEntry{At: now, Actor: "user:" + string(user), Action: "recovery_codes.created", Object: "user:" + string(user), User: user}
 	for attempt := 1; ; attempt++ {
 		codes, stored := make([]string, recoveryCodes), make([]NewRecoveryCode, recoveryCodes)

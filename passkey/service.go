@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -34,7 +35,7 @@ type Config struct {
 	Rand io.Reader
 }
 
-// Service holds the rules. It is safe for concurrent use and keeps no state of its own but who watches a session: any
+// Service holds the rules. It is safe for concurrent use and keeps no state of its own but who watches a session or makes codes: any
 // number of them may serve one Store.
 type Service struct {
 	config   Config
@@ -43,6 +44,7 @@ type Service struct {
 	decoy    webauthn.Credential
 	watches  sessionWatches
 	hashes   slowHashes
+	making   sync.Map // UserID: whose recovery codes are being made
 }
 
 // New returns a Service, or an error that names the member of config that is missing or wrong.

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -24,10 +26,10 @@ const (
 )
 
 // slowHashes makes and checks slow hashes of secrets. At most one for each processor runs at a time, which bounds the
-// memory that callers can make it take.
+// memory that callers can make it take; checks go first, so that nobody who makes codes holds a recovery up.
 type slowHashes struct {
 	memory uint32 // KiB
-	turns  chan struct{}
+	turns  *turns
 	decoy  string // a hash that no secret has
 }
 
@@ -38,7 +40,7 @@ func newSlowHashes(memory uint32, random io.Reader) (slowHashes, error) {
 			return slowHashes{}, fmt.Errorf("read random bytes: %w", err)
 		}
 	}
-	return slowHashes{memory: memory, turns: make(chan struct{}, runtime.GOMAXPROCS(0)), decoy: encodeHash(memory, salt, key)}, nil
+	return slowHashes{memory: memory, turns: &turns{free: runtime.GOMAXPROCS(0)}, decoy: encodeHash(memory, salt, key)}, nil
 }
 
 // make hashes a secret with a salt of its own.
@@ -47,7 +49,7 @@ func (h slowHashes) make(ctx context.Context, random io.Reader, secret string) (
 	if _, err := io.ReadFull(random, salt); err != nil {
 		return "", fmt.Errorf("read random bytes: %w", err)
 	}
-	key, err := h.key(ctx, secret, salt, h.memory, argonPasses, argonLanes, argonKey)
+	key, err := h.key(ctx, making, secret, salt, h.memory, argonPasses, argonLanes, argonKey)
 	if err != nil {
 		return "", err
 	}
@@ -73,7 +75,7 @@ func (h slowHashes) matches(ctx context.Context, hash, secret string) (bool, err
 	if err != nil {
 		return false, fmt.Errorf("unknown form of hash: %w", err)
 	}
-	key, err := h.key(ctx, secret, salt, memory, passes, lanes, uint32(len(expected)))
+	key, err := h.key(ctx, checking, secret, salt, memory, passes, lanes, uint32(len(expected)))
 	if err != nil {
 		return false, err
 	}
@@ -81,14 +83,70 @@ func (h slowHashes) matches(ctx context.Context, hash, secret string) (bool, err
 }
 
 // key waits for its turn, or for the end of ctx.
-func (h slowHashes) key(ctx context.Context, secret string, salt []byte, memory, passes uint32, lanes uint8, size uint32) ([]byte, error) {
-	select {
-	case h.turns <- struct{}{}:
-		defer func() { <-h.turns }()
-		return argon2.IDKey([]byte(secret), salt, passes, memory, lanes, size), nil
-	case <-ctx.Done():
-		return nil, fmt.Errorf("wait to hash: %w", ctx.Err())
+func (h slowHashes) key(ctx context.Context, rank rank, secret string, salt []byte, memory, passes uint32, lanes uint8, size uint32) ([]byte, error) {
+	if err := h.turns.take(ctx, rank); err != nil {
+		return nil, fmt.Errorf("wait to hash: %w", err)
 	}
+	defer h.turns.giveBack()
+	return argon2.IDKey([]byte(secret), salt, passes, memory, lanes, size), nil
+}
+
+// rank says who goes first.
+type rank int
+
+const (
+	checking rank = iota
+	making
+	ranks
+)
+
+// turns are permissions to hash, given by rank, and within a rank in the order in which they were asked for.
+type turns struct {
+	mu      sync.Mutex
+	free    int
+	waiting [ranks][]chan struct{}
+}
+
+// take waits for a turn, or for the end of ctx.
+func (t *turns) take(ctx context.Context, rank rank) error {
+	t.mu.Lock()
+	if t.free > 0 {
+		t.free--
+		t.mu.Unlock()
+		return nil
+	}
+	turn := make(chan struct{})
+	t.waiting[rank] = append(t.waiting[rank], turn)
+	t.mu.Unlock()
+	select {
+	case <-turn:
+		return nil
+	case <-ctx.Done():
+	}
+	t.mu.Lock()
+	at := slices.Index(t.waiting[rank], turn)
+	if at >= 0 {
+		t.waiting[rank] = slices.Delete(t.waiting[rank], at, at+1)
+	}
+	t.mu.Unlock()
+	if at < 0 { // the turn came at the same time
+		t.giveBack()
+	}
+	return ctx.Err()
+}
+
+// giveBack passes the turn on.
+func (t *turns) giveBack() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for rank, queue := range t.waiting {
+		if len(queue) > 0 {
+			close(queue[0])
+			t.waiting[rank] = queue[1:]
+			return
+		}
+	}
+	t.free++
 }
 
 // encodeHash is the form that says its parameters, as the reference implementation of argon2 writes it.

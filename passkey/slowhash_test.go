@@ -1,0 +1,89 @@
+package passkey
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"testing"
+)
+
+func (t *turns) queued(rank rank) int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.waiting[rank])
+}
+
+// TestRecoveriesHashFirst: however many codes are to be made, a check gets the next turn.
+func TestRecoveriesHashFirst(t *testing.T) {
+	turns := &turns{free: 1}
+	if err := turns.take(t.Context(), making); err != nil {
+		t.Fatal(err)
+	}
+	const makers = 160
+	got := make(chan rank, makers+1)
+	wait := func(rank rank, n int) {
+		go func() {
+			if turns.take(t.Context(), rank) == nil {
+				got <- rank
+			}
+		}()
+		for turns.queued(rank) < n {
+			runtime.Gosched()
+		}
+	}
+	for n := range makers {
+		wait(making, n+1)
+	}
+	wait(checking, 1)
+	turns.giveBack()
+	if first := <-got; first != checking {
+		t.Errorf("rank %d went first", first)
+	}
+	for range makers {
+		turns.giveBack()
+		<-got
+	}
+	turns.giveBack()
+
+	// Those who have gone leave nothing behind.
+	if err := turns.take(t.Context(), checking); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := turns.take(ctx, making); !errors.Is(err, context.Canceled) || turns.queued(making) != 0 {
+		t.Errorf("cancelled: %v, %d left", err, turns.queued(making))
+	}
+	turns.giveBack()
+	if turns.free != 1 {
+		t.Errorf("%d turns are free, want 1", turns.free)
+	}
+}
+
+// TestCodesAreMadeOnceAtATime: a user's second making is refused while the first one waits.
+func TestCodesAreMadeOnceAtATime(t *testing.T) {
+	b := newBench(t)
+	b.hashes.turns.free = 0
+	session := Session{ID: "a", User: User{ID: "5f6d2a4e-0000-4000-8000-000000000001"}}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := b.CreateRecoveryCodes(ctx, session)
+		ended <- err
+	}()
+	for b.hashes.turns.queued(making) == 0 {
+		runtime.Gosched()
+	}
+	if _, err := b.CreateRecoveryCodes(t.Context(), session); !errors.Is(err, ErrBusy) {
+		t.Errorf("the second: %v", err)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("the first: %v", err)
+	}
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := b.CreateRecoveryCodes(gone, session); errors.Is(err, ErrBusy) {
+		t.Error("the first has ended, and is in the way")
+	}
+}
