@@ -62,7 +62,7 @@ test('30 days without the server: premium, then grace, then its end, each in its
     });
     await test.step('grace: premium, what is missing, and until when', async () => {
       await reloadAt(fieldbook, paid + hour);
-      await expect(fieldbook.headline).toHaveText('Premium is on, but a payment is missing');
+      await expect(fieldbook.headline).toHaveText('Premium is on; its renewal is not confirmed here yet');
       await expect(fieldbook.plan).toContainText(dayInWords(end));
       await expect(fieldbook.export).toBeEnabled();
       await fieldbook.write('Eleven', 'Written in grace');
@@ -70,7 +70,7 @@ test('30 days without the server: premium, then grace, then its end, each in its
     });
     await test.step('grace to its last minute, and no further', async () => {
       await reloadAt(fieldbook, end - 60_000);
-      await expect(fieldbook.headline).toHaveText('Premium is on, but a payment is missing');
+      await expect(fieldbook.headline).toHaveText('Premium is on; its renewal is not confirmed here yet');
       await reloadAt(fieldbook, end + 60_000);
       await fieldbook.expectLocked('Connect to renew premium');
     });

@@ -34,12 +34,23 @@ const (
 	ReasonDeviceRemoved Reason = "device_removed"
 )
 
+// Ending says why no payment is awaited at the end of the paid time; empty where one is. For words alone: nothing is
+// decided by it.
+type Ending string
+
+const (
+	EndingTrial     Ending = "trial"
+	EndingGranted   Ending = "granted" // days that support gave
+	EndingCancelled Ending = "cancelled"
+)
+
 // Decision is what a user may use at one instant.
 type Decision struct {
 	State       State
 	Reason      Reason
 	Since       *time.Time // when that state of the best subscription began; nil where there is nothing to explain
 	PaidThrough *time.Time // of the best subscription
+	Ending      Ending     // of the best subscription
 	Plans       []PlanID   // those that grant, best first
 	Features    map[string]Feature
 	DeviceLimit int
@@ -78,6 +89,7 @@ func Decide(subscriptions []Subscription, plans map[PlanID]Plan, now time.Time) 
 	best := judged[0]
 	paidThrough := best.subscription.PaidThrough.Truncate(time.Second)
 	d.State, d.Reason, d.PaidThrough, d.Window = best.state, best.reason, &paidThrough, best.plan.Window
+	d.Ending = best.subscription.ending()
 	if !best.since.IsZero() {
 		d.Since = new(best.since.Truncate(time.Second))
 	}
@@ -157,6 +169,19 @@ func judge(s Subscription, plan Plan, now time.Time) judgement {
 		j.end = window
 	}
 	return j
+}
+
+func (s Subscription) ending() Ending {
+	switch {
+	case strings.HasPrefix(string(s.ID), grantPrefix):
+		return EndingGranted
+	case s.State == SubscriptionTrialing:
+		return EndingTrial
+	case s.State == SubscriptionCancelled:
+		return EndingCancelled
+	default:
+		return ""
+	}
 }
 
 func union(a, b Feature) Feature {

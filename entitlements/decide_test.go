@@ -128,6 +128,22 @@ func TestDecide(t *testing.T) {
 }
 
 // Since is when what has to be explained began, by the best subscription.
+func TestDecideEnding(t *testing.T) {
+	granted := sub("premium", entitlements.SubscriptionCancelled, day)
+	granted.ID = "grant-1"
+	tests := map[entitlements.Ending]entitlements.Subscription{
+		"":          sub("premium", entitlements.SubscriptionActive, day),
+		"trial":     sub("premium", entitlements.SubscriptionTrialing, -day),
+		"cancelled": sub("premium", entitlements.SubscriptionCancelled, -9*day),
+		"granted":   granted,
+	}
+	for want, s := range tests {
+		if got := entitlements.Decide([]entitlements.Subscription{s}, plans, noon).Ending; got != want {
+			t.Errorf("Decide(%s).Ending = %q, want %q", s.State, got, want)
+		}
+	}
+}
+
 func TestDecideSince(t *testing.T) {
 	const active, pastDue = entitlements.SubscriptionActive, entitlements.SubscriptionPastDue
 	withdrawn := func(s entitlements.Subscription, at time.Duration) entitlements.Subscription {

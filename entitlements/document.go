@@ -33,6 +33,7 @@ type Document struct {
 	State       State                      `json:"state"`
 	Reason      *Reason                    `json:"reason"`
 	PaidThrough *int64                     `json:"paid_through"`
+	Ending      Ending                     `json:"ending,omitempty"`
 	Plans       []PlanID                   `json:"plans"`
 	Features    map[string]DocumentFeature `json:"features"` // only those usable offline
 
@@ -121,6 +122,7 @@ func (s *Service) documents(i issue, keys Keys, now time.Time) (document, passke
 	if i.decision.Reason != "" {
 		d.Reason = &i.decision.Reason
 	}
+	d.Ending = i.decision.Ending
 	if i.decision.PaidThrough != nil {
 		d.PaidThrough = new(i.decision.PaidThrough.Unix())
 	}

@@ -353,7 +353,11 @@ function verdict(result: ReconcileResult): Said {
     case 'refused':
       return bad(`The answer was not taken: it does not prove itself (${result.code}).`);
     case 'storage_unavailable':
-      return bad("The answer could not be kept: this browser's storage does not work.");
+      return bad(
+        holdfast.storage === 'full'
+          ? "The answer could not be kept: this browser's storage is full. Free some space on this device, then check again."
+          : 'The answer could not be kept: the disk may be full, or site data blocked for this page.',
+      );
   }
 }
 

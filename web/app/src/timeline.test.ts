@@ -10,6 +10,7 @@ const premium: Entitlement = {
   until: day(11),
   refreshAfter: day(2),
   paidThrough: day(20),
+  ending: null,
   plans: ['premium'],
   features: { notes: {} },
   revision: 1,

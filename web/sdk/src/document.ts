@@ -13,12 +13,18 @@ export interface Document {
   readonly state: DocumentState;
   readonly reason: string | null;
   readonly paidThrough: number | null;
+  readonly ending: Ending | null;
   readonly plans: readonly string[];
   readonly features: Readonly<Record<string, Feature>>;
   readonly device: string;
   readonly jkt: string;
   readonly proof: string;
 }
+
+/** Why no payment is awaited at the end of the paid time. */
+export type Ending = (typeof endings)[number];
+
+const endings = ['trial', 'granted', 'cancelled'] as const;
 
 export type DocumentState = (typeof states)[number];
 
@@ -63,6 +69,8 @@ export function readDocument(claims: Claims): Document {
     state,
     reason,
     paidThrough,
+    // For words alone: one that is not known here tells nothing.
+    ending: endings.find((known) => known === claims.get('ending')) ?? null,
     plans: Object.freeze([...plans]),
     features,
     device: claims.text('device'),

@@ -1,3 +1,4 @@
+import type { Ending } from './document.ts';
 import type { ErrorCode } from './error-code.ts';
 import type { Feature } from './feature.ts';
 
@@ -31,6 +32,11 @@ export interface Entitlement {
   /** When the server is wanted next: a hint, nothing ends then. */
   readonly refreshAfter: Date | null;
   readonly paidThrough: Date | null;
+  /**
+   * Why no payment is awaited at `paidThrough`: a trial, days that support gave, or a subscription that was cancelled. null: one is
+   * awaited, or it is not known. For words alone.
+   */
+  readonly ending: Ending | null;
   /** The plans that grant the features. */
   readonly plans: readonly string[];
   /** What may be used now, by name; empty unless `state` is `active` or `grace`. */
@@ -44,6 +50,8 @@ export interface Entitlement {
   /** When an answer of the server was last taken (the server's time). */
   readonly lastContact: Date | null;
 }
+
+export type { Ending };
 
 /** See {@link Entitlement.state}. */
 export type EntitlementState = 'none' | 'active' | 'grace' | 'expired' | 'revoked' | 'clock_behind';

@@ -1,4 +1,4 @@
-export type { Entitlement, EntitlementReason, EntitlementState } from './entitlement.ts';
+export type { Ending, Entitlement, EntitlementReason, EntitlementState } from './entitlement.ts';
 export { HoldfastError } from './error.ts';
 export type { ErrorCode } from './error-code.ts';
 export type { Feature } from './feature.ts';

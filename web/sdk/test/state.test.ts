@@ -18,6 +18,7 @@ function document(state: DocumentState, claims: Partial<Document> = {}): Documen
     rev: 1,
     state,
     reason: null,
+    ending: null,
     paidThrough: taken + 5 * day,
     plans: granted ? ['premium'] : [],
     features: granted ? { export: {} } : {},

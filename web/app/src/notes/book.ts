@@ -94,7 +94,8 @@ async function read(): Promise<void> {
     preparing = new AbortController();
     prepareSearch(found, preparing.signal).catch(() => {});
   } catch {
-    trouble.value = 'Your notes cannot be read: this browser refuses its storage. Reload, or leave private browsing.';
+    trouble.value =
+      'Your notes cannot be read: this browser stores nothing here. Free some space or allow site data, then reload.';
   }
 }
 

@@ -1,17 +1,13 @@
 import type { LinkedDevice } from '@holdfast/client';
 import { now } from '../client.ts';
-import { inWords } from '../when.ts';
+import { aboutDevice } from '../words/device.ts';
 
-/** By what people recognise one of their other devices: its name, and when it was last heard of. */
-export function DeviceWords({ device: { name, linkedAt, lastReconciledAt } }: { device: LinkedDevice }) {
+/** By what people recognise one of their other devices: its name, since when it is linked, and when it was last heard of. */
+export function DeviceWords({ device, name }: { device: LinkedDevice; name: string }) {
   return (
     <span>
       <strong>{name}</strong>
-      <small>
-        {lastReconciledAt
-          ? `Last seen ${inWords(lastReconciledAt, now.value)}`
-          : `Linked ${inWords(linkedAt, now.value)}`}
-      </small>
+      <small>{aboutDevice(device, now.value)}</small>
     </span>
   );
 }

@@ -6,7 +6,8 @@ export function NotOpened() {
         <h1>Fieldbook cannot open here</h1>
         <p>
           This browser refuses to store anything for this page, or a part of the app is missing. Nothing of yours was
-          changed. Leave private browsing or free some space, make sure that you are connected, then reload.
+          changed. Allow site data for this page in the browser's settings, free some space, make sure that you are
+          connected, then reload.
         </p>
         <button type="button" class="button primary" onClick={() => location.reload()}>
           Reload

@@ -1,29 +1,29 @@
-import { now, replaceable, replaceDevice } from '../client.ts';
-import { inWords } from '../when.ts';
+import { replaceable, replaceDevice } from '../client.ts';
+import { deviceNames } from '../words/device.ts';
 import { ActionButton } from './action-button.tsx';
+import { DeviceWords } from './device-words.tsx';
 
 /** The choice when the plan's devices are all in use: which one does this device replace? */
 export function Replaceable() {
+  const names = deviceNames(replaceable.value);
   return (
-    <ul class="devices" aria-label="Devices in use">
-      {replaceable.value.map((device) => (
-        <li key={device.id}>
-          <span>
-            <strong>{device.name}</strong>
-            <small>
-              {device.lastReconciledAt
-                ? `Last seen ${inWords(device.lastReconciledAt, now.value)}`
-                : `Linked ${inWords(device.linkedAt, now.value)}`}
-              {device.freesUpAt && `. No longer linked; its place frees up ${inWords(device.freesUpAt, now.value)}`}
-            </small>
-          </span>
-          {device.replaceable && (
-            <ActionButton action="link" label={`Replace ${device.name}`} onClick={() => replaceDevice(device.id)}>
-              Replace
-            </ActionButton>
-          )}
-        </li>
-      ))}
-    </ul>
+    <>
+      <p class="note">On the one that is replaced, premium ends. Its notes stay on it: each device has its own.</p>
+      <ul class="devices" aria-label="Devices in use">
+        {replaceable.value.map((device) => {
+          const name = names.get(device.id) ?? device.name;
+          return (
+            <li key={device.id}>
+              <DeviceWords device={device} name={name} />
+              {device.replaceable && (
+                <ActionButton action="link" label={`Replace ${name}`} onClick={() => replaceDevice(device.id)}>
+                  Replace
+                </ActionButton>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+    </>
   );
 }

@@ -55,7 +55,7 @@ export function failure(code: ErrorCode, action: Action): string {
     return 'That passkey is of another account, so nothing was done. Try again, and choose one of yours.';
   }
   if (action === 'sign-out' && code === 'storage_unavailable') {
-    return "This browser's storage does not work, so nothing was deleted and you are still signed in. Reload the page.";
+    return 'This browser stores nothing for this page just now, so nothing was deleted and you are still signed in. Free some space, or allow site data, then reload.';
   }
   if (action === 'lock' && (code === 'passkeys_unavailable' || code === 'not_supported')) {
     return 'This device could not be unlocked again: it has to hear from the server first. Connect, then check now.';
@@ -76,7 +76,7 @@ export function failure(code: ErrorCode, action: Action): string {
     case 'origin_refused':
       return 'Passkeys do not work at this address. Open the app at its usual address.';
     case 'credential_rejected':
-      return 'This passkey was not accepted. Try another one.';
+      return 'This passkey was not accepted. Try another one. If none is, the account may have been deleted, or the server set up anew: ask support, or create a new account.';
     case 'passkey_unknown':
       return 'This device does not know this passkey. Take the one that you sign in with, or sign in while online.';
     case 'assertion_invalid':
@@ -97,7 +97,7 @@ export function failure(code: ErrorCode, action: Action): string {
     case 'unavailable':
       return 'The server is busy. Try again in a moment.';
     case 'storage_unavailable':
-      return "This browser's storage does not work here. Leave private browsing or free some space, then reload.";
+      return 'This browser stores nothing for this page: the disk may be full, or site data blocked. Free some space, or allow site data in the settings, then reload.';
     case 'device_key_unavailable':
       return 'This browser cannot keep a key for this device, so premium cannot work offline here.';
     case 'roots_unavailable':

@@ -12,6 +12,7 @@ const nothing: Entitlement = {
   until: null,
   refreshAfter: null,
   paidThrough: null,
+  ending: null,
   plans: [],
   features: {},
   revision: 1,
@@ -86,7 +87,7 @@ const table: Row[] = [
   },
   {
     name: 'grace',
-    entitlement: { ...premium, state: 'grace' },
+    entitlement: { ...premium, state: 'grace', lastContact: now },
     badge: 'Premium',
     headline: 'Premium is on, but a payment is missing',
     remedy: null,
@@ -139,7 +140,7 @@ const table: Row[] = [
     badge: 'Locked',
     headline: 'This device has to be linked anew',
     remedy: 'sign-in',
-    line: 'Premium is locked: this copy of the app was used in two places.',
+    line: 'Premium is locked: this device has to be linked anew. Sign in with your passkey.',
   },
   {
     name: 'removed device',
@@ -214,7 +215,7 @@ describe('what the server told besides', () => {
       { state: 'expired', reason: 'lapsed', paidThrough: told.since },
       'It ran until yesterday, 09:00. All your notes',
     ],
-    ['in grace', { ...premium, state: 'grace' }, 'Without the payment this ends'],
+    ['in grace', { ...premium, state: 'grace', lastContact: now }, 'Without the payment this ends'],
   ] as const)('%s: since when, and the way back', (_, entitlement, words) => {
     const said = say(entitlement);
     expect(said.meaning).toContain(words);
@@ -247,6 +248,57 @@ test('what may be a trial is not called paid', () => {
     const terms = dates(entitlement, now).map(({ term }) => term);
     expect([said.meaning, said.advice, said.line, ...terms].join(' ')).not.toMatch(/paid/i);
   }
+});
+
+describe('each end has words of its own', () => {
+  const say = (entitlement: Partial<Entitlement>) =>
+    standing({ ...premium, ...entitlement }, { now, reached: true, locale: 'en-GB' });
+  const before = new Date(2025, 11, 3, 9, 0);
+  const over = { state: 'expired', reason: 'lapsed', features: {}, lastContact: now } as const;
+  const offline = {
+    state: 'expired',
+    error: 'expired',
+    features: {},
+    until: premium.paidThrough,
+    lastContact: before,
+  } as const;
+
+  test.each([
+    ['trial', 'Your trial has ended'],
+    ['granted', 'The time that support gave you has ended'],
+    ['cancelled', 'Your subscription has ended'],
+  ] as const)('%s', (ending, headline) => {
+    expect(say({ ...over, ending })).toMatchObject({ badge: 'Locked', headline });
+    expect(say({ ...offline, ending }).headline).toBe(`${headline}, as far as this device knows`);
+    expect(say({ state: 'grace', ending, lastContact: before }).headline).toBe(
+      `${headline}; premium stays on a little longer`,
+    );
+    for (const entitlement of [over, offline, { state: 'grace', lastContact: now } as const]) {
+      const { headline, meaning, advice, line } = say({ ...entitlement, ending });
+      expect([headline, meaning, advice, line].join(' ')).not.toMatch(
+        /payment is missing|renew (your payment|the sub)/i,
+      );
+    }
+  });
+
+  test('a renewal that this device may only have missed is a suspicion', () => {
+    const said = say({ state: 'grace', lastContact: before });
+    expect(said).toMatchObject({ headline: 'Premium is on; its renewal is not confirmed here yet', remedy: 'connect' });
+    expect(said.meaning).toContain('has not heard from the server since');
+    expect(say({ ...offline, until: new Date(2025, 11, 4, 12) }).meaning).toContain(
+      'was to be renewed yesterday, 09:00',
+    );
+  });
+
+  test('a device that the server does not know may be of an account that it does not know', () => {
+    expect(say({ state: 'active', signInNeeded: true }).advice).toContain('may have been deleted');
+  });
+
+  test('nobody whose backup was restored is accused', () => {
+    const said = standing({ ...nothing, state: 'revoked', reason: 'device_forked' }, { now, reached: true });
+    expect(said.meaning).toContain('backup');
+    expect([said.headline, said.meaning, said.advice, said.line].join(' ')).not.toContain('used in two places');
+  });
 });
 
 test('the trial is not offered where there is none', () => {

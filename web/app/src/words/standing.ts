@@ -2,6 +2,7 @@ import type { Entitlement } from '@holdfast/client';
 import { freeNotes } from '../allowance.ts';
 import type { Event } from '../timeline.ts';
 import { inFull, inWords, lasting } from '../when.ts';
+import { endingWords } from './ending.ts';
 
 /** What the user can do about a state: which button is offered. */
 export type Remedy = 'trial' | 'connect' | 'sign-in' | null;
@@ -42,6 +43,10 @@ export interface Told {
   readonly help: string | null;
 }
 
+/** A device that the server does not know may be of an account that it does not know either. */
+const unknownAccount =
+  'If no passkey of yours is accepted, the account may have been deleted, or the server set up anew: ask support, or create a new account.';
+
 const kept = 'All your notes stay readable and editable.';
 
 /** Says what an entitlement means for the user at a moment. Pure: same input, same words. */
@@ -49,20 +54,24 @@ export function standing(
   entitlement: Entitlement,
   { now, reached, trial = true, told = null, locale }: Circumstances,
 ): Standing {
-  const { reason, state, until, refreshAfter, paidThrough, features, error } = entitlement;
+  const { reason, state, until, refreshAfter, paidThrough, features, error, lastContact } = entitlement;
   const say = (time: Date | null) => (time ? inWords(time, now, locale) : 'its end');
   const offline = reached === false;
   const since = told?.since ? say(told.since) : null;
   const behind = lasting(entitlement.clockBehind ?? 0);
   const help = told?.help ? { help: told.help } : {};
+  const ending = endingWords(entitlement.ending);
+  // The paid time ran out after the server was last heard: what has become of it since, this device can only suspect.
+  const suspected = paidThrough !== null && now >= paidThrough && (lastContact === null || lastContact < paidThrough);
 
   if (reason === 'device_forked') {
     return locked({
       headline: 'This device has to be linked anew',
-      meaning: `This copy of the app was used in two places, so premium is locked here. ${kept}`,
-      advice: 'Sign in with your passkey to link this device anew.',
+      meaning: `The server knows a later state of this device than what is here, as after a backup was restored or this browser's data were copied. Premium waits here. ${kept}`,
+      advice:
+        'Sign in with your passkey to link this device anew. If you have restored or copied nothing, look at your devices and passkeys.',
       remedy: 'sign-in',
-      line: 'Premium is locked: this copy of the app was used in two places.',
+      line: 'Premium is locked: this device has to be linked anew. Sign in with your passkey.',
     });
   }
   if (reason === 'device_removed') {
@@ -86,9 +95,33 @@ export function standing(
           badge: 'Premium',
           headline: 'Premium is on, but this device is no longer linked',
           meaning: `${granted(features)} This ends ${say(until)}.`,
-          advice: 'Sign in with your passkey to link this device and keep premium.',
+          advice: `Sign in with your passkey to link this device and keep premium. ${unknownAccount}`,
           remedy: 'sign-in',
           line: `Sign in again to keep premium beyond ${say(until)}.`,
+        };
+      }
+      if (grace && ending) {
+        return {
+          tone: 'attention',
+          badge: 'Premium',
+          headline: `${ending.what} ${ending.ended}; premium stays on a little longer`,
+          meaning: `${granted(features)} ${ending.ran} until ${say(paidThrough)}. Premium ends ${say(until)}.`,
+          advice: ending.again,
+          remedy: offline ? 'connect' : null,
+          ...help,
+          line: `${ending.what} ${ending.ended}. Premium stays until ${say(until)}.`,
+        };
+      }
+      if (grace && suspected) {
+        return {
+          tone: 'attention',
+          badge: 'Premium',
+          headline: 'Premium is on; its renewal is not confirmed here yet',
+          meaning: `${granted(features)} It was to be renewed ${say(paidThrough)}, and this device has not heard from the server since. Without news this ends ${say(until)}.`,
+          advice: 'Connect to the internet. If it was renewed, there is nothing else to do: premium simply goes on.',
+          remedy: 'connect',
+          ...help,
+          line: `The renewal is not confirmed here yet. Premium stays until ${say(until)}.`,
         };
       }
       if (grace) {
@@ -146,6 +179,16 @@ export function standing(
           });
     case 'expired':
       if (error === null) {
+        if (ending) {
+          return locked({
+            headline: `${ending.what} ${ending.ended}`,
+            meaning: `${paidThrough ? `${ending.ran} until ${say(paidThrough)}. ` : ''}${kept}`,
+            advice: ending.again,
+            remedy: 'connect',
+            ...help,
+            line: `Premium is locked: ${lower(ending.what)} ${ending.ended}.`,
+          });
+        }
         return locked({
           headline: 'Your subscription is over',
           meaning: `${ran(paidThrough, told?.since ?? null, say)}${kept}`,
@@ -153,6 +196,24 @@ export function standing(
           remedy: 'connect',
           ...help,
           line: 'Premium is locked: the subscription is over.',
+        });
+      }
+      if (suspected && ending) {
+        return locked({
+          headline: `${ending.what} ${ending.ended}, as far as this device knows`,
+          meaning: `${ending.ran} until ${say(paidThrough)}. ${kept}`,
+          advice: `If you have subscribed since, connect to the internet: premium then comes back by itself. ${ending.again}`,
+          remedy: 'connect',
+          line: `Premium is locked: ${lower(ending.what)} ${ending.ended}, as far as this device knows.`,
+        });
+      }
+      if (suspected) {
+        return locked({
+          headline: 'Connect to renew premium',
+          meaning: `Premium worked offline until ${say(until)}. The subscription was to be renewed ${say(paidThrough)}, and this device has not heard from the server since. ${kept}`,
+          advice: 'Connect to the internet. If it was renewed, premium comes back by itself.',
+          remedy: 'connect',
+          line: 'Premium is locked: connect to renew it.',
         });
       }
       return locked({
@@ -180,7 +241,7 @@ export function standing(
           badge: 'Free',
           headline: 'This device is not linked to your account',
           meaning: `You can keep up to ${freeNotes} notes here. ${kept}`,
-          advice: 'Sign in with your passkey to link it and bring back what you have.',
+          advice: `Sign in with your passkey to link it and bring back what you have. ${unknownAccount}`,
           remedy: 'sign-in',
           line: 'This device is not linked. Sign in to bring back what you have.',
         };
@@ -235,7 +296,8 @@ export function dates(
     }
     // A trial looks like any other subscription here: nothing may be said to be paid.
     if (paidThrough) {
-      const term = state === 'grace' ? 'Payment was due' : 'Runs until';
+      const due = entitlement.ending ? 'Ran until' : 'To be renewed';
+      const term = state === 'grace' ? due : 'Runs until';
       lines.push({ event: 'paid', term, value: say(paidThrough) });
     }
   }
@@ -259,6 +321,10 @@ function granted({ notes, export: exporting }: Entitlement['features']): string 
   if (notes) parts.push(notes.limit === undefined ? 'unlimited notes' : `up to ${notes.limit} notes`);
   if (exporting) parts.push('export');
   return `You have ${parts.length > 0 ? parts.join(' and ') : 'what your plan grants'}, also offline.`;
+}
+
+function lower(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
 function locked(words: Omit<Standing, 'tone' | 'badge'>): Standing {

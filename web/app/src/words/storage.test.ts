@@ -16,6 +16,7 @@ function entitlement(state: EntitlementState): Entitlement {
     until: new Date(2025, 11, 12),
     refreshAfter: new Date(2025, 11, 6),
     paidThrough: new Date(2025, 11, 10),
+    ending: null,
     plans: ['premium'],
     features: granting ? { notes: {}, export: {} } : {},
     revision: 1,

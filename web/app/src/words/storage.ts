@@ -50,9 +50,10 @@ export function storageTrouble(health: StorageHealth): StorageTrouble | null {
         tone: 'attention',
         headline: "This browser's storage does not work",
         meaning: 'What you have is tried to be read again by itself. Nothing of it was changed.',
-        advice: 'If this stays, leave private browsing or free some space, then reload.',
+        advice:
+          "If this stays, the disk may be full, or site data blocked for this page: free some space, or allow site data in the browser's settings, then reload.",
         remedy: 'reload',
-        line: "This browser's storage does not work. Reload the page.",
+        line: 'This browser stores nothing here: free some space or allow site data, then reload.',
       };
     case 'reset':
       return {

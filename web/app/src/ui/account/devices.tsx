@@ -6,6 +6,7 @@ import { devices, forgetDevices, listDevices, unlinkDevice } from '../../devices
 import { paced } from '../../paced.ts';
 import { reached } from '../../reached.ts';
 import { inWords } from '../../when.ts';
+import { deviceNames } from '../../words/device.ts';
 import { ActionButton } from '../action-button.tsx';
 import { DeviceWords } from '../device-words.tsx';
 import { Outcome } from '../outcome.tsx';
@@ -29,13 +30,15 @@ export function Devices() {
   const known = Array.isArray(listing) ? (listing as readonly LinkedDevice[]) : [];
   const here = linked ? known.find(({ id }) => id === device.value) : undefined;
   const others = known.filter((each) => each !== here);
+  const names = deviceNames(known);
+  const nameOf = ({ id, name }: LinkedDevice) => names.get(id) ?? name;
   return (
     <section class="card" aria-labelledby="devices">
       <h3 id="devices">Devices</h3>
       <ul class="devices">
         <li>
           <span>
-            <strong>{here?.name ?? 'This browser'}</strong>
+            <strong>{here ? nameOf(here) : 'This browser'}</strong>
             <small>
               <em class="badge good">This device</em>{' '}
               {linked ? here && `Linked ${inWords(here.linkedAt, now.value)}` : 'Not linked to your account'}
@@ -45,11 +48,11 @@ export function Devices() {
         </li>
         {others.map((other) => (
           <li key={other.id}>
-            <DeviceWords device={other} />
+            <DeviceWords device={other} name={nameOf(other)} />
             <button
               type="button"
               class="button"
-              aria-label={`Unlink ${other.name}`}
+              aria-label={`Unlink ${nameOf(other)}`}
               onClick={() => {
                 leaving.value = other;
                 question.current?.showModal();
@@ -72,7 +75,7 @@ export function Devices() {
       <Question
         dialog={question}
         id="unlink-question"
-        title={`Unlink ${leaving.value?.name}?`}
+        title={`Unlink ${leaving.value ? nameOf(leaving.value) : ''}?`}
         no="Keep it"
         yes="Unlink"
         onYes={() => {

@@ -2,6 +2,7 @@ import { useEffect } from 'preact/hooks';
 import { device, user } from '../../client.ts';
 import { devices, forgetDevices, listDevices, unlinkDevice } from '../../devices.ts';
 import { go } from '../../route.ts';
+import { deviceNames } from '../../words/device.ts';
 import { ActionButton } from '../action-button.tsx';
 import { Confirmation } from '../confirmation.tsx';
 import { DeviceWords } from '../device-words.tsx';
@@ -16,6 +17,7 @@ export function Recovered() {
   }, []);
   const listing = devices.value;
   const listed = Array.isArray(listing);
+  const names = deviceNames(listed ? listing : []);
   const others = listed ? listing.filter(({ id }) => id !== device.value) : [];
   return (
     <main class="threshold">
@@ -44,8 +46,12 @@ export function Recovered() {
             <ul class="devices" aria-label="Other devices">
               {others.map((other) => (
                 <li key={other.id}>
-                  <DeviceWords device={other} />
-                  <ActionButton action="unlink" label={`Unlink ${other.name}`} onClick={() => unlinkDevice(other)}>
+                  <DeviceWords device={other} name={names.get(other.id) ?? other.name} />
+                  <ActionButton
+                    action="unlink"
+                    label={`Unlink ${names.get(other.id) ?? other.name}`}
+                    onClick={() => unlinkDevice(other)}
+                  >
                     Unlink
                   </ActionButton>
                 </li>

@@ -1,0 +1,25 @@
+import type { LinkedDevice } from '@holdfast/client';
+import { inWords } from '../when.ts';
+
+/**
+ * What each device is called in a list. Those of the same name are numbered by when they were linked, so that one keeps its number
+ * when another is seen.
+ */
+export function deviceNames(devices: readonly LinkedDevice[]): ReadonlyMap<string, string> {
+  const byLinking = [...devices].sort((a, b) => a.linkedAt.getTime() - b.linkedAt.getTime());
+  return new Map(
+    byLinking.map((device) => {
+      const namesakes = byLinking.filter(({ name }) => name === device.name);
+      const number = namesakes.indexOf(device) + 1;
+      return [device.id, namesakes.length > 1 ? `${device.name} (${number} of ${namesakes.length})` : device.name];
+    }),
+  );
+}
+
+/** Since when a device is linked, and when it was last heard of. */
+export function aboutDevice({ linkedAt, lastReconciledAt }: LinkedDevice, now: Date, locale?: string): string {
+  const linked = `Linked ${inWords(linkedAt, now, locale)}`;
+  return lastReconciledAt
+    ? `${linked}, last seen ${inWords(lastReconciledAt, now, locale)}`
+    : `${linked}, not seen since`;
+}
