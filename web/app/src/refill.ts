@@ -4,6 +4,9 @@ import { getCacheKeyForURL, type PrecacheEntry } from 'workbox-precaching';
 
 declare const self: ServiceWorkerGlobalScope;
 
+/** Milliseconds until a file that does not arrive is given up for now. */
+const patience = 15_000;
+
 let filling: Promise<boolean> | undefined;
 
 /**
@@ -30,6 +33,8 @@ async function fill(entries: readonly PrecacheEntry[]): Promise<boolean> {
         ...(integrity && { integrity }),
         cache: 'no-cache',
         credentials: 'same-origin',
+        // A worker with something pending makes no room for the next version's.
+        signal: AbortSignal.timeout(patience),
       });
       if (!answer.ok || answer.redirected) throw new Error(`${url}: ${answer.status}`);
       await cache.put(getCacheKeyForURL(url) ?? url, answer);
