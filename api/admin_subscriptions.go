@@ -145,7 +145,7 @@ func answerRevocation(w http.ResponseWriter, revocation entitlements.Revocation)
 	holders := make([]holder, 0, len(revocation.Devices))
 	for _, d := range revocation.Devices {
 		holders = append(holders, holder{
-			d.ID, d.Name, utc(d.DocumentExpiresAt), utc(d.LastReconciledAt), d.DocumentRevision, d.Removed, d.Quarantined,
+			d.ID, d.Name, utc(d.DocumentExpiresAt), utc(d.LastReconciledAt), d.DocumentRevision, d.Removed, d.Quarantined(),
 		})
 	}
 	return answer(w, http.StatusOK, struct {

@@ -19,7 +19,7 @@ type device struct {
 }
 
 func deviceOf(d entitlements.Device) device {
-	return device{d.ID, d.Name, d.LinkedAt.UTC(), utc(d.LastReconciledAt), utc(d.DocumentExpiresAt), d.Quarantined}
+	return device{d.ID, d.Name, d.LinkedAt.UTC(), utc(d.LastReconciledAt), utc(d.DocumentExpiresAt), d.Quarantined()}
 }
 
 // adminDevice is a device as support and an export of the account show it.

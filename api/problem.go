@@ -79,6 +79,7 @@ var refusals = []struct {
 	{stripe.ErrSignature, unsigned},
 	{stripe.ErrForeign, refusal{http.StatusForbidden, "forbidden", "This event is of another account, or of the other mode, live or test."}},
 	{stripe.ErrInvalid, invalidRequest},
+	{entitlements.ErrBusy, unavailable},
 	{entitlements.ErrKeysetEnded, unavailable},
 	{entitlements.ErrBeforeKeys, unavailable},
 	{entitlements.ErrClockOff, unavailable},

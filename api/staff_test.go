@@ -270,7 +270,7 @@ func TestEveryChangeHasItsReason(t *testing.T) {
 	must(t, db.Get(&delivery, `SELECT id FROM webhook_deliveries LIMIT 1`))
 	must(t, db.Get(&gap, `
 		INSERT INTO audit (at, actor, action, object, user_id, before, after)
-		VALUES (now(), 'device:' || $1, 'lineage.recovered', 'device:' || $1, $2, '{"revision": 1}', '{"revision": 2}') RETURNING id`, device, adaID))
+		VALUES (now(), 'device:' || $1, 'gap.found', 'device:' || $1, $2, '{"revision": 1}', '{"revision": 2}') RETURNING id`, device, adaID))
 
 	calls := []struct{ route, path, body string }{ // in this order: the last ones leave little to do
 		{"POST /admin/v1/users", "", `{"name":"Cleo",%s}`},

@@ -122,7 +122,7 @@ for (const [size, viewport] of Object.entries(looks)) {
       await shoot('gaps-none');
       await server.postgres.run(
         `INSERT INTO audit (at, actor, action, object, user_id, before, after)
-           SELECT now(), 'device:' || id, 'lineage.recovered', 'device:' || id, user_id,
+           SELECT now(), 'device:' || id, 'gap.found', 'device:' || id, user_id,
              '{"generation": 1, "revision": 3}', '{"generation": 2, "revision": 5}' FROM devices`,
       );
       await page.reload();

@@ -27,10 +27,16 @@ type Device struct {
 	// DocumentRevision is that of the newest document given to the device, with features or without; nil where it had
 	// none. From the revision of a change on, the device has been told of it, unless the answer was lost on its way.
 	DocumentRevision *int64
-	Quarantined      bool
 	Removed          bool
 	Place            Place
+	Lineage          Lineage
+	Ledger           LedgerHead
+	// StatusList and StatusIndex are where the status of its documents is published.
+	StatusList, StatusIndex int
 }
+
+// Quarantined says that the device's lineage has forked: it gets nothing more.
+func (d Device) Quarantined() bool { return d.Lineage.Forked }
 
 // Place says what has become of the place that a device takes up under the plan's limit.
 type Place string
@@ -57,7 +63,7 @@ func (d Device) lives(now time.Time) bool {
 }
 
 // linked says whether the device gets documents.
-func (d Device) linked() bool { return !d.Removed && !d.Quarantined }
+func (d Device) linked() bool { return !d.Removed && !d.Quarantined() }
 
 // occupants are the devices that count against limit, the oldest first. Whoever loses what a browser has stored must be able
 // to go on at once, so a place can be passed on while the old device's document goes on: as many such documents as the
@@ -141,7 +147,7 @@ func (s *Service) Link(ctx context.Context, user UserID, proof dpop.Proof, reque
 			if d.JKT != proof.JKT {
 				continue
 			}
-			if d.LastReconciledAt != nil || d.Removed || d.Quarantined {
+			if d.LastReconciledAt != nil || d.Removed || d.Quarantined() {
 				return Change{}, ErrConflict
 			}
 			device = d.ID

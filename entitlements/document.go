@@ -85,20 +85,35 @@ type OfflinePasskey struct {
 // issue is one answer to one proof of one device.
 type issue struct {
 	user     UserID
-	device   DeviceID
-	jkt      string
+	device   Device
 	proof    string
 	revision int64
 	decision Decision
-	bound    time.Time // no document with features may count for longer; what the device's row holds
+	end      time.Time
 	skew     int64
-	list     int
-	index    int
 	passkeys []OfflinePasskey
 }
 
 // maxRefresh is the longest that a device should go without asking again, if it can.
 const maxRefresh = 24 * time.Hour
+
+// documentEnd is when a document given now ends, in whole seconds. Without features it grants nothing, and ends with the
+// plan's window. [ErrKeysetEnded] where it could not begin.
+func (s *Service) documentEnd(decision Decision, keyset Keyset, now time.Time) (time.Time, error) {
+	now = now.Truncate(time.Second)
+	window := s.config.OfflineWindow
+	if decision.Window > 0 && len(decision.offline()) == 0 {
+		window = min(window, decision.Window)
+	}
+	end := earliest(now.Add(window), keyset.End())
+	if len(decision.offline()) > 0 {
+		end = earliest(end, decision.End)
+	}
+	if !end.After(now) {
+		return time.Time{}, ErrKeysetEnded
+	}
+	return end, nil
+}
 
 // documents signs the entitlement document and the passkeys document of an answer.
 func (s *Service) documents(i issue, keys Keys, now time.Time) (document, passkeys string, err error) {
@@ -111,10 +126,11 @@ func (s *Service) documents(i issue, keys Keys, now time.Time) (document, passke
 		return "", "", keys.noSigner(now)
 	}
 	d := Document{
-		Issuer: s.config.Issuer, Audience: s.config.Issuer, Subject: i.user, IssuedAt: now.Unix(), NotBefore: now.Unix(), Skew: i.skew,
+		Issuer: s.config.Issuer, Audience: s.config.Issuer, Subject: i.user, IssuedAt: now.Unix(), NotBefore: now.Unix(),
+		ExpiresAt: i.end.Unix(), RefreshAfter: now.Add(min(maxRefresh, i.end.Sub(now)/2)).Unix(), Skew: i.skew,
 		Revision: i.revision, State: i.decision.State, Plans: i.decision.Plans, Features: i.decision.offline(),
-		Device: i.device, Confirmation: Confirmation{JKT: i.jkt}, Proof: i.proof,
-		Status: StatusClaim{StatusList: StatusReference{Index: i.index, URI: s.statusListURI(i.list)}},
+		Device: i.device.ID, Confirmation: Confirmation{JKT: i.device.JKT}, Proof: i.proof,
+		Status: StatusClaim{StatusList: StatusReference{Index: i.device.StatusIndex, URI: s.statusListURI(i.device.StatusList)}},
 	}
 	if d.Plans == nil {
 		d.Plans = []PlanID{}
@@ -126,23 +142,6 @@ func (s *Service) documents(i issue, keys Keys, now time.Time) (document, passke
 	if i.decision.PaidThrough != nil {
 		d.PaidThrough = new(i.decision.PaidThrough.Unix())
 	}
-
-	window := s.config.OfflineWindow
-	if i.decision.Window > 0 {
-		window = min(window, i.decision.Window)
-	}
-	end := now.Add(s.config.OfflineWindow)
-	if len(d.Features) == 0 {
-		end = now.Add(window)
-	} else {
-		end = earliest(end, i.decision.End, i.bound.Add(-allowance(i.skew)))
-	}
-	end = earliest(end, keys.Keyset.End())
-	if !end.After(now) {
-		return "", "", ErrKeysetEnded
-	}
-	d.ExpiresAt = end.Unix()
-	d.RefreshAfter = now.Add(min(maxRefresh, end.Sub(now)/2)).Unix()
 	if d.ID, err = s.documentID(d); err != nil {
 		return "", "", err
 	}

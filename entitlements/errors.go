@@ -25,6 +25,8 @@ var (
 	ErrLineageInvalid = errors.New("invalid lineage token")
 	// ErrLedgerInvalid says that the ledger is not acceptable.
 	ErrLedgerInvalid = errors.New("invalid ledger")
+	// ErrBusy says that other changes of the same account kept coming in between; the request may succeed later.
+	ErrBusy = errors.New("the account keeps changing")
 	// ErrKeysetEnded says that no signing key may sign at this time: the operator has to renew the keyset.
 	ErrKeysetEnded = errors.New("the keyset has ended")
 	// ErrBeforeKeys says that no signing key may sign yet at this time: the server's clock is wrong, or the keys are.

@@ -20,6 +20,16 @@ type Gap struct {
 	DatabaseRevision int64
 }
 
+// gapFound is the action of the audit entry that tells of a gap.
+const gapFound = "gap.found"
+
+// gap says whether the token shows a gap: a revision above the user's or, where the device has reconciled without the
+// database remembering, above that of the last document that the database knows of.
+func (t Token) gap(d Device, revision int64) bool {
+	return t.Revision > revision ||
+		t.Generation > d.Lineage.N && d.DocumentRevision != nil && t.Revision > *d.DocumentRevision
+}
+
 // GapQuery selects gaps older than Before, where it is not 0.
 type GapQuery struct {
 	Before int64

@@ -61,9 +61,6 @@ const (
 
 // Judge is the rule, and [Lineage.Advance] what follows from it. bound is the generation to which the server bound the
 // nonce that came with the token; negative where the nonce was not bound to this device.
-//
-// The statement behind [Store.Advance] says the same in SQL, so that no other transaction comes between the judgement
-// and its consequence; a test holds the two against each other.
 func (l Lineage) Judge(t Token, bound int64) Verdict {
 	switch {
 	case l.Forked:

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -30,41 +31,23 @@ type Reconciled struct {
 	Ledger     LedgerHead
 }
 
-// Step asks the store to judge a token and to carry out what follows ([Lineage.Judge], [Lineage.Advance]), in one
-// statement with reading the account.
-//
-// Where the token is taken and the device is linked, document_bound rises to the latest end that a document with features
-// can have by the subscriptions read: over all that are not revoked, suspended or withheld by a dispute, the latest of the
-// lesser of paid time, with grace where it follows, and Now with the plan's window (at most Window), and at most KeysetEnd;
-// and then Allowance on top. Where the token's revision is above the user's, or its generation above the device's, the
-// database has lost commits: revision and ledger head are raised to the token's, document_bound to the latest end that any
-// document can have with [MaxSkew] on top, and that is audited. Where the device becomes quarantined, the user's revision is
-// raised, its status index becomes INVALID, and that is audited. Wherever a document follows, of whatever kind,
-// document_revision rises to the document's revision.
-type Step struct {
-	Token Token
-	JKT   string
-	// Bound is the generation that the nonce was bound to for this device; -1 where it was not.
-	Bound     int64
-	Now       time.Time
-	Window    time.Duration
-	KeysetEnd time.Time
-	// Allowance is how much longer than its end the document may count, for the device's clock.
-	Allowance time.Duration
-	RPID      string
-}
-
-// Advanced is what Step has led to.
-type Advanced struct {
-	Account  Account // without devices
-	Lineage  Lineage // after the step
-	Removed  bool
-	Bound    time.Time // document_bound; zero where there never was a document with features
-	List     int
-	Index    int
-	Ledger   LedgerHead
+// Standing is what a reconcile is judged by, read in one snapshot.
+type Standing struct {
+	Account  Account // without Devices
+	Device   Device
 	Passkeys []OfflinePasskey
 }
+
+// Step is what an answer changes of its device. DocumentExpiresAt, DocumentRevision and ReconciledAt only rise.
+type Step struct {
+	Lineage           Lineage
+	DocumentExpiresAt *time.Time
+	DocumentRevision  int64
+	ReconciledAt      *time.Time // nil where the device got no lineage
+}
+
+// maxReads bounds how often a reconcile reads again because a change came between reading and storing.
+const maxReads = 10
 
 // CheckProof checks a DPoP header for a request of method to path, and then its nonce. It fails with
 // [dpop.ErrInvalidProof] and [dpop.ErrUseNonce].
@@ -95,54 +78,186 @@ func (s *Service) Reconcile(ctx context.Context, proof dpop.Proof, request Recon
 	if err != nil || token.Device != request.Device || request.Ledger != "" {
 		return Reconciled{}, s.refuse(ctx, proof, request, err)
 	}
-	now, keys := s.instant(), s.keys.Load()
-	skew := skewOf(proof.IssuedAt, now)
-	advanced, err := s.store.Advance(ctx, Step{
-		Token: token, JKT: proof.JKT, Bound: boundGeneration(proof.Binding, request.Device), Now: now,
-		Window: s.config.OfflineWindow, KeysetEnd: keys.Keyset.End(), Allowance: allowance(skew), RPID: s.config.RPID,
-	})
-	if err != nil {
-		return Reconciled{}, fmt.Errorf("reconcile: %w", err)
+	attempt := attempt{
+		token: token, proof: proof, bound: boundGeneration(proof.Binding, request.Device), now: s.instant(), keys: s.keys.Load(),
 	}
-	if !advanced.Lineage.Forked && advanced.Lineage.Parent != token.Tag {
-		nonce, err := s.nonces.Issue(binding(request.Device, advanced.Lineage.N))
+	for range maxReads {
+		standing, err := s.store.Standing(ctx, token.User, token.Device, proof.JKT, s.config.RPID)
 		if err != nil {
 			return Reconciled{}, fmt.Errorf("reconcile: %w", err)
 		}
+		reconciled, err := s.answer(ctx, attempt, standing)
+		switch {
+		case errors.Is(err, errReadAgain):
+			continue
+		case err != nil:
+			return Reconciled{}, fmt.Errorf("reconcile: %w", err)
+		}
+		if request.KeysetVersion != attempt.keys.Keyset.Version {
+			reconciled.Keyset = attempt.keys.Compact
+		}
+		if reconciled.Lineage == "" {
+			return Reconciled{}, &ForkedError{Reconciled: reconciled}
+		}
+		return reconciled, nil
+	}
+	return Reconciled{}, fmt.Errorf("reconcile: %w", ErrBusy)
+}
+
+// attempt is one reconcile whose token was opened.
+type attempt struct {
+	token Token
+	proof dpop.Proof
+	bound int64 // the generation that the nonce was bound to for this device; -1 where it was not
+	now   time.Time
+	keys  *servedKeys
+}
+
+// errReadAgain says that what was read no longer holds.
+var errReadAgain = errors.New("the account has changed")
+
+// answer answers an attempt by what was read, and fails with errReadAgain where that no longer holds. What the answer
+// changes is committed before anything is signed.
+func (s *Service) answer(ctx context.Context, by attempt, read Standing) (Reconciled, error) {
+	device := read.Device
+	verdict := device.Lineage.Judge(by.token, by.bound)
+	switch {
+	case verdict == Stale:
+		nonce, err := s.nonces.Issue(binding(device.ID, device.Lineage.N))
+		if err != nil {
+			return Reconciled{}, err
+		}
 		return Reconciled{}, &NonceError{Nonce: nonce}
+	case verdict == Forked && !device.Quarantined():
+		return Reconciled{}, s.again(ctx, by, by.quarantine)
+	case verdict != Forked && device.behind(by.token, read.Account.Revision):
+		return Reconciled{}, s.again(ctx, by, s.recovery(by))
 	}
 
-	decision, passkeys := advanced.Account.Decide(now), advanced.Passkeys
+	decision, passkeys := read.Account.Decide(by.now), read.Passkeys
 	switch {
-	case advanced.Lineage.Forked:
+	case device.Quarantined():
 		decision, passkeys = withheld(ReasonDeviceForked), nil
-	case advanced.Removed:
+	case device.Removed:
 		decision, passkeys = withheld(ReasonDeviceRemoved), nil
 	}
-	revision := max(advanced.Account.Revision, token.Revision)
-	reconciled := Reconciled{ServerTime: now, Ledger: advanced.Ledger}
-	reconciled.Document, reconciled.Passkeys, err = s.documents(issue{
-		user: token.User, device: token.Device, jkt: proof.JKT, proof: proof.JTI, revision: revision, decision: decision,
-		bound: advanced.Bound, skew: skew, list: advanced.List, index: advanced.Index, passkeys: passkeys,
-	}, keys.Keys, now)
+	end, err := s.documentEnd(decision, by.keys.Keyset, by.now)
 	if err != nil {
-		return Reconciled{}, fmt.Errorf("reconcile: %w", err)
+		return Reconciled{}, err
 	}
-	if request.KeysetVersion != keys.Keyset.Version {
-		reconciled.Keyset = keys.Compact
+	revision := max(read.Account.Revision, by.token.Revision)
+	step := Step{Lineage: device.Lineage.Advance(by.token, verdict), DocumentRevision: revision}
+	skew := skewOf(by.proof.IssuedAt, by.now)
+	if len(decision.offline()) > 0 {
+		step.DocumentExpiresAt = new(end.Add(allowance(skew)))
 	}
-	if advanced.Lineage.Forked {
-		return Reconciled{}, &ForkedError{Reconciled: reconciled}
+	if verdict != Forked {
+		step.ReconciledAt = &by.now
+	}
+	if step.changes(device) {
+		if stored, err := s.store.Step(ctx, read, step); err != nil {
+			return Reconciled{}, err
+		} else if !stored {
+			return Reconciled{}, errReadAgain
+		}
+	}
+
+	reconciled := Reconciled{ServerTime: by.now, Ledger: device.Ledger}
+	reconciled.Document, reconciled.Passkeys, err = s.documents(issue{
+		user: by.token.User, device: device, proof: by.proof.JTI, revision: revision, decision: decision,
+		end: end, skew: skew, passkeys: passkeys,
+	}, by.keys.Keys, by.now)
+	if err != nil || verdict == Forked {
+		return reconciled, err
 	}
 	// A child of the token consumed, whether it has just been consumed or was before: the row says the same.
 	reconciled.Lineage, err = s.sealer.seal(Token{
-		Device: token.Device, User: token.User, Generation: advanced.Lineage.N, Parent: advanced.Lineage.Parent,
-		Revision: revision, Ledger: advanced.Ledger,
+		Device: device.ID, User: by.token.User, Generation: step.Lineage.N, Parent: step.Lineage.Parent,
+		Revision: revision, Ledger: device.Ledger,
+	})
+	return reconciled, err
+}
+
+// changes says whether the step would change the device's row.
+func (step Step) changes(d Device) bool {
+	return step.ReconciledAt != nil || step.Lineage != d.Lineage || d.DocumentRevision == nil || *d.DocumentRevision < step.DocumentRevision
+}
+
+// again carries out a change that a token has shown to be necessary, as an ordinary change of the account. What follows
+// is read again.
+func (s *Service) again(ctx context.Context, by attempt, change func(Account, Device) Change) error {
+	_, err := s.store.UpdateDevice(ctx, by.token.User, by.token.Device, by.now, func(a Account) (Change, error) {
+		i := slices.IndexFunc(a.Devices, func(d Device) bool { return d.ID == by.token.Device })
+		if i < 0 {
+			return Change{}, ErrDeviceUnknown
+		}
+		return change(a, a.Devices[i]), nil
 	})
 	if err != nil {
-		return Reconciled{}, fmt.Errorf("reconcile: %w", err)
+		return err
 	}
-	return reconciled, nil
+	return errReadAgain
+}
+
+// quarantine is the change that a forked lineage leads to.
+func (by attempt) quarantine(_ Account, d Device) Change {
+	if d.Quarantined() || d.Lineage.Judge(by.token, by.bound) != Forked {
+		return Change{}
+	}
+	return Change{
+		Raise:   true,
+		Lineage: &LineageChange{Device: d.ID, Lineage: d.Lineage.Advance(by.token, Forked), Ledger: d.Ledger},
+		Status:  map[DeviceID]Status{d.ID: StatusInvalid},
+		Audit:   []AuditEntry{by.audit("device.forked", generations{d.Lineage.N}, generations{by.token.Generation})},
+	}
+}
+
+type generations struct {
+	Generation int64 `json:"generation"`
+}
+
+// behind says whether the database has lost commits: the token was made by a later state of it.
+func (d Device) behind(t Token, revision int64) bool {
+	return t.Generation > d.Lineage.N || t.Revision > revision
+}
+
+// recovery makes the change that lost commits lead to: revision and ledger head rise to the token's, and the bound to the
+// latest that any document can count.
+func (s *Service) recovery(by attempt) func(Account, Device) Change {
+	return func(a Account, d Device) Change {
+		verdict := d.Lineage.Judge(by.token, by.bound)
+		if verdict != Repeated && verdict != Advances || !d.behind(by.token, a.Revision) {
+			return Change{}
+		}
+		ledger := d.Ledger
+		if by.token.Ledger.Seq > ledger.Seq {
+			ledger = by.token.Ledger
+		}
+		latest := earliest(by.now.Add(s.config.OfflineWindow), by.keys.Keyset.End()).Add(MaxSkew)
+		action := "lineage.recovered"
+		if by.token.gap(d, a.Revision) {
+			action = gapFound
+		}
+		return Change{
+			RaiseTo: by.token.Revision,
+			Lineage: &LineageChange{Device: d.ID, Lineage: d.Lineage.Advance(by.token, verdict), Ledger: ledger, DocumentExpiresAt: &latest},
+			Audit: []AuditEntry{by.audit(action,
+				recovered{d.Lineage.N, a.Revision, d.DocumentRevision}, recovered{by.token.Generation, by.token.Revision, nil})},
+		}
+	}
+}
+
+type recovered struct {
+	Generation       int64  `json:"generation"`
+	Revision         int64  `json:"revision"`
+	DocumentRevision *int64 `json:"document_revision,omitempty"`
+}
+
+func (by attempt) audit(action string, before, after any) AuditEntry {
+	return AuditEntry{
+		Actor: "device:" + string(by.token.Device), Action: action, Object: "device:" + string(by.token.Device),
+		Before: auditJSON(before), After: auditJSON(after),
+	}
 }
 
 // refuse finds out which of its errors a request gets that cannot be judged.
@@ -201,7 +316,7 @@ func (s *Service) DeviceEntitlements(ctx context.Context, proof dpop.Proof) (Ent
 	switch {
 	case err != nil:
 		return Entitlements{}, err
-	case device.Quarantined:
+	case device.Quarantined():
 		e.Decision = withheld(ReasonDeviceForked)
 	case device.Removed:
 		e.Decision = withheld(ReasonDeviceRemoved)

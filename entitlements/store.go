@@ -67,10 +67,19 @@ type Store interface {
 	// Clock is the time of the database, which is the same for all replicas.
 	Clock(ctx context.Context) (time.Time, error)
 
-	// Advance judges a device's lineage and reads the account, in one statement: see [Step]. A device that is not there,
-	// or has another key, is ErrDeviceUnknown. A change of the account that commits in between makes it start again,
-	// so what comes back is never older than the last change that held the device's row.
-	Advance(ctx context.Context, step Step) (Advanced, error)
+	// Standing reads, in one snapshot, what a reconcile of the device is judged by, with the passkeys of the relying party
+	// rpID. ErrDeviceUnknown where the user has no device of that id and key.
+	Standing(ctx context.Context, user UserID, device DeviceID, jkt, rpID string) (Standing, error)
+
+	// Step stores a step in the device's row, synchronously, if what was read still holds: the lineage, the status of the
+	// device, and the revision up to which changes of the account have reached it. Otherwise nothing changes, and it
+	// returns false. It waits for an Update under way, and so sees what that changes.
+	Step(ctx context.Context, read Standing, step Step) (stored bool, err error)
+
+	// UpdateDevice is Update with that device among the Account's Devices, even if it was removed long ago.
+	UpdateDevice(
+		ctx context.Context, user UserID, device DeviceID, at time.Time, change func(Account) (Change, error),
+	) (Account, error)
 
 	// DeviceByKey finds a device by the thumbprint of its key, DeviceByID by its id. ErrDeviceUnknown if there is none.
 	DeviceByKey(ctx context.Context, jkt string) (UserID, Device, error)
@@ -100,8 +109,8 @@ type Store interface {
 	// of a later state of the database, which has been restored since, is as good as none.
 	StatusChanges(ctx context.Context, since StatusMark) (StatusChanges, error)
 
-	// Gaps lists the audit entries "lineage.recovered" that tell of a gap and have not been closed, newest first, in so far
-	// as their users are still there. CloseGap stores entry, whose Object and User are the gap's, unless there is one that
+	// Gaps lists the audit entries that tell of a gap and have not been closed, newest first, in so far as their users are
+	// still there. CloseGap stores entry, whose Object and User are the gap's, unless there is one that
 	// closes this gap already; ErrNotFound where there is no such gap, closed or not, of a user who is still there.
 	Gaps(ctx context.Context, query GapQuery) ([]Gap, error)
 	CloseGap(ctx context.Context, id int64, entry AuditEntry) error
@@ -123,7 +132,7 @@ type Account struct {
 	// withdrawn yet. In Update alone.
 	Withdrawing bool
 	// Devices are oldest first, and with them the removed ones that may still hold a document with features. Not in
-	// Advance.
+	// Standing.
 	Devices []Device
 	// Links are when devices were linked in the hour before, removed ones too, the oldest first. In Update alone.
 	Links []time.Time
@@ -135,16 +144,27 @@ func (a Account) Decide(now time.Time) Decision { return Decide(a.Subscriptions,
 // Change is what Update commits. Whatever changes something is audited: without Audit nothing changes.
 type Change struct {
 	// Raise raises the user's revision, and that of every device.
-	Raise        bool
+	Raise bool
+	// RaiseTo raises the user's revision to at least that, after commits were lost.
+	RaiseTo      int64
 	Subscription *Subscription  // made or replaced
 	Drop         SubscriptionID // a subscription that is not the user's any longer
 	StartTrial   bool
 	Link         *Device // a new device, with a status list index of its own
+	Lineage      *LineageChange
 	Remove       []DeviceID
 	Place        map[DeviceID]Place
 	// Status sets what the status list says of devices. INVALID is final: a device that stays gets a new index.
 	Status map[DeviceID]Status
 	Audit  []AuditEntry // At and User are Update's
+}
+
+// LineageChange replaces a device's lineage and ledger head, and raises its DocumentExpiresAt.
+type LineageChange struct {
+	Device            DeviceID
+	Lineage           Lineage
+	Ledger            LedgerHead
+	DocumentExpiresAt *time.Time
 }
 
 // PlanChange is what PutPlan commits besides the plan.
@@ -166,6 +186,15 @@ type AuditEntry struct {
 	Before json.RawMessage
 	After  json.RawMessage
 	Reason string
+}
+
+// auditJSON is a struct of ids and enumerations as Before or After hold it.
+func auditJSON(v any) json.RawMessage {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings, numbers and booleans marshal
+	}
+	return text
 }
 
 // AuditQuery selects entries: of one user, or of all where User is empty; older than Before, where it is not 0.

@@ -440,7 +440,7 @@ func auditState(s *Subscription) json.RawMessage {
 	if d := s.withheld(); d != nil {
 		withheld = d.Withholds
 	}
-	state, err := json.Marshal(struct {
+	return auditJSON(struct {
 		Plan        PlanID            `json:"plan"`
 		State       SubscriptionState `json:"state"`
 		PaidThrough int64             `json:"paid_through"` // unix seconds
@@ -449,8 +449,4 @@ func auditState(s *Subscription) json.RawMessage {
 		Suspended   bool              `json:"suspended"`
 		Withheld    Withholding       `json:"withheld,omitempty"` // by a dispute
 	}{s.Plan, s.State, s.PaidThrough.Unix(), s.Ends, s.Revoked, s.Suspended, withheld})
-	if err != nil {
-		panic(err) // strings, a number and booleans marshal
-	}
-	return state
 }

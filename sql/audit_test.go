@@ -33,15 +33,15 @@ func TestPruneAudit(t *testing.T) {
 	gone := "00000000-0000-4000-8000-000000000002"
 	keep := map[int64]string{
 		entry(year-time.Hour, "test", "test:1", user):             "not old yet",
-		entry(2*year, "lineage.recovered", "device:1", user):      "an open gap",
+		entry(2*year, "gap.found", "device:1", user):              "an open gap",
 		entry(0, "subscription.revoke", "subscription:sub", user): "new",
 	}
 	old := entry(year+time.Hour, "test", "test:2", user)
 	db.MustExec(`INSERT INTO audit_reasons (audit_id, user_id, reason) VALUES ($1, $2, 'because')`, old, user)
-	closed := entry(2*year, "lineage.recovered", "device:2", user)
+	closed := entry(2*year, "gap.found", "device:2", user)
 	entry(2*year, "gap.closed", fmt.Sprint("gap:", closed), user)
-	entry(2*year, "lineage.recovered", "device:3", gone)
-	late := entry(2*year, "lineage.recovered", "device:4", user)
+	entry(2*year, "gap.found", "device:3", gone)
+	late := entry(2*year, "gap.found", "device:4", user)
 	keep[entry(0, "gap.closed", fmt.Sprint("gap:", late), user)] = "not old yet, what closed an old gap"
 	db.MustExec(`INSERT INTO audit (at, actor, action, object) SELECT $1::timestamptz, 'server', 'test', 'test:' || i FROM generate_series(1, 12000) i`, now.Add(-2*year))
 

@@ -205,7 +205,7 @@ func bill(ctx context.Context, tx *sqlx.Tx, b entitlements.Billed, at time.Time)
 	}
 	accounts := map[entitlements.UserID]*entitlements.Account{}
 	for _, id := range slices.Sorted(slices.Values([]entitlements.UserID{user, holder})) {
-		account, err := lockAccount(ctx, tx, id, at)
+		account, err := lockAccount(ctx, tx, id, "", at)
 		if errors.Is(err, entitlements.ErrNotFound) { // erased at this moment
 			return "", false, entitlements.ErrUserUnknown
 		}

@@ -19,19 +19,22 @@ import (
 
 // Entitlements is the PostgreSQL [entitlements.Store].
 type Entitlements struct {
-	db      *sqlx.DB
-	advance *sqlx.Stmt
+	db             *sqlx.DB
+	standing, step *sqlx.Stmt
 }
 
 var _ entitlements.Store = (*Entitlements)(nil)
 
-// NewEntitlements prepares the statement that every reconcile runs.
+// NewEntitlements prepares the two statements that every reconcile runs.
 func NewEntitlements(ctx context.Context, db *sqlx.DB) (*Entitlements, error) {
-	advance, err := db.PreparexContext(ctx, advanceStatement)
-	if err != nil {
-		return nil, failed("prepare reconcile", err)
+	s := &Entitlements{db: db}
+	for statement, text := range map[**sqlx.Stmt]string{&s.standing: readStanding, &s.step: storeStep} {
+		var err error
+		if *statement, err = db.PreparexContext(ctx, text); err != nil {
+			return nil, failed("prepare reconcile", err)
+		}
 	}
-	return &Entitlements{db: db, advance: advance}, nil
+	return s, nil
 }
 
 // Secret implements [entitlements.Store].
@@ -62,8 +65,9 @@ const (
 	keptDevices = `user_id = $1 AND ` + mattering
 )
 
-const deviceColumns = `id, name, jkt, linked_at, last_reconciled_at, document_bound, document_revision, forked_at IS NOT NULL AS quarantined,
-	removed_at IS NOT NULL AS removed, place`
+const deviceColumns = `id, name, jkt, linked_at, last_reconciled_at, document_bound, document_revision, removed_at IS NOT NULL AS removed,
+	place, lineage_n, encode(lineage_parent, 'hex') AS lineage_parent, forked_at IS NOT NULL AS forked,
+	ledger_seq, coalesce(encode(ledger_hash, 'hex'), '') AS ledger_hash, status_list, status_idx`
 
 // Account implements [entitlements.Store].
 func (s *Entitlements) Account(ctx context.Context, user entitlements.UserID, at time.Time) (entitlements.Account, error) {
@@ -84,7 +88,7 @@ func (s *Entitlements) account(ctx context.Context, user string, argument any, a
 		Devices jsonColumn[[]deviceRow]
 	}
 	err := s.db.GetContext(ctx, &row, `
-		SELECT u.id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
+		SELECT u.id AS user_id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
 			`+subscriptionsOf+` AS subscriptions, `+plansOf+` AS plans,
 			(SELECT coalesce(json_agg(d ORDER BY d.linked_at, d.id), '[]')
 				FROM (SELECT `+deviceColumns+` FROM devices WHERE user_id = u.id AND `+mattering+`) d) AS devices
@@ -96,10 +100,8 @@ func (s *Entitlements) account(ctx context.Context, user string, argument any, a
 		return entitlements.Account{}, failed("read account", err)
 	}
 	account := row.account()
-	for _, device := range row.Devices.V {
-		account.Devices = append(account.Devices, device.device())
-	}
-	return account, nil
+	account.Devices, err = devicesOf(row.Devices.V)
+	return account, err
 }
 
 // Revisions implements [entitlements.Store].
@@ -125,23 +127,25 @@ func (s *Entitlements) EveryDevice(ctx context.Context, user entitlements.UserID
 	if err != nil {
 		return nil, failed("read devices", err)
 	}
-	devices := make([]entitlements.Device, len(rows))
-	for i, row := range rows {
-		devices[i] = row.device()
-	}
-	return devices, nil
+	return devicesOf(rows)
 }
 
-// Update implements [entitlements.Store]. Locks are taken in the order catalogue, user, devices. The one statement that takes them
-// the other way round, after commits were lost or where a device becomes quarantined, can deadlock with it; PostgreSQL
-// ends one of the two, which starts again.
+// Update implements [entitlements.Store]. Locks are taken in the order catalogue, user, devices.
 func (s *Entitlements) Update(
 	ctx context.Context, user entitlements.UserID, at time.Time,
+	change func(entitlements.Account) (entitlements.Change, error),
+) (entitlements.Account, error) {
+	return s.UpdateDevice(ctx, user, "", at, change)
+}
+
+// UpdateDevice implements [entitlements.Store].
+func (s *Entitlements) UpdateDevice(
+	ctx context.Context, user entitlements.UserID, device entitlements.DeviceID, at time.Time,
 	change func(entitlements.Account) (entitlements.Change, error),
 ) (account entitlements.Account, err error) {
 	for range maxAttempts {
 		err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
-			if account, err = lockAccount(ctx, tx, user, at); err != nil {
+			if account, err = lockAccount(ctx, tx, user, device, at); err != nil {
 				return err
 			}
 			c, err := change(account)
@@ -164,7 +168,10 @@ func (s *Entitlements) Update(
 // maxAttempts bounds how often a statement or transaction starts again because another one came in between.
 const maxAttempts = 10
 
-func lockAccount(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, at time.Time) (entitlements.Account, error) {
+// lockAccount locks and reads an account for a change, with one device of its own choice besides those that matter.
+func lockAccount(
+	ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, device entitlements.DeviceID, at time.Time,
+) (entitlements.Account, error) {
 	// The catalogue comes first, shared: holders of a plan that has changed are not raised before those have been committed
 	// who have gone over to it as it was.
 	var found bool
@@ -179,7 +186,8 @@ func lockAccount(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, at 
 	// A statement of its own, so that its snapshot is younger than the lock: nobody else changes the account now.
 	var devices []deviceRow
 	err = tx.SelectContext(ctx, &devices, `
-		SELECT `+deviceColumns+` FROM devices WHERE `+keptDevices+` ORDER BY linked_at, id FOR NO KEY UPDATE`, user, at)
+		SELECT `+deviceColumns+` FROM devices WHERE user_id = $1 AND (`+mattering+` OR id = nullif($3, '')::uuid)
+		ORDER BY linked_at, id FOR NO KEY UPDATE`, user, at, device)
 	if err != nil {
 		return entitlements.Account{}, failed("lock devices", err)
 	}
@@ -189,7 +197,7 @@ func lockAccount(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, at 
 		Links       jsonColumn[[]time.Time]
 	}
 	err = tx.GetContext(ctx, &row, `
-		SELECT u.id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
+		SELECT u.id AS user_id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
 			`+subscriptionsOf+` AS subscriptions, `+allPlans+` AS plans, `+withdrawing+` AS withdrawing,
 			(SELECT coalesce(json_agg(d.linked_at ORDER BY d.linked_at), '[]')
 				FROM devices d WHERE d.user_id = u.id AND d.linked_at > $2::timestamptz - interval '1 hour') AS links
@@ -199,10 +207,8 @@ func lockAccount(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, at 
 	}
 	account := row.account()
 	account.Withdrawing, account.Links = row.Withdrawing, row.Links.V
-	for _, device := range devices {
-		account.Devices = append(account.Devices, device.device())
-	}
-	return account, nil
+	account.Devices, err = devicesOf(devices)
+	return account, err
 }
 
 func apply(
@@ -211,6 +217,17 @@ func apply(
 	revision = account.Revision
 	if c.Raise {
 		if revision, err = raise(ctx, tx, account.User, at); err != nil {
+			return 0, err
+		}
+	}
+	if c.RaiseTo > revision {
+		revision = c.RaiseTo
+		if _, err := tx.ExecContext(ctx, `UPDATE users SET revision = $2 WHERE id = $1`, account.User, revision); err != nil {
+			return 0, failed("raise revision", err)
+		}
+	}
+	if c.Lineage != nil {
+		if err := changeLineage(ctx, tx, account.User, at, *c.Lineage); err != nil {
 			return 0, err
 		}
 	}
@@ -300,7 +317,21 @@ func putSubscription(ctx context.Context, tx *sqlx.Tx, sub entitlements.Subscrip
 	return nil
 }
 
-// setStatus sets the status of a device's index. After INVALID, which is final, a device that stays gets a new index.
+func changeLineage(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, at time.Time, c entitlements.LineageChange) error {
+	var hash []byte
+	if c.Ledger.Seq > 0 {
+		hash = c.Ledger.Hash[:]
+	}
+	_, err := tx.ExecContext(ctx, `
+		UPDATE devices SET lineage_n = $3, lineage_parent = $4, forked_at = CASE WHEN $5 THEN coalesce(forked_at, $6) END,
+			ledger_seq = $7, ledger_hash = $8, document_bound = greatest(document_bound, $9)
+		WHERE user_id = $1 AND id = $2`,
+		user, c.Device, c.Lineage.N, c.Lineage.Parent[:], c.Lineage.Forked, at, c.Ledger.Seq, hash, c.DocumentExpiresAt)
+	return failed("change lineage", err)
+}
+
+// setStatus sets the status of a device's index. After INVALID, which is final, a device that may still get features gets
+// a new index.
 func setStatus(
 	ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, device entitlements.DeviceID, status entitlements.Status,
 ) error {
@@ -315,7 +346,8 @@ func setStatus(
 		return nil
 	}
 	var stays bool
-	err = tx.GetContext(ctx, &stays, `SELECT removed_at IS NULL FROM devices WHERE user_id = $1 AND id = $2`, user, device)
+	err = tx.GetContext(ctx, &stays, `
+		SELECT removed_at IS NULL AND forked_at IS NULL FROM devices WHERE user_id = $1 AND id = $2`, user, device)
 	if err != nil || !stays {
 		return failed("read device", err)
 	}
@@ -385,145 +417,60 @@ func linkDevice(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, revi
 	return failed("link device", err)
 }
 
-// The three rules of a lineage (entitlements.Lineage.Judge) in SQL: d is the device's row, as it is when its lock is
-// held; $4, $5 and $6 are the token's generation, tag and parent, $7 is what the nonce was bound to.
-const (
-	ruleRepeated = `(d.forked_at IS NULL AND d.lineage_parent = $5)`
-	ruleAdvances = `(d.forked_at IS NULL AND d.lineage_parent <> $5
-		AND ($4 > d.lineage_n OR $4 = d.lineage_n AND d.lineage_parent = $6))`
-	ruleTaken = `(` + ruleRepeated + ` OR ` + ruleAdvances + `)`
-	ruleForks = `(d.forked_at IS NULL AND NOT ` + ruleTaken + ` AND $7 = d.lineage_n)`
-)
+const readStanding = `
+	SELECT u.id AS user_id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
+		` + subscriptionsOf + ` AS subscriptions, ` + plansOf + ` AS plans, d.*,
+		(SELECT coalesce(json_agg(json_build_object('id', encode(k.credential_id, 'hex'), 'jwk', k.public_jwk)
+				ORDER BY k.created_at, k.credential_id), '[]')
+			FROM passkeys k WHERE k.user_id = u.id AND k.rp_id = $4) AS passkeys
+	FROM users u, (SELECT ` + deviceColumns + ` FROM devices WHERE user_id = $1 AND id = $2 AND jkt = $3) d
+	WHERE u.id = $1`
 
-// advanceStatement carries out entitlements.Step. The account is read in the statement's snapshot, but the device's row
-// as it is once its lock is held; a change of the account that committed in between has raised the row's revision above
-// the snapshot's, and then nothing is done and the caller starts again.
-const advanceStatement = `
-WITH seen AS (
-	SELECT u.revision, d.lineage_n, d.forked_at, d.document_revision
-	FROM users u JOIN devices d ON d.user_id = u.id
-	WHERE u.id = $1 AND d.id = $2 AND d.jkt = $3
-), granted AS (
-	SELECT max(least(
-		s.paid_through + make_interval(secs => CASE WHEN s.ends THEN 0 ELSE p.grace_seconds END),
-		$8::timestamptz + make_interval(secs => least(p.window_seconds, $9::bigint)),
-		$10::timestamptz)) + make_interval(secs => $15::bigint) AS bound
-	FROM subscriptions s JOIN plans p ON p.id = s.plan
-	WHERE s.user_id = $1 AND NOT s.revoked AND NOT s.suspended AND NOT s.withheld
-		AND s.paid_through + make_interval(secs => CASE WHEN s.ends THEN 0 ELSE p.grace_seconds END) > $8::timestamptz
-), stepped AS (
-	UPDATE devices d SET
-		lineage_n = CASE WHEN ` + ruleAdvances + ` THEN $4::bigint + 1 ELSE d.lineage_n END,
-		lineage_parent = CASE WHEN ` + ruleAdvances + ` THEN $5::bytea ELSE d.lineage_parent END,
-		ledger_seq = CASE WHEN ` + ruleAdvances + ` THEN greatest(d.ledger_seq, $13::bigint) ELSE d.ledger_seq END,
-		ledger_hash = CASE WHEN ` + ruleAdvances + ` AND $13::bigint > d.ledger_seq THEN $14::bytea ELSE d.ledger_hash END,
-		forked_at = CASE WHEN ` + ruleForks + ` THEN $8::timestamptz ELSE d.forked_at END,
-		last_reconciled_at = CASE WHEN ` + ruleTaken + ` THEN greatest(d.last_reconciled_at, $8::timestamptz)
-			ELSE d.last_reconciled_at END,
-		document_bound = CASE
-			WHEN NOT ` + ruleTaken + ` THEN d.document_bound
-			WHEN $4 > d.lineage_n OR $12::bigint > seen.revision -- commits were lost, and with them what bounds they held
-				THEN greatest(d.document_bound, least($8::timestamptz + make_interval(secs => $9::bigint), $10::timestamptz)
-					+ make_interval(secs => $16::bigint))
-			WHEN d.removed_at IS NULL THEN greatest(d.document_bound, granted.bound)
-			ELSE d.document_bound END,
-		document_revision = CASE
-			WHEN ` + ruleForks + ` THEN greatest(d.document_revision, seen.revision + 1, $12::bigint)
-			WHEN ` + ruleTaken + ` OR d.forked_at IS NOT NULL THEN greatest(d.document_revision, seen.revision, $12::bigint)
-			ELSE d.document_revision END
-	FROM seen, granted
-	WHERE d.user_id = $1 AND d.id = $2 AND d.jkt = $3 AND d.revision <= seen.revision
-	RETURNING d.*
-), raised AS (
-	UPDATE users u SET revision = CASE WHEN d.forked_at IS NULL THEN $12::bigint ELSE u.revision + 1 END FROM stepped d, seen
-	WHERE u.id = $1 AND (u.revision < $12::bigint AND d.forked_at IS NULL AND d.lineage_parent = $5
-		OR d.forked_at = $8::timestamptz AND seen.forked_at IS NULL)
-	RETURNING u.revision
-), withdrawn AS (
-	UPDATE status_entries e SET status = 1 FROM stepped d, seen
-	WHERE d.forked_at = $8::timestamptz AND seen.forked_at IS NULL AND e.list = d.status_list AND e.idx = d.status_idx
-), audited AS (
-	INSERT INTO audit (at, actor, action, object, user_id, before, after)
-	SELECT $8::timestamptz, 'device:' || d.id, 'device.forked', 'device:' || d.id, $1,
-		jsonb_build_object('generation', d.lineage_n), jsonb_build_object('generation', $4::bigint)
-	FROM stepped d, seen WHERE d.forked_at = $8::timestamptz AND seen.forked_at IS NULL
-	UNION ALL
-	SELECT $8::timestamptz, 'device:' || d.id, 'lineage.recovered', 'device:' || d.id, $1,
-		jsonb_build_object('generation', seen.lineage_n, 'revision', seen.revision, 'document_revision', seen.document_revision),
-		jsonb_build_object('generation', $4::bigint, 'revision', $12::bigint)
-	FROM stepped d, seen
-	WHERE d.forked_at IS NULL AND d.lineage_parent = $5 AND ($4::bigint > seen.lineage_n OR $12::bigint > seen.revision)
-)
-SELECT u.id, coalesce((SELECT revision FROM raised), u.revision) AS revision, false AS trial_started,
-	` + subscriptionsOf + ` AS subscriptions, ` + plansOf + ` AS plans,
-	d.id IS NOT NULL AS stepped, coalesce(d.lineage_n, 0) AS lineage_n, d.lineage_parent, d.forked_at IS NOT NULL AS forked,
-	d.removed_at IS NOT NULL AS removed, d.document_bound, coalesce(d.status_list, 0) AS status_list,
-	coalesce(d.status_idx, 0) AS status_idx, coalesce(d.ledger_seq, 0) AS ledger_seq, d.ledger_hash,
-	(SELECT coalesce(json_agg(json_build_object('id', encode(k.credential_id, 'hex'), 'jwk', k.public_jwk)
-			ORDER BY k.created_at, k.credential_id), '[]')
-		FROM passkeys k WHERE k.user_id = u.id AND k.rp_id = $11) AS passkeys
-FROM users u, seen LEFT JOIN stepped d ON true
-WHERE u.id = $1`
-
-// Advance implements [entitlements.Store].
-func (s *Entitlements) Advance(ctx context.Context, step entitlements.Step) (entitlements.Advanced, error) {
-	var ledgerHash []byte
-	if step.Token.Ledger.Seq > 0 {
-		ledgerHash = step.Token.Ledger.Hash[:]
+// Standing implements [entitlements.Store].
+func (s *Entitlements) Standing(
+	ctx context.Context, user entitlements.UserID, device entitlements.DeviceID, jkt, rpID string,
+) (entitlements.Standing, error) {
+	var row struct {
+		accountRow
+		deviceRow
+		Passkeys jsonColumn[[]entitlements.OfflinePasskey]
 	}
-	for attempt := 1; ; attempt++ {
-		var row advancedRow
-		err := s.advance.GetContext(ctx, &row, step.Token.User, step.Token.Device, step.JKT,
-			step.Token.Generation, step.Token.Tag[:], step.Token.Parent[:], step.Bound,
-			step.Now, int64(step.Window/time.Second), step.KeysetEnd, step.RPID,
-			step.Token.Revision, step.Token.Ledger.Seq, ledgerHash,
-			int64(step.Allowance/time.Second), int64(entitlements.MaxSkew/time.Second))
-		switch {
-		case errors.Is(err, stdsql.ErrNoRows):
-			return entitlements.Advanced{}, entitlements.ErrDeviceUnknown
-		case isDeadlock(err) && attempt < maxAttempts:
-			continue
-		case err != nil:
-			return entitlements.Advanced{}, failed("advance lineage", err)
-		case row.Stepped:
-			return row.advanced()
-		case attempt == maxAttempts:
-			return entitlements.Advanced{}, failed("advance lineage", &UnavailableError{errors.New("the account keeps changing")})
-		}
+	err := s.standing.GetContext(ctx, &row, user, device, jkt, rpID)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return entitlements.Standing{}, entitlements.ErrDeviceUnknown
 	}
-}
-
-type advancedRow struct {
-	accountRow
-	Stepped       bool
-	LineageN      int64  `db:"lineage_n"`
-	LineageParent []byte `db:"lineage_parent"`
-	Forked        bool
-	Removed       bool
-	DocumentBound stdsql.NullTime `db:"document_bound"`
-	StatusList    int             `db:"status_list"`
-	StatusIndex   int             `db:"status_idx"`
-	LedgerSeq     int64           `db:"ledger_seq"`
-	LedgerHash    []byte          `db:"ledger_hash"`
-	Passkeys      jsonColumn[[]entitlements.OfflinePasskey]
-}
-
-func (r advancedRow) advanced() (entitlements.Advanced, error) {
-	a := entitlements.Advanced{
-		Account: r.account(), Lineage: entitlements.Lineage{N: r.LineageN, Forked: r.Forked}, Removed: r.Removed,
-		Bound: r.DocumentBound.Time, List: r.StatusList, Index: r.StatusIndex,
-		Ledger: entitlements.LedgerHead{Seq: r.LedgerSeq}, Passkeys: r.Passkeys.V,
+	if err != nil {
+		return entitlements.Standing{}, failed("read standing", err)
 	}
-	copy(a.Lineage.Parent[:], r.LineageParent)
-	copy(a.Ledger.Hash[:], r.LedgerHash)
-	for i, passkey := range a.Passkeys {
+	standing := entitlements.Standing{Account: row.account(), Passkeys: row.Passkeys.V}
+	if standing.Device, err = row.device(); err != nil {
+		return entitlements.Standing{}, err
+	}
+	for i, passkey := range standing.Passkeys {
 		id, err := hex.DecodeString(passkey.ID)
 		if err != nil {
-			return entitlements.Advanced{}, fmt.Errorf("read passkeys: %w", err)
+			return entitlements.Standing{}, fmt.Errorf("read passkeys: %w", err)
 		}
-		a.Passkeys[i].ID = jose.EncodeBase64(id)
+		standing.Passkeys[i].ID = jose.EncodeBase64(id)
 	}
-	return a, nil
+	return standing, nil
+}
+
+// storeStep finds no row where a change of the account has come in between: each raises devices.revision.
+const storeStep = `
+	UPDATE devices SET lineage_n = $8, lineage_parent = $9, document_bound = greatest(document_bound, $10),
+		document_revision = greatest(document_revision, $11), last_reconciled_at = greatest(last_reconciled_at, $12)
+	WHERE user_id = $1 AND id = $2 AND revision <= $3 AND lineage_n = $4 AND lineage_parent = $5
+		AND (forked_at IS NOT NULL) = $6 AND (removed_at IS NOT NULL) = $7`
+
+// Step implements [entitlements.Store].
+func (s *Entitlements) Step(ctx context.Context, read entitlements.Standing, step entitlements.Step) (stored bool, err error) {
+	held := read.Device
+	result, err := s.step.ExecContext(ctx, read.Account.User, held.ID, read.Account.Revision, held.Lineage.N, held.Lineage.Parent[:],
+		held.Lineage.Forked, held.Removed, step.Lineage.N, step.Lineage.Parent[:], step.DocumentExpiresAt, step.DocumentRevision,
+		step.ReconciledAt)
+	none, err := affectedNone(result, failed("store step", err))
+	return err == nil && !none, err
 }
 
 // DeviceByKey implements [entitlements.Store].
@@ -548,7 +495,8 @@ func (s *Entitlements) device(ctx context.Context, where string, argument any) (
 	if err != nil {
 		return "", entitlements.Device{}, failed("read device", err)
 	}
-	return row.UserID, row.device(), nil
+	device, err := row.device()
+	return row.UserID, device, err
 }
 
 // SubscriptionOwner implements [entitlements.Store].
@@ -571,7 +519,7 @@ func (s *Entitlements) user(ctx context.Context, query string, argument any) (us
 
 // accountRow is the columns that every read of an account has.
 type accountRow struct {
-	ID            entitlements.UserID
+	User          entitlements.UserID `db:"user_id"`
 	Revision      int64
 	TrialStarted  bool `db:"trial_started"`
 	Subscriptions jsonColumn[[]subscriptionRow]
@@ -580,7 +528,7 @@ type accountRow struct {
 
 func (r accountRow) account() entitlements.Account {
 	account := entitlements.Account{
-		User: r.ID, Revision: r.Revision, TrialStarted: r.TrialStarted, Plans: map[entitlements.PlanID]entitlements.Plan{},
+		User: r.User, Revision: r.Revision, TrialStarted: r.TrialStarted, Plans: map[entitlements.PlanID]entitlements.Plan{},
 	}
 	for _, row := range r.Subscriptions.V {
 		account.Subscriptions = append(account.Subscriptions, row.subscription())
@@ -644,16 +592,42 @@ type deviceRow struct {
 	LastReconciledAt *time.Time            `json:"last_reconciled_at" db:"last_reconciled_at"`
 	DocumentBound    *time.Time            `json:"document_bound" db:"document_bound"`
 	DocumentRevision *int64                `json:"document_revision" db:"document_revision"`
-	Quarantined      bool                  `json:"quarantined"`
 	Removed          bool                  `json:"removed"`
 	Place            entitlements.Place    `json:"place"`
+	LineageN         int64                 `json:"lineage_n" db:"lineage_n"`
+	LineageParent    string                `json:"lineage_parent" db:"lineage_parent"` // hexadecimal
+	Forked           bool                  `json:"forked"`
+	LedgerSeq        int64                 `json:"ledger_seq" db:"ledger_seq"`
+	LedgerHash       string                `json:"ledger_hash" db:"ledger_hash"` // hexadecimal; empty where LedgerSeq is 0
+	StatusList       int                   `json:"status_list" db:"status_list"`
+	StatusIndex      int                   `json:"status_idx" db:"status_idx"`
 }
 
-func (r deviceRow) device() entitlements.Device {
-	return entitlements.Device{
+func (r deviceRow) device() (entitlements.Device, error) {
+	d := entitlements.Device{
 		ID: r.ID, Name: r.Name, JKT: r.JKT, LinkedAt: r.LinkedAt.UTC(), LastReconciledAt: utc(r.LastReconciledAt),
-		DocumentExpiresAt: utc(r.DocumentBound), DocumentRevision: r.DocumentRevision, Quarantined: r.Quarantined, Removed: r.Removed, Place: r.Place,
+		DocumentExpiresAt: utc(r.DocumentBound), DocumentRevision: r.DocumentRevision, Removed: r.Removed, Place: r.Place,
+		Lineage: entitlements.Lineage{N: r.LineageN, Forked: r.Forked}, Ledger: entitlements.LedgerHead{Seq: r.LedgerSeq},
+		StatusList: r.StatusList, StatusIndex: r.StatusIndex,
 	}
+	_, parent := hex.Decode(d.Lineage.Parent[:], []byte(r.LineageParent))
+	_, hash := hex.Decode(d.Ledger.Hash[:], []byte(r.LedgerHash))
+	if err := errors.Join(parent, hash); err != nil {
+		return entitlements.Device{}, fmt.Errorf("read device: %w", err)
+	}
+	return d, nil
+}
+
+func devicesOf(rows []deviceRow) ([]entitlements.Device, error) {
+	devices := make([]entitlements.Device, 0, len(rows))
+	for _, row := range rows {
+		device, err := row.device()
+		if err != nil {
+			return nil, err
+		}
+		devices = append(devices, device)
+	}
+	return devices, nil
 }
 
 func utc(t *time.Time) *time.Time {

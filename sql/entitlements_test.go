@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -534,54 +535,48 @@ func TestLostSkewIsCounted(t *testing.T) {
 	}
 }
 
-// TestLineageInSQL holds the statement against the rule: whatever the row and the token, both say the same.
-func TestLineageInSQL(t *testing.T) {
+// TestStepIsConditional changes each part of what a reconcile read before it stores its step: then nothing is stored.
+func TestStepIsConditional(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	d := b.link(t, b.user(t))
-	random := mathrand.New(mathrand.NewPCG(1, 2))
-	tag := func() (tag entitlements.Tag) {
-		tag[0] = byte(random.IntN(4))
-		return tag
-	}
-	seen := map[entitlements.Verdict]int{}
-	for range 2000 {
-		row := entitlements.Lineage{N: random.Int64N(4), Parent: tag(), Forked: random.IntN(8) == 0}
-		token := entitlements.Token{Device: d.id, User: d.user, Generation: random.Int64N(5), Tag: tag(), Parent: tag(), Revision: 1}
-		token.Tag[1] = byte(random.IntN(2))
-		token.Revision = random.Int64N(4)
-		bound, given := random.Int64N(5)-1, new(int64)
-		if *given = random.Int64N(3); *given == 0 {
-			given = nil
-		}
-		b.db.MustExec(`UPDATE users SET revision = 2 WHERE id = $1`, d.user)
-		b.db.MustExec(`UPDATE devices SET lineage_n = $2, lineage_parent = $3, forked_at = CASE WHEN $4 THEN now() END, document_revision = $5
-			WHERE id = $1`, d.id, row.N, row.Parent[:], row.Forked, given)
-		advanced, err := b.store.Advance(t.Context(), entitlements.Step{
-			Token: token, JKT: d.jkt, Bound: bound, Now: b.clock.Now(), Window: time.Hour, KeysetEnd: b.keys.Keyset.End(), RPID: "app.example.com",
-		})
+	for name, between := range map[string]string{
+		"nothing":                     `SELECT $1::uuid`,
+		"a change of the account":     `UPDATE devices SET revision = revision + 1 WHERE id = $1`,
+		"another step":                `UPDATE devices SET lineage_n = lineage_n + 1 WHERE id = $1`,
+		"a step of another copy":      `UPDATE devices SET lineage_parent = '\xffffffffffffffffffffffffffffffff' WHERE id = $1`,
+		"quarantine":                  `UPDATE devices SET forked_at = now() WHERE id = $1`,
+		"removal":                     `UPDATE devices SET removed_at = now() WHERE id = $1`,
+		"a bound raised by a sibling": `UPDATE devices SET document_bound = '2100-01-01Z', document_revision = 1000 WHERE id = $1`,
+	} {
+		user := b.user(t)
+		d := b.link(t, user)
+		read, err := b.store.Standing(t.Context(), user, d.id, d.jkt, "app.example.com")
 		if err != nil {
 			t.Fatal(err)
 		}
-		verdict := row.Judge(token, bound)
-		seen[verdict]++
-		if want := row.Advance(token, verdict); advanced.Lineage != want {
-			t.Fatalf("%+v with %+v under %d is judged %d: SQL makes it %+v, the rule %+v", row, token, bound, verdict, advanced.Lineage, want)
+		b.db.MustExec(between, d.id)
+		before := devices(t, b, user)
+		step := entitlements.Step{Lineage: entitlements.Lineage{N: 1, Parent: entitlements.Tag{1}}, DocumentRevision: 5, ReconciledAt: new(b.clock.Now())}
+		step.DocumentExpiresAt = new(b.clock.Now().Add(time.Hour))
+		stored, err := b.store.Step(t.Context(), read, step)
+		if err != nil {
+			t.Fatal(err)
 		}
-		taken := verdict == entitlements.Repeated || verdict == entitlements.Advances
-		if taken != (!advanced.Lineage.Forked && advanced.Lineage.Parent == token.Tag) {
-			t.Fatalf("%+v with %+v: whether it was taken cannot be told from %+v", row, token, advanced.Lineage)
+		after := devices(t, b, user)
+		switch name {
+		case "nothing":
+			if !stored || after[0].Lineage != step.Lineage || *after[0].DocumentRevision != 5 || after[0].DocumentExpiresAt == nil {
+				t.Errorf("%s came between, and it is %+v", name, after)
+			}
+		case "a bound raised by a sibling":
+			if !stored || *after[0].DocumentRevision != 1000 || after[0].DocumentExpiresAt.Year() != 2100 {
+				t.Errorf("%s went back: %+v", name, after)
+			}
+		default:
+			if stored || !reflect.DeepEqual(before, after) {
+				t.Errorf("%s came between, and it was stored: %+v", name, after)
+			}
 		}
-		// Whoever gets a document is known to have been given its revision; a stale token gets none.
-		if verdict != entitlements.Stale {
-			given = new(max(advanced.Account.Revision, token.Revision))
-		}
-		if is := devices(t, b, d.user)[0].DocumentRevision; (is == nil) != (given == nil) || is != nil && *is != *given {
-			t.Fatalf("%+v with %+v, judged %d: document_revision %v, want %v", row, token, verdict, is, given)
-		}
-	}
-	if len(seen) != 4 {
-		t.Errorf("not every verdict was met: %v", seen)
 	}
 }
 
@@ -688,7 +683,7 @@ func TestRestoredDatabaseCatchesUp(t *testing.T) {
 	}
 	b.refresh(t, d)
 	revision := b.count(t, `SELECT revision FROM users WHERE id = $1`, user)
-	audited := b.count(t, `SELECT count(*) FROM audit WHERE action = 'lineage.recovered' AND user_id = $1`, user)
+	audited := b.count(t, `SELECT count(*) FROM audit WHERE action = 'gap.found' AND user_id = $1`, user)
 	if int64(revision) != today || audited != 1 {
 		t.Errorf("revision %d, want %d; audited %d times", revision, today, audited)
 	}

@@ -8,12 +8,8 @@ import (
 	"holdfast/entitlements"
 )
 
-// isGap says whether the audit entry a tells of a gap: the device knew a revision above the user's, or, where it had
-// reconciled without our knowing, above that of the last document that we knew of. Compared as JSON, so that no entry of
-// another kind can fail.
-const isGap = `(a.action = 'lineage.recovered' AND (a.after->'revision' > a.before->'revision'
-	OR a.after->'generation' > a.before->'generation' AND jsonb_typeof(a.before->'document_revision') = 'number'
-		AND a.after->'revision' > a.before->'document_revision'))`
+// isGap says whether the audit entry a tells of a gap.
+const isGap = `a.action = 'gap.found'`
 
 // isClosed says whether the gap that the audit entry a tells of is closed.
 const isClosed = `EXISTS (SELECT FROM audit c WHERE c.action = 'gap.closed' AND c.object = 'gap:' || a.id)`

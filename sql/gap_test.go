@@ -166,11 +166,11 @@ func TestGapsAreFoundByTheirIndex(t *testing.T) {
 	db.MustExec(`
 		INSERT INTO users (id, name, created_at) SELECT gen_random_uuid(), 'User ' || n, now() FROM generate_series(1, 500) n;
 		INSERT INTO audit (at, actor, action, object, user_id, before, after)
-			SELECT now(), 'server', CASE WHEN n % 100 = 0 THEN 'lineage.recovered' ELSE 'subscription.put' END, 'device:1',
+			SELECT now(), 'server', CASE WHEN n % 200 = 100 THEN 'gap.found' WHEN n % 100 = 0 THEN 'lineage.recovered' ELSE 'subscription.put' END, 'device:1',
 				u.id, '{"revision": 2, "generation": 1}', jsonb_build_object('revision', 2 + n % 200 / 100, 'generation', 2)
 			FROM generate_series(1, 30000) n JOIN (SELECT id, row_number() OVER () - 1 AS i FROM users) u ON u.i = n % 500;
 		INSERT INTO audit (at, actor, action, object) SELECT now(), 'server', 'gap.closed', 'gap:' || id FROM audit
-			WHERE action = 'lineage.recovered' AND id % 300 = 0;
+			WHERE action = 'gap.found' AND id % 300 = 0;
 		ANALYZE`)
 	var plan []string
 	if err := db.Select(&plan, "EXPLAIN (ANALYZE, COSTS off, TIMING off) "+sql.ListGaps, int64(math.MaxInt64), 51); err != nil {

@@ -92,8 +92,7 @@ func (s *Entitlements) PutPlan(
 }
 
 // RaiseHolders implements [entitlements.Store]. Locks are taken in the order plan, catalogue, users (by id), devices, which is
-// that of all transactions but the reconcile named at [Entitlements.Update]. The plan's is one that subscriptions to the
-// plan do not wait for.
+// that of all transactions. The plan's is one that subscriptions to the plan do not wait for.
 func (s *Entitlements) RaiseHolders(ctx context.Context, at time.Time) (more bool, err error) {
 	for range maxAttempts {
 		err = transact(ctx, s.db, func(tx *sqlx.Tx) error {

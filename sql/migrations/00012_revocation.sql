@@ -8,7 +8,7 @@
 ALTER TABLE devices ADD COLUMN document_revision bigint;
 
 -- Gaps, and that they have been closed: once each.
-CREATE INDEX audit_gaps ON audit (id) WHERE action = 'lineage.recovered';
+CREATE INDEX audit_gaps ON audit (id) WHERE action = 'gap.found';
 CREATE UNIQUE INDEX audit_gaps_closed ON audit (object) WHERE action = 'gap.closed';
 
 -- The trail is written in the order of time, so ranges of it are enough to find what is old.
