@@ -140,6 +140,7 @@ verify: build e2e/node_modules/.package-lock.json ## The drills at full size, an
 bench: build e2e/node_modules/.package-lock.json ## Measure what has to be fast, as ratios to what it cannot be faster than
 	go test -run '^$$' -bench . ./entitlements
 	go test -run '^$$' -bench . -benchtime 2000x ./e2e/load/enumeration
+	go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./e2e/load/ratios
 	npm --prefix web run --silent bench
 	npm --prefix e2e run --silent bench
 .PHONY: bench

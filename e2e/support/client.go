@@ -135,6 +135,20 @@ func (c *Client) send(ctx context.Context, method, path string, payload []byte, 
 	return answer, nil
 }
 
+// Discard sends a request and reads its answer to the end; one that is not 2xx is an error.
+func (c *Client) Discard(request *http.Request) error {
+	response, err := c.http.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode < 200 || response.StatusCode > 299 {
+		return fmt.Errorf("%s: %s", request.URL, response.Status)
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	return err
+}
+
 // User is whom a ceremony signed in.
 type User struct {
 	ID   string `json:"id"`

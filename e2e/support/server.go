@@ -49,7 +49,7 @@ type Server struct {
 // process is stopped, its log is searched for data races and panics, and is shown if the test failed.
 func NewServer(t testing.TB, binary string) *Server {
 	t.Helper()
-	s := &Server{Binary: binary, Data: Folder(t), listen: freeAddress(t), ops: freeAddress(t)}
+	s := &Server{Binary: binary, Data: Folder(t), listen: FreeAddress(t), ops: FreeAddress(t)}
 	s.Origin = s.Address()
 	s.cleanUp(t, "first")
 	return s
@@ -64,7 +64,7 @@ func (s *Server) Replica(t testing.TB) *Server {
 	}
 	r := &Server{
 		Binary: s.Binary, Data: s.Data, Origin: s.Origin, DatabaseURL: cluster.URL("holdfast_runtime"),
-		listen: freeAddress(t), ops: freeAddress(t),
+		listen: FreeAddress(t), ops: FreeAddress(t),
 	}
 	r.cleanUp(t, "second")
 	return r
@@ -129,6 +129,9 @@ func (s *Server) Start() error {
 	}
 	return fmt.Errorf("the server is not ready after %v\n%s", startTime, tail(s.log.String(), 4<<10))
 }
+
+// PID is the process's id.
+func (s *Server) PID() int { return s.cmd.Process.Pid }
 
 // Ready asks /readyz.
 func (s *Server) Ready() bool {
@@ -263,7 +266,8 @@ func Folder(t testing.TB) string {
 	return folder
 }
 
-func freeAddress(t testing.TB) string {
+// FreeAddress finds an address of this machine that nothing listens on.
+func FreeAddress(t testing.TB) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "localhost:0")
 	if err != nil {
