@@ -267,6 +267,7 @@ func TestEveryChangeHasItsReason(t *testing.T) {
 	eve.admin("PUT", "/admin/v1/subscriptions/s1", `{"user":"`+adaID+`",`+subscription+`}`).want(t, 200, "")
 	db := w.connect()
 	var gap, delivery string
+	db.MustExec(`UPDATE devices SET document_bound = now() + interval '1 day' WHERE id = $1`, device)
 	must(t, db.Get(&delivery, `SELECT id FROM webhook_deliveries LIMIT 1`))
 	must(t, db.Get(&gap, `
 		INSERT INTO audit (at, actor, action, object, user_id, before, after)
@@ -283,7 +284,9 @@ func TestEveryChangeHasItsReason(t *testing.T) {
 		{"POST /admin/v1/gaps/{id}/close", gap, `{%s}`},
 		{"POST /admin/v1/webhooks/{id}/resend", delivery, `{%s}`},
 		{"PUT /admin/v1/plans/{id}", "team", `{"features":{"export":{"offline":true}},"grace":60,"device_limit":5,"rank":1,%s}`},
+		{"PATCH /admin/v1/users/{id}", adaID, `{"external_id":"crm-1",%s}`},
 		{"POST /admin/v1/devices/{id}/revoke", device, `{%s}`},
+		{"POST /admin/v1/devices/{id}/release", device, `{%s}`},
 		{"POST /admin/v1/users/{id}/sign-out", adaID, `{"devices":true,%s}`},
 		{"POST /admin/v1/staff", "", `{"name":"Ann","role":"support",%s}`},
 		{"DELETE /admin/v1/staff/{id}", samID, `{%s}`},

@@ -11,7 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"holdfast/entitlements/dpop"
-	"holdfast/names"
+	"holdfast/passkey/names"
 )
 
 // Device is one installation of the PWA, holding one key pair.

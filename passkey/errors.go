@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"holdfast/names"
+	"holdfast/passkey/names"
 )
 
 // The failures that callers tell apart. Everything else that a method returns is a fault of the server or of its

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"holdfast/names"
+	"holdfast/passkey/names"
 )
 
 const (

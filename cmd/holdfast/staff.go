@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"holdfast/api"
-	"holdfast/names"
 	"holdfast/passkey"
+	"holdfast/passkey/names"
 )
 
 // byOperator is the operator as who acts on accounts: nobody may do more.

@@ -35,7 +35,7 @@ test('a success is its body; what is sent is JSON with its key', async () => {
 
 test('text comes without the characters that are not seen, as the server names them', async () => {
   const [vectors] = Object.values(
-    import.meta.glob<string>('../../../names/testdata/invisible.json', {
+    import.meta.glob<string>('../../../passkey/names/testdata/invisible.json', {
       query: '?raw',
       import: 'default',
       eager: true,

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"holdfast/names"
+	"holdfast/passkey/names"
 )
 
 func TestCleanGivesOneSpelling(t *testing.T) {
