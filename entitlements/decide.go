@@ -175,12 +175,12 @@ func (s Subscription) ending() Ending {
 	switch {
 	case strings.HasPrefix(string(s.ID), grantPrefix):
 		return EndingGranted
+	case !s.Ends:
+		return ""
 	case s.State == SubscriptionTrialing:
 		return EndingTrial
-	case s.State == SubscriptionCancelled:
-		return EndingCancelled
 	default:
-		return ""
+		return EndingCancelled
 	}
 }
 

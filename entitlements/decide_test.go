@@ -127,23 +127,32 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// Since is when what has to be explained began, by the best subscription.
 func TestDecideEnding(t *testing.T) {
 	granted := sub("premium", entitlements.SubscriptionCancelled, day)
 	granted.ID = "grant-1"
-	tests := map[entitlements.Ending]entitlements.Subscription{
-		"":          sub("premium", entitlements.SubscriptionActive, day),
-		"trial":     sub("premium", entitlements.SubscriptionTrialing, -day),
-		"cancelled": sub("premium", entitlements.SubscriptionCancelled, -9*day),
-		"granted":   granted,
+	ends := func(s entitlements.Subscription) entitlements.Subscription {
+		s.Ends = true
+		return s
 	}
-	for want, s := range tests {
-		if got := entitlements.Decide([]entitlements.Subscription{s}, plans, noon).Ending; got != want {
-			t.Errorf("Decide(%s).Ending = %q, want %q", s.State, got, want)
+	for name, test := range map[string]struct {
+		sub  entitlements.Subscription
+		want entitlements.Ending
+	}{
+		"renews":                       {sub("premium", entitlements.SubscriptionActive, day), ""},
+		"a trial that renews":          {sub("premium", entitlements.SubscriptionTrialing, -day), ""},
+		"a trial alone":                {ends(sub("premium", entitlements.SubscriptionTrialing, -day)), entitlements.EndingTrial},
+		"set to end with its period":   {ends(sub("premium", entitlements.SubscriptionActive, day)), entitlements.EndingCancelled},
+		"cancelled":                    {ends(sub("premium", entitlements.SubscriptionCancelled, -9*day)), entitlements.EndingCancelled},
+		"cancelled for failed payment": {sub("premium", entitlements.SubscriptionCancelled, -9*day), ""},
+		"granted":                      {granted, entitlements.EndingGranted},
+	} {
+		if got := entitlements.Decide([]entitlements.Subscription{test.sub}, plans, noon).Ending; got != test.want {
+			t.Errorf("%s: Ending = %q, want %q", name, got, test.want)
 		}
 	}
 }
 
+// Since is when what has to be explained began, by the best subscription.
 func TestDecideSince(t *testing.T) {
 	const active, pastDue = entitlements.SubscriptionActive, entitlements.SubscriptionPastDue
 	withdrawn := func(s entitlements.Subscription, at time.Duration) entitlements.Subscription {
