@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,12 @@ const (
 	listenAgainMost = 2 * time.Second
 )
 
+// How often the listening connection is pinged, and how long nothing may be heard on it until it counts as lost.
+const (
+	listenPing    = 3 * time.Second
+	listenSilence = 2 * listenPing
+)
+
 // Audience is who hears what is announced. What takes long has to be done elsewhere: each call holds up the next ones.
 type Audience struct {
 	// Status: the status of some document may have changed.
@@ -47,8 +54,8 @@ type Audience struct {
 }
 
 // Listen lets the audience hear what changes in the database at url, by whatever server, until ctx ends: soon after the
-// change has been committed, never before. It has one connection of its own, which it makes anew when it is lost; what
-// was committed in between is what Missed is for. It is called at first, too.
+// change has been committed, never before. It has one connection of its own, which it replaces when it is lost or silent;
+// Missed is for what was committed in between. It is called at first, too.
 func Listen(ctx context.Context, url string, audience Audience) error {
 	address, err := listenAddress(url)
 	if err != nil {
@@ -61,7 +68,7 @@ func Listen(ctx context.Context, url string, audience Audience) error {
 		audience.Webhook()
 		signal(missed)
 	}
-	listener := pq.NewDialListener(newDialer(), address, listenAgain, listenAgainMost, nil)
+	listener := pq.NewDialListener(listenDialer{newDialer()}, address, listenAgain, listenAgainMost, nil)
 	go func() {
 		<-ctx.Done()
 		_ = listener.Close()
@@ -83,8 +90,54 @@ func Listen(ctx context.Context, url string, audience Audience) error {
 			audience.hear(announced.Channel, announced.Extra)
 		}
 	}()
+	go func() {
+		for pause(ctx, listenPing) {
+			ping(listener)
+		}
+	}()
 	go catchUp(ctx, missed, audience.Missed)
 	return nil
+}
+
+// ping makes the server say something. If it does not within listenSilence, the listener takes a new connection.
+func ping(listener *pq.Listener) {
+	defer func() { _ = recover() }() // the driver panics if the server answers with an error, such as a cancelled statement
+	_ = listener.Ping()
+}
+
+// listenDialer makes connections that fail when nothing is heard on them for listenSilence. TCP itself does not notice
+// a proxy that acknowledges every packet and passes none on.
+type listenDialer struct{ *dialer }
+
+// DialContext implements [pq.DialerContext].
+func (d listenDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	made, err := d.dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	return &audible{Conn: made}, nil
+}
+
+// audible is a connection of a [listenDialer].
+type audible struct {
+	net.Conn
+	deadline time.Time // of the handshake; zero afterwards
+}
+
+// SetDeadline implements [net.Conn].
+func (a *audible) SetDeadline(deadline time.Time) error {
+	a.deadline = deadline
+	return a.Conn.SetDeadline(deadline)
+}
+
+// Read implements [net.Conn].
+func (a *audible) Read(p []byte) (int, error) {
+	if a.deadline.IsZero() {
+		if err := a.SetReadDeadline(time.Now().Add(listenSilence)); err != nil {
+			return 0, err
+		}
+	}
+	return a.Conn.Read(p)
 }
 
 func (a Audience) hear(channel, text string) {

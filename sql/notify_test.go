@@ -12,6 +12,7 @@ import (
 
 	"holdfast/entitlements"
 	"holdfast/sql"
+	"holdfast/sql/local"
 	"holdfast/sql/sqltest"
 )
 
@@ -45,15 +46,21 @@ type listening struct {
 func listen(t *testing.T, failures int) *listening {
 	t.Helper()
 	ownerURL, runtime := sqltest.Database(t)
+	return listenAt(t, runtime, ownerURL, runtime, failures)
+}
+
+// listenAt listens at address, to the database that has those URLs.
+func listenAt(t *testing.T, address, ownerURL, runtime string, failures int) *listening {
+	t.Helper()
 	l := &listening{t: t, heard: make(chan string, 10_000)}
-	for url, db := range map[string]**sqlx.DB{ownerURL: &l.owner, runtime: &l.db} {
+	for db, url := range map[**sqlx.DB]string{&l.owner: ownerURL, &l.db: runtime} {
 		var err error
 		if *db, err = sqlx.Connect("postgres", url); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { (*db).Close() })
 	}
-	err := sql.Listen(t.Context(), runtime, sql.Audience{
+	err := sql.Listen(t.Context(), address, sql.Audience{
 		Status:     func() { l.heard <- "status" },
 		Plan:       func() { l.heard <- "plan" },
 		Webhook:    func() {},
@@ -184,6 +191,25 @@ func TestListenAgain(t *testing.T) {
 	l.until("missed")
 	l.owner.MustExec(`UPDATE users SET revision = 2 WHERE id = $1`, user)
 	l.until(user + " 2")
+}
+
+// TestListenNoticesSilence: a proxy that acknowledges every packet but passes none on keeps TCP's own measures quiet. The
+// connection counts as lost all the same, and is made again as soon as the proxy lets it.
+func TestListenNoticesSilence(t *testing.T) {
+	t.Parallel()
+	node := sqltest.NewNode(t)
+	proxy := sqltest.NewProxy(t, node)
+	owner := node.URL(local.Owner)
+	l := listenAt(t, proxy.URL(local.Owner), owner, owner, 0)
+	user := l.user()
+	proxy.BlackHole()
+	l.owner.MustExec(`UPDATE users SET revision = 2 WHERE id = $1`, user)
+	proxy.Heal()
+	if before := l.until("missed"); len(before) > 0 {
+		t.Errorf("heard through the black hole: %q", before)
+	}
+	l.owner.MustExec(`UPDATE users SET revision = 3 WHERE id = $1`, user)
+	l.until(user + " 3")
 }
 
 func TestCatchUpFails(t *testing.T) {

@@ -206,7 +206,8 @@ type Proxy struct {
 
 	mu     sync.Mutex
 	node   *Node
-	hole   chan struct{} // closed to end a black hole; nil: there is none
+	hole   bool
+	holes  int // black holes so far; connections made before the last one are dead
 	opened []net.Conn
 }
 
@@ -261,27 +262,29 @@ func (p *Proxy) Lead(node *Node) {
 func (p *Proxy) BlackHole() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.hole = make(chan struct{})
+	p.hole = true
+	p.holes++
 }
 
 // Heal ends the black hole for new connections. Those that were open stay dead.
 func (p *Proxy) Heal() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.hole = nil
+	p.hole = false
 }
 
-func (p *Proxy) swallows() bool {
+// swallowed says whether there was a black hole since the first holes ones.
+func (p *Proxy) swallowed(holes int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.hole != nil
+	return p.holes > holes
 }
 
 func (p *Proxy) serve(t testing.TB, client net.Conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.opened = append(p.opened, client)
-	if p.hole != nil {
+	if p.hole {
 		return
 	}
 	server, err := net.Dial("unix", filepath.Join(p.node.socket(t), ".s.PGSQL.5432"))
@@ -290,19 +293,12 @@ func (p *Proxy) serve(t testing.TB, client net.Conn) {
 		return
 	}
 	p.opened = append(p.opened, server)
-	var swallowed sync.Once
-	dead := make(chan struct{})
+	holes := p.holes
 	forward := func(to, from net.Conn) {
 		buffer := make([]byte, 32<<10)
 		for {
 			n, err := from.Read(buffer)
-			select {
-			case <-dead:
-				return
-			default:
-			}
-			if p.swallows() {
-				swallowed.Do(func() { close(dead) })
+			if p.swallowed(holes) {
 				return
 			}
 			if n > 0 {
