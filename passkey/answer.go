@@ -12,9 +12,8 @@ import (
 	"github.com/go-webauthn/webauthn/protocol"
 )
 
-// parseCreation reads the answer to a registration, and the origin of the page that asked. It drops the attestation
-// statement, as a client does that keeps to "none": nothing in it is believed, so nothing is verified, and no format of it
-// is a reason to refuse a passkey.
+// parseCreation returns the answer to a registration and the origin of the page that asked. It drops the attestation
+// statement, as a client does for "none": nobody relies on it, so it is not verified, whatever its format.
 func (s *Service) parseCreation(answer []byte) (*protocol.ParsedCredentialCreationData, string, error) {
 	var response protocol.CredentialCreationResponse
 	if err := stdjson.Unmarshal(answer, &response); err != nil {
@@ -36,7 +35,7 @@ func (s *Service) parseCreation(answer []byte) (*protocol.ParsedCredentialCreati
 	return parsed, origin, nil
 }
 
-// parseAssertion reads the answer to an authentication, and the origin of the page that asked.
+// parseAssertion returns the answer to an authentication and the origin of the page that asked.
 func (s *Service) parseAssertion(answer []byte) (*protocol.ParsedCredentialAssertionData, string, error) {
 	var response protocol.CredentialAssertionResponse
 	if err := stdjson.Unmarshal(answer, &response); err != nil {
@@ -56,10 +55,10 @@ func (s *Service) parseAssertion(answer []byte) (*protocol.ParsedCredentialAsser
 	return parsed, origin, nil
 }
 
-// readClientData returns the members of the client data that matter, written anew, and the origin, which is one of the
-// service's. The library's own parser takes a member twice and in any case, and its comparison takes an origin with a path,
-// a user or capitals: it is given only what this function has read. The page's offline verifier reads client data by the
-// same rules; testdata/assertions.json holds the two together.
+// readClientData returns a clean copy of the client data, with the members that matter, and the origin, which is one of the
+// service's. The library gets only that copy: its own parser accepts doubled members and names in any case, and its
+// comparison accepts origins with a path, a user or capitals. The page's offline verifier reads client data by the same
+// rules, and both are tested with testdata/assertions.json.
 //
 // Specification: §5.8.1, §7.1 steps 5 to 11, §7.2 steps 8 to 14
 func (s *Service) readClientData(text []byte) (plain []byte, origin string, err error) {
@@ -86,15 +85,15 @@ func (s *Service) readClientData(text []byte) (plain []byte, origin string, err 
 	return plain, data.Origin, err
 }
 
-// maxDepth is how many objects and arrays of client data may stand one in another.
+// maxDepth is the deepest nesting of objects and arrays in client data.
 const maxDepth = 32
 
-// checkObject wants exactly one JSON object that all parsers read alike (RFC 7493): UTF-8 without byte order mark and lone
-// surrogates, no member twice in any object, nested at most 32 deep.
+// checkObject requires exactly one JSON object that all parsers read alike (RFC 7493): UTF-8 without byte order mark and
+// lone surrogates, no member twice in any object, nested at most maxDepth deep.
 func checkObject(text []byte) error {
 	decoder := jsontext.NewDecoder(bytes.NewReader(text)) // refuses duplicate names, and what is not Unicode
 	if decoder.PeekKind() != '{' {
-		return errors.New("no JSON object")
+		return errors.New("not a JSON object")
 	}
 	for {
 		_, err := decoder.ReadToken()

@@ -11,8 +11,8 @@ type AuditEntry struct {
 	At    time.Time
 	Actor string // "user:<uuid>", "token:<uuid>", "staff:<uuid>", "operator" or "server"
 	// Action is "passkey.added", "passkey.removed", "passkey.rejected", "user.created", "user.external_id_changed",
-	// "user.signed_out",	// "recovery_codes.created", "recovery_link.created", "account.recovered", "account.erased", "staff.invited",
-	// "staff.removed", "token.created" or "token.revoked".
+	// "user.signed_out", "recovery_codes.created", "recovery_link.created", "account.recovered", "account.erased",
+	// "staff.invited", "staff.removed", "token.created" or "token.revoked".
 	Action string
 	Object string // "passkey:<base64url>", "user:<uuid>", "token:<uuid>"
 	User   UserID // whom it concerns; "" for tokens

@@ -22,9 +22,9 @@
 //   - A user never falls to zero passkeys unless recovery codes are left, and adds no more than MaxPasskeys.
 //   - A one-time code adds one passkey and does nothing else. It is spent in the transaction that stores the passkey; if it
 //     recovers the account, all other sessions end there too, and the user is told.
-//   - A session keeps the origin of its ceremony, as signed. Staff have their role only in one of the server's own origin, and
-//     passkeys are added to their accounts only there.
-//   - No attestation is verified, and no key is calculated with before its kind and size are known to be sound.
+//   - A session keeps the origin of its ceremony, as signed. Staff have their role only in a session of the server's own
+//     origin, and only there can passkeys be added to their accounts.
+//   - No attestation is verified, and no key is used in arithmetic before its kind and size have been checked.
 //   - A user is staff from the first, by invitation, or never: nothing that was done with a user's account becomes something
 //     done with a staff member's. A session tells the role that its user had when it was read, and who has no longer one
 //     is signed out. Only an Agent who is an admin can enter such an account from outside, or shut its owner out.

@@ -37,9 +37,9 @@ func (s *Service) CreateUser(ctx context.Context, agent Agent, name, externalID 
 	return user, link, nil
 }
 
-// SetExternalID changes what other systems call the user; "" is nothing. It is audited, without the ids themselves, which may
-// be addresses of people. A change to what is so already does nothing. It returns ErrNotFound, ErrInvalid for the external
-// id or the reason, ErrConflict if another user has the external id, and ErrStaffAccount.
+// SetExternalID changes or, with "", removes the user's external id. It is audited without the ids themselves, which may be
+// e-mail addresses. Setting the id that the user has already does nothing. It returns ErrNotFound, ErrInvalid for the
+// external id or the reason, ErrConflict if another user has the external id, and ErrStaffAccount.
 func (s *Service) SetExternalID(ctx context.Context, agent Agent, user UserID, externalID string) (User, error) {
 	if !isID(string(user)) {
 		return User{}, ErrNotFound

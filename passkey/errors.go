@@ -26,14 +26,14 @@ var (
 	// ErrForbidden: the role does not include what was asked.
 	ErrForbidden = errors.New("the role does not include this")
 
-	// ErrForeignOrigin: a staff member's session was begun, or passkey made, at another origin than the server's own.
+	// ErrForeignOrigin: a staff member's session or passkey was made at another origin than the server's own.
 	ErrForeignOrigin = errors.New("staff must use the server's own origin")
 
 	// ErrStaffAccount: the account is a staff member's, and whoever asks may not act on those.
 	ErrStaffAccount = errors.New("the account is a staff member's")
 
-	// ErrBusy: the same is being done for the user already.
-	ErrBusy = errors.New("being done already")
+	// ErrBusy: another call is making recovery codes for the same user.
+	ErrBusy = errors.New("recovery codes are already being made")
 
 	// ErrInviteOnly: nobody may register without an enrolment link.
 	ErrInviteOnly = errors.New("registration is by invitation only")

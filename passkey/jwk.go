@@ -27,9 +27,9 @@ type jwk struct {
 
 // publicJWK converts a COSE_Key (RFC 9052 §7) to a JWK (RFC 7517). It takes the keys of ES256, ES384, ES512, EdDSA
 // with Ed25519, and RS256 with 2048 to 4096 bits and an exponent that authenticators use (TPM 2.0 has 65537 alone), and no
-// key that a page would refuse to verify against offline. The library checks that points are on their curve, after their
-// length, and does not calculate with RSA keys here. A registration verifies no signature, so that no key is calculated with
-// before it has been here.
+// key that a page would refuse to verify against offline. The library checks the length of points and then that they are on
+// their curve, and does no arithmetic with RSA keys here. A registration verifies no signature, so no key is used before it
+// has passed this check.
 func publicJWK(cose []byte) (json.RawMessage, error) {
 	parsed, err := webauthncose.ParsePublicKey(cose)
 	if err != nil {
@@ -54,7 +54,7 @@ func publicJWK(cose []byte) (json.RawMessage, error) {
 			return nil, fmt.Errorf("OKP algorithm %d is not supported", k.Algorithm)
 		}
 		if !isSafeEd25519(k.XCoord) {
-			return nil, errors.New("no point, one of small order, or another than its one encoding")
+			return nil, errors.New("not a point of the curve, of small order, or not in its canonical encoding")
 		}
 		key = jwk{Kty: "OKP", Crv: "Ed25519", X: encode(k.XCoord), Alg: "EdDSA"}
 	case webauthncose.RSAPublicKeyData:

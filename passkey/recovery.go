@@ -67,8 +67,8 @@ func (s *Service) RecoveryCodes(ctx context.Context, user UserID) (RecoveryCodes
 }
 
 // CreateRecoveryCodes makes a new set for the session's user, which takes the place of the old one, and returns it: this
-// once, only slow hashes are kept. It is audited. It returns ErrForeignOrigin, ErrBusy while a set is made for the user, or ErrUnauthenticated if the session was
-// ended meanwhile: hashing takes its time.
+// once, only slow hashes are kept. It is audited. It returns ErrForeignOrigin, ErrBusy while another set is being made for
+// the user, or ErrUnauthenticated if the session has ended meanwhile: hashing takes a while.
 func (s *Service) CreateRecoveryCodes(ctx context.Context, session Session) ([]string, error) {
 	now := s.now()
 	if err := session.MayAdd(); err != nil {

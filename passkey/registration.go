@@ -54,8 +54,8 @@ func (s *Service) BeginRegistration(ctx context.Context, name string) (Options, 
 	return s.beginCreation(ctx, KindRegistration, "", user, nil, nil)
 }
 
-// BeginPasskey begins the ceremony that adds a passkey to the session's user. It returns
-// ErrForeignOrigin, ErrTooManyPasskeys, or ErrUnauthenticated if the account was erased meanwhile.
+// BeginPasskey begins the ceremony that adds a passkey to the session's user. It returns ErrForeignOrigin,
+// ErrTooManyPasskeys, or ErrUnauthenticated if the account was erased meanwhile.
 func (s *Service) BeginPasskey(ctx context.Context, session Session) (Options, error) {
 	if err := session.MayAdd(); err != nil {
 		return Options{}, err
@@ -166,8 +166,8 @@ type creation struct {
 	notices    []Notice
 }
 
-// create verifies the authenticator's answer and has the result stored by store, which may add to it. Passkeys of staff count
-// from the server's own origin alone.
+// create verifies the authenticator's answer and has the result stored by store, which may add to it. It refuses passkeys
+// of staff that were made at another origin than the server's own.
 func (s *Service) create(
 	ctx context.Context, user User, data ceremonyData, answer []byte, userAgent string, store func(*creation) error,
 ) (SignedIn, error) {
@@ -206,7 +206,8 @@ func (s *Service) create(
 	return SignedIn{User: user, Passkey: credential.Passkey(), Session: made.session.Session, Token: token, Notices: made.notices}, nil
 }
 
-// verifyCreation turns a valid answer into the credential to store, and tells the origin of its page. Its errors are causes of a rejection.
+// verifyCreation turns a valid answer into the credential to store and the origin of its page. Its errors are causes of a
+// rejection.
 //
 // Specification: §7.1, Registering a New Credential. The library does the steps that are not named here; the ceremony
 // holds what it compares with: challenge, origins, RP ID, algorithms, user presence and verification.

@@ -15,7 +15,7 @@ import (
 
 // Config is what a Service needs to know of its surroundings.
 type Config struct {
-	// RPID is the WebAuthn relying party id: a host name. Passkeys are bound to it for ever.
+	// RPID is the WebAuthn relying party id: a host name. Passkeys are bound to it permanently.
 	RPID string
 	// RPName is what authenticators show as the name of the service.
 	RPName string
@@ -35,8 +35,8 @@ type Config struct {
 	Rand io.Reader
 }
 
-// Service holds the rules. It is safe for concurrent use and keeps no state of its own but who watches a session or makes codes: any
-// number of them may serve one Store.
+// Service holds the rules. It is safe for concurrent use. Its only state is the watches of sessions, the queue of slow
+// hashes and the users whose codes are being made: any number of Services may serve one Store.
 type Service struct {
 	config   Config
 	store    Store

@@ -21,26 +21,25 @@ type Session struct {
 	User   User
 	Role   Role   // of the user, as of when the session was read; "" = none, or Foreign
 	Origin string // of the page whose ceremony began it, as the authenticator has signed it; "" = unknown
-	// Foreign tells that the user is staff and Origin is not the server's own: the session gives no role, and adds nothing
-	// to the account.
+	// Foreign marks a session of a staff member at another origin than the server's own: it gives no role and adds
+	// nothing to the account.
 	Foreign         bool
 	UserAgent       string // in words ("Chrome on Windows"); "" = unknown
 	AuthenticatedAt time.Time
 	LastActiveAt    time.Time // true to the hour
 	ExpiresAt       time.Time // absolute end; idleness may end it before
 	Passkey         []byte    // credential id of the passkey that opened it; nil = unknown
-	// ToldFrom is when the passkey had been used before: what has happened since, its user is told. Nil: nothing.
+	// ToldFrom is when the passkey had been used before: notices tell the user what has happened since. Nil: nothing.
 	ToldFrom *time.Time
 }
 
-// Recent tells whether the session's authentication is younger than 10 minutes. Whatever takes something from the user, or adds a
-// way in, is for callers with such a session only; which acts these are, the API's table of routes says.
+// Recent reports whether the session's authentication is younger than 10 minutes. Acts that take something from the user or
+// add a way in require that; the API's table of routes names them.
 func (s Session) Recent(now time.Time) bool {
 	return now.Sub(s.AuthenticatedAt) < recentLife
 }
 
-// MayAdd returns ErrForeignOrigin where nothing may be added to the user's account by this session: no passkey, no recovery
-// codes, no device.
+// MayAdd returns ErrForeignOrigin if this session must not add a passkey, recovery codes or a device to the account.
 func (s Session) MayAdd() error {
 	if s.Foreign {
 		return ErrForeignOrigin
@@ -48,7 +47,7 @@ func (s Session) MayAdd() error {
 	return nil
 }
 
-// confined is the session as far as its origin reaches.
+// confined returns the session without its role if it began at another origin than the server's own.
 func (s *Service) confined(session Session) Session {
 	if session.Role != "" && session.Origin != s.config.Origin {
 		session.Role, session.Foreign = "", true

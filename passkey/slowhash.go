@@ -26,7 +26,7 @@ const (
 )
 
 // slowHashes makes and checks slow hashes of secrets. At most one for each processor runs at a time, which bounds the
-// memory that callers can make it take; checks go first, so that nobody who makes codes holds a recovery up.
+// memory that callers can make it take; checks go first, so that making codes does not delay a recovery.
 type slowHashes struct {
 	memory uint32 // KiB
 	turns  *turns
@@ -91,7 +91,7 @@ func (h slowHashes) key(ctx context.Context, rank rank, secret string, salt []by
 	return argon2.IDKey([]byte(secret), salt, passes, memory, lanes, size), nil
 }
 
-// rank says who goes first.
+// rank is the priority of a hash; lower goes first.
 type rank int
 
 const (
@@ -100,7 +100,7 @@ const (
 	ranks
 )
 
-// turns are permissions to hash, given by rank, and within a rank in the order in which they were asked for.
+// turns is a priority queue of permissions to hash: by rank, then first come, first served.
 type turns struct {
 	mu      sync.Mutex
 	free    int

@@ -37,8 +37,8 @@ func (r Role) Allows(scope Scope) bool {
 }
 
 // Permits tells whether the session's user may, as a staff member, do now what needs scope: nil, ErrForbidden where the
-// role does not include it, or ErrNotRecent. A session of another origin is as good as an old one. To change something takes a recent authentication, to read one of the last
-// 12 hours.
+// role does not include it, or ErrNotRecent. A change requires a recent authentication, reading one of the last 12 hours.
+// A session of another origin counts as an old one.
 func (s Session) Permits(scope Scope, change bool, now time.Time) error {
 	switch {
 	case s.Foreign:

@@ -197,7 +197,7 @@ type CodeStore interface {
 
 // UserSearch says which users to find.
 type UserSearch struct {
-	Name       string // each of its words begins a word of the user's, in any case and order; "" matches all
+	Name       string // each of its words is the beginning of a word of the name, in any case and order; "" matches all
 	ID         UserID // "" matches none
 	ExternalID string
 	BillingID  string        // what billing calls the user, or one of the user's subscriptions
