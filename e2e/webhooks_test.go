@@ -424,7 +424,7 @@ func TestHostileReceivers(t *testing.T) {
 		t.Errorf("%d deliveries of the erased user, %v", others, err)
 	}
 	logged := w.server.Log()
-	if !strings.Contains(logged, "gave a webhook up") || strings.Contains(strings.ToLower(logged), "tell-tale") || strings.Contains(logged, "Unsolicited") {
+	if !strings.Contains(logged, "gave up a webhook") || strings.Contains(strings.ToLower(logged), "tell-tale") || strings.Contains(logged, "Unsolicited") {
 		t.Errorf("the log:\n%s", logged)
 	}
 	begun := time.Now()

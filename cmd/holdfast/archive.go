@@ -122,11 +122,11 @@ func readArchive(ctx context.Context, file backupFile) (archive, error) {
 		_, twice := digests[name]
 		known := name == manifestMember || name == dumpMember || name == digestsMember || keyMember.MatchString(name)
 		if header.Typeflag != tar.TypeReg || !known || twice || wanted != nil {
-			return archive{}, fmt.Errorf("it holds %q, which no backup has there", name)
+			return archive{}, fmt.Errorf("it holds %q, which a backup never does", name)
 		}
 		// A member with holes may claim more than the file holds, and reading it would take as long as it claims.
 		if isSparse(header) {
-			return archive{}, fmt.Errorf("it leaves holes in %q, as no backup does", name)
+			return archive{}, fmt.Errorf("its member %q is sparse, which a backup never is", name)
 		}
 		if header.Size > length {
 			return archive{}, unreadable(io.ErrUnexpectedEOF)
@@ -166,7 +166,7 @@ func readArchive(ctx context.Context, file backupFile) (archive, error) {
 		return archive{}, err
 	}
 	if a.dump == nil || a.manifest.Format == 0 || len(a.keys) == 0 {
-		return archive{}, errors.New("it is no backup of holdfast")
+		return archive{}, errors.New("it is not a holdfast backup")
 	}
 	return a, nil
 }
@@ -233,9 +233,9 @@ func compareDigests(wanted string, digests map[string]string) error {
 func unreadable(err error) error {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("it is no backup of holdfast, or it was cut short")
+		return errors.New("it is not a holdfast backup, or it was cut short")
 	case errors.Is(err, tar.ErrHeader):
-		return errors.New("it is no backup of holdfast, or it is damaged")
+		return errors.New("it is not a holdfast backup, or it is damaged")
 	default:
 		return err
 	}

@@ -18,7 +18,7 @@ import (
 
 // AuditRetention says how long the audit trail is kept: what the server shares with 'audit prune'.
 type AuditRetention struct {
-	AuditRetention time.Duration `env:"HOLDFAST_AUDIT_RETENTION" placeholder:"DURATION" help:"How long entries of the audit trail are kept, at least 30d (default: for ever). The server deletes older ones from its private cluster; elsewhere 'audit prune' does."`
+	AuditRetention time.Duration `env:"HOLDFAST_AUDIT_RETENTION" placeholder:"DURATION" help:"How long entries of the audit trail are kept, at least 30d (default: without end). The server deletes older ones from its private cluster; elsewhere 'audit prune' does."`
 }
 
 const (
@@ -30,7 +30,7 @@ const (
 
 func (a AuditRetention) check() error {
 	if a.AuditRetention != 0 && a.AuditRetention < minAuditRetention {
-		return wrongUse("--audit-retention must be at least 30d, or 0 to keep the audit trail for ever")
+		return wrongUse("--audit-retention must be at least 30d, or 0 to keep the audit trail without end")
 	}
 	return nil
 }
@@ -40,7 +40,7 @@ func (a AuditRetention) prune(ctx context.Context, owner string) (int64, error) 
 	return sql.PruneAudit(ctx, owner, time.Now().Add(-a.AuditRetention))
 }
 
-// keepPruned prunes now and every so often, until ctx ends. What does not work is logged, and tried again the next time.
+// keepPruned prunes now and at each interval until ctx ends. It logs failures and tries again at the next interval.
 func (a AuditRetention) keepPruned(ctx context.Context, owner string, every time.Duration, log *slog.Logger) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -50,9 +50,9 @@ func (a AuditRetention) keepPruned(ctx context.Context, owner string, every time
 			return
 		}
 		if err != nil {
-			log.Warn("the audit trail cannot be pruned just now", "error", err)
+			log.Warn("audit trail not pruned; retrying later", "error", err)
 		} else {
-			log.Info("the audit trail is pruned", "deleted", pruned, "retention", a.AuditRetention.String())
+			log.Info("audit trail pruned", "deleted", pruned, "retention", a.AuditRetention.String())
 		}
 		select {
 		case <-ctx.Done():
@@ -100,7 +100,7 @@ type auditPruneCommand struct {
 func (c auditPruneCommand) Run(ctx context.Context, con console) (err error) {
 	switch {
 	case c.AuditRetention.AuditRetention == 0:
-		return wrongUse("the audit trail is kept for ever: say with --audit-retention, such as 720d, for how long instead")
+		return wrongUse("the audit trail is kept without end: set --audit-retention, such as to 365d")
 	case c.Every < 0 || c.Every > 0 && c.Every < time.Minute:
 		return wrongUse("--every must be at least a minute")
 	}

@@ -37,7 +37,7 @@ func (c backupCommand) Run(ctx context.Context, con console) (err error) {
 	dir := c.keysDir(c.DataFolder)
 	keys, err := readKeys(dir)
 	if err != nil {
-		return fmt.Errorf("a backup is of database and keys: %w", err)
+		return fmt.Errorf("a backup needs the keys too: %w", err)
 	}
 	url, stop, err := c.address(ctx, c.DataFolder, local.Owner, newLogger(con.err))
 	if err != nil {

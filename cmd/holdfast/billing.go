@@ -53,15 +53,15 @@ func (c Billing) stripe() (*stripe.Receiver, error) {
 	}
 	if len(c.StripeWebhookSecret) == 0 {
 		if len(prices) > 0 || c.StripeAPIKey != "" || c.StripeAccount != "" {
-			return nil, errors.New("--stripe-price, --stripe-api-key and --stripe-account are of no use without --stripe-webhook-secret")
+			return nil, errors.New("--stripe-price, --stripe-api-key and --stripe-account need --stripe-webhook-secret")
 		}
 		return nil, nil
 	}
 	if len(prices) == 0 {
-		return nil, errors.New("--stripe-webhook-secret is of no use without --stripe-price: no price would buy anything")
+		return nil, errors.New("--stripe-webhook-secret needs --stripe-price: without one, no price buys anything")
 	}
 	if c.StripeAccount != "" && !stripeName.MatchString(c.StripeAccount) {
-		return nil, fmt.Errorf("--stripe-account %q is none", c.StripeAccount)
+		return nil, fmt.Errorf("--stripe-account %q is not a Stripe account id (acct_…)", c.StripeAccount)
 	}
 	if u, err := url.Parse(c.StripeAPIURL); c.StripeAPIURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && !isLocal(u.Hostname())) {
 		return nil, fmt.Errorf("--stripe-api-url %q is neither https nor on this machine", c.StripeAPIURL)
@@ -99,7 +99,7 @@ func (c Billing) warnOfPrices(ctx context.Context, rights *entitlements.Service,
 	}
 	for _, price := range prices {
 		if !slices.ContainsFunc(plans, func(p entitlements.Plan) bool { return string(p.ID) == price.Plan }) {
-			log.Warn("a Stripe price buys a plan that does not exist", "price", price.Price, "plan", price.Plan)
+			log.Warn("Stripe price names an unknown plan", "price", price.Price, "plan", price.Plan)
 		}
 	}
 	return nil

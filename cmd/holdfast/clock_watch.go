@@ -12,15 +12,14 @@ import (
 // clockPoll is how often the server compares its clock with the database's.
 const clockPoll = 10 * time.Second
 
-// clockWatch says in the log when the server's clock is too far from the database's to be judged by, and when it is right
-// again.
+// clockWatch logs when the server's clock is too far from the database's to be trusted, and when it is right again.
 type clockWatch struct {
 	check func(context.Context) error
 	log   *slog.Logger
 	off   bool
 }
 
-// run looks every so often, until ctx ends.
+// run compares the clocks at each interval until ctx ends.
 func (w *clockWatch) run(ctx context.Context, every time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -40,10 +39,10 @@ func (w *clockWatch) look(ctx context.Context) {
 	err := w.check(ctx)
 	switch off := errors.Is(err, entitlements.ErrClockOff); {
 	case off && !w.off:
-		w.log.Error("requests are refused and nothing is signed", "error", err)
+		w.log.Error("clock is off: refusing requests, signing nothing", "error", err)
 		w.off = true
 	case err == nil && w.off:
-		w.log.Info("the clock is right again")
+		w.log.Info("clock agrees with the database again")
 		w.off = false
 	}
 }

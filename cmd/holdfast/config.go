@@ -17,7 +17,7 @@ type Config struct {
 	OpsListen string `env:"HOLDFAST_OPS_LISTEN" placeholder:"HOST:PORT" help:"Listener of /metrics, /healthz, /readyz and pprof; never public (default: localhost:9090, or the next free port)."`
 
 	Origin         string   `env:"HOLDFAST_ORIGIN" placeholder:"URL" help:"Public origin, which is issuer and audience too (default: from --listen)."`
-	RPID           string   `name:"rp-id" env:"HOLDFAST_RP_ID" placeholder:"HOST" help:"WebAuthn RP ID: the origin's host or a domain above it (default: the host). Passkeys are bound to it for ever."`
+	RPID           string   `name:"rp-id" env:"HOLDFAST_RP_ID" placeholder:"HOST" help:"WebAuthn RP ID: the origin's host or a domain above it (default: the host). Passkeys are bound to it permanently."`
 	AllowOrigin    []string `env:"HOLDFAST_ALLOW_ORIGIN" placeholder:"URL" help:"Further origin of the same site whose pages may call and whose ceremonies count (repeatable)."`
 	TrustedProxies []string `env:"HOLDFAST_TRUSTED_PROXIES" placeholder:"CIDR" help:"Network of proxies whose Forwarded or X-Forwarded-For is believed; failures are counted by the addresses of clients (repeatable)."`
 
@@ -29,7 +29,7 @@ type Config struct {
 	OfflineWindow time.Duration `default:"7d" env:"HOLDFAST_OFFLINE_WINDOW" placeholder:"DURATION" help:"Longest life of a document; a plan may say less (default: ${default})."`
 	Registration  string        `default:"open" enum:"open,invite" env:"HOLDFAST_REGISTRATION" help:"Who may register: ${enum}, the latter with an enrolment link only (default: ${default})."`
 	App           string        `default:"fieldbook" env:"HOLDFAST_APP" placeholder:"APP" help:"What is served at /: the sample app fieldbook, none, or a folder (default: ${default})."`
-	Trial         time.Duration `default:"14d" env:"HOLDFAST_TRIAL" placeholder:"DURATION" help:"Length of the self-service trial of plan premium; 0 is none (default: ${default})."`
+	Trial         time.Duration `default:"14d" env:"HOLDFAST_TRIAL" placeholder:"DURATION" help:"Length of the self-service trial of plan premium; 0 for no trial (default: ${default})."`
 	HelpURL       string        `name:"help-url" env:"HOLDFAST_HELP_URL" placeholder:"URL" help:"Where users turn whose subscription is revoked, suspended or over: https: or mailto:, told by /v1/entitlements."`
 	AdminToken    string        `env:"HOLDFAST_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bootstrap bearer token for /admin/v1, at least 32 characters. Better set in the environment, where other users cannot see it."`
 	Billing
@@ -81,7 +81,7 @@ func (c Config) migrates() bool {
 // minAdminToken is how long a bootstrap token must be: 32 characters, which hold 128 bits even in hexadecimal.
 const minAdminToken = 32
 
-// adminToken is the SHA-256 of the bootstrap token; zero is none.
+// adminToken returns the SHA-256 of the bootstrap token, or zero without one.
 func (c Config) adminToken() ([sha256.Size]byte, error) {
 	if c.AdminToken == "" {
 		return [sha256.Size]byte{}, nil

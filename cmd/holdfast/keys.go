@@ -118,7 +118,7 @@ func (c keysRootNextCommand) Run(con console) error {
 	}
 }
 
-const restartForRoots = "Restart the server: a running one goes on serving the roots that it started with. Build foreign apps anew with 'keys roots'."
+const restartForRoots = "Restart the server: a running one keeps the roots that it started with. Rebuild other apps with 'keys roots'."
 
 func (c keysRootNextCommand) add(con console) error {
 	return locked(c.dir(), func() error {
@@ -340,7 +340,7 @@ func install(con console, dir string, keys entitlements.Keys, compact string, no
 }
 
 // serverKeys loads the keys that a server on a database elsewhere starts with. It writes nothing: new keys in a wrong folder
-// would need every device to be updated.
+// would require every device to be updated.
 func serverKeys(dir, origin string, now time.Time) (entitlements.Keys, error) {
 	if isEmpty(dir) {
 		return entitlements.Keys{}, fmt.Errorf("there are no keys in %s: 'holdfast keys init' makes them", dir)
@@ -352,9 +352,9 @@ func serverKeys(dir, origin string, now time.Time) (entitlements.Keys, error) {
 	return keys, err
 }
 
-// clusterKeys loads the keys that a server with a private cluster starts with. Where the cluster has served none yet, they
-// are made if there are none. Where only the port of this machine has changed, as it does on port 0, the keyset is signed
-// again for the new one. Nothing is written that the cluster would not serve.
+// clusterKeys loads the keys that a server with a private cluster starts with. It makes
+// missing keys for a cluster that has never served a keyset, and signs the keyset again where only this machine's port has
+// changed, as it does on port 0. It writes nothing that the cluster would refuse to serve.
 func clusterKeys(dir, origin string, served []entitlements.ServedKeyset, now time.Time, log *slog.Logger) (entitlements.Keys, error) {
 	if isEmpty(dir) {
 		if len(served) > 0 {

@@ -69,7 +69,7 @@ func readKeys(dir string) (entitlements.Keys, error) {
 }
 
 // checkFolder refuses a keys folder that anybody but its owner can change, or whose private keys anybody else can read. The
-// owner is this process's user, or root, who can do everything anyway.
+// owner must be this process's user or root.
 func checkFolder(dir string) error {
 	for _, folder := range []string{"", entitlements.SigningDir, entitlements.WithdrawnDir} {
 		path := filepath.Join(dir, folder)
@@ -81,7 +81,7 @@ func checkFolder(dir string) error {
 			return err
 		}
 		files, err := os.ReadDir(path)
-		if errors.Is(err, syscall.ENOTDIR) { // whoever needs it as a folder says so
+		if errors.Is(err, syscall.ENOTDIR) { // the code that needs the folder reports it
 			continue
 		}
 		if err != nil {

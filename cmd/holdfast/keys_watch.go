@@ -40,7 +40,7 @@ func (w *keysWatch) run(ctx context.Context, every time.Duration, told <-chan os
 			return
 		case <-told:
 			w.complaint = ""
-			w.log.Info("looking for a new keyset", "folder", w.dir)
+			w.log.Info("checking for a new keyset", "folder", w.dir)
 		case <-ticker.C:
 		}
 		w.look(ctx)
@@ -61,7 +61,7 @@ func (w *keysWatch) look(ctx context.Context) {
 	if err != nil {
 		if complaint := err.Error(); complaint != w.complaint && ctx.Err() == nil {
 			w.complaint = complaint
-			w.log.Error("refused the keyset in the keys folder; the one before stays", "reason", complaint, "version", w.rights.KeysetVersion())
+			w.log.Error("refused the keyset in the keys folder; keeping the current one", "reason", complaint, "version", w.rights.KeysetVersion())
 		}
 		return
 	}
@@ -100,7 +100,7 @@ func (w *keysWatch) lookAtRoots() {
 		return
 	}
 	w.newRoots = text
-	w.log.Warn("roots.json has changed: restart the server to serve it, in /roots.json and in the app", "folder", w.dir)
+	w.log.Warn("roots.json has changed: restart the server to serve the new roots", "folder", w.dir)
 }
 
 // warnOfKeysetEnd says so at once and then daily when the keyset's end is near, until ctx ends.

@@ -112,13 +112,13 @@ func execute(ctx context.Context, args []string, con console) (code int) {
 	}
 }
 
-// mappers read the values of flags.
+// mappers parse flag values of our own forms.
 var mappers = []kong.Option{
 	kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeDuration)),
 	kong.TypeMapper(reflect.TypeFor[time.Time](), kong.MapperFunc(decodeTime)),
 }
 
-// commandName is the command as far as it was recognised, such as "holdfast keys init".
+// commandName returns the command as far as it was recognised, such as "holdfast keys init".
 func commandName(command *kong.Context) string {
 	name := command.Model.Name
 	for _, part := range command.Path {
@@ -129,11 +129,12 @@ func commandName(command *kong.Context) string {
 	return name
 }
 
+// helpCommand is what the list of commands shows for help; execute answers it.
 type helpCommand struct {
 	Command []string `arg:"" optional:"" help:"The command, such as: keys init."`
 }
 
-// usageError is returned where the command line cannot be right, whatever the state of the server.
+// usageError is returned for a command line that is wrong whatever state the server is in.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }

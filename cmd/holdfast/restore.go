@@ -87,7 +87,7 @@ func (c restoreCommand) open(ctx context.Context, con console) (*os.File, error)
 	}()
 	select {
 	case err = <-copied:
-	case <-ctx.Done(): // the copy may wait for input that never comes; it ends with the program
+	case <-ctx.Done(): // the copy may block on input; it ends with the process
 		return nil, ctx.Err()
 	}
 	if err == nil {

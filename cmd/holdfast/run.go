@@ -35,7 +35,7 @@ const (
 	relyingParty = "Holdfast"
 	// trialPlan is the plan of the self-service trial.
 	trialPlan = "premium"
-	// opsPort is where the operations' listener is by default: Prometheus itself has it, too.
+	// opsPort is the first port that the operations listener tries by default.
 	opsPort = 9090
 	// shutdownPatience is how long requests under way may take when the server is asked to end.
 	shutdownPatience = 10 * time.Second
@@ -150,21 +150,21 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	}
 	background.Go(func() {
 		rights.PublishStatusLists(working, statuses, logOutage(log,
-			"status lists stay as they are: they cannot be published just now", "status lists are published again"))
+			"status lists not published; retrying", "status lists published again"))
 	})
 	background.Go(func() {
 		rights.RaiseHolders(working, plans, logOutage(log,
-			"who has a changed plan is told later: the database does not take it just now", "who has a changed plan is told again"))
+			"plan rollout failed; retrying", "plan rollout works again"))
 	})
 	if stripe, err := config.stripe(); err == nil && stripe != nil {
 		background.Go(func() {
 			rights.ClaimBillings(working, billing.Stripe, stripe.Terms(), logOutage(log,
-				"billing events of new users are not claimed; retrying", "billing events of new users are claimed again"))
+				"billing events of new users not claimed; retrying", "billing events of new users claimed again"))
 		})
 	}
 	background.Go(func() {
 		webhooks.Run(working, written, logOutage(log,
-			"webhooks are sent later: the database does not give them just now", "webhooks are sent again"))
+			"webhooks not sent: database failed; retrying", "webhooks sent again"))
 	})
 	background.Go(func() {
 		sql.KeepHouse(working, db, time.Now, logOutage(log, "housekeeping failed; retrying", "housekeeping works again"))
@@ -198,12 +198,12 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 		log.Info("shutting down")
 	case err = <-failed:
 	case <-clusterEnded:
-		err = errors.New("the private PostgreSQL has ended by itself")
+		err = errors.New("the private PostgreSQL has stopped unexpectedly")
 	}
 	return errors.Join(err, shutdown(ctx, servers))
 }
 
-// listenOps listens where it is told to, or else at the first free port from opsPort on: other programs like that one too.
+// listenOps listens at address or, if that is empty, at the first free port from opsPort on: Prometheus uses opsPort too.
 func listenOps(ctx context.Context, address string) (net.Listener, error) {
 	var listening net.ListenConfig
 	if address != "" {
@@ -362,7 +362,7 @@ func audience(passkeys *passkey.Service, rights *entitlements.Service, statuses,
 	}
 }
 
-// logOutage logs when something that goes on in the background fails, and when it works again.
+// logOutage returns a report function that logs when a background task begins to fail, and when it works again.
 func logOutage(log *slog.Logger, failing, again string) func(error) {
 	return func(err error) {
 		if err != nil {
@@ -373,7 +373,7 @@ func logOutage(log *slog.Logger, failing, again string) func(error) {
 	}
 }
 
-// app is what is served at /; nil is nothing.
+// app returns the files to serve at /, or nil to serve none.
 func (c Config) app() (fs.FS, error) {
 	switch c.App {
 	case "none":
@@ -381,7 +381,7 @@ func (c Config) app() (fs.FS, error) {
 	case "fieldbook":
 		return web.Dist(), nil
 	}
-	// A root follows no link out of the folder, to what nobody meant to publish.
+	// An os.Root refuses links that lead out of the folder, such as to /etc/passwd.
 	root, err := os.OpenRoot(c.App)
 	if err == nil {
 		_, err = root.Stat("index.html")

@@ -369,7 +369,7 @@ func TestClusterDies(t *testing.T) {
 	if err := syscall.Kill(postgres, syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-ended; err == nil || !strings.Contains(err.Error(), "has ended by itself") {
+	if err := <-ended; err == nil || !strings.Contains(err.Error(), "has stopped unexpectedly") {
 		t.Errorf("run: %v", err)
 	}
 }

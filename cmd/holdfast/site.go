@@ -44,7 +44,7 @@ func (c Config) site(listener net.Addr) (site, error) {
 			return site{}, fmt.Errorf("--allow-origin %q %w", allowed, err)
 		}
 		if !below(u.Hostname(), s.rpID) {
-			return site{}, fmt.Errorf("--allow-origin %s is not of the site %s (--rp-id): no passkey of it would count", allowed, s.rpID)
+			return site{}, fmt.Errorf("--allow-origin %s is not on the site %s (--rp-id): its passkeys would not count", allowed, s.rpID)
 		}
 		s.allowed = append(s.allowed, u.String())
 	}
@@ -68,7 +68,7 @@ func originOf(listen string, listener net.Addr) (string, error) {
 	return "http://" + net.JoinHostPort(host, port), nil
 }
 
-// checkAddress refuses what nothing can listen at.
+// checkAddress refuses an address that is not HOST:PORT.
 func checkAddress(flag, address string) error {
 	if _, port, err := net.SplitHostPort(address); err == nil {
 		if _, err := strconv.ParseUint(port, 10, 16); err == nil {

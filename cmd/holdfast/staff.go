@@ -110,7 +110,7 @@ func (c staffRecoverCommand) Run(ctx context.Context, con console) error {
 	})
 }
 
-// findStaff finds a staff member by id, or by a name that is nobody else's.
+// findStaff finds a staff member by id or by a unique name.
 func findStaff(ctx context.Context, service *passkey.Service, wanted string) (passkey.UserID, error) {
 	staff, err := service.Staff(ctx)
 	if err != nil {

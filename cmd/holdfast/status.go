@@ -46,7 +46,7 @@ func fetchStatus(ctx context.Context, verifier entitlements.Verifier, reference 
 	}
 	word, known := statusWords[status]
 	if !known {
-		return documentStatus{}, fmt.Errorf("status list %s: status %d is none of ours", reference.URI, status)
+		return documentStatus{}, fmt.Errorf("status list %s: unknown status %d", reference.URI, status)
 	}
 	return documentStatus{Status: word, AsOf: list.IssuedAt}, nil
 }

@@ -133,7 +133,7 @@ func TestPublishedList(t *testing.T) {
 		t.Errorf("%d %.100s", status, body)
 	}
 	s.stop(t)
-	if log := s.log.String(); strings.Contains(log, "status lists stay as they are") {
+	if log := s.log.String(); strings.Contains(log, "status lists not published") {
 		t.Errorf("publishing failed:\n%s", log)
 	}
 }

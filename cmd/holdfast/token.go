@@ -94,7 +94,7 @@ func withPasskeys(ctx context.Context, database Database, data DataFolder, con c
 	if err != nil {
 		return err
 	}
-	// What the tools do belongs to no relying party: any will do.
+	// The tools act for no relying party, so any will do.
 	service, err := passkey.New(passkey.Config{
 		RPID: "localhost", RPName: relyingParty, Origin: "http://localhost", Now: time.Now,
 	}, sql.NewPasskeys(db))

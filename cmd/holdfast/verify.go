@@ -192,7 +192,7 @@ type messageClaims struct {
 	Subject string `json:"sub"`
 }
 
-// peek reads what has to be known of a message before it can be verified. What it finds is to be believed when it has
+// peek reads what has to be known of a message before it can be verified. Its result may be believed only after it has
 // been; of what is no message it finds nothing.
 func peek(compact string) (head messageHeader, about messageClaims) {
 	message, err := jose.Parse(compact)

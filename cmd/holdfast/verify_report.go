@@ -126,7 +126,7 @@ func (r report) signer(key entitlements.KeysetKey) {
 	r.row("", "until "+r.when(key.ExpiresAt))
 }
 
-// skewed says what a skew means, which is not 0. Only its own device counts it.
+// skewed says what a non-zero skew means. Only the device that the document is for applies it.
 func skewed(skew int64) string {
 	if skew < 0 {
 		return fmt.Sprintf("up to %s later on its device, whose clock was behind", span(-skew))

@@ -44,7 +44,7 @@ func (c Config) webhooks() (outbox.Config, error) {
 		config.Secrets = append(config.Secrets, secret)
 	}
 	if len(config.Endpoints) > 0 && len(config.Secrets) == 0 {
-		return outbox.Config{}, errors.New("--webhook-url needs --webhook-secret: receivers have to know whom a message is from")
+		return outbox.Config{}, errors.New("--webhook-url needs --webhook-secret: receivers must be able to check who sent a message")
 	}
 	return config, nil
 }
@@ -86,7 +86,7 @@ func (c Config) outbox(ctx context.Context, db *sqlx.DB, log *slog.Logger) (*out
 		return nil, err
 	}
 	config.GivenUp = func(d outbox.Delivery) {
-		log.Error("gave a webhook up: resend it when its receiver works again", "endpoint", d.Endpoint, "delivery", d.ID, "type", d.Type,
+		log.Error("gave up a webhook; resend it once its receiver works", "endpoint", d.Endpoint, "delivery", d.ID, "type", d.Type,
 			"attempts", d.Attempts, "status", d.LastStatus, "failure", d.LastError)
 	}
 	return outbox.New(ctx, config, sql.NewOutbox(db), newWebhookSender())
