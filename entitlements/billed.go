@@ -23,7 +23,7 @@ const (
 	BillingErased    BillingOutcome = "erased"    // dropped: about an account that is erased
 )
 
-// withholds is what a dispute of that status does to its subscription.
+// withholds returns the effect of a dispute with that status on its subscription.
 func withholds(policy billing.DisputePolicy, status billing.DisputeStatus) Withholding {
 	switch {
 	case status == billing.DisputeLost && policy != billing.DisputesIgnore:
@@ -42,18 +42,19 @@ type Billed struct {
 	ExternalID   string
 	Reference    string
 	Customer     string
-	// Change draws the consequences for the user's account, and for the account of whoever had the subscription so far,
-	// which is nil where that is the user or nobody; nil where there are none.
+	// Change returns what changes for the user, who gains the subscription, and for its former owner, who loses it. Had is
+	// the former owner's account, or nil if there is no other owner. Change is nil if nothing changes.
 	Change func(user Account, had *Account) (gains, loses Change, err error)
 }
 
-// TakeBilling takes an event of a billing system: with all others of the customer it decides what their subscriptions
-// come to (see package billing), and those that it concerns are put, as by [Service.PutSubscription]. What support has
-// revoked or suspended stays so. A subscription that the newest events say is another user's goes over to them as it is.
+// TakeBilling takes an event of a billing system. The event and all others of the customer decide what the customer's
+// subscriptions come to (see package billing), and the subscriptions that it concerns are put, as by
+// [Service.PutSubscription]. Revocations and suspensions by support stay. A subscription that the newest events assign to
+// another user moves to that user unchanged.
 //
-// refresh, if not nil, asks the billing system what is so now and replaces the event's facts by that. Of two that are
-// fetched at once, the later asked for counts, by the database's clock: every change of a subscription is an event, and
-// the one of the last change asks after it.
+// refresh, if not nil, replaces the event's facts by the billing system's current ones. Of two that are fetched at once, the
+// one requested later counts, by the database's clock: every change of a subscription is an event, and the event of the
+// last change is requested after it.
 //
 // It fails with [ErrInvalid], [ErrUserUnknown], [ErrPlanUnknown], [ErrConflict], and with refresh's error; then nothing is
 // kept, and the sender should try again.
@@ -91,7 +92,7 @@ func (s *Service) TakeBilling(
 	return outcome, nil
 }
 
-// claimPoll is how often a server looks whether users have come whose events were there before them.
+// claimPoll is how often a server looks for new users whose billing events arrived before them.
 const claimPoll = time.Minute
 
 // ClaimBillings calls [Service.ClaimBilling] now and again until ctx ends. Report is as of [Service.RaiseHolders].
@@ -116,7 +117,7 @@ func (s *Service) ClaimBillings(ctx context.Context, source string, terms billin
 	}
 }
 
-// ClaimBilling takes the events again that came before their user was there.
+// ClaimBilling takes again the events of a source that arrived before their users were created.
 func (s *Service) ClaimBilling(ctx context.Context, source string, terms billing.Terms) error {
 	unclaimed, err := s.store.UnclaimedBilling(ctx, source)
 	for _, event := range unclaimed {
@@ -164,8 +165,8 @@ func billed(known []billing.Event, event billing.Event, terms billing.Terms, now
 	return all, nil
 }
 
-// billedChange puts what billing makes of a subscription into the account of its user. Whoever had it until now loses it, with
-// what support has set, which goes over with it.
+// billedChange puts a subscription, as billing decided it, into the account of its user. A former owner loses it. The
+// settings of support move with it.
 func billedChange(
 	user Account, had *Account, actor string, id SubscriptionID, put SubscriptionChange, policy billing.DisputePolicy, disputes []billing.Contested,
 	now time.Time,
@@ -192,7 +193,7 @@ func billedChange(
 	return gains, loses, err
 }
 
-// disputesOf is what disputes come to by the policy. What support has waived stays so.
+// disputesOf applies the policy to the disputes. A dispute that support has waived stays waived.
 func disputesOf(before []Dispute, disputes []billing.Contested, policy billing.DisputePolicy) []Dispute {
 	var all []Dispute
 	for _, d := range disputes {

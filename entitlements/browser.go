@@ -8,13 +8,13 @@ import (
 	"holdfast/entitlements/jose"
 )
 
-// BrowserToken is what a browser keeps of the device that it was given: the id, with a MAC, so that somebody who has read the
-// id in a list cannot claim to be that browser. It opens nothing.
+// BrowserToken returns a token that shows which device a browser is. The MAC stops somebody who has read the id in a list
+// from claiming to be that browser. The token gives no access.
 func (s *Service) BrowserToken(id DeviceID) string {
 	return string(id) + "." + jose.EncodeBase64(s.sealer.browserMAC(id))
 }
 
-// BrowserDevice returns the device of a token that BrowserToken has made; "" for any other text.
+// BrowserDevice returns the device of a token that BrowserToken made, or "" for any other text.
 func (s *Service) BrowserDevice(token string) DeviceID {
 	id, text, _ := strings.Cut(token, ".")
 	mac, err := jose.DecodeBase64(text)

@@ -6,23 +6,24 @@ import (
 	"time"
 )
 
-// MaxClockOff is how far the server's clock may be from the database's. Beyond it, what the server would sign, and what it
-// would judge by the time, is not to be trusted.
+// MaxClockOff is how far the server's clock may be from the database's. Beyond it, the server must neither sign nor decide
+// anything by the time.
 const MaxClockOff = 5 * time.Minute
 
-// clockReading is what the database's clock showed when ours showed here.
+// clockReading pairs the two clocks at one moment.
 type clockReading struct{ here, database time.Time }
 
-// CheckClock compares the server's clock with the database's, which all replicas share, and says what [Service.ClockOff]
-// says from then on. It is to be called every so often: in between, ClockOff notices by itself when our clock is set, as
-// Go's monotonic clock goes on, but not when the database's is.
+// CheckClock compares the server's clock with the database's, which all replicas share, and returns the new result of
+// [Service.ClockOff]. It must be called regularly: in between, ClockOff notices when the server's clock is set, because Go's
+// monotonic clock goes on, but not when the database's is.
 func (s *Service) CheckClock(ctx context.Context) error {
 	asked := s.config.Now()
 	database, err := s.store.Clock(ctx)
 	if err != nil {
 		return fmt.Errorf("check clock: %w", err)
 	}
-	// Somewhere in between; a reading that took long says less, but never that a good clock is off.
+	// The database read its clock at some time in between. A slow answer makes the check less exact, but never reports a
+	// good clock as off.
 	took := s.config.Now().Sub(asked)
 	off := asked.Round(0).Sub(database)
 	if off < 0 {
@@ -32,7 +33,7 @@ func (s *Service) CheckClock(ctx context.Context) error {
 	return s.ClockOff()
 }
 
-// ClockOff fails with [ErrClockOff] where the server's clock is far from the database's, as far as is known.
+// ClockOff returns [ErrClockOff] if the server's clock is known to be far from the database's.
 func (s *Service) ClockOff() error {
 	reading := s.clock.Load()
 	if reading == nil {

@@ -34,8 +34,8 @@ const (
 	ReasonDeviceRemoved Reason = "device_removed"
 )
 
-// Ending says why no payment is awaited at the end of the paid time; empty where one is. For words alone: nothing is
-// decided by it.
+// Ending is the reason why no payment is awaited at the end of the paid time; empty if one is. It is for texts only: no
+// decision depends on it.
 type Ending string
 
 const (

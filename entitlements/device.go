@@ -21,8 +21,8 @@ type Device struct {
 	JKT              string // RFC 7638 thumbprint of its key
 	LinkedAt         time.Time
 	LastReconciledAt *time.Time
-	// DocumentExpiresAt bounds how long any document with features that the device was ever given can count there: its
-	// end, and what its skew allows. Nil where it had none.
+	// DocumentExpiresAt is the latest time at which any document with features that the device was ever given can count
+	// there: its end plus its skew. Nil if it had none.
 	DocumentExpiresAt *time.Time
 	// DocumentRevision is that of the newest document given to the device, with features or without; nil where it had
 	// none. From the revision of a change on, the device has been told of it, unless the answer was lost on its way.
@@ -35,39 +35,40 @@ type Device struct {
 	StatusList, StatusIndex int
 }
 
-// Quarantined says that the device's lineage has forked: it gets nothing more.
+// Quarantined reports whether the device's lineage has forked: it gets no more features.
 func (d Device) Quarantined() bool { return d.Lineage.Forked }
 
-// Place says what has become of the place that a device takes up under the plan's limit.
+// Place is the state of a device's place under the plan's limit.
 type Place string
 
-// A device holds its place while it is linked and, once it is removed or quarantined, until its last document has ended.
+// The states of a place. A device holds its place while it is linked and, once it is removed or quarantined, until its last
+// document has ended.
 const (
 	PlaceHeld     Place = "held"
-	PlacePassed   Place = "passed"   // to the device that was linked instead of it
-	PlaceReleased Place = "released" // by support, who knows that its document goes on
+	PlacePassed   Place = "passed"   // to the device that replaced it
+	PlaceReleased Place = "released" // by support, although its document goes on
 )
 
 // Occupant is a device that counts against the limit.
 type Occupant struct {
 	Device
-	// FreesUpAt is when it ceases to count by itself; nil while it is linked.
+	// FreesUpAt is when the device stops counting by itself; nil while it is linked.
 	FreesUpAt *time.Time
-	// Replaceable says that a new device could be linked in place of it.
+	// Replaceable reports whether a new device could be linked in its place.
 	Replaceable bool
 }
 
-// lives says whether a document with features that the device was given may go on at now.
+// lives reports whether a document with features that the device was given may still count at now.
 func (d Device) lives(now time.Time) bool {
 	return d.DocumentExpiresAt != nil && now.Before(*d.DocumentExpiresAt)
 }
 
-// linked says whether the device gets documents.
+// linked reports whether the device gets documents with features.
 func (d Device) linked() bool { return !d.Removed && !d.Quarantined() }
 
-// occupants are the devices that count against limit, the oldest first. Whoever loses what a browser has stored must be able
-// to go on at once, so a place can be passed on while the old device's document goes on: as many such documents as the
-// limit do not count. More do, those first that end first. So there are never more than twice limit documents at a time.
+// occupants returns the devices that count against limit, the oldest first. A user whose browser lost its storage must be
+// able to go on at once, so a place can be passed on while the old device's document goes on: up to limit such documents do
+// not count. If there are more, those that end first count. So at most twice limit documents live at a time.
 func occupants(devices []Device, limit int, now time.Time) []Device {
 	var passed []Device
 	for _, d := range devices {
@@ -84,7 +85,7 @@ func occupants(devices []Device, limit int, now time.Time) []Device {
 	})
 }
 
-// pass is the devices after the places of those were passed on.
+// pass returns the devices as they are after passing on the places of ids.
 func pass(devices []Device, ids ...DeviceID) []Device {
 	after := slices.Clone(devices)
 	for i, d := range after {
@@ -95,7 +96,7 @@ func pass(devices []Device, ids ...DeviceID) []Device {
 	return after
 }
 
-// Occupants are the devices that count against the limit at now, the oldest first.
+// Occupants returns the devices that count against the limit at now, the oldest first.
 func (a Account) Occupants(now time.Time) []Occupant {
 	limit := a.Decide(now).DeviceLimit
 	var all []Occupant
@@ -109,7 +110,7 @@ func (a Account) Occupants(now time.Time) []Occupant {
 	return all
 }
 
-// linksAnHour is how many devices an account can link in an hour, whatever becomes of them: each is rows that stay.
+// linksAnHour is how many devices an account can link in an hour, removed ones included: each leaves rows that stay.
 const linksAnHour = 20
 
 // LinkRequest asks to link the installation that made the proof.
@@ -271,9 +272,8 @@ func (s *Service) RevokeDevice(ctx context.Context, actor string, device DeviceI
 	return s.removeDevice(ctx, actor, "device.revoked", user, device, reason)
 }
 
-// ReleaseDevice frees the place of a device that was removed or is quarantined, though a document of it may go on: support
-// accepts that. It fails with [ErrInvalid], with [ErrNotFound], and with [ErrConflict] where the device is linked. A place
-// that is free already stays so.
+// ReleaseDevice frees the place of a device that was removed or is quarantined, although its document may go on. It fails
+// with [ErrInvalid], with [ErrNotFound], and with [ErrConflict] for a linked device. Releasing a free place does nothing.
 func (s *Service) ReleaseDevice(ctx context.Context, actor string, device DeviceID, reason string) error {
 	if err := validReason(reason); err != nil {
 		return err

@@ -97,8 +97,8 @@ type issue struct {
 // maxRefresh is the longest that a device should go without asking again, if it can.
 const maxRefresh = 24 * time.Hour
 
-// documentEnd is when a document given now ends, in whole seconds. Without features it grants nothing, and ends with the
-// plan's window. [ErrKeysetEnded] where it could not begin.
+// documentEnd returns when a document given now ends, in whole seconds. A document without features ends with the plan's
+// window. It fails with [ErrKeysetEnded] if the document would end before it begins.
 func (s *Service) documentEnd(decision Decision, keyset Keyset, now time.Time) (time.Time, error) {
 	now = now.Truncate(time.Second)
 	window := s.config.OfflineWindow

@@ -25,13 +25,13 @@ var (
 	ErrLineageInvalid = errors.New("invalid lineage token")
 	// ErrLedgerInvalid says that the ledger is not acceptable.
 	ErrLedgerInvalid = errors.New("invalid ledger")
-	// ErrBusy says that other changes of the same account kept coming in between; the request may succeed later.
+	// ErrBusy is returned when other changes of the same account kept coming in between; the request may succeed later.
 	ErrBusy = errors.New("the account keeps changing")
 	// ErrKeysetEnded says that no signing key may sign at this time: the operator has to renew the keyset.
 	ErrKeysetEnded = errors.New("the keyset has ended")
-	// ErrBeforeKeys says that no signing key may sign yet at this time: the server's clock is wrong, or the keys are.
+	// ErrBeforeKeys is returned when the clock is before the start of every signing key: the clock or the keys are wrong.
 	ErrBeforeKeys = errors.New("the clock is before the start of the keyset's keys: set the server's clock right")
-	// ErrClockOff says that the server's clock is far from the database's: nothing is judged or signed by it.
+	// ErrClockOff is returned when the server's clock is far from the database's: it must not be used to decide or sign.
 	ErrClockOff = errors.New("the server's clock is far from the database's: set it right")
 )
 
@@ -50,7 +50,7 @@ type DeviceLimitError struct{ Devices []Occupant }
 
 func (*DeviceLimitError) Error() string { return "device limit reached" }
 
-// LinkRateError says that the user has linked many devices in the last hour, and how long to wait.
+// LinkRateError is returned when the user has linked too many devices in the last hour; Wait is how long to wait.
 type LinkRateError struct{ Wait time.Duration }
 
 func (*LinkRateError) Error() string { return "too many devices linked" }

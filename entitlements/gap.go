@@ -20,11 +20,11 @@ type Gap struct {
 	DatabaseRevision int64
 }
 
-// gapFound is the action of the audit entry that tells of a gap.
+// gapFound is the audit action that records a gap.
 const gapFound = "gap.found"
 
-// gap says whether the token shows a gap: a revision above the user's or, where the device has reconciled without the
-// database remembering, above that of the last document that the database knows of.
+// gap reports whether the token shows a gap: a revision above the user's or, if the database has forgotten a reconcile of the
+// device, above that of the last document that it knows of.
 func (t Token) gap(d Device, revision int64) bool {
 	return t.Revision > revision ||
 		t.Generation > d.Lineage.N && d.DocumentRevision != nil && t.Revision > *d.DocumentRevision
@@ -36,7 +36,7 @@ type GapQuery struct {
 	Limit  int
 }
 
-// Gaps lists the gaps that nobody has closed, newest first. Those of users who have been erased are none any more.
+// Gaps lists the gaps that nobody has closed, newest first. Gaps of erased users are left out.
 func (s *Service) Gaps(ctx context.Context, query GapQuery) ([]Gap, error) {
 	gaps, err := s.store.Gaps(ctx, query)
 	if err != nil {

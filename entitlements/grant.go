@@ -45,7 +45,7 @@ func (s *Service) Grant(ctx context.Context, actor string, user UserID, request 
 		}
 		grant.PaidThrough = a.paidThrough(grant.Plan, now).UTC().Truncate(time.Second).AddDate(0, 0, request.Days)
 		if grant.PaidThrough.Year() > 9999 {
-			return Change{}, fmt.Errorf("%w: the user has the plan for ever", ErrInvalid)
+			return Change{}, fmt.Errorf("%w: the user has the plan without an end", ErrInvalid)
 		}
 		change := subscriptionChange(a, nil, &grant, now)
 		change.Audit = []AuditEntry{{

@@ -220,7 +220,7 @@ func (k Keys) Usable(now time.Time) error {
 	return nil
 }
 
-// noSigner says why there is no [Keys.Signer] at now.
+// noSigner returns the reason why no key can sign at now.
 func (k Keys) noSigner(now time.Time) error {
 	if slices.ContainsFunc(k.Keyset.Keys, func(entry KeysetKey) bool { return entry.covers(now) }) {
 		return errors.New("the private half of the key that may sign now is not here")

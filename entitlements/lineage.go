@@ -51,7 +51,7 @@ type Verdict int
 const (
 	// Stale: the token is older than the one last consumed. The device may have a newer one in its storage.
 	Stale Verdict = iota
-	// Repeated: the token is the one last consumed; the answer to it was lost. It is answered anew.
+	// Repeated: the token is the one last consumed; the answer to it was lost. It is answered again.
 	Repeated
 	// Advances: the token is a child of the one last consumed, or of a later one whose commit we have lost.
 	Advances

@@ -2,7 +2,6 @@ package entitlements
 
 import (
 	"crypto/sha256"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,7 +10,7 @@ import (
 	"holdfast/entitlements/jose"
 )
 
-// KeysetMark is the newest keyset taken of one root. Whoever keeps marks cannot be given an old keyset again, and with
+// KeysetMark is the newest keyset taken of one root. A holder of marks cannot be given an old keyset again, and with
 // it a signing key that was withdrawn.
 type KeysetMark struct {
 	// Root is the kid of the root that signed: its slot is looked up when it is needed, because a root moves from next
@@ -73,15 +72,15 @@ type ServedKeyset struct {
 // Served returns k as a database remembers it.
 func (k Keyset) Served() ServedKeyset { return ServedKeyset{KeysetMark: k.mark, Issuer: k.Issuer} }
 
-// Follows reports whether s may be served from a database that has served these keysets, one of each root, in the order in
+// Follows returns nil if s may be served from a database that has served these keysets, one of each root, in the order in
 // which the roots came. Roots are those embedded in the app that is served with s.
 //
 // A database belongs to one issuer and its roots: one start with the wrong keys or origin must not change what it
-// remembers. A root that is new is taken only as the next one after the last that was served. Anything else fails with a
+// remembers. A new root is accepted only as the next one after the last that was served. Anything else fails with a
 // [*ForeignKeysetError]; [ServedKeyset.Adopt] is the way to change it.
 //
-// The rest is what devices check, from the side that makes keysets: a version never goes back and is never used for two
-// keysets, and a root that another has followed is over. It fails with a [*RollbackError].
+// The other rules are those that devices check: a version never goes back and is never used for two keysets, and a root ends
+// once another has followed it. Breaking one is a [*RollbackError].
 func (s ServedKeyset) Follows(served []ServedKeyset, roots Roots) error {
 	if len(served) == 0 {
 		return nil
@@ -111,8 +110,8 @@ func (s ServedKeyset) rollsBack(served ServedKeyset) error {
 	return nil
 }
 
-// Adopt returns the audit entry for making s, of whatever root and issuer, the one keyset that the database remembers. It
-// fails with a [*RollbackError] where the database has served a newer keyset of the same root and issuer.
+// Adopt returns the audit entry for making s, of any root and issuer, the only keyset that the database remembers. It fails
+// with a [*RollbackError] where the database has served a newer keyset of the same root and issuer.
 func (s ServedKeyset) Adopt(served []ServedKeyset, actor string, at time.Time) (AuditEntry, error) {
 	type state struct {
 		Issuer  string `json:"issuer"`
@@ -126,22 +125,14 @@ func (s ServedKeyset) Adopt(served []ServedKeyset, actor string, at time.Time) (
 				return AuditEntry{}, err
 			}
 		}
-		text, err := json.Marshal(state{before.Issuer, before.Root, before.Version})
-		if err != nil {
-			return AuditEntry{}, fmt.Errorf("encode audit entry: %w", err)
-		}
-		entry.Before = text // of the last one
+		entry.Before = auditJSON(state{before.Issuer, before.Root, before.Version}) // of the last one
 	}
-	text, err := json.Marshal(state{s.Issuer, s.Root, s.Version})
-	if err != nil {
-		return AuditEntry{}, fmt.Errorf("encode audit entry: %w", err)
-	}
-	entry.After = text
+	entry.After = auditJSON(state{s.Issuer, s.Root, s.Version})
 	return entry, nil
 }
 
-// SameMachine reports whether both origins are plain http, which is allowed on this machine alone: there the port is
-// part of the origin, and changes from start to start.
+// SameMachine reports whether both origins are plain http, which only origins on this machine may be. Their ports may differ
+// from start to start.
 func SameMachine(origin, other string) bool {
 	return strings.HasPrefix(origin, "http://") && strings.HasPrefix(other, "http://")
 }

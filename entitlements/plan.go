@@ -194,15 +194,11 @@ func planState(p *Plan) json.RawMessage {
 	if p == nil {
 		return nil
 	}
-	state, err := json.Marshal(struct {
+	return auditJSON(struct {
 		Features    map[string]Feature `json:"features"`
 		Window      int64              `json:"window"` // 0: the server's offline window
 		Grace       int64              `json:"grace"`
 		DeviceLimit int                `json:"device_limit"`
 		Rank        int                `json:"rank"`
 	}{p.Features, int64(p.Window / time.Second), int64(p.Grace / time.Second), p.DeviceLimit, p.Rank})
-	if err != nil {
-		panic(err) // names, numbers and booleans marshal
-	}
-	return state
 }

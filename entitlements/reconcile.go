@@ -31,14 +31,14 @@ type Reconciled struct {
 	Ledger     LedgerHead
 }
 
-// Standing is what a reconcile is judged by, read in one snapshot.
+// Standing holds everything that a reconcile is judged by, read in one snapshot.
 type Standing struct {
 	Account  Account // without Devices
 	Device   Device
 	Passkeys []OfflinePasskey
 }
 
-// Step is what an answer changes of its device. DocumentExpiresAt, DocumentRevision and ReconciledAt only rise.
+// Step is the change that an answer makes to its device. DocumentExpiresAt, DocumentRevision and ReconciledAt only rise.
 type Step struct {
 	Lineage           Lineage
 	DocumentExpiresAt *time.Time
@@ -59,7 +59,7 @@ func (s *Service) CheckProof(header, method, path string) (dpop.Proof, error) {
 	return s.nonces.Check(proof)
 }
 
-// CheckDevice says whether the proof was made by a device that is known, and fails with [ErrDeviceUnknown] if not.
+// CheckDevice fails with [ErrDeviceUnknown] unless a known device made the proof.
 func (s *Service) CheckDevice(ctx context.Context, proof dpop.Proof) error {
 	if _, _, err := s.store.DeviceByKey(ctx, proof.JKT); err != nil {
 		return fmt.Errorf("find device: %w", err)
@@ -70,8 +70,8 @@ func (s *Service) CheckDevice(ctx context.Context, proof dpop.Proof) error {
 // Nonce makes a DPoP-Nonce for the device's next proof.
 func (s *Service) Nonce() (string, error) { return s.nonces.Issue(nil) }
 
-// Reconcile takes a device's lineage forward and gives it a document that says what is true now. What is revoked,
-// lapsed or absent is no error, nor is a device that was removed. It fails with [ErrDeviceUnknown],
+// Reconcile advances a device's lineage and gives it a document that says what is true now. A revoked, lapsed or missing
+// subscription is not an error, nor is a device that was removed. It fails with [ErrDeviceUnknown],
 // [ErrLineageInvalid], [ErrLedgerInvalid], [*NonceError] for a stale token and [*ForkedError].
 func (s *Service) Reconcile(ctx context.Context, proof dpop.Proof, request ReconcileRequest) (Reconciled, error) {
 	token, err := s.sealer.open(request.Lineage)
@@ -113,11 +113,11 @@ type attempt struct {
 	keys  *servedKeys
 }
 
-// errReadAgain says that what was read no longer holds.
+// errReadAgain is returned when the account has changed since it was read.
 var errReadAgain = errors.New("the account has changed")
 
-// answer answers an attempt by what was read, and fails with errReadAgain where that no longer holds. What the answer
-// changes is committed before anything is signed.
+// answer answers an attempt from what was read, and fails with errReadAgain if that has changed since. The step is committed
+// before anything is signed.
 func (s *Service) answer(ctx context.Context, by attempt, read Standing) (Reconciled, error) {
 	device := read.Device
 	verdict := device.Lineage.Judge(by.token, by.bound)
@@ -183,8 +183,8 @@ func (step Step) changes(d Device) bool {
 	return step.ReconciledAt != nil || step.Lineage != d.Lineage || d.DocumentRevision == nil || *d.DocumentRevision < step.DocumentRevision
 }
 
-// again carries out a change that a token has shown to be necessary, as an ordinary change of the account. What follows
-// is read again.
+// again makes a change that a token has shown to be necessary, as an ordinary change of the account. It returns
+// errReadAgain on success, so that the attempt goes on with what was stored.
 func (s *Service) again(ctx context.Context, by attempt, change func(Account, Device) Change) error {
 	_, err := s.store.UpdateDevice(ctx, by.token.User, by.token.Device, by.now, func(a Account) (Change, error) {
 		i := slices.IndexFunc(a.Devices, func(d Device) bool { return d.ID == by.token.Device })
@@ -199,7 +199,7 @@ func (s *Service) again(ctx context.Context, by attempt, change func(Account, De
 	return errReadAgain
 }
 
-// quarantine is the change that a forked lineage leads to.
+// quarantine returns the change for a forked lineage.
 func (by attempt) quarantine(_ Account, d Device) Change {
 	if d.Quarantined() || d.Lineage.Judge(by.token, by.bound) != Forked {
 		return Change{}
@@ -216,13 +216,13 @@ type generations struct {
 	Generation int64 `json:"generation"`
 }
 
-// behind says whether the database has lost commits: the token was made by a later state of it.
+// behind reports whether the database has lost commits: a later state of it made the token.
 func (d Device) behind(t Token, revision int64) bool {
 	return t.Generation > d.Lineage.N || t.Revision > revision
 }
 
-// recovery makes the change that lost commits lead to: revision and ledger head rise to the token's, and the bound to the
-// latest that any document can count.
+// recovery returns the change after lost commits: revision and ledger head rise to the token's, and the bound to the latest
+// time at which any document can count.
 func (s *Service) recovery(by attempt) func(Account, Device) Change {
 	return func(a Account, d Device) Change {
 		verdict := d.Lineage.Judge(by.token, by.bound)

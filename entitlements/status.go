@@ -30,7 +30,7 @@ const (
 	// statusListLife is how long a list is good for. It is what an outage of the database may last before host back ends
 	// can no longer tell, and how long an old list can be held against somebody who fetches it through an enemy.
 	statusListLife = 24 * time.Hour
-	// statusListRenewal is how often all lists are read and signed anew, changed or not.
+	// statusListRenewal is how often all lists are read and signed again, changed or not.
 	statusListRenewal = time.Hour
 	// statusListPace is the shortest time between two readings; after statusListPoll times as long there is one though
 	// nobody said that anything has changed. With a reading and a signature that is far below the TTL.

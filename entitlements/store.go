@@ -188,7 +188,7 @@ type AuditEntry struct {
 	Reason string
 }
 
-// auditJSON is a struct of ids and enumerations as Before or After hold it.
+// auditJSON returns a struct of ids and enumerations as Before or After hold it.
 func auditJSON(v any) json.RawMessage {
 	text, err := json.Marshal(v)
 	if err != nil {

@@ -28,7 +28,7 @@ const (
 )
 
 // Subscription is a user's claim to a plan. Revoked and Suspended are support's: billing neither sets nor clears them.
-// Disputes are billing's: support cannot end one, but waive what it withholds.
+// Disputes are billing's: support cannot end one, but can waive its effect.
 type Subscription struct {
 	ID          SubscriptionID
 	User        UserID
@@ -65,8 +65,8 @@ const (
 	WithholdsWaived  Withholding = "waived"   // support has reinstated the subscription, whatever comes of the dispute
 )
 
-// withheld is the dispute that withholds the subscription: one that does so for good before one that does so for now, and
-// then the oldest. Nil where none does.
+// withheld returns the dispute that withholds the subscription, or nil. A lost dispute comes before an open one, then the
+// oldest before the others.
 func (s Subscription) withheld() *Dispute {
 	var worst *Dispute
 	for _, d := range s.Disputes {
@@ -79,7 +79,7 @@ func (s Subscription) withheld() *Dispute {
 	return worst
 }
 
-// Withheld says whether a dispute withholds the subscription.
+// Withheld reports whether a dispute withholds the subscription.
 func (s Subscription) Withheld() bool { return s.withheld() != nil }
 
 func (s Subscription) equal(other Subscription) bool { return reflect.DeepEqual(s, other) }
@@ -99,7 +99,7 @@ type SubscriptionChange struct {
 type Revocation struct {
 	Subscription Subscription
 	Revision     int64
-	// OfflineUntil is until when the last document with features can count anywhere; nil where none can. It is
+	// OfflineUntil is the latest time at which any document with features can still count; nil if none can. It is
 	// never early.
 	OfflineUntil *time.Time
 	// Devices are those that may hold such a document, removed ones too.
@@ -171,7 +171,8 @@ func (s *Service) PutSubscription(ctx context.Context, actor string, id Subscrip
 	return stored, account.Revision, nil
 }
 
-// putChange is what a put comes to in the account of its user, whom put need not name. What support has set stays.
+// putChange returns the subscription and the change that a put makes in the account. It keeps what support has set. The
+// user of put is not looked at.
 func putChange(a Account, actor string, id SubscriptionID, put SubscriptionChange, now time.Time) (Subscription, Change, error) {
 	if before := a.subscription(id); before != nil {
 		stored := *before
@@ -182,7 +183,7 @@ func putChange(a Account, actor string, id SubscriptionID, put SubscriptionChang
 	return storeChange(a, actor, stored, put.Reason, now)
 }
 
-// storeChange puts a subscription into an account as it is to be. What is so already is no change.
+// storeChange returns the change that puts a subscription into an account, which is empty if nothing differs.
 func storeChange(a Account, actor string, stored Subscription, reason string, now time.Time) (Subscription, Change, error) {
 	if _, ok := a.Plans[stored.Plan]; !ok {
 		return Subscription{}, Change{}, ErrPlanUnknown
@@ -334,9 +335,9 @@ func (a Account) revocation(sub Subscription, now time.Time) Revocation {
 	return r
 }
 
-// subscriptionChange replaces before by after and draws the consequences: a higher revision, and for each device that
-// counts what the status list says of the documents it holds. Without before it is new, without after it goes. A feature that is lost is lost for good: INVALID. One that
-// only a suspension withholds comes back with it: SUSPENDED.
+// subscriptionChange replaces before by after and draws the consequences: a higher revision, and for each linked device a
+// status of the documents that it holds. A nil before adds a subscription, a nil after removes it. INVALID is for features
+// that are lost for good, SUSPENDED for those that come back when a suspension or an open dispute ends.
 func subscriptionChange(a Account, before, after *Subscription, now time.Time) Change {
 	changed := a
 	changed.Subscriptions = slices.DeleteFunc(slices.Clone(a.Subscriptions), func(s Subscription) bool { return before != nil && s.ID == before.ID })
@@ -374,7 +375,7 @@ func subscriptionChange(a Account, before, after *Subscription, now time.Time) C
 	return change
 }
 
-// unsuspended is the account as if support had suspended nothing, and no dispute were open.
+// unsuspended returns the account without suspensions and open disputes.
 func (a Account) unsuspended() Account {
 	a.Subscriptions = slices.Clone(a.Subscriptions)
 	for i := range a.Subscriptions {

@@ -71,7 +71,7 @@ const maxDepth = 32
 func CheckObject(data []byte) error {
 	decoder := jsontext.NewDecoder(bytes.NewBuffer(data)) // refuses duplicate names, and what is not Unicode
 	if decoder.PeekKind() != '{' {
-		return errors.New("no JSON object")
+		return errors.New("not a JSON object")
 	}
 	for {
 		if _, err := decoder.ReadToken(); err != nil {
