@@ -26,7 +26,7 @@ func erase(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, entry passkey.
 	for _, step := range []struct{ what, statement string }{
 		// A reconcile under way is waited for: the document that it gives must die as well.
 		{"lock devices", `SELECT FROM devices WHERE user_id = $1::uuid FOR UPDATE`},
-		// The indices stay taken, and say INVALID for ever.
+		// The indices stay taken, and stay INVALID.
 		{"withdraw documents", `
 			UPDATE status_entries e SET status = 1 FROM devices d
 			WHERE d.user_id = $1::uuid AND e.list = d.status_list AND e.idx = d.status_idx AND e.status <> 1`},

@@ -101,9 +101,9 @@ func takeBilling(
 	return outcome, keepEvent(ctx, tx, event, at, "")
 }
 
-// lockCustomer holds the customer of an event until the transaction ends, and returns them; "" where nobody knows. All that
-// ties the event to others is held too, so that of two that share a tie the second finds the first: one may tell whose the
-// other is, and then it does.
+// lockCustomer returns the customer of an event, or "" if no event names one, and locks it until the transaction ends. It
+// locks the event's ties too, so that of two events that share a tie the second finds the first. An event that names the
+// customer names it for all that are tied to it.
 func lockCustomer(ctx context.Context, tx *sqlx.Tx, event billing.Event) (customer string, err error) {
 	lock := func(kind, name string) error {
 		_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "billing "+event.Source+" "+kind+" "+name)
@@ -154,7 +154,7 @@ func lockCustomer(ctx context.Context, tx *sqlx.Tx, event billing.Event) (custom
 	return customer, nil
 }
 
-// looseTies are the ties of an event, and of all events that these lead to whose customer nobody knows, in order.
+// looseTies returns, sorted, the ties of an event and of all events tied to it whose customer is not known.
 func looseTies(ctx context.Context, tx *sqlx.Tx, event billing.Event) ([]string, error) {
 	ties := event.Ties()
 	for {
@@ -178,8 +178,8 @@ func looseTies(ctx context.Context, tx *sqlx.Tx, event billing.Event) ([]string,
 
 const eventColumns = `source, id, customer, subject, at, rank, facts`
 
-// customerEvents reads the events of the customer, those tied to the same things, which may have changed hands, and
-// whatever has the event's id.
+// customerEvents reads the events of the customer, those that share a tie with the event, which may be another customer's,
+// and the one with the event's id.
 func customerEvents(ctx context.Context, tx *sqlx.Tx, event billing.Event) ([]billing.Event, error) {
 	var rows []eventRow
 	err := tx.SelectContext(ctx, &rows, `
@@ -191,8 +191,8 @@ func customerEvents(ctx context.Context, tx *sqlx.Tx, event billing.Event) ([]bi
 	return events(rows), nil
 }
 
-// bill changes the account of the user who is billed, and of the user who had the subscription so far, and says who the former
-// is and whether anything has changed. Nobody is where none is known.
+// bill changes the account of the billed user, and that of the subscription's former owner. It returns the billed user, "" if
+// there is none, and whether anything has changed.
 func bill(ctx context.Context, tx *sqlx.Tx, b entitlements.Billed, at time.Time) (entitlements.UserID, bool, error) {
 	user, err := findBilled(ctx, tx, b)
 	if err != nil || user == "" || b.Change == nil {
@@ -234,7 +234,7 @@ func bill(ctx context.Context, tx *sqlx.Tx, b entitlements.Billed, at time.Time)
 	return user, true, err
 }
 
-// findBilled finds the user who is billed; "" where there is none.
+// findBilled returns the billed user, or "" if there is none.
 func findBilled(ctx context.Context, tx *sqlx.Tx, b entitlements.Billed) (user entitlements.UserID, err error) {
 	query, arguments := `SELECT id FROM users WHERE id = nullif($1, '')::uuid OR external_id = nullif($2, '')`, []any{string(b.User), b.ExternalID}
 	if string(b.User)+b.ExternalID == "" {
@@ -249,7 +249,7 @@ func findBilled(ctx context.Context, tx *sqlx.Tx, b entitlements.Billed) (user e
 	return user, failed("find user", err)
 }
 
-// ownEvents makes the events of a subscription its user's, also where they were somebody else's before.
+// ownEvents assigns the events of a subscription to its user, including those of a former owner.
 func ownEvents(ctx context.Context, tx *sqlx.Tx, event billing.Event, subscription entitlements.SubscriptionID, user entitlements.UserID) error {
 	_, err := tx.ExecContext(ctx, `
 		UPDATE billing_events SET user_id = $4
@@ -258,7 +258,7 @@ func ownEvents(ctx context.Context, tx *sqlx.Tx, event billing.Event, subscripti
 	return failed("own billing events", err)
 }
 
-// keepEvent keeps an event, as its owner's where it is known whose it is.
+// keepEvent stores an event for its owner, if that is known.
 func keepEvent(ctx context.Context, tx *sqlx.Tx, e billing.Event, at time.Time, owner entitlements.UserID) error {
 	facts, err := json.Marshal(e.Facts)
 	if err != nil {
@@ -282,12 +282,12 @@ func keepEvent(ctx context.Context, tx *sqlx.Tx, e billing.Event, at time.Time, 
 	return nil
 }
 
-// erasedDigest is what stays of an id when its account is erased: a hash under a key that the database holds.
+// erasedDigest returns the SQL for what is kept of an id when its account is erased: a hash under a key of the database's.
 func erasedDigest(id string) string {
 	return `sha256((SELECT value FROM secrets WHERE name = 'billing-erased') || convert_to(` + id + `, 'UTF8'))`
 }
 
-// rememberErased remembers every id under which billing systems may go on to report about a user who is erased now.
+// rememberErased stores a digest of every id under which billing systems may still report about a user who is being erased.
 var rememberErased = `
 	INSERT INTO billing_erased (digest)
 	SELECT DISTINCT ` + erasedDigest("id") + ` FROM (
@@ -295,7 +295,7 @@ var rememberErased = `
 		UNION SELECT customer FROM billing_events WHERE user_id = $1::uuid UNION SELECT unnest(ties) FROM billing_events WHERE user_id = $1::uuid) ids (id)
 	WHERE id <> '' ON CONFLICT DO NOTHING`
 
-// isErased says whether an id in the event was of an account that is erased.
+// isErased reports whether an id in the event belonged to an erased account.
 func isErased(ctx context.Context, tx *sqlx.Tx, e billing.Event) (erased bool, err error) {
 	ids := append(e.Ties(), e.Customer, strings.ToLower(e.Facts.User), e.Facts.ExternalID, e.Facts.Reference)
 	err = tx.GetContext(ctx, &erased, `

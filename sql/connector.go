@@ -26,8 +26,8 @@ const (
 	grace = time.Second
 )
 
-// connector makes the connections of a pool. Every statement and every commit of the program goes through them, and they
-// see to three things:
+// connector makes the connections of a pool. Every statement and every commit of the program goes through them. They
+// guarantee three things:
 //
 //   - A commit is confirmed as the database is configured, or fails with an [UnknownOutcomeError].
 //   - Every exchange with the server ends: at the latest a second after its context, its limit or commitTime has ended,
@@ -51,8 +51,8 @@ func newConnector(config pq.Config, commit time.Duration) (*connector, error) {
 	return &connector{Connector: inner, commit: commit}, nil
 }
 
-// Connect implements [driver.Connector]. That no host takes the connection, or none that is read-write, is the database
-// being unavailable.
+// Connect implements [driver.Connector]. It returns an [UnavailableError] if no host accepts the connection or none is
+// read-write.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	made := &conn{connector: c, born: c.generation.Load()}
 	stop := context.AfterFunc(ctx, made.socket.abort) // a handshake does not look at the context
@@ -69,7 +69,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return made, nil
 }
 
-// pqConn is what the driver's connections can do.
+// pqConn is the interface of the driver's connections.
 type pqConn interface {
 	driver.Conn
 	driver.ConnBeginTx
@@ -87,15 +87,15 @@ type conn struct {
 	pqConn
 	connector   *connector
 	socket      socket
-	born        int64 // generation that it is of
+	born        int64 // the connector's generation when this was made
 	lost        bool
 	transaction bool
-	unconfirmed bool // this exchange committed what no synchronous standby has confirmed
+	unconfirmed bool // this exchange made a commit that no synchronous standby has confirmed
 }
 
-// commits says whether the statement, outside a transaction, changes something and so commits by itself. One that only
-// locks is taken for one that changes. A statement that were missed would still never count as done without having been
-// confirmed, but would be cancelled with the request.
+// commits reports whether the statement changes something and so, outside a transaction, commits by itself. Statements that
+// only lock count too. A statement missed here would be cancelled with its request, but would still never count as done
+// without confirmation.
 func commits(query string) bool {
 	for _, change := range []string{"INSERT INTO", "UPDATE ", "DELETE FROM"} {
 		if strings.Contains(query, change) {
@@ -105,9 +105,9 @@ func commits(query string) bool {
 	return false
 }
 
-// hear takes the notices of the server. PostgreSQL only warns where it gives up waiting for a synchronous standby: the
-// transaction is committed here, but may be lost with this server. Texts and names are translated, so what counts is that
-// it is a warning of that class, or of a shutdown, while something commits; our own statements raise none.
+// hear receives the server's notices. PostgreSQL only warns when it gives up waiting for a synchronous standby: the
+// transaction is committed here, but may be lost with this server. Servers translate texts, so the code decides: any warning
+// of that class, or of a shutdown, during a commit. The program's own statements raise none.
 func (c *conn) hear(notice *pq.Error) {
 	switch notice.Code {
 	case pqerror.Warning, pqerror.AdminShutdown:
@@ -115,8 +115,8 @@ func (c *conn) hear(notice *pq.Error) {
 	}
 }
 
-// exchange bounds one exchange with the server. One that commits has commitTime, whatever becomes of the request. Where
-// the context ends meanwhile, the socket has a deadline, and the connection is not used again.
+// exchange bounds one exchange with the server. An exchange that commits has commitTime, even if the request ends. If the
+// context ends meanwhile, the socket gets a deadline and the connection is not used again.
 func (c *conn) exchange(ctx context.Context, commits bool) (bounded context.Context, end func()) {
 	cancel := func() {}
 	switch limit := time.Duration(c.connector.limit.Load()); {
@@ -136,8 +136,8 @@ func (c *conn) exchange(ctx context.Context, commits bool) (bounded context.Cont
 	}
 }
 
-// judge looks at how an exchange ended. A single statement that may have been committed must neither count as done nor
-// be sent again, which is what database/sql does after driver.ErrBadConn.
+// judge turns the result of an exchange into the error to return. A single statement that may have been committed must
+// neither count as done nor be sent again, as database/sql does after driver.ErrBadConn.
 func (c *conn) judge(err error, changes bool) error {
 	gone, sent := isTransport(err), c.socket.wrote.Load()
 	if gone {
@@ -160,8 +160,8 @@ func (c *conn) judge(err error, changes bool) error {
 	return err
 }
 
-// isTransport says whether err is that the connection broke or fell silent; the driver calls much of that
-// driver.ErrBadConn. That a context has ended is not the connection's doing.
+// isTransport reports whether err means that the connection broke or fell silent; the driver calls much of that
+// driver.ErrBadConn. The end of a context is not a transport error.
 func isTransport(err error) bool {
 	network := (*net.OpError)(nil)
 	return errors.Is(err, driver.ErrBadConn) || errors.As(err, &network) ||
@@ -169,7 +169,7 @@ func isTransport(err error) bool {
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ETIMEDOUT)
 }
 
-// usable says whether the connection may be used again.
+// usable reports whether the connection may be used again.
 func (c *conn) usable() bool { return !c.lost && c.born == c.connector.generation.Load() }
 
 // IsValid implements [driver.Validator].
@@ -232,7 +232,7 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	return &stmt{pqStmt: inner.(pqStmt), conn: c, commits: commits(query)}, nil //nolint:forcetypeassert // as above
 }
 
-// BeginTx implements [driver.ConnBeginTx]. The driver would cancel the commit, too, with the context that it is given.
+// BeginTx implements [driver.ConnBeginTx]. It hides the end of ctx from the driver, which would cancel the commit too.
 func (c *conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
 	_, end := c.exchange(ctx, false)
 	defer end()
@@ -249,7 +249,7 @@ func (c *conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx
 	return &tx{Tx: inner, conn: c, cancel: cancel}, nil
 }
 
-// tx is a transaction; cancel interrupts whatever it is doing.
+// tx is a transaction; cancel interrupts its running statement.
 type tx struct {
 	driver.Tx
 	conn   *conn
@@ -279,7 +279,7 @@ func (t *tx) finish(end func() error, changes bool) error {
 	return c.judge(err, changes)
 }
 
-// pqStmt is what the driver's prepared statements can do.
+// pqStmt is the interface of the driver's prepared statements.
 type pqStmt interface {
 	driver.Stmt
 	driver.StmtExecContext
@@ -305,7 +305,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	return s.conn.query(ctx, s.commits, func(ctx context.Context) (driver.Rows, error) { return s.pqStmt.QueryContext(ctx, args) })
 }
 
-// Close implements [driver.Stmt]. A statement of a connection that is given up goes with it.
+// Close implements [driver.Stmt]. It sends nothing on a connection that is given up.
 func (s *stmt) Close() error {
 	if !s.conn.usable() {
 		return driver.ErrBadConn

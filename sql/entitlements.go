@@ -168,7 +168,7 @@ func (s *Entitlements) UpdateDevice(
 // maxAttempts bounds how often a statement or transaction starts again because another one came in between.
 const maxAttempts = 10
 
-// lockAccount locks and reads an account for a change, with one device of its own choice besides those that matter.
+// lockAccount locks and reads an account for a change, with the named device besides those that matter.
 func lockAccount(
 	ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, device entitlements.DeviceID, at time.Time,
 ) (entitlements.Account, error) {
@@ -456,7 +456,7 @@ func (s *Entitlements) Standing(
 	return standing, nil
 }
 
-// storeStep finds no row where a change of the account has come in between: each raises devices.revision.
+// storeStep finds no row if a change of the account came in between: each change raises devices.revision.
 const storeStep = `
 	UPDATE devices SET lineage_n = $8, lineage_parent = $9, document_bound = greatest(document_bound, $10),
 		document_revision = greatest(document_revision, $11), last_reconciled_at = greatest(last_reconciled_at, $12)

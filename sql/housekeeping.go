@@ -9,10 +9,10 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// How long rows are kept that nobody needs any more. SECURITY.md tells users.
+// How long rows are kept that nobody needs any more; SECURITY.md documents it.
 const (
 	keepRemovedDevices = 90 * 24 * time.Hour // after the end of their last document
-	keepBillingEvents  = 30 * 24 * time.Hour // of nobody: ten times as long as any system tries
+	keepBillingEvents  = 30 * 24 * time.Hour // without a user: ten times as long as any system retries
 )
 
 const (
@@ -22,9 +22,9 @@ const (
 	housekeepingLock = `hashtextextended('housekeeping', 0)`
 )
 
-// housekeeping is what ends by time: for each table the rows that have ended at $1, in the order of an index. A batch begins
-// where the one before ended, so that it does not read again what was deleted there: while something holds an old snapshot,
-// a dump say, those rows are still in the way.
+// housekeeping lists the tables whose rows end by time, with the condition for a row that has ended at $1, in the order of an
+// index. A batch begins where the one before ended, to skip the rows deleted there: while something such as a dump holds
+// an old snapshot, they are still in the index.
 var housekeeping = []struct {
 	table, key, at, ended string
 	keep                  time.Duration
@@ -37,9 +37,9 @@ var housekeeping = []struct {
 	{table: "devices", key: "user_id, id", at: "removed_at", ended: "(document_bound IS NULL OR document_bound <= $1)", keep: keepRemovedDevices},
 }
 
-// KeepHouse deletes what has ended, until ctx ends: in the background, so that no request waits for it, in small batches,
-// and on one replica at a time. Report is called with the error when the database begins to fail, and with nil when it
-// works again. It is to be called once, in a goroutine of its own.
+// KeepHouse deletes rows that have ended, until ctx ends: in small batches, and on one replica at a time. Report is called
+// with the error when the database begins to fail, and with nil when it works again. KeepHouse must be called once, in a
+// goroutine of its own, so that no request waits for it.
 func KeepHouse(ctx context.Context, db *sqlx.DB, now func() time.Time, report func(error)) {
 	pace := time.NewTicker(housekeepingPace)
 	defer pace.Stop()
@@ -61,10 +61,10 @@ func KeepHouse(ctx context.Context, db *sqlx.DB, now func() time.Time, report fu
 	}
 }
 
-// errElsewhere says that another replica keeps house.
+// errElsewhere is returned while another replica keeps house.
 var errElsewhere = errors.New("another replica keeps house")
 
-// sweep deletes all that has ended at now.
+// sweep deletes all rows that have ended at now.
 func sweep(ctx context.Context, db *sqlx.DB, now time.Time) error {
 	for _, h := range housekeeping {
 		ended := h.at + ` <= $1`

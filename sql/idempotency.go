@@ -16,9 +16,8 @@ const (
 	claimLife = time.Minute
 )
 
-// here, in the FROM of a single statement, has its commit wait for this server's disk only, and not for a synchronous
-// standby. A claim is nobody's answer: lost in a failover, it is as if its request had died, and one whose outcome is unknown
-// would stand in the way of the next try.
+// here, in the FROM of a single statement, makes its commit wait for this server's disk only, not for a synchronous standby.
+// A claim may be lost in a failover, as if its request had died; a claim with an unknown outcome would block the next try.
 const here = `set_config('synchronous_commit', 'local', true)`
 
 // Answers keeps what requests with an Idempotency-Key were answered, for 24 hours. It is what package api's Answers asks

@@ -36,8 +36,8 @@ func ServedKeysets(ctx context.Context, db sqlx.QueryerContext) ([]entitlements.
 	return served, failed("read keyset marks", err)
 }
 
-// AdoptKeyset makes keyset the only one that the database at url remembers, where [entitlements.ServedKeyset.Adopt] agrees,
-// and audits it, as the login that url names: the owner, since the server's role may not.
+// AdoptKeyset makes keyset the only one that the database at url remembers, if [entitlements.ServedKeyset.Adopt] agrees, and
+// audits it. The login that url names must be the owner: the server's role may not do this.
 func AdoptKeyset(ctx context.Context, url string, keyset entitlements.ServedKeyset, actor string, at time.Time) error {
 	db, err := connectAsOwner(ctx, url)
 	if err != nil {
@@ -73,7 +73,7 @@ func AdoptKeyset(ctx context.Context, url string, keyset entitlements.ServedKeys
 	})
 }
 
-// lockKeysets has replicas that take a keyset do so one after another; it happens a few times a year.
+// lockKeysets makes replicas that take a keyset do so one after another; it happens a few times a year.
 func lockKeysets(ctx context.Context, tx *sqlx.Tx) error {
 	_, err := tx.ExecContext(ctx, `LOCK TABLE keyset_marks IN SHARE ROW EXCLUSIVE MODE`)
 	return failed("lock keyset marks", err)

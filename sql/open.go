@@ -60,8 +60,8 @@ func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 	return sqlx.NewDb(db, "postgres"), nil
 }
 
-// limitStatements makes the connector give a statement up a little after PostgreSQL should have: a silent server does
-// not keep statement_timeout. Where that is 0, the context is the only limit.
+// limitStatements makes the connector give a statement up a little after statement_timeout, which a silent server does not
+// enforce. If that is 0, the context is the only limit.
 func limitStatements(ctx context.Context, connector *connector, db *sql.DB) error {
 	var milliseconds int64
 	err := db.QueryRowContext(ctx, `SELECT setting::bigint FROM pg_settings WHERE name = 'statement_timeout'`).Scan(&milliseconds)
@@ -93,7 +93,7 @@ func parse(url string) (pq.Config, error) {
 	if config.TargetSessionAttrs == "" {
 		config.TargetSessionAttrs = pq.TargetSessionAttrsReadWrite
 	}
-	config.Runtime["client_min_messages"] = "warning" // below that, a commit without its standby goes unnoticed
+	config.Runtime["client_min_messages"] = "warning" // a lower level would hide commits without their standby
 	return config, nil
 }
 

@@ -18,7 +18,7 @@ import (
 	"holdfast/entitlements/outbox"
 )
 
-// Outbox is the PostgreSQL [outbox.Store]. That deliveries are written is a trigger's doing, see the schema.
+// Outbox is the PostgreSQL [outbox.Store]. A trigger writes the deliveries, see the schema.
 type Outbox struct{ db *sqlx.DB }
 
 var _ outbox.Store = (*Outbox)(nil)

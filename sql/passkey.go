@@ -259,7 +259,7 @@ func insertPasskey(ctx context.Context, tx *sqlx.Tx, c passkey.Credential, sessi
 }
 
 // SignIn implements [passkey.CredentialStore]. The condition on the sign count is part of the UPDATE: PostgreSQL
-// evaluates it anew on the newest row if it had to wait for another sign-in.
+// evaluates it again on the newest row if it had to wait for another sign-in.
 func (p *Passkeys) SignIn(ctx context.Context, use passkey.CredentialUse, previous *passkey.TokenKey, session passkey.NewSession) error {
 	var previousUser, previousHash any
 	if previous != nil {

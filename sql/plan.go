@@ -76,7 +76,7 @@ func (s *Entitlements) PutPlan(
 			return err
 		}
 		if found {
-			// Who has not been withdrawn yet for an earlier change is so for this one.
+			// Holders still awaiting withdrawal from an earlier change are withdrawn for this one too.
 			_, err := tx.ExecContext(ctx, `
 				UPDATE plans SET features = $2, window_seconds = $3, grace_seconds = $4, device_limit = $5, rank = $6, updated_at = $7,
 					raising_after = CASE WHEN $8 THEN $9::uuid ELSE raising_after END,
@@ -124,7 +124,7 @@ func raiseHolders(ctx context.Context, tx *sqlx.Tx, at time.Time) (more bool, er
 		return false, failed("lock plan", err)
 	}
 	if plan.Raising == firstHolder {
-		// Who goes over to the plan as it was before is a holder when that has been committed.
+		// Users who are taking the plan as it was before become holders when that commits.
 		if _, err := tx.ExecContext(ctx, awaitChanges); err != nil {
 			return false, failed("await changes", err)
 		}

@@ -75,8 +75,8 @@ func FinishRestore(ctx context.Context, url string) error {
 	if err := CheckVersion(ctx, db); err != nil {
 		return err
 	}
-	// Another cluster counts its transactions anew. What seems to have been changed by one that is still to come would be
-	// published again and again until it has.
+	// Another cluster counts its transactions from the start. A row marked with one still to come would be published again
+	// and again until that transaction has run.
 	_, err = db.ExecContext(ctx, `UPDATE status_entries SET changed = pg_current_xact_id() WHERE changed > pg_current_xact_id()`)
 	if err != nil {
 		return failed("settle the status lists", err)

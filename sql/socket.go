@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// userTimeout is how long what was sent may stay unacknowledged by the other machine: without it, the kernel goes on for a
+// userTimeout is how long sent data may stay unacknowledged by the other machine. Without it, the kernel keeps trying for a
 // quarter of an hour.
 const userTimeout = 5 * time.Second
 
-// newDialer returns a dialer whose connections end within some seconds when the other machine falls silent, whether or
-// not something was sent to it.
+// newDialer returns a dialer whose connections end within some seconds when the other machine falls silent, idle ones
+// included.
 func newDialer() *dialer {
 	return &dialer{net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3},
@@ -46,8 +46,8 @@ type poolDialer struct{ *dialer }
 
 type socketKey struct{}
 
-// DialContext implements [pq.DialerContext]. A connection of the pool brings its socket with the context. One without is
-// made by the driver to cancel a statement, which waits for that.
+// DialContext implements [pq.DialerContext]. The context of a pool connection holds its socket. The driver makes connections
+// without one to cancel a statement, and waits for them: those are short-lived.
 func (d *poolDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	socket, ofPool := ctx.Value(socketKey{}).(*socket)
 	if !ofPool {
@@ -66,14 +66,14 @@ func (d *poolDialer) DialContext(ctx context.Context, network, address string) (
 	return socket.use(made)
 }
 
-// hurried is a connection that is used for a moment only.
+// hurried is a short-lived connection: any deadline is at most grace away.
 type hurried struct{ net.Conn }
 
 // SetDeadline implements [net.Conn].
 func (h hurried) SetDeadline(time.Time) error { return h.Conn.SetDeadline(time.Now().Add(grace)) }
 
-// socket is what a connection of the pool speaks through, below its TLS if it has any. Hurry and abort may be called at any
-// time, from any goroutine.
+// socket is the network connection below a connection of the pool, and below its TLS if it has any. Its methods hurry and
+// abort may be called at any time, from any goroutine.
 type socket struct {
 	wrote atomic.Bool // something was sent, since this was set to false
 
@@ -82,7 +82,7 @@ type socket struct {
 	aborted bool
 }
 
-// use makes conn the one, which is what the driver gets.
+// use remembers conn and returns it, wrapped, for the driver.
 func (s *socket) use(conn net.Conn) (net.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,7 +93,7 @@ func (s *socket) use(conn net.Conn) (net.Conn, error) {
 	return counted{conn, s}, nil
 }
 
-// hurry leaves the other side a moment to answer what it was asked.
+// hurry gives the other side only grace to answer.
 func (s *socket) hurry() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -111,7 +111,7 @@ func (s *socket) abort() {
 	}
 }
 
-// counted notes that something was sent.
+// counted records in its socket that something was sent.
 type counted struct {
 	net.Conn
 	socket *socket

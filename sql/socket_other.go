@@ -4,5 +4,5 @@ package sql
 
 import "time"
 
-// setUserTimeout does nothing: elsewhere the deadlines on the socket and the probes have to do.
+// setUserTimeout does nothing: on other systems, socket deadlines and keepalive probes must suffice.
 func setUserTimeout(uintptr, time.Duration) error { return nil }

@@ -23,9 +23,8 @@ func (e *UnavailableError) Unwrap() error { return e.Err }
 // Unavailable is true. Callers that do not import this package look for the method with errors.As.
 func (e *UnavailableError) Unavailable() bool { return true }
 
-// UnknownOutcomeError says that a change may or may not have been made, or may be undone by a failover: it was sent to be
-// committed, and was not confirmed. Sending it again is safe as far as the store is concerned: what it would do twice, it
-// refuses or finds done.
+// UnknownOutcomeError is returned for a change that was sent to be committed and was not confirmed: it may have been made or
+// not, and a failover may undo it. Sending it again is safe for the store, which refuses to do it twice or finds it done.
 type UnknownOutcomeError struct{ Err error }
 
 func (e *UnknownOutcomeError) Error() string {

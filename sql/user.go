@@ -118,9 +118,9 @@ func findUser(ctx context.Context, tx *sqlx.Tx, user passkey.UserID) error {
 	return failed("lock user", err)
 }
 
-// The statements of FindUsers. findUsers looks each criterion up in its own index, so that a search which finds little,
-// or nothing, reads little; only the names can match more than a few users. The planner cannot know how many a word
-// begins, so it may not choose to walk users_by_name until it has found a page of them.
+// The statements of FindUsers. findUsers looks each criterion up in its own index, so that a search with few results reads
+// little; only names can match more than a few users. MATERIALIZED keeps the planner, which cannot know how many names a
+// word matches, from walking users_by_name until it has found a page of them.
 var listUsers, findUsers = func() (list, find string) {
 	const order = ` ORDER BY lower(name) COLLATE "C", id LIMIT $3`
 	page := func(table, condition string) string {
@@ -155,7 +155,7 @@ func (p *Passkeys) FindUsers(ctx context.Context, search passkey.UserSearch) ([]
 	return users, nil
 }
 
-// findUsersQuery is the statement that finds the users, and its arguments.
+// findUsersQuery returns the statement of a search and its arguments.
 func findUsersQuery(search passkey.UserSearch) (string, []any) {
 	var afterName, afterID any
 	if search.After != nil {
