@@ -96,7 +96,7 @@ func TestBackup(t *testing.T) {
 	if code, _, errs := call(t, "backup", file, "--data", data); code != 1 || errs != "holdfast: "+file+" exists: it is not overwritten\n" {
 		t.Errorf("onto itself: %d %s", code, errs)
 	}
-	if code, _, errs := call(t, "backup", filepath.Join(data, "b.tar"), "--data", folder(t)); code != 1 || !strings.Contains(errs, "a backup is of database and keys") {
+	if code, _, errs := call(t, "backup", filepath.Join(data, "b.tar"), "--data", folder(t)); code != 1 || !strings.Contains(errs, "a backup needs the keys too") {
 		t.Errorf("of nothing: %d %s", code, errs)
 	}
 
@@ -284,9 +284,9 @@ func TestRestoreRefuses(t *testing.T) {
 		"a folder":                        {pack(t, add(tar.Header{Typeflag: tar.TypeDir, Name: "keys/"}, "")), "which a backup never does"},
 		"a file twice":                    {pack(t, add(plain("keys/roots.json"), "{}")), "which a backup never does"},
 		"a huge key":                      {pack(t, add(plain("keys/evil.jwk"), strings.Repeat("x", maxKeyFile+1))), "more than keys"},
-		"without its dump":                {pack(t, without(dumpMember)), "it is no backup"},
-		"without keys":                    {pack(t, without(keysMembers)), "it is no backup"},
-		"without saying what it is":       {pack(t, without(manifestMember)), "it is no backup"},
+		"without its dump":                {pack(t, without(dumpMember)), "it is not a holdfast backup"},
+		"without keys":                    {pack(t, without(keysMembers)), "it is not a holdfast backup"},
+		"without saying what it is":       {pack(t, without(manifestMember)), "it is not a holdfast backup"},
 		"keys that do not fit each other": {pack(t, without("keys/roots.json")), "the backup's "},
 		"a format of tomorrow": {
 			pack(t, change(manifestMember, func(s string) string { return strings.Replace(s, `"format": 1`, `"format": 2`, 1) })),
