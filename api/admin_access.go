@@ -15,7 +15,7 @@ import (
 )
 
 // admitAdmin finds out who calls the admin API, and whether they may what needs scope: the bearer of a token, or else a
-// staff member by their session. Whoever shows a token is judged by it alone.
+// staff member by their session. A token in the request is the only thing that counts.
 func (s *server) admitAdmin(w http.ResponseWriter, r *http.Request, scope passkey.Scope) (caller, error) {
 	var by caller
 	var err error
@@ -93,9 +93,9 @@ func (s *server) guardStaff(ctx context.Context, by caller, user passkey.UserID)
 	return err
 }
 
-// guardStaffKeys refuses pages of allowed origins what would open a staff member's account for good: another passkey, for
-// which a script can play the authenticator, recovery codes, or a device. They act as a user of the app, and must not become
-// staff. The session's origin decides; a page that says where it is from is refused besides.
+// guardStaffKeys stops pages of allowed origins from adding lasting access to a staff member's account: a passkey, for which
+// a script can play the authenticator, recovery codes, or a device. Such pages act for a user of the app and must not become
+// staff. The session's origin decides; requests that name another origin are refused too.
 func (s *server) guardStaffKeys(r *http.Request, session passkey.Session) error {
 	if err := session.MayAdd(); err != nil {
 		return err
@@ -110,7 +110,7 @@ func (s *server) guardStaffKeys(r *http.Request, session passkey.Session) error 
 // give one; programs, which are known by their token, need not.
 func (c caller) reasoned(reason string) error {
 	if c.isStaff() && strings.TrimSpace(reason) == "" {
-		return refusal{invalidRequest.status, invalidRequest.code, "Staff give a reason for what they change."}
+		return refusal{invalidRequest.status, invalidRequest.code, "Staff must give a reason for every change."}
 	}
 	return nil
 }

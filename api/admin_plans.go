@@ -89,7 +89,7 @@ func (s *server) putPlan(w http.ResponseWriter, r *http.Request, by caller) erro
 	features := make(map[string]entitlements.Feature, len(request.Features))
 	for name, feature := range request.Features {
 		if feature == nil || feature.Offline == nil {
-			return refusal{invalidRequest.status, invalidRequest.code, "Every feature says whether it is offline."}
+			return refusal{invalidRequest.status, invalidRequest.code, "Every feature must say whether it is offline."}
 		}
 		features[name] = entitlements.Feature{Limit: feature.Limit, Offline: *feature.Offline}
 	}

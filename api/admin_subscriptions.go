@@ -24,7 +24,7 @@ type subscription struct {
 	UpdatedAt   time.Time                      `json:"updated_at"`
 }
 
-// dispute is one about a payment of a subscription.
+// dispute is a dispute about a payment of a subscription.
 type dispute struct {
 	ID        string                   `json:"id"`
 	Status    billing.DisputeStatus    `json:"status"`

@@ -78,7 +78,7 @@ func (s *server) createUser(w http.ResponseWriter, r *http.Request, by caller) e
 	}{adminUserOf(created), s.linkOf(enrolment)})
 }
 
-// changeUser ties an account that is there to what other systems call its user, or unties it.
+// changeUser sets or removes the external id of an account.
 func (s *server) changeUser(w http.ResponseWriter, r *http.Request, by caller) error {
 	id, err := pathUUID(r)
 	if err != nil {
@@ -91,9 +91,9 @@ func (s *server) changeUser(w http.ResponseWriter, r *http.Request, by caller) e
 	if err := decode(r, &request); err != nil {
 		return err
 	}
-	var externalID *string // null unties, and is not the same as nothing said
+	var externalID *string // null removes it, and differs from a missing member
 	if len(request.ExternalID) == 0 || json.Unmarshal(request.ExternalID, &externalID) != nil || externalID != nil && *externalID == "" {
-		return refusal{invalidRequest.status, invalidRequest.code, "external_id is what other systems call the user, or null for nothing."}
+		return refusal{invalidRequest.status, invalidRequest.code, "external_id must be a non-empty text, or null to remove it."}
 	}
 	agent, err := by.agent(request.Reason)
 	if err != nil {

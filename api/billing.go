@@ -158,7 +158,7 @@ func (s *server) receive(
 	}
 	result, level := string(outcome), slog.LevelInfo
 	if outcome == entitlements.BillingErased || outcome == entitlements.BillingUnclaimed {
-		level = slog.LevelWarn // somebody goes on paying, maybe
+		level = slog.LevelWarn // the payer may be billed for nothing
 	}
 	if err != nil {
 		refused, _ := classify(r.Context(), err)

@@ -9,17 +9,16 @@ import (
 	"holdfast/entitlements/dpop"
 )
 
-// bodyRate is how many bytes a second the part of a body beyond bodyLimit has to come at.
+// bodyRate is the slowest rate, in bytes a second, for the part of a body beyond bodyLimit.
 const bodyRate = 128 << 10
 
-// paceBodies ends requests whose body does not come in time, whatever becomes of them: what nobody has read when a route
-// has answered is waited for as well. Without a body there is nothing to wait for, and the server's own limit, which also
-// ends streams, is lifted.
+// paceBodies ends requests whose body does not arrive in time, also after the answer: net/http still waits for the unread
+// part. For a request without a body it lifts the server's own read limit, which would end streams.
 func (s *server) paceBodies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		if r.ContentLength == 0 {
-			_ = control.SetReadDeadline(time.Time{}) // a writer that knows no deadlines has none
+			_ = control.SetReadDeadline(time.Time{}) // writers without deadlines need none
 		} else {
 			body := &pacedBody{ReadCloser: r.Body, control: control, due: time.Now().Add(s.pace.body)}
 			_ = control.SetReadDeadline(body.due)
@@ -29,11 +28,11 @@ func (s *server) paceBodies(next http.Handler) http.Handler {
 	})
 }
 
-// pacedBody fails to be read when it comes too slowly.
+// pacedBody is a body whose reads fail when it arrives too slowly.
 type pacedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
-	due     time.Time // when the first bodyLimit bytes have to be there
+	due     time.Time // when the first bodyLimit bytes must have arrived
 	read    int64
 }
 
@@ -49,8 +48,8 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// proofBody reads the body of a request that came under a sound proof. Anybody can make one, under a key that nobody knows:
-// no more than other routes take is read until the device is known, and then one large body of it at a time.
+// proofBody reads the body of a request with a sound proof. Anybody can make one, under a new key: beyond bodyLimit, only a
+// known device's body is read, and only one of each device at a time.
 func (s *server) proofBody(r *http.Request, proof dpop.Proof) ([]byte, error) {
 	body, err := readBody(io.LimitReader(r.Body, bodyLimit+1))
 	if err != nil || len(body) <= bodyLimit {

@@ -27,14 +27,14 @@ type adminDevice struct {
 	device
 	DocumentRevision *int64     `json:"document_revision"`
 	Removed          bool       `json:"removed"`
-	FreesUpAt        *time.Time `json:"frees_up_at"` // where it still counts against the limit, though it is not linked
+	FreesUpAt        *time.Time `json:"frees_up_at"` // if it is not linked but still counts against the limit
 }
 
 func adminDeviceOf(d entitlements.Device) adminDevice {
 	return adminDevice{device: deviceOf(d), DocumentRevision: d.DocumentRevision, Removed: d.Removed}
 }
 
-// supportDevices are the devices of the account that are not removed, or count against the limit.
+// supportDevices returns the devices of the account, without removed ones that no longer count against the limit.
 func supportDevices(a entitlements.Account, now time.Time) []adminDevice {
 	frees := map[entitlements.DeviceID]*time.Time{}
 	for _, o := range a.Occupants(now) {
@@ -132,7 +132,7 @@ func (s *server) revokeDevice(w http.ResponseWriter, r *http.Request, by caller)
 	return s.changeDevice(w, r, by, s.entitlements.RevokeDevice)
 }
 
-// releaseDevice is support's answer to a user who cannot wait until the document of a removed device has ended.
+// releaseDevice lets support free a removed device's place before its last document has ended.
 func (s *server) releaseDevice(w http.ResponseWriter, r *http.Request, by caller) error {
 	return s.changeDevice(w, r, by, s.entitlements.ReleaseDevice)
 }

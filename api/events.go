@@ -14,9 +14,9 @@ const (
 	retryLeast, retryMost = 5 * time.Second, 30 * time.Second
 )
 
-// pace is how fast things have to come and go.
+// pace holds the time limits of requests and event streams.
 type pace struct {
-	// body is how long the body of a request may take to come, up to bodyLimit.
+	// body is how long the first bodyLimit bytes of a request's body may take.
 	body time.Duration
 	// comment is how often there is a comment, which keeps proxies from taking a silent stream for a dead one (HTML,
 	// section 9.2.7), and finds out which clients have gone without a word.

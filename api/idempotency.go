@@ -35,7 +35,7 @@ const (
 )
 
 var (
-	invalidIdempotencyKey = refusal{invalidRequest.status, invalidRequest.code, "Idempotency-Key is one value of 1 to 255 visible ASCII characters."}
+	invalidIdempotencyKey = refusal{invalidRequest.status, invalidRequest.code, "Idempotency-Key must be one value of 1 to 255 visible ASCII characters."}
 	idempotencyConflict   = refusal{http.StatusConflict, "conflict", "A request with this Idempotency-Key had another body, or is still in progress."}
 )
 

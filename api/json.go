@@ -197,7 +197,7 @@ func utc(t *time.Time) *time.Time {
 	return new(t.UTC())
 }
 
-// textOf is the text of a member that may be null; "" where it is.
+// textOf returns the text of a member, or "" for null.
 func textOf(s *string) string {
 	if s == nil {
 		return ""

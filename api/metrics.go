@@ -85,8 +85,8 @@ func (m *Metrics) watchWebhooks(counts func() outbox.Counts) {
 	}, func() float64 { return float64(counts().Failed) }))
 }
 
-// NewOps is the handler of the operations listener, which must never be public: metrics, liveness, readiness and
-// profiles. ready fails when the server should get no requests; it has two seconds.
+// NewOps returns the handler of the operations listener, which must never be public: metrics, liveness, readiness and
+// profiles. ready fails when the server should get no requests; it may take two seconds.
 func NewOps(metrics *Metrics, ready func(context.Context) error) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics.registry, promhttp.HandlerOpts{}))

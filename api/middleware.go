@@ -25,7 +25,7 @@ import (
 	"holdfast/passkey"
 )
 
-// caller is who asks, as far as the route's access had it found out before the handler runs.
+// caller is who asks, as far as the route's access required finding out before the handler runs.
 type caller struct {
 	session passkey.Session // where the access is a cookie, and there is one; on a scoped route that of a staff member
 	proof   *dpop.Proof     // where it is a proof; nil on a cookieOr route that was called by cookie
@@ -42,11 +42,11 @@ func (c caller) isStaff() bool { return c.session.Role != "" && c.secret != "" }
 // user is the session's user in the vocabulary of entitlements.
 func (c caller) user() entitlements.UserID { return entitlements.UserID(c.session.User.ID) }
 
-// screen refuses what can be refused without asking who it is: other origins, and proofs that are not sound. It reads the
-// body that a proof is for, which takes as long as it takes to come.
+// screen refuses what can be refused without knowing the caller: other origins and invalid proofs. It reads the body that a
+// proof covers, so it runs before the request's time limit starts.
 func (s *server) screen(r *http.Request, route route) (by caller, err error) {
 	if route.access == scoped {
-		return by, nil // admitAdmin looks at the origin, unless there is a token
+		return by, nil // admitAdmin checks the origin, unless there is a token
 	}
 	if route.access != webhook && isCrossOrigin(r, s.origin, s.allowOrigins...) {
 		return by, crossOrigin
@@ -57,7 +57,7 @@ func (s *server) screen(r *http.Request, route route) (by caller, err error) {
 	return by, err
 }
 
-// admit finds out who asks, and whether they may, of a request that screen has let through.
+// admit finds out who sent a request that screen has accepted, and whether they may.
 func (s *server) admit(w http.ResponseWriter, r *http.Request, route route, by caller) (caller, error) {
 	if route.access == scoped {
 		return s.admitAdmin(w, r, route.scope)
@@ -153,13 +153,13 @@ func (s *server) cors(next http.Handler) http.Handler {
 	})
 }
 
-// isAPI says whether a path belongs to the API, whose answers are private unless a route says otherwise.
+// isAPI reports whether a path belongs to the API, whose answers are private unless the route is public.
 func isAPI(path string) bool {
 	return strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/admin/")
 }
 
 // refuseHostileURLs keeps NUL and invalid UTF-8, which PostgreSQL text cannot hold, out of paths and the API's queries.
-// Pages ignore their query: links to them carry whatever others append.
+// Pages ignore their query, which other sites may have added to.
 func (s *server) refuseHostileURLs(next http.Handler) http.Handler {
 	hostile := func(text string) bool { return !utf8.ValidString(text) || strings.ContainsRune(text, 0) }
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -198,7 +198,7 @@ func (s *server) securityHeaders(next http.Handler) http.Handler {
 		}
 		if isAPI(r.URL.Path) && !isPublic(r.URL.Path) {
 			h.Set("Cache-Control", "no-store")
-			h.Set("Vary", "Authorization, Cookie, DPoP, Origin") // for caches that keep it all the same
+			h.Set("Vary", "Authorization, Cookie, DPoP, Origin") // for caches that ignore no-store
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// checkQuery refuses a query that says anything but the parameters which the route takes, each once: one that was ignored
-// would be answered as if it had been heeded.
+// checkQuery refuses parameters that the route does not take, and any parameter twice: the answer to an ignored parameter
+// would look as if it had been applied.
 func checkQuery(r *http.Request, taken []string) error {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -42,7 +42,7 @@ func queryLimit(r *http.Request) (int, error) {
 	}
 	limit, err := strconv.Atoi(text)
 	if err != nil || limit < 1 || limit > maxLimit {
-		return 0, refusal{invalidRequest.status, invalidRequest.code, "limit is 1 to 200."}
+		return 0, refusal{invalidRequest.status, invalidRequest.code, "limit must be 1 to 200."}
 	}
 	return limit, nil
 }

@@ -25,12 +25,12 @@ type refusal struct {
 
 func (r refusal) Error() string { return r.code }
 
-// What the edge itself refuses.
+// The refusals of this package itself.
 var (
 	invalidRequest       = refusal{http.StatusBadRequest, "invalid_request", "The request is not what this route takes."}
 	unsupportedMediaType = refusal{http.StatusUnsupportedMediaType, "unsupported_media_type", "The body must be application/json."}
 	payloadTooLarge      = refusal{http.StatusRequestEntityTooLarge, "payload_too_large", "The body is larger than this route takes."}
-	bodyTimeout          = refusal{http.StatusRequestTimeout, "invalid_request", "The body did not come in time."}
+	bodyTimeout          = refusal{http.StatusRequestTimeout, "invalid_request", "The body did not arrive in time."}
 	methodNotAllowed     = refusal{http.StatusMethodNotAllowed, "method_not_allowed", "This path does not take this method; Allow says which it takes."}
 	notFound             = refusal{http.StatusNotFound, "not_found", "There is nothing here."}
 	unauthenticated      = refusal{http.StatusUnauthorized, "unauthenticated", "Sign in first."}
@@ -40,9 +40,9 @@ var (
 	invalidProof         = refusal{http.StatusUnauthorized, "invalid_dpop_proof", "The DPoP proof does not fit this request."}
 	useNonce             = refusal{http.StatusUnauthorized, "use_dpop_nonce", "Make the proof again with the nonce in DPoP-Nonce."}
 	unsigned             = refusal{http.StatusUnauthorized, "unauthenticated", "The signature does not fit this body and time, or is older than 5 minutes."}
-	rateLimited          = refusal{http.StatusTooManyRequests, "rate_limited", "There were too many tries; Retry-After says when to try again."}
+	rateLimited          = refusal{http.StatusTooManyRequests, "rate_limited", "There were too many attempts; Retry-After says when to try again."}
 	unavailable          = refusal{http.StatusServiceUnavailable, "unavailable", "The service cannot answer just now; try again soon."}
-	outcomeUnknown       = refusal{http.StatusServiceUnavailable, unavailable.code, "The outcome is unknown: what was asked for may have been done, but nothing confirms that it lasts. Sending it again is safe."}
+	outcomeUnknown       = refusal{http.StatusServiceUnavailable, unavailable.code, "The outcome is unknown: the change may have been made, but is not confirmed to last. Sending it again is safe."}
 	internal             = refusal{http.StatusInternalServerError, "internal", "Something went wrong on our side."}
 )
 
@@ -55,8 +55,8 @@ var refusals = []struct {
 	{passkey.ErrUnauthenticated, unauthenticated},
 	{passkey.ErrNotRecent, notRecent},
 	{passkey.ErrForbidden, forbidden},
-	{passkey.ErrForeignOrigin, refusal{http.StatusForbidden, "cross_origin", "This is the account of a staff member: sign in, and make passkeys, at the server's own origin."}},
-	{passkey.ErrStaffAccount, refusal{http.StatusForbidden, "forbidden", "This is the account of a staff member: it needs the scope admin."}},
+	{passkey.ErrForeignOrigin, refusal{http.StatusForbidden, "cross_origin", "This account belongs to a staff member: sign in and make passkeys at the server's own origin."}},
+	{passkey.ErrStaffAccount, refusal{http.StatusForbidden, "forbidden", "This account belongs to a staff member: it needs the scope admin."}},
 	{passkey.ErrInvalid, invalidRequest},
 	{passkey.ErrBusy, rateLimited},
 	{passkey.ErrInviteOnly, refusal{http.StatusForbidden, "forbidden", "Accounts are made by invitation here."}},
@@ -122,7 +122,7 @@ func classify(ctx context.Context, err error) (refusal, problem) {
 	if forked, ok := errors.AsType[*entitlements.ForkedError](err); ok {
 		r := forked.Reconciled
 		extra.Document, extra.Passkeys, extra.Keyset, extra.ServerTime = r.Document, r.Passkeys, r.Keyset, new(r.ServerTime.UTC())
-		return refusal{http.StatusConflict, "device_forked", "Two copies of this device exist; sign in to link it anew."}, extra
+		return refusal{http.StatusConflict, "device_forked", "Two copies of this device exist; sign in to link it again."}, extra
 	}
 	for _, known := range refusals {
 		if errors.Is(err, known.err) {
@@ -169,10 +169,10 @@ func isUnavailable(ctx context.Context, err error) bool {
 	return ok && down.Unavailable()
 }
 
-// retryAfter is when to try again where nothing better is known.
+// retryAfter is the default of Retry-After.
 const retryAfter = 2 * time.Second
 
-// statusClientGone is what logs and metrics say of a request whose client did not wait for its answer; nginx says the same.
+// statusClientGone is the status in logs and metrics of a request whose client did not wait for its answer, as in nginx.
 const statusClientGone = 499
 
 // fail answers err with its problem document, and logs the cause where the answer does not tell it.

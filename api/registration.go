@@ -64,7 +64,7 @@ func (s *server) setSession(w http.ResponseWriter, in passkey.SignedIn) {
 func userAgent(r *http.Request) string { return strings.ToValidUTF8(r.UserAgent(), "") }
 
 // beginRegistration begins an account, or adds a passkey to the account that is signed in. A dead cookie is an error
-// here: whoever believes to be signed in must not end up with a second account.
+// here: a user who believes to be signed in must not end up with a second account.
 func (s *server) beginRegistration(w http.ResponseWriter, r *http.Request, by caller) error {
 	var request struct {
 		Name string `json:"name"`

@@ -13,7 +13,7 @@ type access int
 const (
 	document    access = iota // anybody: a public document, cacheable and compressible
 	open                      // anybody; the handler looks for a session itself where one matters
-	cookieIfAny               // a live session if there is a cookie: a dead one is refused
+	cookieIfAny               // a live session if there is a cookie; a dead one is refused
 	cookie                    // a live session
 	cookieProof               // a live session and a DPoP proof
 	cookieOr                  // a DPoP proof if there is one, else a live session
@@ -37,7 +37,7 @@ type route struct {
 	recent       bool     // a session must have a recent authentication
 }
 
-// takesSession says whether the route makes use of a user's session.
+// takesSession reports whether the route uses a user's session.
 func (r route) takesSession() bool {
 	return slices.Contains([]access{cookieIfAny, cookie, cookieProof, cookieOr}, r.access) || r.path == "/v1/session"
 }

@@ -93,7 +93,7 @@ type server struct {
 	secure       bool           // the origin is https
 	proxies      []netip.Prefix // whose word about addresses is taken
 	failures     *failures
-	large        sync.Map // the thumbprints of keys whose devices are sending a body of more than bodyLimit
+	large        sync.Map // thumbprints of the keys whose devices are sending a body larger than bodyLimit
 	bootstrap    [sha256.Size]byte
 	helpURL      string           // empty: none
 	stripe       *stripe.Receiver // nil: not configured
@@ -194,7 +194,7 @@ func (s *server) handle(route route) http.HandlerFunc {
 	strict := isAPI(route.path)
 	return func(w http.ResponseWriter, r *http.Request) {
 		if strict {
-			err := s.entitlements.ClockOff() // what expires, and since when, is judged everywhere
+			err := s.entitlements.ClockOff() // every route of the API judges by the time
 			if err == nil {
 				err = checkQuery(r, route.query)
 			}

@@ -45,7 +45,7 @@ func (s *server) sessionToken(r *http.Request) passkey.SessionToken {
 	return passkey.SessionToken(cookie.Value)
 }
 
-// cookieDevice is the device that this browser was given, as its device cookie proves; "" without one.
+// cookieDevice returns the device that the browser's device cookie proves, or "".
 func (s *server) cookieDevice(r *http.Request) entitlements.DeviceID {
 	cookie, err := r.Cookie(s.deviceCookie())
 	if err != nil {
@@ -85,9 +85,9 @@ func (s *server) showSession(w http.ResponseWriter, r *http.Request, by caller) 
 	}{userOf(by.session.User), by.session.AuthenticatedAt.UTC(), by.session.ExpiresAt.UTC(), noticesOf(notices)})
 }
 
-// signOut ends the session, and on request unlinks the device with it. Whoever is not signed in is signed out already,
-// but cannot unlink: that is refused, so that the client knows that the device is still to be unlinked. So is, without a
-// recent authentication, unlinking a device that is not this browser's.
+// signOut ends the session, and on request unlinks a device with it. Without a session, signing out succeeds, but unlinking
+// is refused, so that the client knows that the device is still linked. Unlinking a device that is not this browser's
+// requires a recent authentication.
 func (s *server) signOut(w http.ResponseWriter, r *http.Request, _ caller) error {
 	var request struct {
 		Device *string `json:"device"`

@@ -50,7 +50,7 @@ func (r *Receiver) Parse(body []byte) (event billing.Event, ok bool, err error) 
 		event.Facts, event.Customer, err = parseInvoice(e.Data.Object)
 		event.Subject = event.Facts.Invoice
 		if err == nil && event.Facts.Subscription == "" {
-			return event, false, nil // for nothing that recurs
+			return event, false, nil // not for a subscription
 		}
 	case e.Type == "invoice_payment.paid":
 		event.Facts, err = parseInvoicePayment(e.Data.Object)
@@ -77,7 +77,7 @@ func (r *Receiver) Parse(body []byte) (event billing.Event, ok bool, err error) 
 		event.Facts, event.Customer, err = parseCheckout(e.Data.Object)
 		event.Subject = event.Facts.Subscription
 		if err == nil && (event.Subject == "" || event.Facts.Reference == "") {
-			return event, false, nil // of no subscription, or of nobody that we would know
+			return event, false, nil // without a subscription or a reference
 		}
 	case strings.HasPrefix(e.Type, "charge.dispute."):
 		event.Facts, event.Subject, err = parseDispute(e.Data.Object)
@@ -173,7 +173,7 @@ func parseSubscription(value []byte) (facts billing.Facts, customer string, err 
 	return facts, string(s.Customer), nil
 }
 
-// parseBefore reads what the subscription was before an event, by the attributes that the event says were others then.
+// parseBefore reads the subscription as it was before an event, from the attributes that the event says have changed.
 func parseBefore(object, previous jsontext.Value) (billing.Facts, error) {
 	var now, was map[string]any
 	if len(previous) == 0 || json.Unmarshal(object, &now) != nil || json.Unmarshal(previous, &was) != nil || was == nil {
@@ -188,7 +188,7 @@ func parseBefore(object, previous jsontext.Value) (billing.Facts, error) {
 	return facts, err
 }
 
-// override puts the members of from in place of those of object, member by member where both are objects.
+// override replaces members of object by those of from, recursively where both are objects.
 func override(object, from map[string]any) {
 	for name, value := range from {
 		inner, ok := value.(map[string]any)
@@ -214,12 +214,12 @@ func parseCheckout(value []byte) (facts billing.Facts, customer string, err erro
 	return billing.Facts{Kind: billing.Checkout, Subscription: string(c.Subscription), Reference: c.Reference}, string(c.Customer), nil
 }
 
-// disputeStatuses are those by which money is asked back; the others are of inquiries, and of disputes that were prevented.
+// disputeStatuses are the statuses of real disputes; the others are of inquiries and of prevented disputes.
 var disputeStatuses = map[string]billing.DisputeStatus{
 	"needs_response": billing.DisputeOpen, "under_review": billing.DisputeOpen, "won": billing.DisputeWon, "lost": billing.DisputeLost,
 }
 
-// parseDispute reads a Dispute. Its status is empty where no money is asked back.
+// parseDispute reads a Dispute. The status of an inquiry is empty.
 func parseDispute(value []byte) (facts billing.Facts, id string, err error) {
 	var d struct {
 		Object        string    `json:"object"`
@@ -236,8 +236,8 @@ func parseDispute(value []byte) (facts billing.Facts, id string, err error) {
 	}, d.ID, nil
 }
 
-// parseInvoice reads an Invoice that was paid. Its own period is the one before; what it is for is the period of its lines, or
-// none where it is for a change within a period.
+// parseInvoice reads a paid Invoice. It pays for the period of its lines, or for none if it is for a change within a period;
+// the invoice's own period is the one before.
 func parseInvoice(value []byte) (facts billing.Facts, customer string, err error) {
 	type details struct {
 		Subscription reference `json:"subscription"`

@@ -24,7 +24,7 @@ type Config struct {
 	Account string
 	// Prices says which plan a price buys.
 	Prices billing.Prices
-	// Disputes says what a dispute does.
+	// Disputes is the effect of disputes on subscriptions.
 	Disputes billing.DisputePolicy
 	// APIKey, if there is one, has subscriptions fetched again. It also says whether the mode is live or test.
 	APIKey string
@@ -102,7 +102,7 @@ func New(c Config) (*Receiver, error) {
 	return r, nil
 }
 
-// Terms are what events are judged by.
+// Terms returns the terms that events are judged by.
 func (r *Receiver) Terms() billing.Terms { return r.terms }
 
 // Verify checks the Stripe-Signature of a body, byte by byte as it came. It fails with [ErrSignature].
@@ -115,9 +115,9 @@ func (r *Receiver) Verify(body []byte, signature string) error {
 	return ErrSignature
 }
 
-// Refresh replaces what an event says by what Stripe's API says now, which is nil where there is no key: a snapshot by the
-// subscription itself; and a refund or dispute that does not say what it is for is told. What Stripe does not know, or any longer,
-// stays as the event has it. It fails with [*UnreachableError].
+// Refresh returns a function that replaces an event's facts by the current ones from Stripe's API, or nil without an API key.
+// It fetches the subscription of a snapshot, and what a refund or dispute is for if the event does not say. Facts that Stripe
+// does not know, or no longer, stay as they are. The function fails with [*UnreachableError].
 func (r *Receiver) Refresh() func(context.Context, *billing.Event) error {
 	if r.api == nil {
 		return nil
@@ -151,7 +151,7 @@ func (r *Receiver) refreshSnapshot(ctx context.Context, event *billing.Event) er
 	return nil
 }
 
-// refreshReturn finds what was paid by a charge that is refunded or disputed, and by whom.
+// refreshReturn finds the subscription, period, amount and customer of a charge that is refunded or disputed.
 func (r *Receiver) refreshReturn(ctx context.Context, event *billing.Event) error {
 	refund := &event.Facts
 	if refund.Invoice == "" && refund.PaymentIntent != "" {

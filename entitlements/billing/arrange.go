@@ -2,9 +2,9 @@ package billing
 
 import "slices"
 
-// arrange orders the snapshots of one subscription, the oldest first. Their times are whole seconds; within one, a snapshot
-// that says what was before it ([Facts.Before]) follows the one that was so. What says nothing of the kind is ordered by
-// [Rank], and a final status is always the last.
+// arrange orders the snapshots of one subscription, the oldest first. Their times are whole seconds. Within one second, a
+// snapshot that names the state before it ([Facts.Before]) follows the snapshot of that state; others are ordered by [Rank];
+// a final status is always last.
 func arrange(snapshots []Event) []Event {
 	sorted := slices.SortedFunc(slices.Values(snapshots), compare)
 	arranged := make([]Event, 0, len(sorted))
@@ -33,7 +33,7 @@ func arrange(snapshots []Event) []Event {
 	return arranged
 }
 
-// digestOfLast is the state that the last event has led to; "" where there is none.
+// digestOfLast returns the digest of the last event, or "" without events.
 func digestOfLast(events []Event) string {
 	if len(events) == 0 {
 		return ""
@@ -41,7 +41,7 @@ func digestOfLast(events []Event) string {
 	return events[len(events)-1].Facts.Digest()
 }
 
-// follow is the longest chain of events in which each tells of the state that the one before it led to.
+// follow returns the longest chain of events in which each names the state of the one before it.
 func follow(state string, events []Event) (longest []Event) {
 	tried := map[[2]string]bool{}
 	for _, e := range events {
@@ -57,8 +57,8 @@ func follow(state string, events []Event) (longest []Event) {
 	return longest
 }
 
-// begin chooses the event that comes first where nothing before it is known: the lowest that none of the others leads to.
-// Where they go round in a circle it is the highest, so that the circle closes at the lowest.
+// begin returns the event that comes first if none follows a known state: the lowest that follows none of the others. If the
+// events form a circle it is the highest, so that the circle closes at the lowest.
 func begin(events []Event) Event {
 	for _, e := range events {
 		if !slices.ContainsFunc(events, func(other Event) bool { return other.ID != e.ID && other.Facts.Digest() == e.Facts.Before }) {
@@ -68,7 +68,7 @@ func begin(events []Event) Event {
 	return events[len(events)-1]
 }
 
-// without is events but for some of them.
+// without returns events except some of them.
 func without(events []Event, some ...Event) []Event {
 	return slices.DeleteFunc(slices.Clone(events), func(e Event) bool {
 		return slices.ContainsFunc(some, func(other Event) bool { return other.ID == e.ID })

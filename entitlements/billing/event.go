@@ -63,15 +63,15 @@ type Facts struct {
 	PaidThrough int64  `json:"paid_through,omitzero"`
 	// Fetched says that the snapshot was fetched after the event had come, so that it is newer than the event itself.
 	Fetched bool `json:"fetched,omitzero"`
-	// Paused says that invoices are not collected, PausedNow that this began with the event.
+	// Paused says that invoices are not collected, PausedNow that the pause began with the event.
 	Paused    bool `json:"paused,omitzero"`
 	PausedNow bool `json:"paused_now,omitzero"`
-	// Failed says of a cancelled subscription that it was cancelled because a payment had failed.
+	// Failed says that the subscription was cancelled because a payment had failed.
 	Failed bool `json:"failed,omitzero"`
-	// Before is the [Facts.Digest] of what the subscription was before the event, where the event says so.
+	// Before is the [Facts.Digest] of the subscription before the event, if the event tells.
 	Before string `json:"before,omitzero"`
 
-	// Reference is what a checkout was told about its customer: one of our ids, or an external id.
+	// Reference is the customer's user id or external id that a checkout was given.
 	Reference string `json:"reference,omitzero"`
 
 	// Of payments, links, refunds and disputes: what ties them to each other.
@@ -85,11 +85,11 @@ type Facts struct {
 	// a charge. Total is what was paid of a refund's invoice, where that was looked up.
 	Amount int64 `json:"amount,omitzero"`
 	Total  int64 `json:"total,omitzero"`
-	// Dispute is what has become of a dispute.
+	// Dispute is the status of a dispute.
 	Dispute DisputeStatus `json:"dispute,omitzero"`
 }
 
-// Digest names what a snapshot says of its subscription, apart from how that came about.
+// Digest returns a hash of the state that a snapshot describes, without how it came about.
 func (f Facts) Digest() string {
 	f.Before, f.Fetched, f.PausedNow = "", false, false
 	text, err := json.Marshal(f)
@@ -100,7 +100,7 @@ func (f Facts) Digest() string {
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
-// DisputeStatus is what has become of a dispute.
+// DisputeStatus is the status of a dispute.
 type DisputeStatus string
 
 // The statuses of disputes. The last two are final.
@@ -147,7 +147,7 @@ func (s Status) Known() bool {
 // pays says whether a subscription of this status counts as paid for, up to the end of its period.
 func (s Status) pays() bool { return s == Trialing || s == Active }
 
-// final says whether nothing comes after the status.
+// final reports whether no status follows this one.
 func (s Status) final() bool { return s == Cancelled || s == IncompleteExpired }
 
 // Stage is where in a subscription's life an event comes by its type.
@@ -169,7 +169,7 @@ const (
 	RankFailed
 )
 
-// DisputeRank orders what is said of a dispute in the same second.
+// DisputeRank orders events about one dispute in the same second.
 func DisputeRank(status DisputeStatus) int {
 	if status == DisputeOpen {
 		return 0
@@ -177,7 +177,7 @@ func DisputeRank(status DisputeStatus) int {
 	return 1
 }
 
-// Ties are the ids that tie the event to others: two events that share one concern the same customer.
+// Ties returns the ids that tie the event to others: two events that share one concern the same customer.
 func (e Event) Ties() []string {
 	f := e.Facts
 	ties := []string{e.Subject, f.Subscription, f.Invoice, f.Charge, f.PaymentIntent}
@@ -185,12 +185,13 @@ func (e Event) Ties() []string {
 	return slices.DeleteFunc(slices.Compact(ties), func(tie string) bool { return tie == "" })
 }
 
-// compare orders events of one source: the highest is the newest. [arrange] knows better of snapshots that say what was before.
+// compare orders events of one source: the highest is the newest. For snapshots that name the state before, [arrange] is more
+// exact.
 func compare(a, b Event) int {
 	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.ID, b.ID))
 }
 
-// ErrInvalid says that an event is none that can be kept.
+// ErrInvalid is returned for an event that cannot be kept.
 var ErrInvalid = errors.New("invalid event")
 
 // maxText is the longest id, in bytes, and maxItems the most prices that a subscription may have.

@@ -12,7 +12,7 @@ type Price struct{ Price, Plan string }
 // Prices are all that buy something here. Of a subscription with several of them, the first in this list counts.
 type Prices []Price
 
-// DisputePolicy says what a dispute about a payment does to the subscription. One that is won undoes that.
+// DisputePolicy is the effect of a dispute about a payment on the subscription. A dispute that is won has none.
 type DisputePolicy string
 
 const (
@@ -21,7 +21,7 @@ const (
 	DisputesIgnore  DisputePolicy = "ignore"  // it is shown to support, no more
 )
 
-// Terms are what the events of a source are judged by. The zero value is for a source that has neither prices nor disputes.
+// Terms are the rules for the events of a source. The zero value is for a source that has neither prices nor disputes.
 type Terms struct {
 	Prices   Prices
 	Disputes DisputePolicy
@@ -47,8 +47,8 @@ type Outcome struct {
 // order, each id once.
 //
 // The newest snapshot decides (see [arrange]), but for what no single snapshot tells:
-//   - Stripe moves a period on before it is paid. What is not paid ended with the period before the first unpaid snapshot in a
-//     row, unless an invoice says that the period was paid; then what is unpaid is an upgrade within it.
+//   - Stripe moves a period on before it is paid. An unpaid subscription ended with the period before the first unpaid
+//     snapshot in a row, unless an invoice says that the period was paid; then the unpaid part is an upgrade within it.
 //   - A period that begins while collection is paused is not paid either, unless an invoice says so.
 //   - The plan is the one that was paid last.
 //   - An invoice of the present period that has gone back as a whole ends that period; a later one outranks it.
@@ -124,7 +124,7 @@ func paidFor(events []Event, subscription string) (ends []int64) {
 	return ends
 }
 
-// reference is what the newest checkout of the subscription says of its subscriber, or else the newest of the customer.
+// reference returns the reference of the newest checkout of the subscription, or else of the newest of the customer.
 func reference(events []Event, subscription, customer string) string {
 	var own, newest Event
 	for _, e := range events {
@@ -195,7 +195,7 @@ func (h history) reduce() Outcome {
 	return o
 }
 
-// state is what a status means here: a subscription for which nobody pays any longer is cancelled.
+// state maps a status of the source to ours: a subscription that nobody pays for any longer is cancelled.
 func state(status Status) Status {
 	if status.pays() || status == PastDue {
 		return status
@@ -203,12 +203,12 @@ func state(status Status) Status {
 	return Cancelled
 }
 
-// collected says whether a snapshot with a price of ours says that its period is paid.
+// collected reports whether a snapshot with a price of ours says that its period is paid.
 func (h history) collected(i int) bool {
 	return h.snapshots[i].Facts.Status.pays() && !h.skipped(i)
 }
 
-// skipped says whether the period of a snapshot began while collection was paused, and has not been paid after all.
+// skipped reports whether the period of a snapshot began while collection was paused and has not been paid since.
 func (h history) skipped(i int) bool {
 	facts := h.snapshots[i].Facts
 	_, item, _ := h.prices.of(facts)
@@ -281,8 +281,8 @@ type refund struct {
 	at, until    time.Time
 }
 
-// refunded lists the invoices that have gone back as a whole, as far as it is known what they were for. An invoice may have
-// been paid by several charges, each of which goes back by itself.
+// refunded lists the invoices that were refunded in full and whose subscription is known. An invoice may have been paid by
+// several charges, each of which is refunded by itself.
 func refunded(events []Event) []refund {
 	type returns struct {
 		refund
@@ -316,7 +316,7 @@ func refunded(events []Event) []refund {
 	return refunds
 }
 
-// total is what was paid of the invoice that a payment, or a refund that was looked up, is about.
+// total returns the amount paid of the invoice of a payment, or of a refund that was looked up.
 func total(f Facts) int64 {
 	if f.Kind == Payment {
 		return f.Amount
@@ -324,14 +324,14 @@ func total(f Facts) int64 {
 	return f.Total
 }
 
-// Contested is a dispute about a payment of a subscription: what has become of it, since when, in unix seconds.
+// Contested is a dispute about a payment of a subscription, with its status since At, in unix seconds.
 type Contested struct {
 	ID     string
 	Status DisputeStatus
 	At     int64
 }
 
-// Disputes lists the disputes about payments of each subscription, by their ids, as far as it is known what was paid.
+// Disputes lists, sorted by id, the disputes about payments of each subscription whose payment is known.
 func Disputes(events []Event) map[string][]Contested {
 	disputes := map[string][]Contested{}
 	for id, e := range newest(events, Dispute, func(e Event) string { return e.Subject }) {
@@ -348,7 +348,7 @@ func Disputes(events []Event) map[string][]Contested {
 	return disputes
 }
 
-// newest is the newest event of a kind for each key.
+// newest returns the newest event of a kind for each key.
 func newest(events []Event, kind Kind, key func(Event) string) map[string]Event {
 	found := map[string]Event{}
 	for _, e := range events {
