@@ -62,7 +62,7 @@ for (const [what, order] of Object.entries(orders)) {
     await test.step('it says so, and keeps the notes', async () => {
       expect(await app.read('Kept')).toBe('Still here');
       await app.toAccount();
-      await app.expectLocked('This device has to be linked anew');
+      await app.expectLocked('This device has to be linked again');
     });
 
     await test.step('so does the other one, at its next contact', async () => {
@@ -72,7 +72,7 @@ for (const [what, order] of Object.entries(orders)) {
       await expect.poll(async () => claimsOf(await other.held<string>('document')).reason).toBe('device_forked');
     });
 
-    await test.step('one tap links it anew', async () => {
+    await test.step('one tap links it again', async () => {
       await app.plan.getByRole('button', { name: 'Sign in with a passkey' }).click();
       await app.expectPremium();
       expect((await app.held<{ id: string }>('device')).id).not.toBe(device);

@@ -88,10 +88,10 @@ const entering: ReadonlySet<Action> = new Set<Action>(['register', 'enrol', 'rec
 /** Actions whose outcome speaks of what the user has: true until that changes. */
 const ofTheState: ReadonlySet<Action> = new Set<Action>(['trial', 'check']);
 
-/** What ends an autofill for good, and is no news for somebody who has asked for nothing. */
+/** Codes that end an autofill for good, without a message: the user did not ask for it. */
 const unasked: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['cancelled', 'not_supported', 'origin_refused']);
 
-/** Milliseconds after a passkey from an autofill was of no use, before another one is offered. */
+/** Milliseconds before an autofill is offered again after its passkey failed. */
 const breath = 5_000;
 
 let holdfast: Holdfast;
@@ -129,7 +129,7 @@ export function recover(code: string): Promise<boolean> {
   return enter('recover', () => comeBack(code));
 }
 
-/** Signs in; on a device that is signed in, links it anew if that is what it needs. */
+/** Signs in; on a device that is signed in, links it again if that is what it needs. */
 export function signIn(): Promise<boolean> {
   return enter('sign-in', () => prove());
 }

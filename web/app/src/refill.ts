@@ -10,9 +10,8 @@ const patience = 15_000;
 let filling: Promise<boolean> | undefined;
 
 /**
- * Fetches what is missing from the precache, which browsers and cleaners empty without ending the worker. Resolves with whether
- * all of it is there now; never rejects. What the server does not have any more in this version comes with the next one, which
- * is looked for.
+ * Fetches the files that are missing from the precache, which browsers and cleaners empty without ending the worker. Resolves with
+ * whether it is complete now; never rejects. If the server no longer has this version's files, the next version is looked for.
  */
 export function refill(entries: readonly PrecacheEntry[]): Promise<boolean> {
   filling ??= fill(entries)
@@ -33,7 +32,7 @@ async function fill(entries: readonly PrecacheEntry[]): Promise<boolean> {
         ...(integrity && { integrity }),
         cache: 'no-cache',
         credentials: 'same-origin',
-        // A worker with something pending makes no room for the next version's.
+        // A worker with a pending request does not make way for the next version's.
         signal: AbortSignal.timeout(patience),
       });
       if (!answer.ok || answer.redirected) throw new Error(`${url}: ${answer.status}`);

@@ -24,7 +24,7 @@ const serverPaths = [
 
 const entries = self.__WB_MANIFEST.map((entry) => (typeof entry === 'string' ? { url: entry } : entry));
 
-// Where the page is missing here, that of a newer version on the server is better than none: only a refill wants this version's.
+// If the page is missing here, a newer version from the server is better than none; only a refill requires this version's.
 precacheAndRoute(
   entries.map(({ integrity, ...entry }) => (entry.url === '/' || !integrity ? entry : { ...entry, integrity })),
 );
@@ -51,7 +51,7 @@ self.addEventListener('message', (event) => {
   if (event.data === 'refill') event.waitUntil(refill(entries).then((whole) => event.ports[0]?.postMessage(whole)));
 });
 
-// Every opening of the app is a chance to look whether it would open without the network the next time.
+// Each time the app opens, make sure that it can open without the network the next time.
 self.addEventListener('fetch', (event) => {
   if (event.request.mode === 'navigate') event.waitUntil(refill(entries));
 });

@@ -2,7 +2,7 @@ import { signal } from '@preact/signals';
 
 const key = 'fieldbook-trials-had';
 
-/** Ids of the users who have had their trial, as the server said once: it says so for ever. */
+/** Ids of the users who have had their trial, as the server said once, which is final. */
 const had = signal<ReadonlySet<string>>(new Set(read()));
 
 /** Whether the server has trials at all; an operator may change that, so it is asked again when the page is opened anew. */

@@ -7,7 +7,7 @@ export const whole = signal<boolean | null>(null);
 /** Milliseconds between two looks, however often something happens, and while nothing does. */
 const [pause, interval] = [10_000, 60_000];
 
-/** Has the service worker look after what it keeps, now and from time to time. Never rejects. */
+/** Has the service worker check and refill its cache, now and from time to time. Never rejects. */
 export async function watchWhole(): Promise<void> {
   try {
     const { active } = await navigator.serviceWorker.ready;

@@ -27,7 +27,7 @@ import type { Standing } from './standing.ts';
 import { nobody } from './store.ts';
 import type { User } from './user.ts';
 
-/** What is to be known of the client. */
+/** The part of Client that accounts use. */
 export interface Subject {
   readonly standing: Standing;
   readonly entitlement: Entitlement;
@@ -164,7 +164,7 @@ export class Account implements Keeper {
     return user;
   }
 
-  /** A device that the server still knows stays; every other one is linked anew. */
+  /** A device that the server still knows stays; every other one is linked again. */
   async #ensureLinked(): Promise<void> {
     const { device, key } = this.#client.standing;
     if (device && key) {

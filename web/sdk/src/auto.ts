@@ -1,4 +1,4 @@
-// What happens by itself while a page is open: a file of its own, loaded once the page has what it holds.
+// The automatic work of an open page: a file of its own, loaded once the page has what it holds.
 import { makeUpLater, renewWhileClosed } from './background.ts';
 import type { Context } from './context.ts';
 import { describe } from './describe.ts';
@@ -15,20 +15,20 @@ import type { Moment, TrustedTime } from './trusted-time.ts';
 /** How often the time seen is noted, and at the latest noticed: a sleeping machine's timers stand still. */
 const tickInterval = 60_000;
 
-/** While the clock is behind: whoever sets it right is not to wait. */
+/** The tick while the clock is behind: setting it right must take effect at once. */
 const behindInterval = 1_000;
 
-/** How soon the server is asked again after a lock that was not to be expected; twice as late each time, to an hour. */
+/** The delay before asking the server again after an unexpected lock; it doubles each time, up to an hour. */
 const [firstDoubt, longestDoubt] = [60_000, 3_600_000];
 
-/** What is to be known of the client. */
+/** The part of Client that automatic work uses. */
 export interface Subject extends Stored {
   readonly entitlement: Entitlement;
   /** The run under way in this page. */
   readonly running: Promise<unknown> | undefined;
   /** The trusted time; a later reading is remembered. */
   moment(): Moment;
-  /** What of it is worth keeping. */
+  /** The known time, as storage keeps it. */
   readonly time: TrustedTime;
   /** Tells the listeners if something has changed. */
   tell(changed?: boolean): void;
@@ -49,11 +49,11 @@ export class Automatic {
   #taken: unknown;
   /** The revision that the server told of, while it may not have been asked for. */
   #told: number | null = null;
-  /** The document that granted something last. */
+  /** The last document that granted something. */
   #granted: Document | undefined;
-  /** How long to wait before asking again after a lock that was not to be expected; 0: there is none. */
+  /** The delay before asking again after an unexpected lock; 0: there was none. */
   #doubt = 0;
-  /** This page's share of that wait, so that not all ask at once. */
+  /** This page's jitter for that delay, so that not all ask at once. */
   readonly #share = Math.random();
   /** The mark that was noted last. */
   #noted = 0;
@@ -181,8 +181,8 @@ export class Automatic {
   }
 
   /**
-   * A subscription that is over long before the end of what was granted last, by this device's clock and by nobody's act,
-   * may be the server's mistake: its clock may be ahead.
+   * Notices an unexpected lock: the subscription is over, but nobody ended it and, by this device's clock, the last document
+   * that granted something has not ended. The server's clock may be ahead.
    */
   #compare(): void {
     const { document } = this.#client.standing;

@@ -14,7 +14,7 @@ import { userHandle } from './user-handle.ts';
 /** A ceremony lives five minutes on the server; autofill may wait for hours, so it gets a new one in good time. */
 const ceremonyLife = 4 * 60_000;
 
-/** Whom the server takes the one with the passkey for: by now this device's user. */
+/** The user the server authenticated, who is now this device's user. */
 export interface SignedIn {
   readonly user: User;
   /** Never rejects. */
@@ -37,7 +37,7 @@ export async function makePasskey(
 ): Promise<Answer> {
   const begin = () => server.request('POST', `${path}/options`, request);
   const { ceremony, publicKey } = await begin().catch((error) => {
-    // A session that has died is told of once; its cookie is gone with that answer.
+    // The server reports a dead session once: that answer deletes its cookie.
     if (error.code === 'unauthenticated') return begin();
     throw error;
   });
@@ -45,8 +45,8 @@ export async function makePasskey(
 }
 
 /**
- * Gives a new passkey to the server. May be called again with the same one after a failure that left the outcome unknown. A passkey
- * that the server certainly does not have is taken off the user's list, where the browser can: it would never sign anybody in.
+ * Sends a new passkey to the server. May be called again with the same one after a failure that left the outcome unknown. If the
+ * server certainly has not taken it, it is removed from the user's list, where the browser can: it would never work.
  */
 export async function enterPasskey(
   context: Context,
@@ -93,7 +93,7 @@ async function postPasskey(context: Context, path: string, made: Answer): Promis
   }
 }
 
-/** Whether the server says that it has not taken a passkey, and will not. A spent ceremony may have been spent by that very passkey. */
+/** Whether the server has refused a passkey for good. A spent ceremony is no refusal: that very passkey may have spent it. */
 export function isRefusal(error: unknown): boolean {
   if (!(error instanceof HoldfastError) || error.status === undefined) return false;
   return error.status < 500 && error.status !== 429 && error.code !== 'ceremony_invalid';
@@ -103,10 +103,10 @@ function discard(context: Context, { publicKey, credential }: Answer): Promise<v
   return signalDeleted(rpIdOf(publicKey) ?? new URL(context.origin).hostname, String(credential.id));
 }
 
-/** How a passkey is asked for. */
+/** The conditions for a passkey to answer a prompt. */
 export interface Question {
   readonly mediation?: 'conditional' | undefined;
-  /** The only one that may answer, by its credential id. */
+  /** The credential id of the only passkey that may answer. */
   readonly allow?: string;
   /** The only user whose passkey may answer; another's is refused before the server sees it. */
   readonly only?: User;
@@ -149,7 +149,7 @@ function isOf({ id }: User, { response }: JsonObject): boolean {
   return isObject(response) && response.userHandle === userHandle(id);
 }
 
-/** Makes the one who has just signed in this device's user. What another user left is gone. */
+/** Makes the user who has just signed in this device's user, and deletes another user's data. */
 async function signedIn(context: Context, body: JsonObject, { publicKey, credential }: Answer): Promise<SignedIn> {
   const { store, server, origin } = context;
   const user = userOf(body);

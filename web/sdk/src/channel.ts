@@ -4,7 +4,7 @@ export interface Channel {
   close(): void;
 }
 
-/** Where the browser denies channels, nobody else is told or heard. */
+/** Opens the channel of that name. If the browser denies channels, the result sends and receives nothing. */
 export function openChannel(name: string, heard: () => void): Channel {
   try {
     const channel = new BroadcastChannel(name);

@@ -245,7 +245,7 @@ export class Client implements Holdfast {
     const taken = outcome === 'reconciled' || outcome === 'forked';
     // A document for somebody else: the device was linked under a session that had changed hands.
     const foreign = outcome === 'refused' && result.code === 'subject_mismatch';
-    // An answer that was not made for this request was not the server's.
+    // An answer to another request did not come from the server.
     if (outcome === 'no_contact') this.#reach(false);
     if (taken) this.#unknown = null;
     else if (outcome === 'sign_in_needed' || foreign) this.#unknown = this.device;

@@ -4,7 +4,7 @@ import { Server } from './server.ts';
 import { Store } from './store.ts';
 import { type TrustedRoots, trustRoots } from './trusted-roots.ts';
 
-/** What the parts of one client share. */
+/** The parts and settings that one client shares. */
 export interface Context {
   /** Of the database, of the lock around reconciling, and of the channel on which tabs and workers tell of changes. */
   readonly name: string;
@@ -13,7 +13,7 @@ export interface Context {
   readonly rpId?: string;
   /** Undefined: read from the browser. */
   readonly deviceName?: string;
-  /** What holds until the user chooses otherwise. */
+  /** In force until the user chooses otherwise. */
   readonly lock?: LockOptions;
   readonly clock: () => number;
   readonly monotonic: () => number;
@@ -21,8 +21,8 @@ export interface Context {
   ahead: number | null;
   readonly store: Store;
   readonly server: Server;
-  /** Rejects with `roots_unavailable`; asks again the next time. `anew`: those known do not verify what they should. */
-  readonly roots: (anew?: boolean) => Promise<TrustedRoots>;
+  /** Rejects with `roots_unavailable`; asks again the next time. `again` loads them even if they are known. */
+  readonly roots: (again?: boolean) => Promise<TrustedRoots>;
 }
 
 /** Fills in what the options leave out. Nothing is opened or loaded yet. */
@@ -47,8 +47,8 @@ export function makeContext({
     store: new Store(name),
     server: new Server({ origin, fetch, timeout, clock }),
     // Loaded once; a load that failed is tried again when they are wanted next.
-    roots: async (anew) => {
-      if (anew || !trusted) trusted = await trustRoots(roots);
+    roots: async (again) => {
+      if (again || !trusted) trusted = await trustRoots(roots);
       return trusted;
     },
   };

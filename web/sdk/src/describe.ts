@@ -15,7 +15,7 @@ export function describe(standing: Standing, { state, error, behind }: Verdict, 
     state,
     reason,
     signInNeeded: user !== null && (!device || !key || deviceUnknown || removed),
-    // What grants nothing has no end: it is true until another document is taken.
+    // A document that grants nothing has no end: it holds until another one is taken.
     until: grants ? date(document.exp) : null,
     refreshAfter: date(document?.refreshAfter),
     paidThrough: date(document?.paidThrough),
@@ -24,7 +24,7 @@ export function describe(standing: Standing, { state, error, behind }: Verdict, 
     features: (state === 'active' || state === 'grace') && document ? document.features : none.features,
     revision: document?.rev ?? null,
     error: standing.error ?? error,
-    // To the minute, so that it is the same from one look to the next.
+    // Rounded to the minute, so that it does not change with every reading.
     clockBehind: behind === undefined ? null : Math.round(behind / 60_000) * 60_000,
     lastContact: date(document?.iat),
   });

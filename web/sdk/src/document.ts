@@ -41,7 +41,7 @@ export function readDocument(claims: Claims): Document {
   require(nbf === iat, 'nbf');
   require(exp > iat, 'exp');
   require(refreshAfter >= iat && refreshAfter <= exp, 'refresh_after');
-  // Before it was signed, nothing was corrected for.
+  // Documents without the claim correct nothing.
   const signed = claims.get('skew');
   const skew = signed === undefined ? 0 : signed;
   require(typeof skew === 'number' && Number.isInteger(skew) && Math.abs(skew) <= maxSkew, 'skew');
@@ -69,7 +69,7 @@ export function readDocument(claims: Claims): Document {
     state,
     reason,
     paidThrough,
-    // For words alone: one that is not known here tells nothing.
+    // For texts only, so an unknown one is left out.
     ending: endings.find((known) => known === claims.get('ending')) ?? null,
     plans: Object.freeze([...plans]),
     features,

@@ -3,7 +3,7 @@ import type { ErrorCode } from './error-code.ts';
 import type { Feature } from './feature.ts';
 
 /**
- * What the user may use on this device right now, and why. A snapshot: the same object until something changes,
+ * The features that the user may use on this device right now, and why. A snapshot: the same object until something changes,
  * so it can be compared with `===`.
  *
  * @example
@@ -25,7 +25,7 @@ export interface Entitlement {
   readonly state: EntitlementState;
   /** Why there are no features, or null. `device_forked` and `device_removed` are mended by signing in again. */
   readonly reason: EntitlementReason | null;
-  /** What a passkey tap would mend: the server no longer knows this device, or it was never linked. */
+  /** Whether a passkey tap is needed: the server no longer knows this device, or it was never linked. */
   readonly signInNeeded: boolean;
   /** The document's end: features work offline up to this moment, without leeway. null: it grants none. */
   readonly until: Date | null;
@@ -33,13 +33,13 @@ export interface Entitlement {
   readonly refreshAfter: Date | null;
   readonly paidThrough: Date | null;
   /**
-   * Why no payment is awaited at `paidThrough`: a trial, days that support gave, or a subscription that was cancelled. null: one is
-   * awaited, or it is not known. For words alone.
+   * Why no payment is awaited at `paidThrough`: a trial, days that support gave, or a cancelled subscription. null: a payment is
+   * awaited, or it is not known. For texts only.
    */
   readonly ending: Ending | null;
   /** The plans that grant the features. */
   readonly plans: readonly string[];
-  /** What may be used now, by name; empty unless `state` is `active` or `grace`. */
+  /** The features that may be used now, by name; empty unless `state` is `active` or `grace`. */
   readonly features: Readonly<Record<string, Feature>>;
   /** The user's revision in the held document; only grows. */
   readonly revision: number | null;

@@ -49,7 +49,7 @@ const problemCodes = [
   'internal',
 ] as const;
 
-/** What can go wrong on this device, before or instead of an answer. */
+/** Failures on this device, before or instead of an answer. */
 const clientCodes = [
   /** The server was not reached, or what answered was not it. */
   'no_contact',
@@ -67,7 +67,7 @@ const clientCodes = [
   'timeout',
   /** This browser has no WebAuthn, or no authenticator that fits. */
   'not_supported',
-  /** The passkey prompt failed: the browser, or an extension in its place, gave an error or what is no passkey. */
+  /** The passkey prompt failed: the browser or an extension gave an error, or something that is not a passkey. */
   'prompt_failed',
   /** The authenticator holds a passkey of this account already. */
   'already_registered',
@@ -75,7 +75,7 @@ const clientCodes = [
   'origin_refused',
   /** The passkey is none of the signed-in user's, as far as this device knows. */
   'passkey_unknown',
-  /** What the authenticator gave does not verify: another prompt's, page's or key's, or the user was not verified. */
+  /** The authenticator's answer does not verify: another prompt's, page's or key's, or the user was not verified. */
   'assertion_invalid',
   /** Nothing here that verifies could open a locked page: only an online sign-in can. */
   'passkeys_unavailable',

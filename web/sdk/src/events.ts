@@ -7,7 +7,7 @@ import { isObject } from './strict-json.ts';
 /** The range of the wait before a stream that broke is opened again: a restarted server has lost all of them at once. */
 const first = 30_000;
 
-/** What is to be known of the one who listens. */
+/** The listener of an event stream. */
 export interface Audience {
   /** The server's revision of the user: told at every opening, and whenever anything changes. */
   heard(revision: number): void;
@@ -43,7 +43,7 @@ export class EventStream {
     this.#channel = openChannel(this.#name, () => this.#renew());
   }
 
-  /** Whom the events are about; null: nobody is signed in, and there is nothing to be heard. */
+  /** The user whose events are followed; null: nobody is signed in. */
   follow(user: string | null): void {
     if (user === this.#user) return;
     this.#user = user;

@@ -9,7 +9,7 @@ import { Store } from './store.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 
 /**
- * What {@link explain} wants to know: as the pages' {@link Options}, and with the same values.
+ * The settings of {@link explain}: as the pages' {@link Options}, with the same values.
  *
  * @example
  * const options: ExplainOptions = { origin: location.origin };
@@ -17,7 +17,7 @@ import { isObject, type JsonObject } from './strict-json.ts';
 export type ExplainOptions = Pick<Options, 'origin' | 'database' | 'clock' | 'fetch' | 'timeout'>;
 
 /**
- * What the server says of the user's rights at this moment. It is not signed: for words alone, never to decide by.
+ * The server's explanation of the user's rights now. It is not signed: use it for texts, never for decisions.
  *
  * @example
  * if (explanation.reason === "lapsed") say(`Your subscription has ended on ${explanation.since?.toLocaleDateString()}`);
@@ -84,7 +84,7 @@ async function proveGet(key: DeviceKey, htu: string, nonce: string | undefined, 
 function readExplanation({ state, reason, revision, since, help_url }: JsonObject): Explanation | null {
   if (typeof state !== 'string' || typeof revision !== 'number') return null;
   const time = new Date(String(since ?? ''));
-  // What becomes a link in a page must be no script.
+  // A page may make a link of this, so it must not be a script.
   const leads = typeof help_url === 'string' && /^(https|mailto):/.test(help_url);
   return {
     state,

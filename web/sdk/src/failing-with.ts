@@ -1,7 +1,7 @@
 import { HoldfastError } from './error.ts';
 import type { ErrorCode } from './error-code.ts';
 
-/** What fails in `work` fails with this code, unless it has one already. */
+/** Gives errors of `work` this code, unless they have one already. */
 export async function failingWith<T>(code: ErrorCode, work: () => T | Promise<T>): Promise<T> {
   try {
     return await work();

@@ -19,7 +19,7 @@ export async function sayFarewell({ store, server }: Context): Promise<FarewellO
     else if (device !== null) await server.request('DELETE', `/v1/devices/${device}`);
   } catch (error) {
     if (!(error instanceof HoldfastError)) throw error;
-    // The browser's cookies are not those that the device was linked with, and the last tap is long ago: leave without it.
+    // The device cookie is not this device's, and the last sign-in is not recent: sign out without unlinking.
     const leave = error.code === 'reauthentication_required' && !user;
     if (leave && (await server.request('DELETE', '/v1/session').catch(() => null)) === null) return 'unheard';
     if ((leave || error.code === 'unauthenticated') && device !== null) {

@@ -1,5 +1,5 @@
 /**
- * What a plan grants under one name. Without `limit` it is unlimited.
+ * A feature that a plan grants, under one name. Without `limit` it is unlimited.
  *
  * @example
  * const notes: Feature = { limit: 500 };

@@ -8,7 +8,7 @@ import { schemaVersion, withTimeout } from './store.ts';
 /** Storage that fails is looked at again after this long, then after twice that, up to the longest wait. */
 const [firstLook, longestWait] = [2_000, 60_000];
 
-/** What is to be known, and told, of the client. */
+/** The part of Client that healing uses. */
 export interface Subject {
   readonly standing: Standing;
   storage: StorageHealth;

@@ -15,15 +15,15 @@ import type { User } from './user.ts';
  * exportButton.disabled = !hf.has("export");
  */
 export interface Holdfast {
-  /** Who is signed in on this device, offline too; null: nobody. */
+  /** The user signed in on this device, offline too; null: nobody. */
   readonly user: User | null;
   /** The UUID under which the server knows this installation; null: not linked. */
   readonly device: string | null;
-  /** What may be used now, and why; the same object until something changes. */
+  /** The features that may be used now, and why; the same object until something changes. */
   readonly entitlement: Entitlement;
   /** Whether this device's storage is well, and if not, what is wrong with it. Independent of what may be used. */
   readonly storage: StorageHealth;
-  /** Whether the last request found the server; null: none was made yet. A captive portal's answer is none. */
+  /** Whether the last request reached the server; null: there was none yet. A captive portal is not the server. */
   readonly reached: boolean | null;
 
   /** Whether `feature` may be used at this moment. Cheap enough to ask on every click. */

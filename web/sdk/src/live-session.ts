@@ -12,7 +12,7 @@ import { signalDeleted, signalName, signalNone } from './signal-passkeys.ts';
 import type { JsonObject } from './strict-json.ts';
 import { readUser, type User } from './user.ts';
 
-/** What a session cannot do alone, since it changes who is signed in here. */
+/** The acts that a session cannot do alone, since they change who is signed in here. */
 export interface Keeper {
   /** Signs in again, as `user` and nobody else. */
   confirm(user: User): Promise<void>;

@@ -3,7 +3,7 @@ import { HoldfastError } from './error.ts';
 /** Longer than any one holder's requests may take together. */
 const patience = 120_000;
 
-/** One at a time over all tabs and workers. Rejects with `no_contact` where the turn does not come. */
+/** Runs `work` alone among all tabs and workers. Rejects with `no_contact` if its turn does not come. */
 export async function withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
   const signal = AbortSignal.timeout(patience);
   return takeTurn(name, signal, work).catch((cause) => {
@@ -12,7 +12,7 @@ export async function withLock<T>(name: string, work: () => Promise<T>): Promise
   });
 }
 
-/** Under a Web Lock. Where there are none, or they are denied, the compare-and-swap in storage must do. */
+/** Runs `work` under a Web Lock. Without Web Locks, or if they are denied, compare-and-swap in storage must suffice. */
 export async function takeTurn<T>(name: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   let granted = false;
   const take = () => {

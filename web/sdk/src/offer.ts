@@ -1,18 +1,18 @@
 import { HoldfastError } from './error.ts';
 import type { ErrorCode } from './error-code.ts';
 
-/** Milliseconds between one offer that came to nothing and the next. */
+/** Milliseconds between a failed offer and the next one. */
 const [shortest, longest] = [5_000, 300_000];
 
-/** What no other try would change. */
+/** Codes that another try would not change. */
 const lasting: readonly ErrorCode[] = ['not_supported', 'origin_refused'];
 
-/** What may have changed the outcome: somebody is back, or the network is. */
+/** Events after which another try may succeed: the user is back, or the network is. */
 const returns = ['focus', 'online'];
 
 /**
- * Keeps an offer up that nobody has asked for: `offer` is made again after a failure, with pauses that grow, and sooner when the
- * page is focused or online again. Rejects once `ended`, and with what lasts.
+ * Repeats `offer` until it succeeds: after growing pauses, and sooner when the page is focused or online again. Rejects once
+ * `ended`, and with an error that another try would not change.
  */
 export async function keepOffering<T>(ended: AbortSignal, offer: () => Promise<T>): Promise<T> {
   for (let pause = shortest; ; pause = Math.min(longest, 2 * pause)) {

@@ -2,7 +2,7 @@ import type { LockOptions } from './lock-options.ts';
 import type { Roots } from './roots.ts';
 
 /**
- * What {@link openHoldfast} wants to know.
+ * The settings of {@link openHoldfast}.
  *
  * @example
  * const options: Options = { origin: location.origin, roots };
@@ -14,7 +14,7 @@ export interface Options {
   readonly roots: Roots | (() => Promise<Roots>);
   /** The relying party's id, if the passkeys document shall be held to it. Default: not compared. */
   readonly rpId?: string;
-  /** What this device is called in the user's list. Default: read from the browser's user agent. */
+  /** The name of this device in the user's list. Default: from the browser's user agent. */
   readonly deviceName?: string;
   /**
    * Reconcile by itself: at start, when the page becomes visible or online, when the server says that something has
@@ -27,7 +27,7 @@ export interface Options {
   readonly database?: string;
   /** Milliseconds since 1970, for tests. Default: Date.now. */
   readonly clock?: () => number;
-  /** Milliseconds of a clock that nobody sets, for tests. Default: performance.now. */
+  /** A monotonic clock in milliseconds, for tests. Default: performance.now. */
   readonly monotonic?: () => number;
   /** For tests and for wrapping. Default: the global fetch. */
   readonly fetch?: typeof globalThis.fetch;

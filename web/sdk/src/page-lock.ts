@@ -14,7 +14,7 @@ import { showPasskey } from './unlock.ts';
 /** Why the passkeys document may not be there to be verified for now. */
 const passing: readonly ErrorCode[] = ['roots_unavailable', 'storage_unavailable'];
 
-/** What is to be known of the client, and what is told of it here. */
+/** The part of Client that page locks use. */
 export interface Page {
   locked: boolean;
   /** What is in force. */
@@ -63,7 +63,7 @@ export class PageLock {
     // Sign-out ends the lock: whoever signs in next begins without it.
     if (!user) this.#user = undefined;
     if (locked && locked.id !== this.#taken) this.#take(locked);
-    // Who signs in is not locked at once: no passkeys document is held by then.
+    // A sign-in does not lock the page at once: no passkeys document is held by then.
     const starting = !this.#page.standing?.user || this.#late;
     const long = idle !== undefined && active !== undefined && quietSince(active, this.#context.clock(), idle) >= idle;
     const begins = user && starting && (onStart || long) ? await this.#canOpen() : false;

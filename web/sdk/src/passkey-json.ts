@@ -26,7 +26,7 @@ export function readRequestOptions(json: unknown): PublicKeyCredentialRequestOpt
   } as unknown as PublicKeyCredentialRequestOptions;
 }
 
-/** What a response may hold, whichever kind it is of. */
+/** The binary members of both kinds of response. */
 const binary = ['clientDataJSON', 'attestationObject', 'authenticatorData', 'signature', 'userHandle'] as const;
 
 /** Writes RegistrationResponseJSON or AuthenticationResponseJSON. Throws a TypeError for what is no credential. */
@@ -50,7 +50,7 @@ export function writeCredential(credential: Credential): JsonObject {
   };
 }
 
-/** PRF outputs are keys (WebAuthn L3 §10.1.4): they stay here; that the extension is enabled may be told. */
+/** Removes PRF outputs, which are keys (WebAuthn L3 §10.1.4) and stay here. The server may learn that the extension is on. */
 function withoutSecrets(extensions: JsonObject): JsonObject {
   if (!isObject(extensions.prf)) return extensions;
   const { results: _, ...prf } = extensions.prf;
@@ -77,7 +77,7 @@ function bytes(value: unknown): Uint8Array {
 function text(value: unknown): string {
   if (ArrayBuffer.isView(value))
     return encodeBase64url(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
-  // Of nothing, or of a text, no buffer would be made, but an empty one.
+  // Uint8Array would make an empty array of null or a text.
   if (typeof value !== 'object' || value === null) throw new TypeError('not a buffer');
   return encodeBase64url(new Uint8Array(value as ArrayBuffer));
 }

@@ -1,7 +1,7 @@
 import { canPrompt } from './can-prompt.ts';
 
 /**
- * What this browser can do with passkeys: what a page should offer.
+ * The passkey features of this browser, which a page should offer.
  *
  * @example
  * const { autofill } = await passkeySupport();

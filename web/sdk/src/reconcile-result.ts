@@ -4,7 +4,7 @@ import type { ErrorCode } from './error-code.ts';
  * What a reconcile did. Only `reconciled` and `forked` changed anything; after all others the device holds what it held.
  *
  * - `reconciled`: a signed document was taken; `hf.entitlement` says what it grants.
- * - `forked`: the server saw two copies of this device and signed that it has no rights; signing in links it anew.
+ * - `forked`: the server saw two copies of this device and signed that it has no rights; signing in links it again.
  * - `no_contact`: no answer, or one that was not the server's (captive portal, proxy, 5xx, cut off).
  * - `refused`: an answer that fails verification; `code` is the verifier's.
  * - `sign_in_needed`: the server does not know this device (any more); what is held stays good until its end.

@@ -38,7 +38,7 @@ export async function reconcileDevice(context: Context): Promise<ReconcileResult
   return { outcome: answer.code === null ? 'reconciled' : 'forked' };
 }
 
-/** Every try reads the lineage anew: another tab may have moved it on since the one before. */
+/** Every try reads the lineage again: another tab may have advanced it since the last one. */
 async function prepare(context: Context): Promise<Try | null> {
   const held = await context.store.read();
   const standing = await examine(held, context);
@@ -61,7 +61,7 @@ async function verifyAnswer(
   const { origin, rpId } = context;
   const { user, device, document, keyset, error } = await examine({ ...held, ...texts }, context);
   const authority = keyset && { keyset, issuer: origin, audience: origin };
-  // Sound, but made for another request, perhaps another user's: something on the way has kept it.
+  // Valid, but made for another request, perhaps another user's: a cache on the way has kept it.
   const sound = document ?? (authority && (await authenticateDocument(texts.document, authority).catch(() => null)));
   if (sound && sound.proof !== jti) throw new HoldfastError('no_contact');
   if (!user || !device || !document || !authority) throw new HoldfastError(error ?? 'malformed');
@@ -70,7 +70,7 @@ async function verifyAnswer(
   if (document.iat >= authority.keyset.exp) throw new HoldfastError('keyset_expired');
   checkBinding(document, {
     device,
-    // A device never goes back; what another one was told before it was linked anew is no measure for it.
+    // A device never goes back; what another one was told before it was linked again is no measure for it.
     minRevision: standing.document?.device === device ? standing.document.rev : 0,
   });
   const passkeys = text(body.passkeys);

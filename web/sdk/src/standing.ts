@@ -11,7 +11,7 @@ import type { TrustedTime } from './trusted-time.ts';
 import { readUser, type User } from './user.ts';
 import { authenticateDocument, checkBinding } from './verify.ts';
 
-/** What storage holds, verified in every respect but the time, which passes. */
+/** The contents of storage, verified in every respect but the time, which passes. */
 export interface Standing {
   readonly user: User | null;
   readonly device: string | null;
@@ -26,11 +26,11 @@ export interface Standing {
 }
 
 /**
- * Verifies what is held, without network. Never rejects: what fails is left out, and `error` says why. Where no root fits, they are
- * asked for once more: an update may have brought others, or what was taken for them was not theirs.
+ * Verifies what is held, without network. Never rejects: a part that fails is left out, and `error` says why. If no root fits, the
+ * roots are loaded once more: an update may have changed them, or the last load may have returned something else.
  */
 export async function examine(held: Held, { roots, origin }: Pick<Context, 'roots' | 'origin'>): Promise<Standing> {
-  const load = async (anew: boolean) => examineWith(held, await roots(anew), origin, null);
+  const load = async (again: boolean) => examineWith(held, await roots(again), origin, null);
   try {
     const standing = await load(false);
     return standing.error === 'root_unknown' ? await load(true) : standing;

@@ -4,7 +4,7 @@ import type { ErrorCode } from './error-code.ts';
 import type { Keyset } from './keyset.ts';
 import type { Moment } from './trusted-time.ts';
 
-/** What holds at a moment, and why the document does not if it is its time that speaks against it. */
+/** The state at a moment, and the error if the document's time is why it grants nothing. */
 export interface Verdict {
   readonly state: EntitlementState;
   readonly error: ErrorCode | null;

@@ -1,8 +1,8 @@
 /**
- * How this device's storage is. What was verified before stays in force while the page is open, whatever becomes of it.
+ * The health of this device's storage. Rights that were verified stay in force while the page is open, even if storage fails.
  *
  * - `well`
- * - `full`: there is no room (quota, disk). What is held is read; what the server answers cannot be kept.
+ * - `full`: there is no room (quota, disk). Storage can be read, but new answers of the server cannot be kept.
  * - `blocked`: another tab, with an older version of the app, keeps it from being opened. Closing that tab mends it.
  * - `newer`: a newer version of the app has written here. It is read and written all the same; reloading brings that
  *   version.

@@ -9,7 +9,7 @@ export interface TrustedRoot {
   readonly key: CryptoKey;
 }
 
-/** By rank: the current root, then the next one if there is one. What a later root signs outranks an earlier one's. */
+/** By rank: the current root, then the next one if there is one. A keyset of a later root outranks one of an earlier root. */
 export type TrustedRoots = readonly TrustedRoot[];
 
 /**

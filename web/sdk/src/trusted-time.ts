@@ -1,8 +1,8 @@
 import { maxSkew } from './document.ts';
 
-/** What is known of the time, kept in storage. Milliseconds. */
+/** The known bounds of the time, kept in storage. Milliseconds. */
 export interface TrustedTime {
-  /** The lowest time that it can be: the iat of the document taken last, raised by what pages have seen since. */
+  /** The earliest time that it can be now: the iat of the last document taken, raised by the time that pages have seen since. */
   readonly mark: number;
   readonly jump?: Jump | undefined;
 }
@@ -17,7 +17,7 @@ export interface Jump {
 export interface Clocks {
   /** The time of day, which may be wrong and can be set. */
   readonly wall: number;
-  /** Never set; it stands still while the machine sleeps, and means nothing to another page. */
+  /** Nobody can set it. It may stand still while the machine sleeps, and differs from page to page. */
   readonly monotonic: number;
 }
 

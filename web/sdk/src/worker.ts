@@ -12,7 +12,7 @@ import { unhurried } from './spread.ts';
 export type { Roots } from './roots.ts';
 
 /**
- * What {@link reconcileInBackground} wants to know: as the pages' {@link Options}, and with the same values.
+ * The settings of {@link reconcileInBackground}: as the pages' {@link Options}, with the same values.
  *
  * @example
  * const options: WorkerOptions = { origin: location.origin, roots };

@@ -37,8 +37,8 @@ export async function call<T = void>(method: string, path: string, { body, key, 
 }
 
 /**
- * Characters that are not seen: controls of direction, which would turn the page's own words around, and those of no width,
- * which make different texts look the same. The server keeps them out of names (package names); reasons and the ids of
+ * Invisible characters: controls of direction, which would turn the page's own words around, and those of no width, which make
+ * different texts look the same. The server keeps them out of names (package names); reasons and the ids of
  * other systems may hold them.
  */
 export const invisible = /[\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/gu;

@@ -44,7 +44,7 @@ export interface Dispute {
   readonly id: string;
   readonly status: 'open' | 'won' | 'lost';
   readonly since: string;
-  /** What it does to the subscription; waived: support has reinstated it. */
+  /** Its effect on the subscription; waived: support has reinstated it. */
   readonly withholds: 'nothing' | 'for_now' | 'for_good' | 'waived';
 }
 

@@ -22,7 +22,7 @@ let owner: string | null = null;
 let preparing: AbortController | undefined;
 const otherTabs = openChannel();
 
-/** Null where the browser denies channels: other tabs then see changes when they are opened anew. */
+/** Null where the browser denies channels: other tabs then see changes when they are opened again. */
 function openChannel(): BroadcastChannel | null {
   try {
     const channel = new BroadcastChannel('fieldbook-notes');

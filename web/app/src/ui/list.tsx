@@ -21,7 +21,7 @@ let landing: string | null = null;
 /** The note made last. */
 let newest: string | null = null;
 
-/** Opens a new note, or says why there can be none. The newest, while nothing is written in it, is the one: of a double click, too. */
+/** Opens a new note, or says why it cannot. An empty newest note is opened instead, so that a double click makes one. */
 export function createNote(): void {
   // The notes are still being read: the wish is remembered in the address.
   if (!loaded.value) {

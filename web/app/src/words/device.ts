@@ -2,8 +2,8 @@ import type { LinkedDevice } from '@holdfast/client';
 import { inWords } from '../when.ts';
 
 /**
- * What each device is called in a list. Those of the same name are numbered by when they were linked, so that one keeps its number
- * when another is seen.
+ * The name of each device in a list. Devices of the same name are numbered in the order of their linking, so that a number stays
+ * the same when another device is seen.
  */
 export function deviceNames(devices: readonly LinkedDevice[]): ReadonlyMap<string, string> {
   const byLinking = [...devices].sort((a, b) => a.linkedAt.getTime() - b.linkedAt.getTime());

@@ -76,7 +76,7 @@ export function failure(code: ErrorCode, action: Action): string {
     case 'origin_refused':
       return 'Passkeys do not work at this address. Open the app at its usual address.';
     case 'credential_rejected':
-      return 'This passkey was not accepted. Try another one. If none is, the account may have been deleted, or the server set up anew: ask support, or create a new account.';
+      return 'This passkey was not accepted. Try another one. If none is, the account may have been deleted, or the server reinstalled: ask support, or create a new account.';
     case 'passkey_unknown':
       return 'This device does not know this passkey. Take the one that you sign in with, or sign in while online.';
     case 'assertion_invalid':

@@ -138,9 +138,9 @@ const table: Row[] = [
     name: 'two copies of the device',
     entitlement: { ...nothing, state: 'revoked', reason: 'device_forked', signInNeeded: true },
     badge: 'Locked',
-    headline: 'This device has to be linked anew',
+    headline: 'This device has to be linked again',
     remedy: 'sign-in',
-    line: 'Premium is locked: this device has to be linked anew. Sign in with your passkey.',
+    line: 'Premium is locked: this device has to be linked again. Sign in with your passkey.',
   },
   {
     name: 'removed device',

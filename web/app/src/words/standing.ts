@@ -45,7 +45,7 @@ export interface Told {
 
 /** A device that the server does not know may be of an account that it does not know either. */
 const unknownAccount =
-  'If no passkey of yours is accepted, the account may have been deleted, or the server set up anew: ask support, or create a new account.';
+  'If no passkey of yours is accepted, the account may have been deleted, or the server reinstalled: ask support, or create a new account.';
 
 const kept = 'All your notes stay readable and editable.';
 
@@ -66,12 +66,12 @@ export function standing(
 
   if (reason === 'device_forked') {
     return locked({
-      headline: 'This device has to be linked anew',
+      headline: 'This device has to be linked again',
       meaning: `The server knows a later state of this device than what is here, as after a backup was restored or this browser's data were copied. Premium waits here. ${kept}`,
       advice:
-        'Sign in with your passkey to link this device anew. If you have restored or copied nothing, look at your devices and passkeys.',
+        'Sign in with your passkey to link this device again. If you have restored or copied nothing, look at your devices and passkeys.',
       remedy: 'sign-in',
-      line: 'Premium is locked: this device has to be linked anew. Sign in with your passkey.',
+      line: 'Premium is locked: this device has to be linked again. Sign in with your passkey.',
     });
   }
   if (reason === 'device_removed') {

@@ -9,7 +9,7 @@ export function Confirmation() {
     if (confirming.value) dialog.current?.showModal();
     else dialog.current?.close();
   });
-  // Who leaves the page has not gone on.
+  // Leaving the page is a no.
   useEffect(() => () => confirming.peek()?.(false), []);
   return (
     <dialog class="sheet" ref={dialog} aria-labelledby="confirmation" onClose={() => confirming.peek()?.(false)}>

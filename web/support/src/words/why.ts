@@ -1,7 +1,7 @@
 import type { Account, Decision, Dispute, Features, Plan, Subscription } from '../shapes.ts';
 import { moment, utc } from './time.ts';
 
-/** What one subscription is worth at a moment, by the server's rules: revoked, suspended and disputed come first, then time. */
+/** The worth of one subscription at a moment, by the server's rules: revoked, suspended and disputed come first, then time. */
 export type Worth = 'grants' | 'grace' | 'over' | 'revoked' | 'suspended' | 'disputed';
 
 export function worth(subscription: Subscription, plan: Plan | undefined, now: Date): Worth {
@@ -24,7 +24,7 @@ export function withholds({ withholds }: Dispute): boolean {
   return withholds === 'for_now' || withholds === 'for_good';
 }
 
-/** What became of a dispute, and what it does. */
+/** The status of a dispute and its effect, in words. */
 export function disputeWords({ status, withholds }: Dispute): string {
   return `${{ open: 'open', won: 'won', lost: 'lost' }[status]}; ${
     {
