@@ -16,7 +16,7 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s  %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 .PHONY: help
 
-# PostgreSQL does not run as root. The user that it runs as then cannot enter folders such as /root.
+# PostgreSQL does not run as root, and the user that it then runs as cannot enter folders such as /root.
 closed = [ "$$(id -u)" = 0 ] && command -v runuser >/dev/null && ! runuser -u "$$(id -un postgres 2>/dev/null || echo nobody)" -- test -x "$(CURDIR)"
 
 run: build postgres ## Build everything and serve the sample app at http://localhost:8080 (flags: make run ARGS="--listen localhost:8081")

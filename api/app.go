@@ -48,7 +48,7 @@ func (a asset) public(maxAge time.Duration) asset {
 	return a
 }
 
-// rootsDocument is what the service worker pins: always asked for anew, so that new roots arrive with the app that
+// rootsDocument is what the service worker pins: always revalidated, so that new roots arrive with the app that
 // knows their hash.
 func rootsDocument(roots []byte) asset { return newAsset(roots, "application/json") }
 

@@ -389,7 +389,7 @@ func TestRecentAuthentication(t *testing.T) {
 
 	security, err := os.ReadFile("../SECURITY.md")
 	must(t, err)
-	_, section, _ := strings.Cut(string(security), "## What wants a recent authentication")
+	_, section, _ := strings.Cut(string(security), "## Routes that require a recent authentication")
 	section, _, _ = strings.Cut(section, "\n## ")
 	var told []string
 	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z]+ /v1/[^`]*)`").FindAllStringSubmatch(section, -1) {

@@ -23,7 +23,7 @@ CREATE INDEX billing_events_of_nobody ON billing_events (received_at) WHERE user
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON billing_events TO holdfast_runtime;
 
--- What stays of the ids of an account that is erased, so that later events about it are known: hashes under a key.
+-- Hashes, under a key, of the ids of erased accounts, so that later events about them are recognised.
 CREATE TABLE billing_erased (
     digest bytea PRIMARY KEY CHECK (length(digest) = 32)
 );
