@@ -186,7 +186,7 @@ func (s *server) grantDays(w http.ResponseWriter, r *http.Request, by caller) er
 		return err
 	}
 	granted, revision, err := s.entitlements.Grant(r.Context(), by.actor, entitlements.UserID(id), entitlements.GrantRequest{
-		Plan: request.Plan, Days: request.Days, Reason: request.Reason,
+		Plan: request.Plan, Days: request.Days, Reason: request.Reason, Key: r.Header.Get("Idempotency-Key"),
 	})
 	if err != nil {
 		return err

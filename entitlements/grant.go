@@ -2,6 +2,7 @@ package entitlements
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -19,11 +20,20 @@ type GrantRequest struct {
 	Plan   PlanID
 	Days   int
 	Reason string
+	// Key names the request, if it is not empty: days that were granted under the key within [grantKeyLife] are not granted
+	// again, whether their answer arrived or not.
+	Key string
 }
+
+// grantKeyLife is as long as answers are kept for an Idempotency-Key.
+const grantKeyLife = 24 * time.Hour
 
 // Grant gives the user days of a plan that nobody pays for: a subscription of its own, with time left that does not renew.
 // The days come after what the user has of the plan already. Billing does not know of it; [Service.Revoke] takes it back.
 // It fails with [ErrInvalid], [ErrPlanUnknown], or [ErrNotFound] without the user.
+//
+// The id of a grant with a key follows from user, key and request, so that one whose outcome was unknown is found. The
+// same request after grantKeyLife gets another id, and so more days.
 func (s *Service) Grant(ctx context.Context, actor string, user UserID, request GrantRequest) (Subscription, int64, error) {
 	if err := validReason(request.Reason); err != nil {
 		return Subscription{}, 0, err
@@ -36,10 +46,23 @@ func (s *Service) Grant(ctx context.Context, actor string, user UserID, request 
 		return Subscription{}, 0, fmt.Errorf("grant: %w", err)
 	}
 	now := s.instant()
-	grant := Subscription{
-		ID: SubscriptionID(grantPrefix + id.String()), User: user, Plan: request.Plan, State: SubscriptionCancelled, Ends: true, CreatedAt: now, UpdatedAt: now,
-	}
+	var grant Subscription
 	account, err := s.store.Update(ctx, user, now, func(a Account) (Change, error) {
+		name := grantPrefix + id.String()
+		for n := 0; request.Key != ""; n++ {
+			name = request.keyedName(actor, user, n)
+			before := a.subscription(SubscriptionID(name))
+			if before == nil {
+				break
+			}
+			if now.Sub(before.CreatedAt) < grantKeyLife {
+				grant = *before
+				return Change{}, nil
+			}
+		}
+		grant = Subscription{
+			ID: SubscriptionID(name), User: user, Plan: request.Plan, State: SubscriptionCancelled, Ends: true, CreatedAt: now, UpdatedAt: now,
+		}
 		if _, ok := a.Plans[grant.Plan]; !ok {
 			return Change{}, ErrPlanUnknown
 		}
@@ -58,6 +81,12 @@ func (s *Service) Grant(ctx context.Context, actor string, user UserID, request 
 		return Subscription{}, 0, fmt.Errorf("grant: %w", err)
 	}
 	return grant, account.Revision, nil
+}
+
+// keyedName is the id of the n-th grant that was asked for by the request under its key.
+func (r GrantRequest) keyedName(actor string, user UserID, n int) string {
+	request := auditJSON([]any{actor, user, r.Key, r.Plan, r.Days, r.Reason, n})
+	return grantPrefix + uuid.NewHash(sha256.New(), uuid.Nil, request, 8).String()
 }
 
 // paidThrough is until when the plan is the user's by the subscriptions that support has not withdrawn; now, where that is

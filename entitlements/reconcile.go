@@ -193,7 +193,7 @@ func (s *Service) again(ctx context.Context, by attempt, change func(Account, De
 		}
 		return change(a, a.Devices[i]), nil
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, ErrNotFound) { // an erased account is read again, and its device is unknown then
 		return err
 	}
 	return errReadAgain

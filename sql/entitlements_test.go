@@ -535,6 +535,44 @@ func TestLostSkewIsCounted(t *testing.T) {
 	}
 }
 
+// TestReconcileRacesErasure: an account that is erased after a reconcile has read it, and before it changes it, is one whose
+// devices are unknown.
+func TestReconcileRacesErasure(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for name, lost := range map[string]string{
+		"a step":       `SELECT $1::uuid`,
+		"lost commits": `UPDATE devices SET lineage_n = 0, lineage_parent = decode(repeat('00', 16), 'hex') WHERE id = $1`,
+	} {
+		user := b.user(t)
+		d := b.link(t, user)
+		b.refresh(t, d)
+		b.refresh(t, d)
+		b.db.MustExec(lost, d.id)
+		erasure := b.db.MustBegin()
+		erasure.MustExec(`SELECT FROM users WHERE id = $1 FOR UPDATE`, user)
+		erasure.MustExec(`SELECT FROM devices WHERE user_id = $1 FOR UPDATE`, user)
+		answered := make(chan error, 1)
+		go func() {
+			_, err := d.reconcile(t.Context(), b.Service)
+			answered <- err
+		}()
+		waits := `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+		for deadline := time.Now().Add(30 * time.Second); b.count(t, waits) == 0; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: the reconcile does not wait", name)
+			}
+		}
+		erasure.MustExec(`DELETE FROM users WHERE id = $1`, user)
+		if err := erasure.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-answered; !errors.Is(err, entitlements.ErrDeviceUnknown) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestStepIsConditional changes each part of what a reconcile read before it stores its step: then nothing is stored.
 func TestStepIsConditional(t *testing.T) {
 	t.Parallel()
