@@ -95,26 +95,9 @@ func (s *Service) TakeBilling(
 // claimPoll is how often a server looks for new users whose billing events arrived before them.
 const claimPoll = time.Minute
 
-// ClaimBillings calls [Service.ClaimBilling] now and again until ctx ends. Report is as of [Service.RaiseHolders].
+// ClaimBillings calls [Service.ClaimBilling] every minute until ctx ends. Report is as of [Repeat].
 func (s *Service) ClaimBillings(ctx context.Context, source string, terms billing.Terms, report func(error)) {
-	poll := time.NewTicker(claimPoll)
-	defer poll.Stop()
-	failing := false
-	for {
-		err := s.ClaimBilling(ctx, source, terms)
-		if ctx.Err() != nil {
-			return
-		}
-		if failed := err != nil; failed != failing {
-			failing = failed
-			report(err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-poll.C:
-		}
-	}
+	Repeat(ctx, claimPoll, nil, func(ctx context.Context) error { return s.ClaimBilling(ctx, source, terms) }, report)
 }
 
 // ClaimBilling takes again the events of a source that arrived before their users were created.

@@ -162,31 +162,14 @@ const raisePoll = 2 * time.Second
 // something away, the status list says of the documents that they hold that they are invalid, and their devices get new
 // indices. A value on changed hurries it; without any, it looks by itself. Where a server ends, another goes on.
 //
-// Report is called with the error when it begins to fail, and with nil when it works again. It is to be called once, in
-// a goroutine of its own.
+// Report is as of [Repeat]. RaiseHolders must be called once, in a goroutine of its own.
 func (s *Service) RaiseHolders(ctx context.Context, changed <-chan struct{}, report func(error)) {
-	poll := time.NewTicker(raisePoll)
-	defer poll.Stop()
-	failing := false
-	for {
-		var err error
+	Repeat(ctx, raisePoll, changed, func(ctx context.Context) (err error) {
 		for more := true; more && err == nil; {
 			more, err = s.store.RaiseHolders(ctx, s.instant())
 		}
-		if ctx.Err() != nil {
-			return
-		}
-		if failed := err != nil; failed != failing {
-			failing = failed
-			report(err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-changed:
-		case <-poll.C:
-		}
-	}
+		return err
+	}, report)
 }
 
 // planState is what the trail holds of a plan; durations in seconds. Nil stays nil.

@@ -216,29 +216,15 @@ func (s *Service) Run(ctx context.Context, written <-chan struct{}, report func(
 
 // keepBooks counts and sweeps until ctx ends, and reports how the store does.
 func (s *Service) keepBooks(ctx context.Context, report func(error)) {
-	pace := time.NewTicker(countEvery)
-	defer pace.Stop()
-	failing := false
 	var swept time.Time
-	for {
+	entitlements.Repeat(ctx, countEvery, nil, func(ctx context.Context) error {
 		err := s.count(ctx)
 		if now := s.instant(); err == nil && now.Sub(swept).Abs() >= sweepEvery { // a clock may be set back, too
 			swept = now
 			err = s.store.Sweep(ctx, now.Add(-keepDelivered), now.Add(-keepDead))
 		}
-		if ctx.Err() != nil {
-			return
-		}
-		if failed := err != nil; failed != failing {
-			failing = failed
-			report(err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-pace.C:
-		}
-	}
+		return err
+	}, report)
 }
 
 // serve sends what is due to one endpoint, whenever it is woken.
