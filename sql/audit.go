@@ -117,14 +117,11 @@ const prunable = `NOT (` + isGap + ` AND NOT ` + isClosed + ` AND EXISTS (SELECT
 // as the login that url names: the owner, since the server's role may not. It returns how many entries have gone. It goes
 // by batches, and can be cut off and repeated at any time.
 func PruneAudit(ctx context.Context, url string, before time.Time) (pruned int64, err error) {
-	db, err := connectAsOwner(ctx, url)
+	db, err := connectToSchema(ctx, url)
 	if err != nil {
 		return 0, err
 	}
 	defer db.Close()
-	if err := CheckVersion(ctx, db); err != nil {
-		return 0, err
-	}
 	for {
 		result, err := db.ExecContext(ctx, `
 			WITH old AS (

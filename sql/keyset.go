@@ -39,14 +39,11 @@ func ServedKeysets(ctx context.Context, db sqlx.QueryerContext) ([]entitlements.
 // AdoptKeyset makes keyset the only one that the database at url remembers, if [entitlements.ServedKeyset.Adopt] agrees, and
 // audits it. The login that url names must be the owner: the server's role may not do this.
 func AdoptKeyset(ctx context.Context, url string, keyset entitlements.ServedKeyset, actor string, at time.Time) error {
-	db, err := connectAsOwner(ctx, url)
+	db, err := connectToSchema(ctx, url)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := CheckVersion(ctx, db); err != nil {
-		return err
-	}
 	return transact(ctx, db, func(tx *sqlx.Tx) error {
 		if err := lockKeysets(ctx, tx); err != nil {
 			return err

@@ -120,6 +120,18 @@ func connectOwner(ctx context.Context, config pq.Config) (*sql.DB, error) {
 	return connect(ctx, connector)
 }
 
+// connectToSchema is connectAsOwner for a database that must have this program's schema.
+func connectToSchema(ctx context.Context, url string) (*sqlx.DB, error) {
+	db, err := connectAsOwner(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	if err := CheckVersion(ctx, db); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
 // connectAsOwner connects as the login that url names, without a pool's worth of connections. What it commits is durable,
 // whatever the database's settings.
 func connectAsOwner(ctx context.Context, url string) (*sqlx.DB, error) {
