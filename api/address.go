@@ -74,7 +74,7 @@ func forwardedFor(header []string) []string {
 	return hops
 }
 
-// parseHop reads an address with or without a port; what is none is the zero Addr.
+// parseHop reads an address with or without a port; anything else is the zero Addr.
 func parseHop(text string) netip.Addr {
 	if hop, err := netip.ParseAddrPort(text); err == nil {
 		return hop.Addr().Unmap().WithZone("")

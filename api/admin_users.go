@@ -130,7 +130,7 @@ func LinkURL(origin string, l passkey.Link) string {
 	return origin + "/#recover=" + l.Code
 }
 
-// recoverUser makes a link for a user who has lost every passkey. Whom it is given to is for support to be sure of.
+// recoverUser makes a link for a user who has lost every passkey. Support must make sure who gets it.
 func (s *server) recoverUser(w http.ResponseWriter, r *http.Request, by caller) error {
 	id, err := pathUUID(r)
 	if err != nil {

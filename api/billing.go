@@ -96,7 +96,7 @@ func (s *server) receiveWebhook(w http.ResponseWriter, r *http.Request, _ caller
 	}, billing.Terms{}, nil)
 }
 
-// maxAhead is how far a system's clock may be ahead. What came from further would outrank all that comes after it.
+// maxAhead is how far a system's clock may be ahead. An event from further ahead would outrank all that come after it.
 const maxAhead = 5 * time.Minute
 
 // parseWebhook reads a message. ok is false where it is of a type that tells nothing here. What else systems send along is

@@ -142,7 +142,7 @@ func pathText(r *http.Request, name string) (string, error) {
 	return text, nil
 }
 
-// pathUUID is the path parameter id as a canonical UUID. What is none names nothing: not_found.
+// pathUUID returns the path parameter id as a canonical UUID, or not_found if it is not a UUID.
 func pathUUID(r *http.Request) (string, error) {
 	text, err := pathText(r, "id")
 	if err != nil {

@@ -183,7 +183,7 @@ const (
 	dataCSP = "default-src 'none'; frame-ancestors 'none'"
 )
 
-// securityHeaders sets what holds for every answer; the app's files widen the policy to pageCSP.
+// securityHeaders sets the headers of every answer; the app's files widen the policy to pageCSP.
 func (s *server) securityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

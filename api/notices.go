@@ -7,7 +7,7 @@ import (
 	"holdfast/passkey"
 )
 
-// notice is something that the user should hear of. What it says in words is for the client.
+// notice is something that the user should hear of. The client puts it into words.
 type notice struct {
 	Code    passkey.NoticeCode `json:"code"`
 	At      time.Time          `json:"at"`

@@ -46,7 +46,7 @@ type Config struct {
 	AllowOrigins []string
 	// TrustedProxies are the networks of proxies whose Forwarded or X-Forwarded-For is believed. Optional.
 	TrustedProxies []netip.Prefix
-	// BootstrapToken is the SHA-256 of a bearer token that has every scope; zero is none.
+	// BootstrapToken is the SHA-256 of a bearer token that has every scope; zero for no token.
 	BootstrapToken [sha256.Size]byte
 
 	// HelpURL is where users turn who have lost what they had: https: or mailto:. Optional.
@@ -113,7 +113,7 @@ type server struct {
 	router       *chi.Mux
 }
 
-// New builds the handler of the public listener. It fails if the origin is none, or if the app does not fit: see
+// New builds the handler of the public listener. It fails for an invalid origin, or if the app does not fit: see
 // [Config.App].
 func New(cfg Config) (http.Handler, error) { return newServer(cfg, usualPace) }
 

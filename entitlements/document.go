@@ -43,7 +43,7 @@ type Document struct {
 	Status       StatusClaim  `json:"status"`
 }
 
-// DocumentFeature is a feature in a document. Limit is nil where there is none.
+// DocumentFeature is a feature in a document. Limit is nil for an unlimited feature.
 type DocumentFeature struct {
 	Limit *int64 `json:"limit,omitempty"`
 }

@@ -120,7 +120,7 @@ func (p Plan) takesAway(before Plan, window time.Duration) bool {
 }
 
 // PutPlan makes or changes a plan, with the reason that was given, if any. From when it returns, the plan decides. The
-// revisions of those who have it are raised after that, see [Service.RaiseHolders]. Whoever has seen the version that is
+// revisions of those who have it are raised after that, see [Service.RaiseHolders]. A caller who has seen the version that is
 // replaced names it: "" is none, so that the plan is to be new; nil is whichever there is. It fails with [ErrInvalid], and
 // with [ErrConflict] where it is another version by now.
 func (s *Service) PutPlan(ctx context.Context, actor string, plan Plan, reason string, version *string) (Plan, error) {

@@ -17,7 +17,7 @@ type Store interface {
 
 	// MarkKeyset remembers that a keyset is served, if [ServedKeyset.Follows] agrees with what was served before; it
 	// returns that error if not. The keyset takes the place of its root's earlier one; a root that is new comes last. Of
-	// two that try at once, the second finds the first's. What comes back well has been committed synchronously.
+	// two that try at once, the second finds the first's. On success, the mark has been committed synchronously.
 	MarkKeyset(ctx context.Context, keyset ServedKeyset, roots Roots) error
 
 	// Account reads what a decision about the user depends on at that time, in one snapshot. ErrNotFound without the
@@ -141,7 +141,7 @@ type Account struct {
 // Decide judges the account at now.
 func (a Account) Decide(now time.Time) Decision { return Decide(a.Subscriptions, a.Plans, now) }
 
-// Change is what Update commits. Whatever changes something is audited: without Audit nothing changes.
+// Change is what Update commits. Every change is audited: without Audit nothing changes.
 type Change struct {
 	// Raise raises the user's revision, and that of every device.
 	Raise bool

@@ -7,7 +7,7 @@ import (
 )
 
 // Claim is whose an authenticator's answer says that it is, before anything of it is verified: what its failure is to be
-// counted by. What is nil is not said.
+// counted by. A nil member is not known.
 type Claim struct {
 	Credential []byte // credential id
 	UserHandle []byte

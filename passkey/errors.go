@@ -57,7 +57,7 @@ var (
 	ErrInvalidName = fmt.Errorf("%w name: 1 to %d visible characters, without control characters", ErrInvalid, names.MaxLength)
 )
 
-// What a Store tells this package; callers of a Service get ErrCredentialRejected for both.
+// Errors of a Store for this package only; callers of a Service get ErrCredentialRejected for both.
 var (
 	// ErrCredentialTaken: the relying party knows the credential id already.
 	ErrCredentialTaken = errors.New("credential id is taken")

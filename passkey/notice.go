@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// The audited actions that users are told of.
+// The audited actions that give a notice.
 const (
 	actionRejected  = "passkey.rejected"
 	actionRecovered = "account.recovered"

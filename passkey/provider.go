@@ -9,7 +9,7 @@ import (
 )
 
 // providersFile names those who keep most people's passkeys by the AAGUID that their authenticators give, and where that is
-// known from. What is listed there as Apple Passwords has the name that users of any age know, iCloud Keychain.
+// known from. Apple Passwords is listed under the name that more users know, iCloud Keychain.
 //
 //go:embed providers.json
 var providersFile []byte

@@ -78,7 +78,7 @@ func (s *Service) WatchSession(ctx context.Context, session Session) (*SessionWa
 	w := &SessionWatch{key: SessionKey{User: session.User.ID, ID: session.ID}, of: &s.watches, ended: make(chan struct{})}
 	w.timer = time.AfterFunc(session.end().Sub(s.now()), w.end)
 	s.watches.add(w)
-	// What ended the session before the watch was there, it has not heard of.
+	// The watch has missed whatever ended the session before it began.
 	left, err := s.store.SessionsLeft(ctx, []SessionKey{w.key})
 	if err == nil && len(left) == 0 {
 		err = ErrUnauthenticated

@@ -16,7 +16,7 @@ import (
 )
 
 // Parameters of new hashes: argon2id (RFC 9106) with 19 MiB, two passes, one lane, the least that OWASP's Password
-// Storage Cheat Sheet asks for. What is hashed here has 80 random bits, so that the hash is not its only protection.
+// Storage Cheat Sheet asks for. The secrets have 80 random bits, so the hash is not their only protection.
 const (
 	argonMemory = 19 << 10 // KiB
 	argonPasses = 2

@@ -17,7 +17,7 @@ import (
 const keysPoll = 3 * time.Second
 
 // keysWatch brings a new keyset in the keys folder into the running server: some seconds after it has changed, and at
-// once when the server is told to look. What it cannot take leaves the server with what it has, and gets one line in
+// once when the server is told to look. A keyset that it refuses leaves the server with what it has, and gets one line in
 // the log. The roots are those of the start: they are part of the app that is served.
 type keysWatch struct {
 	dir    string

@@ -158,7 +158,7 @@ type Config struct {
 	// Secrets sign, each of them every message: receivers know one of them.
 	Secrets []Secret
 	Now     func() time.Time
-	// GivenUp is told of each delivery that has died, with the endpoint as it is shown. Optional.
+	// GivenUp is called with each delivery that has died, with the endpoint as it is shown. Optional.
 	GivenUp func(Delivery)
 }
 
@@ -321,7 +321,7 @@ func (s *Service) Counts() Counts {
 	return Counts{Pending: s.pending.Load(), Dead: s.dead.Load(), Delivered: s.delivered.Load(), Failed: s.failed.Load()}
 }
 
-// Deliveries lists deliveries, the last one first. It fails with [entitlements.ErrInvalid] for a state that is none.
+// Deliveries lists deliveries, the last one first. It fails with [entitlements.ErrInvalid] for an unknown state.
 func (s *Service) Deliveries(ctx context.Context, query Query) ([]Delivery, error) {
 	switch query.State {
 	case "", Pending, Delivered, Dead:

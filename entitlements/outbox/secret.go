@@ -9,7 +9,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 )
 
-// Secret signs messages. Whoever knows it can check signatures, and make them.
+// Secret signs messages. It can both check and make signatures.
 type Secret struct{ webhook *standardwebhooks.Webhook }
 
 // How many bytes a secret has, by Standard Webhooks.

@@ -18,7 +18,7 @@ import (
 	"io"
 )
 
-// Status is the value of an entry. What is not named here is an application's own, or reserved (§7.1).
+// Status is the value of an entry. Other values are application-specific or reserved (§7.1).
 type Status uint8
 
 const (
@@ -31,7 +31,7 @@ const (
 const MaxLen = 1 << 20
 
 var (
-	// ErrMalformed says that what should be a list is none, or is larger than MaxLen.
+	// ErrMalformed is returned for text that is not a list, or a list larger than MaxLen.
 	ErrMalformed = errors.New("malformed status list")
 	// ErrIndex says that a list has no entry of that index: nothing can be said about its token, which is to be
 	// rejected (§8.3).

@@ -43,7 +43,7 @@ func chooseAccount() (account, error) {
 	return account{}, fmt.Errorf("PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it as")
 }
 
-// mkdir makes the folder path, if there is none, and hands it over. The folder above must be this process's own: in one
+// mkdir makes the folder path if it is missing, and hands it over. The folder above must be this process's own: in one
 // of the account's, the account could put a link in its place and be handed what the link names.
 func (a account) mkdir(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {

@@ -255,7 +255,7 @@ func (c *Cluster) launch(ctx context.Context, bin, data string, who account, opt
 	}
 }
 
-// initialise makes the data folder if there is none. It appears under its name when it is complete, so that an initdb
+// initialise makes the data folder if it is missing. It appears under its name when it is complete, so that an initdb
 // that was killed leaves nothing that looks like a cluster.
 func initialise(ctx context.Context, bin, data string, who account, fast bool) error {
 	if _, err := os.Stat(data); err == nil || !errors.Is(err, fs.ErrNotExist) {
@@ -270,7 +270,7 @@ func initialise(ctx context.Context, bin, data string, who account, fast bool) e
 	}
 	args := []string{
 		"-D", unfinished, "-U", Owner, "-E", "UTF8", "--locale=" + locale, "--data-checksums",
-		// Whoever reaches the socket is the server's own user: its folder is closed to all others.
+		// Only the server's own user reaches the socket: its folder is closed to all others.
 		"--auth-local=trust", "--auth-host=reject",
 	}
 	if fast {

@@ -96,7 +96,7 @@ func (p Program) run(ctx context.Context, url string, stdin io.Reader, stdout io
 }
 
 // environment is the address url for PostgreSQL's own programs: as variables, since arguments can be seen by everybody,
-// and password and all. What this program's driver knows and libpq does not is left out.
+// and password and all. Settings that only this program's driver knows are left out.
 func environment(url string) ([]string, error) {
 	config, err := pq.NewConfig(url)
 	if err != nil {
