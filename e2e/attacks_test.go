@@ -627,6 +627,23 @@ func elsewhere(s *siege) {
 		s.want(name+": codes", s.send(page, http.MethodPost, "/v1/recovery-codes", nil, nil, header.Clone()), "cross_origin")
 		s.want(name+": a passkey", s.send(page, http.MethodPost, "/v1/registration/options", nil, nil, header.Clone()), "cross_origin")
 	}
+
+	// Nor does a code open the account there; what was refused has not spent it.
+	link := s.operate("staff", "invite", "--name", "Sam", "--role", "support")
+	for what, code := range map[string]string{
+		"a recovery code": grace.codes()[0], "an invitation": strings.TrimPrefix(link, s.server.Origin+"/support#invite="),
+	} {
+		for _, try := range []struct{ origin, want string }{{allowedOrigin, "cross_origin"}, {s.server.Origin, ""}} {
+			options := s.begin(page, "recovery", map[string]string{"code": code})
+			_, created, err := support.CreatePasskey(try.origin, options.PublicKey)
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			client := s.server.Client()
+			s.want(what+" at "+try.origin, s.send(client, http.MethodPost, "/v1/recovery", finish{options.Ceremony, created}, nil, nil), try.want)
+			client.Close()
+		}
+	}
 }
 
 func overreaching(s *siege) {
