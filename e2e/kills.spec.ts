@@ -1,4 +1,4 @@
-import type { BrowserContext } from '@playwright/test';
+import { type BrowserContext, errors, type Page } from '@playwright/test';
 import { Chance } from './support/chance.ts';
 import { Fieldbook } from './support/fieldbook.ts';
 import type { Gateway, Passage, Stage } from './support/gateway.ts';
@@ -57,8 +57,7 @@ test(`${kills} kills while two tabs and the worker reconcile, and the device is 
       const tab = tabs.find(({ name }) => name === asker);
       if (victim === 'a tab, crashed') await tab?.crash();
       if (victim === 'a tab, closed') await tab?.close();
-      // Chromium leaves a navigation pending for ever if its worker is stopped from outside: any page's, with any worker.
-      if (victim === 'the worker') await turn.alone(() => worker.kill());
+      if (victim === 'the worker') await worker.kill();
       if (victim === 'the server') await server.kill();
       if (victim === 'PostgreSQL') await server.postgres.kill();
       if (victim === 'a connection') await server.postgres.crash();
@@ -110,10 +109,9 @@ async function wakeUntil(worker: ServiceWorker, reached: Promise<unknown>): Prom
   }
 }
 
-/** Keeps tabs and the drill out of each other's way where they must not meet. */
+/** Lets tabs ask, and others have their turn. */
 class Turn {
   #free: Promise<unknown> = Promise.resolve();
-  #alone: Promise<unknown> = Promise.resolve();
 
   /** Resolves when a tab may ask. */
   async of(): Promise<void> {
@@ -126,13 +124,6 @@ class Turn {
     this.#free = done.catch(() => {}); // the caller gets the error
     await done;
   }
-
-  /** Runs one work after the other. */
-  alone(work: () => Promise<void>): Promise<void> {
-    const done = this.#alone.then(work);
-    this.#alone = done.catch(() => {}); // the caller gets the error
-    return done;
-  }
 }
 
 /** A tab that asks the server without end, and is opened anew when it was killed. */
@@ -144,8 +135,6 @@ class Tab {
   /** The browser is gone: nothing can be opened any more. */
   #ended = false;
   #resting = false;
-  /** Settles when the page is gone that the drill has begun to end. */
-  #end: Promise<void> = Promise.resolve();
 
   private constructor(name: string, app: Fieldbook, turn: Turn) {
     this.name = name;
@@ -169,7 +158,9 @@ class Tab {
         await this.#turn.of();
         await this.app.checkNow();
       } catch (error) {
-        await this.#end.catch(() => {}); // what was asked may fail before the page is known to be gone
+        // What was asked fails before the page is known to be gone. Besides those that the drill ends, pages go whose
+        // process Chromium ends together with the worker's.
+        this.#crashed ||= !(await this.#answers());
         if (!this.dead || this.#ended) throw error;
       }
     }
@@ -185,14 +176,16 @@ class Tab {
     const { page } = this.app;
     const cdp = await page.context().newCDPSession(page);
     const crashed = page.waitForEvent('crash');
-    this.#end = crashed.then(() => {});
     cdp.send('Page.crash').catch(() => {}); // nobody is left to answer
     await crashed;
   }
 
   async close(): Promise<void> {
-    this.#end = this.app.page.close();
-    await this.#end;
+    await this.app.page.close();
+  }
+
+  #answers(): Promise<boolean> {
+    return this.app.page.evaluate(() => true).catch(() => false);
   }
 
   get dead(): boolean {
@@ -213,9 +206,22 @@ class Tab {
       this.#crashed = true;
     });
     await page.setExtraHTTPHeaders({ 'X-Page': this.name });
-    await this.#turn.alone(async () => {
-      await page.goto(`${origin}/#/account`);
-    });
+    await goTo(page, `${origin}/#/account`);
+  }
+}
+
+/**
+ * Opens an address, and reloads as a person would where that does not end: Chromium leaves a navigation pending for ever
+ * if the worker that was to answer it is stopped from outside, for any page and with any worker.
+ */
+async function goTo(page: Page, address: string): Promise<void> {
+  for (;;) {
+    try {
+      await page.goto(address, { timeout: 10_000 });
+      return;
+    } catch (error) {
+      if (!(error instanceof errors.TimeoutError)) throw error;
+    }
   }
 }
 
