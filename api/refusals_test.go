@@ -257,6 +257,7 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "POST", "/admin/v1/devices/x/revoke", `{"reason":"x"}`, admin, 404, "not_found"},
 		{nobody, "POST", "/admin/v1/devices/" + device + "/revoke", `{"reason":null}`, admin, 400, "invalid_request"},
 		{nobody, "POST", "/admin/v1/devices/" + unknown + "/release", `{"reason":"x"}`, admin, 404, "not_found"},
+		{nobody, "POST", "/admin/v1/devices/" + device + "/release", `{}`, admin, 400, "invalid_request"},
 		{nobody, "POST", "/admin/v1/devices/" + device + "/release", `{"reason":"x"}`, admin, 409, "conflict"},
 		{nobody, "GET", "/admin/v1/plans", nil, nil, 401, "unauthenticated"},
 		{nobody, "GET", "/admin/v1/plans/none", nil, admin, 404, "not_found"},

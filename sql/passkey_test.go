@@ -441,18 +441,6 @@ func TestEndedCeremony(t *testing.T) {
 	want(t, err, passkey.ErrCeremony)
 }
 
-func TestEndedCeremoniesAreSwept(t *testing.T) {
-	w := newWorld(t)
-	for range 5 {
-		w.begun(w.BeginAuthentication(t.Context()))
-	}
-	w.clock.advance(5 * time.Minute)
-	w.begun(w.BeginAuthentication(t.Context()))
-	if n := scan[int](w, `SELECT count(*) FROM ceremonies`); n != 1 {
-		t.Errorf("%d ceremonies are left, want 1", n)
-	}
-}
-
 func TestCeremonyOfAnotherKind(t *testing.T) {
 	w := newWorld(t)
 	a, in := w.register("Ada")
@@ -1057,40 +1045,6 @@ func TestEnrolmentEndsThePreviousSession(t *testing.T) {
 	}
 	wantLive(w, bob.Token, false)
 	wantLive(w, ada.Token, true)
-}
-
-func TestEnrolmentsAndSessionsAreSwept(t *testing.T) {
-	w := newWorld(t)
-	const ended = 25
-	for i := range ended {
-		w.db.MustExec(`
-			WITH u AS (INSERT INTO users (id, name, created_at) VALUES (gen_random_uuid(), 'Ada', $1) RETURNING id),
-			s AS (INSERT INTO sessions (user_id, id, token_hash, authenticated_at, last_active_at, expires_at)
-				SELECT id, gen_random_uuid(), '', $1, $1, $1 FROM u)
-			INSERT INTO enrolments (user_id, code_hash, expires_at, created_at) SELECT id, int4send($2), $1, $1 FROM u`, w.clock.Now(), i)
-	}
-	left := func() int {
-		return scan[int](w, `SELECT count(*) FILTER (WHERE expires_at <= $1) FROM
-			(SELECT expires_at FROM sessions UNION ALL SELECT expires_at FROM enrolments) x`, w.clock.Now())
-	}
-	w.register("Bob")
-	if n := left(); n != 2*(ended-10) {
-		t.Errorf("after a registration %d are left, want %d", n, 2*(ended-10))
-	}
-	_, enrolment, err := w.CreateUser(t.Context(), passkey.Agent{Actor: "operator"}, "Cleo", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := left(); n != 2*(ended-20) {
-		t.Errorf("after an invitation %d are left, want %d", n, 2*(ended-20))
-	}
-	options := w.begun(w.BeginRecovery(t.Context(), enrolment.Code))
-	if _, err := w.FinishRecovery(t.Context(), "", options.Ceremony, newAuthenticator().create(t, options), ""); err != nil {
-		t.Fatal(err)
-	}
-	if n := left(); n != 0 {
-		t.Errorf("after an enrolment %d are left", n)
-	}
 }
 
 func TestEnrolmentEnds(t *testing.T) {
