@@ -26,7 +26,8 @@
 //     origin, and only there can passkeys be added to their accounts.
 //   - No attestation is verified, and no key is used in arithmetic before its kind and size have been checked.
 //   - A user is staff from the first, by invitation, or never: nothing that was done with a user's account becomes something
-//     done with a staff member's. Sessions carry the user's current role; losing it signs the user out. Only an Agent who is an admin can enter such an account from outside, or shut its owner out.
+//     done with a staff member's. Sessions carry the user's current role; losing it signs the user out. Only an Agent who is
+//     an admin can enter such an account from outside, or shut its owner out.
 //   - Whatever fails to verify is ErrCredentialRejected, in one shape and, for a known and an unknown credential, with
 //     the same work. The reason is in the error chain, for the log.
 //   - Results of the prf extension are secrets of the client: they are neither read nor kept.
