@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// prefix is the network that the request comes from, as far as failures are counted by it: a /24 of IPv4, a /48 of IPv6,
+// prefix is the network that the request comes from, as far as it has limits: a /24 of IPv4, a /48 of IPv6,
 // which is what a site gets (RFC 6177). It is used as a name for counting and for nothing else: no address is stored or
 // logged.
 func (s *server) prefix(r *http.Request) string {

@@ -10,11 +10,7 @@ func (s *server) beginAuthentication(w http.ResponseWriter, r *http.Request, _ c
 	if err := decodeOptional(r, &struct{}{}); err != nil {
 		return err
 	}
-	begun, err := s.passkeys.BeginAuthentication(r.Context())
-	if err != nil {
-		return err
-	}
-	return answer(w, http.StatusOK, optionsOf(begun))
+	return s.beginCeremony(w, r, func() (passkey.Options, error) { return s.passkeys.BeginAuthentication(r.Context()) })
 }
 
 func (s *server) finishAuthentication(w http.ResponseWriter, r *http.Request, _ caller) error {
@@ -23,10 +19,12 @@ func (s *server) finishAuthentication(w http.ResponseWriter, r *http.Request, _ 
 		return err
 	}
 	var in passkey.SignedIn
-	err = s.tryPasskey(r, request.Credential, func() (err error) {
-		in, err = s.passkeys.FinishAuthentication(r.Context(), s.sessionToken(r), request.Ceremony, request.Credential, userAgent(r))
-		return err
-	})
+	err = s.create(func() error {
+		return s.tryPasskey(r, request.Credential, func() (err error) {
+			in, err = s.passkeys.FinishAuthentication(r.Context(), s.sessionToken(r), request.Ceremony, request.Credential, userAgent(r))
+			return err
+		})
+	}, s.signIns(passkey.ClaimOf(request.Credential).User))
 	if err != nil {
 		return err
 	}

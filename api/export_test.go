@@ -50,7 +50,7 @@ const MaxNames = maxNames
 
 // NewFailures counts the failures of one kind of name, up to ten at once and one more each minute.
 func NewFailures(now func() time.Time) func(name string) time.Duration {
-	f := newFailures(now)
+	f := newBuckets(now)
 	return func(value string) time.Duration { return f.take([]name{f.name("test", value, accountLimit)}) }
 }
 

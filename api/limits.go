@@ -12,7 +12,7 @@ import (
 	"holdfast/passkey"
 )
 
-// limit says how many failures one name may have: burst at once, then one each interval.
+// limit says how much of a kind one name may do: burst at once, then one each interval.
 type limit struct {
 	burst    int
 	interval time.Duration
@@ -27,19 +27,27 @@ var (
 // codesLimit is how often an account makes recovery codes: each set takes ten slow hashes.
 var codesLimit = limit{burst: 5, interval: 10 * time.Minute}
 
-// maxNames is how many names a generation of failures holds: some 10 MB in all.
+// These bound the rows that one name can make by asking. Ceremonies end within minutes, so they are many; those that are
+// finished do not count.
+var (
+	ceremonyLimit     = limit{burst: 1000, interval: 100 * time.Millisecond}
+	registrationLimit = limit{burst: 500, interval: 6 * time.Second}
+	signInLimit       = limit{burst: 300, interval: time.Minute}
+)
+
+// maxNames is how many names a generation of buckets holds: some 10 MB in all.
 const maxNames = 50_000
 
-// name is who fails, of which nothing can be learnt from it: an HMAC under a key that only this process has. It carries
-// its limit.
+// name is an HMAC, under a key that only this process has, of the network, account or passkey that something is counted
+// for. It carries its limit.
 type name struct {
 	tag   [16]byte
 	limit limit
 }
 
-// failures counts tries that fail, in memory. Each name has a bucket (GCRA): what is kept is the time at which it will be
-// empty again. Buckets that nobody has touched for long go first when there are too many.
-type failures struct {
+// buckets counts, in memory, tries that fail and what creates rows. Each name has a bucket (GCRA): what is kept is the time
+// at which it will be empty again. Buckets that nobody has touched for long go first when there are too many.
+type buckets struct {
 	secret [32]byte
 	now    func() time.Time
 
@@ -47,63 +55,84 @@ type failures struct {
 	young, old map[[16]byte]time.Time
 }
 
-func newFailures(now func() time.Time) *failures {
-	f := &failures{now: now, young: map[[16]byte]time.Time{}}
-	_, _ = rand.Read(f.secret[:]) // never fails
-	return f
+func newBuckets(now func() time.Time) *buckets {
+	b := &buckets{now: now, young: map[[16]byte]time.Time{}}
+	_, _ = rand.Read(b.secret[:]) // never fails
+	return b
 }
 
 // name names whoever value is, among those of that kind.
-func (f *failures) name(kind, value string, limit limit) name {
-	mac := hmac.New(sha256.New, f.secret[:])
+func (b *buckets) name(kind, value string, limit limit) name {
+	mac := hmac.New(sha256.New, b.secret[:])
 	mac.Write([]byte(kind + "\x00" + value))
 	n := name{limit: limit}
 	copy(n.tag[:], mac.Sum(nil))
 	return n
 }
 
-// take counts a try of names as a failure, until giveBack. If one of them has failed too often, it counts nothing and
-// returns how long to wait.
-func (f *failures) take(names []name) (wait time.Duration) {
-	now := f.now()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, n := range names {
-		full := now.Add(time.Duration(n.limit.burst-1) * n.limit.interval)
-		wait = max(wait, f.emptyAt(n, now).Sub(full))
-	}
-	if wait > 0 {
+// take counts a try of names, until giveBack. If the bucket of one is full, it counts nothing and returns how long to wait.
+func (b *buckets) take(names []name) (wait time.Duration) {
+	now := b.now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if wait := b.fullFor(names, now); wait > 0 {
 		return wait
 	}
-	for _, n := range names {
-		if len(f.young) >= maxNames {
-			f.old, f.young = f.young, map[[16]byte]time.Time{}
-		}
-		f.young[n.tag] = f.emptyAt(n, now).Add(n.limit.interval)
-	}
+	b.add(names, now)
 	return 0
 }
 
-// giveBack takes back what take has counted: the try was no failure.
-func (f *failures) giveBack(names []name) {
-	now := f.now()
-	f.mu.Lock()
-	defer f.mu.Unlock()
+// wait returns how long to wait until none of the names' buckets is full.
+func (b *buckets) wait(names []name) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.fullFor(names, b.now())
+}
+
+// count counts for names what has been done.
+func (b *buckets) count(names []name) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.add(names, b.now())
+}
+
+func (b *buckets) fullFor(names []name, now time.Time) (wait time.Duration) {
 	for _, n := range names {
-		if at := f.emptyAt(n, now).Add(-n.limit.interval); at.After(now) {
-			f.young[n.tag] = at
-		} else { // those who never fail leave nothing behind
-			delete(f.young, n.tag)
-			delete(f.old, n.tag)
+		full := now.Add(time.Duration(n.limit.burst-1) * n.limit.interval)
+		wait = max(wait, b.emptyAt(n, now).Sub(full))
+	}
+	return wait
+}
+
+func (b *buckets) add(names []name, now time.Time) {
+	for _, n := range names {
+		if len(b.young) >= maxNames {
+			b.old, b.young = b.young, map[[16]byte]time.Time{}
+		}
+		b.young[n.tag] = b.emptyAt(n, now).Add(n.limit.interval)
+	}
+}
+
+// giveBack takes back what was counted once.
+func (b *buckets) giveBack(names []name) {
+	now := b.now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, n := range names {
+		if at := b.emptyAt(n, now).Add(-n.limit.interval); at.After(now) {
+			b.young[n.tag] = at
+		} else { // an empty bucket leaves nothing behind
+			delete(b.young, n.tag)
+			delete(b.old, n.tag)
 		}
 	}
 }
 
 // emptyAt is when the bucket will be empty: now if it is.
-func (f *failures) emptyAt(n name, now time.Time) time.Time {
-	at, ok := f.young[n.tag]
+func (b *buckets) emptyAt(n name, now time.Time) time.Time {
+	at, ok := b.young[n.tag]
 	if !ok {
-		at = f.old[n.tag]
+		at = b.old[n.tag]
 	}
 	if at.Before(now) {
 		return now
@@ -120,21 +149,24 @@ func (e *tooOften) Unwrap() error { return rateLimited }
 // tryPasskey lets the caller try a passkey. Only failures count; and whoever fails too often is told so instead of why, but
 // the try is made all the same: a passkey that is good is never locked out by the failures of others.
 func (s *server) tryPasskey(r *http.Request, credential []byte, try func() error) error {
-	names := []name{s.failures.name("passkey prefix", s.prefix(r), prefixLimit)}
+	names := []name{s.buckets.name("passkey prefix", s.prefix(r), prefixLimit)}
 	claimed := passkey.ClaimOf(credential)
 	if claimed.Credential != nil {
-		names = append(names, s.failures.name("credential", string(claimed.Credential), accountLimit))
+		names = append(names, s.buckets.name("credential", string(claimed.Credential), accountLimit))
 	}
-	if claimed.UserHandle != nil {
-		names = append(names, s.failures.name("account", string(claimed.UserHandle), accountLimit))
+	if claimed.User != "" {
+		names = append(names, s.buckets.name("account", string(claimed.User), accountLimit))
 	}
-	wait := s.failures.take(names)
+	wait := s.buckets.take(names)
 	err := try()
 	switch failed := isFailure(err); {
 	case wait == 0 && !failed:
-		s.failures.giveBack(names)
+		s.buckets.giveBack(names)
 	case wait > 0 && failed:
 		return &tooOften{wait}
+	}
+	if err == nil {
+		s.buckets.giveBack([]name{s.ceremonies(r)}) // which has been finished
 	}
 	return err
 }
@@ -142,18 +174,60 @@ func (s *server) tryPasskey(r *http.Request, credential []byte, try func() error
 // tryCode lets the caller try a one-time code. A code can be guessed at, and a guess is expensive to look at: whoever has
 // failed too often must wait before the next.
 func (s *server) tryCode(r *http.Request, code string, try func() error) error {
-	names := []name{s.failures.name("code prefix", s.prefix(r), prefixLimit)}
+	names := []name{s.buckets.name("code prefix", s.prefix(r), prefixLimit)}
 	if lookup := passkey.CodeLookup(code); lookup != "" {
-		names = append(names, s.failures.name("code", lookup, accountLimit))
+		names = append(names, s.buckets.name("code", lookup, accountLimit))
 	}
-	if wait := s.failures.take(names); wait > 0 {
+	if wait := s.buckets.take(names); wait > 0 {
 		return &tooOften{wait}
 	}
 	err := try()
 	if !isFailure(err) {
-		s.failures.giveBack(names)
+		s.buckets.giveBack(names)
 	}
 	return err
+}
+
+func (s *server) ceremonies(r *http.Request) name {
+	return s.buckets.name("ceremonies", s.prefix(r), ceremonyLimit)
+}
+
+func (s *server) registrations(r *http.Request) name {
+	return s.buckets.name("registrations", s.prefix(r), registrationLimit)
+}
+
+func (s *server) signIns(user passkey.UserID) name {
+	return s.buckets.name("sign-ins", string(user), signInLimit)
+}
+
+// create lets the caller do what creates rows, unless a bucket is full. Only a success counts, so nobody can fill the bucket
+// of an account without its passkey; what runs at the same time may overfill it by as much.
+func (s *server) create(do func() error, names ...name) error {
+	if wait := s.buckets.wait(names); wait > 0 {
+		return &tooOften{wait}
+	}
+	err := do()
+	if err == nil {
+		s.buckets.count(names)
+	}
+	return err
+}
+
+// beginCeremony lets the caller begin a ceremony whose end will count for made. It is refused now rather than when the
+// authenticator has made a passkey.
+func (s *server) beginCeremony(w http.ResponseWriter, r *http.Request, begin func() (passkey.Options, error), made ...name) error {
+	if wait := s.buckets.wait(made); wait > 0 {
+		return &tooOften{wait}
+	}
+	var begun passkey.Options
+	err := s.create(func() (err error) {
+		begun, err = begin()
+		return err
+	}, s.ceremonies(r))
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, optionsOf(begun))
 }
 
 // isFailure says whether the error is the caller's guess that was wrong, not the server's trouble.

@@ -280,3 +280,121 @@ func TestRecoveryCodesAreLimited(t *testing.T) {
 	ada.signIn()
 	ada.do("POST", "/v1/recovery-codes", nil).want(t, 201, "")
 }
+
+// count is how many of the tries from that network are answered with the status.
+func (b *browser) count(tries, status int, path, body, network string) (times int) {
+	for i := range tries {
+		if b.do("POST", path, body, "X-Forwarded-For", fmt.Sprintf(network, i%250)).StatusCode == status {
+			times++
+		}
+	}
+	return times
+}
+
+// TestRegistrationsAreLimited: a network makes 500 accounts at once and one more each six seconds. Only accounts that were
+// made count, and only for further ones.
+func TestRegistrationsAreLimited(t *testing.T) {
+	w := newWorld(t, behind("127.0.0.0/8"))
+	register := func(b *browser, network string) answer {
+		begun := b.do("POST", "/v1/registration/options", map[string]string{"name": "Ada"}, "X-Forwarded-For", network)
+		if begun.StatusCode != 200 {
+			return begun
+		}
+		return b.do("POST", "/v1/registration", b.attest(begun), "X-Forwarded-For", network)
+	}
+	ada := w.browser()
+	if failed := ada.count(20, 400, "/v1/registration", `{"ceremony":"x","credential":{}}`, "192.0.2.%d"); failed != 20 {
+		t.Errorf("%d of 20 registrations failed", failed)
+	}
+	late := w.browser()
+	begun := late.do("POST", "/v1/registration/options", map[string]string{"name": "Eve"}, "X-Forwarded-For", "192.0.2.1")
+	begun.want(t, 200, "")
+	for i := range 500 {
+		b := w.browser()
+		if i == 0 {
+			b = ada
+		}
+		register(b, fmt.Sprintf("192.0.2.%d", i%250)).want(t, 201, "")
+	}
+	w.clock.forward(time.Second)
+	refused := register(w.browser(), "192.0.2.9") // before a passkey is made
+	if wait := refused.want(t, 429, "rate_limited").Header.Get("Retry-After"); wait != "5" {
+		t.Errorf("Retry-After %q, want 5", wait)
+	}
+	late.do("POST", "/v1/registration", late.attest(begun), "X-Forwarded-For", "192.0.2.1").want(t, 429, "rate_limited")
+
+	register(w.browser(), "203.0.113.1").want(t, 201, "")
+	in := ada.do("POST", "/v1/authentication", ada.assert(ada.do("POST", "/v1/authentication/options", nil)), "X-Forwarded-For", "192.0.2.1")
+	in.want(t, 200, "")
+	ada.do("POST", "/v1/registration/options", nil, "X-Forwarded-For", "192.0.2.1").want(t, 200, "") // another passkey
+	w.clock.forward(5 * time.Second)
+	register(w.browser(), "192.0.2.9").want(t, 201, "")
+	register(w.browser(), "192.0.2.9").want(t, 429, "rate_limited")
+	if log := w.log.String(); strings.Contains(log, "192.0.2") {
+		t.Error("the log holds addresses")
+	}
+}
+
+// TestSignInsAreLimited: an account gets 300 sessions at once and one more each minute. What others try in its name does not
+// count.
+func TestSignInsAreLimited(t *testing.T) {
+	w := newWorld(t, behind("127.0.0.0/8"))
+	ada, bob := w.browser(), w.browser()
+	ada.register("Ada")
+	bob.register("Bob")
+	answerOf := func(b *browser) string { return b.assert(b.do("POST", "/v1/authentication/options", nil)) }
+	for i := range 5 {
+		spoilt := strings.Replace(answerOf(ada), `"signature":"`, `"signature":"AAAA`, 1)
+		w.browser().do("POST", "/v1/authentication", spoilt, "X-Forwarded-For", fmt.Sprintf("198.51.%d.1", i)).want(t, 400, "credential_rejected")
+	}
+	for range 300 {
+		ada.signIn()
+	}
+	if wait := ada.do("POST", "/v1/authentication", answerOf(ada)).want(t, 429, "rate_limited").Header.Get("Retry-After"); wait != "60" {
+		t.Errorf("Retry-After %q, want 60", wait)
+	}
+	ada.do("POST", "/v1/registration/options", nil).want(t, 429, "rate_limited") // a passkey that is added signs in, too
+	bob.signIn()
+	ada.do("GET", "/v1/session", nil).want(t, 200, "")
+	w.clock.forward(time.Minute)
+	ada.signIn()
+	ada.do("POST", "/v1/authentication", answerOf(ada)).want(t, 429, "rate_limited")
+}
+
+// TestCeremoniesAreLimited: a network begins 1,000 ceremonies at once and ten more each second. Those that are finished do
+// not count.
+func TestCeremoniesAreLimited(t *testing.T) {
+	w := newWorld(t, behind("127.0.0.0/8"))
+	ada := w.browser()
+	ada.register("Ada")
+	code := ada.do("POST", "/v1/recovery-codes", nil).want(t, 201, "").member("codes").([]any)[0].(string)
+	for range 5 {
+		begun := ada.do("POST", "/v1/authentication/options", nil, "X-Forwarded-For", "192.0.2.1")
+		ada.do("POST", "/v1/authentication", ada.assert(begun), "X-Forwarded-For", "192.0.2.1").want(t, 200, "")
+	}
+	begin := map[string]string{
+		"/v1/authentication/options": `{}`, "/v1/registration/options": `{"name":"Eve"}`, "/v1/recovery/options": `{"code":"` + code + `"}`,
+	}
+	eve, begun := w.browser(), 0
+	for path, body := range begin {
+		tries := 400
+		if path == "/v1/recovery/options" {
+			tries = 200
+		}
+		begun += eve.count(tries, 200, path, body, "192.0.2.%d")
+	}
+	if begun != 1000 {
+		t.Errorf("%d ceremonies were begun, want 1000", begun)
+	}
+	for path, body := range begin {
+		refused := eve.do("POST", path, body, "X-Forwarded-For", "192.0.2.77")
+		if wait := refused.want(t, 429, "rate_limited").Header.Get("Retry-After"); wait != "1" {
+			t.Errorf("%s: Retry-After %q, want 1", path, wait)
+		}
+		eve.do("POST", path, body, "X-Forwarded-For", "192.0.3.1").want(t, 200, "")
+	}
+	w.clock.forward(time.Second)
+	if begun := eve.count(20, 200, "/v1/authentication/options", `{}`, "192.0.2.%d"); begun != 10 {
+		t.Errorf("%d ceremonies were begun a second later, want 10", begun)
+	}
+}

@@ -15,15 +15,13 @@ func (s *server) beginRecovery(w http.ResponseWriter, r *http.Request, _ caller)
 	if err := decode(r, &request); err != nil {
 		return err
 	}
-	var begun passkey.Options
-	err := s.tryCode(r, request.Code, func() (err error) {
-		begun, err = s.passkeys.BeginRecovery(r.Context(), request.Code)
-		return err
+	return s.beginCeremony(w, r, func() (begun passkey.Options, err error) {
+		err = s.tryCode(r, request.Code, func() (err error) {
+			begun, err = s.passkeys.BeginRecovery(r.Context(), request.Code)
+			return err
+		})
+		return begun, err
 	})
-	if err != nil {
-		return err
-	}
-	return answer(w, http.StatusOK, optionsOf(begun))
 }
 
 // finishRecovery answers with the devices, too: whoever has lost a passkey may have lost what it was on.
@@ -59,7 +57,7 @@ func (s *server) createRecoveryCodes(w http.ResponseWriter, r *http.Request, by 
 	if err := s.guardStaffKeys(r, by.session); err != nil {
 		return err
 	}
-	if wait := s.failures.take([]name{s.failures.name("codes", string(by.session.User.ID), codesLimit)}); wait > 0 {
+	if wait := s.buckets.take([]name{s.buckets.name("codes", string(by.session.User.ID), codesLimit)}); wait > 0 {
 		return &tooOften{wait}
 	}
 	codes, err := s.passkeys.CreateRecoveryCodes(r.Context(), by.session)

@@ -72,20 +72,17 @@ func (s *server) beginRegistration(w http.ResponseWriter, r *http.Request, by ca
 	if err := decodeOptional(r, &request); err != nil {
 		return err
 	}
-	var begun passkey.Options
-	var err error
 	if by.session.ID == "" {
-		begun, err = s.passkeys.BeginRegistration(r.Context(), request.Name)
-	} else {
-		if err := s.guardStaffKeys(r, by.session); err != nil {
-			return err
-		}
-		begun, err = s.passkeys.BeginPasskey(r.Context(), by.session)
+		return s.beginCeremony(w, r, func() (passkey.Options, error) {
+			return s.passkeys.BeginRegistration(r.Context(), request.Name)
+		}, s.registrations(r))
 	}
-	if err != nil {
+	if err := s.guardStaffKeys(r, by.session); err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, optionsOf(begun))
+	return s.beginCeremony(w, r, func() (passkey.Options, error) {
+		return s.passkeys.BeginPasskey(r.Context(), by.session)
+	}, s.signIns(by.session.User.ID))
 }
 
 func (s *server) finishRegistration(w http.ResponseWriter, r *http.Request, _ caller) error {
@@ -95,17 +92,20 @@ func (s *server) finishRegistration(w http.ResponseWriter, r *http.Request, _ ca
 	}
 	// Without a live session the ceremony of a new account still counts; that of an existing one is refused.
 	var live *passkey.Session
+	counted := s.registrations(r)
 	switch session, err := s.liveSession(r); {
 	case err == nil:
-		live = &session
+		live, counted = &session, s.signIns(session.User.ID)
 	case !errors.Is(err, passkey.ErrUnauthenticated):
 		return err
 	}
 	var in passkey.SignedIn
-	err = s.tryPasskey(r, request.Credential, func() (err error) {
-		in, err = s.passkeys.FinishRegistration(r.Context(), live, request.Ceremony, request.Credential, userAgent(r))
-		return err
-	})
+	err = s.create(func() error {
+		return s.tryPasskey(r, request.Credential, func() (err error) {
+			in, err = s.passkeys.FinishRegistration(r.Context(), live, request.Ceremony, request.Credential, userAgent(r))
+			return err
+		})
+	}, counted)
 	if err != nil {
 		return err
 	}

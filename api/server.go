@@ -92,7 +92,7 @@ type server struct {
 	allowOrigins []string
 	secure       bool           // the origin is https
 	proxies      []netip.Prefix // whose word about addresses is taken
-	failures     *failures
+	buckets      *buckets
 	large        sync.Map // thumbprints of the keys whose devices are sending a body larger than bodyLimit
 	bootstrap    [sha256.Size]byte
 	helpURL      string           // empty: none
@@ -134,7 +134,7 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 		allowOrigins: slices.Clone(cfg.AllowOrigins),
 		secure:       origin.Scheme == "https",
 		proxies:      slices.Clone(cfg.TrustedProxies),
-		failures:     newFailures(cfg.Now),
+		buckets:      newBuckets(cfg.Now),
 		bootstrap:    cfg.BootstrapToken,
 		helpURL:      cfg.HelpURL,
 		stripe:       cfg.Stripe,

@@ -113,7 +113,7 @@ func (p *person) authenticate(client *support.Client, lie func(*support.Assertio
 func TestAttacks(t *testing.T) {
 	t.Parallel()
 	server := support.NewServer(t, binary)
-	server.Settings = []string{"HOLDFAST_TRUSTED_PROXIES=127.0.0.0/8,::1/128", "HOLDFAST_ALLOW_ORIGIN=" + allowedOrigin}
+	server.Settings = []string{support.Networks, "HOLDFAST_ALLOW_ORIGIN=" + allowedOrigin}
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}

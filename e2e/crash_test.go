@@ -28,6 +28,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
 	server := support.NewServer(t, binary)
+	server.Settings = []string{support.Networks}
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -114,6 +115,7 @@ func (d *crashDrill) crash(kill func() error) {
 // a refusal is an error of the server's.
 func (d *crashDrill) live(ctx context.Context, n int) {
 	client := d.server.Client()
+	client.Network = fmt.Sprintf("10.%d.%d.1", n/256, n%256)
 	defer client.Close()
 	l := &life{client: client}
 	err := d.insist(ctx, func() error {

@@ -155,7 +155,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	}
 	first := support.NewServer(t, binary)
 	first.Settings = []string{
-		"HOLDFAST_BILLING_WEBHOOK_SECRET=" + everythingSecret,
+		support.Networks, "HOLDFAST_BILLING_WEBHOOK_SECRET=" + everythingSecret,
 		"HOLDFAST_WEBHOOK_URL=http://localhost:9/nobody", "HOLDFAST_WEBHOOK_SECRET=" + webhookSecret,
 	}
 	if err := first.Start(); err != nil {
@@ -281,6 +281,7 @@ func TestEverythingAtOnce(t *testing.T) {
 		// Who comes and goes: registered, billed, linked, sometimes copied, and erased.
 		again(func() {
 			visitor := c.client()
+			visitor.Network = fmt.Sprintf("10.%d.%d.1", rand.IntN(256), rand.IntN(256))
 			defer visitor.Close()
 			user, _, err := visitor.Register(context.WithoutCancel(ctx), "Eve")
 			c.judge("register", err)

@@ -83,7 +83,7 @@ func TestMalformedRequests(t *testing.T) {
 	}
 	server := support.NewServer(t, binary)
 	server.Settings = []string{
-		"HOLDFAST_TRUSTED_PROXIES=127.0.0.0/8,::1/128", "HOLDFAST_STRIPE_WEBHOOK_SECRET=" + malformedStripe,
+		support.Networks, "HOLDFAST_STRIPE_WEBHOOK_SECRET=" + malformedStripe,
 		"HOLDFAST_BILLING_WEBHOOK_SECRET=" + malformedHook, "HOLDFAST_STRIPE_PRICE=price_1=premium",
 	}
 	if err := server.Start(); err != nil {

@@ -7,10 +7,10 @@ import (
 )
 
 // Claim is whose an authenticator's answer says that it is, before anything of it is verified: what its failure is to be
-// counted by. A nil member is not known.
+// counted by. An empty member is not known.
 type Claim struct {
 	Credential []byte // credential id
-	UserHandle []byte
+	User       UserID
 }
 
 // ClaimOf reads the claim of an answer, of either ceremony, just as verification will: however it is written, it is the same
@@ -25,5 +25,9 @@ func ClaimOf(answer []byte) Claim {
 	if json.Unmarshal(answer, &said) != nil {
 		return Claim{}
 	}
-	return Claim{said.RawID, said.Response.UserHandle}
+	claim := Claim{Credential: said.RawID}
+	if user, ok := userOf(said.Response.UserHandle); ok {
+		claim.User = user
+	}
+	return claim
 }

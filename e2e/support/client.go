@@ -19,9 +19,15 @@ type Client struct {
 	Origin string
 	// Address is where requests really go: Origin itself, or another process that serves the same origin.
 	Address string
+	// Network is an address that requests are said to come from, for a server with the setting [Networks]; "" is loopback.
+	Network string
 
 	http *http.Client
 }
+
+// Networks is a server's setting under which each client can have a network of its own: what one network may do in a short
+// time is limited.
+const Networks = "HOLDFAST_TRUSTED_PROXIES=127.0.0.0/8,::1/128"
 
 // NewClient returns a client without cookies. An empty address means the origin itself.
 func NewClient(origin, address string) *Client {
@@ -38,7 +44,7 @@ func NewClient(origin, address string) *Client {
 
 // At returns a client with the same cookies that talks to another process of the same origin.
 func (c *Client) At(address string) *Client {
-	return &Client{Origin: c.Origin, Address: address, http: c.http}
+	return &Client{Origin: c.Origin, Address: address, Network: c.Network, http: c.http}
 }
 
 // Close gives idle connections back.
@@ -99,6 +105,9 @@ func (c *Client) send(ctx context.Context, method, path string, payload []byte, 
 	request, err := http.NewRequestWithContext(ctx, method, c.Address+path, bytes.NewReader(payload))
 	if err != nil {
 		return Answer{}, err
+	}
+	if c.Network != "" {
+		request.Header.Set("X-Forwarded-For", c.Network)
 	}
 	for name, values := range header {
 		request.Header[name] = values

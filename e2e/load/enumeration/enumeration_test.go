@@ -74,7 +74,7 @@ func start(b *testing.B) *support.Server {
 		b.Fatalf("build the server: %v\n%s", err, built)
 	}
 	server := support.NewServer(b, binary)
-	server.Settings = []string{"HOLDFAST_TRUSTED_PROXIES=127.0.0.0/8,::1/128"}
+	server.Settings = []string{support.Networks}
 	if err := server.Start(); err != nil {
 		b.Fatal(err)
 	}

@@ -217,6 +217,7 @@ func BenchmarkRatios(b *testing.B) {
 		register := func(address string) work {
 			return func(ctx context.Context, i, n int) error {
 				client := support.NewClient(address, "")
+				client.Network = fmt.Sprintf("10.%d.%d.1", i, n%256)
 				defer client.Close()
 				_, _, err := client.Register(ctx, fmt.Sprint("New ", i, " ", n))
 				return err
@@ -323,6 +324,7 @@ func start(b *testing.B) *world {
 		}
 	}
 	w := &world{b: b, holdfast: support.NewServer(b, filepath.Join(folder, "holdfast"))}
+	w.holdfast.Settings = []string{support.Networks}
 	if err := w.holdfast.Start(); err != nil {
 		b.Fatal(err)
 	}
