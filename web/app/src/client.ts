@@ -331,7 +331,7 @@ function tell(action: Action, error: unknown): void {
     outcome.value = { action, good: false, text };
     return;
   }
-  const text = failure(error.code, action);
+  const text = failure(error.code, action, error.retryAfter);
   const signIn = mendedBySigningIn.has(error.code);
   batch(() => {
     outcome.value = { action, good: error.code === 'cancelled', text, signIn };

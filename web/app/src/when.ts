@@ -25,6 +25,18 @@ export function lasting(milliseconds: number): string {
   return hours < 48 ? `${hours} hours` : `${Math.round(hours / 24)} days`;
 }
 
+/** A wait, rounded up: "6 seconds", "1 minute", "2 hours". */
+export function waiting(seconds: number, locale = english()): string {
+  const minutes = Math.ceil(seconds / 60);
+  const [count, unit] =
+    seconds < 60
+      ? [Math.ceil(seconds), 'second']
+      : minutes < 60
+        ? [minutes, 'minute']
+        : [Math.ceil(seconds / 3_600), 'hour'];
+  return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long' }).format(count);
+}
+
 /** A short form for lists: the time today, else the day, else day and year. */
 export function inShort(time: Date, now: Date, locale = english()): string {
   if (sameDay(time, now)) {

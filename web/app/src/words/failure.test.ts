@@ -48,6 +48,25 @@ test('a passkey that is there already is a hint where to go', () => {
   expect(failure('already_registered', 'add-passkey')).toContain('another device');
 });
 
+test('a limit says how long to wait, rounded up, and does not call it a failure', () => {
+  const waits = [
+    [1, '1 second'],
+    [6, '6 seconds'],
+    [59, '59 seconds'],
+    [60, '1 minute'],
+    [61, '2 minutes'],
+    [600, '10 minutes'],
+    [3_541, '1 hour'],
+    [3_601, '2 hours'],
+  ] as const;
+  for (const action of ['register', 'sign-in', 'recover', 'link', 'recovery-codes'] as const) {
+    for (const [seconds, words] of waits) {
+      expect(failure('rate_limited', action, seconds)).toBe(`Too many tries in a short time. Try again in ${words}.`);
+    }
+    expect(failure('rate_limited', action)).toBe('Too many tries in a short time. Try again later.');
+  }
+});
+
 test('a code that opens nothing is about the code, a link about the link', () => {
   expect(failure('ceremony_invalid', 'recover')).toContain('code');
   expect(failure('ceremony_invalid', 'enrol')).toContain('used already');

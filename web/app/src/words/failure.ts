@@ -1,4 +1,5 @@
 import type { ErrorCode } from '@holdfast/client';
+import { waiting } from '../when.ts';
 
 /** What the user can ask for. */
 export type Action =
@@ -21,8 +22,10 @@ export type Action =
   | 'download-data'
   | 'delete-account';
 
-/** What went wrong with something the user asked for, and what to do. */
-export function failure(code: ErrorCode, action: Action): string {
+/**
+ * Says what went wrong with something the user asked for, and what to do. `retryAfter` is the server's, in seconds.
+ */
+export function failure(code: ErrorCode, action: Action, retryAfter?: number): string {
   if (action === 'register') {
     if (code === 'forbidden') return 'New accounts need an invitation here. Open the link that you were sent.';
     if (code === 'invalid_request') return 'This name cannot be used. Take a shorter, plain one.';
@@ -91,7 +94,7 @@ export function failure(code: ErrorCode, action: Action): string {
     case 'reauthentication_required':
       return 'For this, sign in with your passkey once more.';
     case 'rate_limited':
-      return 'Too many tries that failed. Wait a minute, then try again.';
+      return `Too many tries in a short time. Try again ${retryAfter ? `in ${waiting(retryAfter)}` : 'later'}.`;
     case 'cross_origin':
       return 'This page is not allowed to do that from here. Open the app at its usual address.';
     case 'unavailable':

@@ -34,7 +34,7 @@ export function failure({ code, message, retryAfter }: HoldfastError, what: 'cha
     case 'invalid_request':
       return message === code ? 'The server did not take this. Look at what you have entered.' : message;
     case 'rate_limited':
-      return `Too many tries that failed. Wait ${retryAfter ? duration(retryAfter * 1000) : 'a minute'}, then try again.`;
+      return `Too many tries in a short time. Try again ${retryAfter ? `in ${duration(retryAfter * 1000)}` : 'later'}.`;
     case 'cross_origin':
       return 'This page may not do that from here. Open the console at its usual address.';
     case 'unavailable':
