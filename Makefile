@@ -95,7 +95,7 @@ go-vet:
 go-packages:
 	go test -race -timeout 10m $$(go list ./... | grep -v /e2e)
 # Go cannot know that these depend on the program, so their results are never taken from its cache.
-go-e2e:
+go-e2e: e2e/node_modules/.package-lock.json
 	go test -race -timeout 10m -count=1 ./e2e/...
 .PHONY: go-format go-vet go-packages go-e2e
 

@@ -25,8 +25,8 @@ type revocation struct {
 func TestRevokeRacesReconcile(t *testing.T) {
 	t.Parallel()
 	const (
-		deviceCount = 40
-		perDevice   = 5 // 200 reconciles at once
+		deviceCount = 20 // as many as may be linked in an hour
+		perDevice   = 10 // 200 reconciles at once
 	)
 	rounds := 3
 	if full {

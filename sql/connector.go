@@ -106,11 +106,10 @@ func commits(query string) bool {
 }
 
 // hear receives the server's notices. PostgreSQL only warns when it gives up waiting for a synchronous standby: the
-// transaction is committed here, but may be lost with this server. Servers translate texts, so the code decides: any warning
-// of that class, or of a shutdown, during a commit. The program's own statements raise none.
+// transaction is committed here, but may be lost with this server. Servers translate texts, and the code is that of any
+// warning, such as ANALYZE's of a table that it skips, so the routine that warns decides (syncrep.c since PostgreSQL 9.1).
 func (c *conn) hear(notice *pq.Error) {
-	switch notice.Code {
-	case pqerror.Warning, pqerror.AdminShutdown:
+	if notice.Routine == "SyncRepWaitForLSN" {
 		c.unconfirmed = true
 	}
 }
