@@ -311,14 +311,14 @@ test('storage is full: it says so, premium goes on, and with room again all is k
   await expect(ada.line).toContainText('full');
   await ada.toAccount();
   await ada.expectPremium();
-  expect(await ada.checkNow()).toContain('storage');
+  expect(await ada.checkNow()).toContain('could not be kept');
   await ada.expectPremium();
 
   await test.step('also when it opens', async () => {
     await page.reload();
     await ada.toAccount();
     await ada.expectPremium();
-    expect(await ada.checkNow()).toContain('storage');
+    expect(await ada.checkNow()).toContain('could not be kept');
     await expect(ada.line).toContainText('full');
     expect(await ada.read('Kept')).toBe('Still here');
   });

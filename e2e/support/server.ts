@@ -262,7 +262,7 @@ export class Server {
 export interface UserRecord {
   user: { id: string; name: string };
   subscriptions: { id: string; state: string; revoked: boolean; withdrawn_at: string | null }[];
-  devices: { id: string; name: string; document_expires_at: string | null; quarantined: boolean }[];
+  devices: { id: string; name: string; document_expires_at: string | null; quarantined: boolean; removed: boolean }[];
 }
 
 export interface ListedKey {
