@@ -143,7 +143,7 @@ test('premium over, the clock behind: the notes open for their owner all the sam
   await server.stop();
   await page.clock.install({ time: (exp + 400 * 86_400) * 1000 });
   await page.reload();
-  await fieldbook.expectLocked('Connect to renew premium');
+  await fieldbook.expectLocked('Your trial has ended, as far as this device knows');
   await fieldbook.lockNow();
   await page.reload();
   await expectOpens(fieldbook);

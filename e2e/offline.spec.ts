@@ -135,7 +135,7 @@ test('a clock three years ahead has premium with the server, and offline once it
   await openPremium(fieldbook);
   await server.stop();
   await reloadAt(fieldbook, Date.now() + 3 * year);
-  await fieldbook.expectLocked('Connect to renew premium');
+  await fieldbook.expectLocked('Your trial has ended, as far as this device knows');
 
   await server.start();
   await page.reload();
@@ -149,7 +149,7 @@ test('a clock three years ahead has premium with the server, and offline once it
     await page.clock.fastForward(30_000);
     await fieldbook.expectPremium();
     await page.reload();
-    await fieldbook.expectLocked('Connect to renew premium');
+    await fieldbook.expectLocked('Your trial has ended, as far as this device knows');
   });
   await test.step('looked at for an hour, and put right, it is believed', async () => {
     await page.clock.fastForward(hour);
