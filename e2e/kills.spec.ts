@@ -212,18 +212,27 @@ class Tab {
 }
 
 /**
- * Opens an address, and reloads as a person would where that does not end: Chromium leaves a navigation pending for ever
- * if the worker that was to answer it is stopped from outside, for any page and with any worker.
+ * Opens the app, and reloads as a person would where that does not end, or ends in an empty page: Chromium leaves a
+ * navigation pending for ever if the worker that was to answer it is stopped from outside, and lets a script fail, for any
+ * page and with any worker.
  */
 async function goTo(page: Page, address: string): Promise<void> {
   for (;;) {
     try {
       await page.goto(address, { timeout: 10_000 });
-      return;
+      if (await page.evaluate(scriptsCame)) return;
+      await page.goto('about:blank'); // the same address once more would not load anything
     } catch (error) {
       if (!(error instanceof errors.TimeoutError)) throw error;
     }
   }
+}
+
+/** Whether the scripts of a page that has loaded were answered. */
+function scriptsCame(): boolean {
+  const came = performance.getEntriesByType('resource') as PerformanceResourceTiming[];
+  const scripts = [...document.scripts].map(({ src }) => src);
+  return scripts.every((src) => came.some(({ name, responseStatus }) => name === src && responseStatus === 200));
 }
 
 /** A moment to strike at: some reconcile comes to a stage. */

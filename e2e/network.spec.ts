@@ -52,3 +52,14 @@ test('premium stays whatever answers in the server’s place', async ({ page: ta
   await fieldbook.checkNow();
   await fieldbook.expectLocked('Support has ended this subscription');
 });
+
+test('the app opens although the first question for its roots is never answered', async ({ page, server }) => {
+  let asked = 0;
+  await page.route('**/roots.json', async (route) => {
+    if (asked++) await route.continue();
+  });
+  const fieldbook = new Fieldbook(page, server.origin);
+  await fieldbook.open();
+  await expect(page.getByRole('button', { name: 'Create account' })).toBeVisible({ timeout: 60_000 });
+  expect(asked).toBeGreaterThan(0);
+});

@@ -390,9 +390,13 @@ function mirror(): void {
   });
 }
 
-/** The root keys come from the service worker's precache; before it is installed, from the server the page came from. */
+/**
+ * The root keys come from the service worker's precache; before it is installed, from the server the page came from. A
+ * worker that the browser ends meanwhile never answers, and the page would stay empty: it is asked once more.
+ */
 async function loadRoots() {
-  const answer = await fetch('/roots.json');
+  const ask = () => fetch('/roots.json', { signal: AbortSignal.timeout(5_000) });
+  const answer = await ask().catch(ask);
   if (!answer.ok) throw new Error(`/roots.json: ${answer.status}`);
   return answer.json();
 }
