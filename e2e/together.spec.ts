@@ -70,7 +70,8 @@ test('the worker takes for a closed page what the server has to say', async ({ c
   await gateway.server.support('revoke', 'Ada');
   await context.setOffline(false);
   const asked = reconciles(gateway);
-  await expect.poll(() => woken(worker).then(() => reconciles(gateway))).toBe(asked + 1);
+  // The browser may wake it besides, and then it asks more than once.
+  await expect.poll(() => woken(worker).then(() => reconciles(gateway))).toBeGreaterThan(asked);
 
   await context.setOffline(true);
   const later = new Fieldbook(await context.newPage(), gateway.server.origin);
@@ -92,5 +93,7 @@ test('the worker ends, for a closed page, the session that was signed out of off
   await worker.ended();
   expect((await gateway.server.user('Ada')).devices).toHaveLength(1);
   await context.setOffline(false);
-  await expect.poll(() => woken(worker).then(() => gateway.server.user('Ada'))).toMatchObject({ devices: [] });
+  await expect
+    .poll(() => woken(worker).then(() => gateway.server.user('Ada')))
+    .toMatchObject({ devices: [{ removed: true }] });
 });
