@@ -89,6 +89,7 @@ type issue struct {
 	proof    string
 	revision int64
 	decision Decision
+	features map[string]DocumentFeature // of the decision
 	end      time.Time
 	skew     int64
 	passkeys []OfflinePasskey
@@ -97,16 +98,16 @@ type issue struct {
 // maxRefresh is the longest that a device should go without asking again, if it can.
 const maxRefresh = 24 * time.Hour
 
-// documentEnd returns when a document given now ends, in whole seconds. A document without features ends with the plan's
-// window. It fails with [ErrKeysetEnded] if the document would end before it begins.
-func (s *Service) documentEnd(decision Decision, keyset Keyset, now time.Time) (time.Time, error) {
+// documentEnd returns when a document with those features of the decision ends if given now, in whole seconds. A document
+// without features ends with the plan's window. It fails with [ErrKeysetEnded] if the document would end before it begins.
+func (s *Service) documentEnd(decision Decision, features map[string]DocumentFeature, keyset Keyset, now time.Time) (time.Time, error) {
 	now = now.Truncate(time.Second)
 	window := s.config.OfflineWindow
-	if decision.Window > 0 && len(decision.offline()) == 0 {
+	if decision.Window > 0 && len(features) == 0 {
 		window = min(window, decision.Window)
 	}
 	end := earliest(now.Add(window), keyset.End())
-	if len(decision.offline()) > 0 {
+	if len(features) > 0 {
 		end = earliest(end, decision.End)
 	}
 	if !end.After(now) {
@@ -128,7 +129,7 @@ func (s *Service) documents(i issue, keys Keys, now time.Time) (document, passke
 	d := Document{
 		Issuer: s.config.Issuer, Audience: s.config.Issuer, Subject: i.user, IssuedAt: now.Unix(), NotBefore: now.Unix(),
 		ExpiresAt: i.end.Unix(), RefreshAfter: now.Add(min(maxRefresh, i.end.Sub(now)/2)).Unix(), Skew: i.skew,
-		Revision: i.revision, State: i.decision.State, Plans: i.decision.Plans, Features: i.decision.offline(),
+		Revision: i.revision, State: i.decision.State, Plans: i.decision.Plans, Features: i.features,
 		Device: i.device.ID, Confirmation: Confirmation{JKT: i.device.JKT}, Proof: i.proof,
 		Status: StatusClaim{StatusList: StatusReference{Index: i.device.StatusIndex, URI: s.statusListURI(i.device.StatusList)}},
 	}

@@ -141,14 +141,15 @@ func (s *Service) answer(ctx context.Context, by attempt, read Standing) (Reconc
 	case device.Removed:
 		decision, passkeys = withheld(ReasonDeviceRemoved), nil
 	}
-	end, err := s.documentEnd(decision, by.keys.Keyset, by.now)
+	features := decision.offline()
+	end, err := s.documentEnd(decision, features, by.keys.Keyset, by.now)
 	if err != nil {
 		return Reconciled{}, err
 	}
 	revision := max(read.Account.Revision, by.token.Revision)
 	step := Step{Lineage: device.Lineage.Advance(by.token, verdict), DocumentRevision: revision}
 	skew := skewOf(by.proof.IssuedAt, by.now)
-	if len(decision.offline()) > 0 {
+	if len(features) > 0 {
 		step.DocumentExpiresAt = new(end.Add(allowance(skew)))
 	}
 	if verdict != Forked {
@@ -165,7 +166,7 @@ func (s *Service) answer(ctx context.Context, by attempt, read Standing) (Reconc
 	reconciled := Reconciled{ServerTime: by.now, Ledger: device.Ledger}
 	reconciled.Document, reconciled.Passkeys, err = s.documents(issue{
 		user: by.token.User, device: device, proof: by.proof.JTI, revision: revision, decision: decision,
-		end: end, skew: skew, passkeys: passkeys,
+		features: features, end: end, skew: skew, passkeys: passkeys,
 	}, by.keys.Keys, by.now)
 	if err != nil || verdict == Forked {
 		return reconciled, err
