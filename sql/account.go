@@ -8,8 +8,8 @@ import (
 	"holdfast/passkey"
 )
 
-// EraseUser implements [passkey.UserStore]. Locks are taken in the order user, devices, as by every change of an account;
-// see [Entitlements.Update] for the deadlock that starts it again.
+// EraseUser implements [passkey.UserStore]. Locks are taken in the order user, devices, as by every change of an account. A
+// transaction that PostgreSQL ends to resolve a deadlock starts again.
 func (p *Passkeys) EraseUser(ctx context.Context, user passkey.UserID, entry passkey.AuditEntry) (err error) {
 	for range maxAttempts {
 		if err = transact(ctx, p.db, func(tx *sqlx.Tx) error { return erase(ctx, tx, user, entry) }); !isDeadlock(err) {

@@ -26,7 +26,7 @@ func (s *Entitlements) Clock(ctx context.Context) (time.Time, error) {
 }
 
 // TakeBilling implements [entitlements.Store]. Locks are taken in the order ties, customer, catalogue, users, devices. A
-// transaction that PostgreSQL ends to resolve a deadlock (see [Entitlements.Update]) starts again.
+// transaction that PostgreSQL ends to resolve a deadlock starts again.
 func (s *Entitlements) TakeBilling(
 	ctx context.Context, event billing.Event, at time.Time,
 	judge func(known []billing.Event, event billing.Event) ([]entitlements.Billed, error),

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"holdfast/entitlements"
 )
 
 // How long rows are kept that nobody needs any more; SECURITY.md documents it.
@@ -41,24 +43,7 @@ var housekeeping = []struct {
 // with the error when the database begins to fail, and with nil when it works again. KeepHouse must be called once, in a
 // goroutine of its own, so that no request waits for it.
 func KeepHouse(ctx context.Context, db *sqlx.DB, now func() time.Time, report func(error)) {
-	pace := time.NewTicker(housekeepingPace)
-	defer pace.Stop()
-	failing := false
-	for {
-		err := sweep(ctx, db, now())
-		if ctx.Err() != nil {
-			return
-		}
-		if failed := err != nil; failed != failing {
-			failing = failed
-			report(err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-pace.C:
-		}
-	}
+	entitlements.Repeat(ctx, housekeepingPace, nil, func(ctx context.Context) error { return sweep(ctx, db, now()) }, report)
 }
 
 // errElsewhere is returned while another replica keeps house.
