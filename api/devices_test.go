@@ -241,7 +241,7 @@ func TestReleaseDevice(t *testing.T) {
 	}
 	linked, _ := ada.tryLink("")
 	linked.want(t, 201, "")
-	// What the document can still do is counted as before.
+	// Support still counts the document.
 	preview := sam.do("GET", "/admin/v1/users/"+id, nil).want(t, 200, "").member("devices").([]any)
 	if len(preview) != 5 {
 		t.Errorf("%v", preview)

@@ -62,7 +62,7 @@ test(`${kills} kills while two tabs and the worker reconcile, and the device is 
       if (victim === 'PostgreSQL') await server.postgres.kill();
       if (victim === 'a connection') await server.postgres.crash();
 
-      // What a dead tab or worker has asked may reach the server when others are long ahead. They get no further where the
+      // A request of a dead tab or worker may reach the server when others are long ahead. They get no further if the
       // server is dead, though a tab that died before may have asked what was waited for.
       const dead = victim === 'the worker' || (victim.startsWith('a tab') && tab?.dead);
       if (dead && point.holds && chance.number() < 0.5) await traffic.further(2);
@@ -159,7 +159,7 @@ class Tab {
         await this.#turn.of();
         await this.app.checkNow();
       } catch (error) {
-        // What was asked fails before the page is known to be gone. Besides those that the drill ends, pages go whose
+        // A request fails before the page is known to be gone. Besides those that the drill ends, pages go whose
         // process Chromium ends together with the worker's.
         this.#crashed ||= !(await this.#answers());
         if (!this.dead || this.#ended) throw error;

@@ -361,7 +361,7 @@ func (w *walk) request(number int) hostile {
 	rights := w.authorise(r, o, &h)
 	media := "application/json"
 
-	// What is wrong: what may be taken all the same is not sent where it could do harm, unless something is wrong for certain.
+	// A request that could do harm if it were accepted is certainly wrong.
 	bodied := len(o.body) > 0 && changes
 	certain := r.one(2) || changes && (!bodied || o.body["properties"] == nil || o.method == http.MethodDelete)
 	switch {

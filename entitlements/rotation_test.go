@@ -388,7 +388,7 @@ func TestServedKeysetFollows(t *testing.T) {
 	}
 }
 
-// What an operator has the database belong to may be anything but an older keyset of the same root and origin.
+// An operator can have the database adopt any keyset but an older one of the same root and origin.
 func TestServedKeysetAdopt(t *testing.T) {
 	keyset := generateKeys(t).Keyset.Served()
 	newer, moved, other := keyset, keyset, generateKeys(t).Keyset.Served()

@@ -647,7 +647,7 @@ func TestEraseBilling(t *testing.T) {
 	if n := b.count(t, `SELECT count(*) FROM billing_events WHERE position($1 IN billing_events::text) > 0`, c.user); n != 0 {
 		t.Errorf("%d events are left", n)
 	}
-	// What comes after that is dropped, whatever it names; the ids themselves are nowhere.
+	// Later events are dropped, whatever they name; the ids themselves are nowhere.
 	named, unnamed, checkout := c.active(60), c.active(90), c.checkout("ext-"+string(c.user))
 	unnamed.Facts.User = ""
 	for _, event := range []billing.Event{named, unnamed, checkout, c.payment(60), c.link(), c.refund(), c.dispute(billing.DisputeOpen)} {

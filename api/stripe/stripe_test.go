@@ -257,7 +257,7 @@ func TestParseMeaning(t *testing.T) {
 			t.Errorf("%s: %+v", reason, f)
 		}
 	}
-	// What was before: the attributes that an event names were others, all else was the same.
+	// An event names the attributes that were others before it; all else was the same.
 	was := take(edited(t, "renewed", object+"metadata", map[string]string{"external_id": "old"}, object+"cancel_at", 1780000000))
 	event := take(edited(t, "past_due", previous, map[string]any{"status": "active", "cancel_at": 1780000000, "metadata": map[string]any{"external_id": "old"}}))
 	if event.Before != was.Digest() || event.Before == event.Digest() {
@@ -459,7 +459,7 @@ func TestParse(t *testing.T) {
 		}
 	}
 
-	// Whose it is: our id, else theirs.
+	// The user is found by our id, else by theirs.
 	for _, c := range []struct {
 		metadata       map[string]string
 		user, external string

@@ -32,8 +32,8 @@ func (s *server) want(t *testing.T, method, path, body string, status int, part 
 	return text
 }
 
-// What is answered as done has been confirmed by the synchronous standby. Where that is cut off, the outcome is unknown,
-// and once it is back, the same request succeeds.
+// A 2xx answer means that the synchronous standby has confirmed the change. While the standby is cut off, the outcome is
+// unknown; once it is back, the same request succeeds.
 func TestNothingIsAcknowledgedWithoutTheStandby(t *testing.T) {
 	t.Parallel()
 	primary := sqltest.NewNode(t)

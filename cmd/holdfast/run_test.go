@@ -414,7 +414,7 @@ func TestApp(t *testing.T) {
 	}
 }
 
-// What a link leads to outside of the folder is not published: the server does not start.
+// A link that leads out of the folder keeps the server from starting.
 func TestAppWithLinks(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "secret")

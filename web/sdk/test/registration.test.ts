@@ -23,7 +23,7 @@ afterEach(() => {
 
 const posted = () => server.requests.filter((request) => request === 'POST /v1/registration').length;
 
-/** What becomes of the request that gives a new passkey to the server, in turn; undefined: it passes. */
+/** The fate of the request that gives a new passkey to the server, in turn; undefined: it passes. */
 function meddle(...outcomes: ((pass: () => Promise<Response>) => Promise<Response>)[]): void {
   server.interfere = (request, pass) => {
     if (new URL(request.url).pathname !== '/v1/registration') return undefined;

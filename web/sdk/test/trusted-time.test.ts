@@ -5,7 +5,7 @@ const [second, minute, hour, day] = [1_000, 60_000, 3_600_000, 86_400_000];
 const life = 7 * day;
 const start = 1_767_225_600_000;
 
-/** What a page would do with a reading; the rules that are to be found wanting take its place. */
+/** The rule that a page applies to a reading; weakened rules take its place. */
 type Rule = (watch: Watch, skew: number, clocks: Clocks) => { watch: Watch; moment: Moment };
 
 /** How the server measures a skew, as it does in Go (entitlements/skew.go). Seconds. */
@@ -37,7 +37,7 @@ class World {
     return this.iat + life;
   }
 
-  /** What support is told. */
+  /** The bound that support reads. */
   get bound(): number {
     return this.exp + Math.abs(signed(this.skew * second)) * second;
   }

@@ -69,7 +69,7 @@ export class Profile {
   }
 }
 
-/** What navigator.credentials gives, from its JSON form; without the platform's method to write that form. */
+/** The result of navigator.credentials, from its JSON form; without the platform's method to write that form. */
 export function asCredential(json: Record<string, unknown>): object {
   const { id = 'AAAA', response, clientExtensionResults = {}, authenticatorAttachment = null } = json;
   const binary = Object.entries({ clientDataJSON: 'AAAA', ...(response as object) }).map(([name, value]) => [

@@ -11,7 +11,7 @@ export type Interference = (request: Request, pass: () => Promise<Response>) => 
 export const origin = 'https://holdfast.test';
 export const day = 86_400;
 
-/** What both kinds of ceremony can be begun with. */
+/** Options that begin either kind of ceremony. */
 const ceremonyOptions = { challenge: 'AAAA', rpId: 'holdfast.test', user: { id: 'AAAA' } };
 
 /** 2026-01-01T00:00:00Z */
