@@ -117,15 +117,8 @@ func (s *Service) documentEnd(decision Decision, features map[string]DocumentFea
 }
 
 // documents signs the entitlement document and the passkeys document of an answer.
-func (s *Service) documents(i issue, keys Keys, now time.Time) (document, passkeys string, err error) {
+func (s *Service) documents(i issue, key jose.PrivateKey, now time.Time) (document, passkeys string, err error) {
 	now = now.Truncate(time.Second)
-	if err := s.ClockOff(); err != nil {
-		return "", "", err
-	}
-	key, ok := keys.Signer(now)
-	if !ok {
-		return "", "", keys.noSigner(now)
-	}
 	d := Document{
 		Issuer: s.config.Issuer, Audience: s.config.Issuer, Subject: i.user, IssuedAt: now.Unix(), NotBefore: now.Unix(),
 		ExpiresAt: i.end.Unix(), RefreshAfter: now.Add(min(maxRefresh, i.end.Sub(now)/2)).Unix(), Skew: i.skew,

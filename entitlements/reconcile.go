@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"holdfast/entitlements/dpop"
+	"holdfast/entitlements/jose"
 )
 
 // ReconcileRequest is what a device sends, besides its proof.
@@ -81,6 +82,9 @@ func (s *Service) Reconcile(ctx context.Context, proof dpop.Proof, request Recon
 	attempt := attempt{
 		token: token, proof: proof, bound: boundGeneration(proof.Binding, request.Device), now: s.instant(), keys: s.keys.Load(),
 	}
+	if attempt.signer, err = s.signer(attempt.keys.Keys, attempt.now); err != nil { // before anything is stored
+		return Reconciled{}, fmt.Errorf("reconcile: %w", err)
+	}
 	for range maxReads {
 		standing, err := s.store.Standing(ctx, token.User, token.Device, proof.JKT, s.config.RPID)
 		if err != nil {
@@ -106,11 +110,12 @@ func (s *Service) Reconcile(ctx context.Context, proof dpop.Proof, request Recon
 
 // attempt is one reconcile whose token was opened.
 type attempt struct {
-	token Token
-	proof dpop.Proof
-	bound int64 // the generation that the nonce was bound to for this device; -1 where it was not
-	now   time.Time
-	keys  *servedKeys
+	token  Token
+	proof  dpop.Proof
+	bound  int64 // the generation that the nonce was bound to for this device; -1 where it was not
+	now    time.Time
+	keys   *servedKeys
+	signer jose.PrivateKey // of keys, at now
 }
 
 // errReadAgain is returned when the account has changed since it was read.
@@ -167,7 +172,7 @@ func (s *Service) answer(ctx context.Context, by attempt, read Standing) (Reconc
 	reconciled.Document, reconciled.Passkeys, err = s.documents(issue{
 		user: by.token.User, device: device, proof: by.proof.JTI, revision: revision, decision: decision,
 		features: features, end: end, skew: skew, passkeys: passkeys,
-	}, by.keys.Keys, by.now)
+	}, by.signer, by.now)
 	if err != nil || verdict == Forked {
 		return reconciled, err
 	}

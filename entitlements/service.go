@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"holdfast/entitlements/dpop"
+	"holdfast/entitlements/jose"
 )
 
 // Config is what the service needs to know. All members are required, but for TrialLength.
@@ -105,6 +106,22 @@ func (s *Service) TakeKeys(ctx context.Context, keys Keys) error {
 	}
 	s.keys.Store(&servedKeys{Keys: keys, jwks: jwks})
 	return nil
+}
+
+// signer returns the key that signs at now, which must just have been read. It fails with [ErrClockOff], with
+// [ErrKeysetEnded] and [ErrBeforeKeys], and where the key's private half is missing.
+func (s *Service) signer(keys Keys, now time.Time) (jose.PrivateKey, error) {
+	if err := s.ClockOff(); err != nil {
+		return jose.PrivateKey{}, err
+	}
+	if !now.Before(keys.Keyset.End()) {
+		return jose.PrivateKey{}, ErrKeysetEnded
+	}
+	key, ok := keys.Signer(now)
+	if !ok {
+		return jose.PrivateKey{}, keys.noSigner(now)
+	}
+	return key, nil
 }
 
 // JWKS is the signing keys as a JWK Set.

@@ -135,13 +135,10 @@ func (s *Service) PublishStatusLists(ctx context.Context, changed <-chan struct{
 func (s *Service) refreshStatusLists(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, statusListPatience)
 	defer cancel()
-	if err := s.ClockOff(); err != nil {
+	now := s.instant()
+	key, err := s.signer(s.keys.Load().Keys, now)
+	if err != nil {
 		return fmt.Errorf("publish status lists: %w", err)
-	}
-	now, keys := s.instant(), s.keys.Load()
-	key, ok := keys.Signer(now)
-	if !ok {
-		return fmt.Errorf("publish status lists: %w", keys.noSigner(now))
 	}
 	since, whole, known := s.status.mark, s.status.whole, s.status.lists
 	all := now.Sub(whole).Abs() >= statusListRenewal // a clock may be set back, too

@@ -662,6 +662,75 @@ func TestForkedDevice(t *testing.T) {
 	}
 }
 
+// TestNothingIsStoredThatCannotBeSigned: a server that must not sign now stores nothing: not a step, not a quarantine, and
+// not what lost commits make necessary.
+func TestNothingIsStoredThatCannotBeSigned(t *testing.T) {
+	t.Parallel()
+	for cause, hinder := range map[string]func(t *testing.T, b *bench) error{
+		"clock far from the database's": func(t *testing.T, b *bench) error {
+			if err := b.CheckClock(t.Context()); !errors.Is(err, entitlements.ErrClockOff) { // whose clock is the machine's
+				t.Fatal(err)
+			}
+			return entitlements.ErrClockOff
+		},
+		"clock before the keys": func(_ *testing.T, b *bench) error {
+			b.clock.Advance(-24 * time.Hour)
+			return entitlements.ErrBeforeKeys
+		},
+		"keyset ended": func(_ *testing.T, b *bench) error {
+			b.clock.Advance(entitlements.KeysetLife)
+			return entitlements.ErrKeysetEnded
+		},
+		"no private key": func(t *testing.T, b *bench) error {
+			keys := b.keys
+			keys.Signing = nil
+			if err := b.TakeKeys(t.Context(), keys); err != nil {
+				t.Fatal(err)
+			}
+			return nil
+		},
+	} {
+		t.Run(cause, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t)
+			user := b.user(t)
+			b.subscribe(t, user, "sub", 30*24*time.Hour)
+			ordinary, copied, restored := b.link(t, user), b.link(t, user), b.link(t, user)
+			b.refresh(t, copied)
+			thief := *copied
+			b.refresh(t, copied)
+			b.refresh(t, copied)
+			var stale *entitlements.NonceError
+			if _, err := thief.reconcile(t.Context(), b.Service); !errors.As(err, &stale) {
+				t.Fatal(err)
+			}
+			thief.nonce = boundNonce(t, b, &thief, stale.Nonce)
+			b.refresh(t, restored)
+			b.db.MustExec(`UPDATE devices SET lineage_n = 0, lineage_parent = DEFAULT WHERE id = $1`, restored.id)
+
+			want := hinder(t, b)
+			stored := func() (rows []string) {
+				t.Helper()
+				if err := b.db.Select(&rows, `
+					SELECT devices::text FROM devices UNION ALL SELECT audit::text FROM audit UNION ALL SELECT users::text FROM users
+					ORDER BY 1`); err != nil {
+					t.Fatal(err)
+				}
+				return rows
+			}
+			before := stored()
+			for what, d := range map[string]*device{"an ordinary device": ordinary, "a copied one": &thief, "one of lost commits": restored} {
+				if _, err := d.reconcile(t.Context(), b.Service); err == nil || want != nil && !errors.Is(err, want) {
+					t.Errorf("%s: %v, want %v", what, err, want)
+				}
+			}
+			if after := stored(); !reflect.DeepEqual(before, after) {
+				t.Errorf("stored:\n%s\nbefore:\n%s", strings.Join(after, "\n"), strings.Join(before, "\n"))
+			}
+		})
+	}
+}
+
 func boundNonce(t *testing.T, b *bench, d *device, nonce string) []byte {
 	t.Helper()
 	var secret []byte
