@@ -50,7 +50,7 @@ func (s *server) inviteStaff(w http.ResponseWriter, r *http.Request, by caller) 
 	}
 	invited, invitation, err := s.passkeys.InviteStaff(r.Context(), agent, request.Name, request.Role)
 	if err != nil {
-		return err
+		return notTwice(err, "Look at the list of staff before you send it again: that may make a second account.")
 	}
 	return answer(w, http.StatusCreated, struct {
 		Staff      staffMember `json:"staff"`

@@ -185,9 +185,13 @@ func (s *server) grantDays(w http.ResponseWriter, r *http.Request, by caller) er
 	if err := decode(r, &request); err != nil {
 		return err
 	}
+	key := r.Header.Get("Idempotency-Key")
 	granted, revision, err := s.entitlements.Grant(r.Context(), by.actor, entitlements.UserID(id), entitlements.GrantRequest{
-		Plan: request.Plan, Days: request.Days, Reason: request.Reason, Key: r.Header.Get("Idempotency-Key"),
+		Plan: request.Plan, Days: request.Days, Reason: request.Reason, Key: key,
 	})
+	if err != nil && key == "" {
+		return notTwice(err, "Look at the user's subscriptions before you send it again: without an Idempotency-Key, that may grant the days twice.")
+	}
 	if err != nil {
 		return err
 	}

@@ -69,6 +69,9 @@ func (s *server) createUser(w http.ResponseWriter, r *http.Request, by caller) e
 		return err
 	}
 	created, enrolment, err := s.passkeys.CreateUser(r.Context(), agent, request.Name, request.ExternalID)
+	if err != nil && request.ExternalID == "" {
+		return notTwice(err, "Search for the user by name before you send it again: without an external id, that may make a second user.")
+	}
 	if err != nil {
 		return err
 	}

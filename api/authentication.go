@@ -26,7 +26,7 @@ func (s *server) finishAuthentication(w http.ResponseWriter, r *http.Request, _ 
 		})
 	}, s.signIns(passkey.ClaimOf(request.Credential).User))
 	if err != nil {
-		return err
+		return notTwice(err, "Sign in again: this ceremony may be spent.")
 	}
 	s.setSession(w, in)
 	return answer(w, http.StatusOK, signedInOf(in))

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math"
 	"net/http"
@@ -42,9 +43,12 @@ var (
 	unsigned             = refusal{http.StatusUnauthorized, "unauthenticated", "The signature does not fit this body and time, or is older than 5 minutes."}
 	rateLimited          = refusal{http.StatusTooManyRequests, "rate_limited", "There were too many attempts; Retry-After says when to try again."}
 	unavailable          = refusal{http.StatusServiceUnavailable, "unavailable", "The service cannot answer just now; try again soon."}
-	outcomeUnknown       = refusal{http.StatusServiceUnavailable, unavailable.code, "The outcome is unknown: the change may have been made, but is not confirmed to last. Sending it again is safe."}
+	outcomeUnknown       = refusal{http.StatusServiceUnavailable, unavailable.code, unknownDetail + "Sending it again is safe."}
 	internal             = refusal{http.StatusInternalServerError, "internal", "Something went wrong on our side."}
 )
+
+// unknownDetail begins the text of an answer whose outcome is unknown; what to do follows.
+const unknownDetail = "The outcome is unknown: the change may have been made, but is not confirmed to last. "
 
 // refusals is the one place where domain errors become answers; the first that matches is the answer. What is not
 // here is a 500 with a fixed text.
@@ -133,16 +137,29 @@ func classify(ctx context.Context, err error) (refusal, problem) {
 			return answer, extra
 		}
 	}
-	if lost, ok := errors.AsType[interface {
-		error
-		OutcomeUnknown() bool
-	}](err); ok && lost.OutcomeUnknown() {
+	if isOutcomeUnknown(err) {
 		return outcomeUnknown, extra
 	}
 	if isUnavailable(ctx, err) {
 		return unavailable, extra
 	}
 	return internal, extra
+}
+
+func isOutcomeUnknown(err error) bool {
+	lost, ok := errors.AsType[interface {
+		error
+		OutcomeUnknown() bool
+	}](err)
+	return ok && lost.OutcomeUnknown()
+}
+
+// notTwice returns err with that advice where its outcome is unknown, for a request that must not simply be sent again.
+func notTwice(err error, advice string) error {
+	if !isOutcomeUnknown(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", refusal{outcomeUnknown.status, outcomeUnknown.code, unknownDetail + advice}, err)
 }
 
 // sentenceOf is the text that an error promises to hold for people.

@@ -36,7 +36,7 @@ func (s *server) finishRecovery(w http.ResponseWriter, r *http.Request, _ caller
 		return err
 	})
 	if err != nil {
-		return err
+		return notTwice(err, tryPasskeyFirst)
 	}
 	s.setSession(w, in)
 	linked, err := s.entitlements.Devices(r.Context(), caller{session: in.Session}.user())

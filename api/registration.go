@@ -26,6 +26,10 @@ type finish struct {
 	Credential jsontext.Value `json:"credential"`
 }
 
+// tryPasskeyFirst is the advice where the outcome of a ceremony that makes a passkey is unknown: it may be spent, and beginning
+// another one makes a second account or passkey.
+const tryPasskeyFirst = "Sign in with the new passkey; if that is not accepted, start again."
+
 func decodeFinish(r *http.Request) (finish, error) {
 	var request finish
 	if err := decode(r, &request); err != nil {
@@ -107,7 +111,7 @@ func (s *server) finishRegistration(w http.ResponseWriter, r *http.Request, _ ca
 		})
 	}, counted)
 	if err != nil {
-		return err
+		return notTwice(err, tryPasskeyFirst)
 	}
 	s.setSession(w, in)
 	return answer(w, http.StatusCreated, signedInOf(in))

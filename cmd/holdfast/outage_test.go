@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -8,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/e2e/support"
 	"holdfast/sql/local"
 	"holdfast/sql/sqltest"
 )
@@ -32,29 +35,124 @@ func (s *server) want(t *testing.T, method, path, body string, status int, part 
 	return text
 }
 
+// customer is a user who has registered, with a linked device that has reconciled.
+type customer struct {
+	*support.Client
+	user    support.User
+	passkey *support.Passkey
+	device  *support.Device
+}
+
+func (s *server) customer(t *testing.T) customer {
+	t.Helper()
+	c := customer{Client: s.browser()}
+	var err error
+	if c.user, c.passkey, err = c.Register(t.Context(), "Ada"); err != nil {
+		t.Fatal(err)
+	}
+	if c.device, err = support.NewDevice(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.device.Link(t.Context(), c.Client, "Laptop"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.device.Reconcile(t.Context(), c.Client); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// browser is a profile without cookies.
+func (s *server) browser() *support.Client {
+	return support.NewClient("http://localhost:8080", s.origin)
+}
+
+// ceremony begins a ceremony at path, and returns what finishes it.
+func (s *server) ceremony(t *testing.T, path, body string, do func(publicKey []byte) (json.RawMessage, error)) func() error {
+	t.Helper()
+	browser := s.browser()
+	var begun struct {
+		Ceremony  string          `json:"ceremony"`
+		PublicKey json.RawMessage `json:"publicKey"`
+	}
+	if _, err := browser.Do(t.Context(), "POST", path+"/options", json.RawMessage(body), &begun, nil); err != nil {
+		t.Fatal(err)
+	}
+	credential, err := do(begun.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() error {
+		_, err := browser.Do(t.Context(), "POST", path, map[string]any{"ceremony": begun.Ceremony, "credential": credential}, nil, nil)
+		return err
+	}
+}
+
 // A 2xx answer means that the synchronous standby has confirmed the change. While the standby is cut off, the outcome is
-// unknown; once it is back, the same request succeeds.
+// unknown, and the answer says whether the request may simply be sent again. Once it is back, requests succeed.
 func TestNothingIsAcknowledgedWithoutTheStandby(t *testing.T) {
 	t.Parallel()
 	primary := sqltest.NewNode(t)
 	standby := primary.Standby(t)
 	s := serveOn(t, primary.URL(local.Owner))
-	user := find(t, `"user":\{"id":"([^"]+)"`, s.want(t, "POST", "/admin/v1/users", `{"name":"Ada"}`, 201, ""))
-	put := fmt.Sprintf(`{"user":%q,"plan":"premium","state":"active","paid_through":"2099-01-01T00:00:00Z"}`, user)
-	s.want(t, "PUT", "/admin/v1/subscriptions/s1", put, 200, "")
+	put := func(user string) string {
+		return fmt.Sprintf(`{"user":%q,"plan":"premium","state":"active","paid_through":"2099-01-01T00:00:00Z"}`, user)
+	}
+	// One for each request that changes somebody, as requests of one user wait for each other.
+	revoked, subscribed, recovered, granted, keyed := s.customer(t), s.customer(t), s.customer(t), s.customer(t), s.customer(t)
+	returning, reconciling := s.customer(t), s.customer(t)
+	var made *support.Passkey
+	register := s.ceremony(t, "/v1/registration", `{"name":"Joan"}`, func(publicKey []byte) (answer json.RawMessage, err error) {
+		made, answer, err = support.CreatePasskey("http://localhost:8080", publicKey)
+		return answer, err
+	})
+	signIn := s.ceremony(t, "/v1/authentication", `{}`, returning.passkey.Assert)
+	s.want(t, "PUT", "/admin/v1/subscriptions/s1", put(revoked.user.ID), 200, "")
 
 	standby.Stop(t)
+	admin := func(method, path, body string, header ...string) func() error {
+		return func() error {
+			bearer := support.Bearer(bootstrapToken)
+			if len(header) == 2 {
+				bearer.Set(header[0], header[1])
+			}
+			_, err := s.browser().Do(t.Context(), method, path, json.RawMessage(body), nil, bearer)
+			return err
+		}
+	}
+	const (
+		safe   = "Sending it again is safe"
+		revoke = `{"reason":"chargeback"}`
+		grant  = `{"plan":"premium","days":30,"reason":"sorry"}`
+	)
 	var group sync.WaitGroup
-	for _, request := range [][3]string{
-		{"POST", "/admin/v1/subscriptions/s1/revoke", `{"reason":"chargeback"}`},
-		{"PUT", "/admin/v1/subscriptions/s2", put},
-		{"POST", "/admin/v1/users", `{"name":"Eve"}`},
-		{"POST", "/admin/v1/users/" + user + "/recovery", `{"reason":"lost phone"}`},
+	var announced sync.Mutex // PostgreSQL commits what it announces (NOTIFY) one at a time
+	for name, request := range map[string]struct {
+		advice string
+		send   func() error
+	}{
+		"revoke a subscription":           {safe, admin("POST", "/admin/v1/subscriptions/s1/revoke", revoke)},
+		"subscription":                    {safe, admin("PUT", "/admin/v1/subscriptions/s2", put(subscribed.user.ID))},
+		"recovery link":                   {safe, admin("POST", "/admin/v1/users/"+recovered.user.ID+"/recovery", `{"reason":"lost phone"}`)},
+		"grant a subscription with a key": {safe, admin("POST", "/admin/v1/users/"+keyed.user.ID+"/grants", grant, "Idempotency-Key", "k")},
+		"grant a subscription":            {"Look at the user's subscriptions", admin("POST", "/admin/v1/users/"+granted.user.ID+"/grants", grant)},
+		"known customer":                  {safe, admin("POST", "/admin/v1/users", `{"name":"Eve","external_id":"eve"}`)},
+		"user":                            {"Search for the user", admin("POST", "/admin/v1/users", `{"name":"Eve"}`, "Idempotency-Key", "k")},
+		"staff":                           {"Look at the list of staff", admin("POST", "/admin/v1/staff", `{"name":"Sam","role":"support"}`)},
+		"registration":                    {"Sign in with the new passkey", register},
+		"sign-in":                         {"Sign in again", signIn},
+		"reconcile":                       {safe, func() error { _, err := reconciling.device.Reconcile(t.Context(), reconciling.Client); return err }},
 	} {
 		group.Go(func() {
-			got, text := ask(t, request[0], s.origin+request[1], bootstrapToken, request[2])
-			if got != 503 || !strings.Contains(text, `"code":"unavailable"`) {
-				t.Errorf("without the standby, %s %s: %d %s", request[0], request[1], got, text)
+			if strings.Contains(name, "subscription") {
+				announced.Lock()
+				defer announced.Unlock()
+			}
+			err := request.send()
+			problem, ok := errors.AsType[*support.Problem](err)
+			if !ok || problem.Status != 503 || problem.Code != "unavailable" ||
+				!strings.Contains(problem.Detail, "outcome is unknown") || !strings.Contains(problem.Detail, request.advice) {
+				t.Errorf("without the standby, %s: %v; want 503, an unknown outcome, and %q", name, err, request.advice)
 			}
 		})
 	}
@@ -62,10 +160,18 @@ func TestNothingIsAcknowledgedWithoutTheStandby(t *testing.T) {
 	if got := status(t, s.ops+"/readyz"); got != 503 {
 		t.Errorf("readiness without the standby: %d", got)
 	}
-	s.want(t, "POST", "/admin/v1/subscriptions/s1/revoke", `{"reason":"chargeback"}`, 503, "outcome is unknown")
 	standby.Start(t)
 	primary.AwaitStandby(t)
-	s.want(t, "POST", "/admin/v1/subscriptions/s1/revoke", `{"reason":"chargeback"}`, 200, `"revoked":true`)
+	s.want(t, "POST", "/admin/v1/subscriptions/s1/revoke", revoke, 200, `"revoked":true`)
+	if _, err := reconciling.device.Reconcile(t.Context(), reconciling.Client); err != nil {
+		t.Errorf("the reconcile again: %v", err)
+	}
+	// As the answer said: the passkey opens the account, or was never heard of, and then a registration works.
+	if _, err := s.browser().SignIn(t.Context(), made); err != nil {
+		if _, _, err := s.browser().Register(t.Context(), "Joan"); err != nil {
+			t.Errorf("a registration again: %v", err)
+		}
+	}
 }
 
 // A failover behind one address leaves connections to a database that has become read-only. Each of them is left at once,

@@ -38,7 +38,8 @@ export function failure({ code, message, retryAfter }: HoldfastError, what: 'cha
     case 'cross_origin':
       return 'This page may not do that from here. Open the console at its usual address.';
     case 'unavailable':
-      return 'The server is busy. Try again in a moment.';
+      // Where the outcome is unknown, the server says whether trying again is safe.
+      return what === 'look' || message === code ? 'The server is busy. Try again in a moment.' : message;
     default:
       return `That did not work (${code}). Try again.`;
   }
