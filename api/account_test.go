@@ -380,6 +380,9 @@ func TestExternalIDChangesLater(t *testing.T) {
 	}
 	put("crm-1").want(t, 200, "")
 	support.admin("PATCH", "/admin/v1/users/"+id, `{"external_id":"crm-1"}`).want(t, 200, "")
+	if same := support.admin("PUT", "/admin/v1/users/"+id, `{"external_id":"crm-1"}`).want(t, 200, ""); same.text("user.external_id") != "crm-1" {
+		t.Errorf("by PUT: %s", same.body)
+	}
 	support.admin("PATCH", "/admin/v1/users/"+bobID, `{"external_id":"crm-1"}`).want(t, 409, "conflict")
 	if entries() != 1 {
 		t.Errorf("%d entries after a change to what was so", entries())

@@ -86,6 +86,7 @@ func (s *server) routes() []route {
 		{method: post, path: "/admin/v1/users", access: scoped, scope: write, handler: s.createUser},
 		{method: get, path: "/admin/v1/users/{id}", access: scoped, scope: read, handler: s.showUser},
 		{method: patch, path: "/admin/v1/users/{id}", access: scoped, scope: write, handler: s.changeUser},
+		{method: put, path: "/admin/v1/users/{id}", access: scoped, scope: write, handler: s.changeUser},
 		{method: post, path: "/admin/v1/users/{id}/recovery", access: scoped, scope: write, handler: s.recoverUser},
 		{method: post, path: "/admin/v1/users/{id}/sign-out", access: scoped, scope: write, handler: s.signOutUser},
 		{method: post, path: "/admin/v1/users/{id}/grants", access: scoped, scope: write, handler: s.grantDays},

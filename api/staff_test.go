@@ -285,6 +285,7 @@ func TestEveryChangeHasItsReason(t *testing.T) {
 		{"POST /admin/v1/webhooks/{id}/resend", delivery, `{%s}`},
 		{"PUT /admin/v1/plans/{id}", "team", `{"features":{"export":{"offline":true}},"grace":60,"device_limit":5,"rank":1,%s}`},
 		{"PATCH /admin/v1/users/{id}", adaID, `{"external_id":"crm-1",%s}`},
+		{"PUT /admin/v1/users/{id}", adaID, `{"external_id":"crm-2",%s}`},
 		{"POST /admin/v1/devices/{id}/revoke", device, `{%s}`},
 		{"POST /admin/v1/devices/{id}/release", device, `{%s}`},
 		{"POST /admin/v1/users/{id}/sign-out", adaID, `{"devices":true,%s}`},
