@@ -4,9 +4,12 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -278,4 +281,45 @@ func TestLinksAnHour(t *testing.T) {
 	ada.signIn()
 	linked, _ := ada.tryLink("")
 	linked.want(t, 201, "")
+}
+
+// TestReconcileLeavesOutThePasskeysHeld tells what travels; when it is sent, the store's tests tell.
+func TestReconcileLeavesOutThePasskeysHeld(t *testing.T) {
+	w := newWorld(t)
+	ada := w.browser()
+	ada.register("Ada")
+	device, lineage := ada.link()
+	first := ada.reconcile(device, lineage).want(t, 200, "")
+	compact := first.text("passkeys")
+	sum := sha256.Sum256([]byte(compact[:strings.LastIndexByte(compact, '.')]))
+	reconcile := func(digest any) map[string]any {
+		t.Helper()
+		answer := ada.prove("POST", "/v1/reconcile", map[string]any{
+			"device": device, "lineage": lineage, "keyset_version": 0, "passkeys": digest,
+		}).want(t, 200, "")
+		lineage = answer.text("lineage")
+		var members map[string]any
+		must(t, json.Unmarshal(answer.body, &members))
+		return members
+	}
+	lineage = first.text("lineage")
+	held := base64.RawURLEncoding.EncodeToString(sum[:])
+	if passkeys, sent := reconcile(held)["passkeys"]; sent {
+		t.Errorf("sent to a device that holds it: %v", passkeys)
+	}
+	for _, digest := range []any{nil, "", "x", held + "=", compact} {
+		if _, sent := reconcile(digest)["passkeys"]; !sent {
+			t.Errorf("not sent to a device that says %q", digest)
+		}
+	}
+
+	removed := ada.credential
+	ada.credential = w.browser().credential
+	ada.do("POST", "/v1/registration", ada.attest(ada.do("POST", "/v1/registration/options", nil))).want(t, 201, "")
+	ada.do("DELETE", "/v1/passkeys/"+base64.RawURLEncoding.EncodeToString(removed.ID), nil).want(t, 204, "")
+	changed, _ := reconcile(held)["passkeys"].(string)
+	list, _ := claims(t, changed)["passkeys"].([]any)
+	if len(list) != 1 || list[0].(map[string]any)["id"] != base64.RawURLEncoding.EncodeToString(ada.credential.ID) {
+		t.Errorf("after the removal of a passkey: %v", list)
+	}
 }

@@ -42,7 +42,7 @@ func (s *server) reconcile(w http.ResponseWriter, r *http.Request, by caller) er
 	s.metrics.reconciles.WithLabelValues("ok").Inc()
 	return answer(w, http.StatusOK, struct {
 		Document   string     `json:"document"`
-		Passkeys   string     `json:"passkeys"`
+		Passkeys   string     `json:"passkeys,omitempty"`
 		Keyset     string     `json:"keyset,omitempty"`
 		Lineage    string     `json:"lineage"`
 		ServerTime time.Time  `json:"server_time"`
@@ -59,6 +59,7 @@ func (s *server) reconcileDevice(r *http.Request, by caller) (entitlements.Recon
 		Device        string  `json:"device"`
 		Lineage       string  `json:"lineage"`
 		KeysetVersion int64   `json:"keyset_version"`
+		Passkeys      string  `json:"passkeys"`
 		Ledger        *string `json:"ledger"`
 	}
 	if err := decode(r, &request); err != nil {
@@ -70,6 +71,7 @@ func (s *server) reconcileDevice(r *http.Request, by caller) (entitlements.Recon
 	}
 	asked := entitlements.ReconcileRequest{
 		Device: entitlements.DeviceID(device), Lineage: request.Lineage, KeysetVersion: request.KeysetVersion,
+		PasskeysDigest: request.Passkeys,
 	}
 	if request.Ledger != nil {
 		if *request.Ledger == "" { // which would pass for none

@@ -336,6 +336,7 @@ func TestBadRequests(t *testing.T) {
 	proven(ada, "POST", "/v1/reconcile", reconcile("lineage", `""`), nil, 400, "lineage_invalid")
 	proven(ada, "POST", "/v1/reconcile", reconcile("keyset_version", `1.5`), nil, 400, "invalid_request")
 	proven(ada, "POST", "/v1/reconcile", reconcile("keyset_version", `"0"`), nil, 400, "invalid_request")
+	proven(ada, "POST", "/v1/reconcile", reconcile("passkeys", `1`), nil, 400, "invalid_request")
 	proven(ada, "POST", "/v1/reconcile", reconcile("ledger", `"a.b.c"`), nil, 400, "ledger_invalid")
 	proven(ada, "POST", "/v1/reconcile", reconcile("ledger", `""`), nil, 400, "ledger_invalid")
 	proven(ada, "POST", "/v1/reconcile", reconcile("extra", `1`), nil, 400, "invalid_request")

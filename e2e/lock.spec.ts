@@ -134,6 +134,24 @@ test('a passkeys document that was tampered with opens for nobody, and the serve
   });
 });
 
+test('the passkeys document comes once, and again where it was lost', async ({ fieldbook, page }) => {
+  const reconciled = async () => {
+    const answer = page.waitForResponse((response) => response.url().endsWith('/v1/reconcile') && response.ok());
+    await page.reload();
+    const { passkeys } = await (await answer).json();
+    await fieldbook.settled();
+    return passkeys;
+  };
+  const held = await fieldbook.held<string>('passkeys');
+  expect(await reconciled()).toBeUndefined();
+  expect(await fieldbook.held('passkeys')).toBe(held);
+
+  await fieldbook.forge('passkeys', 'damaged');
+  const sent = await reconciled();
+  expect(claimsOf(sent).passkeys).toEqual(claimsOf(held).passkeys);
+  expect(await fieldbook.held('passkeys')).toBe(sent);
+});
+
 test('premium over, the clock behind: the notes open for their owner all the same', async ({
   fieldbook,
   server,

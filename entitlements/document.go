@@ -65,6 +65,10 @@ type StatusReference struct {
 }
 
 // PasskeysDocument is what the user's passkeys can be verified against offline. It never leaves the device.
+//
+// Its times do not depend on the second in which it is asked for, so that the one a device holds can be recognised by its
+// digest. IssuedAt is when the present offline window began, counted from a fixed moment, or the signing key's turn;
+// ExpiresAt is two offline windows later, or the keyset's end: never before an entitlement document given in that window.
 type PasskeysDocument struct {
 	Issuer    string           `json:"iss"`
 	Audience  string           `json:"aud"`
@@ -93,6 +97,7 @@ type issue struct {
 	end      time.Time
 	skew     int64
 	passkeys []OfflinePasskey
+	held     string // digest of the passkeys document that the device holds
 }
 
 // maxRefresh is the longest that a device should go without asking again, if it can.
@@ -116,8 +121,9 @@ func (s *Service) documentEnd(decision Decision, features map[string]DocumentFea
 	return end, nil
 }
 
-// documents signs the entitlement document and the passkeys document of an answer.
-func (s *Service) documents(i issue, key jose.PrivateKey, now time.Time) (document, passkeys string, err error) {
+// documents signs the entitlement document of an answer and, unless the device holds it, the passkeys document.
+func (s *Service) documents(i issue, key SigningKey, keyset Keyset, now time.Time) (document, passkeys string, err error) {
+	began := now.Truncate(s.config.OfflineWindow)
 	now = now.Truncate(time.Second)
 	d := Document{
 		Issuer: s.config.Issuer, Audience: s.config.Issuer, Subject: i.user, IssuedAt: now.Unix(), NotBefore: now.Unix(),
@@ -139,13 +145,19 @@ func (s *Service) documents(i issue, key jose.PrivateKey, now time.Time) (docume
 	if d.ID, err = s.documentID(d); err != nil {
 		return "", "", err
 	}
-	if document, err = jose.Sign(key, documentType, d); err != nil {
+	if document, err = jose.Sign(key.PrivateKey, documentType, d); err != nil {
 		return "", "", err
 	}
-	passkeys, err = jose.Sign(key, passkeysType, PasskeysDocument{
-		Issuer: d.Issuer, Audience: d.Audience, Subject: d.Subject, Device: d.Device, IssuedAt: d.IssuedAt,
-		ExpiresAt: d.ExpiresAt, RPID: s.config.RPID, Passkeys: append([]OfflinePasskey{}, i.passkeys...),
+	list, err := jose.Compose(key.PrivateKey, passkeysType, PasskeysDocument{
+		Issuer: d.Issuer, Audience: d.Audience, Subject: d.Subject, Device: d.Device,
+		IssuedAt:  max(began.Unix(), key.Entry.NotBefore),
+		ExpiresAt: earliest(began.Add(2*s.config.OfflineWindow), keyset.End()).Unix(),
+		RPID:      s.config.RPID, Passkeys: append([]OfflinePasskey{}, i.passkeys...),
 	})
+	if err != nil || list.Digest() == i.held {
+		return document, "", err
+	}
+	passkeys, err = list.Sign()
 	return document, passkeys, err
 }
 

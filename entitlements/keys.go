@@ -238,21 +238,23 @@ func (k Keys) has(id string) bool {
 	return slices.ContainsFunc(k.Signing, func(key jose.PrivateKey) bool { return key.ID() == id })
 }
 
+// SigningKey is a signing key and its entry in the keyset.
+type SigningKey struct {
+	jose.PrivateKey
+	Entry KeysetKey
+}
+
 // Signer is the key that signs at now: the newest that may, and that is here.
-func (k Keys) Signer(now time.Time) (jose.PrivateKey, bool) {
-	var (
-		newest jose.PrivateKey
-		since  int64
-	)
+func (k Keys) Signer(now time.Time) (signer SigningKey, ok bool) {
 	for _, entry := range k.Keyset.Keys {
-		if !entry.covers(now) || !newest.IsZero() && entry.NotBefore < since {
+		if !entry.covers(now) || ok && entry.NotBefore < signer.Entry.NotBefore {
 			continue
 		}
 		for _, key := range k.Signing {
 			if key.ID() == entry.KeyID {
-				newest, since = key, entry.NotBefore
+				signer, ok = SigningKey{key, entry}, true
 			}
 		}
 	}
-	return newest, !newest.IsZero()
+	return signer, ok
 }

@@ -11,18 +11,19 @@ import (
 	"github.com/google/uuid"
 
 	"holdfast/entitlements/dpop"
-	"holdfast/entitlements/jose"
 )
 
 // ReconcileRequest is what a device sends, besides its proof.
 type ReconcileRequest struct {
-	Device        DeviceID
-	Lineage       string
-	KeysetVersion int64
-	Ledger        string // empty where there is none
+	Device         DeviceID
+	Lineage        string
+	KeysetVersion  int64
+	PasskeysDigest string // of the passkeys document held ([jose.Unsigned.Digest]); empty where there is none
+	Ledger         string // empty where there is none
 }
 
-// Reconciled is what it gets. Lineage is empty where the device is quarantined, Keyset where the device has it.
+// Reconciled is what it gets. Lineage is empty where the device is quarantined, Passkeys and Keyset where the device has
+// them.
 type Reconciled struct {
 	Document   string
 	Passkeys   string
@@ -80,7 +81,8 @@ func (s *Service) Reconcile(ctx context.Context, proof dpop.Proof, request Recon
 		return Reconciled{}, s.refuse(ctx, proof, request, err)
 	}
 	attempt := attempt{
-		token: token, proof: proof, bound: boundGeneration(proof.Binding, request.Device), now: s.instant(), keys: s.keys.Load(),
+		token: token, proof: proof, bound: boundGeneration(proof.Binding, request.Device), held: request.PasskeysDigest,
+		now: s.instant(), keys: s.keys.Load(),
 	}
 	if attempt.signer, err = s.signer(attempt.keys.Keys, attempt.now); err != nil { // before anything is stored
 		return Reconciled{}, fmt.Errorf("reconcile: %w", err)
@@ -112,10 +114,11 @@ func (s *Service) Reconcile(ctx context.Context, proof dpop.Proof, request Recon
 type attempt struct {
 	token  Token
 	proof  dpop.Proof
-	bound  int64 // the generation that the nonce was bound to for this device; -1 where it was not
+	bound  int64  // the generation that the nonce was bound to for this device; -1 where it was not
+	held   string // digest of the passkeys document that the device holds
 	now    time.Time
 	keys   *servedKeys
-	signer jose.PrivateKey // of keys, at now
+	signer SigningKey // of keys, at now
 }
 
 // errReadAgain is returned when the account has changed since it was read.
@@ -171,8 +174,8 @@ func (s *Service) answer(ctx context.Context, by attempt, read Standing) (Reconc
 	reconciled := Reconciled{ServerTime: by.now, Ledger: device.Ledger}
 	reconciled.Document, reconciled.Passkeys, err = s.documents(issue{
 		user: by.token.User, device: device, proof: by.proof.JTI, revision: revision, decision: decision,
-		features: features, end: end, skew: skew, passkeys: passkeys,
-	}, by.signer, by.now)
+		features: features, end: end, skew: skew, passkeys: passkeys, held: by.held,
+	}, by.signer, by.keys.Keyset, by.now)
 	if err != nil || verdict == Forked {
 		return reconciled, err
 	}

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"holdfast/entitlements/dpop"
-	"holdfast/entitlements/jose"
 )
 
 // Config is what the service needs to know. All members are required, but for TrialLength.
@@ -110,16 +109,16 @@ func (s *Service) TakeKeys(ctx context.Context, keys Keys) error {
 
 // signer returns the key that signs at now, which must just have been read. It fails with [ErrClockOff], with
 // [ErrKeysetEnded] and [ErrBeforeKeys], and where the key's private half is missing.
-func (s *Service) signer(keys Keys, now time.Time) (jose.PrivateKey, error) {
+func (s *Service) signer(keys Keys, now time.Time) (SigningKey, error) {
 	if err := s.ClockOff(); err != nil {
-		return jose.PrivateKey{}, err
+		return SigningKey{}, err
 	}
 	if !now.Before(keys.Keyset.End()) {
-		return jose.PrivateKey{}, ErrKeysetEnded
+		return SigningKey{}, ErrKeysetEnded
 	}
 	key, ok := keys.Signer(now)
 	if !ok {
-		return jose.PrivateKey{}, keys.noSigner(now)
+		return SigningKey{}, keys.noSigner(now)
 	}
 	return key, nil
 }

@@ -170,7 +170,7 @@ func (s *Service) refreshStatusLists(ctx context.Context) error {
 			signed[n] = (*before)[n]
 			continue
 		}
-		if signed[n], err = s.signStatusList(key, n, lists[n], now); err != nil {
+		if signed[n], err = s.signStatusList(key.PrivateKey, n, lists[n], now); err != nil {
 			return fmt.Errorf("publish status list %d: %w", n, err)
 		}
 	}

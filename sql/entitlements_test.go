@@ -3,6 +3,7 @@ package sql_test
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -92,6 +93,7 @@ type device struct {
 	jkt     string
 	lineage string
 	nonce   []byte // what the nonce it holds is bound to
+	held    string // digest of the passkeys document it holds
 	proofs  int
 	clock   *manualClock
 	ahead   time.Duration // of the true time
@@ -114,7 +116,7 @@ func (b *bench) link(t *testing.T, user entitlements.UserID) *device {
 }
 
 func (d *device) reconcile(ctx context.Context, service *entitlements.Service) (entitlements.Reconciled, error) {
-	return service.Reconcile(ctx, d.proof(), entitlements.ReconcileRequest{Device: d.id, Lineage: d.lineage})
+	return service.Reconcile(ctx, d.proof(), entitlements.ReconcileRequest{Device: d.id, Lineage: d.lineage, PasskeysDigest: d.held})
 }
 
 // refresh reconciles and returns the verified document.
@@ -1068,6 +1070,95 @@ func TestPasskeysDocument(t *testing.T) {
 	if len(passkeys.Passkeys) != 1 || passkeys.Passkeys[0].ID != "AQL6AA" || passkeys.RPID != "app.example.com" || passkeys.Device != d.id || passkeys.Subject != user {
 		t.Errorf("passkeys: %+v", passkeys)
 	}
+}
+
+// TestPasskeysDocumentIsSentWhenItDiffers also shows that the one held never ends before the entitlement document.
+func TestPasskeysDocumentIsSentWhenItDiffers(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	b.subscribe(t, user, "sub", 300*24*time.Hour)
+	passkey := func(id byte) {
+		b.db.MustExec(`INSERT INTO passkeys (user_id, credential_id, rp_id, name, public_key, public_jwk, aaguid, sign_count, backup_eligible, backup_state, created_at)
+			VALUES ($1, $2, 'app.example.com', 'Passkey', '\x00', '{"kty":"EC"}', $3, 0, false, false, $4)`, user, []byte{id}, uuid.NewString(), b.clock.Now())
+	}
+	passkey(1)
+	d := b.link(t, user)
+	var held entitlements.PasskeysDocument
+	reconcile := func(what string) (sent bool) {
+		t.Helper()
+		r, err := d.reconcile(t.Context(), b.Service)
+		if forked := (*entitlements.ForkedError)(nil); errors.As(err, &forked) {
+			r, err = forked.Reconciled, nil
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		if r.Lineage != "" {
+			d.lineage = r.Lineage
+		}
+		if r.Passkeys != "" {
+			sum := sha256.Sum256([]byte(r.Passkeys[:strings.LastIndexByte(r.Passkeys, '.')]))
+			d.held = jose.EncodeBase64(sum[:])
+			if held, err = b.verifier.VerifyPasskeys(r.Passkeys, b.clock.Now()); err != nil {
+				t.Fatalf("%s: %v", what, err)
+			}
+		}
+		if end := b.verify(t, r.Document).ExpiresAt; held.ExpiresAt < end {
+			t.Errorf("%s: the passkeys document held ends at %d, before the document at %d", what, held.ExpiresAt, end)
+		}
+		return r.Passkeys != ""
+	}
+	expect := func(what string, sent bool) {
+		t.Helper()
+		if reconcile(what) != sent {
+			t.Errorf("%s: sent: %v, want %v", what, !sent, sent)
+		}
+	}
+	expect("none held", true)
+	expect("the same", false)
+	passkey(2)
+	expect("a passkey more", true)
+	expect("the same", false)
+	b.db.MustExec(`DELETE FROM passkeys WHERE credential_id = '\x01'`)
+	expect("a passkey removed", true)
+	if len(held.Passkeys) != 1 || held.Passkeys[0].ID != "Ag" {
+		t.Errorf("passkeys: %+v", held.Passkeys)
+	}
+	d.held = "wrong"
+	expect("a wrong digest", true)
+
+	sent := 0
+	for range 50 {
+		b.clock.Advance(24 * time.Hour)
+		if reconcile("a day later") {
+			sent++
+		}
+	}
+	if sent < 7 || sent > 8 {
+		t.Errorf("sent %d times in 50 days, not once in each offline window", sent)
+	}
+
+	proposal, made, err := b.keys.Rotate(rand.Reader, b.clock.Now(), time.Hour, 7*24*time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.keys = changed(t, b.keys, b.clock.Now(), proposal, made)
+	b.verifier.Keyset = b.keys.Keyset
+	if err := b.TakeKeys(t.Context(), b.keys); err != nil {
+		t.Fatal(err)
+	}
+	expect("a key published", false)
+	b.clock.Advance(time.Hour)
+	expect("a key whose turn has come", true)
+	expect("the same", false)
+
+	b.db.MustExec(`UPDATE devices SET forked_at = now()`)
+	expect("a fork", true)
+	if len(held.Passkeys) != 0 {
+		t.Errorf("passkeys of a fork: %+v", held.Passkeys)
+	}
+	expect("the same fork", false)
 }
 
 // TestShorterPaidTimeWithdrawsTheIndex: a document that outlives what is paid for now must not stay VALID.

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -27,9 +28,9 @@ type Device struct {
 	key    *ecdsa.PrivateKey
 	public jwk
 
-	mu      sync.Mutex
-	lineage string
-	nonce   string
+	mu    sync.Mutex
+	held  reconcileRequest // as the next one says what the device holds
+	nonce string
 }
 
 type jwk struct {
@@ -79,7 +80,7 @@ func (d *Device) Link(ctx context.Context, c *Client, name string) error {
 		}
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		d.ID, d.lineage = linked.Device, linked.Lineage
+		d.ID, d.held = linked.Device, reconcileRequest{Device: linked.Device, Lineage: linked.Lineage}
 		return nil
 	}
 	return errors.New("link: the server asked for a new nonce every time")
@@ -95,6 +96,14 @@ type reconcileRequest struct {
 	Device        string `json:"device"`
 	Lineage       string `json:"lineage"`
 	KeysetVersion int64  `json:"keyset_version"`
+	Passkeys      string `json:"passkeys,omitempty"` // digest of the passkeys document
+}
+
+type reconcileAnswer struct {
+	Document string `json:"document"`
+	Lineage  string `json:"lineage"`
+	Passkeys string `json:"passkeys"`
+	Keyset   string `json:"keyset"`
 }
 
 // Reconcile asks for a new document through c and keeps to the device's side of the contract: every try reads the
@@ -103,7 +112,7 @@ type reconcileRequest struct {
 func (d *Device) Reconcile(ctx context.Context, c *Client) (Reconciled, error) {
 	for range reconcileTries {
 		nonce, sent := d.stored()
-		payload, err := json.Marshal(reconcileRequest{Device: d.ID, Lineage: sent})
+		payload, err := json.Marshal(sent)
 		if err != nil {
 			return Reconciled{}, err
 		}
@@ -111,10 +120,7 @@ func (d *Device) Reconcile(ctx context.Context, c *Client) (Reconciled, error) {
 		if err != nil {
 			return Reconciled{}, err
 		}
-		var given struct {
-			Document string `json:"document"`
-			Lineage  string `json:"lineage"`
-		}
+		var given reconcileAnswer
 		answer, err := c.send(ctx, http.MethodPost, "/v1/reconcile", payload, &given, header)
 		d.keepNonce(answer.Header)
 		var problem *Problem
@@ -140,7 +146,9 @@ func (d *Device) Reconcile(ctx context.Context, c *Client) (Reconciled, error) {
 		if document.Proof != jti || document.Device != d.ID {
 			return Reconciled{}, fmt.Errorf("the document answers proof %q of device %q, not %q of %q", document.Proof, document.Device, jti, d.ID)
 		}
-		d.compareAndSwap(sent, given.Lineage)
+		if err := d.keep(sent.Lineage, given); err != nil {
+			return Reconciled{}, err
+		}
 		return Reconciled{Document: document, Status: answer.Status}, nil
 	}
 	return Reconciled{}, errors.New("reconcile: the server asked for a new nonce every time")
@@ -148,18 +156,37 @@ func (d *Device) Reconcile(ctx context.Context, c *Client) (Reconciled, error) {
 
 // stored reads the nonce and the lineage at one instant: a nonce that a stale lineage was answered with must never go
 // out with a lineage that was read before that nonce came, or an honest device looks like a copy.
-func (d *Device) stored() (nonce, lineage string) {
+func (d *Device) stored() (nonce string, held reconcileRequest) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.nonce, d.lineage
+	return d.nonce, d.held
 }
 
-func (d *Device) compareAndSwap(sent, received string) {
+// keep stores an answer where storage still holds the lineage that was sent for it.
+func (d *Device) keep(sent string, given reconcileAnswer) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.lineage == sent {
-		d.lineage = received
+	if d.held.Lineage != sent {
+		return nil
 	}
+	d.held.Lineage = given.Lineage
+	if given.Passkeys != "" {
+		digest := sha256.Sum256([]byte(given.Passkeys[:strings.LastIndexByte(given.Passkeys, '.')]))
+		d.held.Passkeys = encode(digest[:])
+	}
+	if given.Keyset == "" {
+		return nil
+	}
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(given.Keyset, ".")[1])
+	if err != nil {
+		return err
+	}
+	var keyset struct{ Version int64 }
+	if err := json.Unmarshal(payload, &keyset); err != nil {
+		return err
+	}
+	d.held.KeysetVersion = keyset.Version
+	return nil
 }
 
 func (d *Device) keepNonce(header http.Header) {
@@ -218,8 +245,8 @@ func (d *Device) Hear(header http.Header) { d.keepNonce(header) }
 
 // Lineage is what the device would send with its next reconcile.
 func (d *Device) Lineage() string {
-	_, lineage := d.stored()
-	return lineage
+	_, held := d.stored()
+	return held.Lineage
 }
 
 // Nonce is the one that the device heard last.

@@ -109,21 +109,59 @@ func (m Message) Verify(key PublicKey) error {
 	return nil
 }
 
-// Sign marshals claims and signs these very bytes, under a header of exactly alg, kid and typ.
-func Sign(key PrivateKey, typ string, claims any) (string, error) {
+// Unsigned is a message that lacks nothing but its signature. Equal keys, types and claims make equal ones.
+type Unsigned struct {
+	key   PrivateKey
+	typ   string
+	input string // RFC 7515 §5.1, number 8
+}
+
+// Compose marshals claims, under a header of exactly alg, kid and typ.
+func Compose(key PrivateKey, typ string, claims any) (Unsigned, error) {
+	header, err := json.Marshal(struct {
+		Algorithm string `json:"alg"`
+		KeyID     string `json:"kid"`
+		Type      string `json:"typ"`
+	}{Algorithm, key.kid, typ})
+	if err != nil {
+		return Unsigned{}, fmt.Errorf("compose %s: %w", typ, err)
+	}
 	payload, err := json.Marshal(claims, json.Deterministic(true))
 	if err != nil {
-		return "", fmt.Errorf("sign %s: %w", typ, err)
+		return Unsigned{}, fmt.Errorf("compose %s: %w", typ, err)
 	}
-	headers := jws.NewHeaders()
-	for name, value := range map[string]string{jws.KeyIDKey: key.kid, jws.TypeKey: typ} {
-		if err := headers.Set(name, value); err != nil {
-			return "", fmt.Errorf("sign %s: %w", typ, err)
-		}
-	}
-	signed, err := jws.Sign(payload, jws.WithKey(jwa.ES256, key.key, jws.WithProtectedHeaders(headers)), jws.WithCompact())
-	if err != nil {
-		return "", fmt.Errorf("sign %s: %w", typ, err)
-	}
-	return string(signed), nil
+	return Unsigned{key: key, typ: typ, input: EncodeBase64(header) + "." + EncodeBase64(payload)}, nil
 }
+
+// Digest is base64url of SHA-256 over the signed message without its last dot and signature.
+func (u Unsigned) Digest() string {
+	sum := sha256.Sum256([]byte(u.input))
+	return EncodeBase64(sum[:])
+}
+
+// Sign completes the message.
+func (u Unsigned) Sign() (string, error) {
+	signature, err := signer.Sign([]byte(u.input), u.key.key)
+	if err != nil {
+		return "", fmt.Errorf("sign %s: %w", u.typ, err)
+	}
+	return u.input + "." + EncodeBase64(signature), nil
+}
+
+// Sign composes and signs a message.
+func Sign(key PrivateKey, typ string, claims any) (string, error) {
+	u, err := Compose(key, typ, claims)
+	if err != nil {
+		return "", err
+	}
+	return u.Sign()
+}
+
+// signer computes signatures as JWS wants them (RFC 7518 §3.4).
+var signer = func() jws.Signer {
+	s, err := jws.NewSigner(jwa.ES256)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}()

@@ -1,4 +1,5 @@
 import { Claims, require } from './claims.ts';
+import { digest } from './digest.ts';
 import type { JsonObject } from './strict-json.ts';
 import { type Authority, authenticate, checkBinding } from './verify.ts';
 
@@ -24,6 +25,12 @@ export async function verifyPasskeys(jws: string, expected: PasskeysExpectations
   checkBinding(document, { sub, device });
   require(rpId === undefined || document.rpId === rpId, 'rp_id');
   return document;
+}
+
+/** What the server recognises the held document by: the digest of all but its signature. Undefined where it does not verify. */
+export async function passkeysDigest(jws: string, expected: PasskeysExpectations): Promise<string | undefined> {
+  const verified = await verifyPasskeys(jws, expected).catch(() => null);
+  return verified ? digest(jws.slice(0, jws.lastIndexOf('.'))) : undefined;
 }
 
 function readPasskeys(claims: Claims) {

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { digest } from '../src/digest.ts';
 import type { Holdfast } from '../src/index.ts';
 import { Profile, stubPasskeys } from './support/device.ts';
 import { day, epoch, FakeServer, type Interference, json, origin, problem } from './support/fake-server.ts';
-import { newSigner } from './support/signer.ts';
+import { decode, newSigner } from './support/signer.ts';
 
 let server: FakeServer;
 let profile: Profile;
@@ -88,6 +89,64 @@ describe('an answer that is taken', () => {
     expect(held.marks).toMatchObject([{ version: 2 }]);
     expect(held.passkeys).not.toBe(passkeys);
     expect(hf.entitlement).toMatchObject({ reason: 'device_forked', error: null });
+  });
+});
+
+describe('the passkeys document', () => {
+  let asked: unknown;
+  let sent: unknown;
+
+  beforeEach(() => {
+    server.interfere = only('/v1/reconcile', async (request, pass) => {
+      asked = (await request.clone().json()).passkeys;
+      const response = await pass();
+      sent = (await response.clone().json()).passkeys;
+      return response;
+    });
+  });
+  const list = async () => decode((await profile.held()).passkeys?.split('.')[1]).passkeys;
+
+  it('is not sent again, and stays', async () => {
+    const { passkeys } = await profile.held();
+    expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
+    expect(asked).toEqual(await digest(`${passkeys}`.slice(0, `${passkeys}`.lastIndexOf('.'))));
+    expect(sent).toBeUndefined();
+    expect((await profile.held()).passkeys).toBe(passkeys);
+  });
+
+  it('is taken when it has changed', async () => {
+    server.passkeys = ['BBBB'];
+    expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
+    expect(await list()).toMatchObject([{ id: 'BBBB' }]);
+  });
+
+  it.each<[string, () => unknown]>([
+    ['lost', () => profile.tamper({ passkeys: undefined })],
+    ['damaged', async () => profile.tamper({ passkeys: `${(await profile.held()).passkeys?.slice(0, -4)}AAAA` })],
+    ['no text', () => profile.tamper({ passkeys: 5 as unknown as string })],
+    [
+      'signed by a key that has had its turn',
+      async () => {
+        server.signer = await newSigner();
+        server.keysetVersion = 2;
+      },
+    ],
+    ['about to end', () => (server.now += server.window)],
+  ])('comes anew where it is %s', async (_, change) => {
+    await change();
+    expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
+    expect(sent).toBe((await profile.held()).passkeys);
+    expect(await list()).toMatchObject([{ id: 'AAAA' }]);
+  });
+
+  it('is missed where the server leaves it out unasked', async () => {
+    const before = await profile.tamper({ passkeys: undefined }).then(() => profile.held());
+    server.interfere = only('/v1/reconcile', async (_, pass) => {
+      const { passkeys: _left, ...rest } = await (await pass()).json();
+      return json(200, rest);
+    });
+    expect(await hf.reconcile()).toEqual({ outcome: 'no_contact' });
+    expect(await profile.held()).toEqual(before);
   });
 });
 

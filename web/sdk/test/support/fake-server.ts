@@ -1,4 +1,5 @@
 import { decodeBase64url, encodeBase64url } from '../../src/base64url.ts';
+import { digest } from '../../src/digest.ts';
 import { importPublicKey, publicJwk, thumbprint } from '../../src/key.ts';
 import type { Roots } from '../../src/roots.ts';
 import { decode, newSigner, type Signer } from './signer.ts';
@@ -204,7 +205,7 @@ export class FakeServer {
         features: {},
         plans: [],
       });
-      const passkeys = await this.#passkeysDocument(String(body.device), []);
+      const passkeys = await this.#passkeysDocument(body, []);
       return problem(409, 'device_forked', {}, { ...signed, document, passkeys });
     }
     const sent = String(body.lineage);
@@ -218,25 +219,31 @@ export class FakeServer {
     return json(200, {
       ...signed,
       document: await this.document(claims),
-      passkeys: await this.#passkeysDocument(String(body.device), [{ id: 'AAAA', jwk: this.signer.jwk }]),
+      passkeys: await this.#passkeysDocument(
+        body,
+        this.passkeys.map((id) => ({ id, jwk: this.signer.jwk })),
+      ),
       lineage: device.lineage,
       verdicts: [],
       ledger_head: { seq: 0, hash: null },
     });
   }
 
-  #passkeysDocument(device: string, passkeys: Json[]): Promise<string> {
+  /** Undefined where the device holds the same. */
+  async #passkeysDocument({ device, passkeys: held }: Json, passkeys: Json[]): Promise<string | undefined> {
+    const began = this.now - (this.now % this.window);
     const claims = this.bendPasskeys({
       iss: origin,
       aud: origin,
       sub: this.user.id,
       device,
-      iat: this.now,
-      exp: this.now + this.window,
+      iat: Math.max(began, epoch - day),
+      exp: began + 2 * this.window,
       rp_id: 'holdfast.test',
       passkeys,
     });
-    return this.signer.sign({ alg: 'ES256', kid: this.signer.kid, typ: 'passkeys+jwt' }, claims);
+    const jws = await this.signer.sign({ alg: 'ES256', kid: this.signer.kid, typ: 'passkeys+jwt' }, claims);
+    return held === (await digest(jws.slice(0, jws.lastIndexOf('.')))) ? undefined : jws;
   }
 }
 
