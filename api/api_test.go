@@ -330,7 +330,9 @@ func (b *browser) do(method, path string, body any, headers ...string) answer {
 	if nonce := response.Header.Get("DPoP-Nonce"); nonce != "" {
 		b.nonce = nonce
 	}
-	return answer{response, read}
+	got := answer{response, read}
+	got.checkDescribed(b.w.t)
+	return got
 }
 
 func must1[T any](v T, err error) func(*testing.T) T {
