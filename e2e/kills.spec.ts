@@ -5,7 +5,7 @@ import type { Gateway, Passage, Stage } from './support/gateway.ts';
 import { ServiceWorker } from './support/service-worker.ts';
 import { expect, test } from './support/test.ts';
 
-const kills = process.env.HOLDFAST_DRILLS === 'full' ? 300 : 18;
+const kills = 300;
 
 const victims = ['a tab, crashed', 'a tab, closed', 'the worker', 'the server', 'PostgreSQL', 'a connection'] as const;
 const askers = ['tab', 'tab', 'worker'] as const;
@@ -159,8 +159,8 @@ class Tab {
         await this.#turn.of();
         await this.app.checkNow();
       } catch (error) {
-        // A request fails before the page is known to be gone. Besides those that the drill ends, pages go whose
-        // process Chromium ends together with the worker's.
+        // A request fails before the page is known to be gone. Chromium also ends pages together with the worker's
+        // process.
         this.#crashed ||= !(await this.#answers());
         if (!this.dead || this.#ended) throw error;
       }
@@ -171,22 +171,25 @@ class Tab {
     this.#resting = true;
   }
 
-  /** Ends the process behind the page, unless it has ended: what a dead tab has asked may come late. */
+  /**
+   * Ends the process behind the page, unless it has ended: a dead tab's request may arrive late. A page that is between
+   * two processes survives, and is closed.
+   */
   async crash(): Promise<void> {
     if (this.dead) return;
     const { page } = this.app;
-    const cdp = await page.context().newCDPSession(page);
-    const crashed = page.waitForEvent('crash');
-    cdp.send('Page.crash').catch(() => {}); // nobody is left to answer
+    const crashed = page.waitForEvent('crash', { timeout: patience }).catch(() => this.close());
+    const cdp = await answered(page.context().newCDPSession(page));
+    cdp?.send('Page.crash').catch(() => {}); // nobody is left to answer
     await crashed;
   }
 
   async close(): Promise<void> {
-    await this.app.page.close();
+    await answered(this.app.page.close());
   }
 
-  #answers(): Promise<boolean> {
-    return this.app.page.evaluate(() => true).catch(() => false);
+  async #answers(): Promise<boolean> {
+    return (await answered(this.app.page.evaluate(() => true)).catch(() => false)) ?? false;
   }
 
   get dead(): boolean {
@@ -194,9 +197,11 @@ class Tab {
   }
 
   async #reopen(): Promise<void> {
+    await this.close();
     const { page, origin } = this.app;
-    await page.close();
-    this.app = new Fieldbook(await page.context().newPage(), origin);
+    const fresh = await answered(page.context().newPage());
+    if (!fresh) return; // still dead: the next round asks for another one
+    this.app = new Fieldbook(fresh, origin);
     await this.#open();
   }
 
@@ -206,6 +211,7 @@ class Tab {
     page.on('crash', () => {
       this.#crashed = true;
     });
+    page.setDefaultTimeout(patience);
     await page.setExtraHTTPHeaders({ 'X-Page': this.name });
     await goTo(page, `${origin}/#/account`);
   }
@@ -219,13 +225,21 @@ class Tab {
 async function goTo(page: Page, address: string): Promise<void> {
   for (;;) {
     try {
-      await page.goto(address, { timeout: 10_000 });
-      if (await page.evaluate(scriptsCame)) return;
+      await page.goto(address);
+      if (await answered(page.evaluate(scriptsCame))) return;
       await page.goto('about:blank'); // the same address once more would not load anything
     } catch (error) {
       if (!(error instanceof errors.TimeoutError)) throw error;
     }
   }
+}
+
+/** Milliseconds after which Chromium is taken never to answer. */
+const patience = 15_000;
+
+/** What Chromium answers, or undefined: calls for a page can stay unanswered when its process is ended as it begins. */
+function answered<T>(call: Promise<T>): Promise<T | undefined> {
+  return Promise.race([call, elapse(patience).then(() => undefined)]);
 }
 
 /** Whether the scripts of a page that has loaded were answered. */

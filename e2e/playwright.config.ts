@@ -3,6 +3,7 @@ import { defineConfig } from '@playwright/test';
 /** The specs run the real binary, each on its own port and data; `make test-browser` builds it first. */
 export default defineConfig({
   testMatch: '*.spec.ts',
+  testIgnore: process.env.HOLDFAST_DRILLS === 'full' ? [] : 'kills.spec.ts', // a drill of minutes: `make verify`
   fullyParallel: true,
   workers: 2,
   timeout: 180_000,
