@@ -13,19 +13,30 @@ import (
 	"github.com/lib/pq/pqerror"
 
 	"holdfast/entitlements"
+	"holdfast/entitlements/outbox"
 	"holdfast/passkey"
 )
 
-// audit adds an entry to the trail, and its reason beside it.
-func audit(ctx context.Context, tx sqlx.ExtContext, entry entitlements.AuditEntry) error {
-	_, err := tx.ExecContext(ctx, `
+// audit adds an entry to the trail, its reason beside it, and the webhooks that tell of it. The change that it is about has
+// been made in the transaction by then.
+func audit(ctx context.Context, tx *sqlx.Tx, entry entitlements.AuditEntry) error {
+	var revision int64 // of the user
+	err := tx.GetContext(ctx, &revision, `
 		WITH entry AS (
 			INSERT INTO audit (at, actor, action, object, user_id, before, after)
 			VALUES ($1, $2, $3, $4, nullif($5, '')::uuid, $6, $7) RETURNING id, user_id
+		), reason AS (
+			INSERT INTO audit_reasons (audit_id, user_id, reason) SELECT id, user_id, $8 FROM entry WHERE $8 <> ''
 		)
-		INSERT INTO audit_reasons (audit_id, user_id, reason) SELECT id, user_id, $8 FROM entry WHERE $8 <> ''`,
+		SELECT coalesce(u.revision, 0) FROM entry e LEFT JOIN users u ON u.id = e.user_id`,
 		entry.At, entry.Actor, entry.Action, entry.Object, entry.User, jsonOrNull(entry.Before), jsonOrNull(entry.After), entry.Reason)
-	return failed("audit", err)
+	if err != nil {
+		return failed("audit", err)
+	}
+	if message, told := outbox.MessageOf(entry, revision); told {
+		return writeDeliveries(ctx, tx, message, entry)
+	}
+	return nil
 }
 
 // Audit implements [entitlements.Store].

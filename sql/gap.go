@@ -2,8 +2,13 @@ package sql
 
 import (
 	"context"
+	stdsql "database/sql"
+	"errors"
 	"math"
+	"strconv"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 
 	"holdfast/entitlements"
 )
@@ -48,22 +53,20 @@ func (s *Entitlements) Gaps(ctx context.Context, query entitlements.GapQuery) ([
 // CloseGap implements [entitlements.Store]. The user's row is locked against being erased meanwhile, which would leave the
 // reason behind.
 func (s *Entitlements) CloseGap(ctx context.Context, id int64, entry entitlements.AuditEntry) error {
-	var found bool
-	err := s.db.GetContext(ctx, &found, `
-		WITH gap AS (
-			SELECT a.id, a.user_id FROM audit a JOIN users u ON u.id = a.user_id WHERE a.id = $1 AND `+isGap+` FOR SHARE OF u
-		), closed AS (
-			INSERT INTO audit (at, actor, action, object, user_id) SELECT $2, $3, $4, 'gap:' || id, user_id FROM gap
-			ON CONFLICT (object) WHERE action = 'gap.closed' DO NOTHING RETURNING id, user_id
-		), reason AS (
-			INSERT INTO audit_reasons (audit_id, user_id, reason) SELECT id, user_id, $5 FROM closed
-		)
-		SELECT EXISTS (SELECT FROM gap)`, id, entry.At, entry.Actor, entry.Action, entry.Reason)
-	if err != nil {
-		return failed("close gap", err)
+	err := transact(ctx, s.db, func(tx *sqlx.Tx) error {
+		err := tx.GetContext(ctx, &entry.User, `
+			SELECT u.id FROM audit a JOIN users u ON u.id = a.user_id WHERE a.id = $1 AND `+isGap+` FOR SHARE OF u`, id)
+		if errors.Is(err, stdsql.ErrNoRows) {
+			return entitlements.ErrNotFound
+		}
+		if err != nil {
+			return failed("find gap", err)
+		}
+		entry.Object = "gap:" + strconv.FormatInt(id, 10)
+		return audit(ctx, tx, entry)
+	})
+	if isUnique(err, "audit_gaps_closed") {
+		return nil
 	}
-	if !found {
-		return entitlements.ErrNotFound
-	}
-	return nil
+	return err
 }

@@ -9,13 +9,15 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
 	"holdfast/entitlements"
 )
 
-// What the schema announces on: a changed status, a changed plan, and webhooks to send, with nothing; a user's new revision, as
-// "<user> <revision>"; a session that was ended before its time, as its id.
+// What is announced on: a changed status, a changed plan, and webhooks to send, with nothing; a user's new revision, as
+// "<user> <revision>"; a session that was ended before its time, as its id. PostgreSQL delivers when the transaction commits,
+// and not if it does not.
 const (
 	statusChannel     = "holdfast_status"
 	planChannel       = "holdfast_plan"
@@ -23,6 +25,12 @@ const (
 	revisionChannel   = "holdfast_revision"
 	sessionEndChannel = "holdfast_session_end"
 )
+
+// notify announces something that needs no words. Several times in a transaction are one.
+func notify(ctx context.Context, tx *sqlx.Tx, channel string) error {
+	_, err := tx.ExecContext(ctx, `SELECT pg_notify($1, '')`, channel)
+	return failed("notify", err)
+}
 
 // How soon a lost connection is made anew, and how long at most until the next attempt.
 const (

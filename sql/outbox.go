@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
@@ -18,7 +19,7 @@ import (
 	"holdfast/entitlements/outbox"
 )
 
-// Outbox is the PostgreSQL [outbox.Store]. A trigger writes the deliveries, see the schema.
+// Outbox is the PostgreSQL [outbox.Store].
 type Outbox struct{ db *sqlx.DB }
 
 var _ outbox.Store = (*Outbox)(nil)
@@ -66,6 +67,19 @@ func (o *Outbox) Register(ctx context.Context, endpoints []outbox.Endpoint) (ids
 		ids = append(ids, byDigest[hex.EncodeToString(digest)])
 	}
 	return ids, nil
+}
+
+// writeDeliveries writes the message about an audited change down for each endpoint, and announces that.
+func writeDeliveries(ctx context.Context, tx *sqlx.Tx, message outbox.Message, entry entitlements.AuditEntry) error {
+	result, err := tx.ExecContext(ctx, `
+		INSERT INTO webhook_deliveries (id, endpoint, message_id, type, user_id, payload, created_at, next_attempt_at)
+		SELECT gen_random_uuid(), id, $1, $2, nullif($3, '')::uuid, $4, $5, $5 FROM webhook_endpoints WHERE active`,
+		uuid.NewString(), message.Type, entry.User, string(message.Payload), entry.At)
+	none, err := affectedNone(result, failed("write webhooks", err))
+	if err != nil || none {
+		return err
+	}
+	return notify(ctx, tx, webhookChannel)
 }
 
 // deliveryColumns are those of a delivery d to the endpoint e.
@@ -179,8 +193,8 @@ func (o *Outbox) Resend(ctx context.Context, id string, at time.Time, entry enti
 		if err != nil {
 			return failed("resend webhook", err)
 		}
-		if _, err := tx.ExecContext(ctx, `SELECT pg_notify($1, '')`, webhookChannel); err != nil {
-			return failed("announce webhook", err)
+		if err := notify(ctx, tx, webhookChannel); err != nil {
+			return err
 		}
 		delivery = row.delivery()
 		entry.At = at

@@ -16,6 +16,7 @@ import (
 
 	"holdfast/entitlements"
 	"holdfast/entitlements/outbox"
+	"holdfast/passkey"
 	"holdfast/sql"
 	"holdfast/sql/sqltest"
 )
@@ -381,6 +382,17 @@ func TestSweepWebhooks(t *testing.T) {
 	}
 }
 
+// tell makes an entry in the trail that endpoints hear of.
+func tell(t *testing.T, db *sqlx.DB, user passkey.UserID) {
+	t.Helper()
+	err := sql.NewPasskeys(db).Record(t.Context(), passkey.AuditEntry{
+		At: time.Now(), Actor: "operator", Action: "subscription.put", Object: "subscription:1", User: user,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // An account that is deleted leaves no message but the one that tells of it.
 func TestEraseWebhooks(t *testing.T) {
 	w := newWorld(t)
@@ -390,8 +402,8 @@ func TestEraseWebhooks(t *testing.T) {
 	}
 	_, in := w.register("Ada")
 	_, bob := w.register("Bob")
-	for _, user := range []any{in.User.ID, bob.User.ID} {
-		w.db.MustExec(`INSERT INTO audit (at, actor, action, object, user_id) VALUES (now(), 'operator', 'subscription.put', 'subscription:1', $1)`, user)
+	for _, user := range []passkey.UserID{in.User.ID, bob.User.ID} {
+		tell(t, w.db, user)
 	}
 	if err := w.Erase(t.Context(), in.Session); err != nil {
 		t.Fatal(err)
@@ -423,7 +435,7 @@ func TestEraseRacesResend(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, in := w.register("Ada")
-	w.db.MustExec(`INSERT INTO audit (at, actor, action, object, user_id) VALUES (now(), 'operator', 'subscription.put', 'subscription:1', $1)`, in.User.ID)
+	tell(t, w.db, in.User.ID)
 	deliveries, err := o.Deliveries(t.Context(), outbox.Query{Limit: 1})
 	if err != nil || len(deliveries) != 1 {
 		t.Fatalf("%+v, %v", deliveries, err)
@@ -488,22 +500,41 @@ func TestListenWebhook(t *testing.T) {
 	for len(heard) > 0 {
 		<-heard
 	}
-	tell := func(x sqlx.Execer) {
-		sqlx.MustExec(x, `INSERT INTO audit (at, actor, action, object) VALUES (now(), 'operator', 'subscription.put', 'subscription:1')`)
-	}
-	tell(owner)
-	owner.MustExec(`INSERT INTO webhook_endpoints (digest, shown, active) VALUES ('x', 'https://a.example.org', true)`)
-	rolledBack := owner.MustBegin()
-	tell(rolledBack)
-	if err := rolledBack.Rollback(); err != nil {
+	store, user := sql.NewPasskeys(owner), passkey.UserID(uuid.NewString())
+	entry := passkey.AuditEntry{At: time.Now(), Actor: "operator", Action: "user.created", Object: "user:" + string(user), User: user}
+	link := passkey.NewLink{Kind: passkey.EnrolmentLink, CodeHash: []byte("1"), ExpiresAt: time.Now()}
+	if err := store.CreateUser(t.Context(), passkey.User{ID: user, Name: "Ada", CreatedAt: time.Now()}, link, entry); err != nil {
 		t.Fatal(err)
 	}
-	owner.MustExec(`INSERT INTO users (id, name, created_at) VALUES ($1, 'Ada', now())`, uuid.NewString())
-	owner.MustExec(`UPDATE users SET revision = 2`)
+	tell(t, owner, user)
+	owner.MustExec(`INSERT INTO webhook_endpoints (digest, shown, active) VALUES ('x', 'https://a.example.org', true)`)
+	entitled, err := sql.NewEntitlements(t.Context(), owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(raise bool, reason string) error {
+		_, err := entitled.Update(t.Context(), entitlements.UserID(user), time.Now(), func(entitlements.Account) (entitlements.Change, error) {
+			put := entitlements.AuditEntry{Actor: "operator", Action: "subscription.put", Object: "subscription:1"}
+			other := entitlements.AuditEntry{Actor: "operator", Action: "device.removed", Object: "device:1", Reason: reason}
+			if raise {
+				return entitlements.Change{Raise: true, Audit: []entitlements.AuditEntry{other}}, nil
+			}
+			return entitlements.Change{Audit: []entitlements.AuditEntry{put, other}}, nil
+		})
+		return err
+	}
+	if err := change(false, strings.Repeat("too long", 1000)); err == nil { // rolled back
+		t.Fatal("a reason of any length is stored")
+	}
+	if err := change(true, ""); err != nil {
+		t.Fatal(err)
+	}
 	<-heard
 	if n := len(heard); n > 0 {
 		t.Errorf("%d more than the revision", n)
 	}
-	tell(owner)
+	if err := change(false, ""); err != nil {
+		t.Fatal(err)
+	}
 	<-heard
 }

@@ -351,11 +351,11 @@ func (p *Passkeys) DeletePasskey(
 
 // Record implements [passkey.CredentialStore].
 func (p *Passkeys) Record(ctx context.Context, entry passkey.AuditEntry) error {
-	return insertEntry(ctx, p.db, entry)
+	return transact(ctx, p.db, func(tx *sqlx.Tx) error { return insertEntry(ctx, tx, entry) })
 }
 
 // insertEntry adds an entry to the trail that all domains share.
-func insertEntry(ctx context.Context, tx sqlx.ExtContext, e passkey.AuditEntry) error {
+func insertEntry(ctx context.Context, tx *sqlx.Tx, e passkey.AuditEntry) error {
 	return audit(ctx, tx, entitlements.AuditEntry{
 		At: e.At, Actor: e.Actor, Action: e.Action, Object: e.Object, User: string(e.User),
 		Before: e.Before, After: e.After, Reason: e.Reason,
