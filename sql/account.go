@@ -5,6 +5,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
+	"holdfast/entitlements"
 	"holdfast/passkey"
 )
 
@@ -23,13 +24,18 @@ func erase(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, entry passkey.
 	if err := findUser(ctx, tx, user); err != nil {
 		return err
 	}
+	// A reconcile under way is waited for: the document that it gives must die as well.
+	if _, err := tx.ExecContext(ctx, `SELECT FROM devices WHERE user_id = $1 FOR UPDATE`, user); err != nil {
+		return failed("lock devices", err)
+	}
+	// The indices stay taken, and stay INVALID.
+	if _, err := setStatuses(ctx, tx, entitlements.StatusInvalid, `d.user_id = $2`, user); err != nil {
+		return err
+	}
+	if _, err := endSessions(ctx, tx, `user_id = $1`, user); err != nil {
+		return err
+	}
 	for _, step := range []struct{ what, statement string }{
-		// A reconcile under way is waited for: the document that it gives must die as well.
-		{"lock devices", `SELECT FROM devices WHERE user_id = $1::uuid FOR UPDATE`},
-		// The indices stay taken, and stay INVALID.
-		{"withdraw documents", `
-			UPDATE status_entries e SET status = 1 FROM devices d
-			WHERE d.user_id = $1::uuid AND e.list = d.status_list AND e.idx = d.status_idx AND e.status <> 1`},
 		{"delete reasons", `DELETE FROM audit_reasons WHERE user_id = $1::uuid`},
 		{"delete ceremonies", `DELETE FROM ceremonies WHERE user_id = $1::uuid`},
 		// Answers of support's requests about the user, whose path names them or something of theirs: "POST /admin/v1/users/<id>/…".

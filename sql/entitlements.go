@@ -58,12 +58,8 @@ const (
 	allPlans = `(SELECT coalesce(json_agg(p), '[]') FROM plans p)`
 )
 
-const (
-	// mattering says of a device that it still matters at $2: a removed one does while a document of it may live.
-	mattering = `(removed_at IS NULL OR document_bound > $2)`
-	// keptDevices are the devices of the user $1 that do.
-	keptDevices = `user_id = $1 AND ` + mattering
-)
+// mattering says of a device that it still matters at $2: a removed one does while a document of it may live.
+const mattering = `(removed_at IS NULL OR document_bound > $2)`
 
 const deviceColumns = `id, name, jkt, linked_at, last_reconciled_at, document_bound, document_revision, removed_at IS NOT NULL AS removed,
 	place, lineage_n, encode(lineage_parent, 'hex') AS lineage_parent, forked_at IS NOT NULL AS forked,
@@ -215,15 +211,9 @@ func apply(
 	ctx context.Context, tx *sqlx.Tx, account entitlements.Account, at time.Time, c entitlements.Change,
 ) (revision int64, err error) {
 	revision = account.Revision
-	if c.Raise {
-		if revision, err = raise(ctx, tx, account.User, at); err != nil {
+	if c.Raise || c.RaiseTo > revision {
+		if revision, err = raise(ctx, tx, at, c.RaiseTo, string(account.User)); err != nil {
 			return 0, err
-		}
-	}
-	if c.RaiseTo > revision {
-		revision = c.RaiseTo
-		if _, err := tx.ExecContext(ctx, `UPDATE users SET revision = $2 WHERE id = $1`, account.User, revision); err != nil {
-			return 0, failed("raise revision", err)
 		}
 	}
 	if c.Lineage != nil {
@@ -279,16 +269,17 @@ func apply(
 	return revision, nil
 }
 
-// raise raises the revision of a user and, with it, of the user's devices: see devices.revision in the schema.
-func raise(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, at time.Time) (revision int64, err error) {
-	err = tx.GetContext(ctx, &revision, `UPDATE users SET revision = revision + 1 WHERE id = $1 RETURNING revision`, user)
-	if err != nil {
-		return 0, failed("raise revision", err)
-	}
-	if _, err := tx.ExecContext(ctx, `UPDATE devices SET revision = $3 WHERE `+keptDevices, user, at, revision); err != nil {
-		return 0, failed("raise devices' revision", err)
-	}
-	return revision, nil
+// raise raises the revisions of users, to least at the least, and announces them. It raises their devices with them: see
+// devices.revision in the schema. It returns the highest revision.
+func raise(ctx context.Context, tx *sqlx.Tx, at time.Time, least int64, users ...string) (revision int64, err error) {
+	err = tx.GetContext(ctx, &revision, `
+		WITH raised AS (
+			UPDATE users SET revision = greatest(revision + 1, $3) WHERE id = ANY($1::uuid[]) RETURNING id, revision
+		), devices AS (
+			UPDATE devices d SET revision = r.revision FROM raised r WHERE d.user_id = r.id AND `+mattering+`
+		)
+		SELECT coalesce(max(revision), 0) FROM raised, pg_notify('`+revisionChannel+`', id || ' ' || revision)`, pq.Array(users), at, least)
+	return revision, failed("raise revision", err)
 }
 
 func putSubscription(ctx context.Context, tx *sqlx.Tx, sub entitlements.Subscription) error {
@@ -335,18 +326,14 @@ func changeLineage(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, a
 func setStatus(
 	ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, device entitlements.DeviceID, status entitlements.Status,
 ) error {
-	_, err := tx.ExecContext(ctx, `
-		UPDATE status_entries e SET status = $3 FROM devices d
-		WHERE d.user_id = $1 AND d.id = $2 AND e.list = d.status_list AND e.idx = d.status_idx AND e.status <> $3 AND e.status <> 1`,
-		user, device, status)
-	if err != nil {
-		return failed("set status", err)
+	if _, err := setStatuses(ctx, tx, status, `d.user_id = $2 AND d.id = $3`, user, device); err != nil {
+		return err
 	}
 	if status != entitlements.StatusInvalid {
 		return nil
 	}
 	var stays bool
-	err = tx.GetContext(ctx, &stays, `
+	err := tx.GetContext(ctx, &stays, `
 		SELECT removed_at IS NULL AND forked_at IS NULL FROM devices WHERE user_id = $1 AND id = $2`, user, device)
 	if err != nil || !stays {
 		return failed("read device", err)

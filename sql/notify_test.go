@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"holdfast/entitlements"
+	"holdfast/passkey"
 	"holdfast/sql"
 	"holdfast/sql/local"
 	"holdfast/sql/sqltest"
@@ -113,37 +115,54 @@ func (l *listening) session(user string) string {
 	return id
 }
 
-// What is committed is heard, once, with its revision; what is rolled back is not; and nothing before the commit.
+// change changes the user's account.
+func (l *listening) change(user string, change entitlements.Change) error {
+	l.t.Helper()
+	store, err := sql.NewEntitlements(l.t.Context(), l.db)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	change.Audit = append(change.Audit, entitlements.AuditEntry{Actor: "operator", Action: "test", Object: "test:1"})
+	_, err = store.Update(l.t.Context(), entitlements.UserID(user), time.Now(), func(entitlements.Account) (entitlements.Change, error) {
+		return change, nil
+	})
+	return err
+}
+
+// announce announces a revision.
+func (l *listening) announce(user string, revision int64) {
+	l.owner.MustExec(`SELECT pg_notify('holdfast_revision', $1)`, fmt.Sprint(user, " ", revision))
+}
+
+// What is committed is heard, once, with its revision; what is rolled back is not.
 func TestListen(t *testing.T) {
 	t.Parallel()
 	l := listen(t, 0)
 	ada, bob := l.user(), l.user()
 	session, other := l.session(ada), l.session(bob)
 
-	tx := l.db.MustBegin()
-	tx.MustExec(`SET ROLE holdfast_runtime`)
-	tx.MustExec(`UPDATE users SET revision = 7 WHERE id = $1`, ada)
-	tx.MustExec(`UPDATE users SET name = 'Grace' WHERE id = $1`, ada) // no matter
-	tx.MustExec(`DELETE FROM sessions WHERE id = $1`, session)
-	rolledBack := l.db.MustBegin()
-	rolledBack.MustExec(`SET ROLE holdfast_runtime`)
-	rolledBack.MustExec(`UPDATE users SET revision = 9 WHERE id = $1`, bob)
-	rolledBack.MustExec(`DELETE FROM sessions WHERE id = $1`, other)
-	if err := rolledBack.Rollback(); err != nil {
+	if err := l.change(ada, entitlements.Change{RaiseTo: 7}); err != nil {
 		t.Fatal(err)
 	}
-	l.owner.MustExec(`UPDATE users SET revision = revision + 1 WHERE id = $1`, bob) // commits before the first
-	if before := l.until(bob + " 2"); len(before) > 0 {
-		t.Errorf("heard before the commit: %q", before)
+	if before := l.until(ada + " 7"); len(before) > 0 {
+		t.Errorf("heard %q", before)
 	}
-	if err := tx.Commit(); err != nil {
+	long := entitlements.AuditEntry{Actor: "operator", Action: "test", Object: "test:1", Reason: strings.Repeat("too long", 1000)}
+	if err := l.change(bob, entitlements.Change{Raise: true, Audit: []entitlements.AuditEntry{long}}); err == nil {
+		t.Fatal("a reason of any length is stored")
+	}
+	passkeys := sql.NewPasskeys(l.db)
+	if err := passkeys.EndSession(t.Context(), passkey.UserID(ada), session); err != nil {
 		t.Fatal(err)
 	}
-	if before := l.until("end of " + session); len(before) != 1 || before[0] != ada+" 7" {
+	if before := l.until("end of " + session); len(before) > 0 {
 		t.Errorf("heard %q", before)
 	}
 	// An account that goes takes its sessions with it.
-	l.owner.MustExec(`DELETE FROM users WHERE id = $1`, bob)
+	entry := passkey.AuditEntry{At: time.Now(), Actor: "user:" + bob, Action: "account.erased", Object: "user:" + bob, User: passkey.UserID(bob)}
+	if err := passkeys.EraseUser(t.Context(), passkey.UserID(bob), entry); err != nil {
+		t.Fatal(err)
+	}
 	if before := l.until("end of " + other); len(before) > 0 {
 		t.Errorf("heard %q", before)
 	}
@@ -153,25 +172,64 @@ func TestListen(t *testing.T) {
 	}
 }
 
-// A status that changes is announced when that commits.
+// A status that changes is announced.
 func TestListenStatus(t *testing.T) {
 	t.Parallel()
 	l := listen(t, 0)
-	l.owner.MustExec(`INSERT INTO status_entries (list, idx) VALUES (0, 1)`)
+	user, device := l.user(), entitlements.DeviceID(uuid.NewString())
+	linked := entitlements.Device{ID: device, Name: "Phone", JKT: "key", LinkedAt: time.Now()}
+	if err := l.change(user, entitlements.Change{Raise: true, Link: &linked}); err != nil {
+		t.Fatal(err)
+	}
+	l.until(user + " 2")
+	status := func(status entitlements.Status, raise bool) {
+		t.Helper()
+		change := entitlements.Change{Raise: raise, Status: map[entitlements.DeviceID]entitlements.Status{device: status}}
+		if err := l.change(user, change); err != nil {
+			t.Fatal(err)
+		}
+	}
+	status(entitlements.StatusValid, true) // which it is
+	if got := <-l.heard; got != user+" 3" {
+		t.Errorf("heard %s", got)
+	}
+	status(entitlements.StatusInvalid, false)
+	if got := <-l.heard; got != "status" {
+		t.Errorf("heard %s", got)
+	}
+}
+
+// A plan that takes something from its holders is announced.
+func TestListenPlan(t *testing.T) {
+	t.Parallel()
+	l := listen(t, 0)
+	user := l.user()
 	for len(l.heard) > 0 {
 		<-l.heard
 	}
-	tx := l.owner.MustBegin()
-	tx.MustExec(`UPDATE status_entries SET status = 1`)
-	user := l.user()
-	l.owner.MustExec(`UPDATE users SET revision = 2 WHERE id = $1`, user)
-	if got := <-l.heard; got != user+" 2" {
-		t.Errorf("heard before the commit: %s", got)
-	}
-	if err := tx.Commit(); err != nil {
+	store, err := sql.NewEntitlements(t.Context(), l.db)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if got := <-l.heard; got != "status" {
+	put := func(raise bool) {
+		t.Helper()
+		err := store.PutPlan(t.Context(), entitlements.Plan{ID: "premium", DeviceLimit: 5}, time.Now(),
+			func(*entitlements.Plan) (entitlements.PlanChange, error) {
+				return entitlements.PlanChange{Raise: raise, Audit: entitlements.AuditEntry{Actor: "operator", Action: "test", Object: "test:1"}}, nil
+			})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(false) // for nobody
+	if err := l.change(user, entitlements.Change{Raise: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-l.heard; got != user+" 2" {
+		t.Errorf("heard %s", got)
+	}
+	put(true)
+	if got := <-l.heard; got != "plan" {
 		t.Errorf("heard %s", got)
 	}
 }
@@ -189,7 +247,7 @@ func TestListenAgain(t *testing.T) {
 		t.Fatalf("%d connections listen, want one: %v", ended, err)
 	}
 	l.until("missed")
-	l.owner.MustExec(`UPDATE users SET revision = 2 WHERE id = $1`, user)
+	l.announce(user, 2)
 	l.until(user + " 2")
 }
 
@@ -203,12 +261,12 @@ func TestListenNoticesSilence(t *testing.T) {
 	l := listenAt(t, proxy.URL(local.Owner), owner, owner, 0)
 	user := l.user()
 	proxy.BlackHole()
-	l.owner.MustExec(`UPDATE users SET revision = 2 WHERE id = $1`, user)
+	l.announce(user, 2)
 	proxy.Heal()
 	if before := l.until("missed"); len(before) > 0 {
 		t.Errorf("heard through the black hole: %q", before)
 	}
-	l.owner.MustExec(`UPDATE users SET revision = 3 WHERE id = $1`, user)
+	l.announce(user, 3)
 	l.until(user + " 3")
 }
 

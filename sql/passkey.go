@@ -161,13 +161,15 @@ func (p *Passkeys) AddPasskey(
 		if err := lockUser(ctx, tx, c.User); err != nil {
 			return err
 		}
-		err := tx.GetContext(ctx, &session.ToldFrom, `
-			DELETE FROM sessions WHERE user_id = $1 AND id = $2 RETURNING told_from`, c.User, replaced)
-		if errors.Is(err, stdsql.ErrNoRows) {
+		toldFrom, err := endSessions(ctx, tx, `user_id = $1 AND id = $2`, c.User, replaced)
+		if err != nil {
+			return err
+		}
+		if len(toldFrom) == 0 {
 			return passkey.ErrUnauthenticated
 		}
-		if err != nil {
-			return failed("delete session", err)
+		if toldFrom[0].Valid {
+			session.ToldFrom = &toldFrom[0].Time
 		}
 		if err := checkLimit(ctx, tx, c, limit); err != nil {
 			return err
@@ -189,8 +191,8 @@ func (p *Passkeys) Recover(
 			return err
 		}
 		if code.Recovers() {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1`, c.User); err != nil {
-				return failed("delete sessions", err)
+			if _, err := endSessions(ctx, tx, `user_id = $1`, c.User); err != nil {
+				return err
 			}
 			if _, err := tx.ExecContext(ctx, `DELETE FROM enrolments WHERE user_id = $1`, c.User); err != nil {
 				return failed("delete links", err)
@@ -199,9 +201,8 @@ func (p *Passkeys) Recover(
 			return err
 		}
 		if previous != nil {
-			_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1 AND token_hash = $2`, previous.User, previous.Hash)
-			if err != nil {
-				return failed("delete session", err)
+			if _, err := endSessions(ctx, tx, `user_id = $1 AND token_hash = $2`, previous.User, previous.Hash); err != nil {
+				return err
 			}
 		}
 		return insertPasskey(ctx, tx, c, session, entries...)
@@ -271,11 +272,9 @@ func (p *Passkeys) SignIn(ctx context.Context, use passkey.CredentialUse, previo
 			WHERE user_id = $1 AND credential_id = $2 AND rp_id = $3 AND backup_eligible = $5
 				AND (sign_count < $4 OR (sign_count = 0 AND $4 = 0))
 			RETURNING user_id
-		), ended AS (
-			DELETE FROM sessions WHERE user_id = $8 AND token_hash = $9 AND EXISTS (SELECT FROM used)
-		)
+		), `+endingSessions(`user_id = $8 AND token_hash = $9 AND EXISTS (SELECT FROM used)`)+`
 		INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at, credential_id, told_from, origin)
-		SELECT user_id, $10, $11, $12, $7, $13, $14, $2, $15, $16 FROM used`,
+		SELECT user_id, $10, $11, $12, $7, $13, $14, $2, $15, $16 FROM used, (SELECT count(*) FROM announced) previous`,
 		use.User, use.ID, use.RPID, int64(use.SignCount), use.BackupEligible, use.BackupState, use.At,
 		previousUser, previousHash,
 		session.ID, session.TokenHash, session.UserAgent, session.LastActiveAt, session.ExpiresAt, session.ToldFrom, session.Origin)
@@ -340,9 +339,8 @@ func (p *Passkeys) DeletePasskey(
 			return failed("delete passkey", err)
 		}
 		if kept != nil {
-			if _, err := tx.ExecContext(ctx, `
-				DELETE FROM sessions WHERE user_id = $1 AND credential_id = $2 AND id <> $3`, user, id, *kept); err != nil {
-				return failed("delete sessions", err)
+			if _, err := endSessions(ctx, tx, `user_id = $1 AND credential_id = $2 AND id <> $3`, user, id, *kept); err != nil {
+				return err
 			}
 		}
 		return insertEntry(ctx, tx, entry)

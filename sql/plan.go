@@ -85,6 +85,11 @@ func (s *Entitlements) PutPlan(
 			if err != nil {
 				return failed("put plan", err)
 			}
+			if c.Raise || c.Withdraw {
+				if err := notify(ctx, tx, planChannel); err != nil {
+					return err
+				}
+			}
 		}
 		c.Audit.At = at
 		return audit(ctx, tx, c.Audit)
@@ -137,7 +142,10 @@ func raiseHolders(ctx context.Context, tx *sqlx.Tx, at time.Time) (more bool, er
 		return false, failed("find holders", err)
 	}
 	if len(holders) > 0 {
-		if err := raiseAll(ctx, tx, holders); err != nil {
+		if _, err := tx.ExecContext(ctx, `SELECT FROM users WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`, pq.Array(holders)); err != nil {
+			return false, failed("lock holders", err)
+		}
+		if _, err := raise(ctx, tx, at, 0, holders...); err != nil {
 			return false, err
 		}
 	}
@@ -156,30 +164,14 @@ func raiseHolders(ctx context.Context, tx *sqlx.Tx, at time.Time) (more bool, er
 	return true, failed("remember the last holder", err)
 }
 
-// raiseAll raises the revisions of users, sorted by id, and of their devices.
-func raiseAll(ctx context.Context, tx *sqlx.Tx, users []string) error {
-	if _, err := tx.ExecContext(ctx, `SELECT FROM users WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`, pq.Array(users)); err != nil {
-		return failed("lock holders", err)
-	}
-	_, err := tx.ExecContext(ctx, `
-		WITH raised AS (
-			UPDATE users SET revision = revision + 1 WHERE id = ANY($1::uuid[]) RETURNING id, revision
-		)
-		UPDATE devices d SET revision = u.revision FROM raised u WHERE d.user_id = u.id AND d.removed_at IS NULL`, pq.Array(users))
-	return failed("raise holders' revision", err)
-}
-
 // withdrawDocuments sets the status of the devices that may hold a document with features to INVALID, and gives them new
 // indices: those of the users above losing. Their rows are locked.
 func withdrawDocuments(ctx context.Context, tx *sqlx.Tx, users []string, losing string, at time.Time) error {
-	var devices []string
-	err := tx.SelectContext(ctx, &devices, `
-		UPDATE status_entries e SET status = 1 FROM devices d
-		WHERE d.user_id = ANY($1::uuid[]) AND d.user_id > $2 AND d.removed_at IS NULL AND d.forked_at IS NULL AND d.document_bound > $3
-			AND e.list = d.status_list AND e.idx = d.status_idx AND e.status <> 1
-		RETURNING d.id`, pq.Array(users), losing, at)
+	devices, err := setStatuses(ctx, tx, entitlements.StatusInvalid, `
+		d.user_id = ANY($2::uuid[]) AND d.user_id > $3 AND d.removed_at IS NULL AND d.forked_at IS NULL AND d.document_bound > $4`,
+		pq.Array(users), losing, at)
 	if err != nil {
-		return failed("withdraw documents", err)
+		return err
 	}
 	indices, err := allotIndices(ctx, tx, len(devices))
 	if err != nil {

@@ -84,9 +84,8 @@ func (p *Passkeys) Sessions(ctx context.Context, user passkey.UserID, now, idleS
 
 // EndSession implements [passkey.SessionStore].
 func (p *Passkeys) EndSession(ctx context.Context, user passkey.UserID, id string) error {
-	result, err := p.db.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1 AND id = $2`, user, id)
-	none, err := affectedNone(result, failed("delete session", err))
-	if err == nil && none {
+	ended, err := endSessions(ctx, p.db, `user_id = $1 AND id = $2`, user, id)
+	if err == nil && len(ended) == 0 {
 		return passkey.ErrNotFound
 	}
 	return err
@@ -112,8 +111,8 @@ func (p *Passkeys) EndOtherSessions(ctx context.Context, user passkey.UserID, bu
 		if err := lockUser(ctx, tx, user); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1 AND id <> $2`, user, but)
-		return failed("delete sessions", err)
+		_, err := endSessions(ctx, tx, `user_id = $1 AND id <> $2`, user, but)
+		return err
 	})
 }
 
@@ -123,9 +122,25 @@ func (p *Passkeys) SignOutUser(ctx context.Context, user passkey.UserID, staff b
 		if _, err := findAccount(ctx, tx, user, staff); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1`, user); err != nil {
-			return failed("delete sessions", err)
+		if _, err := endSessions(ctx, tx, `user_id = $1`, user); err != nil {
+			return err
 		}
 		return insertEntry(ctx, tx, entry)
 	})
+}
+
+// endingSessions are two expressions of a statement: ended deletes the sessions that meet the condition, and announced
+// announces that, once it is read.
+func endingSessions(condition string) string {
+	return `ended AS (
+			DELETE FROM sessions WHERE ` + condition + ` RETURNING id, told_from
+		), announced AS (
+			SELECT told_from, pg_notify('` + sessionEndChannel + `', id::text) FROM ended
+		)`
+}
+
+// endSessions ends the sessions that meet the condition. It returns since when their users were to be told what has happened.
+func endSessions(ctx context.Context, db sqlx.QueryerContext, condition string, args ...any) (toldFrom []stdsql.NullTime, err error) {
+	err = sqlx.SelectContext(ctx, db, &toldFrom, `WITH `+endingSessions(condition)+` SELECT told_from FROM announced`, args...)
+	return toldFrom, failed("end sessions", err)
 }

@@ -94,8 +94,8 @@ func (p *Passkeys) RemoveStaff(ctx context.Context, user passkey.UserID, entry p
 		if err != nil {
 			return failed("delete staff", err)
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE user_id = $1`, user); err != nil {
-			return failed("delete sessions", err)
+		if _, err := endSessions(ctx, tx, `user_id = $1`, user); err != nil {
+			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM enrolments WHERE user_id = $1`, user); err != nil {
 			return failed("delete links", err)

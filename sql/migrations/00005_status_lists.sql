@@ -8,16 +8,3 @@ ALTER TABLE status_entries ADD COLUMN changed xid8 NOT NULL DEFAULT '0';
 UPDATE status_entries SET changed = pg_current_xact_id() WHERE status <> 0;
 CREATE INDEX status_entries_by_change ON status_entries (changed, list) WHERE changed > '0';
 CREATE INDEX status_entries_withdrawn ON status_entries (list, idx, status) WHERE status <> 0;
-
--- A trigger, so that no statement that changes a status can forget it, that of the program's version before included.
--- +goose StatementBegin
-CREATE FUNCTION mark_status_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    NEW.changed := pg_current_xact_id();
-    PERFORM pg_notify('holdfast_status', ''); -- delivered when the transaction commits, once
-    RETURN NEW;
-END
-$$;
--- +goose StatementEnd
-CREATE TRIGGER mark_status_change BEFORE UPDATE ON status_entries
-    FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION mark_status_change();

@@ -11,15 +11,3 @@ ALTER TABLE plans
 -- The holders of a plan in the order in which they are raised.
 CREATE INDEX subscriptions_by_holder ON subscriptions (plan, user_id);
 DROP INDEX subscriptions_by_plan; -- the new one does its work
-
--- +goose StatementBegin
-CREATE FUNCTION announce_plan() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-BEGIN
-    PERFORM pg_notify('holdfast_plan', '');
-    RETURN NULL;
-END
-$$;
--- +goose StatementEnd
--- When there is somebody to raise, not after each batch.
-CREATE TRIGGER announce_plan AFTER UPDATE ON plans
-    FOR EACH ROW WHEN (NEW.raising_after = '00000000-0000-0000-0000-000000000000') EXECUTE FUNCTION announce_plan();
