@@ -19,7 +19,7 @@ var imports = map[string]struct {
 	mayNot []string // of the standard library
 }{
 	"passkey/names": {
-		may:    []string{"golang.org/x/text/unicode/norm"},
+		may:    []string{"golang.org/x/text/cases", "golang.org/x/text/unicode/norm"},
 		mayNot: []string{"net/http", "database/sql"},
 	},
 	"passkey": {

@@ -15,8 +15,8 @@ test('staff find one customer among many, revoke with certainty, and undo it', a
 }) => {
   test.slow();
   await server.postgres.run(
-    `INSERT INTO users (id, name, external_id, created_at)
-     SELECT gen_random_uuid(), 'Customer ' || n, 'customer-' || n, now() FROM generate_series(1, 100000) n`,
+    `INSERT INTO users (id, name, words, external_id, created_at)
+     SELECT gen_random_uuid(), 'Customer ' || n, ARRAY['customer', n::text], 'customer-' || n, now() FROM generate_series(1, 100000) n`,
   );
   await server.postgres.run('ANALYZE users');
   const premium = await server.admin<object>('GET', 'plans/premium');
@@ -252,7 +252,7 @@ test('what customers call themselves stays text, and turns nothing around', asyn
   const names = ['Eve <img src=x onerror=alert(1)>', 'Eve "><script>alert(1)</script>', 'Eve \u202egnp.exe'];
   for (const name of names) {
     await server.postgres.run(
-      `WITH made AS (INSERT INTO users (id, name, external_id, created_at) VALUES (gen_random_uuid(), $q$${name}$q$, $q$${name}$q$, now()) RETURNING id)
+      `WITH made AS (INSERT INTO users (id, name, words, external_id, created_at) VALUES (gen_random_uuid(), $q$${name}$q$, '{eve}', $q$${name}$q$, now()) RETURNING id)
        INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at)
        SELECT id, gen_random_uuid(), sha256(id::text::bytea), $q$${name}$q$, now(), now(), now() + interval '1 day' FROM made`,
     );
@@ -278,7 +278,7 @@ test('pages follow who is signed in, and what colleagues have changed', async ({
   const support = new Console(page, server);
   await support.join('Grace', 'admin');
   const id = '11111111-1111-4111-8111-111111111111';
-  await server.postgres.run(`INSERT INTO users (id, name, created_at) VALUES ('${id}', 'Ada', now())`);
+  await server.postgres.run(`INSERT INTO users (id, name, words, created_at) VALUES ('${id}', 'Ada', '{ada}', now())`);
   await support.open('Ada');
   await expect(support.card('holdings')).toContainText('Has no paid features');
   await server.admin('POST', `users/${id}/grants`, { plan: 'premium', days: 7, reason: 'by a colleague' });
@@ -326,7 +326,7 @@ test('a change goes on with the passkey of whoever asked for it, and is made onc
   await page.goto((await server.staff('invite', '--name', 'Grace', '--role', 'support')).trim());
   await page.getByRole('button', { name: 'Create passkey' }).click();
   const id = '11111111-1111-4111-8111-111111111111';
-  await server.postgres.run(`INSERT INTO users (id, name, created_at) VALUES ('${id}', 'Ada', now())`);
+  await server.postgres.run(`INSERT INTO users (id, name, words, created_at) VALUES ('${id}', 'Ada', '{ada}', now())`);
   const grants = async () =>
     (await server.admin<{ subscriptions: unknown[] }>('GET', `users/${id}`)).subscriptions.length;
   await support.open('Ada');

@@ -134,9 +134,9 @@ for (const [size, viewport] of Object.entries(looks)) {
 
       // As long as anything may be, and as empty.
       await server.postgres.run(
-        `INSERT INTO users (id, name, external_id, created_at)
-           VALUES (gen_random_uuid(), '${'Wolfeschlegelsteinhausen'.repeat(4)}', '${'0123456789'.repeat(20)}', now()),
-             (gen_random_uuid(), 'Zoe', NULL, now())`,
+        `INSERT INTO users (id, name, words, external_id, created_at)
+           VALUES (gen_random_uuid(), '${'Wolfeschlegelsteinhausen'.repeat(4)}', '{${'wolfeschlegelsteinhausen'.repeat(4)}}', '${'0123456789'.repeat(20)}', now()),
+             (gen_random_uuid(), 'Zoe', '{zoe}', NULL, now())`,
       );
       for (const [id, plan] of [
         ['s'.repeat(128), { plan: 'premium', state: 'past_due', paid_through: '2026-01-01T00:00:00Z' }],

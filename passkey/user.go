@@ -69,7 +69,7 @@ func (s *Service) Users(ctx context.Context, ids []UserID) (map[UserID]User, err
 	return users, nil
 }
 
-// FindUsers lists, ordered by lower-case name and id, the users in whose name each word of query begins a word (case and
+// FindUsers lists, ordered by the words of the name and id, the users in whose name each word of query begins a word (case and
 // order do not matter) or whose id, external id or billing id is query. An empty query finds everybody. It returns limit
 // users (1 to 200) at most, those after cursor; next is the cursor for the following page, "" on the last. Pages neither repeat nor skip
 // users who were there all the time, whatever is written in between. It returns ErrInvalid for a query, cursor or limit

@@ -4,12 +4,14 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
 	"holdfast/passkey"
+	"holdfast/passkey/names"
 )
 
 // userRow is a row of users, as far as package passkey knows it.
@@ -28,8 +30,8 @@ func (r userRow) user() passkey.User {
 }
 
 func insertUser(ctx context.Context, tx *sqlx.Tx, user passkey.User) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, external_id, created_at) VALUES ($1, $2, $3, $4)`,
-		user.ID, user.Name, optional(user.ExternalID), user.CreatedAt)
+	_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, words, external_id, created_at) VALUES ($1, $2, $3, $4, $5)`,
+		user.ID, user.Name, pq.Array(names.Words(user.Name)), optional(user.ExternalID), user.CreatedAt)
 	if isUnique(err, "users_external_id_key") {
 		return passkey.ErrConflict
 	}
@@ -122,14 +124,14 @@ func findUser(ctx context.Context, tx *sqlx.Tx, user passkey.UserID) error {
 // little; only names can match more than a few users. MATERIALIZED keeps the planner, which cannot know how many names a
 // word matches, from walking users_by_name until it has found a page of them.
 var listUsers, findUsers = func() (list, find string) {
-	const order = ` ORDER BY lower(name) COLLATE "C", id LIMIT $3`
+	const order = ` ORDER BY words, id LIMIT $3`
 	page := func(table, condition string) string {
-		return `SELECT id, name, external_id, created_at FROM ` + table + ` WHERE ` + condition +
-			` AND ($2::uuid IS NULL OR (lower(name) COLLATE "C", id) > (lower($1) COLLATE "C", $2))`
+		return `SELECT id, name, words, external_id, created_at FROM ` + table + ` WHERE ` + condition +
+			` AND ($2::uuid IS NULL OR (words, id) > ($1, $2))`
 	}
 	list = `SELECT id, name, coalesce(external_id, '') AS external_id, created_at FROM (` + page("users", "true") + `) found` + order
 	find = `WITH named AS MATERIALIZED (
-			SELECT id, name, external_id, created_at FROM users WHERE array_to_tsvector(name_words(name)) @@ (SELECT name_query($4))
+			SELECT id, name, words, external_id, created_at FROM users WHERE array_to_tsvector(words) @@ $4::tsquery
 		)
 		SELECT id, name, coalesce(external_id, '') AS external_id, created_at FROM (
 			(` + page("named", "true") + order + `)
@@ -157,13 +159,22 @@ func (p *Passkeys) FindUsers(ctx context.Context, search passkey.UserSearch) ([]
 
 // findUsersQuery returns the statement of a search and its arguments.
 func findUsersQuery(search passkey.UserSearch) (string, []any) {
-	var afterName, afterID any
+	var afterWords, afterID any
 	if search.After != nil {
-		afterName, afterID = search.After.Name, search.After.ID
+		afterWords, afterID = pq.Array(names.Words(search.After.Name)), search.After.ID
 	}
-	args := []any{afterName, afterID, search.Limit}
+	args := []any{afterWords, afterID, search.Limit}
 	if search.Name == "" {
 		return listUsers, args
 	}
-	return findUsers, append(args, search.Name, optional(search.ID), search.ExternalID, search.BillingID)
+	return findUsers, append(args, beginnings(names.Words(search.Name)), optional(search.ID), search.ExternalID, search.BillingID)
+}
+
+// beginnings is the tsquery for names in which each of the words begins a word.
+func beginnings(words []string) string {
+	quote := strings.NewReplacer(`\`, `\\`, `'`, `''`)
+	for i, word := range words {
+		words[i] = `'` + quote.Replace(word) + `':*`
+	}
+	return strings.Join(words, " & ")
 }

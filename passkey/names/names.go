@@ -7,6 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -39,6 +40,19 @@ func Visible(text string) string {
 		return r
 	}, text)
 	return norm.NFC.String(strings.TrimSpace(text))
+}
+
+// Words returns the words of a name, or of a search for one, spelled alike where they differ in case alone. A name of signs
+// alone is one word.
+func Words(name string) []string {
+	name = norm.NFC.String(cases.Fold().String(Visible(name)))
+	words := strings.FieldsFunc(name, func(r rune) bool {
+		return unicode.In(r, unicode.White_Space, unicode.P, unicode.Sc, unicode.Sk, unicode.Sm)
+	})
+	if len(words) == 0 {
+		return []string{name}
+	}
+	return words
 }
 
 // isInvisible says whether r is a control of direction (Bidi_Control) or shown as nothing, as zero-width characters and

@@ -35,6 +35,30 @@ func TestCleanGivesOneSpelling(t *testing.T) {
 	}
 }
 
+func TestWords(t *testing.T) {
+	for name, want := range map[string]string{
+		"Ada Lovelace":             "ada|lovelace",
+		"ADA  (Lovelace)":          "ada|lovelace",
+		"Émile Zola-O'Brien":       "émile|zola|o|brien",
+		"E\u0301MILE":              "émile",
+		"ΌΣΟΣ":                     "όσοσ", // a final sigma is a sigma
+		"Straße":                   "strasse",
+		"İpek":                     "i̇pek",
+		"\u1fd3":                   "\u0390", // folds to what composes again
+		"ada@example.com":          "ada|example|com",
+		"100% $5":                  "100|5",
+		"Ada 👩\u200d🚀":             "ada|👩🚀",
+		"…":                        "…",
+		"'\\":                      "'\\",
+		"王 小明":                     "王|小明",
+		"Ahmed\u060cal\u2013Masri": "ahmed|al|masri",
+	} {
+		if got := strings.Join(names.Words(name), "|"); got != want {
+			t.Errorf("%+q: %+q, want %+q", name, got, want)
+		}
+	}
+}
+
 func TestCleanRefuses(t *testing.T) {
 	for _, name := range []string{
 		"", " ", "\u00a0\u3000", "\u200b", "\u200b\u200c\u200d", "\u202e", "\u2066\u2069", "\u061c\u200e\u200f", "\ufeff", "\u00ad", "\u034f",

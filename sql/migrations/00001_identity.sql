@@ -23,28 +23,16 @@ $$;
 CREATE TABLE users (
     id uuid PRIMARY KEY,
     name text NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
+    words text[] COLLATE "C" NOT NULL DEFAULT '{}', -- of the name, in one case
     external_id text UNIQUE CHECK (length(external_id) BETWEEN 1 AND 200),
     -- Raised, in the same transaction, by every change that may alter what the user is entitled to.
     revision bigint NOT NULL DEFAULT 1,
     trial_started_at timestamptz,
     created_at timestamptz NOT NULL
 );
-CREATE INDEX users_by_name ON users (lower(name) COLLATE "C", id);
-
--- The words of a name, in lower case; a name of signs alone is one word.
--- +goose StatementBegin
-CREATE FUNCTION name_words(name text) RETURNS text[] IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql AS $$
-    SELECT coalesce(nullif(array_remove(regexp_split_to_array(lower(name), '[[:space:][:punct:]]+'), ''), '{}'), ARRAY[lower(name)]);
-$$;
--- +goose StatementEnd
--- Matches the names of which each word of the search begins a word.
--- +goose StatementBegin
-CREATE FUNCTION name_query(search text) RETURNS tsquery IMMUTABLE STRICT PARALLEL SAFE LANGUAGE sql AS $$
-    SELECT string_agg('''' || replace(replace(word, '\', '\\'), '''', '''''') || ''':*', ' & ')::tsquery
-    FROM unnest(name_words(search)) word;
-$$;
--- +goose StatementEnd
-CREATE INDEX users_by_word ON users USING gin (array_to_tsvector(name_words(name))) WITH (fastupdate = off);
+CREATE INDEX users_by_name ON users (words, id);
+-- By the beginnings of words, too.
+CREATE INDEX users_by_word ON users USING gin (array_to_tsvector(words)) WITH (fastupdate = off);
 
 CREATE TABLE passkeys (
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,

@@ -1,0 +1,92 @@
+package sql_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"holdfast/sql/sqltest"
+)
+
+// TestSchemaHasNoCode: rules are Go. The schema has neither triggers nor functions of its own.
+func TestSchemaHasNoCode(t *testing.T) {
+	t.Parallel()
+	var found []string
+	if err := sqltest.New(t).Select(&found, `
+		SELECT 'trigger ' || tgname FROM pg_trigger WHERE NOT tgisinternal
+		UNION ALL SELECT 'event trigger ' || evtname FROM pg_event_trigger
+		UNION ALL SELECT 'function ' || oid::regprocedure FROM pg_proc
+			WHERE pronamespace NOT IN ('pg_catalog'::regnamespace, 'information_schema'::regnamespace)
+		UNION ALL SELECT 'rule ' || rulename || ' of ' || schemaname || '.' || tablename FROM pg_rules
+			WHERE schemaname NOT IN ('pg_catalog', 'information_schema')`); err != nil {
+		t.Fatal(err)
+	}
+	for _, code := range found {
+		t.Error(code)
+	}
+}
+
+// TestWhatHasConsequencesHasOnePlace: a statement from which something else has to follow, such as an announcement, is in
+// the one function that sees to it.
+func TestWhatHasConsequencesHasOnePlace(t *testing.T) {
+	t.Parallel()
+	places := map[string]*regexp.Regexp{ // by function
+		"audit":           regexp.MustCompile(`INSERT INTO audit\b`),
+		"writeDeliveries": regexp.MustCompile(`INSERT INTO webhook_deliveries\b`),
+		"raise":           regexp.MustCompile(`UPDATE users\b[^;]*\bSET[^;]*\brevision =`),
+		"endingSessions":  regexp.MustCompile(`DELETE FROM sessions\b( \w+)? (WHERE [^f]|USING)`), // WHERE false deletes nothing
+		"setStatuses":     regexp.MustCompile(`UPDATE status_entries\b[^;]*\bSET[^;]*\bstatus =`),
+		"insertUser":      regexp.MustCompile(`INSERT INTO users\b`),
+		"erase":           regexp.MustCompile(`DELETE FROM users\b`),
+	}
+	found := map[string][]string{}
+	for function, text := range texts(t) {
+		for owner, statement := range places {
+			if statement.MatchString(text) {
+				found[owner] = append(found[owner], function)
+			}
+		}
+	}
+	for owner := range places {
+		if !slices.Equal(found[owner], []string{owner}) {
+			t.Errorf("%s is in %q, want it in %s alone", places[owner], found[owner], owner)
+		}
+	}
+}
+
+// texts returns the string literals of each function of the package, joined; those outside functions under "".
+func texts(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{}
+	for _, file := range files {
+		if !strings.HasSuffix(file.Name(), ".go") || strings.HasSuffix(file.Name(), "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file.Name(), nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, declaration := range parsed.Decls {
+			name := ""
+			if function, ok := declaration.(*ast.FuncDecl); ok {
+				name = function.Name.Name
+			}
+			ast.Inspect(declaration, func(node ast.Node) bool {
+				if literal, ok := node.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+					texts[name] += literal.Value + ";"
+				}
+				return true
+			})
+		}
+	}
+	return texts
+}
