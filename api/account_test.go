@@ -209,7 +209,6 @@ func TestExportAccount(t *testing.T) {
 		"audit": "audit", "audit_reasons": "audit", "billing_events": "billing_events", "devices": "devices", "enrolments": "links", "passkeys": "passkeys",
 		"recovery_codes": "recovery_codes", "sessions": "sessions", "subscriptions": "subscriptions",
 		"staff":              "role",
-		"ceremonies":         "", // gone within minutes
 		"webhook_deliveries": "", // hold what the trail holds, for some time
 	}
 	owner := w.connect()

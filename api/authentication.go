@@ -10,7 +10,7 @@ func (s *server) beginAuthentication(w http.ResponseWriter, r *http.Request, _ c
 	if err := decodeOptional(r, &struct{}{}); err != nil {
 		return err
 	}
-	return s.beginCeremony(w, r, func() (passkey.Options, error) { return s.passkeys.BeginAuthentication(r.Context()) })
+	return s.beginCeremony(w, s.passkeys.BeginAuthentication)
 }
 
 func (s *server) finishAuthentication(w http.ResponseWriter, r *http.Request, _ caller) error {

@@ -27,10 +27,9 @@ var (
 // codesLimit is how often an account makes recovery codes: each set takes ten slow hashes.
 var codesLimit = limit{burst: 5, interval: 10 * time.Minute}
 
-// These bound the rows that one name can make by asking. Ceremonies end within minutes, so they are many; those that are
-// finished do not count.
+// These bound the rows that one name can make. What a failed try spends is swept within minutes, so those may be many.
 var (
-	ceremonyLimit     = limit{burst: 1000, interval: 100 * time.Millisecond}
+	spentLimit        = limit{burst: 1000, interval: 100 * time.Millisecond}
 	registrationLimit = limit{burst: 500, interval: 6 * time.Second}
 	signInLimit       = limit{burst: 300, interval: time.Minute}
 )
@@ -147,8 +146,13 @@ func (e *tooOften) Error() string { return rateLimited.code }
 func (e *tooOften) Unwrap() error { return rateLimited }
 
 // tryPasskey lets the caller try a passkey. Only failures count; and whoever fails too often is told so instead of why, but
-// the try is made all the same: a passkey that is good is never locked out by the failures of others.
+// the try is made all the same: a passkey that is good is not locked out by the failures of others. Only where a network's
+// failures would fill the table of spent ceremonies must it wait.
 func (s *server) tryPasskey(r *http.Request, credential []byte, try func() error) error {
+	spent := []name{s.buckets.name("spent", s.prefix(r), spentLimit)}
+	if wait := s.buckets.take(spent); wait > 0 {
+		return &tooOften{wait}
+	}
 	names := []name{s.buckets.name("passkey prefix", s.prefix(r), prefixLimit)}
 	claimed := passkey.ClaimOf(credential)
 	if claimed.Credential != nil {
@@ -159,20 +163,21 @@ func (s *server) tryPasskey(r *http.Request, credential []byte, try func() error
 	}
 	wait := s.buckets.take(names)
 	err := try()
-	switch failed := isFailure(err); {
+	failed := isFailure(err)
+	if !failed {
+		s.buckets.giveBack(spent)
+	}
+	switch {
 	case wait == 0 && !failed:
 		s.buckets.giveBack(names)
 	case wait > 0 && failed:
 		return &tooOften{wait}
 	}
-	if err == nil {
-		s.buckets.giveBack([]name{s.ceremonies(r)}) // which has been finished
-	}
 	return err
 }
 
 // tryCode lets the caller try a one-time code. A code can be guessed at, and a guess is expensive to look at: whoever has
-// failed too often must wait before the next.
+// failed too often must wait before the next. In place of one recovery code good tries count, too: they cost as much.
 func (s *server) tryCode(r *http.Request, code string, try func() error) error {
 	names := []name{s.buckets.name("code prefix", s.prefix(r), prefixLimit)}
 	if lookup := passkey.CodeLookup(code); lookup != "" {
@@ -183,13 +188,9 @@ func (s *server) tryCode(r *http.Request, code string, try func() error) error {
 	}
 	err := try()
 	if !isFailure(err) {
-		s.buckets.giveBack(names)
+		s.buckets.giveBack(names[:1])
 	}
 	return err
-}
-
-func (s *server) ceremonies(r *http.Request) name {
-	return s.buckets.name("ceremonies", s.prefix(r), ceremonyLimit)
 }
 
 func (s *server) registrations(r *http.Request) name {
@@ -215,15 +216,11 @@ func (s *server) create(do func() error, names ...name) error {
 
 // beginCeremony lets the caller begin a ceremony whose end will count for made. It is refused now rather than when the
 // authenticator has made a passkey.
-func (s *server) beginCeremony(w http.ResponseWriter, r *http.Request, begin func() (passkey.Options, error), made ...name) error {
+func (s *server) beginCeremony(w http.ResponseWriter, begin func() (passkey.Options, error), made ...name) error {
 	if wait := s.buckets.wait(made); wait > 0 {
 		return &tooOften{wait}
 	}
-	var begun passkey.Options
-	err := s.create(func() (err error) {
-		begun, err = begin()
-		return err
-	}, s.ceremonies(r))
+	begun, err := begin()
 	if err != nil {
 		return err
 	}

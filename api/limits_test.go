@@ -361,40 +361,67 @@ func TestSignInsAreLimited(t *testing.T) {
 	ada.do("POST", "/v1/authentication", answerOf(ada)).want(t, 429, "rate_limited")
 }
 
-// TestCeremoniesAreLimited: a network begins 1,000 ceremonies at once and ten more each second. Those that are finished do
-// not count.
-func TestCeremoniesAreLimited(t *testing.T) {
+// TestBeginningIsNotLimited: it stores nothing.
+func TestBeginningIsNotLimited(t *testing.T) {
+	w := newWorld(t, behind("127.0.0.0/8"))
+	eve := w.browser()
+	for path, body := range map[string]string{"/v1/authentication/options": `{}`, "/v1/registration/options": `{"name":"Eve"}`} {
+		if begun := eve.count(1100, 200, path, body, "192.0.2.%d"); begun != 1100 {
+			t.Errorf("%s: %d of 1100 ceremonies were begun", path, begun)
+		}
+	}
+}
+
+// TestSpentCeremoniesAreLimited: a network spends 1,000 ceremonies at once and ten more each second by failed tries. Those that
+// succeed do not count, nor does beginning.
+func TestSpentCeremoniesAreLimited(t *testing.T) {
 	w := newWorld(t, behind("127.0.0.0/8"))
 	ada := w.browser()
 	ada.register("Ada")
-	code := ada.do("POST", "/v1/recovery-codes", nil).want(t, 201, "").member("codes").([]any)[0].(string)
 	for range 5 {
 		begun := ada.do("POST", "/v1/authentication/options", nil, "X-Forwarded-For", "192.0.2.1")
 		ada.do("POST", "/v1/authentication", ada.assert(begun), "X-Forwarded-For", "192.0.2.1").want(t, 200, "")
 	}
-	begin := map[string]string{
-		"/v1/authentication/options": `{}`, "/v1/registration/options": `{"name":"Eve"}`, "/v1/recovery/options": `{"code":"` + code + `"}`,
+	before := w.count("spent")
+	eve := w.browser()
+	paths := []string{"/v1/authentication", "/v1/registration", "/v1/recovery"}
+	fail := func(i int) {
+		begun := eve.do("POST", "/v1/authentication/options", nil)
+		eve.do("POST", paths[i%3], map[string]any{"ceremony": begun.text("ceremony"), "credential": struct{}{}}, "X-Forwarded-For", fmt.Sprintf("192.0.2.%d", i%250))
 	}
-	eve, begun := w.browser(), 0
-	for path, body := range begin {
-		tries := 400
-		if path == "/v1/recovery/options" {
-			tries = 200
-		}
-		begun += eve.count(tries, 200, path, body, "192.0.2.%d")
+	for i := range 1005 {
+		fail(i)
 	}
-	if begun != 1000 {
-		t.Errorf("%d ceremonies were begun, want 1000", begun)
+	if n := w.count("spent") - before; n != 1000 {
+		t.Errorf("%d ceremonies were spent, want 1000", n)
 	}
-	for path, body := range begin {
-		refused := eve.do("POST", path, body, "X-Forwarded-For", "192.0.2.77")
-		if wait := refused.want(t, 429, "rate_limited").Header.Get("Retry-After"); wait != "1" {
-			t.Errorf("%s: Retry-After %q, want 1", path, wait)
-		}
-		eve.do("POST", path, body, "X-Forwarded-For", "192.0.3.1").want(t, 200, "")
+	late := ada.assert(ada.do("POST", "/v1/authentication/options", nil))
+	if wait := ada.do("POST", "/v1/authentication", late, "X-Forwarded-For", "192.0.2.77").want(t, 429, "rate_limited").Header.Get("Retry-After"); wait != "1" {
+		t.Errorf("Retry-After %q, want 1", wait)
 	}
+	ada.do("POST", "/v1/authentication", late, "X-Forwarded-For", "192.0.3.1").want(t, 200, "") // what had to wait is not spent
 	w.clock.forward(time.Second)
-	if begun := eve.count(20, 200, "/v1/authentication/options", `{}`, "192.0.2.%d"); begun != 10 {
-		t.Errorf("%d ceremonies were begun a second later, want 10", begun)
+	for i := range 20 {
+		fail(i)
+	}
+	if n := w.count("spent") - before; n != 1000+1+10 {
+		t.Errorf("%d ceremonies were spent, want ten more in a second", n)
+	}
+}
+
+// TestGoodRecoveryCodesAreLimited: to check a code takes a slow hash, whoever has it.
+func TestGoodRecoveryCodesAreLimited(t *testing.T) {
+	w := newWorld(t, behind("127.0.0.0/8"))
+	ada := w.browser()
+	ada.register("Ada")
+	codes := ada.do("POST", "/v1/recovery-codes", nil).want(t, 201, "").member("codes").([]any)
+	begin := func(code any) int {
+		return ada.count(12, 200, "/v1/recovery/options", fmt.Sprintf(`{"code":%q}`, code), "192.0.2.%d")
+	}
+	if begun := begin(codes[0]); begun != 10 {
+		t.Errorf("%d recoveries were begun with one code, want 10", begun)
+	}
+	if begun := begin(codes[1]); begun != 10 {
+		t.Errorf("%d recoveries were begun with another code, want 10", begun)
 	}
 }

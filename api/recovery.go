@@ -15,7 +15,7 @@ func (s *server) beginRecovery(w http.ResponseWriter, r *http.Request, _ caller)
 	if err := decode(r, &request); err != nil {
 		return err
 	}
-	return s.beginCeremony(w, r, func() (begun passkey.Options, err error) {
+	return s.beginCeremony(w, func() (begun passkey.Options, err error) {
 		err = s.tryCode(r, request.Code, func() (err error) {
 			begun, err = s.passkeys.BeginRecovery(r.Context(), request.Code)
 			return err

@@ -77,14 +77,14 @@ func (s *server) beginRegistration(w http.ResponseWriter, r *http.Request, by ca
 		return err
 	}
 	if by.session.ID == "" {
-		return s.beginCeremony(w, r, func() (passkey.Options, error) {
-			return s.passkeys.BeginRegistration(r.Context(), request.Name)
+		return s.beginCeremony(w, func() (passkey.Options, error) {
+			return s.passkeys.BeginRegistration(request.Name)
 		}, s.registrations(r))
 	}
 	if err := s.guardStaffKeys(r, by.session); err != nil {
 		return err
 	}
-	return s.beginCeremony(w, r, func() (passkey.Options, error) {
+	return s.beginCeremony(w, func() (passkey.Options, error) {
 		return s.passkeys.BeginPasskey(r.Context(), by.session)
 	}, s.signIns(by.session.User.ID))
 }

@@ -2,8 +2,11 @@ package api_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
+
+	"holdfast/api"
 )
 
 // TestReplays: the same bytes again are answered while their nonce lives, since an answer may have been lost: with what is true
@@ -39,4 +42,73 @@ func TestReplays(t *testing.T) {
 	}
 	w.clock.forward(5*time.Minute + time.Second)
 	thief.do("GET", "/v1/entitlements", nil, "DPoP", read).want(t, 401, "use_dpop_nonce")
+}
+
+// TestSealedCeremonies: what was not sealed here, was changed, is another's or has ended is one and the same refusal, on every
+// route; and what was begun before a restart can be finished once after it.
+func TestSealedCeremonies(t *testing.T) {
+	w := newWorld(t)
+	ada, bob := w.browser(), w.browser()
+	ada.register("Ada")
+	bob.register("Bob")
+	code := ada.do("POST", "/v1/recovery-codes", nil).want(t, 201, "").member("codes").([]any)[0].(string)
+	begin := func(b *browser, kind string) answer {
+		body := map[string]string{"authentication": `{}`, "registration": `{"name":"Eve"}`, "recovery": `{"code":"` + code + `"}`}[kind]
+		return b.do("POST", "/v1/"+kind+"/options", body).want(t, 200, "")
+	}
+	answerTo := func(b *browser, kind string, begun answer) string {
+		if kind == "authentication" {
+			return b.assert(begun)
+		}
+		fresh := w.browser()
+		return fresh.attest(begun)
+	}
+	restart := func() {
+		w.metrics = api.NewMetrics()
+		w.start(api.New)
+	}
+	kinds := []string{"authentication", "registration", "recovery"}
+	for _, kind := range kinds {
+		begun := begin(w.browser(), kind)
+		good, sealed := answerTo(ada, kind, begun), begun.text("ceremony")
+		half := len(sealed) / 2
+		flipped := sealed[:half] + string(sealed[half]^1) + sealed[half+1:]
+		if sealed[half] == '-' || sealed[half] == '_' || sealed[half] == 'z' || sealed[half] == 'Z' || sealed[half] == '9' { // the flipped one is no base64url
+			flipped = sealed[:half] + "A" + sealed[half+1:]
+		}
+		for what, forged := range map[string]string{
+			"forged": strings.Repeat("A", len(sealed)), "truncated": sealed[:half], "one character": sealed[:1], "flipped": flipped,
+			"prolonged": sealed + "AAAA", "twice": sealed + sealed, "huge": strings.Repeat("AQ", 20_000), "an id": "6ba7b810-9dad-41d1-80b4-00c04fd430c8",
+		} {
+			got := w.browser().do("POST", "/v1/"+kind, strings.Replace(good, sealed, forged, 1))
+			if got.StatusCode != 400 || got.text("code") != "ceremony_invalid" {
+				t.Errorf("%s, %s: %d %s", kind, what, got.StatusCode, got.body)
+			}
+			w.clock.forward(10 * time.Second) // failures are counted
+		}
+		for _, other := range kinds {
+			if other != kind {
+				mixed := begin(w.browser(), other)
+				w.browser().do("POST", "/v1/"+kind, strings.Replace(good, sealed, mixed.text("ceremony"), 1)).want(t, 400, "ceremony_invalid")
+			}
+		}
+		restart()
+		begun = begin(w.browser(), kind)
+		good = answerTo(ada, kind, begun)
+		restart()
+		status := map[string]int{"authentication": 200}[kind]
+		if status == 0 {
+			status = 201
+		}
+		w.browser().do("POST", "/v1/"+kind, good).want(t, status, "")
+		restart()
+		w.browser().do("POST", "/v1/"+kind, good).want(t, 400, "ceremony_invalid")
+	}
+
+	ada.signIn()
+	adding := ada.do("POST", "/v1/registration/options", nil).want(t, 200, "")
+	bob.do("POST", "/v1/registration", w.browser().attest(adding)).want(t, 400, "ceremony_invalid")
+	late := begin(w.browser(), "authentication")
+	w.clock.forward(5 * time.Minute)
+	ada.do("POST", "/v1/authentication", ada.assert(late)).want(t, 400, "ceremony_invalid")
 }

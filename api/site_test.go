@@ -3,9 +3,6 @@ package api_test
 import (
 	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"holdfast/api"
@@ -78,37 +75,4 @@ func TestInviteOnly(t *testing.T) {
 	ada.signIn()
 	ada.credential = newCredential()
 	ada.do("POST", "/v1/registration", ada.attest(ada.do("POST", "/v1/registration/options", nil))).want(t, 201, "")
-}
-
-// TestCeremonyOfAnEarlierVersion: what another version of the program, or of the WebAuthn library, has stored is a ceremony
-// that has ended, and nothing worse.
-func TestCeremonyOfAnEarlierVersion(t *testing.T) {
-	w := newWorld(t)
-	ada := w.browser()
-	ada.register("Ada")
-	owner := w.connect()
-	fixtures, err := filepath.Glob("../passkey/testdata/ceremonies/*.json")
-	must(t, err)
-	if len(fixtures) != 3 {
-		t.Errorf("fixtures: %q", fixtures)
-	}
-	for _, fixture := range fixtures {
-		data, err := os.ReadFile(fixture)
-		must(t, err)
-		kind, _, _ := strings.Cut(filepath.Base(fixture), "-")
-		fresh := w.browser()
-		options := fresh.do("POST", "/v1/"+kind+"/options", map[string]string{"authentication": "{}", "registration": `{"name":"Bob"}`}[kind])
-		var finish string
-		if kind == "registration" {
-			finish = fresh.attest(options)
-		} else {
-			finish = ada.assert(options)
-		}
-		if n := must1(must1(owner.Exec(`UPDATE ceremonies SET data = $1 WHERE id = $2`, data, options.text("ceremony")))(t).RowsAffected())(t); n != 1 {
-			t.Fatalf("%d ceremonies changed", n)
-		}
-		fresh.do("POST", "/v1/"+kind, finish).want(t, 400, "ceremony_invalid")
-		fresh.do("POST", "/v1/"+kind, finish).want(t, 400, "ceremony_invalid")
-	}
-	ada.signIn()
 }

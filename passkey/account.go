@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// Held is all that this package keeps of a user, but for secrets, which are kept as hashes, and ceremonies, which are gone
-// within minutes.
+// Held is all that this package keeps of a user, but for secrets, which are kept as hashes.
 type Held struct {
 	User          User
 	Role          Role

@@ -90,12 +90,12 @@ func TestAssertionVectors(t *testing.T) {
 			RPID: file.RPID, ID: []byte("vector"), User: file.User, BackupEligible: eligible,
 			PublicKey: cose(t, map[int]any{1: 2, 3: -7, -1: 1, -2: point[1:33], -3: point[33:]}),
 		}}
-		options, err := b.BeginAuthentication(t.Context())
+		options, err := b.BeginAuthentication()
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.inject(options.Ceremony, challenge, protocol.VerificationRequired)
-		in, err := b.FinishAuthentication(t.Context(), "", options.Ceremony, publicKeyCredential(t, []byte("vector"), map[string]string{
+		sealed := b.inject(options.Ceremony, challenge, protocol.VerificationRequired)
+		in, err := b.FinishAuthentication(t.Context(), "", sealed, publicKeyCredential(t, []byte("vector"), map[string]string{
 			"clientDataJSON": encode(clientData), "authenticatorData": encode(data), "signature": encode(signature),
 			"userHandle": encode(file.User.handle()),
 		}), "")

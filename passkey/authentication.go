@@ -36,7 +36,7 @@ func suspicious(why error) bool { return suspicions[why] != "" }
 
 // BeginAuthentication begins the ceremony that signs in. It names no user and no credential: the authenticator offers
 // the passkeys that it has.
-func (s *Service) BeginAuthentication(ctx context.Context) (Options, error) {
+func (s *Service) BeginAuthentication() (Options, error) {
 	challenge, err := s.random(challengeSize)
 	if err != nil {
 		return Options{}, err
@@ -46,16 +46,16 @@ func (s *Service) BeginAuthentication(ctx context.Context) (Options, error) {
 	if err != nil {
 		return Options{}, fmt.Errorf("begin authentication: %w", err)
 	}
-	return s.begin(ctx, KindAuthentication, "", ceremonyData{WebAuthn: *session}, assertion.Response)
+	return s.begin(ceremony{Kind: KindAuthentication, WebAuthn: *session}, assertion.Response)
 }
 
 // FinishAuthentication signs in. The session that previous opens, if any, ends in the transaction that begins the new
 // one. It returns ErrCeremony, or ErrCredentialRejected; a rejection of what the passkey itself has signed is audited, and
 // the user is told of it at the next sign-in.
 func (s *Service) FinishAuthentication(
-	ctx context.Context, previous SessionToken, ceremony string, credential []byte, userAgent string,
+	ctx context.Context, previous SessionToken, sealed string, credential []byte, userAgent string,
 ) (SignedIn, error) {
-	_, data, err := s.take(ctx, ceremony, KindAuthentication)
+	begun, err := s.take(ctx, sealed, KindAuthentication)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -68,7 +68,7 @@ func (s *Service) FinishAuthentication(
 		return SignedIn{}, err
 	}
 	now := s.now()
-	used, err := s.verifyAssertion(stored, data.WebAuthn, parsed)
+	used, err := s.verifyAssertion(stored, begun.WebAuthn, parsed)
 	if suspicious(err) {
 		return SignedIn{}, s.rejectSigned(ctx, stored, err, now)
 	}

@@ -1,22 +1,23 @@
 package passkey
 
 import (
-	"bytes"
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/go-webauthn/webauthn/webauthn"
+	"github.com/google/uuid"
 )
 
 // CeremonyLife is how long a ceremony can be finished.
 const CeremonyLife = 5 * time.Minute
 
-const (
-	ceremonyID    = 16 // random bytes
-	challengeSize = 32 // random bytes; at least 16 by §13.4.3, Cryptographic Challenges
-)
+const challengeSize = 32 // random bytes; at least 16 by §13.4.3, Cryptographic Challenges
 
 // CeremonyKind tells what a ceremony is for. A ceremony is finished by its own kind only.
 type CeremonyKind string
@@ -27,95 +28,129 @@ const (
 	KindEnrolment      CeremonyKind = "enrolment" // adds a passkey to the account that a one-time code opens
 )
 
-// Ceremony is what is kept of a ceremony between its two steps.
-type Ceremony struct {
-	ID        string
-	Kind      CeremonyKind
-	User      UserID // whose account a passkey is added to; "" where the account comes with it, and for authentication
-	Data      []byte // opaque to the store
-	ExpiresAt time.Time
-}
-
 // Options begin a ceremony in a browser.
 type Options struct {
-	Ceremony  string          // to be given back with the answer
+	Ceremony  string          // to be given back with the answer; opaque
 	PublicKey json.RawMessage // what parseCreationOptionsFromJSON or parseRequestOptionsFromJSON takes
 }
 
-// ceremonyFormat is raised with every change of ceremonyData, and with every release of the WebAuthn library that
-// changes SessionData: a ceremony begun by the version before then has simply ended.
-const ceremonyFormat = 2
-
-// ceremonyData is the content of Ceremony.Data.
-type ceremonyData struct {
-	Format   int                  `json:"format"`
+// ceremony is what must be known of a ceremony at its second step. The client keeps it in between, sealed.
+type ceremony struct {
+	id       uuid.UUID
+	Kind     CeremonyKind         `json:"kind"`
+	User     UserID               `json:"user,omitempty"` // whose account a passkey is added to; "" where the account comes with it, and for authentication
+	Ends     time.Time            `json:"ends"`
 	WebAuthn webauthn.SessionData `json:"webauthn"` // the library's, as a whole
 	Name     string               `json:"name,omitempty"`
 	Code     *CodeKey             `json:"code,omitempty"` // to be spent
 }
 
-// begin stores a ceremony and returns the options for the browser.
-func (s *Service) begin(ctx context.Context, kind CeremonyKind, user UserID, data ceremonyData, publicKey any) (Options, error) {
-	data.Format = ceremonyFormat
-	blob, err := json.Marshal(data)
-	if err != nil {
-		return Options{}, fmt.Errorf("encode ceremony: %w", err)
-	}
+// begin seals a ceremony that begins now and returns the options for the browser. Nothing is stored.
+func (s *Service) begin(c ceremony, publicKey any) (Options, error) {
 	options, err := json.Marshal(publicKey)
 	if err != nil {
 		return Options{}, fmt.Errorf("encode options: %w", err)
 	}
-	random, err := s.random(ceremonyID)
+	if c.id, err = uuid.NewRandomFromReader(s.config.Rand); err != nil {
+		return Options{}, fmt.Errorf("read random bytes: %w", err)
+	}
+	c.Ends = s.now().Add(CeremonyLife)
+	sealed, err := s.sealer.seal(c)
 	if err != nil {
-		return Options{}, err
+		return Options{}, fmt.Errorf("seal ceremony: %w", err)
 	}
-	now := s.now()
-	ceremony := Ceremony{
-		ID:        encode(random),
-		Kind:      kind,
-		User:      user,
-		Data:      blob,
-		ExpiresAt: now.Add(CeremonyLife),
-	}
-	if err := s.store.CreateCeremony(ctx, ceremony); err != nil {
-		return Options{}, fmt.Errorf("store ceremony: %w", err)
-	}
-	return Options{Ceremony: ceremony.ID, PublicKey: options}, nil
+	return Options{Ceremony: sealed, PublicKey: options}, nil
 }
 
-// take spends a ceremony, whatever comes of it, and returns it if it is of that kind and has not ended.
-func (s *Service) take(ctx context.Context, id string, kind CeremonyKind) (Ceremony, ceremonyData, error) {
-	if b, err := decode(id); err != nil || len(b) != ceremonyID {
-		return Ceremony{}, ceremonyData{}, ErrCeremony
-	}
-	ceremony, err := s.store.TakeCeremony(ctx, id)
+// take spends a ceremony, whatever comes of it, and returns it if it is of that kind. What this service's replicas have not
+// sealed, or what has ended, is ErrCeremony without a trace in the store.
+func (s *Service) take(ctx context.Context, sealed string, kind CeremonyKind) (ceremony, error) {
+	c, err := s.sealer.open(sealed)
 	if err != nil {
-		return Ceremony{}, ceremonyData{}, fmt.Errorf("take ceremony: %w", err)
+		return ceremony{}, err
 	}
-	if ceremony.Kind != kind {
-		return Ceremony{}, ceremonyData{}, fmt.Errorf("%w: kind is %s", ErrCeremony, ceremony.Kind)
+	if !s.now().Before(c.Ends) {
+		return ceremony{}, fmt.Errorf("%w: ended at %s", ErrCeremony, c.Ends)
 	}
-	if !s.now().Before(ceremony.ExpiresAt) {
-		return Ceremony{}, ceremonyData{}, fmt.Errorf("%w: ended at %s", ErrCeremony, ceremony.ExpiresAt)
+	if err := s.store.Spend(ctx, c.id.String(), c.Ends); err != nil {
+		return ceremony{}, fmt.Errorf("spend ceremony: %w", err)
 	}
-	data, err := decodeCeremony(ceremony.Data)
-	if err != nil {
-		return Ceremony{}, ceremonyData{}, err
+	if c.Kind != kind {
+		return ceremony{}, fmt.Errorf("%w: kind is %s", ErrCeremony, c.Kind)
 	}
-	return ceremony, data, nil
+	return c, nil
 }
 
-// decodeCeremony reads what begin wrote. Anything else is from another version of the program: ErrCeremony, since the
-// client can begin again and nothing is broken.
-func decodeCeremony(blob []byte) (ceremonyData, error) {
-	var data ceremonyData
-	decoder := json.NewDecoder(bytes.NewReader(blob))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&data); err != nil {
-		return ceremonyData{}, fmt.Errorf("%w: written by another version: %w", ErrCeremony, err)
+// ceremonyFormat is the first byte of a sealed ceremony. It is raised with every change of the sealing or of the type
+// ceremony, and with every release of the WebAuthn library that changes SessionData: a ceremony begun by the version before
+// then counts as ended.
+const ceremonyFormat = 1
+
+// ceremonySecret is how many random bytes the secret has that ceremonies are sealed under.
+const ceremonySecret = 32
+
+// sealer encrypts and authenticates ceremonies, for one relying party at one origin.
+//
+// Anybody may ask for any number of them, so each has a key of its own, derived from the secret and the ceremony's random
+// id: however many there are, no key is ever used with two nonces, or twice with one.
+type sealer struct {
+	secret []byte // all replicas share it
+	bound  []byte // additional data: the format, the relying party id and the server's own origin
+}
+
+func newSealer(secret []byte, rpID, origin string) sealer {
+	return sealer{secret, []byte(string([]byte{ceremonyFormat}) + rpID + "\x00" + origin)}
+}
+
+// seal returns base64url of the format, the id and the ciphertext.
+func (s sealer) seal(c ceremony) (string, error) {
+	plain, err := json.Marshal(c)
+	if err != nil {
+		return "", err
 	}
-	if data.Format != ceremonyFormat {
-		return ceremonyData{}, fmt.Errorf("%w: written in format %d", ErrCeremony, data.Format)
+	return s.sealPlain(c.id, plain)
+}
+
+func (s sealer) sealPlain(id uuid.UUID, plain []byte) (string, error) {
+	aead, err := s.cipher(id)
+	if err != nil {
+		return "", err
 	}
-	return data, nil
+	sealed := append([]byte{ceremonyFormat}, id[:]...)
+	return encode(aead.Seal(sealed, make([]byte, aead.NonceSize()), plain, s.bound)), nil
+}
+
+// open returns what was sealed, or ErrCeremony.
+func (s sealer) open(text string) (ceremony, error) {
+	sealed, err := decode(text)
+	if err != nil || len(sealed) <= 1+len(uuid.UUID{}) || sealed[0] != ceremonyFormat {
+		return ceremony{}, fmt.Errorf("%w: not a sealed ceremony of format %d", ErrCeremony, ceremonyFormat)
+	}
+	id, ciphertext := uuid.UUID(sealed[1:1+len(uuid.UUID{})]), sealed[1+len(uuid.UUID{}):]
+	aead, err := s.cipher(id)
+	if err != nil {
+		return ceremony{}, fmt.Errorf("open ceremony: %w", err)
+	}
+	plain, err := aead.Open(nil, make([]byte, aead.NonceSize()), ciphertext, s.bound)
+	if err != nil {
+		return ceremony{}, fmt.Errorf("%w: not sealed here", ErrCeremony)
+	}
+	c := ceremony{id: id}
+	if err := json.Unmarshal(plain, &c); err != nil {
+		return ceremony{}, fmt.Errorf("%w: sealed by another version: %w", ErrCeremony, err)
+	}
+	return c, nil
+}
+
+// cipher is AES-256-GCM under the key of one ceremony.
+func (s sealer) cipher(id uuid.UUID) (cipher.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, s.secret, id[:], "holdfast ceremony", 32)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
 }

@@ -4,9 +4,10 @@
 // the account; presenting one opens a session. There is no password, no second kind of factor and nothing to look a
 // user up by before the authenticator has spoken, so the answers tell nobody who has an account.
 //
-// Both acts are ceremonies of two steps. The first step stores what the authenticator is asked, for five minutes, and
-// gives the client the options that a browser's parseCreationOptionsFromJSON and parseRequestOptionsFromJSON take. The
-// second step first deletes the stored ceremony and commits that, and only then looks at the answer.
+// Both acts are ceremonies of two steps. The first step gives the client the options that a browser's
+// parseCreationOptionsFromJSON and parseRequestOptionsFromJSON take, and what was asked of the authenticator, sealed:
+// encrypted and authenticated under a secret that replicas share. It stores nothing. The second step opens what the client
+// brings back within five minutes, first stores its id as spent and commits that, and only then looks at the answer.
 //
 // What the package promises:
 //

@@ -1,7 +1,6 @@
 package passkey
 
 import (
-	"encoding/json"
 	"errors"
 	"os"
 	"reflect"
@@ -90,7 +89,7 @@ func TestRecent(t *testing.T) {
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
 	good := Config{RPID: "localhost", RPName: "Example", Origin: "http://localhost:8080", Now: time.Now}
-	if _, err := New(good, nil); err != nil {
+	if _, err := New(t.Context(), good, &memory{}); err != nil {
 		t.Error(err)
 	}
 	for member, change := range map[string]func(*Config){
@@ -101,32 +100,9 @@ func TestNewNamesWhatIsMissing(t *testing.T) {
 	} {
 		config := good
 		change(&config)
-		if _, err := New(config, nil); err == nil || !strings.Contains(err.Error(), member) {
+		if _, err := New(t.Context(), config, &memory{}); err == nil || !strings.Contains(err.Error(), member) {
 			t.Errorf("without %s: %v", member, err)
 		}
-	}
-}
-
-// What begin stores must come back whole: the library compares with every member of it.
-func TestCeremonyDataRoundTrip(t *testing.T) {
-	service, err := New(Config{RPID: "example.org", RPName: "Example", Origin: "https://example.org", Now: time.Now}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, session, err := service.webauthn.BeginMediatedRegistration(
-		account{handle: make([]byte, 16), name: "Ada"}, protocol.MediationDefault)
-	if err != nil {
-		t.Fatal(err)
-	}
-	session.Expires = session.Expires.UTC().Truncate(0)
-	data := ceremonyData{Format: ceremonyFormat, WebAuthn: *session, Name: "Ada", Code: &CodeKey{Kind: EnrolmentLink, Hash: []byte{1}}}
-	blob, err := json.Marshal(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := decodeCeremony(blob)
-	if err != nil || !reflect.DeepEqual(got, data) {
-		t.Errorf("got %+v, %v, want %+v", got, err, data)
 	}
 }
 
@@ -135,16 +111,6 @@ func requireSeeds(f *testing.F) {
 	if seeds, err := os.ReadDir("testdata/fuzz/" + f.Name()); err != nil || len(seeds) == 0 {
 		f.Fatalf("no seeds: %v", err)
 	}
-}
-
-func FuzzDecodeCeremony(f *testing.F) {
-	requireSeeds(f)
-	f.Add([]byte(`{"format":2,"webauthn":{"challenge":"x","expires":"2026-03-01T12:00:00Z"}}`))
-	f.Fuzz(func(t *testing.T, blob []byte) {
-		if _, err := decodeCeremony(blob); err != nil && !errors.Is(err, ErrCeremony) {
-			t.Error(err)
-		}
-	})
 }
 
 func FuzzCursor(f *testing.F) {

@@ -178,11 +178,7 @@ func (s *Service) BeginRecovery(ctx context.Context, code string) (Options, erro
 	if err != nil {
 		return Options{}, fmt.Errorf("read code: %w", err)
 	}
-	options, err := s.beginAddition(ctx, KindEnrolment, user, &key)
-	if isNotFound(err) { // erased meanwhile
-		return Options{}, ErrCeremony
-	}
-	return options, err
+	return s.beginAddition(ctx, KindEnrolment, user, &key)
 }
 
 // opens returns whose account a code opens, or ErrNotFound.
@@ -219,13 +215,13 @@ func (s *Service) opens(ctx context.Context, code string) (User, CodeKey, error)
 // sign-ins would have told may be gone. It returns ErrCeremony (also if the code was spent, replaced or has ended meanwhile),
 // ErrCredentialRejected, or ErrTooManyPasskeys.
 func (s *Service) FinishRecovery(
-	ctx context.Context, previous SessionToken, ceremony string, credential []byte, userAgent string,
+	ctx context.Context, previous SessionToken, sealed string, credential []byte, userAgent string,
 ) (SignedIn, error) {
-	begun, data, err := s.take(ctx, ceremony, KindEnrolment)
+	begun, err := s.take(ctx, sealed, KindEnrolment)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	if data.Code == nil {
+	if begun.Code == nil {
 		return SignedIn{}, fmt.Errorf("%w: no code", ErrCeremony)
 	}
 	user, err := s.store.User(ctx, begun.User)
@@ -235,19 +231,19 @@ func (s *Service) FinishRecovery(
 	if err != nil {
 		return SignedIn{}, fmt.Errorf("read user: %w", err)
 	}
-	return s.create(ctx, user, data, credential, userAgent, func(made *creation) error {
+	return s.create(ctx, user, begun, credential, userAgent, func(made *creation) error {
 		entries := []AuditEntry{made.entry}
-		if data.Code.Recovers() {
+		if begun.Code.Recovers() {
 			made.session.ToldFrom = &user.CreatedAt
 			if made.notices, err = s.Notices(ctx, made.session.Session); err != nil {
 				return err
 			}
-			recovered, err := passkeyEntry(made.entry.At, actionRecovered, user.ID, made.credential.ID).with(cause{string(data.Code.Kind)})
+			recovered, err := passkeyEntry(made.entry.At, actionRecovered, user.ID, made.credential.ID).with(cause{string(begun.Code.Kind)})
 			if err != nil {
 				return err
 			}
 			entries = append(entries, recovered)
 		}
-		return s.store.Recover(ctx, made.credential, MaxPasskeys, *data.Code, keyOf(previous), made.session, entries)
+		return s.store.Recover(ctx, made.credential, MaxPasskeys, *begun.Code, keyOf(previous), made.session, entries)
 	})
 }

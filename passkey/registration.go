@@ -38,7 +38,7 @@ type SignedIn struct {
 }
 
 // BeginRegistration begins the ceremony that makes an account. It returns ErrInvalidName, or ErrInviteOnly.
-func (s *Service) BeginRegistration(ctx context.Context, name string) (Options, error) {
+func (s *Service) BeginRegistration(name string) (Options, error) {
 	if s.config.InviteOnly {
 		return Options{}, ErrInviteOnly
 	}
@@ -51,23 +51,19 @@ func (s *Service) BeginRegistration(ctx context.Context, name string) (Options, 
 		return Options{}, err
 	}
 	user := User{ID: UserID(id), Name: name}
-	return s.beginCreation(ctx, KindRegistration, "", user, nil, nil)
+	return s.beginCreation(ceremony{Kind: KindRegistration}, user, nil)
 }
 
-// BeginPasskey begins the ceremony that adds a passkey to the session's user. It returns ErrForeignOrigin,
-// ErrTooManyPasskeys, or ErrUnauthenticated if the account was erased meanwhile.
+// BeginPasskey begins the ceremony that adds a passkey to the session's user. It returns ErrForeignOrigin, or
+// ErrTooManyPasskeys.
 func (s *Service) BeginPasskey(ctx context.Context, session Session) (Options, error) {
 	if err := session.MayAdd(); err != nil {
 		return Options{}, err
 	}
-	options, err := s.beginAddition(ctx, KindRegistration, session.User, nil)
-	if isNotFound(err) { // erased since the session was read
-		return Options{}, ErrUnauthenticated
-	}
-	return options, err
+	return s.beginAddition(ctx, KindRegistration, session.User, nil)
 }
 
-// beginAddition begins a ceremony that adds a passkey to an account which exists, or returns ErrNotFound.
+// beginAddition begins a ceremony that adds a passkey to an account which exists.
 func (s *Service) beginAddition(ctx context.Context, kind CeremonyKind, user User, code *CodeKey) (Options, error) {
 	credentials, err := s.store.Credentials(ctx, s.config.RPID, user.ID)
 	if err != nil {
@@ -81,13 +77,11 @@ func (s *Service) beginAddition(ctx context.Context, kind CeremonyKind, user Use
 	for i, credential := range credentials {
 		exclusions[i] = credential.descriptor()
 	}
-	return s.beginCreation(ctx, kind, user.ID, user, exclusions, code)
+	return s.beginCreation(ceremony{Kind: kind, User: user.ID, Code: code}, user, exclusions)
 }
 
-// beginCreation begins a ceremony that creates a credential for user; owner is whose account exists already, or "".
-func (s *Service) beginCreation(
-	ctx context.Context, kind CeremonyKind, owner UserID, user User, exclusions []protocol.CredentialDescriptor, code *CodeKey,
-) (Options, error) {
+// beginCreation begins the ceremony c, which creates a credential for user.
+func (s *Service) beginCreation(c ceremony, user User, exclusions []protocol.CredentialDescriptor) (Options, error) {
 	challenge, err := s.random(challengeSize)
 	if err != nil {
 		return Options{}, err
@@ -109,8 +103,8 @@ func (s *Service) beginCreation(
 	// The library derives it from the first hint, for browsers that know no hints: there, phones and security keys would be
 	// excluded.
 	creation.Response.AuthenticatorSelection.AuthenticatorAttachment = ""
-	data := ceremonyData{WebAuthn: *session, Name: user.Name, Code: code}
-	return s.begin(ctx, kind, owner, data, creation.Response)
+	c.WebAuthn, c.Name = *session, user.Name
+	return s.begin(c, creation.Response)
 }
 
 func withCreationChallenge(challenge []byte) webauthn.RegistrationOption {
@@ -125,9 +119,9 @@ func withCreationChallenge(challenge []byte) webauthn.RegistrationOption {
 // signed in and finished signed out, or the other way round; ErrCredentialRejected; ErrTooManyPasskeys; and
 // ErrUnauthenticated if the session has been ended meanwhile.
 func (s *Service) FinishRegistration(
-	ctx context.Context, session *Session, ceremony string, credential []byte, userAgent string,
+	ctx context.Context, session *Session, sealed string, credential []byte, userAgent string,
 ) (SignedIn, error) {
-	begun, data, err := s.take(ctx, ceremony, KindRegistration)
+	begun, err := s.take(ctx, sealed, KindRegistration)
 	if err != nil {
 		return SignedIn{}, err
 	}
@@ -138,7 +132,7 @@ func (s *Service) FinishRegistration(
 		if err := session.MayAdd(); err != nil {
 			return SignedIn{}, err
 		}
-		return s.create(ctx, session.User, data, credential, userAgent, func(made *creation) error {
+		return s.create(ctx, session.User, begun, credential, userAgent, func(made *creation) error {
 			return s.store.AddPasskey(ctx, made.credential, MaxPasskeys, session.ID, made.session, made.entry)
 		})
 	}
@@ -148,12 +142,12 @@ func (s *Service) FinishRegistration(
 	if s.config.InviteOnly {
 		return SignedIn{}, ErrInviteOnly
 	}
-	id, ok := userOf(data.WebAuthn.UserID)
+	id, ok := userOf(begun.WebAuthn.UserID)
 	if !ok {
 		return SignedIn{}, fmt.Errorf("%w: no user id", ErrCeremony)
 	}
-	user := User{ID: id, Name: data.Name, CreatedAt: s.now()}
-	return s.create(ctx, user, data, credential, userAgent, func(made *creation) error {
+	user := User{ID: id, Name: begun.Name, CreatedAt: s.now()}
+	return s.create(ctx, user, begun, credential, userAgent, func(made *creation) error {
 		return s.store.Register(ctx, user, made.credential, made.session, made.entry)
 	})
 }
@@ -169,10 +163,10 @@ type creation struct {
 // create verifies the authenticator's answer and has the result stored by store, which may add to it. It refuses passkeys
 // of staff that were made at another origin than the server's own.
 func (s *Service) create(
-	ctx context.Context, user User, data ceremonyData, answer []byte, userAgent string, store func(*creation) error,
+	ctx context.Context, user User, begun ceremony, answer []byte, userAgent string, store func(*creation) error,
 ) (SignedIn, error) {
 	now := s.now()
-	credential, origin, err := s.verifyCreation(user.ID, data.WebAuthn, answer, now)
+	credential, origin, err := s.verifyCreation(user.ID, begun.WebAuthn, answer, now)
 	if err != nil {
 		return SignedIn{}, rejected(err)
 	}

@@ -1,6 +1,7 @@
 package passkey
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -42,13 +43,15 @@ type Service struct {
 	store    Store
 	webauthn *webauthn.WebAuthn
 	decoy    webauthn.Credential
+	sealer   sealer
 	watches  sessionWatches
 	hashes   slowHashes
 	making   sync.Map // UserID: whose recovery codes are being made
 }
 
-// New returns a Service, or an error that names the member of config that is missing or wrong.
-func New(config Config, store Store) (*Service, error) {
+// New returns a Service, or an error that names the member of config that is missing or wrong. It reads the secret that all
+// replicas share from the store, making it where there is none.
+func New(ctx context.Context, config Config, store Store) (*Service, error) {
 	if config.RPID == "" {
 		return nil, errors.New("passkey: RPID is missing")
 	}
@@ -93,7 +96,17 @@ func New(config Config, store Store) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("passkey: %w", err)
 	}
-	return &Service{config: config, store: store, webauthn: relyingParty, decoy: decoy, hashes: hashes}, nil
+	s := &Service{config: config, store: store, webauthn: relyingParty, decoy: decoy, hashes: hashes}
+	candidate, err := s.random(ceremonySecret)
+	if err != nil {
+		return nil, fmt.Errorf("passkey: %w", err)
+	}
+	secret, err := store.Secret(ctx, "ceremony", candidate)
+	if err != nil {
+		return nil, fmt.Errorf("passkey: %w", err)
+	}
+	s.sealer = newSealer(secret, config.RPID, config.Origin)
+	return s, nil
 }
 
 // now is the time in the precision that PostgreSQL keeps, so that what is returned equals what is read back.

@@ -9,6 +9,7 @@ import (
 // returns nil, none of it when it returns an error, and of concurrent callers each sees the others either wholly or not
 // at all. Errors that are not named here are faults of the store. User ids given to it are canonical UUIDs.
 type Store interface {
+	SecretStore
 	CeremonyStore
 	CredentialStore
 	SessionStore
@@ -18,15 +19,18 @@ type Store interface {
 	TokenStore
 }
 
-// CeremonyStore keeps ceremonies between their two steps.
-type CeremonyStore interface {
-	// CreateCeremony stores a ceremony, or returns ErrNotFound if it is for a user who is not there: none outlives its user's
-	// erasure.
-	CreateCeremony(ctx context.Context, ceremony Ceremony) error
+// SecretStore keeps the secrets that all replicas share.
+type SecretStore interface {
+	// Secret returns the secret of that name. If there is none yet, the candidate becomes it: all callers get the same.
+	Secret(ctx context.Context, name string, candidate []byte) ([]byte, error)
+}
 
-	// TakeCeremony deletes the ceremony and returns what it was. The deletion is committed before TakeCeremony
-	// returns: of any number of callers exactly one gets the ceremony, the others ErrCeremony.
-	TakeCeremony(ctx context.Context, id string) (Ceremony, error)
+// CeremonyStore remembers which ceremonies were tried.
+type CeremonyStore interface {
+	// Spend stores that the ceremony of that id, a UUID, was tried, and forgets it only after its end. That is committed
+	// before Spend returns: of any number of callers exactly one gets nil, the others ErrCeremony. A failover to a standby
+	// may lose it unless something later was confirmed as the store is configured.
+	Spend(ctx context.Context, id string, end time.Time) error
 }
 
 // CredentialStore keeps passkeys. Credentials of another relying party id than the one given do not exist for it.

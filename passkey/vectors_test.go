@@ -61,42 +61,39 @@ type bench struct {
 	t *testing.T
 }
 
-// inject makes the challenge that of the ceremony, as if it had been drawn; those of the vectors have various lengths. The
+// inject returns the ceremony with that challenge, as if it had been drawn; those of the vectors have various lengths. The
 // library need not ask for user verification then: our own code does.
-func (b *bench) inject(id string, challenge []byte, verification protocol.UserVerificationRequirement) {
+func (b *bench) inject(sealed string, challenge []byte, verification protocol.UserVerificationRequirement) string {
 	b.t.Helper()
-	ceremony := b.ceremonies[id]
-	data, err := decodeCeremony(ceremony.Data)
+	c, err := b.sealer.open(sealed)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	data.WebAuthn.Challenge, data.WebAuthn.UserVerification = encode(challenge), verification
-	if ceremony.Data, err = json.Marshal(data); err != nil {
+	c.WebAuthn.Challenge, c.WebAuthn.UserVerification = encode(challenge), verification
+	if sealed, err = b.sealer.seal(c); err != nil {
 		b.t.Fatal(err)
 	}
-	b.ceremonies[id] = ceremony
+	return sealed
 }
 
 // memory is as much of a Store as ceremonies need. What is not there panics.
 type memory struct {
 	Store
-	ceremonies  map[string]Ceremony
+	spent       []string
 	credentials []Credential
 	audited     []string
 }
 
-func (m *memory) CreateCeremony(_ context.Context, c Ceremony) error {
-	m.ceremonies[c.ID] = c
-	return nil
+func (m *memory) Secret(_ context.Context, _ string, candidate []byte) ([]byte, error) {
+	return candidate, nil
 }
 
-func (m *memory) TakeCeremony(_ context.Context, id string) (Ceremony, error) {
-	c, ok := m.ceremonies[id]
-	if !ok {
-		return Ceremony{}, ErrCeremony
+func (m *memory) Spend(_ context.Context, id string, _ time.Time) error {
+	if slices.Contains(m.spent, id) {
+		return ErrCeremony
 	}
-	delete(m.ceremonies, id)
-	return c, nil
+	m.spent = append(m.spent, id)
+	return nil
 }
 
 func (m *memory) Credential(_ context.Context, _ string, user UserID, id []byte) (User, Credential, error) {
@@ -126,8 +123,8 @@ func (m *memory) UserAudit(context.Context, UserID, []string, time.Time, int) ([
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{memory: &memory{ceremonies: map[string]Ceremony{}}, t: t}
-	service, err := New(Config{RPID: "example.org", RPName: "Example", Origin: "https://example.org", Now: time.Now}, b.memory)
+	b := &bench{memory: &memory{}, t: t}
+	service, err := New(t.Context(), Config{RPID: "example.org", RPName: "Example", Origin: "https://example.org", Now: time.Now}, b.memory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,12 +146,12 @@ func publicKeyCredential(t *testing.T, id []byte, response map[string]string) []
 // register takes the vector's registration, with that attestation object.
 func (b *bench) register(v vector, attestation []byte, verification protocol.UserVerificationRequirement) error {
 	b.t.Helper()
-	options, err := b.BeginRegistration(b.t.Context(), "Ada")
+	options, err := b.BeginRegistration("Ada")
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.inject(options.Ceremony, v.Registration.Challenge, verification)
-	_, err = b.FinishRegistration(b.t.Context(), nil, options.Ceremony, publicKeyCredential(b.t, v.Registration.CredentialID, map[string]string{
+	sealed := b.inject(options.Ceremony, v.Registration.Challenge, verification)
+	_, err = b.FinishRegistration(b.t.Context(), nil, sealed, publicKeyCredential(b.t, v.Registration.CredentialID, map[string]string{
 		"clientDataJSON": encode(v.Registration.ClientDataJSON), "attestationObject": encode(attestation),
 	}), "")
 	return err
@@ -163,12 +160,12 @@ func (b *bench) register(v vector, attestation []byte, verification protocol.Use
 // authenticate takes the vector's authentication, with other authenticator data and signature.
 func (b *bench) authenticate(v vector, user UserID, authenticatorData, signature []byte) error {
 	b.t.Helper()
-	options, err := b.BeginAuthentication(b.t.Context())
+	options, err := b.BeginAuthentication()
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	b.inject(options.Ceremony, v.Authentication.Challenge, protocol.VerificationRequired)
-	_, err = b.FinishAuthentication(b.t.Context(), "", options.Ceremony, publicKeyCredential(b.t, v.Registration.CredentialID, map[string]string{
+	sealed := b.inject(options.Ceremony, v.Authentication.Challenge, protocol.VerificationRequired)
+	_, err = b.FinishAuthentication(b.t.Context(), "", sealed, publicKeyCredential(b.t, v.Registration.CredentialID, map[string]string{
 		"clientDataJSON": encode(v.Authentication.ClientDataJSON), "authenticatorData": encode(authenticatorData),
 		"signature": encode(signature), "userHandle": encode(user.handle()),
 	}), "")

@@ -37,7 +37,6 @@ func erase(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, entry passkey.
 	}
 	for _, step := range []struct{ what, statement string }{
 		{"delete reasons", `DELETE FROM audit_reasons WHERE user_id = $1::uuid`},
-		{"delete ceremonies", `DELETE FROM ceremonies WHERE user_id = $1::uuid`},
 		// Answers of support's requests about the user, whose path names them or something of theirs: "POST /admin/v1/users/<id>/…".
 		{"delete kept answers", `
 			DELETE FROM idempotency WHERE actor = 'staff:' || $1::text OR split_part(route, '/', 5) IN (

@@ -4,11 +4,14 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
+	"holdfast/passkey"
 	"holdfast/sql"
 	"holdfast/sql/local"
 	"holdfast/sql/sqltest"
@@ -133,5 +136,52 @@ func TestHarmlessWarning(t *testing.T) {
 	db := sqltest.New(t)
 	if _, err := db.Exec(`DO $$ BEGIN RAISE WARNING 'harmless'; END $$`); err != nil {
 		t.Error(err)
+	}
+}
+
+// A spent ceremony is on the disk when Spend returns, but waits for no standby: what it lets in afterwards does, and with that
+// for all that was committed before.
+func TestSpentCeremoniesAreDurable(t *testing.T) {
+	t.Parallel()
+	primary := sqltest.NewNode(t)
+	standby := primary.Standby(t)
+	db, err := sql.Open(t.Context(), primary.URL(local.Runtime))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	store := sql.NewPasskeys(db)
+	standby.Stop(t)
+	ids := []string{uuid.NewString(), uuid.NewString()}
+	for _, id := range ids {
+		if err := store.Spend(t.Context(), id, time.Now()); err != nil {
+			t.Fatalf("without the standby: %v", err)
+		}
+	}
+	if _, err := store.Secret(t.Context(), "after", []byte("x")); !errors.As(err, new(*sql.UnknownOutcomeError)) {
+		t.Errorf("what comes after it, without the standby: %v", err)
+	}
+
+	id := uuid.NewString()
+	var backend int
+	if err := db.Get(&backend, `SELECT pg_backend_pid()`); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Spend(t.Context(), id, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(backend, syscall.SIGKILL); err != nil { // all of PostgreSQL starts again, without its memory
+		t.Fatal(err)
+	}
+	for _, id := range append(ids, id) {
+		for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			err := store.Spend(t.Context(), id, time.Now())
+			if errors.Is(err, passkey.ErrCeremony) {
+				break
+			}
+			if err == nil || time.Now().After(deadline) {
+				t.Fatalf("after a crash: %v", err)
+			}
+		}
 	}
 }

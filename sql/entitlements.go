@@ -39,12 +39,17 @@ func NewEntitlements(ctx context.Context, db *sqlx.DB) (*Entitlements, error) {
 
 // Secret implements [entitlements.Store].
 func (s *Entitlements) Secret(ctx context.Context, name string, candidate []byte) ([]byte, error) {
-	_, err := s.db.ExecContext(ctx, `INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name, candidate)
+	return secret(ctx, s.db, name, candidate)
+}
+
+// secret returns the secret of that name, which the candidate becomes where there is none.
+func secret(ctx context.Context, db *sqlx.DB, name string, candidate []byte) ([]byte, error) {
+	_, err := db.ExecContext(ctx, `INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name, candidate)
 	if err != nil {
 		return nil, failed("store secret", err)
 	}
 	var value []byte
-	if err := s.db.GetContext(ctx, &value, `SELECT value FROM secrets WHERE name = $1`, name); err != nil {
+	if err := db.GetContext(ctx, &value, `SELECT value FROM secrets WHERE name = $1`, name); err != nil {
 		return nil, failed("read secret", err)
 	}
 	return value, nil

@@ -13,8 +13,9 @@ import (
 
 // How long rows are kept that nobody needs any more; SECURITY.md documents it.
 const (
-	keepRemovedDevices = 90 * 24 * time.Hour // after the end of their last document
-	keepBillingEvents  = 30 * 24 * time.Hour // without a user: ten times as long as any system retries
+	keepSpent          = 2 * entitlements.MaxClockOff // for replicas whose clocks are behind
+	keepRemovedDevices = 90 * 24 * time.Hour          // after the end of their last document
+	keepBillingEvents  = 30 * 24 * time.Hour          // without a user: ten times as long as any system retries
 )
 
 const (
@@ -31,7 +32,7 @@ var housekeeping = []struct {
 	table, key, at, ended string
 	keep                  time.Duration
 }{
-	{table: "ceremonies", key: "id", at: "expires_at"},
+	{table: "spent", key: "id", at: "expires_at", keep: keepSpent},
 	{table: "sessions", key: "user_id, id", at: "expires_at"},
 	{table: "enrolments", key: "code_hash", at: "expires_at"},
 	{table: "idempotency", key: "actor, route, key", at: "created_at", keep: answerLife},

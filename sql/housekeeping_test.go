@@ -51,7 +51,7 @@ func TestEveryTableHasAnEnd(t *testing.T) {
 func litter(t *testing.T, db *sqlx.DB, user string, end time.Time, n int) {
 	t.Helper()
 	for _, statement := range []string{
-		`INSERT INTO ceremonies (id, kind, data, expires_at) SELECT gen_random_uuid(), 'authentication', '', $2 FROM generate_series(1, $3) WHERE $1::uuid IS NOT NULL`,
+		`INSERT INTO spent (id, expires_at) SELECT gen_random_uuid(), $2::timestamptz - interval '10 minutes' FROM generate_series(1, $3) WHERE $1::uuid IS NOT NULL`,
 		`INSERT INTO sessions (user_id, id, token_hash, authenticated_at, last_active_at, expires_at)
 			SELECT $1, g, uuid_send(g), $2, $2, $2 FROM (SELECT gen_random_uuid() AS g FROM generate_series(1, $3)) s`,
 		`INSERT INTO enrolments (user_id, code_hash, expires_at, created_at) SELECT $1, uuid_send(gen_random_uuid()), $2, $2 FROM generate_series(1, $3)`,

@@ -28,35 +28,26 @@ func NewPasskeys(db *sqlx.DB) *Passkeys {
 	return &Passkeys{db: db}
 }
 
-// CreateCeremony implements [passkey.CeremonyStore]. It waits for whoever is about to erase the user.
-func (p *Passkeys) CreateCeremony(ctx context.Context, c passkey.Ceremony) error {
-	result, err := p.db.ExecContext(ctx, `
-		INSERT INTO ceremonies (id, kind, user_id, data, expires_at) SELECT $1, $2, $3::uuid, $4, $5
-		WHERE $3::uuid IS NULL OR EXISTS (SELECT FROM users WHERE id = $3::uuid FOR SHARE)`,
-		c.ID, c.Kind, optional(c.User), c.Data, c.ExpiresAt)
-	none, err := affectedNone(result, failed("insert ceremony", err))
-	if err == nil && none {
-		return passkey.ErrNotFound
-	}
-	return err
+// Secret implements [passkey.SecretStore].
+func (p *Passkeys) Secret(ctx context.Context, name string, candidate []byte) ([]byte, error) {
+	return secret(ctx, p.db, name, candidate)
 }
 
-// TakeCeremony implements [passkey.CeremonyStore]. Of concurrent deletions of a row, PostgreSQL lets one return it.
-func (p *Passkeys) TakeCeremony(ctx context.Context, id string) (passkey.Ceremony, error) {
-	var row struct {
-		ID        string
-		Kind      passkey.CeremonyKind
-		User      passkey.UserID `db:"user_id"`
-		Data      []byte
-		ExpiresAt time.Time `db:"expires_at"`
+// spendCeremony is flushed to the disk but does not wait for a synchronous standby. A sign-in that is then answered with
+// success waits for it, and what it waits for includes all that was committed before: a failover loses the row only where
+// the try did not succeed.
+const spendCeremony = `
+	INSERT INTO spent (id, expires_at) SELECT $1::uuid, $2::timestamptz WHERE set_config('synchronous_commit', 'local', true) <> ''
+	ON CONFLICT DO NOTHING`
+
+// Spend implements [passkey.CeremonyStore]. Of concurrent insertions of one id, all but the first wait and do nothing.
+func (p *Passkeys) Spend(ctx context.Context, id string, end time.Time) error {
+	result, err := p.db.ExecContext(ctx, spendCeremony, id, end)
+	none, err := affectedNone(result, failed("spend ceremony", err))
+	if err == nil && none {
+		return passkey.ErrCeremony
 	}
-	err := p.db.GetContext(ctx, &row, `
-		DELETE FROM ceremonies WHERE id = $1
-		RETURNING id, kind, coalesce(user_id::text, '') AS user_id, data, expires_at`, id)
-	if errors.Is(err, stdsql.ErrNoRows) {
-		return passkey.Ceremony{}, passkey.ErrCeremony
-	}
-	return passkey.Ceremony(row), failed("delete ceremony", err)
+	return err
 }
 
 // credentialRow is a row of passkeys.

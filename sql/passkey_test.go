@@ -18,6 +18,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
+	"holdfast/entitlements"
 	"holdfast/passkey"
 	"holdfast/sql"
 	"holdfast/sql/sqltest"
@@ -65,11 +66,22 @@ func newWorld(t *testing.T, change ...func(*passkey.Config)) *world {
 	for _, c := range change {
 		c(&config)
 	}
-	service, err := passkey.New(config, sql.NewPasskeys(db))
-	if err != nil {
-		t.Fatal(err)
+	w := &world{t: t, db: db, clock: clock}
+	w.Service = w.replica(config)
+	return w
+}
+
+// replica is another service on the world's database; its clock is the world's if config has none.
+func (w *world) replica(config passkey.Config) *passkey.Service {
+	w.t.Helper()
+	if config.Now == nil {
+		config.RPID, config.RPName, config.Origin, config.HashMemory, config.Now = relyingParty.ID, relyingParty.Name, relyingParty.Origin, 64, w.clock.Now
 	}
-	return &world{Service: service, t: t, db: db, clock: clock}
+	service, err := passkey.New(w.t.Context(), config, sql.NewPasskeys(w.db))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return service
 }
 
 // authenticator holds one passkey. Tests lie by changing a copy.
@@ -163,7 +175,7 @@ func (w *world) register(name string) (*authenticator, passkey.SignedIn) {
 
 func (w *world) registerWith(a *authenticator, name string) passkey.SignedIn {
 	w.t.Helper()
-	options := w.begun(w.BeginRegistration(w.t.Context(), name))
+	options := w.begun(w.BeginRegistration(name))
 	in, err := w.FinishRegistration(w.t.Context(), nil, options.Ceremony, a.create(w.t, options), chromeOnWindows)
 	if err != nil {
 		w.t.Fatal(err)
@@ -180,7 +192,7 @@ func (w *world) addPasskey(session passkey.Session, a *authenticator) (passkey.S
 
 func (w *world) signIn(a *authenticator, previous passkey.SessionToken) (passkey.SignedIn, error) {
 	w.t.Helper()
-	options := w.begun(w.BeginAuthentication(w.t.Context()))
+	options := w.begun(w.BeginAuthentication())
 	return w.FinishAuthentication(w.t.Context(), previous, options.Ceremony, a.get(w.t, options), "")
 }
 
@@ -358,7 +370,7 @@ func TestOptions(t *testing.T) {
 	}
 
 	var request map[string]any
-	options = w.begun(w.BeginAuthentication(t.Context()))
+	options = w.begun(w.BeginAuthentication())
 	if err := json.Unmarshal(options.PublicKey, &request); err != nil {
 		t.Fatal(err)
 	}
@@ -372,7 +384,7 @@ func TestOptions(t *testing.T) {
 func TestCeremonyIsSpentOnce(t *testing.T) {
 	w := newWorld(t)
 	a, _ := w.register("Ada")
-	options := w.begun(w.BeginAuthentication(t.Context()))
+	options := w.begun(w.BeginAuthentication())
 	answer := a.get(t, options)
 	if _, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, answer, ""); err != nil {
 		t.Fatal(err)
@@ -380,7 +392,7 @@ func TestCeremonyIsSpentOnce(t *testing.T) {
 	_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, answer, "")
 	want(t, err, passkey.ErrCeremony)
 
-	creation := w.begun(w.BeginRegistration(t.Context(), "Bob"))
+	creation := w.begun(w.BeginRegistration("Bob"))
 	b := newAuthenticator()
 	if _, err := w.FinishRegistration(t.Context(), nil, creation.Ceremony, b.create(t, creation), ""); err != nil {
 		t.Fatal(err)
@@ -397,13 +409,13 @@ func TestCeremonyIsSpentOnce(t *testing.T) {
 func TestFailedTrySpendsTheCeremony(t *testing.T) {
 	w := newWorld(t)
 	a, _ := w.register("Ada")
-	options := w.begun(w.BeginAuthentication(t.Context()))
+	options := w.begun(w.BeginAuthentication())
 	_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, []byte("{"), "")
 	want(t, err, passkey.ErrCredentialRejected)
 	_, err = w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), "")
 	want(t, err, passkey.ErrCeremony)
 
-	options = w.begun(w.BeginAuthentication(t.Context()))
+	options = w.begun(w.BeginAuthentication())
 	_, err = w.FinishRegistration(t.Context(), nil, options.Ceremony, a.get(t, options), "")
 	want(t, err, passkey.ErrCeremony)
 	_, err = w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), "")
@@ -413,7 +425,7 @@ func TestFailedTrySpendsTheCeremony(t *testing.T) {
 func TestConcurrentFinishesOfOneCeremony(t *testing.T) {
 	w := newWorld(t)
 	a, _ := w.register("Ada") // keeps no sign count, so that only the ceremony stands in the way
-	options := w.begun(w.BeginAuthentication(t.Context()))
+	options := w.begun(w.BeginAuthentication())
 	answer := a.get(t, options)
 	n := w.together(50, passkey.ErrCeremony, func(int) error {
 		_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, answer, "")
@@ -430,12 +442,12 @@ func TestConcurrentFinishesOfOneCeremony(t *testing.T) {
 func TestEndedCeremony(t *testing.T) {
 	w := newWorld(t)
 	a, _ := w.register("Ada")
-	options := w.begun(w.BeginAuthentication(t.Context()))
+	options := w.begun(w.BeginAuthentication())
 	w.clock.advance(5*time.Minute - time.Microsecond)
 	if _, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), ""); err != nil {
 		t.Error(err)
 	}
-	options = w.begun(w.BeginAuthentication(t.Context()))
+	options = w.begun(w.BeginAuthentication())
 	w.clock.advance(5 * time.Minute)
 	_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), "")
 	want(t, err, passkey.ErrCeremony)
@@ -449,9 +461,9 @@ func TestCeremonyOfAnotherKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	enrol := func() passkey.Options { return w.begun(w.BeginRecovery(t.Context(), enrolment.Code)) }
-	register := func() passkey.Options { return w.begun(w.BeginRegistration(t.Context(), "Eve")) }
+	register := func() passkey.Options { return w.begun(w.BeginRegistration("Eve")) }
 	add := func() passkey.Options { return w.begun(w.BeginPasskey(t.Context(), in.Session)) }
-	authenticate := func() passkey.Options { return w.begun(w.BeginAuthentication(t.Context())) }
+	authenticate := func() passkey.Options { return w.begun(w.BeginAuthentication()) }
 
 	for name, begin := range map[string]func() passkey.Options{"registration": register, "addition": add, "authentication": authenticate} {
 		options := begin()
@@ -499,7 +511,7 @@ func TestCeremonyOfAnotherUser(t *testing.T) {
 	_, err = w.FinishRegistration(t.Context(), nil, add.Ceremony, newAuthenticator().create(t, add), "")
 	want(t, err, passkey.ErrCeremony)
 
-	register := w.begun(w.BeginRegistration(t.Context(), "Eve"))
+	register := w.begun(w.BeginRegistration("Eve"))
 	_, err = w.FinishRegistration(t.Context(), &bob.Session, register.Ceremony, newAuthenticator().create(t, register), "")
 	want(t, err, passkey.ErrCeremony)
 
@@ -508,16 +520,111 @@ func TestCeremonyOfAnotherUser(t *testing.T) {
 	}
 }
 
-func TestUndecodableCeremony(t *testing.T) {
+// rows counts the rows of every table.
+func (w *world) rows() map[string]int {
+	w.t.Helper()
+	var tables []string
+	err := w.db.SelectContext(w.t.Context(), &tables, `
+		SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND relname <> 'goose_db_version'`)
+	if err != nil || len(tables) < 15 {
+		w.t.Fatalf("tables %q, %v", tables, err)
+	}
+	rows := map[string]int{}
+	for _, table := range tables {
+		rows[table] = scan[int](w, `SELECT count(*) FROM `+table)
+	}
+	return rows
+}
+
+// TestBeginningStoresNothing: nobody fills the database by asking.
+func TestBeginningStoresNothing(t *testing.T) {
+	w := newWorld(t)
+	_, ada := w.register("Ada")
+	_, link, err := w.CreateUser(t.Context(), passkey.Agent{Actor: "operator"}, "Bob", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := w.codes(ada.Session)[0]
+	before := w.rows()
+	for range 3 {
+		w.begun(w.BeginRegistration("Eve"))
+		w.begun(w.BeginAuthentication())
+		w.begun(w.BeginPasskey(t.Context(), ada.Session))
+		w.begun(w.BeginRecovery(t.Context(), link.Code))
+		w.begun(w.BeginRecovery(t.Context(), code))
+	}
+	if after := w.rows(); !reflect.DeepEqual(after, before) {
+		t.Errorf("rows: %v, were %v", after, before)
+	}
+}
+
+// TestCeremonyOnAnotherReplica: a ceremony is good once on all replicas together, and on one that starts later.
+func TestCeremonyOnAnotherReplica(t *testing.T) {
 	w := newWorld(t)
 	a, _ := w.register("Ada")
-	for _, data := range []string{"", "\x82\xa1c", "null", "{}", `{"format":0}`, `{"format":1,"webauthn":[]}`, `{"format":1,"webauthn":{"new":1}}`} {
-		options := w.begun(w.BeginAuthentication(t.Context()))
-		w.db.MustExec(`UPDATE ceremonies SET data = $1`, []byte(data))
-		_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), "")
-		if !errors.Is(err, passkey.ErrCeremony) {
-			t.Errorf("data %q: %v", data, err)
+	options := w.begun(w.BeginAuthentication())
+	answer := a.get(t, options)
+	later := w.replica(passkey.Config{})
+	if _, err := later.FinishAuthentication(t.Context(), "", options.Ceremony, answer, ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, replica := range []*passkey.Service{w.Service, later, w.replica(passkey.Config{})} {
+		_, err := replica.FinishAuthentication(t.Context(), "", options.Ceremony, answer, "")
+		want(t, err, passkey.ErrCeremony)
+	}
+
+	options = w.begun(later.BeginRegistration("Bob"))
+	answer = newAuthenticator().create(t, options)
+	replicas := []*passkey.Service{w.Service, later}
+	n := w.together(50, passkey.ErrCeremony, func(i int) error {
+		_, err := replicas[i%2].FinishRegistration(t.Context(), nil, options.Ceremony, answer, "")
+		return err
+	})
+	if users := scan[int](w, `SELECT count(*) FROM users WHERE name = 'Bob'`); n != 1 || users != 1 {
+		t.Errorf("%d of 50 won, %d accounts, want 1", n, users)
+	}
+}
+
+// TestCeremonyOfAnotherRelyingParty: services that share a database share its secret, but not their ceremonies.
+func TestCeremonyOfAnotherRelyingParty(t *testing.T) {
+	w := newWorld(t)
+	a, _ := w.register("Ada")
+	for what, config := range map[string]passkey.Config{
+		"relying party id": {RPID: "app.example.org", Origin: relyingParty.Origin},
+		"origin":           {RPID: relyingParty.ID, Origin: "https://www.example.org", AllowOrigins: []string{relyingParty.Origin}},
+	} {
+		config.RPName, config.Now = "Other", w.clock.Now
+		options := w.begun(w.replica(config).BeginAuthentication())
+		if _, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), ""); !errors.Is(err, passkey.ErrCeremony) {
+			t.Errorf("of another %s: %v", what, err)
 		}
+	}
+	if n := scan[int](w, `SELECT count(*) FROM spent`); n != 1 {
+		t.Errorf("%d were spent, want that of the registration", n)
+	}
+}
+
+// TestSpentOutlivesSlowClocks: where a ceremony has ended by the clock of the replica that keeps house, it has not by one that
+// is as far behind as clocks may be; what was spent is remembered as long.
+func TestSpentOutlivesSlowClocks(t *testing.T) {
+	w := newWorld(t)
+	a, _ := w.register("Ada")
+	options := w.begun(w.BeginAuthentication())
+	answer := a.get(t, options)
+	if _, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, answer, ""); err != nil {
+		t.Fatal(err)
+	}
+	ahead := w.clock.Now().Add(passkey.CeremonyLife + 2*entitlements.MaxClockOff - time.Microsecond)
+	if err := sql.Sweep(t.Context(), w.db, ahead); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, answer, "")
+	want(t, err, passkey.ErrCeremony)
+	if err := sql.Sweep(t.Context(), w.db, ahead.Add(time.Microsecond)); err != nil {
+		t.Fatal(err)
+	}
+	if n := scan[int](w, `SELECT count(*) FROM spent`); n != 0 {
+		t.Errorf("%d are remembered for ever", n)
 	}
 }
 
@@ -553,7 +660,7 @@ func TestRejectedAssertions(t *testing.T) {
 		}
 	}
 	// A challenge that was not this ceremony's.
-	one, other := w.begun(w.BeginAuthentication(t.Context())), w.begun(w.BeginAuthentication(t.Context()))
+	one, other := w.begun(w.BeginAuthentication()), w.begun(w.BeginAuthentication())
 	_, err := w.FinishAuthentication(t.Context(), "", one.Ceremony, a.but(func(a *authenticator) { a.credential.Counter = 10 }).get(t, other), "")
 	want(t, err, passkey.ErrCredentialRejected)
 
@@ -622,7 +729,7 @@ func TestConcurrentSignInsWithOneSignCount(t *testing.T) {
 	a.credential.Counter = 1
 	ceremonies, answers := make([]string, 10), make([][]byte, 10)
 	for i := range answers {
-		options := w.begun(w.BeginAuthentication(t.Context()))
+		options := w.begun(w.BeginAuthentication())
 		ceremonies[i], answers[i] = options.Ceremony, a.get(t, options)
 	}
 	n := w.together(10, passkey.ErrCloned, func(i int) error {
@@ -699,7 +806,7 @@ func TestRejectedRegistrations(t *testing.T) {
 		"id too long": func(a *authenticator) { a.credential.ID = make([]byte, 1024) },
 	}
 	for name, lie := range lies {
-		options := w.begun(w.BeginRegistration(t.Context(), "Ada"))
+		options := w.begun(w.BeginRegistration("Ada"))
 		_, err := w.FinishRegistration(t.Context(), nil, options.Ceremony, newAuthenticator().but(lie).create(t, options), "")
 		if !errors.Is(err, passkey.ErrCredentialRejected) {
 			t.Errorf("%s: %v", name, err)
@@ -716,7 +823,7 @@ func TestCredentialIDBelongsToOneUser(t *testing.T) {
 	_, bob := w.register("Bob")
 
 	thief := newAuthenticator().but(func(thief *authenticator) { thief.credential.ID = a.credential.ID })
-	options := w.begun(w.BeginRegistration(t.Context(), "Eve"))
+	options := w.begun(w.BeginRegistration("Eve"))
 	_, err := w.FinishRegistration(t.Context(), nil, options.Ceremony, thief.create(t, options), "")
 	want(t, err, passkey.ErrCredentialRejected)
 	for _, in := range []passkey.SignedIn{ada, bob} {
@@ -744,7 +851,7 @@ func TestExtensionResults(t *testing.T) {
 	if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, secret) {
 		t.Error("the error holds the prf result")
 	}
-	for _, table := range []string{"users", "passkeys", "sessions", "ceremonies", "audit"} {
+	for _, table := range []string{"users", "passkeys", "sessions", "spent", "audit"} {
 		text := scan[string](w, `SELECT coalesce(string_agg(t::text, ''), '') FROM `+table+` t`)
 		if strings.Contains(text, secret) || strings.Contains(text, fmt.Sprintf("%x", "secretsecret")) {
 			t.Errorf("%s holds the prf result", table)
@@ -1066,17 +1173,17 @@ func TestEnrolmentEnds(t *testing.T) {
 
 func TestInviteOnly(t *testing.T) {
 	w := newWorld(t, func(c *passkey.Config) { c.InviteOnly = true })
-	_, err := w.BeginRegistration(t.Context(), "Ada")
+	_, err := w.BeginRegistration("Ada")
 	want(t, err, passkey.ErrInviteOnly)
 
 	// A ceremony begun before the operator closed the door.
-	open, err := passkey.New(passkey.Config{
+	open, err := passkey.New(t.Context(), passkey.Config{
 		RPID: relyingParty.ID, RPName: relyingParty.Name, Origin: relyingParty.Origin, Now: w.clock.Now,
 	}, sql.NewPasskeys(w.db))
 	if err != nil {
 		t.Fatal(err)
 	}
-	options := w.begun(open.BeginRegistration(t.Context(), "Ada"))
+	options := w.begun(open.BeginRegistration("Ada"))
 	_, err = w.FinishRegistration(t.Context(), nil, options.Ceremony, newAuthenticator().create(t, options), "")
 	want(t, err, passkey.ErrInviteOnly)
 }
@@ -1304,7 +1411,7 @@ func TestTokens(t *testing.T) {
 func TestStoreFailureIsNotRejection(t *testing.T) {
 	w := newWorld(t)
 	a, _ := w.register("Ada")
-	options := w.begun(w.BeginAuthentication(t.Context()))
+	options := w.begun(w.BeginAuthentication())
 	w.db.Close()
 	_, err := w.FinishAuthentication(context.Background(), "", options.Ceremony, a.get(t, options), "")
 	if err == nil || errors.Is(err, passkey.ErrCredentialRejected) || errors.Is(err, passkey.ErrCeremony) {

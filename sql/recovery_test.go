@@ -535,51 +535,23 @@ func TestEndOtherSessionsWhileAPasskeyIsAdded(t *testing.T) {
 	wantLive(w, in.Token, true)
 }
 
-// Nothing that a request under way still stores names a user who is gone.
-func TestNoCeremonyForAUserWhoIsGone(t *testing.T) {
+// A ceremony does not outlive the account that it would add a passkey to.
+func TestCeremonyOfAnErasedAccount(t *testing.T) {
 	w := newWorld(t)
 	_, in := w.register("Ada")
 	code := w.codes(in.Session)[0]
+	add, recover := w.begun(w.BeginPasskey(t.Context(), in.Session)), w.begun(w.BeginRecovery(t.Context(), code))
 	if err := w.Erase(t.Context(), in.Session); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.BeginPasskey(t.Context(), in.Session)
+	_, err := w.FinishRegistration(t.Context(), &in.Session, add.Ceremony, newAuthenticator().create(t, add), "")
 	want(t, err, passkey.ErrUnauthenticated)
+	_, err = w.FinishRecovery(t.Context(), "", recover.Ceremony, newAuthenticator().create(t, recover), "")
+	want(t, err, passkey.ErrCeremony)
 	_, err = w.BeginRecovery(t.Context(), code)
 	want(t, err, passkey.ErrCeremony)
-	if n := scan[int](w, `SELECT count(*) FROM ceremonies WHERE user_id IS NOT NULL`); n != 0 {
-		t.Errorf("%d ceremonies of a user who is gone", n)
-	}
-
-	// While the erasure is under way: the ceremony waits for it.
-	_, in = w.register("Ada")
-	tx := w.db.MustBeginTx(t.Context(), nil)
-	defer func() { _ = tx.Rollback() }()
-	tx.MustExec(`SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE`, in.User.ID)
-	tx.MustExec(`DELETE FROM ceremonies WHERE user_id = $1`, in.User.ID)
-	began := make(chan error, 1)
-	go func() {
-		_, err := w.BeginPasskey(t.Context(), in.Session)
-		began <- err
-	}()
-	for deadline := time.Now().Add(10 * time.Second); scan[int](w, `
-		SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 0; {
-		select {
-		case err := <-began:
-			t.Fatalf("it did not wait: %v", err)
-		default:
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("nobody waits")
-		}
-	}
-	tx.MustExec(`DELETE FROM users WHERE id = $1`, in.User.ID)
-	if err := tx.Commit(); err != nil {
-		t.Fatal(err)
-	}
-	want(t, <-began, passkey.ErrUnauthenticated)
-	if n := scan[int](w, `SELECT count(*) FROM ceremonies WHERE user_id IS NOT NULL`); n != 0 {
-		t.Errorf("%d ceremonies of a user who is gone", n)
+	if n := scan[int](w, `SELECT count(*) FROM passkeys`); n != 0 {
+		t.Errorf("%d passkeys of a user who is gone", n)
 	}
 }
 

@@ -78,6 +78,10 @@ func FinishRestore(ctx context.Context, url string) error {
 	if err != nil {
 		return failed("settle the status lists", err)
 	}
+	// It does not know which ceremonies were spent after the backup, so those end.
+	if _, err := db.ExecContext(ctx, `DELETE FROM secrets WHERE name = 'ceremony'`); err != nil {
+		return failed("end the ceremonies", err)
+	}
 	_, err = db.ExecContext(ctx, `ANALYZE`)
 	return failed("analyze", err)
 }

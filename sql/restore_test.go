@@ -33,7 +33,8 @@ func TestRestoreOlderSchema(t *testing.T) {
 				('2026-02-02T00:00:00Z', 'subscription.put', 'subscription:gone'),
 				('2026-02-03T00:00:00Z', 'subscription.revoke', 'subscription:held'),
 				('2026-02-04T00:00:00Z', 'subscription.reinstate', 'subscription:held')) AS a (at, action, object);
-		INSERT INTO status_entries (list, idx, status, changed) VALUES (0, 1, 1, '4000000000')`)
+		INSERT INTO status_entries (list, idx, status, changed) VALUES (0, 1, 1, '4000000000');
+		INSERT INTO secrets (name, value) VALUES ('ceremony', 'old'), ('lineage', 'old')`)
 	version, postgres, err := sql.Schema(ctx, old)
 	if err != nil || version != 10 {
 		t.Fatalf("the old schema is of version %d, %v", version, err)
@@ -92,6 +93,10 @@ func TestRestoreOlderSchema(t *testing.T) {
 	var settled bool
 	if err := served.Get(&settled, `SELECT changed <= pg_snapshot_xmax(pg_current_snapshot()) FROM status_entries`); err != nil || !settled {
 		t.Errorf("a status seems to have been changed by a transaction that is still to come (%v)", err)
+	}
+	var secrets string
+	if err := served.Get(&secrets, `SELECT string_agg(name, ' ') FROM secrets WHERE value = 'old'`); err != nil || secrets != "lineage" {
+		t.Errorf("of the backup's secrets are left: %q, %v; ceremonies that were spent since would be good again", secrets, err)
 	}
 	for _, forbidden := range []string{"DELETE FROM audit", "DROP TABLE audit", "UPDATE secrets SET value = ''"} {
 		if _, err := served.Exec(forbidden); err == nil {

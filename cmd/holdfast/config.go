@@ -19,7 +19,7 @@ type Config struct {
 	Origin         string   `env:"HOLDFAST_ORIGIN" placeholder:"URL" help:"Public origin, which is issuer and audience too (default: from --listen)."`
 	RPID           string   `name:"rp-id" env:"HOLDFAST_RP_ID" placeholder:"HOST" help:"WebAuthn RP ID: the origin's host or a domain above it (default: the host). Passkeys are bound to it permanently."`
 	AllowOrigin    []string `env:"HOLDFAST_ALLOW_ORIGIN" placeholder:"URL" help:"Further origin of the same site whose pages may call and whose ceremonies count (repeatable)."`
-	TrustedProxies []string `env:"HOLDFAST_TRUSTED_PROXIES" placeholder:"CIDR" help:"Network of proxies whose Forwarded or X-Forwarded-For is believed; failures, ceremonies and new accounts are limited by the networks of clients (repeatable)."`
+	TrustedProxies []string `env:"HOLDFAST_TRUSTED_PROXIES" placeholder:"CIDR" help:"Network of proxies whose Forwarded or X-Forwarded-For is believed; failures and new accounts are limited by the networks of clients (repeatable)."`
 
 	Database
 	DataFolder

@@ -261,7 +261,7 @@ func (c Config) handler(
 	ctx context.Context, site site, keys entitlements.Keys, app fs.FS, db *sqlx.DB, webhooks *outbox.Service,
 	draining <-chan struct{}, metrics *api.Metrics, log *slog.Logger,
 ) (http.Handler, *passkey.Service, *entitlements.Service, error) {
-	passkeys, err := passkey.New(passkey.Config{
+	passkeys, err := passkey.New(ctx, passkey.Config{
 		RPID:         site.rpID,
 		RPName:       relyingParty,
 		Origin:       site.origin,

@@ -95,7 +95,7 @@ func withPasskeys(ctx context.Context, database Database, data DataFolder, con c
 		return err
 	}
 	// The tools act for no relying party, so any will do.
-	service, err := passkey.New(passkey.Config{
+	service, err := passkey.New(ctx, passkey.Config{
 		RPID: "localhost", RPName: relyingParty, Origin: "http://localhost", Now: time.Now,
 	}, sql.NewPasskeys(db))
 	if err == nil {

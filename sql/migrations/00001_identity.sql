@@ -1,4 +1,4 @@
--- Who is this? Users, passkeys, ceremonies, sessions, admin tokens, and the audit trail that every domain writes to.
+-- Who is this? Users, passkeys, spent ceremonies, sessions, admin tokens, and the audit trail that every domain writes to.
 --
 -- Two roles: the owner runs migrations; holdfast_runtime is what `holdfast serve` acts as. The runtime role owns
 -- nothing, cannot alter the schema, and can only add to the audit trail.
@@ -52,15 +52,13 @@ CREATE TABLE passkeys (
     UNIQUE (rp_id, credential_id)
 );
 
--- A ceremony lives five minutes and is deleted, and that committed, before its answer is verified.
-CREATE TABLE ceremonies (
-    id text PRIMARY KEY,
-    kind text NOT NULL CHECK (kind IN ('registration', 'authentication', 'enrolment')),
-    user_id uuid, -- whose account a passkey is added to; null where the account comes with it
-    data bytea NOT NULL, -- opaque to SQL: the WebAuthn session data and the name to register
-    expires_at timestamptz NOT NULL
+-- Ceremonies that were tried: a row is inserted, and that committed, before the answer is verified. The client holds all else
+-- about a ceremony.
+CREATE TABLE spent (
+    id uuid PRIMARY KEY,
+    expires_at timestamptz NOT NULL -- the ceremony's end, five minutes after it began
 );
-CREATE INDEX ceremonies_by_end ON ceremonies (expires_at);
+CREATE INDEX spent_by_end ON spent (expires_at);
 
 CREATE TABLE sessions (
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -116,7 +114,7 @@ CREATE TABLE audit_reasons (
 );
 CREATE INDEX audit_reasons_by_user ON audit_reasons (user_id);
 
--- What all replicas share: the keys of nonces, lineage tokens and document ids.
+-- What all replicas share: the keys of ceremonies, nonces, lineage tokens and document ids.
 CREATE TABLE secrets (
     name text PRIMARY KEY,
     value bytea NOT NULL,
@@ -126,7 +124,7 @@ CREATE TABLE secrets (
 REVOKE CREATE ON SCHEMA public FROM PUBLIC; -- which PostgreSQL 14 and older grant
 GRANT USAGE ON SCHEMA public TO holdfast_runtime;
 GRANT SELECT ON goose_db_version TO holdfast_runtime;
-GRANT SELECT, INSERT, UPDATE, DELETE ON users, passkeys, ceremonies, sessions, enrolments, admin_tokens TO holdfast_runtime;
+GRANT SELECT, INSERT, UPDATE, DELETE ON users, passkeys, spent, sessions, enrolments, admin_tokens TO holdfast_runtime;
 GRANT SELECT, INSERT ON secrets TO holdfast_runtime;
 -- Not the id: whoever could choose it could take the next ones and stop every change that has to be audited.
 GRANT SELECT, INSERT (at, actor, action, object, user_id, before, after) ON audit TO holdfast_runtime;
