@@ -150,9 +150,10 @@ func answerRevocation(w http.ResponseWriter, revocation entitlements.Revocation)
 	}
 	return answer(w, http.StatusOK, struct {
 		subscriptionAnswer
-		OfflineUntil *time.Time `json:"offline_until"`
-		Devices      []holder   `json:"devices"`
-	}{subscriptionAnswer{subscriptionOf(revocation.Subscription), revocation.Revision}, utc(revocation.OfflineUntil), holders})
+		OfflineUntil *time.Time                      `json:"offline_until"`
+		Devices      []holder                        `json:"devices"`
+		Kept         map[string]entitlements.Feature `json:"kept"`
+	}{subscriptionAnswer{subscriptionOf(revocation.Subscription), revocation.Revision}, utc(revocation.OfflineUntil), holders, revocation.Kept})
 }
 
 func (s *server) reinstateSubscription(w http.ResponseWriter, r *http.Request, by caller) error {

@@ -184,6 +184,25 @@ func (s *server) signOutUser(w http.ResponseWriter, r *http.Request, by caller) 
 	return noContent(w)
 }
 
+// judgedSubscription is a subscription with what it is worth now.
+type judgedSubscription struct {
+	subscription
+	Worth worth `json:"worth"`
+}
+
+type worth struct {
+	State   entitlements.State   `json:"state"`
+	Reason  *entitlements.Reason `json:"reason"`
+	EndsAt  time.Time            `json:"ends_at"`
+	Decides bool                 `json:"decides"`
+}
+
+// heldPlan is a plan with when days of it begin to count that are granted now.
+type heldPlan struct {
+	plan
+	GrantsFrom time.Time `json:"grants_from"`
+}
+
 // showUser is all that support needs to answer a call: who, what they may use and why, on which devices, since when.
 func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) error {
 	id, err := pathUUID(r)
@@ -215,33 +234,36 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 	if err != nil {
 		return err
 	}
-	subscriptions := make([]subscription, 0, len(account.Subscriptions))
-	for _, held := range account.Subscriptions {
-		subscriptions = append(subscriptions, subscriptionOf(held))
+	now := s.now()
+	subscriptions := make([]judgedSubscription, 0, len(account.Subscriptions))
+	for i, each := range account.Worth(now) {
+		subscriptions = append(subscriptions, judgedSubscription{
+			subscriptionOf(account.Subscriptions[i]), worth{each.State, orNull(each.Reason), each.End.UTC(), each.Decides},
+		})
 	}
-	plans := make([]plan, 0, len(account.Plans))
+	plans := make([]heldPlan, 0, len(account.Plans))
 	for _, id := range slices.Sorted(maps.Keys(account.Plans)) {
-		plans = append(plans, planOf(account.Plans[id]))
+		plans = append(plans, heldPlan{planOf(account.Plans[id]), account.GrantsFrom(id, now).UTC()})
 	}
 	sessions := make([]adminSession, 0, len(live))
 	for _, l := range live {
 		sessions = append(sessions, adminSession{l.ID, l.UserAgent, l.AuthenticatedAt.UTC(), l.LastActiveAt.UTC(), l.ExpiresAt.UTC()})
 	}
 	return answer(w, http.StatusOK, struct {
-		User          adminUser      `json:"user"`
-		Role          *passkey.Role  `json:"role"`
-		Revision      int64          `json:"revision"`
-		TrialStarted  bool           `json:"trial_started"`
-		OfflineWindow int64          `json:"offline_window"` // seconds
-		Decision      decision       `json:"decision"`
-		Subscriptions []subscription `json:"subscriptions"`
-		Plans         []plan         `json:"plans"` // those of the subscriptions
-		Devices       []adminDevice  `json:"devices"`
-		Passkeys      []passkeyItem  `json:"passkeys"`
-		Sessions      []adminSession `json:"sessions"` // the live ones
-		Audit         []auditEntry   `json:"audit"`
+		User          adminUser            `json:"user"`
+		Role          *passkey.Role        `json:"role"`
+		Revision      int64                `json:"revision"`
+		TrialStarted  bool                 `json:"trial_started"`
+		OfflineWindow int64                `json:"offline_window"` // seconds
+		Decision      decision             `json:"decision"`
+		Subscriptions []judgedSubscription `json:"subscriptions"`
+		Plans         []heldPlan           `json:"plans"` // those of the subscriptions
+		Devices       []adminDevice        `json:"devices"`
+		Passkeys      []passkeyItem        `json:"passkeys"`
+		Sessions      []adminSession       `json:"sessions"` // the live ones
+		Audit         []auditEntry         `json:"audit"`
 	}{
 		adminUserOf(shown), orNull(role), account.Revision, account.TrialStarted, int64(s.entitlements.OfflineWindow() / time.Second),
-		decisionOf(account.Decide(s.now())), subscriptions, plans, supportDevices(account, s.now()), passkeysOf(passkeys), sessions, auditOf(trail),
+		decisionOf(account.Decide(now)), subscriptions, plans, supportDevices(account, now), passkeysOf(passkeys), sessions, auditOf(trail),
 	})
 }

@@ -62,7 +62,11 @@ func TestJourney(t *testing.T) {
 	if shown.member("trial_started") != true || shown.member("offline_window") != 7*24*3600.0 || shown.text("decision.state") != "active" {
 		t.Fatalf("inputs of the decision: %s", shown.body)
 	}
-	if plans, ok := shown.member("plans").([]any); !ok || len(plans) != 1 || plans[0].(map[string]any)["grace"] != 259200.0 {
+	held := shown.member("subscriptions").([]any)[0].(map[string]any)
+	if worth := held["worth"].(map[string]any); worth["state"] != "active" || worth["reason"] != nil || worth["ends_at"] != held["paid_through"] || worth["decides"] != true {
+		t.Fatalf("worth: %v", worth)
+	}
+	if plans, ok := shown.member("plans").([]any); !ok || len(plans) != 1 || plans[0].(map[string]any)["grace"] != 259200.0 || plans[0].(map[string]any)["grants_from"] != held["paid_through"] {
 		t.Fatalf("plans of the user: %s", shown.body)
 	}
 	for _, list := range []string{"subscriptions", "devices", "passkeys", "audit"} {
@@ -92,6 +96,9 @@ func TestJourney(t *testing.T) {
 		return support.admin("POST", "/admin/v1/subscriptions/"+subscription+"/revoke", map[string]string{"reason": "chargeback"}).want(t, 200, "")
 	}
 	revoked := revoke()
+	if kept, ok := revoked.member("kept").(map[string]any); !ok || len(kept) != 0 {
+		t.Fatalf("kept: %s", revoked.body)
+	}
 	if revoked.text("offline_until") == "" || revoked.member("subscription.revoked") != true {
 		t.Fatalf("revoke: %s", revoked.body)
 	}

@@ -44,8 +44,30 @@ const (
 	EndingCancelled Ending = "cancelled"
 )
 
+// Worth is what one subscription is worth at one instant.
+type Worth struct {
+	State  State
+	Reason Reason
+	// End is when its features end unless it changes: with the paid time, or the grace after it.
+	End time.Time
+	// Decides says that it is the best one, which the words about the user are about.
+	Decides bool
+}
+
+// Worth judges each of the account's subscriptions at now, in their order.
+func (a Account) Worth(now time.Time) []Worth {
+	best := a.Decide(now).Best
+	worth := make([]Worth, len(a.Subscriptions))
+	for i, s := range a.Subscriptions {
+		j := judge(s, a.Plans[s.Plan], now.Truncate(time.Second))
+		worth[i] = Worth{State: j.state, Reason: j.reason, End: s.end(j.plan), Decides: s.ID == best}
+	}
+	return worth
+}
+
 // Decision is what a user may use at one instant.
 type Decision struct {
+	Best        SubscriptionID // the best subscription; "" where there is none
 	State       State
 	Reason      Reason
 	Since       *time.Time // when that state of the best subscription began; nil where there is nothing to explain
@@ -88,7 +110,7 @@ func Decide(subscriptions []Subscription, plans map[PlanID]Plan, now time.Time) 
 	}
 	best := judged[0]
 	paidThrough := best.subscription.PaidThrough.Truncate(time.Second)
-	d.State, d.Reason, d.PaidThrough, d.Window = best.state, best.reason, &paidThrough, best.plan.Window
+	d.Best, d.State, d.Reason, d.PaidThrough, d.Window = best.subscription.ID, best.state, best.reason, &paidThrough, best.plan.Window
 	d.Ending = best.subscription.ending()
 	if !best.since.IsZero() {
 		d.Since = new(best.since.Truncate(time.Second))
@@ -137,11 +159,7 @@ type judgement struct {
 
 func judge(s Subscription, plan Plan, now time.Time) judgement {
 	j := judgement{subscription: s, plan: plan}
-	paid := s.PaidThrough.Truncate(time.Second)
-	end := paid
-	if !s.Ends {
-		end = paid.Add(plan.Grace)
-	}
+	paid, end := s.PaidThrough.Truncate(time.Second), s.end(plan)
 	dispute := s.withheld()
 	withdrawn := s.WithdrawnAt
 	if withdrawn.IsZero() {
@@ -169,6 +187,15 @@ func judge(s Subscription, plan Plan, now time.Time) judgement {
 		j.end = window
 	}
 	return j
+}
+
+// end is when the paid time and the grace of its plan have ended.
+func (s Subscription) end(plan Plan) time.Time {
+	end := s.PaidThrough.Truncate(time.Second)
+	if !s.Ends {
+		end = end.Add(plan.Grace)
+	}
+	return end
 }
 
 func (s Subscription) ending() Ending {

@@ -187,3 +187,35 @@ func reversed(s []entitlements.Subscription) []entitlements.Subscription {
 	slices.Reverse(s)
 	return s
 }
+
+func TestWorth(t *testing.T) {
+	lost := sub("basic", entitlements.SubscriptionActive, 9*day)
+	lost.Disputes = []entitlements.Dispute{{ID: "du", Withholds: entitlements.WithholdsForGood}}
+	ends := sub("premium", entitlements.SubscriptionCancelled, day)
+	ends.ID, ends.Ends = "ends", true
+	account := entitlements.Account{Plans: plans, Subscriptions: []entitlements.Subscription{
+		revoked(sub("addon", entitlements.SubscriptionActive, 9*day)),
+		sub("plus", entitlements.SubscriptionPastDue, 9*day),
+		ends,
+		suspended(sub("support", entitlements.SubscriptionActive, 9*day)),
+		lost,
+		sub("unknown", entitlements.SubscriptionActive, -day),
+	}}
+	want := []entitlements.Worth{
+		{State: entitlements.StateRevoked, Reason: entitlements.ReasonRevoked, End: noon.Add(10 * day)},
+		{State: entitlements.StateGrace, End: noon.Add(10 * day)},
+		{State: entitlements.StateActive, End: noon.Add(day), Decides: true},
+		{State: entitlements.StateRevoked, Reason: entitlements.ReasonSuspended, End: noon.Add(10 * day)},
+		{State: entitlements.StateRevoked, Reason: entitlements.ReasonDisputed, End: noon.Add(9 * day)},
+		{State: entitlements.StateExpired, Reason: entitlements.ReasonLapsed, End: noon.Add(-day)},
+	}
+	if got := account.Worth(noon); !slices.Equal(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	// Days that are granted come after what was paid for, though the last payment is missing.
+	for plan, from := range map[entitlements.PlanID]time.Duration{"plus": 9 * day, "premium": day, "addon": 0, "support": 0, "basic": 0, "unknown": 0} {
+		if got := account.GrantsFrom(plan, noon); !got.Equal(noon.Add(from)) {
+			t.Errorf("days of %s are granted from %v, want %v", plan, got, noon.Add(from))
+		}
+	}
+}

@@ -66,7 +66,7 @@ func (s *Service) Grant(ctx context.Context, actor string, user UserID, request 
 		if _, ok := a.Plans[grant.Plan]; !ok {
 			return Change{}, ErrPlanUnknown
 		}
-		grant.PaidThrough = a.paidThrough(grant.Plan, now).UTC().Truncate(time.Second).AddDate(0, 0, request.Days)
+		grant.PaidThrough = a.GrantsFrom(grant.Plan, now).UTC().Truncate(time.Second).AddDate(0, 0, request.Days)
 		if grant.PaidThrough.Year() > 9999 {
 			return Change{}, fmt.Errorf("%w: the user has the plan without an end", ErrInvalid)
 		}
@@ -89,9 +89,9 @@ func (r GrantRequest) keyedName(actor string, user UserID, n int) string {
 	return grantPrefix + uuid.NewHash(sha256.New(), uuid.Nil, request, 8).String()
 }
 
-// paidThrough is until when the plan is the user's by the subscriptions that support has not withdrawn; now, where that is
-// over, or never was.
-func (a Account) paidThrough(plan PlanID, now time.Time) time.Time {
+// GrantsFrom is when days of the plan begin to count that are granted now: at the end of what the user has paid for, by the
+// subscriptions that support has not withdrawn; now, where that is over, or never was.
+func (a Account) GrantsFrom(plan PlanID, now time.Time) time.Time {
 	latest := now
 	for _, sub := range a.Subscriptions {
 		if sub.Plan == plan && !sub.Revoked && !sub.Suspended && !sub.Withheld() && sub.PaidThrough.After(latest) {

@@ -104,6 +104,8 @@ type Revocation struct {
 	OfflineUntil *time.Time
 	// Devices are those that may hold such a document, removed ones too.
 	Devices []Device
+	// Kept is what the user may use without the subscription.
+	Kept map[string]Feature
 }
 
 var subscriptionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
@@ -323,7 +325,7 @@ func (s *Service) Revocation(ctx context.Context, id SubscriptionID) (Revocation
 }
 
 func (a Account) revocation(sub Subscription, now time.Time) Revocation {
-	r := Revocation{Subscription: sub, Revision: a.Revision}
+	r := Revocation{Subscription: sub, Revision: a.Revision, Kept: a.without(sub.ID).Decide(now).Features}
 	for _, device := range a.Devices {
 		if bound := device.DocumentExpiresAt; bound != nil && bound.After(now) {
 			r.Devices = append(r.Devices, device)
@@ -340,9 +342,11 @@ func (a Account) revocation(sub Subscription, now time.Time) Revocation {
 // that are lost for good, SUSPENDED for those that come back when a suspension or an open dispute ends.
 func subscriptionChange(a Account, before, after *Subscription, now time.Time) Change {
 	changed := a
-	changed.Subscriptions = slices.DeleteFunc(slices.Clone(a.Subscriptions), func(s Subscription) bool { return before != nil && s.ID == before.ID })
+	if before != nil {
+		changed = a.without(before.ID)
+	}
 	if after != nil {
-		changed.Subscriptions = append(changed.Subscriptions, *after)
+		changed.Subscriptions = append(slices.Clone(changed.Subscriptions), *after)
 	}
 
 	had, entitled := a.unsuspended().Decide(now), changed.unsuspended().Decide(now)
@@ -394,6 +398,12 @@ func loses(had, has Decision) bool {
 		}
 	}
 	return false
+}
+
+// without returns the account without one of its subscriptions.
+func (a Account) without(id SubscriptionID) Account {
+	a.Subscriptions = slices.DeleteFunc(slices.Clone(a.Subscriptions), func(s Subscription) bool { return s.ID == id })
+	return a
 }
 
 func (a Account) subscription(id SubscriptionID) *Subscription {

@@ -3,7 +3,7 @@ import { begin, end, goOn, reachOf } from './revocations.ts';
 import type { Holder, Revocation } from './shapes.ts';
 
 function answer(revision: number, devices: Holder[], updated_at = 'then'): Revocation {
-  return { subscription: { id: 'sub', updated_at } as never, revision, offline_until: null, devices };
+  return { subscription: { id: 'sub', updated_at } as never, revision, offline_until: null, devices, kept: {} };
 }
 const holder = (id: string, document_revision: number) => ({ id, document_revision }) as Holder;
 

@@ -63,6 +63,21 @@ export interface Subscription {
   readonly updated_at: string;
 }
 
+/** What one subscription is worth at the moment that the server has judged it. */
+export interface Worth {
+  readonly state: 'active' | 'grace' | 'expired' | 'revoked';
+  readonly reason: 'revoked' | 'suspended' | 'disputed' | 'lapsed' | null;
+  /** When its features end unless it changes: with the paid time, or the grace after it. */
+  readonly ends_at: string;
+  /** It is the best one, which the decision is about. */
+  readonly decides: boolean;
+}
+
+export type Judged = Subscription & { readonly worth: Worth };
+
+/** A plan with when days of it begin to count that are granted now. */
+export type HeldPlan = Plan & { readonly grants_from: string };
+
 export interface Decision {
   readonly state: 'active' | 'grace' | 'expired' | 'revoked' | 'none';
   readonly reason: 'revoked' | 'suspended' | 'disputed' | 'lapsed' | null;
@@ -124,8 +139,8 @@ export interface Account {
   /** Seconds. */
   readonly offline_window: number;
   readonly decision: Decision;
-  readonly subscriptions: readonly Subscription[];
-  readonly plans: readonly Plan[];
+  readonly subscriptions: readonly Judged[];
+  readonly plans: readonly HeldPlan[];
   readonly devices: readonly Device[];
   readonly passkeys: readonly Passkey[];
   readonly sessions: readonly Session[];
@@ -148,6 +163,8 @@ export interface Revocation {
   readonly revision: number;
   readonly offline_until: string | null;
   readonly devices: readonly Holder[];
+  /** What the user may use without the subscription. */
+  readonly kept: Features;
 }
 
 export interface Link {

@@ -68,6 +68,7 @@ test('a device whose document has ended stays in sight', () => {
     revision: 5,
     offline_until: null,
     devices: [{ ...b, document_revision: 5 }],
+    kept: {},
   };
   expect(follow([a, b], answer)).toEqual([{ ...b, document_revision: 5 }, a]);
 });

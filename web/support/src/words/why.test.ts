@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Account, Dispute, Plan, Subscription } from '../shapes.ts';
-import { because, decisive, featureWords, headline, kept, worth } from './why.ts';
+import type { Dispute, Judged, Plan, Worth } from '../shapes.ts';
+import { because, featureWords, headline } from './why.ts';
 
 const now = new Date('2026-11-26T14:00:00Z');
 const premium: Plan = {
@@ -13,7 +13,9 @@ const premium: Plan = {
   version: 'v',
 };
 
-function subscription(of: Partial<Subscription> = {}): Subscription {
+const active: Worth = { state: 'active', reason: null, ends_at: '2026-12-13T14:00:00Z', decides: true };
+
+function subscription(of: Partial<Judged> = {}, worth: Partial<Worth> = {}): Judged {
   return {
     id: 'sub-1',
     user: 'ada',
@@ -26,6 +28,7 @@ function subscription(of: Partial<Subscription> = {}): Subscription {
     disputes: [],
     created_at: '2026-11-01T00:00:00Z',
     updated_at: '2026-11-01T00:00:00Z',
+    worth: { ...active, ...worth },
     ...of,
   };
 }
@@ -34,58 +37,31 @@ function dispute(status: Dispute['status'], withholds: Dispute['withholds']): Di
 }
 const yesterday = { paid_through: '2026-11-25T14:00:00Z' };
 const lastMonth = { paid_through: '2026-10-25T14:00:00Z' };
+const revoked = (reason: Worth['reason']) => ({ state: 'revoked', reason }) as const;
+const expired = (ends_at: string) => ({ state: 'expired', reason: 'lapsed', ends_at }) as const;
 
 test.each([
-  [{}, 'grants', 'Paid until 10 Dec 2026, 14:00 UTC (in 14 days). Grace then lasts until 13 Dec 2026, 14:00 UTC.'],
-  [{ state: 'trialing' }, 'grants', /^A trial runs until 10 Dec/],
-  [{ state: 'cancelled', ends: true }, 'grants', /^Cancelled, and does not renew: paid until [^.]*\.$/],
-  [{ ...yesterday, ends: true }, 'over', /^The paid time ended 25 Nov 2026, 14:00 UTC \(1 day ago\)\.$/],
-  [{ disputes: [dispute('open', 'for_now')] }, 'disputed', /^A payment is disputed\./],
-  [{ disputes: [dispute('won', 'nothing'), dispute('lost', 'for_good')] }, 'disputed', /was lost/],
-  [{ disputes: [dispute('lost', 'waived')] }, 'grants', /^Paid until/],
-  [{ revoked: true, disputes: [dispute('open', 'for_now')] }, 'revoked', /^Support has revoked it/],
-  [{ state: 'past_due' }, 'grace', 'A payment is missing. Without it, it ends 13 Dec 2026, 14:00 UTC (in 17 days).'],
-  [yesterday, 'grace', /^The paid time ended .* \(1 day ago\); grace lasts until 28 Nov 2026/],
-  [lastMonth, 'over', /^The paid time ended 25 Oct 2026, 14:00 UTC, and its grace 28 Oct/],
-  [{ revoked: true }, 'revoked', /^Support has revoked it\. Only reinstating/],
-  [{ suspended: true }, 'suspended', /^Support has suspended it/],
-  [{ suspended: true, revoked: true, ...lastMonth }, 'revoked', /revoked/],
-] as const)('%o is worth %s', (of, what, words) => {
-  expect(worth(subscription(of), premium, now)).toBe(what);
-  expect(because(subscription(of), premium, now)).toMatch(words);
-});
-
-test('without a plan there is no grace', () => {
-  expect(worth(subscription(yesterday), undefined, now)).toBe('over');
-  expect(because(subscription(yesterday), undefined, now)).toBe(
-    'The paid time ended 25 Nov 2026, 14:00 UTC (1 day ago).',
-  );
-});
-
-function account(...subscriptions: Subscription[]): Account {
-  const basic = { ...premium, id: 'basic', features: { notes: { offline: true } }, rank: 1 };
-  return { subscriptions, plans: [premium, basic] } as unknown as Account;
-}
-
-test('the best one decides, as the server judges', () => {
-  const [paid, over, revoked] = [
-    subscription({ id: 'b' }),
-    subscription({ id: 'a', ...lastMonth }),
-    subscription({ id: 'c', revoked: true }),
-  ];
-  expect(decisive(account(revoked, over, paid), now)).toBe('b');
-  expect(decisive(account(revoked, over), now)).toBe('a');
-  expect(decisive(account(subscription({ id: 'x', plan: 'basic' }), paid), now)).toBe('b');
-  expect(
-    decisive(account(subscription({ id: 'x' }), subscription({ id: 'y', paid_through: '2027-01-01T00:00:00Z' })), now),
-  ).toBe('y');
-  expect(decisive(account(), now)).toBeUndefined();
-});
-
-test('what another subscription goes on giving is named', () => {
-  const basic = subscription({ id: 'x', plan: 'basic' });
-  expect(kept(account(subscription(), basic), 'sub-1', now)).toEqual(['notes']);
-  expect(kept(account(subscription(), { ...basic, suspended: true }), 'sub-1', now)).toEqual([]);
+  [{}, {}, 'Paid until 10 Dec 2026, 14:00 UTC (in 14 days). Grace then lasts until 13 Dec 2026, 14:00 UTC.'],
+  [{ state: 'trialing' }, {}, /^A trial runs until 10 Dec/],
+  [{ state: 'cancelled' }, { ends_at: '2026-12-10T14:00:00Z' }, /^Cancelled, and does not renew: paid until [^.]*\.$/],
+  [yesterday, expired('2026-11-25T14:00:00Z'), /^The paid time ended 25 Nov 2026, 14:00 UTC \(1 day ago\)\.$/],
+  [{ disputes: [dispute('open', 'for_now')] }, revoked('disputed'), /^A payment is disputed\./],
+  [{ disputes: [dispute('won', 'nothing'), dispute('lost', 'for_good')] }, revoked('disputed'), /was lost/],
+  [{ disputes: [dispute('open', 'for_now')] }, revoked('revoked'), /^Support has revoked it\. Only reinstating/],
+  [{}, revoked('suspended'), /^Support has suspended it/],
+  [
+    { state: 'past_due' },
+    { state: 'grace' },
+    'A payment is missing. Without it, it ends 13 Dec 2026, 14:00 UTC (in 17 days).',
+  ],
+  [
+    yesterday,
+    { state: 'grace', ends_at: '2026-11-28T14:00:00Z' },
+    /^The paid time ended .* \(1 day ago\); grace lasts until 28 Nov 2026/,
+  ],
+  [lastMonth, expired('2026-10-28T14:00:00Z'), /^The paid time ended 25 Oct 2026, 14:00 UTC, and its grace 28 Oct/],
+] as const)('%o, worth %o, is explained', (of, worth, words) => {
+  expect(because(subscription(of, worth), now)).toMatch(words);
 });
 
 test('features by their names', () => {

@@ -1,23 +1,5 @@
-import type { Account, Decision, Dispute, Features, Plan, Subscription } from '../shapes.ts';
+import type { Decision, Dispute, Features, Judged, Plan, Subscription } from '../shapes.ts';
 import { moment, utc } from './time.ts';
-
-/** The worth of one subscription at a moment, by the server's rules: revoked, suspended and disputed come first, then time. */
-export type Worth = 'grants' | 'grace' | 'over' | 'revoked' | 'suspended' | 'disputed';
-
-export function worth(subscription: Subscription, plan: Plan | undefined, now: Date): Worth {
-  const paid = Date.parse(subscription.paid_through);
-  const end = paid + grace(subscription, plan);
-  if (subscription.revoked) return 'revoked';
-  if (subscription.suspended) return 'suspended';
-  if (subscription.disputes.some(withholds)) return 'disputed';
-  if (subscription.state !== 'past_due' && now.getTime() < paid) return 'grants';
-  return now.getTime() < end ? 'grace' : 'over';
-}
-
-/** How long the features stay after the paid time, in milliseconds: none where no payment is awaited. */
-function grace({ ends }: Subscription, plan: Plan | undefined): number {
-  return ends ? 0 : (plan?.grace ?? 0) * 1000;
-}
 
 /** Whether a dispute takes the subscription's features. */
 export function withholds({ withholds }: Dispute): boolean {
@@ -37,29 +19,28 @@ export function disputeWords({ status, withholds }: Dispute): string {
 }
 
 /** Why a subscription gives what it gives, or nothing. */
-export function because(subscription: Subscription, plan: Plan | undefined, now: Date): string {
-  const paid = new Date(subscription.paid_through);
-  const end = new Date(paid.getTime() + grace(subscription, plan));
-  const after = end > paid ? ` Grace then lasts until ${utc(end)}.` : '';
-  switch (worth(subscription, plan, now)) {
+export function because({ paid_through, state, disputes, worth }: Judged, now: Date): string {
+  const paid = new Date(paid_through);
+  const end = new Date(worth.ends_at);
+  const grace = end > paid;
+  switch (worth.state) {
     case 'revoked':
-      return 'Support has revoked it. Only reinstating it brings it back: a payment does not.';
-    case 'suspended':
-      return 'Support has suspended it. Only reinstating it brings it back: a payment does not.';
-    case 'disputed':
-      return subscription.disputes.some((dispute) => dispute.withholds === 'for_good')
+      if (worth.reason !== 'disputed') {
+        return `Support has ${worth.reason} it. Only reinstating it brings it back: a payment does not.`;
+      }
+      return disputes.some(({ withholds }) => withholds === 'for_good')
         ? 'A dispute about a payment was lost: the bank took the money back. Reinstating it waives the dispute.'
         : 'A payment is disputed. Its features come back when the dispute is won; reinstating it waives the dispute.';
-    case 'grants':
-      return `${paidWords[subscription.state]} until ${moment(paid, now)}.${after}`;
+    case 'active':
+      return `${paidWords[state]} until ${moment(paid, now)}.${grace ? ` Grace then lasts until ${utc(end)}.` : ''}`;
     case 'grace':
-      return subscription.state === 'past_due'
+      return state === 'past_due'
         ? `A payment is missing. Without it, it ends ${moment(end, now)}.`
         : `The paid time ended ${moment(paid, now)}; grace lasts until ${moment(end, now)}.`;
-    case 'over':
-      return end.getTime() === paid.getTime()
-        ? `The paid time ended ${moment(paid, now)}.`
-        : `The paid time ended ${utc(paid)}, and its grace ${moment(end, now)}.`;
+    case 'expired':
+      return grace
+        ? `The paid time ended ${utc(paid)}, and its grace ${moment(end, now)}.`
+        : `The paid time ended ${moment(paid, now)}.`;
   }
 }
 
@@ -139,33 +120,6 @@ export function featureWords(features: Features): string {
     .join(', ');
 }
 
-/** The subscription that decides: the one that the server's words about the user are about. */
-export function decisive({ subscriptions, plans }: Account, now: Date): string | undefined {
-  const rank = (subscription: Subscription) => planOf(plans, subscription)?.rank ?? 0;
-  const state = (subscription: Subscription) => order[worth(subscription, planOf(plans, subscription), now)];
-  const [best] = [...subscriptions].sort(
-    (a, b) =>
-      state(a) - state(b) ||
-      rank(b) - rank(a) ||
-      compare(a.plan, b.plan) ||
-      Date.parse(b.paid_through) - Date.parse(a.paid_through) ||
-      compare(a.id, b.id),
-  );
-  return best?.id;
-}
-
-const order: Readonly<Record<Worth, number>> = { grants: 0, grace: 1, over: 2, revoked: 3, suspended: 3, disputed: 3 };
-
-const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
-
-/** What the user would keep if this one subscription gave nothing: by the names of features. */
-export function kept({ subscriptions, plans }: Account, without: string, now: Date): string[] {
-  const names = subscriptions
-    .filter((each) => each.id !== without && ['grants', 'grace'].includes(worth(each, planOf(plans, each), now)))
-    .flatMap((each) => Object.keys(planOf(plans, each)?.features ?? {}));
-  return [...new Set(names)].sort();
-}
-
-export function planOf(plans: readonly Plan[], { plan }: Subscription): Plan | undefined {
-  return plans.find(({ id }) => id === plan);
+export function planOf<P extends Plan>(plans: readonly P[], id: string): P | undefined {
+  return plans.find((plan) => plan.id === id);
 }

@@ -1,9 +1,9 @@
 import { useSignal } from '@preact/signals';
 import { now } from '../../clock.ts';
 import { call } from '../../server.ts';
-import type { Plan, Subscription } from '../../shapes.ts';
+import type { HeldPlan, Plan, Subscription } from '../../shapes.ts';
 import { count, utc } from '../../words/time.ts';
-import { worth } from '../../words/why.ts';
+import { planOf } from '../../words/why.ts';
 import { said, useLoaded } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
 import { Waiting } from '../state.tsx';
@@ -20,7 +20,7 @@ export function Grant({ account, changed }: CardProps) {
   const plans = data.value?.plans ?? null;
   const chosen = plans?.find(({ id }) => id === plan.value) ?? plans?.[0];
   const number = Number(days.value);
-  const until = chosen && number > 0 ? endOf(chosen, account.subscriptions, number) : null;
+  const until = chosen && number > 0 ? endOf(planOf(account.plans, chosen.id), number) : null;
   const { name } = account.user;
   return (
     <Act
@@ -85,10 +85,7 @@ export function Grant({ account, changed }: CardProps) {
   );
 }
 
-/** From now, or from the end of what is left of the plan, as the server reckons. */
-function endOf(plan: Plan, subscriptions: readonly Subscription[], days: number): Date {
-  const left = subscriptions
-    .filter((each) => each.plan === plan.id && worth(each, plan, now.value) === 'grants')
-    .map(({ paid_through }) => Date.parse(paid_through));
-  return new Date(Math.max(now.value.getTime(), ...left) + days * day);
+/** The end of so many days of a plan that the user holds, or has never had. */
+function endOf(held: HeldPlan | undefined, days: number): Date {
+  return new Date(Math.max(now.value.getTime(), held ? Date.parse(held.grants_from) : 0) + days * day);
 }

@@ -1,17 +1,8 @@
 import { now } from '../../clock.ts';
 import { may } from '../../session.ts';
-import type { Subscription } from '../../shapes.ts';
+import type { Judged } from '../../shapes.ts';
 import { count, span } from '../../words/time.ts';
-import {
-  because,
-  billingWords,
-  decisive,
-  disputeWords,
-  featureWords,
-  headline,
-  planOf,
-  withholds,
-} from '../../words/why.ts';
+import { because, billingWords, disputeWords, featureWords, headline, planOf, withholds } from '../../words/why.ts';
 import { ask } from '../act.tsx';
 import { When } from '../when.tsx';
 import type { CardProps } from './card.ts';
@@ -23,9 +14,8 @@ import { Reinstate, Withdraw } from './withdraw.tsx';
 export function Holdings({ account, changed }: CardProps) {
   const { decision, subscriptions } = account;
   const said = headline(decision, now.value);
-  const decides = decisive(account, now.value);
   // The one that decides is what everybody asks about.
-  const listed = [...subscriptions].sort((a, b) => Number(b.id === decides) - Number(a.id === decides));
+  const listed = [...subscriptions].sort((a, b) => Number(b.worth.decides) - Number(a.worth.decides));
   return (
     <section class={`card ${said.tone}`} aria-labelledby="holdings">
       <div class="card-head">
@@ -58,7 +48,7 @@ export function Holdings({ account, changed }: CardProps) {
           account={account}
           changed={changed}
           subscription={subscription}
-          decides={subscriptions.length > 1 && subscription.id === decides}
+          decides={subscriptions.length > 1 && subscription.worth.decides}
         />
       ))}
       {may('support:write') && (
@@ -73,12 +63,12 @@ export function Holdings({ account, changed }: CardProps) {
 }
 
 interface ItemProps extends CardProps {
-  readonly subscription: Subscription;
+  readonly subscription: Judged;
   readonly decides: boolean;
 }
 
 function Item({ account, changed, subscription, decides }: ItemProps) {
-  const plan = planOf(account.plans, subscription);
+  const plan = planOf(account.plans, subscription.plan);
   const { revoked, suspended, disputes } = subscription;
   const disputed = disputes.some(withholds);
   return (
@@ -92,7 +82,7 @@ function Item({ account, changed, subscription, decides }: ItemProps) {
         {suspended && <span class="badge attention">suspended</span>}
         {disputed && <span class="badge attention">disputed</span>}
       </div>
-      <p>{because(subscription, plan, now.value)}</p>
+      <p>{because(subscription, now.value)}</p>
       <dl class="facts">
         <div>
           <dt>Billing says</dt>

@@ -3,7 +3,6 @@ import { begin, end } from '../../revocations.ts';
 import { call } from '../../server.ts';
 import type { Revocation, Subscription } from '../../shapes.ts';
 import { promise } from '../../words/revocation.ts';
-import { kept } from '../../words/why.ts';
 import { said, useLoaded } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
 import { Waiting } from '../state.tsx';
@@ -19,7 +18,7 @@ export function Withdraw({ how, account, changed, subscription }: Props & { read
   const path = `/admin/v1/subscriptions/${encodeURIComponent(subscription.id)}`;
   const { data, failed, reload } = useLoaded<Revocation>(`${path}/revocation`);
   const preview = data.value;
-  const rest = kept(account, subscription.id, now.value);
+  const rest = Object.keys(preview?.kept ?? {}).sort();
   const { name } = account.user;
   const revoke = how === 'revoke';
   return (
