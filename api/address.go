@@ -1,6 +1,7 @@
 package api
 
 import (
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -12,12 +13,22 @@ import (
 // logged.
 func (s *server) prefix(r *http.Request) string {
 	address := clientAddress(r, s.proxies)
+	if isForwarded(r) && !isTrusted(parseHop(r.RemoteAddr), s.proxies) {
+		s.untrusted.Do(func() {
+			s.log.LogAttrs(r.Context(), slog.LevelWarn, "proxy is not in --trusted-proxies: its users count as one network")
+		})
+	}
 	bits := 48
 	if address.Is4() {
 		bits = 24
 	}
 	prefix, _ := address.Prefix(bits) // never fails; whoever has no address at all shares a name
 	return prefix.String()
+}
+
+// isForwarded reports whether the request says that a proxy has passed it on. Clients can say so too.
+func isForwarded(r *http.Request) bool {
+	return len(r.Header.Values("Forwarded")) > 0 || len(r.Header.Values("X-Forwarded-For")) > 0
 }
 
 // clientAddress is the address of the client: of the peer, unless that is one of the trusted proxies. Then it is the

@@ -92,6 +92,7 @@ type server struct {
 	allowOrigins []string
 	secure       bool           // the origin is https
 	proxies      []netip.Prefix // whose word about addresses is taken
+	untrusted    sync.Once      // the warning about a proxy that is not among them
 	buckets      *buckets
 	large        sync.Map // thumbprints of the keys whose devices are sending a body larger than bodyLimit
 	bootstrap    [sha256.Size]byte
