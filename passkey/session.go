@@ -7,12 +7,14 @@ import (
 	"time"
 )
 
+// SessionIdleLife is how long a session lasts after its last use.
+const SessionIdleLife = 14 * 24 * time.Hour
+
 const (
-	sessionLife     = 90 * 24 * time.Hour // from authentication to the end, whatever happens
-	sessionIdleLife = 14 * 24 * time.Hour // from the last use to the end
-	sessionTouch    = time.Hour           // how exactly the last use is known: it is written this often at most
-	recentLife      = 10 * time.Minute    // how long an authentication is recent
-	tokenSecret     = 32                  // random bytes in a session token
+	sessionLife  = 90 * 24 * time.Hour // from authentication to the end, whatever happens
+	sessionTouch = time.Hour           // how exactly the last use is known: it is written this often at most
+	recentLife   = 10 * time.Minute    // how long an authentication is recent
+	tokenSecret  = 32                  // random bytes in a session token
 )
 
 // Session is one signed-in browser. It ends 90 days after its authentication or 14 days after its last use.
@@ -123,7 +125,7 @@ func (s *Service) Session(ctx context.Context, token SessionToken) (Session, err
 	now := s.now()
 	session, err := s.store.UseSession(ctx, key, SessionUse{
 		At:         now,
-		IdleSince:  now.Add(-sessionIdleLife),
+		IdleSince:  now.Add(-SessionIdleLife),
 		TouchSince: now.Add(-sessionTouch),
 	})
 	if err != nil {
@@ -137,7 +139,7 @@ func (s *Service) Session(ctx context.Context, token SessionToken) (Session, err
 
 // end is when the session ends if it is not used again.
 func (s Session) end() time.Time {
-	if idle := s.LastActiveAt.Add(sessionIdleLife); idle.Before(s.ExpiresAt) {
+	if idle := s.LastActiveAt.Add(SessionIdleLife); idle.Before(s.ExpiresAt) {
 		return idle
 	}
 	return s.ExpiresAt
@@ -149,7 +151,7 @@ func (s *Service) Sessions(ctx context.Context, user UserID) ([]Session, error) 
 		return nil, nil
 	}
 	now := s.now()
-	sessions, err := s.store.Sessions(ctx, user, now, now.Add(-sessionIdleLife))
+	sessions, err := s.store.Sessions(ctx, user, now, now.Add(-SessionIdleLife))
 	if err != nil {
 		return nil, fmt.Errorf("read sessions: %w", err)
 	}

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	stdsql "database/sql"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"holdfast/entitlements"
+	"holdfast/passkey"
 )
 
 // How long rows are kept that nobody needs any more; SECURITY.md documents it.
@@ -16,6 +18,7 @@ const (
 	keepSpent          = 2 * entitlements.MaxClockOff // for replicas whose clocks are behind
 	keepRemovedDevices = 90 * 24 * time.Hour          // after the end of their last document
 	keepBillingEvents  = 30 * 24 * time.Hour          // without a user: ten times as long as any system retries
+	keepStatusEntries  = entitlements.KeysetLife      // no document outlives its keyset, not even one without features
 )
 
 const (
@@ -31,13 +34,22 @@ const (
 var housekeeping = []struct {
 	table, key, at, ended string
 	keep                  time.Duration
+	order                 string // of the index, where that is not at
 }{
 	{table: "spent", key: "id", at: "expires_at", keep: keepSpent},
 	{table: "sessions", key: "user_id, id", at: "expires_at"},
+	{table: "sessions", key: "user_id, id", at: "last_active_at", keep: passkey.SessionIdleLife},
 	{table: "enrolments", key: "code_hash", at: "expires_at"},
 	{table: "idempotency", key: "actor, route, key", at: "created_at", keep: answerLife},
 	{table: "billing_events", key: "source, id", at: "received_at", ended: "user_id IS NULL", keep: keepBillingEvents},
 	{table: "devices", key: "user_id, id", at: "removed_at", ended: "(document_bound IS NULL OR document_bound <= $1)", keep: keepRemovedDevices},
+	// An index is never given twice, so those of the newest list stay, and of the one before, which may have been the newest to
+	// a statement under way.
+	{
+		table: "status_entries", key: "list, idx", at: "ended_at", keep: keepStatusEntries, order: "list, ended_at",
+		ended: `list < (SELECT max(list) - 1 FROM status_entries)
+			AND NOT EXISTS (SELECT FROM devices d WHERE d.status_list = list AND d.status_idx = idx)`,
+	},
 }
 
 // KeepHouse deletes rows that have ended, until ctx ends: in small batches, and on one replica at a time. Report is called
@@ -61,7 +73,7 @@ func sweep(ctx context.Context, db *sqlx.DB, now time.Time) error {
 			WITH gone AS (
 				DELETE FROM ` + h.table + ` WHERE (` + h.key + `) IN (
 					SELECT ` + h.key + ` FROM ` + h.table + ` WHERE ` + h.at + ` >= $2 AND ` + ended + `
-					ORDER BY ` + h.at + ` LIMIT $3 FOR UPDATE SKIP LOCKED)
+					ORDER BY ` + cmp.Or(h.order, h.at) + ` LIMIT $3 FOR UPDATE SKIP LOCKED)
 				RETURNING ` + h.at + ` AS at
 			)
 			SELECT count(*), max(at) FROM gone`

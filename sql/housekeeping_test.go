@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
+	"holdfast/passkey"
 	"holdfast/sql"
 	"holdfast/sql/sqltest"
 )
@@ -27,7 +28,6 @@ func TestEveryTableHasAnEnd(t *testing.T) {
 		"recovery_codes":     "ten for each user",
 		"secrets":            "a few",
 		"staff":              "admins make them",
-		"status_entries":     "an index is never given twice, and the row is what remembers that",
 		"subscriptions":      "billing makes them",
 		"users":              "until they are erased",
 		"webhook_deliveries": "package outbox sweeps them",
@@ -52,8 +52,10 @@ func litter(t *testing.T, db *sqlx.DB, user string, end time.Time, n int) {
 	t.Helper()
 	for _, statement := range []string{
 		`INSERT INTO spent (id, expires_at) SELECT gen_random_uuid(), $2::timestamptz - interval '10 minutes' FROM generate_series(1, $3) WHERE $1::uuid IS NOT NULL`,
+		// Every other one by 14 idle days.
 		`INSERT INTO sessions (user_id, id, token_hash, authenticated_at, last_active_at, expires_at)
-			SELECT $1, g, uuid_send(g), $2, $2, $2 FROM (SELECT gen_random_uuid() AS g FROM generate_series(1, $3)) s`,
+			SELECT $1, g, uuid_send(g), $2, $2::timestamptz - idle * interval '14 days', $2::timestamptz + idle * interval '76 days'
+			FROM (SELECT gen_random_uuid() AS g, i % 2 AS idle FROM generate_series(1, $3) i) s`,
 		`INSERT INTO enrolments (user_id, code_hash, expires_at, created_at) SELECT $1, uuid_send(gen_random_uuid()), $2, $2 FROM generate_series(1, $3)`,
 		`INSERT INTO idempotency (actor, route, key, body_hash, created_at)
 			SELECT $1, 'POST /', gen_random_uuid(), '', $2::timestamptz - interval '24 hours' FROM generate_series(1, $3)`,
@@ -127,7 +129,7 @@ func TestHousekeepingDeletesWhatHasEnded(t *testing.T) {
 		}
 	}
 	for table, n := range left(t, db) {
-		want := map[string]int{"devices": 3 + 2, "billing_events": 3 + 1}[table]
+		want := map[string]int{"devices": 3 + 2, "billing_events": 3 + 1, "status_entries": indices}[table] // the newest list goes on
 		if want == 0 {
 			want = 3
 		}
@@ -135,11 +137,63 @@ func TestHousekeepingDeletesWhatHasEnded(t *testing.T) {
 			t.Errorf("%d rows are left in %s, want %d", n, table, want)
 		}
 	}
-	var remembered int
-	if err := db.Get(&remembered, `SELECT count(*) FROM status_entries`); err != nil || remembered != indices {
-		t.Errorf("%d of %d indices are remembered: %v", remembered, indices, err)
-	}
 	if err := dump.Get(&seen, `SELECT count(*) FROM sessions`); err != nil || seen != ended+3 {
 		t.Errorf("the dump sees %d sessions: %v", seen, err)
+	}
+}
+
+// TestStatusIndicesEnd: the row of an index goes 400 days after it became INVALID and its last document ended, from lists that give
+// no more indices away, and not while a device has it.
+func TestStatusIndicesEnd(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	b.subscribe(t, user, "sub", 30*24*time.Hour)
+	staying, erased := b.link(t, user), b.link(t, b.user(t))
+	revoked := b.refresh(t, staying).Status.StatusList.Index
+	if _, err := b.Revoke(t.Context(), "operator", "sub", "fraud"); err != nil {
+		t.Fatal(err)
+	}
+	given := b.refresh(t, staying).Status.StatusList.Index
+	b.db.MustExec(`UPDATE devices SET document_bound = now() + interval '30 days' WHERE id = $1`, erased.id)
+	if err := sql.NewPasskeys(b.db).EraseUser(t.Context(), passkey.UserID(erased.user), passkey.AuditEntry{At: b.clock.Now(), Actor: "operator", Action: "account.erased"}); err != nil {
+		t.Fatal(err)
+	}
+	var ends []struct {
+		Idx  int
+		End  *time.Time `db:"ended_at"`
+		Late bool
+	}
+	if err := b.db.Select(&ends, `SELECT idx, ended_at, coalesce(ended_at > now() + interval '29 days', false) AS late FROM status_entries ORDER BY ended_at NULLS FIRST`); err != nil {
+		t.Fatal(err)
+	}
+	if len(ends) != 3 || ends[0].Idx != given || ends[0].End != nil || ends[1].Idx != revoked || ends[1].End == nil || ends[1].Late || !ends[2].Late {
+		t.Fatalf("indices %+v; %d is the device's, and %d was", ends, given, revoked)
+	}
+
+	left := func(at time.Time) (n int) {
+		t.Helper()
+		if err := sql.Sweep(t.Context(), b.db, at); err != nil {
+			t.Fatal(err)
+		}
+		return b.count(t, `SELECT count(*) FROM status_entries WHERE list = 0`)
+	}
+	gone, later := ends[1].End.Add(400*24*time.Hour), ends[2].End.Add(400*24*time.Hour)
+	b.db.MustExec(`INSERT INTO status_entries (list, idx) VALUES (1, 0)`)
+	if n := left(later); n != 3 {
+		t.Errorf("%d indices are left in a list that was the newest a moment ago", n)
+	}
+	b.db.MustExec(`INSERT INTO status_entries (list, idx) VALUES (2, 0)`)
+	for _, step := range []struct {
+		at   time.Time
+		left int
+	}{{gone.Add(-time.Second), 3}, {gone, 2}, {later.Add(-time.Second), 2}, {later, 1}} {
+		if n := left(step.at); n != step.left {
+			t.Errorf("%d indices are left at %v, want %d", n, step.at, step.left)
+		}
+	}
+	b.db.MustExec(`UPDATE status_entries SET status = 1, ended_at = '2000-01-01Z' WHERE idx = $1`, given) // as of a quarantined device
+	if n := left(later); n != 1 {
+		t.Error("the index of a device was deleted")
 	}
 }

@@ -62,12 +62,13 @@ func statusEntries(packed []byte) ([]entitlements.StatusEntry, error) {
 }
 
 // setStatuses sets the status of the devices d that meet the condition, whose arguments begin at $2, marks it as changed and
-// announces that. INVALID is final. It returns the devices whose status was another one.
+// announces that. INVALID is final, and no further document with features gets the index. It returns the devices whose status was another one.
 func setStatuses(
 	ctx context.Context, tx *sqlx.Tx, status entitlements.Status, condition string, args ...any,
 ) (changed []string, err error) {
 	err = tx.SelectContext(ctx, &changed, `
-		UPDATE status_entries e SET status = $1, changed = pg_current_xact_id() FROM devices d
+		UPDATE status_entries e SET status = $1, changed = pg_current_xact_id(), ended_at = CASE $1 WHEN 1 THEN greatest(now(), d.document_bound) END
+		FROM devices d
 		WHERE e.list = d.status_list AND e.idx = d.status_idx AND e.status NOT IN ($1, 1) AND `+condition+`
 		RETURNING d.id`, append([]any{status}, args...)...)
 	if err != nil || len(changed) == 0 {

@@ -73,6 +73,7 @@ CREATE TABLE sessions (
     UNIQUE (user_id, token_hash)
 );
 CREATE INDEX sessions_by_end ON sessions (expires_at);
+CREATE INDEX sessions_by_use ON sessions (last_active_at);
 
 -- One-time links by which an existing customer registers a first passkey.
 CREATE TABLE enrolments (

@@ -32,13 +32,16 @@ CREATE TABLE subscriptions (
 CREATE INDEX subscriptions_by_user ON subscriptions (user_id);
 CREATE INDEX subscriptions_by_plan ON subscriptions (plan);
 
--- An index is given once: a row is never deleted and never changes hands.
+-- An index is given once, at random, from the newest list: a row never changes hands, and is not deleted before its list gives
+-- no more indices away.
 CREATE TABLE status_entries (
     list integer NOT NULL CHECK (list >= 0),
     idx integer NOT NULL CHECK (idx BETWEEN 0 AND 1048575),
     status smallint NOT NULL DEFAULT 0 CHECK (status IN (0, 1, 2)), -- VALID, INVALID, SUSPENDED
+    ended_at timestamptz, -- since when it is INVALID and no document with features has it
     PRIMARY KEY (list, idx)
 );
+CREATE INDEX status_entries_by_end ON status_entries (list, ended_at) WHERE ended_at IS NOT NULL;
 
 CREATE TABLE devices (
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
@@ -69,5 +72,4 @@ CREATE TABLE devices (
 );
 CREATE INDEX devices_removed ON devices (removed_at) WHERE removed_at IS NOT NULL;
 
-GRANT SELECT, INSERT, UPDATE, DELETE ON plans, subscriptions, devices TO holdfast_runtime;
-GRANT SELECT, INSERT, UPDATE ON status_entries TO holdfast_runtime;
+GRANT SELECT, INSERT, UPDATE, DELETE ON plans, subscriptions, status_entries, devices TO holdfast_runtime;
