@@ -98,7 +98,9 @@ let holdfast: Holdfast;
 
 /** Opens the SDK and mirrors it into signals. Needs no network once the app is installed. */
 export async function openClient(): Promise<void> {
-  holdfast = await openHoldfast({ origin: location.origin, roots: loadRoots });
+  // From the service worker's precache; before it is installed, from the server the page came from.
+  const roots = async () => (await fetch('/roots.json')).json();
+  holdfast = await openHoldfast({ origin: location.origin, roots });
   mirror();
   holdfast.subscribe(follow);
   // Time passes without events: a document ends, a renewal falls due.
@@ -388,15 +390,4 @@ function mirror(): void {
     reached.value = holdfast.reached;
     entitlement.value = holdfast.entitlement;
   });
-}
-
-/**
- * The root keys come from the service worker's precache; before it is installed, from the server the page came from. A
- * worker that the browser ends meanwhile never answers, and the page would stay empty: it is asked once more.
- */
-async function loadRoots() {
-  const ask = () => fetch('/roots.json', { signal: AbortSignal.timeout(5_000) });
-  const answer = await ask().catch(ask);
-  if (!answer.ok) throw new Error(`/roots.json: ${answer.status}`);
-  return answer.json();
 }

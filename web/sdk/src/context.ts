@@ -48,7 +48,7 @@ export function makeContext({
     server: new Server({ origin, fetch, timeout, clock }),
     // Loaded once; a load that failed is tried again when they are wanted next.
     roots: async (again) => {
-      if (again || !trusted) trusted = await trustRoots(roots);
+      if (again || !trusted) trusted = await trustRoots(roots, Math.min(timeout, 5_000));
       return trusted;
     },
   };

@@ -10,7 +10,10 @@ import type { Roots } from './roots.ts';
 export interface Options {
   /** The server's public origin, without a trailing slash: issuer and audience of every document. */
   readonly origin: string;
-  /** The embedded roots, or how to load them without network (the app's precached /roots.json). */
+  /**
+   * The embedded roots, or how to load them without network (the app's precached /roots.json). A load that fails, or is not
+   * answered within 5 seconds, is begun once more.
+   */
   readonly roots: Roots | (() => Promise<Roots>);
   /** The relying party's id, if the passkeys document shall be held to it. Default: not compared. */
   readonly rpId?: string;

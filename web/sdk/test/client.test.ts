@@ -106,6 +106,15 @@ describe('roots', () => {
     const roots = vi.fn(async () => server.roots).mockResolvedValueOnce((await FakeServer.create()).roots);
     expect((await profile.open({ roots })).entitlement).toMatchObject({ state: 'active', error: null });
   });
+
+  it('that never come are asked for once more, and do not keep the page from opening', async () => {
+    await profile.openPremium();
+    const never = new Promise<never>(() => {});
+    const roots = vi.fn(async () => server.roots).mockReturnValueOnce(never);
+    expect((await profile.open({ roots, timeout: 20 })).entitlement).toMatchObject({ state: 'active', error: null });
+    const silent = await profile.open({ roots: () => never, timeout: 20 });
+    expect(silent.entitlement).toMatchObject({ state: 'none', error: 'roots_unavailable' });
+  });
 });
 
 describe('what storage holds is verified again at every start', () => {
@@ -192,7 +201,11 @@ describe('what cannot be opened is told, not thrown', () => {
 
   it('roots, which are asked for again', async () => {
     await profile.openPremium();
-    const roots = vi.fn(async () => server.roots).mockRejectedValueOnce(new TypeError('offline'));
+    const offline = new TypeError('offline');
+    const roots = vi
+      .fn(async () => server.roots)
+      .mockRejectedValueOnce(offline)
+      .mockRejectedValueOnce(offline);
     const hf = await profile.open({ roots });
     expect(hf.entitlement).toMatchObject({ state: 'none', error: 'roots_unavailable' });
     expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
