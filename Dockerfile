@@ -6,6 +6,7 @@ WORKDIR /src/web
 COPY web/package.json web/package-lock.json web/.npmrc ./
 COPY web/sdk/package.json sdk/
 COPY web/app/package.json app/
+COPY web/kit/package.json kit/
 COPY web/support/package.json support/
 RUN --mount=type=cache,target=/root/.npm npm ci
 COPY web/ ./

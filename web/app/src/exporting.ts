@@ -1,9 +1,9 @@
+import { inFull, thousands } from '@holdfast/kit/when.ts';
 import { signal } from '@preact/signals';
 import { may, noticeable } from './client.ts';
 import { download } from './download.ts';
 import { notes } from './notes/book.ts';
 import { exportName, toMarkdown } from './notes/markdown.ts';
-import { inFull, thousands } from './when.ts';
 
 /** How far an export is; null: none runs, or none that takes long enough to speak of. */
 export const exporting = signal<{ readonly done: number; readonly total: number } | null>(null);

@@ -1,5 +1,5 @@
 import type { Entitlement } from '@holdfast/client';
-import { inWords } from './when.ts';
+import { inWords } from '@holdfast/kit/when.ts';
 
 /** What a moment in the life of a document is. */
 export type Event = 'issued' | 'refresh' | 'paid' | 'end';

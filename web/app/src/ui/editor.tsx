@@ -1,9 +1,9 @@
+import { BackIcon, BinIcon } from '@holdfast/kit/icons.tsx';
+import { inWords } from '@holdfast/kit/when.ts';
 import { useEffect, useRef } from 'preact/hooks';
 import { now } from '../client.ts';
 import { changeNote } from '../notes/book.ts';
 import { type Note, nameOf } from '../notes/note.ts';
-import { inWords } from '../when.ts';
-import { BackIcon, BinIcon } from './icons.tsx';
 import { deleteOpenNote } from './list.tsx';
 import { Question } from './question.tsx';
 

@@ -1,3 +1,5 @@
+import { PlusIcon, SearchIcon } from '@holdfast/kit/icons.tsx';
+import { inShort, thousands } from '@holdfast/kit/when.ts';
 import { computed, signal, useSignal, useSignalEffect } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
@@ -7,8 +9,6 @@ import { excerptOf, type Note, nameOf, neighbour } from '../notes/note.ts';
 import { search } from '../notes/search.ts';
 import { go } from '../route.ts';
 import { full, here } from '../standing.ts';
-import { inShort, thousands } from '../when.ts';
-import { PlusIcon, SearchIcon } from './icons.tsx';
 import { rowsInSight } from './rows-in-sight.ts';
 
 const query = signal('');

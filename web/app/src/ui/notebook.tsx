@@ -1,4 +1,5 @@
 import type { User } from '@holdfast/client';
+import { LockIcon } from '@holdfast/kit/icons.tsx';
 import { untracked, useSignalEffect } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { lock, lockOptions } from '../client.ts';
@@ -8,7 +9,6 @@ import { go, route } from '../route.ts';
 import { here } from '../standing.ts';
 import { Account } from './account/account.tsx';
 import { Editor } from './editor.tsx';
-import { LockIcon } from './icons.tsx';
 import { Later } from './later.tsx';
 import { createNote, focusList, List } from './list.tsx';
 import { Mark } from './mark.tsx';

@@ -1,6 +1,6 @@
+import { thousands } from '@holdfast/kit/when.ts';
 import { loaded, notes } from '../notes/book.ts';
 import { limit, line } from '../standing.ts';
-import { thousands } from '../when.ts';
 
 /** One line at the foot of the page, of fixed height; without words when all is well. */
 export function StatusBar() {

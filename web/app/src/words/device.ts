@@ -1,5 +1,5 @@
 import type { LinkedDevice } from '@holdfast/client';
-import { inWords } from '../when.ts';
+import { inWords } from '@holdfast/kit/when.ts';
 
 /**
  * The name of each device in a list. Devices of the same name are numbered in the order of their linking, so that a number stays

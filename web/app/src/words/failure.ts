@@ -1,5 +1,5 @@
 import type { ErrorCode } from '@holdfast/client';
-import { waiting } from '../when.ts';
+import { waiting } from '@holdfast/kit/when.ts';
 
 /** What the user can ask for. */
 export type Action =

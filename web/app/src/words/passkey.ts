@@ -1,5 +1,5 @@
 import type { OpenSession, Passkey } from '@holdfast/client';
-import { inWords } from '../when.ts';
+import { inWords } from '@holdfast/kit/when.ts';
 
 /** Where a passkey is kept, since when, and when it was last used. */
 export function aboutPasskey({ provider, synced, createdAt, lastUsedAt }: Passkey, now: Date): string {

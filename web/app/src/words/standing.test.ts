@@ -1,6 +1,6 @@
 import type { Entitlement } from '@holdfast/client';
+import { inWords } from '@holdfast/kit/when.ts';
 import { describe, expect, test } from 'vitest';
-import { inWords } from '../when.ts';
 import { dates, type Standing, standing, type Told } from './standing.ts';
 
 // Local times throughout: what is said follows the reader's time zone.

@@ -1,7 +1,7 @@
 import type { Entitlement } from '@holdfast/client';
+import { inFull, inWords, lasting } from '@holdfast/kit/when.ts';
 import { freeNotes } from '../allowance.ts';
 import type { Event } from '../timeline.ts';
-import { inFull, inWords, lasting } from '../when.ts';
 import { endingWords } from './ending.ts';
 
 /** What the user can do about a state: which button is offered. */

@@ -1,16 +1,16 @@
+import { Confirmation } from '@holdfast/kit/confirmation.tsx';
+import { noticeWords } from '@holdfast/kit/notice.ts';
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { noticeWords } from '../../../app/src/words/notice.ts';
 import { type Place, place } from '../address.ts';
 import { now } from '../clock.ts';
-import { leave, may, notices } from '../session.ts';
+import { confirming, leave, may, notices } from '../session.ts';
 import type { Me } from '../shapes.ts';
 import { gapsOpen, learnNames, lookForGaps } from '../surroundings.ts';
 import { moment } from '../words/time.ts';
 import { said, useWork } from '../work.ts';
 import { Asked, askNothing } from './act.tsx';
 import { Audit } from './audit.tsx';
-import { Confirmation } from './confirmation.tsx';
 import { Gaps } from './gaps.tsx';
 import { Mark } from './mark.tsx';
 import { Plans } from './plans.tsx';
@@ -82,7 +82,7 @@ export function Console({ me }: { me: Me }) {
       </main>
       <Toast />
       <Asked />
-      <Confirmation />
+      <Confirmation confirming={confirming} kind="sheet" />
       {notices.value.length > 0 && <Notices />}
     </div>
   );

@@ -1,6 +1,6 @@
+import { SearchIcon } from '@holdfast/kit/icons.tsx';
 import { signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { SearchIcon } from '../../../app/src/ui/icons.tsx';
 import { go } from '../address.ts';
 import { call } from '../server.ts';
 import { may } from '../session.ts';

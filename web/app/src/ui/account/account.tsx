@@ -1,8 +1,8 @@
 import type { User } from '@holdfast/client';
+import { Confirmation } from '@holdfast/kit/confirmation.tsx';
+import { BackIcon } from '@holdfast/kit/icons.tsx';
 import { useEffect } from 'preact/hooks';
-import { outcome, user as signedIn } from '../../client.ts';
-import { Confirmation } from '../confirmation.tsx';
-import { BackIcon } from '../icons.tsx';
+import { confirming, outcome, user as signedIn } from '../../client.ts';
 import { Devices } from './devices.tsx';
 import { Export } from './export.tsx';
 import { Lock } from './lock.tsx';
@@ -38,7 +38,7 @@ export function Account({ user }: { user: User }) {
         <Storage />
         <Devices />
       </div>
-      <Confirmation />
+      <Confirmation confirming={confirming} kind="question" />
     </div>
   );
 }

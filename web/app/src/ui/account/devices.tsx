@@ -1,11 +1,11 @@
 import type { LinkedDevice } from '@holdfast/client';
+import { inWords } from '@holdfast/kit/when.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { busy, device, entitlement, now, signIn } from '../../client.ts';
 import { devices, forgetDevices, listDevices, unlinkDevice } from '../../devices.ts';
 import { paced } from '../../paced.ts';
 import { reached } from '../../reached.ts';
-import { inWords } from '../../when.ts';
 import { deviceNames } from '../../words/device.ts';
 import { ActionButton } from '../action-button.tsx';
 import { DeviceWords } from '../device-words.tsx';

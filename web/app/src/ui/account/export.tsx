@@ -1,8 +1,8 @@
+import { thousands } from '@holdfast/kit/when.ts';
 import { entitlement } from '../../client.ts';
 import { exported, exporting, exportNotes, stopExport } from '../../exporting.ts';
 import { notes } from '../../notes/book.ts';
 import { here } from '../../standing.ts';
-import { thousands } from '../../when.ts';
 
 /** All notes as one file; where that is not allowed, why. */
 export function Export() {

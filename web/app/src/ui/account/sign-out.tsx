@@ -1,9 +1,9 @@
+import { thousands } from '@holdfast/kit/when.ts';
 import { type Signal, useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
 import { busy, entitlement, signOut } from '../../client.ts';
 import { notes } from '../../notes/book.ts';
-import { thousands } from '../../when.ts';
 import { Question } from '../question.tsx';
 
 /** The way out, with the choice of what becomes of the notes: they are kept nowhere else, so they stay unless told otherwise. */

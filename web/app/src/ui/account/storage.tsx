@@ -1,9 +1,9 @@
+import { english, thousands } from '@holdfast/kit/when.ts';
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { notes } from '../../notes/book.ts';
 import { storageHere } from '../../standing.ts';
 import { askStorageUse, inBytes, keepStorage, storageUse } from '../../storage-use.ts';
-import { english, thousands } from '../../when.ts';
 
 /** What is kept in this browser, how much of what it allows that is, and whether it promised not to clear it. */
 export function Storage() {

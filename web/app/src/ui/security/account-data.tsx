@@ -1,8 +1,8 @@
+import { thousands } from '@holdfast/kit/when.ts';
 import { useRef } from 'preact/hooks';
 import { busy } from '../../client.ts';
 import { notes } from '../../notes/book.ts';
 import { deleteAccount, downloadData } from '../../security.ts';
-import { thousands } from '../../when.ts';
 import { ActionButton } from '../action-button.tsx';
 import { Outcome } from '../outcome.tsx';
 import { Question } from '../question.tsx';

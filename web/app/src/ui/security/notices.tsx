@@ -1,9 +1,9 @@
+import { noticeWords } from '@holdfast/kit/notice.ts';
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { now, requireSession } from '../../client.ts';
 import { forgetNotices, notices } from '../../notices.ts';
 import { go } from '../../route.ts';
-import { noticeWords } from '../../words/notice.ts';
 
 /** Tells at a sign-in what has happened to the account meanwhile: nobody gets past it without having seen it. */
 export function Notices() {

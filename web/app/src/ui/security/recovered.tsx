@@ -1,10 +1,10 @@
+import { Confirmation } from '@holdfast/kit/confirmation.tsx';
 import { useEffect } from 'preact/hooks';
-import { device, user } from '../../client.ts';
+import { confirming, device, user } from '../../client.ts';
 import { devices, forgetDevices, listDevices, unlinkDevice } from '../../devices.ts';
 import { go } from '../../route.ts';
 import { deviceNames } from '../../words/device.ts';
 import { ActionButton } from '../action-button.tsx';
-import { Confirmation } from '../confirmation.tsx';
 import { DeviceWords } from '../device-words.tsx';
 import { Mark } from '../mark.tsx';
 import { Outcome } from '../outcome.tsx';
@@ -67,7 +67,7 @@ export function Recovered() {
           Passkeys and recovery codes
         </a>
       </div>
-      <Confirmation />
+      <Confirmation confirming={confirming} kind="question" />
     </main>
   );
 }

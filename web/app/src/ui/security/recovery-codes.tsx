@@ -1,8 +1,8 @@
+import { inWords } from '@holdfast/kit/when.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { busy, now, user } from '../../client.ts';
 import { makeRecoveryCodes, newCodes, type Security } from '../../security.ts';
-import { inWords } from '../../when.ts';
 import { ActionButton } from '../action-button.tsx';
 import { Outcome } from '../outcome.tsx';
 import { Question } from '../question.tsx';

@@ -1,12 +1,12 @@
+import { Confirmation } from '@holdfast/kit/confirmation.tsx';
+import { BackIcon } from '@holdfast/kit/icons.tsx';
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
-import { outcome, signIn, user } from '../../client.ts';
+import { confirming, outcome, signIn, user } from '../../client.ts';
 import { paced } from '../../paced.ts';
 import { reached } from '../../reached.ts';
 import { askSecurity, forgetSecurity, security } from '../../security.ts';
 import { ActionButton } from '../action-button.tsx';
-import { Confirmation } from '../confirmation.tsx';
-import { BackIcon } from '../icons.tsx';
 import { Outcome } from '../outcome.tsx';
 import { AccountData } from './account-data.tsx';
 import { Passkeys } from './passkeys.tsx';
@@ -72,7 +72,7 @@ export function Security() {
           </section>
         )}
       </div>
-      {user.value && <Confirmation />}
+      {user.value && <Confirmation confirming={confirming} kind="question" />}
     </div>
   );
 }

@@ -1,4 +1,4 @@
-import { BackIcon } from '../../../../app/src/ui/icons.tsx';
+import { BackIcon } from '@holdfast/kit/icons.tsx';
 import type { Account } from '../../shapes.ts';
 import { useLoaded } from '../../work.ts';
 import { Waiting } from '../state.tsx';

@@ -1,5 +1,5 @@
 import type { Notice } from '@holdfast/client';
-import { inWords } from '../when.ts';
+import { inWords } from './when.ts';
 
 /** What has happened, and what to do if it was somebody else. `passkey` is what the user calls the passkey it is about. */
 export function noticeWords({ code, at, reason }: Notice, passkey: string | null, now: Date): string {

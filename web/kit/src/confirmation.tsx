@@ -1,18 +1,27 @@
-import { useSignalEffect } from '@preact/signals';
+import { type Signal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { confirming } from '../session.ts';
 
-/** Asks for one tap of a passkey before a change, which goes on by itself after it. */
-export function Confirmation() {
+/**
+ * Asks for one tap of a passkey before a change, which goes on by itself afterwards. It is open while `confirming` holds
+ * a function, and calls that with the answer.
+ */
+export function Confirmation({
+  confirming,
+  kind,
+}: {
+  confirming: Signal<((go: boolean) => void) | null>;
+  /** The class of the dialog. */
+  kind: string;
+}) {
   const dialog = useRef<HTMLDialogElement>(null);
   useSignalEffect(() => {
     if (confirming.value) dialog.current?.showModal();
     else dialog.current?.close();
   });
   // Leaving the page is a no.
-  useEffect(() => () => confirming.peek()?.(false), []);
+  useEffect(() => () => confirming.peek()?.(false), [confirming]);
   return (
-    <dialog class="sheet" ref={dialog} aria-labelledby="confirmation" onClose={() => confirming.peek()?.(false)}>
+    <dialog class={kind} ref={dialog} aria-labelledby="confirmation" onClose={() => confirming.peek()?.(false)}>
       <h2 id="confirmation">Is it you?</h2>
       <p>You showed your passkey more than 10 minutes ago. Show it once more, and this goes on by itself.</p>
       <form method="dialog" class="ends">
