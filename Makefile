@@ -9,7 +9,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 ARGS ?=
 
 web_sources := $(shell find web -name node_modules -prune -o -path web/dist -prune -o -type f -print)
-biome := web/node_modules/.bin/biome check --config-path=web e2e/*.ts e2e/support e2e/load
+biome := cd e2e && ../web/node_modules/.bin/biome check
 go_sources = $$(find . -name node_modules -prune -o -name '*.go' -print)
 
 help: ## This list
