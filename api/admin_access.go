@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -80,19 +79,6 @@ func scopesThat(allows func(passkey.Scope) bool) []passkey.Scope {
 // mayAdmin says whether the caller has the scope admin, whatever the route needs.
 func (c caller) mayAdmin() bool { return slices.Contains(c.scopes, passkey.Admin) }
 
-// guardStaff refuses callers without the scope admin where the account is a staff member's. A user is staff from the first
-// or never, so what it finds cannot become wrong before the change that follows.
-func (s *server) guardStaff(ctx context.Context, by caller, user passkey.UserID) error {
-	if by.mayAdmin() {
-		return nil
-	}
-	role, err := s.passkeys.RoleOf(ctx, user)
-	if err == nil && role != "" {
-		return passkey.ErrStaffAccount
-	}
-	return err
-}
-
 // guardStaffKeys stops pages of allowed origins from adding lasting access to a staff member's account: a passkey, for which
 // a script can play the authenticator, recovery codes, or a device. Such pages act for a user of the app and must not become
 // staff. The session's origin decides; requests that name another origin are refused too.
@@ -106,27 +92,16 @@ func (s *server) guardStaffKeys(r *http.Request, session passkey.Session) error 
 	return nil
 }
 
-// reasoned checks the reason for a change that a route takes as an optional member. Staff who act by their session have to
-// give one; programs, which are known by their token, need not.
-func (c caller) reasoned(reason string) error {
-	if c.isStaff() && strings.TrimSpace(reason) == "" {
-		return refusal{invalidRequest.status, invalidRequest.code, "Staff must give a reason for every change."}
-	}
-	return nil
-}
-
-// optionalReason reads a body that may be absent, or hold no reason, as far as reasoned lets it.
-func (c caller) optionalReason(r *http.Request) (string, error) {
+// optionalReason reads a body that may be absent, or hold no reason.
+func optionalReason(r *http.Request) (string, error) {
 	var request struct {
 		Reason string `json:"reason"`
 	}
-	if err := decodeOptional(r, &request); err != nil {
-		return "", err
-	}
-	return request.Reason, c.reasoned(request.Reason)
+	err := decodeOptional(r, &request)
+	return request.Reason, err
 }
 
-// decodeReason reads the reason that everybody states for a change.
+// decodeReason reads a body with a reason.
 func decodeReason(r *http.Request) (string, error) {
 	var request struct {
 		Reason string `json:"reason"`
@@ -136,8 +111,8 @@ func decodeReason(r *http.Request) (string, error) {
 }
 
 // agent is the caller in the vocabulary of passkey, with the reason they give.
-func (c caller) agent(reason string) (passkey.Agent, error) {
-	return passkey.Agent{Actor: c.actor, Admin: c.mayAdmin(), Reason: reason}, c.reasoned(reason)
+func (c caller) agent(reason string) passkey.Agent {
+	return passkey.Agent{Actor: c.actor, Admin: c.mayAdmin(), Reason: reason}
 }
 
 // showAdminSession tells a console, or a script, as whom it acts and what it may do.

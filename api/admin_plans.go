@@ -83,9 +83,6 @@ func (s *server) putPlan(w http.ResponseWriter, r *http.Request, by caller) erro
 	if string(request.ID) != id || request.Features == nil || request.Window != nil && *request.Window == 0 {
 		return invalidRequest
 	}
-	if err := by.reasoned(request.Reason); err != nil {
-		return err
-	}
 	features := make(map[string]entitlements.Feature, len(request.Features))
 	for name, feature := range request.Features {
 		if feature == nil || feature.Offline == nil {

@@ -44,11 +44,7 @@ func (s *server) inviteStaff(w http.ResponseWriter, r *http.Request, by caller) 
 	if err := decode(r, &request); err != nil {
 		return err
 	}
-	agent, err := by.agent(request.Reason)
-	if err != nil {
-		return err
-	}
-	invited, invitation, err := s.passkeys.InviteStaff(r.Context(), agent, request.Name, request.Role)
+	invited, invitation, err := s.passkeys.InviteStaff(r.Context(), by.agent(request.Reason), request.Name, request.Role)
 	if err != nil {
 		return notTwice(err, "Look at the list of staff before you send it again: that may make a second account.")
 	}
@@ -63,15 +59,11 @@ func (s *server) removeStaff(w http.ResponseWriter, r *http.Request, by caller) 
 	if err != nil {
 		return err
 	}
-	reason, err := by.optionalReason(r)
+	reason, err := optionalReason(r)
 	if err != nil {
 		return err
 	}
-	agent, err := by.agent(reason)
-	if err != nil {
-		return err
-	}
-	if err := s.passkeys.RemoveStaff(r.Context(), agent, passkey.UserID(id)); err != nil {
+	if err := s.passkeys.RemoveStaff(r.Context(), by.agent(reason), passkey.UserID(id)); err != nil {
 		return err
 	}
 	return noContent(w)

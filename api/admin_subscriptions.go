@@ -74,9 +74,6 @@ func (s *server) putSubscription(w http.ResponseWriter, r *http.Request, by call
 	if err := decode(r, &request); err != nil {
 		return err
 	}
-	if err := by.reasoned(request.Reason); err != nil {
-		return err
-	}
 	user, err := bodyUUID(request.User)
 	if err != nil {
 		return err

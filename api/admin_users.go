@@ -64,11 +64,7 @@ func (s *server) createUser(w http.ResponseWriter, r *http.Request, by caller) e
 	if err := decode(r, &request); err != nil {
 		return err
 	}
-	agent, err := by.agent(request.Reason)
-	if err != nil {
-		return err
-	}
-	created, enrolment, err := s.passkeys.CreateUser(r.Context(), agent, request.Name, request.ExternalID)
+	created, enrolment, err := s.passkeys.CreateUser(r.Context(), by.agent(request.Reason), request.Name, request.ExternalID)
 	if err != nil && request.ExternalID == "" {
 		return notTwice(err, "Search for the user by name before you send it again: without an external id, that may make a second user.")
 	}
@@ -98,11 +94,7 @@ func (s *server) changeUser(w http.ResponseWriter, r *http.Request, by caller) e
 	if len(request.ExternalID) == 0 || json.Unmarshal(request.ExternalID, &externalID) != nil || externalID != nil && *externalID == "" {
 		return refusal{invalidRequest.status, invalidRequest.code, "external_id must be a non-empty text, or null to remove it."}
 	}
-	agent, err := by.agent(request.Reason)
-	if err != nil {
-		return err
-	}
-	changed, err := s.passkeys.SetExternalID(r.Context(), agent, passkey.UserID(id), textOf(externalID))
+	changed, err := s.passkeys.SetExternalID(r.Context(), by.agent(request.Reason), passkey.UserID(id), textOf(externalID))
 	if err != nil {
 		return err
 	}
@@ -139,15 +131,11 @@ func (s *server) recoverUser(w http.ResponseWriter, r *http.Request, by caller) 
 	if err != nil {
 		return err
 	}
-	reason, err := by.optionalReason(r)
+	reason, err := optionalReason(r)
 	if err != nil {
 		return err
 	}
-	agent, err := by.agent(reason)
-	if err != nil {
-		return err
-	}
-	made, err := s.passkeys.CreateRecoveryLink(r.Context(), agent, passkey.UserID(id))
+	made, err := s.passkeys.CreateRecoveryLink(r.Context(), by.agent(reason), passkey.UserID(id))
 	if err != nil {
 		return err
 	}
@@ -169,11 +157,7 @@ func (s *server) signOutUser(w http.ResponseWriter, r *http.Request, by caller) 
 	if err := decodeOptional(r, &request); err != nil {
 		return err
 	}
-	agent, err := by.agent(request.Reason)
-	if err != nil {
-		return err
-	}
-	if err := s.passkeys.SignOutUser(r.Context(), agent, passkey.UserID(id)); err != nil {
+	if err := s.passkeys.SignOutUser(r.Context(), by.agent(request.Reason), passkey.UserID(id)); err != nil {
 		return err
 	}
 	if request.Devices {

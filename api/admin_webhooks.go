@@ -65,7 +65,7 @@ func (s *server) resendWebhook(w http.ResponseWriter, r *http.Request, by caller
 	if err != nil {
 		return err
 	}
-	reason, err := by.optionalReason(r)
+	reason, err := optionalReason(r)
 	if err != nil {
 		return err
 	}

@@ -153,7 +153,7 @@ func (s *server) changeDevice(
 	if err != nil {
 		return err
 	}
-	if err := s.guardStaff(r.Context(), by, passkey.UserID(owner)); err != nil {
+	if err := s.passkeys.MayChange(r.Context(), by.agent(reason), passkey.UserID(owner)); err != nil {
 		return err
 	}
 	if err := change(r.Context(), by.actor, entitlements.DeviceID(id), reason); err != nil {

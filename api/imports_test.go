@@ -22,12 +22,13 @@ var imports = map[string]struct {
 		may:    []string{"golang.org/x/text/cases", "golang.org/x/text/unicode/norm"},
 		mayNot: []string{"net/http", "database/sql"},
 	},
+	"passkey/reasons": {mayNot: []string{"net/http", "database/sql"}},
 	"passkey": {
-		may:    []string{"holdfast/passkey/names", "filippo.io/edwards25519", "github.com/go-json-experiment/json", "github.com/go-webauthn/webauthn", "github.com/google/uuid", "golang.org/x/crypto/argon2"},
+		may:    []string{"holdfast/passkey/names", "holdfast/passkey/reasons", "filippo.io/edwards25519", "github.com/go-json-experiment/json", "github.com/go-webauthn/webauthn", "github.com/google/uuid", "golang.org/x/crypto/argon2"},
 		mayNot: []string{"net/http", "database/sql"},
 	},
 	"entitlements": {
-		may:    []string{"holdfast/passkey/names", "holdfast/entitlements/billing", "holdfast/entitlements/dpop", "holdfast/entitlements/jose", "holdfast/entitlements/statuslist", "github.com/google/uuid", "github.com/go-json-experiment/json"},
+		may:    []string{"holdfast/passkey/names", "holdfast/passkey/reasons", "holdfast/entitlements/billing", "holdfast/entitlements/dpop", "holdfast/entitlements/jose", "holdfast/entitlements/statuslist", "github.com/google/uuid", "github.com/go-json-experiment/json"},
 		mayNot: []string{"net/http", "database/sql"},
 	},
 	"entitlements/billing": {mayNot: []string{"net/http", "database/sql"}},

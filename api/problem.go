@@ -15,6 +15,7 @@ import (
 	"holdfast/entitlements"
 	"holdfast/entitlements/dpop"
 	"holdfast/passkey"
+	"holdfast/passkey/reasons"
 )
 
 // refusal is an answer that is not a success: the status, a code that clients may rely on, and a text for people that
@@ -61,6 +62,7 @@ var refusals = []struct {
 	{passkey.ErrForbidden, forbidden},
 	{passkey.ErrForeignOrigin, refusal{http.StatusForbidden, "cross_origin", "This account belongs to a staff member: sign in and make passkeys at the server's own origin."}},
 	{passkey.ErrStaffAccount, refusal{http.StatusForbidden, "forbidden", "This account belongs to a staff member: it needs the scope admin."}},
+	{reasons.ErrMissing, refusal{invalidRequest.status, invalidRequest.code, "This change needs a reason."}},
 	{passkey.ErrInvalid, invalidRequest},
 	{passkey.ErrBusy, rateLimited},
 	{passkey.ErrInviteOnly, refusal{http.StatusForbidden, "forbidden", "Accounts are made by invitation here."}},

@@ -66,6 +66,13 @@ func (d Device) lives(now time.Time) bool {
 // linked reports whether the device gets documents with features.
 func (d Device) linked() bool { return !d.Removed && !d.Quarantined() }
 
+// LosesWithPlan reports whether the device's documents are withdrawn at now where a plan of its user has lost something. Those
+// of other devices were withdrawn before, or have ended.
+func (d Device) LosesWithPlan(now time.Time) bool { return d.linked() && d.lives(now) }
+
+// RemovedLife is how long a removed device is known after its last document has ended.
+const RemovedLife = 90 * 24 * time.Hour
+
 // occupants returns the devices that count against limit, the oldest first. A user whose browser lost its storage must be
 // able to go on at once, so a place can be passed on while the old device's document goes on: up to limit such documents do
 // not count. If there are more, those that end first count. So at most twice limit documents live at a time.
@@ -110,8 +117,11 @@ func (a Account) Occupants(now time.Time) []Occupant {
 	return all
 }
 
-// linksAnHour is how many devices an account can link in an hour, removed ones included: each leaves rows that stay.
-const linksAnHour = 20
+// An account can link so many devices in so long, removed ones included: each leaves rows that stay.
+const (
+	maxLinks = 20
+	LinkSpan = time.Hour
+)
 
 // LinkRequest asks to link the installation that made the proof.
 type LinkRequest struct {
@@ -168,8 +178,8 @@ func (s *Service) Link(ctx context.Context, user UserID, proof dpop.Proof, reque
 }
 
 func link(a Account, request LinkRequest, device Device, now time.Time) (Change, error) {
-	if n := len(a.Links); n >= linksAnHour {
-		return Change{}, &LinkRateError{Wait: a.Links[n-linksAnHour].Add(time.Hour).Sub(now)}
+	if n := len(a.Links); n >= maxLinks {
+		return Change{}, &LinkRateError{Wait: a.Links[n-maxLinks].Add(LinkSpan).Sub(now)}
 	}
 	limit := a.Decide(now).DeviceLimit
 	change := Change{Raise: true, Link: &device, Status: map[DeviceID]Status{}, Place: map[DeviceID]Place{}}
@@ -219,7 +229,7 @@ func (s *Service) EveryDevice(ctx context.Context, user UserID) ([]Device, error
 // UnlinkAll is Unlink for all devices of the user, with the reason that was given, if any. It fails with [ErrNotFound]
 // where there is no such user, and with [ErrInvalid].
 func (s *Service) UnlinkAll(ctx context.Context, actor string, user UserID, reason string) error {
-	if err := CheckReason(reason); err != nil {
+	if err := CheckReason(actor, reason); err != nil {
 		return err
 	}
 	_, err := s.store.Update(ctx, user, s.instant(), func(a Account) (Change, error) {
@@ -262,7 +272,7 @@ func (s *Service) DeviceOwner(ctx context.Context, device DeviceID) (UserID, err
 
 // RevokeDevice is Unlink by support: the device is lost.
 func (s *Service) RevokeDevice(ctx context.Context, actor string, device DeviceID, reason string) error {
-	if err := validReason(reason); err != nil {
+	if err := requireReason(reason); err != nil {
 		return err
 	}
 	user, err := s.DeviceOwner(ctx, device)
@@ -275,7 +285,7 @@ func (s *Service) RevokeDevice(ctx context.Context, actor string, device DeviceI
 // ReleaseDevice frees the place of a device that was removed or is quarantined, although its document may go on. It fails
 // with [ErrInvalid], with [ErrNotFound], and with [ErrConflict] for a linked device. Releasing a free place does nothing.
 func (s *Service) ReleaseDevice(ctx context.Context, actor string, device DeviceID, reason string) error {
-	if err := validReason(reason); err != nil {
+	if err := requireReason(reason); err != nil {
 		return err
 	}
 	user, err := s.DeviceOwner(ctx, device)

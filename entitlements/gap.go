@@ -47,7 +47,7 @@ func (s *Service) Gaps(ctx context.Context, query GapQuery) ([]Gap, error) {
 
 // CloseGap says that somebody has looked. Closed already, it stays as it was closed. [ErrNotFound] where it is no gap.
 func (s *Service) CloseGap(ctx context.Context, actor string, id int64, reason string) error {
-	if err := validReason(reason); err != nil {
+	if err := requireReason(reason); err != nil {
 		return err
 	}
 	if err := s.store.CloseGap(ctx, id, AuditEntry{At: s.instant(), Actor: actor, Action: "gap.closed", Reason: reason}); err != nil {

@@ -20,22 +20,22 @@ type GrantRequest struct {
 	Plan   PlanID
 	Days   int
 	Reason string
-	// Key names the request, if it is not empty: days that were granted under the key within [grantKeyLife] are not granted
+	// Key names the request, if it is not empty: days that were granted under the key within [KeyLife] are not granted
 	// again, whether their answer arrived or not.
 	Key string
 }
 
-// grantKeyLife is as long as answers are kept for an Idempotency-Key.
-const grantKeyLife = 24 * time.Hour
+// KeyLife is how long an Idempotency-Key names a request, and its answer is kept.
+const KeyLife = 24 * time.Hour
 
 // Grant gives the user days of a plan that nobody pays for: a subscription of its own, with time left that does not renew.
 // The days come after what the user has of the plan already. Billing does not know of it; [Service.Revoke] takes it back.
 // It fails with [ErrInvalid], [ErrPlanUnknown], or [ErrNotFound] without the user.
 //
 // The id of a grant with a key follows from user, key and request, so that one whose outcome was unknown is found. The
-// same request after grantKeyLife gets another id, and so more days.
+// same request after KeyLife gets another id, and so more days.
 func (s *Service) Grant(ctx context.Context, actor string, user UserID, request GrantRequest) (Subscription, int64, error) {
-	if err := validReason(request.Reason); err != nil {
+	if err := requireReason(request.Reason); err != nil {
 		return Subscription{}, 0, err
 	}
 	if request.Days < 1 || request.Days > maxGrant {
@@ -55,7 +55,7 @@ func (s *Service) Grant(ctx context.Context, actor string, user UserID, request 
 			if before == nil {
 				break
 			}
-			if now.Sub(before.CreatedAt) < grantKeyLife {
+			if now.Sub(before.CreatedAt) < KeyLife {
 				grant = *before
 				return Change{}, nil
 			}

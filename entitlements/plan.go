@@ -127,7 +127,7 @@ func (s *Service) PutPlan(ctx context.Context, actor string, plan Plan, reason s
 	if err := plan.validate(); err != nil {
 		return Plan{}, err
 	}
-	if err := CheckReason(reason); err != nil {
+	if err := CheckReason(actor, reason); err != nil {
 		return Plan{}, err
 	}
 	err := s.store.PutPlan(ctx, plan, s.instant(), func(before *Plan) (PlanChange, error) {

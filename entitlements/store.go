@@ -98,8 +98,8 @@ type Store interface {
 	PutPlan(ctx context.Context, plan Plan, at time.Time, change func(before *Plan) (PlanChange, error)) error
 
 	// RaiseHolders raises, in one transaction, the revisions of the next few hundred holders of a plan that has changed,
-	// and of their devices. Where documents are to be withdrawn, the status of those that may hold one with features becomes
-	// INVALID, and each gets a new index. It returns whether there may be more to do: not where there are no holders to
+	// and of their devices. Where documents are to be withdrawn, the status of the devices that lose theirs by
+	// [Device.LosesWithPlan] becomes INVALID, and each gets a new index. It returns whether there may be more to do: not where there are no holders to
 	// raise, nor while another call is at it.
 	RaiseHolders(ctx context.Context, at time.Time) (more bool, err error)
 
@@ -134,7 +134,7 @@ type Account struct {
 	// Devices are oldest first, and with them the removed ones that may still hold a document with features. Not in
 	// Standing.
 	Devices []Device
-	// Links are when devices were linked in the hour before, removed ones too, the oldest first. In Update alone.
+	// Links are when devices were linked in the [LinkSpan] before, removed ones too, the oldest first. In Update alone.
 	Links []time.Time
 }
 

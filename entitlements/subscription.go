@@ -10,11 +10,11 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/google/uuid"
 
 	"holdfast/entitlements/billing"
+	"holdfast/passkey/reasons"
 )
 
 // SubscriptionState is what billing says.
@@ -110,9 +110,6 @@ type Revocation struct {
 
 var subscriptionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
 
-// maxReason is the longest free text of a reason, in characters.
-const maxReason = 1000
-
 // StartTrial gives the user the trial of the trial plan, once in the user's life: [ErrConflict] after that, and
 // [ErrNoTrial] where the server gives none.
 func (s *Service) StartTrial(ctx context.Context, user UserID) (Subscription, int64, error) {
@@ -154,6 +151,9 @@ func (s *Service) StartTrial(ctx context.Context, user UserID) (Subscription, in
 func (s *Service) PutSubscription(ctx context.Context, actor string, id SubscriptionID, put SubscriptionChange) (Subscription, int64, error) {
 	put.PaidThrough = put.PaidThrough.UTC().Truncate(time.Second)
 	put.Ends = put.State == SubscriptionCancelled
+	if err := CheckReason(actor, put.Reason); err != nil {
+		return Subscription{}, 0, err
+	}
 	user, err := s.subscriber(ctx, id, put)
 	if err != nil {
 		return Subscription{}, 0, err
@@ -205,9 +205,6 @@ func storeChange(a Account, actor string, stored Subscription, reason string, no
 
 func (s *Service) subscriber(ctx context.Context, id SubscriptionID, put SubscriptionChange) (UserID, error) {
 	if err := put.validate(id); err != nil {
-		return "", err
-	}
-	if err := CheckReason(put.Reason); err != nil {
 		return "", err
 	}
 	switch {
@@ -279,7 +276,7 @@ func (s *Service) Reinstate(ctx context.Context, actor string, id SubscriptionID
 func (s *Service) supportChange(
 	ctx context.Context, actor, action string, id SubscriptionID, reason string, apply func(*Subscription, time.Time),
 ) (Revocation, error) {
-	if err := validReason(reason); err != nil {
+	if err := requireReason(reason); err != nil {
 		return Revocation{}, err
 	}
 	user, err := s.store.SubscriptionOwner(ctx, id)
@@ -327,7 +324,7 @@ func (s *Service) Revocation(ctx context.Context, id SubscriptionID) (Revocation
 func (a Account) revocation(sub Subscription, now time.Time) Revocation {
 	r := Revocation{Subscription: sub, Revision: a.Revision, Kept: a.without(sub.ID).Decide(now).Features}
 	for _, device := range a.Devices {
-		if bound := device.DocumentExpiresAt; bound != nil && bound.After(now) {
+		if bound := device.DocumentExpiresAt; device.lives(now) {
 			r.Devices = append(r.Devices, device)
 			if r.OfflineUntil == nil || bound.After(*r.OfflineUntil) {
 				r.OfflineUntil = bound
@@ -372,7 +369,7 @@ func subscriptionChange(a Account, before, after *Subscription, now time.Time) C
 		// A document that would outlive what is paid for now has lost its features too, from their new end on.
 		case entitled.End.Before(had.End) && bound.After(entitled.End),
 			// One of a plan that has lost some was to be withdrawn anyway; with another plan, it would be forgotten.
-			a.Withdrawing && bound.After(now):
+			a.Withdrawing && device.LosesWithPlan(now):
 			change.Status[device.ID] = StatusInvalid
 		}
 	}
@@ -424,22 +421,17 @@ func (s *Service) Subscriptions(ctx context.Context, user UserID) ([]Subscriptio
 	return account.Subscriptions, nil
 }
 
-// CheckReason is what every change asks of the reason that it is given, if it is given one. It fails with [ErrInvalid].
-func CheckReason(reason string) error {
-	if reason == "" {
+// CheckReason judges the reason that an actor gives for a change, by package reasons. It fails with [ErrInvalid].
+func CheckReason(actor, reason string) error { return invalid(reasons.Check(actor, reason)) }
+
+// requireReason is CheckReason for a change for which everybody must give one.
+func requireReason(reason string) error { return invalid(reasons.Require(reason)) }
+
+func invalid(err error) error {
+	if err == nil {
 		return nil
 	}
-	return validReason(reason)
-}
-
-func validReason(reason string) error {
-	if strings.TrimSpace(reason) == "" {
-		return fmt.Errorf("%w: a reason is required", ErrInvalid)
-	}
-	if !utf8.ValidString(reason) || strings.ContainsRune(reason, 0) || utf8.RuneCountInString(reason) > maxReason {
-		return fmt.Errorf("%w: a reason has at most %d characters", ErrInvalid, maxReason)
-	}
-	return nil
+	return fmt.Errorf("%w: %w", ErrInvalid, err)
 }
 
 // auditState is what the trail holds of a subscription: ids and enumerations. Nil stays nil.

@@ -50,7 +50,7 @@ func (s *Service) SetExternalID(ctx context.Context, agent Agent, user UserID, e
 	if err := agent.check(); err != nil {
 		return User{}, err
 	}
-	changed, err := s.store.SetExternalID(ctx, user, externalID, agent.Admin, agent.entry(s.now(), "user.external_id_changed", user))
+	changed, err := s.store.SetExternalID(ctx, user, externalID, agent.mayChange, agent.entry(s.now(), "user.external_id_changed", user))
 	if err != nil {
 		return User{}, fmt.Errorf("set external id: %w", err)
 	}

@@ -148,7 +148,7 @@ func (s *Service) CreateRecoveryLink(ctx context.Context, agent Agent, user User
 	if err != nil {
 		return Link{}, err
 	}
-	link.Role, err = s.store.CreateRecoveryLink(ctx, user, agent.Admin, stored, agent.entry(now, "recovery_link.created", user))
+	link.Role, err = s.store.CreateRecoveryLink(ctx, user, agent.mayChange, stored, agent.entry(now, "recovery_link.created", user))
 	if err != nil {
 		return Link{}, fmt.Errorf("create recovery link: %w", err)
 	}

@@ -186,7 +186,7 @@ func (s *Service) SignOutUser(ctx context.Context, agent Agent, user UserID) err
 	if err := agent.check(); err != nil {
 		return err
 	}
-	if err := s.store.SignOutUser(ctx, user, agent.Admin, agent.entry(s.now(), "user.signed_out", user)); err != nil {
+	if err := s.store.SignOutUser(ctx, user, agent.mayChange, agent.entry(s.now(), "user.signed_out", user)); err != nil {
 		return fmt.Errorf("sign out user: %w", err)
 	}
 	return nil

@@ -4,15 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
+
+	"holdfast/passkey/reasons"
 )
 
-const (
-	staffReadLife = 12 * time.Hour // how long after an authentication staff may read
-	maxReason     = 1000           // characters
-)
+// staffReadLife is how long after an authentication staff may read.
+const staffReadLife = 12 * time.Hour
 
 // Role is what a staff member may do. Staff are users who have one; the zero value is no role.
 type Role string
@@ -60,12 +58,30 @@ type Agent struct {
 	Reason string // what for, in free text, which is kept apart from the trail; "" = not said
 }
 
-// check refuses a reason that cannot be kept, with ErrInvalid.
+// check judges the reason, with ErrInvalid.
 func (a Agent) check() error {
-	if !utf8.ValidString(a.Reason) || strings.ContainsRune(a.Reason, 0) || utf8.RuneCountInString(a.Reason) > maxReason {
-		return fmt.Errorf("%w reason: at most %d characters", ErrInvalid, maxReason)
+	if err := reasons.Check(a.Actor, a.Reason); err != nil {
+		return fmt.Errorf("%w reason: %w", ErrInvalid, err)
 	}
 	return nil
+}
+
+// mayChange returns ErrStaffAccount unless the agent may act on an account with that role.
+func (a Agent) mayChange(role Role) error {
+	if role != "" && !a.Admin {
+		return ErrStaffAccount
+	}
+	return nil
+}
+
+// MayChange returns ErrStaffAccount where the agent may not act on the user's account. A user is staff from the first or
+// never, so what it finds cannot become wrong before the change that follows.
+func (s *Service) MayChange(ctx context.Context, agent Agent, user UserID) error {
+	role, err := s.RoleOf(ctx, user)
+	if err != nil {
+		return err
+	}
+	return agent.mayChange(role)
 }
 
 // entry is the audit entry for what the agent does to a user's account.

@@ -112,9 +112,9 @@ type SessionStore interface {
 	// EndOtherSessions deletes the user's sessions but the one of that id, also one that AddPasskey is about to begin.
 	EndOtherSessions(ctx context.Context, user UserID, but string) error
 
-	// SignOutUser deletes the user's sessions and stores the audit entry. It returns ErrNotFound if there is no such user
-	// and, unless staff may be signed out, ErrStaffAccount if the user is one of them.
-	SignOutUser(ctx context.Context, user UserID, staff bool, entry AuditEntry) error
+	// SignOutUser deletes the user's sessions and stores the audit entry. It returns ErrNotFound if there is no such user,
+	// and what may says of the user's role.
+	SignOutUser(ctx context.Context, user UserID, may func(Role) error, entry AuditEntry) error
 
 	// SessionsLeft returns the ids of those of the sessions that have not been ended. It looks at no time.
 	SessionsLeft(ctx context.Context, sessions []SessionKey) ([]string, error)
@@ -138,9 +138,9 @@ type UserStore interface {
 	CreateUser(ctx context.Context, user User, enrolment NewLink, entry AuditEntry) error
 
 	// SetExternalID changes a user's external id and stores the audit entry, unless the user has that one already, and
-	// returns the user as they are then. It returns ErrNotFound, ErrConflict if another user has the external id and, unless
-	// staff may be changed, ErrStaffAccount if the user is one of them.
-	SetExternalID(ctx context.Context, user UserID, externalID string, staff bool, entry AuditEntry) (User, error)
+	// returns the user as they are then. It returns ErrNotFound, ErrConflict if another user has the external id, and
+	// what may says of the user's role.
+	SetExternalID(ctx context.Context, user UserID, externalID string, may func(Role) error, entry AuditEntry) (User, error)
 
 	// User returns a user or ErrNotFound.
 	User(ctx context.Context, id UserID) (User, error)
@@ -177,9 +177,8 @@ type StaffStore interface {
 // CodeStore keeps one-time codes until CredentialStore.Recover spends them.
 type CodeStore interface {
 	// CreateRecoveryLink stores a recovery link of the user in place of an earlier one, and the audit entry, and returns
-	// the user's role. It returns ErrNotFound if there is no such user and, unless the link may be for staff,
-	// ErrStaffAccount if the user is one of them.
-	CreateRecoveryLink(ctx context.Context, user UserID, staff bool, link NewLink, entry AuditEntry) (Role, error)
+	// the user's role. It returns ErrNotFound if there is no such user, and what may says of that role.
+	CreateRecoveryLink(ctx context.Context, user UserID, may func(Role) error, link NewLink, entry AuditEntry) (Role, error)
 
 	// Link returns whose link has the hash, if it has not ended at that time, and its kind; or ErrNotFound.
 	Link(ctx context.Context, codeHash []byte, now time.Time) (User, CodeKind, error)

@@ -20,10 +20,10 @@ func insertLink(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, link pass
 
 // CreateRecoveryLink implements [passkey.CodeStore].
 func (p *Passkeys) CreateRecoveryLink(
-	ctx context.Context, user passkey.UserID, staff bool, link passkey.NewLink, entry passkey.AuditEntry,
+	ctx context.Context, user passkey.UserID, may func(passkey.Role) error, link passkey.NewLink, entry passkey.AuditEntry,
 ) (role passkey.Role, err error) {
 	err = transact(ctx, p.db, func(tx *sqlx.Tx) error {
-		if role, err = findAccount(ctx, tx, user, staff); err != nil {
+		if role, err = findAccount(ctx, tx, user, may); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM enrolments WHERE user_id = $1 AND kind = $2`, user, link.Kind); err != nil {

@@ -201,8 +201,8 @@ func lockAccount(
 		SELECT u.id AS user_id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
 			`+subscriptionsOf+` AS subscriptions, `+allPlans+` AS plans, `+withdrawing+` AS withdrawing,
 			(SELECT coalesce(json_agg(d.linked_at ORDER BY d.linked_at), '[]')
-				FROM devices d WHERE d.user_id = u.id AND d.linked_at > $2::timestamptz - interval '1 hour') AS links
-		FROM users u WHERE u.id = $1`, user, at)
+				FROM devices d WHERE d.user_id = u.id AND d.linked_at > $2) AS links
+		FROM users u WHERE u.id = $1`, user, at.Add(-entitlements.LinkSpan))
 	if err != nil {
 		return entitlements.Account{}, failed("read account", err)
 	}
@@ -293,14 +293,14 @@ func putSubscription(ctx context.Context, tx *sqlx.Tx, sub entitlements.Subscrip
 		return fmt.Errorf("put subscription: %w", err)
 	}
 	result, err := tx.ExecContext(ctx, `
-		INSERT INTO subscriptions AS s (id, user_id, plan, state, paid_through, ends, revoked, suspended, disputes, withheld,
+		INSERT INTO subscriptions AS s (id, user_id, plan, state, paid_through, ends, revoked, suspended, disputes,
 			withdrawn_at, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 		ON CONFLICT (id) DO UPDATE SET plan = excluded.plan, state = excluded.state, paid_through = excluded.paid_through,
 			ends = excluded.ends, revoked = excluded.revoked, suspended = excluded.suspended, disputes = excluded.disputes,
-			withheld = excluded.withheld, withdrawn_at = excluded.withdrawn_at, updated_at = excluded.updated_at
+			withdrawn_at = excluded.withdrawn_at, updated_at = excluded.updated_at
 		WHERE s.user_id = excluded.user_id`,
-		sub.ID, sub.User, sub.Plan, sub.State, sub.PaidThrough, sub.Ends, sub.Revoked, sub.Suspended, string(disputes), sub.Withheld(),
+		sub.ID, sub.User, sub.Plan, sub.State, sub.PaidThrough, sub.Ends, sub.Revoked, sub.Suspended, string(disputes),
 		stdsql.NullTime{Time: sub.WithdrawnAt, Valid: !sub.WithdrawnAt.IsZero()}, sub.CreatedAt, sub.UpdatedAt)
 	if err != nil {
 		return failed("put subscription", err)

@@ -10,15 +10,8 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"holdfast/entitlements"
+	"holdfast/entitlements/billing"
 	"holdfast/passkey"
-)
-
-// How long rows are kept that nobody needs any more; SECURITY.md documents it.
-const (
-	keepSpent          = 2 * entitlements.MaxClockOff // for replicas whose clocks are behind
-	keepRemovedDevices = 90 * 24 * time.Hour          // after the end of their last document
-	keepBillingEvents  = 30 * 24 * time.Hour          // without a user: ten times as long as any system retries
-	keepStatusEntries  = entitlements.KeysetLife      // no document outlives its keyset, not even one without features
 )
 
 const (
@@ -30,23 +23,24 @@ const (
 
 // housekeeping lists the tables whose rows end by time, with the condition for a row that has ended at $1, in the order of an
 // index. A batch begins where the one before ended, to skip the rows deleted there: while something such as a dump holds
-// an old snapshot, they are still in the index.
+// an old snapshot, they are still in the index. SECURITY.md documents how long rows are kept; what is spent stays for replicas
+// whose clocks are behind.
 var housekeeping = []struct {
 	table, key, at, ended string
 	keep                  time.Duration
 	order                 string // of the index, where that is not at
 }{
-	{table: "spent", key: "id", at: "expires_at", keep: keepSpent},
+	{table: "spent", key: "id", at: "expires_at", keep: 2 * entitlements.MaxClockOff},
 	{table: "sessions", key: "user_id, id", at: "expires_at"},
 	{table: "sessions", key: "user_id, id", at: "last_active_at", keep: passkey.SessionIdleLife},
 	{table: "enrolments", key: "code_hash", at: "expires_at"},
-	{table: "idempotency", key: "actor, route, key", at: "created_at", keep: answerLife},
-	{table: "billing_events", key: "source, id", at: "received_at", ended: "user_id IS NULL", keep: keepBillingEvents},
-	{table: "devices", key: "user_id, id", at: "removed_at", ended: "(document_bound IS NULL OR document_bound <= $1)", keep: keepRemovedDevices},
+	{table: "idempotency", key: "actor, route, key", at: "created_at", keep: entitlements.KeyLife},
+	{table: "billing_events", key: "source, id", at: "received_at", ended: "user_id IS NULL", keep: billing.UnclaimedLife},
+	{table: "devices", key: "user_id, id", at: "removed_at", ended: "(document_bound IS NULL OR document_bound <= $1)", keep: entitlements.RemovedLife},
 	// An index is never given twice, so those of the newest list stay, and of the one before, which may have been the newest to
-	// a statement under way.
+	// a statement under way. No document outlives its keyset, not even one without features.
 	{
-		table: "status_entries", key: "list, idx", at: "ended_at", keep: keepStatusEntries, order: "list, ended_at",
+		table: "status_entries", key: "list, idx", at: "ended_at", keep: entitlements.KeysetLife, order: "list, ended_at",
 		ended: `list < (SELECT max(list) - 1 FROM status_entries)
 			AND NOT EXISTS (SELECT FROM devices d WHERE d.status_list = list AND d.status_idx = idx)`,
 	},

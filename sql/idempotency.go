@@ -7,14 +7,13 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
+
+	"holdfast/entitlements"
 )
 
-const (
-	answerLife = 24 * time.Hour
-	// claimLife is how long a request without an answer counts as in progress. It is more than any request may take, so
-	// whoever made an older claim is gone.
-	claimLife = time.Minute
-)
+// claimLife is how long a request without an answer counts as in progress. It is more than any request may take, so whoever
+// made an older claim is gone.
+const claimLife = time.Minute
 
 // here, in the FROM of a single statement, makes its commit wait for this server's disk only, not for a synchronous standby.
 // A claim may be lost in a failover, as if its request had died; a claim with an unknown outcome would block the next try.
@@ -37,7 +36,7 @@ func NewAnswers(db *sqlx.DB) *Answers {
 func (a *Answers) Claim(
 	ctx context.Context, actor, route, key string, bodyHash []byte, now time.Time,
 ) (claimed bool, status int, answer []byte, err error) {
-	ended := now.Add(-answerLife)
+	ended := now.Add(-entitlements.KeyLife)
 	result, err := a.db.ExecContext(ctx, `
 		INSERT INTO idempotency AS i (actor, route, key, body_hash, created_at) SELECT $1, $2, $3, $4, $5 FROM `+here+`
 		ON CONFLICT (actor, route, key) DO UPDATE

@@ -164,12 +164,27 @@ func raiseHolders(ctx context.Context, tx *sqlx.Tx, at time.Time) (more bool, er
 	return true, failed("remember the last holder", err)
 }
 
-// withdrawDocuments sets the status of the devices that may hold a document with features to INVALID, and gives them new
-// indices: those of the users above losing. Their rows are locked.
+// withdrawDocuments sets the status of the devices that lose their documents to INVALID, and gives them new indices: those of
+// the users above losing. Their rows are locked.
 func withdrawDocuments(ctx context.Context, tx *sqlx.Tx, users []string, losing string, at time.Time) error {
-	devices, err := setStatuses(ctx, tx, entitlements.StatusInvalid, `
-		d.user_id = ANY($2::uuid[]) AND d.user_id > $3 AND d.removed_at IS NULL AND d.forked_at IS NULL AND d.document_bound > $4`,
-		pq.Array(users), losing, at)
+	var rows []deviceRow
+	err := tx.SelectContext(ctx, &rows, `
+		SELECT `+deviceColumns+` FROM devices WHERE user_id = ANY($1::uuid[]) AND `+mattering+` AND user_id > $3`, pq.Array(users), at, losing)
+	if err != nil {
+		return failed("read devices", err)
+	}
+	held, err := devicesOf(rows)
+	if err != nil {
+		return err
+	}
+	var devices []string
+	for _, device := range held {
+		if device.LosesWithPlan(at) {
+			devices = append(devices, string(device.ID))
+		}
+	}
+	devices, err = setStatuses(ctx, tx, entitlements.StatusInvalid, `d.user_id = ANY($2::uuid[]) AND d.id = ANY($3::uuid[])`,
+		pq.Array(users), pq.Array(devices))
 	if err != nil {
 		return err
 	}

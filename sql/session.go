@@ -117,9 +117,9 @@ func (p *Passkeys) EndOtherSessions(ctx context.Context, user passkey.UserID, bu
 }
 
 // SignOutUser implements [passkey.SessionStore].
-func (p *Passkeys) SignOutUser(ctx context.Context, user passkey.UserID, staff bool, entry passkey.AuditEntry) error {
+func (p *Passkeys) SignOutUser(ctx context.Context, user passkey.UserID, may func(passkey.Role) error, entry passkey.AuditEntry) error {
 	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
-		if _, err := findAccount(ctx, tx, user, staff); err != nil {
+		if _, err := findAccount(ctx, tx, user, may); err != nil {
 			return err
 		}
 		if _, err := endSessions(ctx, tx, `user_id = $1`, user); err != nil {

@@ -14,19 +14,16 @@ import (
 // roleColumn is the role of the user of the row u.
 const roleColumn = `coalesce((SELECT m.role FROM staff m WHERE m.user_id = u.id), '') AS role`
 
-// findAccount is findUser for who acts on it from outside, and returns the user's role. Unless staff may be acted on, it
-// returns passkey.ErrStaffAccount for an account with one.
-func findAccount(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, staff bool) (role passkey.Role, err error) {
+// findAccount is findUser for changes by somebody else. It returns the user's role, and what may says of that.
+func findAccount(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, may func(passkey.Role) error) (role passkey.Role, err error) {
 	err = tx.GetContext(ctx, &role, `SELECT `+roleColumn+` FROM users u WHERE u.id = $1 FOR NO KEY UPDATE`, user)
 	switch {
 	case errors.Is(err, stdsql.ErrNoRows):
 		return "", passkey.ErrNotFound
 	case err != nil:
 		return "", failed("lock user", err)
-	case role != "" && !staff:
-		return "", passkey.ErrStaffAccount
 	}
-	return role, nil
+	return role, may(role)
 }
 
 // CreateStaff implements [passkey.StaffStore].

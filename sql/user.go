@@ -55,11 +55,11 @@ func (p *Passkeys) CreateUser(
 
 // SetExternalID implements [passkey.UserStore].
 func (p *Passkeys) SetExternalID(
-	ctx context.Context, user passkey.UserID, externalID string, staff bool, entry passkey.AuditEntry,
+	ctx context.Context, user passkey.UserID, externalID string, may func(passkey.Role) error, entry passkey.AuditEntry,
 ) (passkey.User, error) {
 	var row userRow
 	err := transact(ctx, p.db, func(tx *sqlx.Tx) error {
-		if _, err := findAccount(ctx, tx, user, staff); err != nil {
+		if _, err := findAccount(ctx, tx, user, may); err != nil {
 			return err
 		}
 		result, err := tx.ExecContext(ctx, `UPDATE users SET external_id = $2 WHERE id = $1 AND external_id IS DISTINCT FROM $2`,

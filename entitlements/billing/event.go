@@ -18,6 +18,9 @@ const (
 	Webhook = "webhook" // anybody's, as Standard Webhooks
 )
 
+// UnclaimedLife is how long an event is kept of which nobody knows the user: ten times as long as any system retries.
+const UnclaimedLife = 30 * 24 * time.Hour
+
 // Event is one thing that a billing system reported.
 type Event struct {
 	Source string

@@ -338,7 +338,7 @@ func (s *Service) Deliveries(ctx context.Context, query Query) ([]Delivery, erro
 // Resend sends a delivery again, whatever has become of it, soon and with as many attempts as a new one, under the same
 // message id. It fails with [entitlements.ErrInvalid], [entitlements.ErrNotFound] and [ErrConflict].
 func (s *Service) Resend(ctx context.Context, actor, id, reason string) (Delivery, error) {
-	if err := entitlements.CheckReason(reason); err != nil {
+	if err := entitlements.CheckReason(actor, reason); err != nil {
 		return Delivery{}, err
 	}
 	delivery, err := s.store.Resend(ctx, id, s.instant(), entitlements.AuditEntry{

@@ -25,7 +25,6 @@ CREATE TABLE subscriptions (
     revoked boolean NOT NULL DEFAULT false, -- set and cleared by support alone
     suspended boolean NOT NULL DEFAULT false, -- likewise
     disputes jsonb NOT NULL DEFAULT '[]', -- about its payments: ids, enumerations and times
-    withheld boolean NOT NULL DEFAULT false, -- by one of them
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL
 );
