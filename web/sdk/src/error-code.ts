@@ -12,7 +12,6 @@ const verifierCodes = [
   'audience_mismatch',
   'key_outside_validity',
   'keyset_expired',
-  'not_yet_valid',
   'expired',
   'subject_mismatch',
   'device_mismatch',

@@ -26,6 +26,7 @@ export function stateOf(
   const { state, exp, paidThrough } = document;
   if (state !== 'active' && state !== 'grace') return { state, error: null };
   if (keyset && now >= keyset.exp * 1000) return { state: 'expired', error: 'keyset_expired' };
+  // No leeway: at `exp` the document is over (RFC 7519 §4.1.4).
   if (now >= exp * 1000) return { state: 'expired', error: 'expired' };
   // The time is then known to be no earlier than `now`: what has ended by it has ended; the rest waits for the clock.
   if (behind) return { state: 'clock_behind', error: 'clock_behind', behind };

@@ -4,12 +4,6 @@ import { HoldfastError } from './error.ts';
 import { verifyJws } from './jws.ts';
 import type { Keyset } from './keyset.ts';
 
-/** See {@link verifyDocument}. What is left out is not compared. */
-export interface DocumentExpectations extends Authority, Binding {
-  /** Milliseconds since 1970. */
-  readonly now: number;
-}
-
 /** Whose documents count. */
 export interface Authority {
   readonly keyset: Keyset;
@@ -17,7 +11,7 @@ export interface Authority {
   readonly audience: string;
 }
 
-/** What a document must belong to. */
+/** What a document must belong to. What is left out is not compared. */
 export interface Binding {
   /** The user's id. */
   readonly sub?: string;
@@ -31,15 +25,6 @@ export interface Binding {
 
 /** What a signed message says of whom and what it is for. */
 type Bound = Pick<Document, 'sub' | 'device'> & Partial<Pick<Document, 'jkt' | 'proof' | 'rev'>>;
-
-/** Verifies an entitlement document entirely; rejects with the code of the first check that fails. */
-export async function verifyDocument(jws: string, expected: DocumentExpectations): Promise<Document> {
-  const document = await authenticateDocument(jws, expected);
-  if (expected.now >= expected.keyset.exp * 1000) throw new HoldfastError('keyset_expired');
-  checkTime(document, expected.now);
-  checkBinding(document, expected);
-  return document;
-}
 
 /** All checks that no passing of time can change: form, signature, claims, issuer, audience, key's validity. */
 export async function authenticateDocument(jws: string, authority: Authority): Promise<Document> {
@@ -60,12 +45,6 @@ export async function authenticate<T extends { iat: number }>(
   if (aud !== audience) throw new HoldfastError('audience_mismatch');
   if (message.iat < signer.nbf || message.iat >= signer.exp) throw new HoldfastError('key_outside_validity');
   return message;
-}
-
-/** The end has no leeway: at `exp` the document is over (RFC 7519 §4.1.4). */
-function checkTime({ iat, exp }: { iat: number; exp: number }, now: number): void {
-  if (now < iat * 1000) throw new HoldfastError('not_yet_valid');
-  if (now >= exp * 1000) throw new HoldfastError('expired');
 }
 
 /** The claims that are compared, and what it is called where one differs. */

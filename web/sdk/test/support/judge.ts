@@ -1,0 +1,27 @@
+import type { Document } from '../../src/document.ts';
+import { HoldfastError } from '../../src/error.ts';
+import type { Keyset } from '../../src/keyset.ts';
+import { stateOf } from '../../src/state.ts';
+import { authenticateDocument, type Binding, checkBinding } from '../../src/verify.ts';
+
+export interface Expectations extends Binding {
+  readonly keyset: Keyset;
+  readonly issuer: string;
+  readonly audience: string;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/**
+ * Verifies a document by what a page runs: the form, signature and claims when it takes the document, and its time at
+ * every look. Rejects with the code of the first check that fails.
+ */
+export async function judge(jws: string, expected: Expectations): Promise<Document> {
+  const { keyset, now } = expected;
+  const document = await authenticateDocument(jws, expected);
+  const behind = Math.max(0, document.iat * 1000 - now); // a page's mark is never before the iat of what it holds
+  const { error } = stateOf(document, keyset, { now, behind });
+  if (error) throw new HoldfastError(error);
+  checkBinding(document, expected);
+  return document;
+}
