@@ -37,3 +37,6 @@ func MigrateTo(ctx context.Context, url string, version int64) error {
 		return p.UpTo(ctx, version)
 	})
 }
+
+// StoreStep is the statement of [Entitlements.Step], for EXPLAIN.
+const StoreStep = storeStep

@@ -68,7 +68,7 @@ CREATE TABLE devices (
     PRIMARY KEY (user_id, id),
     UNIQUE (status_list, status_idx),
     FOREIGN KEY (status_list, status_idx) REFERENCES status_entries (list, idx)
-);
+) WITH (fillfactor = 80); -- every reconcile changes its row: room for that in the same page keeps it out of the indexes
 CREATE INDEX devices_removed ON devices (removed_at) WHERE removed_at IS NOT NULL;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON plans, subscriptions, status_entries, devices TO holdfast_runtime;
