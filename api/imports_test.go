@@ -51,7 +51,7 @@ var imports = map[string]struct {
 	"entitlements/statuslist": {mayNot: []string{"net/http", "database/sql"}},
 	"sql": {may: []string{
 		"holdfast/passkey", "holdfast/entitlements", "github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/pressly/goose/v3", "github.com/google/uuid",
-		"golang.org/x/sys/unix",
+		"golang.org/x/sys/unix", "github.com/go-json-experiment/json",
 	}, mayNot: []string{"net/http"}},
 	"sql/local":   {may: []string{"github.com/lib/pq"}, mayNot: []string{"net/http"}},
 	"sql/sqltest": {may: []string{"holdfast/sql", "github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/google/uuid"}, mayNot: []string{"net/http"}},

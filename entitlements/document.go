@@ -4,10 +4,11 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"holdfast/entitlements/jose"
 )
@@ -82,8 +83,8 @@ type PasskeysDocument struct {
 
 // OfflinePasskey is a passkey's credential id (base64url) and public key.
 type OfflinePasskey struct {
-	ID  string          `json:"id"`
-	JWK json.RawMessage `json:"jwk"`
+	ID  string         `json:"id"`
+	JWK jsontext.Value `json:"jwk"`
 }
 
 // issue is one answer to one proof of one device.

@@ -138,7 +138,7 @@ func (c *conn) exchange(ctx context.Context, commits bool) (bounded context.Cont
 // judge turns the result of an exchange into the error to return. A single statement that may have been committed must
 // neither count as done nor be sent again, as database/sql does after driver.ErrBadConn.
 func (c *conn) judge(err error, changes bool) error {
-	gone, sent := isTransport(err), c.socket.wrote.Load()
+	gone, sent := err != nil && isTransport(err), c.socket.wrote.Load()
 	if gone {
 		c.lost = true
 	}

@@ -196,18 +196,10 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// The keys are those of RFC 7638 §3.1 and of RFC 9449's examples, whose thumbprint is in its §6.1.
+// The RSA key is that of RFC 7638 §3.1, the other that of RFC 9449's examples, whose thumbprint is in its §6.1.
 func TestThumbprint(t *testing.T) {
 	rsa := `{"kty":"RSA","n":"0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw","e":"AQAB","alg":"RS256","kid":"2011-04-29"}`
 	ec := `{"kty":"EC","x":"l8tFrhx-34tV3hRICRDY9zCkDlpBhF42UQUfWVAWBFs","y":"9VE4jf_Ok_o64zbTTlcuNJajHmt6v9TDVrU0CdvGRDA","crv":"P-256"}`
-	for key, want := range map[string]string{
-		rsa: "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs",
-		ec:  "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I",
-	} {
-		if got, err := jose.Thumbprint([]byte(key)); err != nil || got != want {
-			t.Errorf("%s, %v, want %s", got, err, want)
-		}
-	}
 	key, err := jose.ParsePublicKey([]byte(ec))
 	if err != nil || key.ID() != "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" {
 		t.Errorf("%s, %v", key.ID(), err)

@@ -1,9 +1,9 @@
 package jose
 
 import (
-	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -127,32 +127,14 @@ func (k PublicKey) JWK() JWK { return k.jwk }
 func (k PublicKey) IsZero() bool { return k.key == nil }
 
 func newPublicKey(key *ecdsa.PublicKey) (PublicKey, error) {
-	parsed, err := jwk.FromRaw(key)
-	if err != nil {
-		return PublicKey{}, fmt.Errorf("%w: %w", ErrKey, err)
-	}
-	kid, err := thumbprint(parsed)
-	if err != nil {
-		return PublicKey{}, err
-	}
 	point, err := key.Bytes()
 	if err != nil {
 		return PublicKey{}, fmt.Errorf("%w: %w", ErrKey, err)
 	}
-	return PublicKey{
-		key: key,
-		kid: kid,
-		jwk: JWK{Kty: "EC", Crv: "P-256", X: EncodeBase64(point[1:33]), Y: EncodeBase64(point[33:])},
-	}, nil
-}
-
-// thumbprint is the RFC 7638 thumbprint of a key of any kind, with SHA-256.
-func thumbprint(key jwk.Key) (string, error) {
-	sum, err := key.Thumbprint(crypto.SHA256)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrKey, err)
-	}
-	return EncodeBase64(sum), nil
+	j := JWK{Kty: "EC", Crv: "P-256", X: EncodeBase64(point[1:33]), Y: EncodeBase64(point[33:])}
+	// RFC 7638 §3: these members in this order, without white space. No character of theirs needs an escape.
+	sum := sha256.Sum256([]byte(`{"crv":"` + j.Crv + `","kty":"` + j.Kty + `","x":"` + j.X + `","y":"` + j.Y + `"}`))
+	return PublicKey{key: key, jwk: j, kid: EncodeBase64(sum[:])}, nil
 }
 
 func newPrivateKey(key *ecdsa.PrivateKey) (PrivateKey, error) {
