@@ -2,12 +2,9 @@ package sql
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
-	"github.com/lib/pq/pqerror"
 
 	"holdfast/entitlements"
 )
@@ -37,7 +34,7 @@ func ServedKeysets(ctx context.Context, db sqlx.QueryerContext) ([]entitlements.
 }
 
 // AdoptKeyset makes keyset the only one that the database at url remembers, if [entitlements.ServedKeyset.Adopt] agrees, and
-// audits it. The login that url names must be the owner: the server's role may not do this.
+// audits it, as the owner that url names.
 func AdoptKeyset(ctx context.Context, url string, keyset entitlements.ServedKeyset, actor string, at time.Time) error {
 	db, err := connectToSchema(ctx, url)
 	if err != nil {
@@ -57,9 +54,6 @@ func AdoptKeyset(ctx context.Context, url string, keyset entitlements.ServedKeys
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `DELETE FROM keyset_marks`)
-		if pq.As(err, pqerror.InsufficientPrivilege) != nil {
-			return errors.New("this login may not change which keyset the database belongs to: name the database's owner, as for 'holdfast migrate'")
-		}
 		if err != nil {
 			return failed("delete keyset marks", err)
 		}

@@ -112,12 +112,31 @@ func connect(ctx context.Context, connector *connector) (*sql.DB, error) {
 	return db, nil
 }
 
+// ErrNotOwner is returned when something that needs the database's owner is done as another login.
+var ErrNotOwner = errors.New("this login does not own the database's tables: name the owner in --database-url, as for 'holdfast migrate'")
+
+// connectOwner connects as the login that config names, which must own the tables or, where there are none yet, be able to
+// make them.
 func connectOwner(ctx context.Context, config pq.Config) (*sql.DB, error) {
 	connector, err := newConnector(config, ownerCommitTime)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the database: %w", err)
 	}
-	return connect(ctx, connector)
+	db, err := connect(ctx, connector)
+	if err != nil {
+		return nil, err
+	}
+	var owns bool
+	err = db.QueryRowContext(ctx, `SELECT coalesce(
+		(SELECT pg_has_role(relowner, 'USAGE') FROM pg_class WHERE oid = to_regclass('users')),
+		has_schema_privilege('public', 'CREATE'))`).Scan(&owns)
+	if err = failed("look for the owner", err); err == nil && !owns {
+		err = ErrNotOwner
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
 }
 
 // connectToSchema is connectAsOwner for a database that must have this program's schema.

@@ -16,6 +16,7 @@ import (
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
 
+	"holdfast/entitlements"
 	"holdfast/sql"
 	"holdfast/sql/sqltest"
 )
@@ -105,6 +106,14 @@ func TestRuntimeRole(t *testing.T) {
 	}
 }
 
+func TestUnavailableIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	_, err := sql.Open(t.Context(), "postgres:///holdfast?host="+t.TempDir())
+	if err == nil || strings.Count(err.Error(), "database unavailable") != 1 {
+		t.Errorf("no server at that address: %v", err)
+	}
+}
+
 // A login that may not act as the runtime role is refused, and the error says what to do.
 func TestStranger(t *testing.T) {
 	t.Parallel()
@@ -113,6 +122,39 @@ func TestStranger(t *testing.T) {
 	_, err := sql.Open(t.Context(), strings.Replace(runtime, "holdfast_runtime@", "stranger@", 1))
 	if err == nil || !strings.Contains(err.Error(), "GRANT holdfast_runtime to the login") {
 		t.Errorf("a login of no role: %v", err)
+	}
+}
+
+// What needs the owner refuses any other login by that name, whether the database has a schema or not.
+func TestOwnerOnly(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	_, migrated := sqltest.Database(t)
+	owner, fresh := sqltest.Database(t)
+	connect(t, owner).MustExec("DROP OWNED BY holdfast_runtime; DROP SCHEMA public CASCADE; CREATE SCHEMA public; GRANT USAGE ON SCHEMA public TO PUBLIC")
+	for name, use := range map[string]func(address string) error{
+		"migrate": func(address string) error { return sql.Migrate(ctx, address) },
+		"prune the audit trail of": func(address string) error {
+			_, err := sql.PruneAudit(ctx, address, time.Now())
+			return err
+		},
+		"adopt a keyset for": func(address string) error {
+			return sql.AdoptKeyset(ctx, address, entitlements.ServedKeyset{}, "operator", time.Now())
+		},
+		"back up": func(address string) error {
+			_, _, err := sql.Schema(ctx, address)
+			return err
+		},
+		"restore": func(address string) error { return sql.PrepareRestore(ctx, address) },
+	} {
+		for kind, address := range map[string]string{"migrated": migrated, "fresh": fresh} {
+			if err := use(address); !errors.Is(err, sql.ErrNotOwner) {
+				t.Errorf("%s a %s database as the runtime's login: %v", name, kind, err)
+			}
+		}
+	}
+	if err := sql.Migrate(ctx, owner); err != nil {
+		t.Errorf("migrate a fresh database as its owner: %v", err)
 	}
 }
 

@@ -43,7 +43,7 @@ func failed(operation string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if unavailable(err) {
+	if known := (*UnavailableError)(nil); !errors.As(err, &known) && unavailable(err) {
 		err = &UnavailableError{err}
 	}
 	return fmt.Errorf("%s: %w", operation, err)
