@@ -33,6 +33,9 @@ func (c backupCommand) Run(ctx context.Context, con console) (err error) {
 		if _, err := os.Lstat(c.File); err == nil {
 			return fmt.Errorf("%s exists: it is not overwritten", c.File)
 		}
+		if _, err := os.Stat(filepath.Dir(c.File)); err != nil {
+			return err
+		}
 	}
 	dir := c.keysDir(c.DataFolder)
 	keys, err := readKeys(dir)

@@ -254,6 +254,9 @@ type keysRootsCommand struct {
 }
 
 func (c keysRootsCommand) Run(con console) error {
+	if isEmpty(c.dir()) {
+		return noKeys(c.dir())
+	}
 	roots, err := os.ReadFile(filepath.Join(c.dir(), entitlements.RootsFile))
 	if err != nil {
 		return err
@@ -296,12 +299,16 @@ func changeKeyset(con console, dir string, propose func(entitlements.Keys, time.
 		if err := writeFile(path, text); err != nil {
 			return err
 		}
-		fmt.Fprintf(con.out, `NOTHING HAS CHANGED YET: the private key of root %s is not in %s.
-Version %d is proposed in %s; it holds nothing secret. Where the root is:
-  holdfast keys sign --root root.jwk %s keyset-%d.jws
+		rootFile := entitlements.RootFile
+		if proposal.Root == keys.Roots.Next.ID() {
+			rootFile = entitlements.NextRootFile
+		}
+		fmt.Fprintf(con.out, `NOTHING HAS CHANGED YET: the private key of root %[1]s is not in %[2]s.
+Version %[3]d is proposed in %[4]s; it holds nothing secret. Where the root is:
+  holdfast keys sign --root %[5]s %[6]s keyset-%[3]d.jws
 and then here:
   holdfast keys import keyset-%[3]d.jws
-`, proposal.Root, dir, proposal.Keyset.Version, path, proposalFile, proposal.Keyset.Version)
+`, proposal.Root, dir, proposal.Keyset.Version, path, rootFile, proposalFile)
 		return nil
 	})
 }
@@ -342,9 +349,6 @@ func install(con console, dir string, keys entitlements.Keys, compact string, no
 // serverKeys loads the keys that a server on a database elsewhere starts with. It writes nothing: new keys in a wrong folder
 // would require every device to be updated.
 func serverKeys(dir, origin string, now time.Time) (entitlements.Keys, error) {
-	if isEmpty(dir) {
-		return entitlements.Keys{}, fmt.Errorf("there are no keys in %s: 'holdfast keys init' makes them", dir)
-	}
 	keys, err := loadKeys(dir, origin, now)
 	if errors.Is(err, entitlements.IssuerMismatch) {
 		return entitlements.Keys{}, otherIssuer(dir, keys.Keyset.Issuer, origin)

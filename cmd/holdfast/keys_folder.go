@@ -25,6 +25,9 @@ const proposalFile = "keyset-proposal.json"
 // locked runs a change of a keys folder while no other process changes it. It waits for one that does.
 func locked(dir string, change func() error) (err error) {
 	folder, err := os.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return noKeys(dir)
+	}
 	if err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
@@ -71,6 +74,9 @@ func readKeys(dir string) (entitlements.Keys, error) {
 // checkFolder refuses a keys folder that anybody but its owner can change, or whose private keys anybody else can read. The
 // owner must be this process's user or root.
 func checkFolder(dir string) error {
+	if isEmpty(dir) {
+		return noKeys(dir)
+	}
 	for _, folder := range []string{"", entitlements.SigningDir, entitlements.WithdrawnDir} {
 		path := filepath.Join(dir, folder)
 		err := checkOwn(path)
@@ -100,6 +106,11 @@ func checkFolder(dir string) error {
 		}
 	}
 	return nil
+}
+
+// noKeys says what to do where a keys folder is missing or empty.
+func noKeys(dir string) error {
+	return fmt.Errorf("there are no keys in %s: name their folder with --keys or --data, or make them with 'holdfast keys init'", dir)
 }
 
 // checkOwn refuses a file or folder that belongs to, or can be changed by, another user.

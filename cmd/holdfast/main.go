@@ -157,8 +157,11 @@ func parseDuration(text string) (time.Duration, error) {
 		}
 	}
 	duration, err := time.ParseDuration(rest)
-	if err != nil || days > maxDays {
+	if err != nil {
 		return 0, fmt.Errorf("%q is not a duration: write 7d, 12h or 30m", text)
+	}
+	if days > maxDays {
+		return 0, fmt.Errorf("%q is longer than %dd", text, maxDays)
 	}
 	return time.Duration(days)*24*time.Hour + duration, nil
 }

@@ -398,6 +398,10 @@ func (c Config) greet(w io.Writer, site site, ops net.Addr, warning string) {
 	if c.private() {
 		lies, option = absolute(c.Data), "--data "+c.Data
 	}
+	invite := option // its link leads to the keyset's issuer
+	if c.Keys != "" || !c.private() {
+		invite = "--keys " + c.keysDir(c.DataFolder) + " " + option
+	}
 	if warning != "" {
 		warning = "\n  WARNING: " + warning + "\n"
 	}
@@ -405,13 +409,13 @@ func (c Config) greet(w io.Writer, site site, ops net.Addr, warning string) {
   Holdfast is running.
 
   Open         %[1]s
-  Console      %[1]s/support, for staff: %[4]s staff invite --role admin --name NAME %[5]s
+  Console      %[1]s/support, for staff: %[4]s staff invite --role admin --name NAME %[7]s
   Operations   http://%[2]s/metrics, /readyz (never make it public)
   Data         %[3]s
   Admin token  %[4]s token create --scope admin %[5]s
   End          Ctrl-C
 %[6]s
-`, site.origin, ops, lies, os.Args[0], option, warning)
+`, site.origin, ops, lies, os.Args[0], option, warning, invite)
 }
 
 // shutdown stops accepting, gives requests under way shutdownPatience, and cuts off those that are left.

@@ -521,3 +521,21 @@ func TestTrustedProxies(t *testing.T) {
 		t.Errorf("%v, %v", got, err)
 	}
 }
+
+// The commands that the greeting shows find the server's database and, for links, its keys.
+func TestGreetingCommands(t *testing.T) {
+	t.Parallel()
+	for want, config := range map[string]Config{
+		"staff invite --role admin --name NAME --data place\n":                       {DataFolder: DataFolder{Data: "place"}},
+		"staff invite --role admin --name NAME --keys vault --data place\n":          {DataFolder: DataFolder{Data: "place"}, KeysFolder: KeysFolder{Keys: "vault"}},
+		"staff invite --role admin --name NAME --keys vault --database-url …\n":      {Database: Database{DatabaseURL: "postgres:///x"}, KeysFolder: KeysFolder{Keys: "vault"}},
+		"staff invite --role admin --name NAME --keys place/keys --database-url …\n": {Database: Database{DatabaseURL: "postgres:///x"}, DataFolder: DataFolder{Data: "place"}},
+		"token create --scope admin --database-url …\n":                              {Database: Database{DatabaseURL: "postgres:///x"}, KeysFolder: KeysFolder{Keys: "vault"}},
+	} {
+		var out strings.Builder
+		config.greet(&out, site{}, &net.TCPAddr{}, "")
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the greeting lacks %q:\n%s", want, out.String())
+		}
+	}
+}
