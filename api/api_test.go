@@ -187,7 +187,9 @@ func (w *world) start(build func(api.Config) (http.Handler, error), options ...o
 	w.roots, err = w.keys.Roots.Marshal()
 	must(t, err)
 	e.Keys, a.Roots = w.keys, w.roots
-	w.passkeys, err = passkey.New(t.Context(), p, sql.NewPasskeys(w.db))
+	accounts, err := sql.NewPasskeys(t.Context(), w.db)
+	must(t, err)
+	w.passkeys, err = passkey.New(t.Context(), p, accounts)
 	must(t, err)
 	a.Passkeys = w.passkeys
 	store, err := sql.NewEntitlements(t.Context(), w.db)

@@ -18,13 +18,14 @@ func (s *server) finishAuthentication(w http.ResponseWriter, r *http.Request, _ 
 	if err != nil {
 		return err
 	}
+	claimed := passkey.ClaimOf(request.Credential)
 	var in passkey.SignedIn
 	err = s.create(func() error {
-		return s.tryPasskey(r, request.Credential, func() (err error) {
+		return s.tryPasskey(r, claimed, func() (err error) {
 			in, err = s.passkeys.FinishAuthentication(r.Context(), s.sessionToken(r), request.Ceremony, request.Credential, userAgent(r))
 			return err
 		})
-	}, s.signIns(passkey.ClaimOf(request.Credential).User))
+	}, s.signIns(claimed.User))
 	if err != nil {
 		return notTwice(err, "Sign in again: this ceremony may be spent.")
 	}

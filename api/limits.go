@@ -148,13 +148,12 @@ func (e *tooOften) Unwrap() error { return rateLimited }
 // tryPasskey lets the caller try a passkey. Only failures count; and whoever fails too often is told so instead of why, but
 // the try is made all the same: a passkey that is good is not locked out by the failures of others. Only where a network's
 // failures would fill the table of spent ceremonies must it wait.
-func (s *server) tryPasskey(r *http.Request, credential []byte, try func() error) error {
+func (s *server) tryPasskey(r *http.Request, claimed passkey.Claim, try func() error) error {
 	spent := []name{s.buckets.name("spent", s.prefix(r), spentLimit)}
 	if wait := s.buckets.take(spent); wait > 0 {
 		return &tooOften{wait}
 	}
 	names := []name{s.buckets.name("passkey prefix", s.prefix(r), prefixLimit)}
-	claimed := passkey.ClaimOf(credential)
 	if claimed.Credential != nil {
 		names = append(names, s.buckets.name("credential", string(claimed.Credential), accountLimit))
 	}

@@ -86,6 +86,7 @@ var refusals = []struct {
 	{stripe.ErrForeign, refusal{http.StatusForbidden, "forbidden", "This event is of another account, or of the other mode, live or test."}},
 	{stripe.ErrInvalid, invalidRequest},
 	{entitlements.ErrBusy, unavailable},
+	{passkey.ErrContended, unavailable},
 	{entitlements.ErrKeysetEnded, unavailable},
 	{entitlements.ErrBeforeKeys, unavailable},
 	{entitlements.ErrClockOff, unavailable},

@@ -31,7 +31,7 @@ func (s *server) finishRecovery(w http.ResponseWriter, r *http.Request, _ caller
 		return err
 	}
 	var in passkey.SignedIn
-	err = s.tryPasskey(r, request.Credential, func() (err error) {
+	err = s.tryPasskey(r, passkey.ClaimOf(request.Credential), func() (err error) {
 		in, err = s.passkeys.FinishRecovery(r.Context(), s.sessionToken(r), request.Ceremony, request.Credential, userAgent(r))
 		return err
 	})

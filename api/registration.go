@@ -105,7 +105,7 @@ func (s *server) finishRegistration(w http.ResponseWriter, r *http.Request, _ ca
 	}
 	var in passkey.SignedIn
 	err = s.create(func() error {
-		return s.tryPasskey(r, request.Credential, func() (err error) {
+		return s.tryPasskey(r, passkey.ClaimOf(request.Credential), func() (err error) {
 			in, err = s.passkeys.FinishRegistration(r.Context(), live, request.Ceremony, request.Credential, userAgent(r))
 			return err
 		})

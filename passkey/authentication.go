@@ -14,6 +14,7 @@ import (
 	"github.com/go-webauthn/webauthn/protocol/webauthncbor"
 	"github.com/go-webauthn/webauthn/protocol/webauthncose"
 	"github.com/go-webauthn/webauthn/webauthn"
+	"github.com/google/uuid"
 )
 
 // Causes of a rejection, for the log.
@@ -49,137 +50,144 @@ func (s *Service) BeginAuthentication() (Options, error) {
 	return s.begin(ceremony{Kind: KindAuthentication, WebAuthn: *session}, assertion.Response)
 }
 
+// maxJudgements bounds how often a sign-in is judged again because another one with the same passkey came in between.
+const maxJudgements = 20
+
 // FinishAuthentication signs in. The session that previous opens, if any, ends in the transaction that begins the new
 // one. It returns ErrCeremony, or ErrCredentialRejected; a rejection of what the passkey itself has signed is audited, and
 // the user is told of it at the next sign-in.
 func (s *Service) FinishAuthentication(
 	ctx context.Context, previous SessionToken, sealed string, credential []byte, userAgent string,
 ) (SignedIn, error) {
-	begun, err := s.take(ctx, sealed, KindAuthentication)
+	begun, err := s.open(sealed)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	parsed, origin, err := s.parseAssertion(credential)
-	if err != nil {
-		return SignedIn{}, rejected(err)
-	}
-	user, stored, err := s.find(ctx, parsed)
+	// The answer is read first, to know which passkey to look up when the ceremony is spent, and verified afterwards.
+	parsed, origin, unreadable := s.parseAssertion(credential)
+	user, stored, err := s.spend(ctx, begun, parsed)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	now := s.now()
-	used, err := s.verifyAssertion(stored, begun.WebAuthn, parsed)
-	if suspicious(err) {
-		return SignedIn{}, s.rejectSigned(ctx, stored, err, now)
+	if err := begun.check(KindAuthentication); err != nil {
+		return SignedIn{}, err
 	}
-	if err != nil {
+	if unreadable != nil {
+		return SignedIn{}, rejected(unreadable)
+	}
+	if err := s.verifyAssertion(stored, begun.WebAuthn, parsed); err != nil {
 		return SignedIn{}, rejected(err)
 	}
-	used.At = now
-
+	now, said := s.now(), parsed.Response.AuthenticatorData
+	use := CredentialUse{SignCount: said.Counter, BackupState: said.Flags.HasBackupState(), At: now}
 	session, token, err := s.newSession(user, stored.ID, origin, userAgent, now)
 	if err != nil {
 		return SignedIn{}, err
 	}
-	session.ToldFrom = &stored.CreatedAt
-	if stored.LastUsedAt != nil {
-		session.ToldFrom = stored.LastUsedAt
+	for range maxJudgements {
+		if err := judge(stored, said); suspicious(err) {
+			return SignedIn{}, s.rejectSigned(ctx, stored, err, now)
+		} else if err != nil {
+			return SignedIn{}, rejected(err)
+		}
+		session.ToldFrom = &stored.CreatedAt
+		if stored.LastUsedAt != nil {
+			session.ToldFrom = stored.LastUsedAt
+		}
+		told, changed, err := s.store.SignIn(ctx, stored, use, keyOf(previous), session, maxNotices)
+		if err != nil {
+			return SignedIn{}, fmt.Errorf("sign in: %w", err)
+		}
+		if changed {
+			if user, stored, err = s.store.Credential(ctx, s.config.RPID, stored.User, stored.ID); isNotFound(err) {
+				return SignedIn{}, rejected(errUnknownCredential)
+			} else if err != nil {
+				return SignedIn{}, fmt.Errorf("read passkey: %w", err)
+			}
+			continue
+		}
+		notices, err := noticesOf(session.Session, told)
+		if err != nil {
+			return SignedIn{}, err
+		}
+		stored.BackupState, stored.LastUsedAt = use.BackupState, &now
+		return SignedIn{User: user, Passkey: stored.Passkey(), Session: session.Session, Token: token, Notices: notices}, nil
 	}
-	notices, err := s.Notices(ctx, session.Session) // before the sign-in, after which the passkey has been used
-	if err != nil {
-		return SignedIn{}, err
-	}
-	switch err := s.store.SignIn(ctx, used, keyOf(previous), session); {
-	case errors.Is(err, ErrCloned): // another sign-in came in between: a passkey's backup eligibility never changes in the store
-		return SignedIn{}, s.rejectSigned(ctx, stored, errCount, now)
-	case errors.Is(err, ErrNotFound):
-		return SignedIn{}, rejected(errUnknownCredential)
-	case err != nil:
-		return SignedIn{}, fmt.Errorf("sign in: %w", err)
-	}
-	stored.BackupState = used.BackupState
-	stored.LastUsedAt = &now
-	return SignedIn{User: user, Passkey: stored.Passkey(), Session: session.Session, Token: token, Notices: notices}, nil
+	return SignedIn{}, fmt.Errorf("sign in: %w", ErrContended)
 }
 
-// find looks up the credential that the answer names under the user that it names. What is not there is returned as
-// the zero Credential, not as an error: verification then does the same work as for a known one.
-func (s *Service) find(ctx context.Context, parsed *protocol.ParsedCredentialAssertionData) (User, Credential, error) {
-	id, ok := userOf(parsed.Response.UserHandle)
-	if !ok {
-		return User{}, Credential{}, nil
+// spend spends the ceremony and looks up the credential that the answer names under the user that it names. What is not there
+// is returned as the zero Credential, not as an error: verification then does the same work as for a known one.
+func (s *Service) spend(ctx context.Context, begun ceremony, parsed *protocol.ParsedCredentialAssertionData) (User, Credential, error) {
+	owner, id := UserID(uuid.Nil.String()), []byte{} // nobody's
+	if parsed != nil {
+		if named, ok := userOf(parsed.Response.UserHandle); ok {
+			owner, id = named, parsed.RawID
+		}
 	}
-	user, credential, err := s.store.Credential(ctx, s.config.RPID, id, parsed.RawID)
+	user, credential, err := s.store.SpendOn(ctx, begun.id.String(), begun.Ends, s.config.RPID, owner, id)
 	if isNotFound(err) {
 		return User{}, Credential{}, nil
 	}
 	if err != nil {
-		return User{}, Credential{}, fmt.Errorf("read passkey: %w", err)
+		return User{}, Credential{}, fmt.Errorf("spend ceremony: %w", err)
 	}
 	return user, credential, nil
 }
 
-// verifyAssertion returns what a valid answer changes in the credential. Its errors are causes of a rejection; those that
-// are suspicious only a valid signature brings about.
+// verifyAssertion verifies an answer by itself. Its errors are causes of a rejection.
 //
 // Specification: §7.2, Verifying an Authentication Assertion. The library does the steps that are not named here.
 func (s *Service) verifyAssertion(
 	stored Credential, session webauthn.SessionData, parsed *protocol.ParsedCredentialAssertionData,
-) (CredentialUse, error) {
-	flags := parsed.Response.AuthenticatorData.Flags
+) error {
 	known := stored.ID != nil
 	credential := s.decoy
 	if known {
 		credential = webauthn.Credential{PublicKey: stored.PublicKey}
-		credential.Authenticator.SignCount = stored.SignCount
 	}
 	credential.ID = parsed.RawID
-	// The library would refuse a changed backup eligibility with an error like any other. It is compared below
-	// instead, where it is known that the passkey itself has signed it and that it is worth an audit entry.
-	credential.Flags.BackupEligible = flags.HasBackupEligible()
-	// So is user verification: the library would refuse its absence before it looks at the signature.
+	// The library would refuse a changed backup eligibility with an error like any other, and missing user verification before
+	// it looks at the signature. Both are judged afterwards, where it is known that the passkey itself has signed them and that
+	// they are worth an audit entry.
+	credential.Flags.BackupEligible = parsed.Response.AuthenticatorData.Flags.HasBackupEligible()
 	session.UserVerification = protocol.VerificationPreferred
 
 	// Step 6: the user handle names the owner of the credential; the lookup was by both.
 	owner := func(_, handle []byte) (webauthn.User, error) {
 		return account{handle: bytes.Clone(handle), credentials: []webauthn.Credential{credential}}, nil
 	}
-	_, verified, err := s.webauthn.ValidatePasskeyLogin(owner, session, parsed)
-	if err != nil {
-		return CredentialUse{}, fmt.Errorf("verify: %w", err)
+	if _, _, err := s.webauthn.ValidatePasskeyLogin(owner, session, parsed); err != nil {
+		return fmt.Errorf("verify: %w", err)
 	}
 	if !known {
-		return CredentialUse{}, errUnknownCredential
+		return errUnknownCredential
 	}
-	// Step 17: of this very assertion; the library's record of the credential remembers earlier ones.
-	if !flags.HasUserVerified() {
-		return CredentialUse{}, errNotVerified
+	return nil
+}
+
+// judge compares what a passkey has signed with what is stored of it. Its errors are causes of a rejection, which only a valid
+// signature brings about.
+//
+// Specification: §7.2, steps 17, 19, 21 and 22
+func judge(stored Credential, said protocol.AuthenticatorData) error {
+	switch {
+	case !said.Flags.HasUserVerified():
+		return errNotVerified
+	case said.Flags.HasAttestedCredentialData(): // §6.3.3: not in an assertion
+		return errors.New("attested credential data in an assertion")
+	case said.Flags.HasBackupEligible() != stored.BackupEligible: // it is for life
+		return errEligibility
+	case said.Counter <= stored.SignCount && (said.Counter != 0 || stored.SignCount != 0): // it rises, or there is none
+		return errCount
 	}
-	// Step 21 verifies what §6.3.3 lets an authenticator sign: no attested credential data.
-	if flags.HasAttestedCredentialData() {
-		return CredentialUse{}, errors.New("attested credential data in an assertion")
-	}
-	// Step 19: backup eligibility is for life. Step 22: the count rises, or the authenticator keeps none.
-	if flags.HasBackupEligible() != stored.BackupEligible {
-		return CredentialUse{}, errEligibility
-	}
-	if verified.Authenticator.CloneWarning {
-		return CredentialUse{}, errCount
-	}
-	return CredentialUse{
-		RPID:           stored.RPID,
-		User:           stored.User,
-		ID:             stored.ID,
-		SignCount:      parsed.Response.AuthenticatorData.Counter,
-		BackupEligible: flags.HasBackupEligible(),
-		BackupState:    flags.HasBackupState(),
-	}, nil
+	return nil
 }
 
 // rejectSigned records and returns the rejection, for a suspicious cause, of what the passkey has signed. If it cannot be
 // recorded, that failure is returned instead.
 func (s *Service) rejectSigned(ctx context.Context, stored Credential, why error, now time.Time) error {
-	entry, err := passkeyEntry(now, actionRejected, stored.User, stored.ID).with(cause{suspicions[why]})
+	entry, err := passkeyEntry(now, ActionRejected, stored.User, stored.ID).with(cause{suspicions[why]})
 	if err != nil {
 		return err
 	}

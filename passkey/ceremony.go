@@ -62,9 +62,9 @@ func (s *Service) begin(c ceremony, publicKey any) (Options, error) {
 	return Options{Ceremony: sealed, PublicKey: options}, nil
 }
 
-// take spends a ceremony, whatever comes of it, and returns it if it is of that kind. What this service's replicas have not
-// sealed, or what has ended, is ErrCeremony without a trace in the store.
-func (s *Service) take(ctx context.Context, sealed string, kind CeremonyKind) (ceremony, error) {
+// open returns a ceremony that is to be spent. What this service's replicas have not sealed, or what has ended, is
+// ErrCeremony and leaves no trace in the store.
+func (s *Service) open(sealed string) (ceremony, error) {
 	c, err := s.sealer.open(sealed)
 	if err != nil {
 		return ceremony{}, err
@@ -72,13 +72,27 @@ func (s *Service) take(ctx context.Context, sealed string, kind CeremonyKind) (c
 	if !s.now().Before(c.Ends) {
 		return ceremony{}, fmt.Errorf("%w: ended at %s", ErrCeremony, c.Ends)
 	}
+	return c, nil
+}
+
+// check returns ErrCeremony if a ceremony that was spent is of another kind.
+func (c ceremony) check(kind CeremonyKind) error {
+	if c.Kind != kind {
+		return fmt.Errorf("%w: kind is %s", ErrCeremony, c.Kind)
+	}
+	return nil
+}
+
+// take opens and spends a ceremony, whatever comes of it, and returns it if it is of that kind.
+func (s *Service) take(ctx context.Context, sealed string, kind CeremonyKind) (ceremony, error) {
+	c, err := s.open(sealed)
+	if err != nil {
+		return ceremony{}, err
+	}
 	if err := s.store.Spend(ctx, c.id.String(), c.Ends); err != nil {
 		return ceremony{}, fmt.Errorf("spend ceremony: %w", err)
 	}
-	if c.Kind != kind {
-		return ceremony{}, fmt.Errorf("%w: kind is %s", ErrCeremony, c.Kind)
-	}
-	return c, nil
+	return c, c.check(kind)
 }
 
 // ceremonyFormat is the first byte of a sealed ceremony. It is raised with every change of the sealing or of the type

@@ -35,6 +35,9 @@ var (
 	// ErrBusy: another call is making recovery codes for the same user.
 	ErrBusy = errors.New("recovery codes are already being made")
 
+	// ErrContended: other sign-ins with the same passkey kept coming in between; this one may succeed later.
+	ErrContended = errors.New("the passkey is in use by too many at once")
+
 	// ErrInviteOnly: nobody may register without an enrolment link.
 	ErrInviteOnly = errors.New("registration is by invitation only")
 
@@ -57,7 +60,7 @@ var (
 	ErrInvalidName = fmt.Errorf("%w name: 1 to %d visible characters, without control characters", ErrInvalid, names.MaxLength)
 )
 
-// Errors of a Store for this package only; callers of a Service get ErrCredentialRejected for both.
+// Causes of ErrCredentialRejected.
 var (
 	// ErrCredentialTaken: the relying party knows the credential id already.
 	ErrCredentialTaken = errors.New("credential id is taken")

@@ -11,8 +11,8 @@ import (
 
 // The audited actions that give a notice.
 const (
-	actionRejected  = "passkey.rejected"
-	actionRecovered = "account.recovered"
+	ActionRejected  = "passkey.rejected"
+	ActionRecovered = "account.recovered"
 )
 
 const maxNotices = 20 // of each code in one answer, the newest
@@ -49,10 +49,15 @@ func (s *Service) Notices(ctx context.Context, session Session) ([]Notice, error
 	if session.ToldFrom == nil {
 		return nil, nil
 	}
-	entries, err := s.store.UserAudit(ctx, session.User.ID, []string{actionRejected, actionRecovered}, *session.ToldFrom, maxNotices)
+	entries, err := s.store.NoticeEntries(ctx, session.User.ID, *session.ToldFrom, maxNotices)
 	if err != nil {
 		return nil, fmt.Errorf("read notices: %w", err)
 	}
+	return noticesOf(session, entries)
+}
+
+// noticesOf turns the entries since session.ToldFrom into notices.
+func noticesOf(session Session, entries []AuditEntry) ([]Notice, error) {
 	notices := make([]Notice, 0, len(entries))
 	for _, entry := range entries {
 		notice, err := noticeOf(entry)
@@ -77,7 +82,7 @@ func noticeOf(entry AuditEntry) (Notice, error) {
 		return Notice{}, err
 	}
 	code := PasskeyRejected
-	if entry.Action == actionRecovered {
+	if entry.Action == ActionRecovered {
 		code = AccountRecovered
 	}
 	return Notice{Code: code, At: entry.At, Passkey: id, Reason: after.Cause}, nil

@@ -238,7 +238,7 @@ func (s *Service) FinishRecovery(
 			if made.notices, err = s.Notices(ctx, made.session.Session); err != nil {
 				return err
 			}
-			recovered, err := passkeyEntry(made.entry.At, actionRecovered, user.ID, made.credential.ID).with(cause{string(begun.Code.Kind)})
+			recovered, err := passkeyEntry(made.entry.At, ActionRecovered, user.ID, made.credential.ID).with(cause{string(begun.Code.Kind)})
 			if err != nil {
 				return err
 			}

@@ -31,6 +31,9 @@ type CeremonyStore interface {
 	// before Spend returns: of any number of callers exactly one gets nil, the others ErrCeremony. A failover to a standby
 	// may lose it unless something later was confirmed as the store is configured.
 	Spend(ctx context.Context, id string, end time.Time) error
+
+	// SpendOn is Spend and, in the same act, CredentialStore.Credential. With ErrNotFound the ceremony is spent, too.
+	SpendOn(ctx context.Context, id string, end time.Time, rpID string, user UserID, credential []byte) (User, Credential, error)
 }
 
 // CredentialStore keeps passkeys. Credentials of another relying party id than the one given do not exist for it.
@@ -63,11 +66,13 @@ type CredentialStore interface {
 		ctx context.Context, credential Credential, limit int, code CodeKey, previous *TokenKey, session NewSession, entries []AuditEntry,
 	) error
 
-	// SignIn advances the credential to what use says, ends the session of previous (nil, or gone: no matter) and
-	// begins the new session. The sign count is compared and set in one statement: if it is not above the stored one
-	// and not both are 0, or if the backup eligibility is not the stored one, nothing changes and SignIn returns
-	// ErrCloned; if the credential is gone, ErrNotFound. Two callers with one count: one succeeds (unless it is 0).
-	SignIn(ctx context.Context, use CredentialUse, previous *TokenKey, session NewSession) error
+	// SignIn stores what use changes in the credential, ends the session of previous (nil, or gone: no matter), begins the
+	// new session and returns what NoticeEntries does since session.ToldFrom. It does so only if sign count and backup
+	// eligibility of the credential are still as in read; if they have changed, or the credential is gone, changed is true and
+	// nothing is stored. Two callers who read one count and store another: one succeeds.
+	SignIn(
+		ctx context.Context, read Credential, use CredentialUse, previous *TokenKey, session NewSession, limit int,
+	) (told []AuditEntry, changed bool, err error)
 
 	// RenamePasskey returns the credential as renamed, or ErrNotFound.
 	RenamePasskey(ctx context.Context, rpID string, user UserID, id []byte, name string) (Credential, error)
@@ -80,20 +85,16 @@ type CredentialStore interface {
 	// Record stores an audit entry for an act that changed nothing.
 	Record(ctx context.Context, entry AuditEntry) error
 
-	// UserAudit returns the newest entries about the user that are of one of the actions and not older than since, limit
-	// of each action at most, the newest first: many of one action hide none of another.
-	UserAudit(ctx context.Context, user UserID, actions []string, since time.Time, limit int) ([]AuditEntry, error)
+	// NoticeEntries returns the newest entries about the user whose action is ActionRejected or ActionRecovered and that are not
+	// older than since, limit of each action at most, the newest first: many of one action hide none of the other.
+	NoticeEntries(ctx context.Context, user UserID, since time.Time, limit int) ([]AuditEntry, error)
 }
 
 // CredentialUse is what an authentication changes in a credential.
 type CredentialUse struct {
-	RPID           string
-	User           UserID
-	ID             []byte
-	SignCount      uint32
-	BackupEligible bool // must be as stored
-	BackupState    bool
-	At             time.Time
+	SignCount   uint32
+	BackupState bool
+	At          time.Time
 }
 
 // SessionStore keeps sessions.

@@ -110,15 +110,22 @@ func (m *memory) Register(_ context.Context, _ User, c Credential, _ NewSession,
 	return nil
 }
 
-func (m *memory) SignIn(context.Context, CredentialUse, *TokenKey, NewSession) error { return nil }
+func (m *memory) SpendOn(
+	ctx context.Context, id string, end time.Time, rpID string, user UserID, credential []byte,
+) (User, Credential, error) {
+	if err := m.Spend(ctx, id, end); err != nil {
+		return User{}, Credential{}, err
+	}
+	return m.Credential(ctx, rpID, user, credential)
+}
+
+func (m *memory) SignIn(context.Context, Credential, CredentialUse, *TokenKey, NewSession, int) ([]AuditEntry, bool, error) {
+	return nil, false, nil
+}
 
 func (m *memory) Record(_ context.Context, entry AuditEntry) error {
 	m.audited = append(m.audited, string(entry.After))
 	return nil
-}
-
-func (m *memory) UserAudit(context.Context, UserID, []string, time.Time, int) ([]AuditEntry, error) {
-	return nil, nil
 }
 
 func newBench(t *testing.T) *bench {

@@ -89,32 +89,39 @@ func (s *Entitlements) entries(
 	return entries, nil
 }
 
-// UserAudit implements [passkey.CredentialStore].
-func (p *Passkeys) UserAudit(
-	ctx context.Context, user passkey.UserID, actions []string, since time.Time, limit int,
-) ([]passkey.AuditEntry, error) {
-	var rows []struct {
-		At                    time.Time
-		Actor, Action, Object string
-		After                 []byte
-	}
-	err := p.db.SelectContext(ctx, &rows, `
-		SELECT e.at, e.actor, e.action, e.object, e.after FROM unnest($2::text[]) AS wanted (action) CROSS JOIN LATERAL (
-			SELECT id, at, actor, action, object, after FROM audit
-			WHERE user_id = $1 AND action = ANY($2) AND action = wanted.action AND at >= $3 ORDER BY at DESC, id DESC LIMIT $4
-		) AS e
-		ORDER BY e.at DESC, e.id DESC`,
-		user, pq.Array(actions), since, limit)
-	if err != nil {
-		return nil, failed("read audit", err)
-	}
+// noticeEntries selects from the trail what becomes notices of the user $1 since $2, $3 of each action at most.
+const noticeEntries = `
+	SELECT e.at, e.action, e.object, e.after FROM (VALUES ('` + passkey.ActionRejected + `'), ('` + passkey.ActionRecovered + `')) AS wanted (action)
+	CROSS JOIN LATERAL (
+		SELECT id, at, action, object, after FROM audit
+		WHERE user_id = $1 AND action IN ('` + passkey.ActionRejected + `', '` + passkey.ActionRecovered + `') AND action = wanted.action AND at >= $2
+		ORDER BY at DESC, id DESC LIMIT $3
+	) AS e
+	ORDER BY e.at DESC, e.id DESC`
+
+// noticeEntry is a row of noticeEntries.
+type noticeEntry struct {
+	At     time.Time       `json:"at"`
+	Action string          `json:"action"`
+	Object string          `json:"object"`
+	After  json.RawMessage `json:"after"`
+}
+
+func noticeEntriesOf(user passkey.UserID, rows []noticeEntry) []passkey.AuditEntry {
 	entries := make([]passkey.AuditEntry, len(rows))
 	for i, row := range rows {
-		entries[i] = passkey.AuditEntry{
-			At: row.At.UTC(), Actor: row.Actor, Action: row.Action, Object: row.Object, User: user, After: row.After,
-		}
+		entries[i] = passkey.AuditEntry{At: row.At.UTC(), Action: row.Action, Object: row.Object, User: user, After: row.After}
 	}
-	return entries, nil
+	return entries
+}
+
+// NoticeEntries implements [passkey.CredentialStore].
+func (p *Passkeys) NoticeEntries(ctx context.Context, user passkey.UserID, since time.Time, limit int) ([]passkey.AuditEntry, error) {
+	var rows []noticeEntry
+	if err := p.db.SelectContext(ctx, &rows, noticeEntries, user, since, limit); err != nil {
+		return nil, failed("read audit", err)
+	}
+	return noticeEntriesOf(user, rows), nil
 }
 
 // prunable says whether the audit entry a may go once it is old. A gap is kept until it is closed, or its user is erased, and

@@ -39,7 +39,7 @@ func TestWhatHasConsequencesHasOnePlace(t *testing.T) {
 		"audit":           regexp.MustCompile(`INSERT INTO audit\b`),
 		"writeDeliveries": regexp.MustCompile(`INSERT INTO webhook_deliveries\b`),
 		"raise":           regexp.MustCompile(`UPDATE users\b[^;]*\bSET[^;]*\brevision =`),
-		"endingSessions":  regexp.MustCompile(`DELETE FROM sessions\b( \w+)? (WHERE [^f]|USING)`), // WHERE false deletes nothing
+		"endedSessions":   regexp.MustCompile(`DELETE FROM sessions\b( \w+)? (WHERE [^f]|USING)`), // WHERE false deletes nothing
 		"setStatuses":     regexp.MustCompile(`UPDATE status_entries\b[^;]*\bSET[^;]*\bstatus =`),
 		"insertUser":      regexp.MustCompile(`INSERT INTO users\b`),
 		"erase":           regexp.MustCompile(`DELETE FROM users\b`),

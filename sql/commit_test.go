@@ -150,7 +150,7 @@ func TestSpentCeremoniesAreDurable(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	store := sql.NewPasskeys(db)
+	store := newPasskeys(t, db)
 	standby.Stop(t)
 	ids := []string{uuid.NewString(), uuid.NewString()}
 	for _, id := range ids {

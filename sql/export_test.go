@@ -11,6 +11,9 @@ import (
 // FindUsers is the statement of [Passkeys.FindUsers] and its arguments, for EXPLAIN.
 func FindUsers(search passkey.UserSearch) (string, []any) { return findUsersQuery(search) }
 
+// SignInStatement is the second statement of a sign-in.
+func SignInStatement() string { return signIn }
+
 // Sweep is one round of KeepHouse.
 var Sweep = sweep
 

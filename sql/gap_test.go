@@ -145,7 +145,7 @@ func TestGaps(t *testing.T) {
 	}
 
 	// Of an erased user there is nothing to look at, nor to write about.
-	if err := sql.NewPasskeys(b.db).EraseUser(t.Context(), passkey.UserID(hidden.user), passkey.AuditEntry{
+	if err := newPasskeys(t, b.db).EraseUser(t.Context(), passkey.UserID(hidden.user), passkey.AuditEntry{
 		At: b.clock.Now(), Actor: "user:" + string(hidden.user), Action: "user.erased", Object: "user:" + string(hidden.user),
 	}); err != nil {
 		t.Fatal(err)

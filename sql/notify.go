@@ -17,7 +17,7 @@ import (
 
 // What is announced on: a changed status, a changed plan, and webhooks to send, with nothing; a user's new revision, as
 // "<user> <revision>"; a session that was ended before its time, as its id. PostgreSQL delivers when the transaction commits,
-// and not if it does not.
+// and not if it does not. The end of a session that a sign-in replaces is announced apart from it: see announcements.
 const (
 	statusChannel     = "holdfast_status"
 	planChannel       = "holdfast_plan"

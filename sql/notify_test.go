@@ -151,7 +151,7 @@ func TestListen(t *testing.T) {
 	if err := l.change(bob, entitlements.Change{Raise: true, Audit: []entitlements.AuditEntry{long}}); err == nil {
 		t.Fatal("a reason of any length is stored")
 	}
-	passkeys := sql.NewPasskeys(l.db)
+	passkeys := newPasskeys(t, l.db)
 	if err := passkeys.EndSession(t.Context(), passkey.UserID(ada), session); err != nil {
 		t.Fatal(err)
 	}
@@ -169,6 +169,26 @@ func TestListen(t *testing.T) {
 
 	if err := sql.Listen(t.Context(), "postgres://user:secret@%", sql.Audience{}); err == nil {
 		t.Error("an address that is none")
+	}
+}
+
+// The session that a sign-in replaces is announced, too, though not by the transaction that ends it.
+func TestListenReplacedSession(t *testing.T) {
+	t.Parallel()
+	l := listen(t, 0)
+	w := &world{t: t, db: l.db, clock: &wristwatch{now: time.Now().UTC().Truncate(time.Microsecond)}}
+	w.Service = w.replica(passkey.Config{})
+	a, in := w.register("Ada")
+	for range 3 {
+		again, err := w.signIn(a, in.Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.until("end of " + in.Session.ID)
+		in = again
+	}
+	if strings.Contains(sql.SignInStatement(), "pg_notify") {
+		t.Error("sign-ins commit one at a time")
 	}
 }
 

@@ -385,7 +385,7 @@ func TestSweepWebhooks(t *testing.T) {
 // tell makes an entry in the trail that endpoints hear of.
 func tell(t *testing.T, db *sqlx.DB, user passkey.UserID) {
 	t.Helper()
-	err := sql.NewPasskeys(db).Record(t.Context(), passkey.AuditEntry{
+	err := newPasskeys(t, db).Record(t.Context(), passkey.AuditEntry{
 		At: time.Now(), Actor: "operator", Action: "subscription.put", Object: "subscription:1", User: user,
 	})
 	if err != nil {
@@ -500,7 +500,7 @@ func TestListenWebhook(t *testing.T) {
 	for len(heard) > 0 {
 		<-heard
 	}
-	store, user := sql.NewPasskeys(owner), passkey.UserID(uuid.NewString())
+	store, user := newPasskeys(t, owner), passkey.UserID(uuid.NewString())
 	entry := passkey.AuditEntry{At: time.Now(), Actor: "operator", Action: "user.created", Object: "user:" + string(user), User: user}
 	link := passkey.NewLink{Kind: passkey.EnrolmentLink, CodeHash: []byte("1"), ExpiresAt: time.Now()}
 	if err := store.CreateUser(t.Context(), passkey.User{ID: user, Name: "Ada", CreatedAt: time.Now()}, link, entry); err != nil {

@@ -18,14 +18,26 @@ import (
 // Passkeys is the [passkey.Store] in PostgreSQL. Its other methods are in session.go, user.go, staff.go, code.go,
 // account.go, audit.go and token.go.
 type Passkeys struct {
-	db *sqlx.DB
+	db                                             *sqlx.DB
+	spend, spendOn, signIn, storePasskey, announce *sqlx.Stmt
+	ends                                           announcements
 }
 
 var _ passkey.Store = (*Passkeys)(nil)
 
-// NewPasskeys returns the store in db, which it does not close.
-func NewPasskeys(db *sqlx.DB) *Passkeys {
-	return &Passkeys{db: db}
+// NewPasskeys returns the store in db, which it does not close. It prepares the statements that finish ceremonies.
+func NewPasskeys(ctx context.Context, db *sqlx.DB) (*Passkeys, error) {
+	p := &Passkeys{db: db}
+	for statement, text := range map[**sqlx.Stmt]string{
+		&p.spend: spendCeremony, &p.spendOn: spendOnCredential, &p.signIn: signIn, &p.storePasskey: storePasskey,
+		&p.announce: announceEnds,
+	} {
+		var err error
+		if *statement, err = db.PreparexContext(ctx, text); err != nil {
+			return nil, failed("prepare ceremonies", err)
+		}
+	}
+	return p, nil
 }
 
 // Secret implements [passkey.SecretStore].
@@ -38,16 +50,15 @@ func (p *Passkeys) Secret(ctx context.Context, name string, candidate []byte) ([
 // the try did not succeed.
 const spendCeremony = `
 	INSERT INTO spent (id, expires_at) SELECT $1::uuid, $2::timestamptz WHERE set_config('synchronous_commit', 'local', true) <> ''
-	ON CONFLICT DO NOTHING`
+	ON CONFLICT DO NOTHING RETURNING id`
 
 // Spend implements [passkey.CeremonyStore]. Of concurrent insertions of one id, all but the first wait and do nothing.
 func (p *Passkeys) Spend(ctx context.Context, id string, end time.Time) error {
-	result, err := p.db.ExecContext(ctx, spendCeremony, id, end)
-	none, err := affectedNone(result, failed("spend ceremony", err))
-	if err == nil && none {
+	err := p.spend.GetContext(ctx, &id, id, end)
+	if errors.Is(err, stdsql.ErrNoRows) {
 		return passkey.ErrCeremony
 	}
-	return err
+	return failed("spend ceremony", err)
 }
 
 // credentialRow is a row of passkeys.
@@ -88,12 +99,15 @@ func (r credentialRow) credential() passkey.Credential {
 	}
 }
 
+// ownedCredentialRow is a row of passkeys with its user.
+type ownedCredentialRow struct {
+	credentialRow
+	Owner userRow `db:"owner"`
+}
+
 // Credential implements [passkey.CredentialStore].
 func (p *Passkeys) Credential(ctx context.Context, rpID string, user passkey.UserID, id []byte) (passkey.User, passkey.Credential, error) {
-	var row struct {
-		credentialRow
-		Owner userRow `db:"owner"`
-	}
+	var row ownedCredentialRow
 	err := p.db.GetContext(ctx, &row, `
 		SELECT `+credentialColumns+`, u.id AS "owner.id", u.name AS "owner.name",
 			coalesce(u.external_id, '') AS "owner.external_id", u.created_at AS "owner.created_at"
@@ -104,6 +118,35 @@ func (p *Passkeys) Credential(ctx context.Context, rpID string, user passkey.Use
 	}
 	if err != nil {
 		return passkey.User{}, passkey.Credential{}, failed("select passkey", err)
+	}
+	return row.Owner.user(), row.credential(), nil
+}
+
+// spendOnCredential returns a row if the ceremony was not spent before; without such a credential, one of zeros.
+const spendOnCredential = `
+	WITH fresh AS (` + spendCeremony + `)
+	SELECT coalesce(p.rp_id, '') AS rp_id, p.credential_id, coalesce(p.user_id::text, '') AS user_id, coalesce(p.name, '') AS name, p.public_key,
+		coalesce(p.public_jwk, 'null') AS public_jwk, coalesce(p.aaguid::text, '') AS aaguid, p.transports, coalesce(p.sign_count, 0) AS sign_count,
+		coalesce(p.backup_eligible, false) AS backup_eligible, coalesce(p.backup_state, false) AS backup_state,
+		coalesce(p.created_at, 'epoch') AS created_at, p.last_used_at, coalesce(u.id::text, '') AS "owner.id", coalesce(u.name, '') AS "owner.name",
+		coalesce(u.external_id, '') AS "owner.external_id", coalesce(u.created_at, 'epoch') AS "owner.created_at"
+	FROM fresh LEFT JOIN (passkeys p JOIN users u ON u.id = p.user_id)
+		ON p.user_id = $3 AND p.credential_id = $4 AND p.rp_id = $5 AND u.id = $3`
+
+// SpendOn implements [passkey.CeremonyStore].
+func (p *Passkeys) SpendOn(
+	ctx context.Context, id string, end time.Time, rpID string, user passkey.UserID, credential []byte,
+) (passkey.User, passkey.Credential, error) {
+	var row ownedCredentialRow
+	err := p.spendOn.GetContext(ctx, &row, id, end, user, credential, rpID)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return passkey.User{}, passkey.Credential{}, passkey.ErrCeremony
+	}
+	if err != nil {
+		return passkey.User{}, passkey.Credential{}, failed("spend ceremony", err)
+	}
+	if row.User == "" {
+		return passkey.User{}, passkey.Credential{}, passkey.ErrNotFound
 	}
 	return row.Owner.user(), row.credential(), nil
 }
@@ -140,7 +183,7 @@ func (p *Passkeys) Register(
 		if err := insertUser(ctx, tx, user); err != nil {
 			return err
 		}
-		return insertPasskey(ctx, tx, c, session, entry)
+		return p.insertPasskey(ctx, tx, c, session, entry)
 	})
 }
 
@@ -165,7 +208,7 @@ func (p *Passkeys) AddPasskey(
 		if err := checkLimit(ctx, tx, c, limit); err != nil {
 			return err
 		}
-		return insertPasskey(ctx, tx, c, session, entry)
+		return p.insertPasskey(ctx, tx, c, session, entry)
 	})
 }
 
@@ -196,7 +239,7 @@ func (p *Passkeys) Recover(
 				return err
 			}
 		}
-		return insertPasskey(ctx, tx, c, session, entries...)
+		return p.insertPasskey(ctx, tx, c, session, entries...)
 	})
 }
 
@@ -220,27 +263,28 @@ func checkLimit(ctx context.Context, tx *sqlx.Tx, c passkey.Credential, limit in
 	return nil
 }
 
-// insertPasskey stores a passkey with the session and the audit entries that come with it.
-func insertPasskey(ctx context.Context, tx *sqlx.Tx, c passkey.Credential, session passkey.NewSession, entries ...passkey.AuditEntry) error {
-	_, err := tx.ExecContext(ctx, `
-		INSERT INTO passkeys (rp_id, credential_id, user_id, name, public_key, public_jwk, aaguid, transports,
+const storePasskey = `
+	WITH passkey AS (
+		INSERT INTO passkeys (user_id, credential_id, rp_id, name, public_key, public_jwk, aaguid, transports,
 			sign_count, backup_eligible, backup_state, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-		c.RPID, c.ID, c.User, c.Name, c.PublicKey, string(c.PublicJWK), c.AAGUID, pq.StringArray(c.Transports),
-		c.SignCount, c.BackupEligible, c.BackupState, c.CreatedAt)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+	)
+	INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at, credential_id, told_from, origin)
+	VALUES ($1, $13, $14, $15, $16, $17, $18, $2, $19, $20)`
+
+// insertPasskey stores a passkey with the session and the audit entries that come with it.
+func (p *Passkeys) insertPasskey(
+	ctx context.Context, tx *sqlx.Tx, c passkey.Credential, session passkey.NewSession, entries ...passkey.AuditEntry,
+) error {
+	_, err := tx.StmtxContext(ctx, p.storePasskey).ExecContext(ctx,
+		c.User, c.ID, c.RPID, c.Name, c.PublicKey, string(c.PublicJWK), c.AAGUID, pq.StringArray(c.Transports),
+		int64(c.SignCount), c.BackupEligible, c.BackupState, c.CreatedAt, session.ID, session.TokenHash, session.UserAgent,
+		session.AuthenticatedAt, session.LastActiveAt, session.ExpiresAt, session.ToldFrom, session.Origin)
 	if isUnique(err, "passkeys_rp_id_credential_id_key") || isUnique(err, "passkeys_pkey") {
 		return passkey.ErrCredentialTaken
 	}
 	if err != nil {
 		return failed("insert passkey", err)
-	}
-	_, err = tx.ExecContext(ctx, `
-		INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at, credential_id, told_from, origin)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		session.User.ID, session.ID, session.TokenHash, session.UserAgent,
-		session.AuthenticatedAt, session.LastActiveAt, session.ExpiresAt, session.Passkey, session.ToldFrom, session.Origin)
-	if err != nil {
-		return failed("insert session", err)
 	}
 	for _, entry := range entries {
 		if err := insertEntry(ctx, tx, entry); err != nil {
@@ -250,40 +294,45 @@ func insertPasskey(ctx context.Context, tx *sqlx.Tx, c passkey.Credential, sessi
 	return nil
 }
 
-// SignIn implements [passkey.CredentialStore]. The condition on the sign count is part of the UPDATE: PostgreSQL
-// evaluates it again on the newest row if it had to wait for another sign-in.
-func (p *Passkeys) SignIn(ctx context.Context, use passkey.CredentialUse, previous *passkey.TokenKey, session passkey.NewSession) error {
+// signIn finds no row if the passkey is not as it was read: PostgreSQL evaluates the condition again on the newest row if it
+// had to wait for another sign-in. The first three arguments are those of noticeEntries.
+var signIn = `
+	WITH used AS (
+		UPDATE passkeys SET sign_count = $8, backup_state = $9, last_used_at = $10
+		WHERE user_id = $1 AND credential_id = $4 AND rp_id = $5 AND sign_count = $6 AND backup_eligible = $7
+		RETURNING user_id
+	), ` + endedSessions(`user_id = $11 AND token_hash = $12 AND EXISTS (SELECT FROM used)`) + `, begun AS (
+		INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at, credential_id, told_from, origin)
+		SELECT user_id, $13, $14, $15, $10, $10, $16, $4, $2, $17 FROM used
+	)
+	SELECT (SELECT coalesce(json_agg(e), '[]') FROM (` + noticeEntries + `) e) AS told, (SELECT id::text FROM ended) AS ended
+	FROM used`
+
+// SignIn implements [passkey.CredentialStore].
+func (p *Passkeys) SignIn(
+	ctx context.Context, read passkey.Credential, use passkey.CredentialUse, previous *passkey.TokenKey, session passkey.NewSession, limit int,
+) (told []passkey.AuditEntry, changed bool, err error) {
 	var previousUser, previousHash any
 	if previous != nil {
 		previousUser, previousHash = previous.User, previous.Hash
 	}
-	result, err := p.db.ExecContext(ctx, `
-		WITH used AS (
-			UPDATE passkeys SET sign_count = $4, backup_state = $6, last_used_at = $7
-			WHERE user_id = $1 AND credential_id = $2 AND rp_id = $3 AND backup_eligible = $5
-				AND (sign_count < $4 OR (sign_count = 0 AND $4 = 0))
-			RETURNING user_id
-		), `+endingSessions(`user_id = $8 AND token_hash = $9 AND EXISTS (SELECT FROM used)`)+`
-		INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at, credential_id, told_from, origin)
-		SELECT user_id, $10, $11, $12, $7, $13, $14, $2, $15, $16 FROM used, (SELECT count(*) FROM announced) previous`,
-		use.User, use.ID, use.RPID, int64(use.SignCount), use.BackupEligible, use.BackupState, use.At,
-		previousUser, previousHash,
-		session.ID, session.TokenHash, session.UserAgent, session.LastActiveAt, session.ExpiresAt, session.ToldFrom, session.Origin)
-	none, err := affectedNone(result, failed("update passkey", err))
-	if err != nil || !none {
-		return err
+	var row struct {
+		Told  jsonColumn[[]noticeEntry]
+		Ended stdsql.NullString
 	}
-	// Nothing has changed; what is left is to say why.
-	var exists bool
-	err = p.db.GetContext(ctx, &exists, `
-		SELECT EXISTS (SELECT FROM passkeys WHERE user_id = $1 AND credential_id = $2 AND rp_id = $3)`, use.User, use.ID, use.RPID)
+	err = p.signIn.GetContext(ctx, &row, read.User, session.ToldFrom, limit, read.ID, read.RPID, int64(read.SignCount), read.BackupEligible,
+		int64(use.SignCount), use.BackupState, use.At, previousUser, previousHash,
+		session.ID, session.TokenHash, session.UserAgent, session.ExpiresAt, session.Origin)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return nil, true, nil
+	}
 	if err != nil {
-		return failed("select passkey", err)
+		return nil, false, failed("sign in", err)
 	}
-	if exists {
-		return passkey.ErrCloned
+	if row.Ended.Valid {
+		p.announceEnd(row.Ended.String)
 	}
-	return passkey.ErrNotFound
+	return noticeEntriesOf(read.User, row.Told.V), false, nil
 }
 
 // RenamePasskey implements [passkey.CredentialStore].

@@ -71,13 +71,22 @@ func newWorld(t *testing.T, change ...func(*passkey.Config)) *world {
 	return w
 }
 
+func newPasskeys(t *testing.T, db *sqlx.DB) *sql.Passkeys {
+	t.Helper()
+	store, err := sql.NewPasskeys(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return store
+}
+
 // replica is another service on the world's database; its clock is the world's if config has none.
 func (w *world) replica(config passkey.Config) *passkey.Service {
 	w.t.Helper()
 	if config.Now == nil {
 		config.RPID, config.RPName, config.Origin, config.HashMemory, config.Now = relyingParty.ID, relyingParty.Name, relyingParty.Origin, 64, w.clock.Now
 	}
-	service, err := passkey.New(w.t.Context(), config, sql.NewPasskeys(w.db))
+	service, err := passkey.New(w.t.Context(), config, newPasskeys(w.t, w.db))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -744,32 +753,74 @@ func TestConcurrentSignInsWithOneSignCount(t *testing.T) {
 	}
 }
 
-// The store alone keeps the count rising: the service's own comparison is with what it read before.
+// A sign-in is stored only on what it was judged by: another one may have come in between.
 func TestSignInComparesAndSets(t *testing.T) {
 	w := newWorld(t)
 	a := newAuthenticator()
 	a.credential.Counter = 5
 	in := w.registerWith(a, "Ada")
-	store := sql.NewPasskeys(w.db)
-	use := passkey.CredentialUse{RPID: "example.org", User: in.User.ID, ID: a.credential.ID, At: w.clock.Now()}
-	signIn := func(change func(*passkey.CredentialUse)) error {
-		use := use
-		change(&use)
+	store := newPasskeys(t, w.db)
+	_, read, err := store.Credential(t.Context(), relyingParty.ID, in.User.ID, a.credential.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signIn := func(change func(*passkey.Credential)) (stored bool) {
+		t.Helper()
+		read := read
+		change(&read)
 		hash := sha256.Sum256([]byte(uuid.NewString()))
 		session := passkey.NewSession{Session: in.Session, TokenHash: hash[:]}
-		session.ID = uuid.NewString()
-		return store.SignIn(t.Context(), use, nil, session)
+		session.ID, session.ToldFrom = uuid.NewString(), &read.CreatedAt
+		_, changed, err := store.SignIn(t.Context(), read, passkey.CredentialUse{SignCount: 6, At: w.clock.Now()}, nil, session, 20)
+		if err != nil {
+			t.Error(err)
+		}
+		return !changed
 	}
-	want(t, signIn(func(u *passkey.CredentialUse) { u.SignCount = 5 }), passkey.ErrCloned)
-	want(t, signIn(func(u *passkey.CredentialUse) { u.SignCount = 0 }), passkey.ErrCloned)
-	want(t, signIn(func(u *passkey.CredentialUse) { u.SignCount, u.BackupEligible = 6, true }), passkey.ErrCloned)
-	want(t, signIn(func(u *passkey.CredentialUse) { u.SignCount, u.RPID = 6, "example.com" }), passkey.ErrNotFound)
-	want(t, signIn(func(u *passkey.CredentialUse) { u.SignCount, u.ID = 6, []byte{1} }), passkey.ErrNotFound)
+	for what, change := range map[string]func(*passkey.Credential){
+		"another count":              func(c *passkey.Credential) { c.SignCount = 4 },
+		"another backup eligibility": func(c *passkey.Credential) { c.BackupEligible = true },
+		"another relying party":      func(c *passkey.Credential) { c.RPID = "example.com" },
+		"another passkey":            func(c *passkey.Credential) { c.ID = []byte{1} },
+		"another user":               func(c *passkey.Credential) { c.User = passkey.UserID(uuid.NewString()) },
+	} {
+		if signIn(change) {
+			t.Errorf("stored on %s", what)
+		}
+	}
 	if n := scan[int](w, `SELECT count(*) FROM sessions`); n != 1 {
 		t.Errorf("%d sessions, want 1", n)
 	}
-	if err := signIn(func(u *passkey.CredentialUse) { u.SignCount = 6 }); err != nil {
-		t.Error(err)
+	if same := func(*passkey.Credential) {}; !signIn(same) || signIn(same) {
+		t.Error("what was read must be good once")
+	}
+}
+
+// Sign-ins with rising counts that run at once are each judged by what the others have stored, and none is taken for a copy
+// that is above them all.
+func TestConcurrentSignInsWithRisingCounts(t *testing.T) {
+	w := newWorld(t)
+	a, in := w.register("Ada")
+	const n = 10
+	ceremonies, answers := make([]string, n), make([][]byte, n)
+	for i := range answers {
+		a.credential.Counter = uint32(i + 1)
+		options := w.begun(w.BeginAuthentication())
+		ceremonies[i], answers[i] = options.Ceremony, a.get(t, options)
+	}
+	highest := false
+	won := w.together(n, passkey.ErrCloned, func(i int) error {
+		_, err := w.FinishAuthentication(t.Context(), "", ceremonies[i], answers[i], "")
+		if i == n-1 {
+			highest = err == nil
+		}
+		return err
+	})
+	if count := scan[int](w, `SELECT sign_count FROM passkeys`); !highest || count != n {
+		t.Errorf("the highest count signed in: %t, the count is %d, want %d", highest, count, n)
+	}
+	if got := w.actions(in.User.ID); len(got) != 1+n-won {
+		t.Errorf("%d won, audited: %q", won, got)
 	}
 }
 
@@ -1179,7 +1230,7 @@ func TestInviteOnly(t *testing.T) {
 	// A ceremony begun before the operator closed the door.
 	open, err := passkey.New(t.Context(), passkey.Config{
 		RPID: relyingParty.ID, RPName: relyingParty.Name, Origin: relyingParty.Origin, Now: w.clock.Now,
-	}, sql.NewPasskeys(w.db))
+	}, newPasskeys(t, w.db))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -1323,7 +1374,7 @@ func TestFindUsersReadsLittle(t *testing.T) {
 			if wasteful.MatchString(text) || query != "" && (read == nil || found < 2 && read[1] != "0" && read[1] != "1") {
 				t.Errorf("%q, after %v:\n%s", query, search.After, text)
 			}
-			users, err := sql.NewPasskeys(db).FindUsers(t.Context(), search)
+			users, err := newPasskeys(t, db).FindUsers(t.Context(), search)
 			if err != nil || search.After == nil && len(users) != found {
 				t.Errorf("%q finds %d users, %v; want %d", query, len(users), err, found)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -129,12 +130,18 @@ func (p *Passkeys) SignOutUser(ctx context.Context, user passkey.UserID, may fun
 	})
 }
 
-// endingSessions are two expressions of a statement: ended deletes the sessions that meet the condition, and announced
-// announces that, once it is read.
-func endingSessions(condition string) string {
+// endedSessions is an expression of a statement: ended deletes the sessions that meet the condition. Their ids are to be
+// announced.
+func endedSessions(condition string) string {
 	return `ended AS (
 			DELETE FROM sessions WHERE ` + condition + ` RETURNING id, told_from
-		), announced AS (
+		)`
+}
+
+// endingSessions are two expressions of a statement: ended as in endedSessions, and announced, which announces that once it is
+// read.
+func endingSessions(condition string) string {
+	return endedSessions(condition) + `, announced AS (
 			SELECT told_from, pg_notify('` + sessionEndChannel + `', id::text) FROM ended
 		)`
 }
@@ -143,4 +150,49 @@ func endingSessions(condition string) string {
 func endSessions(ctx context.Context, db sqlx.QueryerContext, condition string, args ...any) (toldFrom []stdsql.NullTime, err error) {
 	err = sqlx.SelectContext(ctx, db, &toldFrom, `WITH `+endingSessions(condition)+` SELECT told_from FROM announced`, args...)
 	return toldFrom, failed("end sessions", err)
+}
+
+// announcements are ids of ended sessions that wait to be announced apart from the transactions that ended them. PostgreSQL
+// lets transactions that announce something commit one at a time, each with its wait for disk and standby: too slow for
+// sign-ins.
+type announcements struct {
+	mu      sync.Mutex
+	ids     []string
+	sending bool
+}
+
+// announceEnd announces the end of a session that was ended, soon. Where that fails, [passkey.Service.RecheckSessions] finds
+// out.
+func (p *Passkeys) announceEnd(id string) {
+	p.ends.mu.Lock()
+	defer p.ends.mu.Unlock()
+	p.ends.ids = append(p.ends.ids, id)
+	if !p.ends.sending {
+		p.ends.sending = true
+		go p.sendAnnouncements()
+	}
+}
+
+const (
+	// announceEnds has nothing to flush to the disk.
+	announceEnds = `SELECT set_config('synchronous_commit', 'off', true), pg_notify('` + sessionEndChannel + `', id) FROM unnest($1::text[]) id`
+	// announcePause collects what is announced at once.
+	announcePause = 10 * time.Millisecond
+)
+
+// sendAnnouncements announces what waits, all of it at once, until nothing does.
+func (p *Passkeys) sendAnnouncements() {
+	for {
+		time.Sleep(announcePause)
+		p.ends.mu.Lock()
+		ids := p.ends.ids
+		p.ends.ids, p.ends.sending = nil, len(ids) > 0
+		p.ends.mu.Unlock()
+		if len(ids) == 0 {
+			return
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), commitTime)
+		_, _ = p.announce.ExecContext(ctx, pq.Array(ids))
+		cancel()
+	}
 }

@@ -37,6 +37,9 @@ const (
 	trialPlan = "premium"
 	// opsPort is the first port that the operations listener tries by default.
 	opsPort = 9090
+	// sessionsRecheck is how often sessions with open event streams are looked up, in case the announcement of their end was
+	// lost.
+	sessionsRecheck = time.Minute
 	// shutdownPatience is how long requests under way may take when the server is asked to end.
 	shutdownPatience = 10 * time.Second
 )
@@ -167,6 +170,10 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 			"webhooks not sent: database failed; retrying", "webhooks sent again"))
 	})
 	background.Go(func() {
+		entitlements.Repeat(working, sessionsRecheck, nil, passkeys.RecheckSessions, logOutage(log,
+			"watched sessions not rechecked; retrying", "watched sessions rechecked again"))
+	})
+	background.Go(func() {
 		sql.KeepHouse(working, db, time.Now, logOutage(log, "housekeeping failed; retrying", "housekeeping works again"))
 	})
 	ready := func(ctx context.Context) error {
@@ -261,6 +268,10 @@ func (c Config) handler(
 	ctx context.Context, site site, keys entitlements.Keys, app fs.FS, db *sqlx.DB, webhooks *outbox.Service,
 	draining <-chan struct{}, metrics *api.Metrics, log *slog.Logger,
 ) (http.Handler, *passkey.Service, *entitlements.Service, error) {
+	accounts, err := sql.NewPasskeys(ctx, db)
+	if err != nil {
+		return nil, nil, nil, err
+	}
 	passkeys, err := passkey.New(ctx, passkey.Config{
 		RPID:         site.rpID,
 		RPName:       relyingParty,
@@ -269,7 +280,7 @@ func (c Config) handler(
 		InviteOnly:   c.Registration == "invite",
 		Now:          time.Now,
 		Rand:         rand.Reader,
-	}, sql.NewPasskeys(db))
+	}, accounts)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -94,12 +94,19 @@ func withPasskeys(ctx context.Context, database Database, data DataFolder, con c
 	if err != nil {
 		return err
 	}
-	// The tools act for no relying party, so any will do.
-	service, err := passkey.New(ctx, passkey.Config{
-		RPID: "localhost", RPName: relyingParty, Origin: "http://localhost", Now: time.Now,
-	}, sql.NewPasskeys(db))
-	if err == nil {
-		err = do(service)
+	act := func() error {
+		store, err := sql.NewPasskeys(ctx, db)
+		if err != nil {
+			return err
+		}
+		// The tools act for no relying party, so any will do.
+		service, err := passkey.New(ctx, passkey.Config{
+			RPID: "localhost", RPName: relyingParty, Origin: "http://localhost", Now: time.Now,
+		}, store)
+		if err != nil {
+			return err
+		}
+		return do(service)
 	}
-	return errors.Join(err, closeDB())
+	return errors.Join(act(), closeDB())
 }

@@ -18,7 +18,6 @@ ALTER TABLE enrolments ADD COLUMN kind text NOT NULL DEFAULT 'enrolment' CHECK (
 ALTER TABLE sessions
     ADD COLUMN credential_id bytea, -- of the passkey that opened it; null for sessions older than this column
     ADD COLUMN told_from timestamptz; -- the user is told what has happened since then; null: nothing
-CREATE INDEX sessions_by_passkey ON sessions (user_id, credential_id);
 
 -- What users are told of, found without reading their whole trail.
 CREATE INDEX audit_notices ON audit (user_id, at) WHERE action IN ('passkey.rejected', 'account.recovered');
