@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/jmoiron/sqlx"
-	"github.com/lib/pq"
 
 	"holdfast/entitlements"
 	"holdfast/entitlements/outbox"
