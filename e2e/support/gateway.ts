@@ -33,7 +33,7 @@ export interface Passage {
 
 /** The network between browser and server, where everything passes untouched unless it is told otherwise. */
 export class Gateway {
-  readonly server: Server;
+  server: Server;
   /** What came through, in order: `POST /v1/reconcile`. */
   readonly requests: string[] = [];
   /** What becomes of the answers to reconciles. */
@@ -66,6 +66,12 @@ export class Gateway {
   set down(down: boolean) {
     this.#down = down;
     if (down) this.#http.closeAllConnections();
+  }
+
+  /** Another installation at the same address: other keys, an empty database. */
+  async reinstall(): Promise<void> {
+    await this.server.dispose();
+    this.server = await Server.launch(this.server.origin);
   }
 
   async dispose(): Promise<void> {

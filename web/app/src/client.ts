@@ -20,6 +20,7 @@ import { askNotices, forgetNotices, recallNotices } from './notices.ts';
 import { reached } from './reached.ts';
 import { go } from './route.ts';
 import { forgetTrial, noTrialHere, trialHad } from './trial.ts';
+import { lookForUpdate } from './update.ts';
 import { type Action, failure } from './words/failure.ts';
 
 /** Who is signed in on this device, offline too. */
@@ -353,6 +354,12 @@ function verdict(result: ReconcileResult): Said {
     case 'signed_out':
       return { good: false, text: 'The server does not know this device. Sign in with your passkey.', signIn: true };
     case 'refused':
+      if (result.code === 'root_unknown' || result.code === 'key_unknown') {
+        lookForUpdate().catch(() => {}); // out of reach, or no worker: a reload looks too
+        return bad(
+          'This version of Fieldbook does not know the keys of this server. Reload when a new one is offered.',
+        );
+      }
       return bad(`The answer was not taken: it does not prove itself (${result.code}).`);
     case 'storage_unavailable':
       return bad(

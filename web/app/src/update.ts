@@ -65,6 +65,12 @@ export async function watchForUpdates(): Promise<void> {
   });
 }
 
+/** Asks the server whether there is a new version, which is then offered. */
+export async function lookForUpdate(): Promise<void> {
+  const registration = await navigator.serviceWorker?.getRegistration();
+  await registration?.update();
+}
+
 /** Changes over to the new version: reloads the page once it is in charge. */
 export function reloadIntoUpdate(): void {
   agreed = true;
