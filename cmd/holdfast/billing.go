@@ -87,18 +87,25 @@ func (c Billing) billingWebhook() (*api.WebhookReceiver, error) {
 	return receiver, nil
 }
 
-// warnOfPrices tells of prices that buy a plan that does not exist, or not yet. Their events are refused until it does.
-func (c Billing) warnOfPrices(ctx context.Context, rights *entitlements.Service, log *slog.Logger) error {
+// warnOfPlans logs the plans that are named by flags and do not exist, or not yet. Until they do, nobody starts a trial,
+// and events about their prices are refused.
+func (c Config) warnOfPlans(ctx context.Context, rights *entitlements.Service, log *slog.Logger) error {
 	prices, err := c.prices()
-	if err != nil || len(prices) == 0 {
+	if err != nil {
 		return err
 	}
 	plans, err := rights.Plans(ctx)
 	if err != nil {
 		return err
 	}
+	exists := func(id string) bool {
+		return slices.ContainsFunc(plans, func(p entitlements.Plan) bool { return string(p.ID) == id })
+	}
+	if c.Trial > 0 && !exists(c.TrialPlan) {
+		log.Warn("--trial-plan names an unknown plan", "plan", c.TrialPlan)
+	}
 	for _, price := range prices {
-		if !slices.ContainsFunc(plans, func(p entitlements.Plan) bool { return string(p.ID) == price.Plan }) {
+		if !exists(price.Plan) {
 			log.Warn("Stripe price names an unknown plan", "price", price.Price, "plan", price.Plan)
 		}
 	}

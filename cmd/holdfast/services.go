@@ -1,0 +1,265 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"golang.org/x/sync/errgroup"
+
+	"holdfast/api"
+	"holdfast/entitlements"
+	"holdfast/entitlements/billing"
+	"holdfast/entitlements/outbox"
+	"holdfast/passkey"
+	"holdfast/sql"
+	"holdfast/sql/local"
+	"holdfast/web"
+)
+
+// sessionsRecheck is how often sessions with open event streams are looked up, in case the announcement of their end was
+// lost.
+const sessionsRecheck = time.Minute
+
+// storage is what the server keeps its state in: the database, and the keys in their folder.
+type storage struct {
+	db      *sqlx.DB
+	url     string // of the database, as the server's login
+	owner   string // of the database, as the login that may migrate it
+	cluster *local.Cluster
+	keys    entitlements.Keys
+	keysDir string
+}
+
+// openStorage starts the private cluster or checks the keys for an external database, and connects. What it returns is
+// to be closed, with an error too.
+func (c Config) openStorage(ctx context.Context, site site, log *slog.Logger) (*storage, error) {
+	s := &storage{url: c.DatabaseURL, owner: c.DatabaseURL, keysDir: c.keysDir(c.DataFolder)}
+	var err error
+	if c.private() {
+		if s.cluster, err = startCluster(ctx, c.DataFolder, log); err != nil {
+			return s, err
+		}
+		s.url, s.owner = s.cluster.URL(local.Runtime, local.Database), s.cluster.URL(local.Owner, local.Database)
+	} else if s.keys, err = serverKeys(s.keysDir, site.origin, time.Now()); err != nil {
+		return s, err
+	}
+	if c.migrates() {
+		if err := sql.Migrate(ctx, s.owner); err != nil {
+			return s, err
+		}
+	}
+	if s.db, err = sql.Open(ctx, s.url); err != nil {
+		return s, err
+	}
+	if err := sql.CheckVersion(ctx, s.db); err != nil {
+		return s, err
+	}
+	if c.private() {
+		served, err := sql.ServedKeysets(ctx, s.db)
+		if err != nil {
+			return s, err
+		}
+		if s.keys, err = clusterKeys(s.keysDir, site.origin, served, time.Now(), log); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// clusterEnded is closed when the private cluster has ended; nil without one.
+func (s *storage) clusterEnded() <-chan struct{} {
+	if s.cluster == nil {
+		return nil
+	}
+	return s.cluster.Done()
+}
+
+func (s *storage) close(ctx context.Context) error {
+	var errs []error
+	if s.db != nil {
+		errs = append(errs, s.db.Close())
+	}
+	if s.cluster != nil {
+		errs = append(errs, stopCluster(ctx, s.cluster))
+	}
+	return errors.Join(errs...)
+}
+
+// services are the domains on their stores.
+type services struct {
+	passkeys *passkey.Service
+	rights   *entitlements.Service
+	webhooks *outbox.Service
+}
+
+func (c Config) services(ctx context.Context, site site, store *storage, log *slog.Logger) (services, error) {
+	accounts, err := sql.NewPasskeys(ctx, store.db)
+	if err != nil {
+		return services{}, err
+	}
+	passkeys, err := passkey.New(ctx, passkey.Config{
+		RPID:         site.rpID,
+		RPName:       relyingParty,
+		Origin:       site.origin,
+		AllowOrigins: site.allowed,
+		InviteOnly:   c.Registration == "invite",
+		Now:          time.Now,
+		Rand:         rand.Reader,
+	}, accounts)
+	if err != nil {
+		return services{}, err
+	}
+	entitled, err := sql.NewEntitlements(ctx, store.db)
+	if err != nil {
+		return services{}, err
+	}
+	rights, err := entitlements.New(ctx, entitlements.Config{
+		Issuer:        site.origin,
+		RPID:          site.rpID,
+		Keys:          store.keys,
+		OfflineWindow: c.OfflineWindow,
+		TrialLength:   c.Trial,
+		TrialPlan:     entitlements.PlanID(c.TrialPlan),
+		Now:           time.Now,
+		Rand:          rand.Reader,
+	}, entitled)
+	if err != nil {
+		return services{}, err
+	}
+	if err := c.warnOfPlans(ctx, rights, log); err != nil {
+		return services{}, err
+	}
+	webhooks, err := c.outbox(ctx, store.db, log)
+	return services{passkeys, rights, webhooks}, err
+}
+
+// handler is the public surface.
+func (c Config) handler(
+	site site, app fs.FS, store *storage, services services, draining <-chan struct{}, metrics *api.Metrics, log *slog.Logger,
+) (http.Handler, error) {
+	token, err := c.adminToken()
+	if err != nil {
+		return nil, err
+	}
+	proxies, err := c.trustedProxies()
+	if err != nil {
+		return nil, err
+	}
+	helpURL, err := c.helpURL()
+	if err != nil {
+		return nil, err
+	}
+	stripe, err := c.stripe()
+	if err != nil {
+		return nil, err
+	}
+	billed, err := c.billingWebhook()
+	if err != nil {
+		return nil, err
+	}
+	roots, err := store.keys.Roots.Marshal()
+	if err != nil {
+		return nil, err
+	}
+	return api.New(api.Config{
+		Passkeys:       services.passkeys,
+		Entitlements:   services.rights,
+		Webhooks:       services.webhooks,
+		Answers:        sql.NewAnswers(store.db),
+		Origin:         site.origin,
+		AllowOrigins:   site.allowed,
+		TrustedProxies: proxies,
+		BootstrapToken: token,
+		HelpURL:        helpURL,
+		Stripe:         stripe,
+		BillingWebhook: billed,
+		App:            app,
+		Console:        web.Console(),
+		Roots:          roots,
+		Draining:       draining,
+		Metrics:        metrics,
+		Log:            log,
+		Now:            time.Now,
+	})
+}
+
+// work starts what the server does besides answering requests; it ends with ctx.
+func (s services) work(
+	ctx context.Context, group *errgroup.Group, config Config, site site, store *storage, log *slog.Logger,
+) error {
+	statuses, plans, written := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+	if err := sql.Listen(ctx, store.url, s.audience(statuses, plans, written)); err != nil {
+		return err
+	}
+	do := func(task func()) { group.Go(func() error { task(); return nil }) }
+
+	clock := &clockWatch{check: s.rights.CheckClock, log: log}
+	clock.look(ctx)
+	do(func() { clock.run(ctx, clockPoll) })
+	do(func() { warnOfKeysetEnd(ctx, log, s.rights.KeysetEnd) })
+	do(func() {
+		hangups := make(chan os.Signal, 1)
+		signal.Notify(hangups, syscall.SIGHUP)
+		defer signal.Stop(hangups)
+		keys := &keysWatch{dir: store.keysDir, origin: site.origin, roots: store.keys.Roots, rights: s.rights, log: log}
+		keys.run(ctx, cmp.Or(config.keysEvery, keysPoll), hangups)
+	})
+	if config.AuditRetention.AuditRetention > 0 && config.private() {
+		do(func() { config.keepPruned(ctx, store.owner, pruneEvery, log) })
+	}
+	do(func() {
+		s.rights.PublishStatusLists(ctx, statuses, logOutage(log, "status lists not published; retrying", "status lists published again"))
+	})
+	do(func() {
+		s.rights.RaiseHolders(ctx, plans, logOutage(log, "plan rollout failed; retrying", "plan rollout works again"))
+	})
+	if stripe, err := config.stripe(); err == nil && stripe != nil {
+		do(func() {
+			s.rights.ClaimBillings(ctx, billing.Stripe, stripe.Terms(), logOutage(log,
+				"billing events of new users not claimed; retrying", "billing events of new users claimed again"))
+		})
+	}
+	do(func() {
+		s.webhooks.Run(ctx, written, logOutage(log, "webhooks not sent: database failed; retrying", "webhooks sent again"))
+	})
+	do(func() {
+		entitlements.Repeat(ctx, sessionsRecheck, nil, s.passkeys.RecheckSessions, logOutage(log,
+			"watched sessions not rechecked; retrying", "watched sessions rechecked again"))
+	})
+	do(func() {
+		sql.KeepHouse(ctx, store.db, time.Now, logOutage(log, "housekeeping failed; retrying", "housekeeping works again"))
+	})
+	return nil
+}
+
+// audience passes on what is announced to those whom it concerns.
+func (s services) audience(statuses, plans, webhooks chan<- struct{}) sql.Audience {
+	hurry := func(c chan<- struct{}) func() {
+		return func() {
+			select {
+			case c <- struct{}{}:
+			default: // one is waiting
+			}
+		}
+	}
+	return sql.Audience{
+		Status:     hurry(statuses),
+		Plan:       hurry(plans),
+		Webhook:    hurry(webhooks),
+		Revision:   s.rights.RevisionRaised,
+		SessionEnd: s.passkeys.SessionEnded,
+		Missed: func(ctx context.Context) error {
+			return errors.Join(s.passkeys.RecheckSessions(ctx), s.rights.RereadRevisions(ctx))
+		},
+	}
+}
