@@ -3,6 +3,7 @@ package sql_test
 import (
 	"encoding/json"
 	mathrand "math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,8 +13,9 @@ import (
 	"holdfast/sql/sqltest"
 )
 
-// TestStepIsCheap holds the statement that every reconcile commits to its budget: on rows that lie as close together as a bulk
-// load leaves them, it writes to no index (PostgreSQL calls such an update HOT), and at most 300 bytes of WAL.
+// TestStepIsCheap holds what every reconcile asks of the database to its budget: two prepared statements. The one that
+// commits, on rows that lie as close together as a bulk load leaves them, writes to no index (PostgreSQL calls such an
+// update HOT), and at most 300 bytes of WAL.
 func TestStepIsCheap(t *testing.T) {
 	t.Parallel()
 	// Of its own: in a cluster where other databases have transactions under way, dead rows go later.
@@ -22,6 +24,7 @@ func TestStepIsCheap(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
+	db.SetMaxOpenConns(1)
 	store, err := sql.NewEntitlements(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
@@ -55,6 +58,15 @@ func TestStepIsCheap(t *testing.T) {
 				t.Fatalf("stored: %v, %v", stored, err)
 			}
 		}
+	}
+
+	// What is sent by its name alone is one round trip, and planned no more.
+	var uses []int
+	if err := db.Select(&uses, `SELECT generic_plans + custom_plans FROM pg_prepared_statements WHERE NOT from_sql`); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(uses, []int{devices * passes, devices * passes}) {
+		t.Errorf("prepared statements were used %d times", uses)
 	}
 
 	held, next := entitlements.Tag{passes}, entitlements.Tag{passes + 1}
