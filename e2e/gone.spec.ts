@@ -15,7 +15,9 @@ async function startAgain(fieldbook: Fieldbook): Promise<void> {
   await fieldbook.toAccount();
   await plan.getByRole('button', { name: 'Check now' }).click();
   await expect(fieldbook.headline).toContainText('no longer linked');
-  await expect(plan).toContainText('the account may have been deleted, or the server reinstalled: ask support, or create');
+  await expect(plan).toContainText(
+    'the account may have been deleted, or the server reinstalled: ask support, or create',
+  );
   await plan.getByRole('button', { name: 'Sign in with a passkey' }).click();
   await expect(plan.locator('.outcome')).toContainText('This passkey was not accepted.');
   await expect(plan.locator('.outcome')).toContainText('ask support, or create a new account');
