@@ -1,4 +1,4 @@
-import type { Fieldbook } from './support/fieldbook.ts';
+import { Fieldbook } from './support/fieldbook.ts';
 import { claimsOf } from './support/jws.ts';
 import { expect, test } from './support/test.ts';
 
@@ -93,5 +93,26 @@ test('a traveller who sets the clock back is told by how much, and has premium b
   await fieldbook.expectLocked("This device's clock is behind by 6 hours or more");
   await page.clock.setSystemTime(Date.now() + minute);
   await page.clock.runFor(2_000);
+  await fieldbook.expectPremium();
+});
+
+test('a lock that nobody ordered is looked into within minutes, also where no push comes', async ({ page, server }) => {
+  const fieldbook = new Fieldbook(page, server.origin);
+  await page.route('**/v1/events', (route) => route.abort());
+  await page.clock.install();
+  await fieldbook.open();
+  await fieldbook.createAccount('Ada');
+  await fieldbook.write('Kept', '');
+  await server.subscribe('Ada', 'premium', new Date(Date.now() + 30 * day));
+  await fieldbook.toAccount();
+  await fieldbook.checkNow();
+  await fieldbook.expectPremium();
+
+  // What a server says whose clock is weeks ahead for a while: the subscription is over, though nobody has ended it.
+  await server.subscribe('Ada', 'premium', new Date(Date.now() - 10 * day));
+  await fieldbook.checkNow();
+  await fieldbook.expectLocked('Your subscription is over');
+  await server.subscribe('Ada', 'premium', new Date(Date.now() + 30 * day));
+  await page.clock.fastForward(3 * minute);
   await fieldbook.expectPremium();
 });
