@@ -269,18 +269,18 @@ func TestUntrustedProxyIsReported(t *testing.T) {
 	const warning = "level=WARN msg=\"proxy is not in --trusted-proxies: its users count as one network\""
 	for header, value := range map[string]string{"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"} {
 		w := newWorld(t)
-		w.browser().do("POST", "/v1/authentication/options", nil).want(t, 200, "")
+		w.browser().do("POST", "/v1/registration/options", `{"name":"Ada"}`).want(t, 200, "")
 		if strings.Contains(w.log.String(), "proxy") {
 			t.Errorf("without a proxy: %s", w.log)
 		}
 		for range 3 {
-			w.browser().do("POST", "/v1/authentication/options", nil, header, value).want(t, 200, "")
+			w.browser().do("POST", "/v1/registration/options", `{"name":"Ada"}`, header, value).want(t, 200, "")
 		}
 		if log := w.log.String(); strings.Count(log, warning) != 1 || strings.Contains(log, "203.0.113") || strings.Contains(log, "127.0.0.1") {
 			t.Errorf("by %s: %s", header, log)
 		}
 		trusting := newWorld(t, behind("127.0.0.1/32"))
-		trusting.browser().do("POST", "/v1/authentication/options", nil, header, value).want(t, 200, "")
+		trusting.browser().do("POST", "/v1/registration/options", `{"name":"Ada"}`, header, value).want(t, 200, "")
 		if strings.Contains(trusting.log.String(), "proxy") {
 			t.Errorf("from a trusted proxy: %s", trusting.log)
 		}
