@@ -69,7 +69,7 @@ func (c *chaos) note(what string) {
 	c.counts[what]++
 }
 
-// judge counts an answer. No answer may be a failure of the server's.
+// judge counts an answer. No answer may be a failure of the server's; on a slow machine it may put work off.
 func (c *chaos) judge(what string, err error) {
 	var problem *support.Problem
 	switch {
@@ -77,7 +77,7 @@ func (c *chaos) judge(what string, err error) {
 		c.note(what + " ok")
 	case errors.As(err, &problem):
 		c.note(fmt.Sprintf("%s %d %s", what, problem.Status, problem.Code))
-		if problem.Status >= 500 {
+		if problem.Status >= 500 && problem.Code != "unavailable" {
 			c.t.Errorf("%s: %v", what, problem)
 		}
 	default:
@@ -240,7 +240,7 @@ func TestEverythingAtOnce(t *testing.T) {
 				c.mu.Lock()
 				c.given = append(c.given, h)
 				c.mu.Unlock()
-				time.Sleep(time.Duration(rand.IntN(40)) * time.Millisecond) // so that others have a turn // so that others have a turn
+				time.Sleep(time.Duration(rand.IntN(40)) * time.Millisecond) // so that others have a turn
 			})
 		}
 	}
@@ -306,7 +306,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	}
 	again(func() {
 		c.edit(plans[rand.IntN(2)])
-		time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond) // so that some batches are done meanwhile // so that some batches are at it
+		time.Sleep(time.Duration(rand.IntN(300)) * time.Millisecond) // so that some batches are done meanwhile
 	})
 	acting.Wait()
 
@@ -317,6 +317,11 @@ func TestEverythingAtOnce(t *testing.T) {
 		}
 		return raising == 0
 	})
+	for _, what := range []string{"bill", "edit plan", "erase", "grant", "link", "put", "reconcile", "register", "revoke grant", "support"} {
+		if c.counts[what+" ok"] == 0 {
+			t.Errorf("%s never succeeded", what)
+		}
+	}
 	var deadlocks int
 	if err := db.QueryRow(`SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()`).Scan(&deadlocks); err != nil {
 		t.Fatal(err)

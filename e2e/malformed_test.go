@@ -168,7 +168,7 @@ func newWalk(t *testing.T, server *support.Server) *walk {
 	grace := server.Client()
 	t.Cleanup(grace.Close)
 	_, code, _ := strings.Cut(invited.Invitation.URL, "#invite=")
-	if _, err := grace.Enrol(t.Context(), code); err != nil {
+	if _, _, err := grace.Enrol(t.Context(), code); err != nil {
 		t.Fatal(err)
 	}
 	w.staff = cookies(grace)

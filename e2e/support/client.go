@@ -195,18 +195,18 @@ func (c *Client) Register(ctx context.Context, name string) (User, *Passkey, err
 }
 
 // Enrol registers the first passkey of an account by the code of a one-time link; the client is signed in afterwards.
-func (c *Client) Enrol(ctx context.Context, code string) (User, error) {
+func (c *Client) Enrol(ctx context.Context, code string) (User, *Passkey, error) {
 	var begun ceremony
 	if _, err := c.Do(ctx, http.MethodPost, "/v1/recovery/options", map[string]string{"code": code}, &begun, nil); err != nil {
-		return User{}, err
+		return User{}, nil, err
 	}
-	_, credential, err := CreatePasskey(c.Origin, begun.PublicKey)
+	passkey, credential, err := CreatePasskey(c.Origin, begun.PublicKey)
 	if err != nil {
-		return User{}, err
+		return User{}, nil, err
 	}
 	var done signedIn
 	_, err = c.Do(ctx, http.MethodPost, "/v1/recovery", ceremonyAnswer{begun.ID, credential}, &done, nil)
-	return done.User, err
+	return done.User, passkey, err
 }
 
 // SignIn authenticates with passkey; the client is signed in afterwards.
