@@ -91,6 +91,8 @@ const (
 	serviceWorker        = "sw.js"
 	revisionPlaceholder  = "__ROOTS_REVISION__"
 	integrityPlaceholder = "__ROOTS_INTEGRITY__"
+
+	pinning = "precache /roots.json with revision " + revisionPlaceholder + " and integrity " + integrityPlaceholder
 )
 
 // hashed matches the names that the build gives to files whose content never changes under that name.
@@ -167,7 +169,7 @@ func loadApp(files fs.FS, roots []byte) (app, error) {
 		return app{"/": newAsset([]byte(notBuilt), mediaTypes[".txt"])}, nil
 	}
 	if _, ok := loaded["/"+serviceWorker]; !ok {
-		return nil, errors.New("app: there is no " + serviceWorker)
+		return nil, errors.New("app: there is no " + serviceWorker + ", which has to " + pinning)
 	}
 	loaded["/"] = index
 	return loaded, nil
@@ -201,7 +203,7 @@ func pinRoots(worker, roots []byte) ([]byte, error) {
 		integrityPlaceholder: "sha256-" + base64.StdEncoding.EncodeToString(sum[:]),
 	} {
 		if n := bytes.Count(worker, []byte(placeholder)); n != 1 {
-			return nil, fmt.Errorf("%s holds %s %d times, not once", serviceWorker, placeholder, n)
+			return nil, fmt.Errorf("%s holds %s %d times, not once: it has to %s", serviceWorker, placeholder, n, pinning)
 		}
 		worker = bytes.Replace(worker, []byte(placeholder), []byte(value), 1)
 	}

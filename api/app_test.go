@@ -146,7 +146,8 @@ func TestAppThatDoesNotFit(t *testing.T) {
 		if worker == "" {
 			delete(files, "sw.js")
 		}
-		if err := api.CheckApp(files); err == nil || !strings.Contains(err.Error(), "sw.js") {
+		if err := api.CheckApp(files); err == nil || !strings.Contains(err.Error(), "sw.js") ||
+			!strings.Contains(err.Error(), "precache /roots.json with revision __ROOTS_REVISION__ and integrity __ROOTS_INTEGRITY__") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -93,7 +93,7 @@ func (a account) canReach(path string) error {
 		}
 		if !pass {
 			return fmt.Errorf("as root, PostgreSQL is run as user %s, to whom the folder %s is closed: "+
-				"choose a place that is open to it, or do not run as root", a.name, dir)
+				"chmod 711 it, choose a place that is open, or do not run as root", a.name, dir)
 		}
 		if dir == filepath.Dir(dir) {
 			return nil
