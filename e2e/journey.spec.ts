@@ -44,7 +44,7 @@ test('from a new account through an offline restart to a revocation and back', a
     await app.expectPremium();
     await expect(app.line).toContainText('The server is out of reach. Premium stays until');
     await expect(app.plan.getByText('Works offline until')).toBeVisible();
-    await expect(app.plan.getByText('Next wants the server')).toBeVisible();
+    await expect(app.plan.getByText('Next check due')).toBeVisible();
     await app.write('Note 12', 'Written offline');
     await app.toAccount();
     expect((await app.download()).text).toContain('Written offline');

@@ -18,6 +18,7 @@ for (const [size, viewport] of Object.entries(looks)) {
 
       for (const [title, text] of notes) await fieldbook.write(title, text);
       await shoot('note');
+      expect(await page.locator('.changed').evaluate((line) => line.scrollWidth - line.clientWidth)).toBe(0);
       await page.getByRole('button', { name: 'Delete' }).click();
       await shoot('delete');
       await page.getByRole('button', { name: 'Keep it' }).click();

@@ -137,7 +137,7 @@ export class Fieldbook {
 
   async toSecurity(): Promise<void> {
     await this.toAccount();
-    await this.page.getByRole('link', { name: 'Look after them' }).click();
+    await this.page.getByRole('link', { name: 'Manage passkeys and sessions' }).click();
     await expect(this.card('passkeys').getByRole('listitem')).not.toHaveCount(0);
   }
 

@@ -59,7 +59,7 @@ export function Editor({ note }: { note: Note }) {
         yes="Delete note"
         onYes={() => deleteOpenNote(note)}
       >
-        <p>“{nameOf(note)}” is gone from this device for good.</p>
+        <p>“{nameOf(note)}” will be deleted from this device for good.</p>
       </Question>
     </article>
   );

@@ -234,7 +234,7 @@ describe('what the server told besides', () => {
 test('the dates say until when, and when the server is wanted next', () => {
   expect(dates(premium, now, 'en-GB')).toEqual([
     { event: 'end', term: 'Works offline until', value: until },
-    { event: 'refresh', term: 'Next wants the server', value: 'tomorrow, 14:05' },
+    { event: 'refresh', term: 'Next check due', value: 'tomorrow, 14:05' },
     { event: 'paid', term: 'Runs until', value: 'yesterday, 09:00' },
   ]);
   const due = dates(premium, new Date(2025, 11, 8), 'en-GB')[1];

@@ -290,7 +290,7 @@ export function dates(
     if (refreshAfter) {
       lines.push({
         event: 'refresh',
-        term: 'Next wants the server',
+        term: 'Next check due',
         value: now >= refreshAfter ? 'as soon as it can be reached' : say(refreshAfter),
       });
     }

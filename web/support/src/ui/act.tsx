@@ -122,7 +122,9 @@ export function Act({ title, children, yes, doing, danger = false, wide = false,
             value={reason}
             onInput={(event) => (reason.value = event.currentTarget.value)}
           />
-          <small>Kept in the trail for your colleagues; of a customer, until their account is erased.</small>
+          <small>
+            Kept in the audit trail for your colleagues. A reason about a customer is erased with their account.
+          </small>
         </label>
         <Failed work={work} />
         <div class="ends">

@@ -191,7 +191,7 @@ function Edit({ plan, changed, proposal = plan ?? empty }: EditProps) {
           />
         </label>
       </div>
-      <p class="hint">Lengths as “7 days”, “36 h”, “30 min”, “none”.</p>
+      <p class="hint">Enter durations like 7 days, 36 h or 30 min, or none.</p>
       <div role="status">
         {!edited && <p class="outcome bad">A length is not readable.</p>}
         {changes.length > 0 && (

@@ -101,7 +101,7 @@ export function Search() {
 }
 
 function hint(asked: string, users: readonly User[] | null, more: boolean): string {
-  if (asked === '') return 'Names are found by how they begin; ids have to be whole. Enter opens the only one found.';
+  if (asked === '') return 'Search by the beginning of a name, or by a whole id. Enter opens a single match.';
   if (users === null) return '';
   if (users.length === 0) return `Nobody is called “${asked}…” or has this id.`;
   return more ? `The first ${users.length}. Type more to find fewer.` : `${count(users.length, 'customer')} found.`;

@@ -21,7 +21,8 @@ export function Plan() {
           {lines.map(({ term, value, event }) => (
             <div key={term}>
               <dt>
-                <MarkShape event={event} /> {term}
+                <MarkShape event={event} />
+                {term}
               </dt>
               <dd>{value}</dd>
             </div>

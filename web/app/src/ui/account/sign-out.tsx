@@ -36,10 +36,10 @@ export function SignOut() {
         <p>Premium does not work here until you sign in again. Signing out works offline, too.</p>
         {count > 0 && (
           <fieldset class="choices">
-            <legend>What becomes of your notes here?</legend>
+            <legend>What happens to your notes on this device?</legend>
             <Choice wipe={false} chosen={wipe}>
               <strong>Keep on this device</strong>
-              <small>They open again when you sign in. Who can use this browser’s profile could get at them.</small>
+              <small>They open again when you sign in. Anyone who can use this browser profile can read them.</small>
             </Choice>
             <Choice wipe={true} chosen={wipe}>
               <strong>Delete from this device</strong>

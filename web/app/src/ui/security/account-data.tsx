@@ -14,7 +14,9 @@ export function AccountData() {
   return (
     <section class="card" aria-labelledby="account-data">
       <h3 id="account-data">Your data</h3>
-      <p>All that the server keeps of you, as one file. Your notes are not in it: they are in this browser only.</p>
+      <p>
+        Everything the server stores about you, as one file. Your notes are not in it: they are in this browser only.
+      </p>
       <div class="actions">
         <ActionButton action="download-data" onClick={downloadData}>
           Download all data

@@ -113,7 +113,7 @@ export function Passkeys({ passkeys, sessions }: Security) {
           if (chosen.value && busy.peek() === null) void deletePasskey(chosen.value, ending.value && opened > 0);
         }}
       >
-        <p>It does not sign you in any more, on no device. This cannot be undone.</p>
+        <p>It will no longer work on any device. This cannot be undone.</p>
         {opened > 0 && (
           <div class="choices">
             <label>

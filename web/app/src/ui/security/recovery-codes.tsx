@@ -15,8 +15,7 @@ export function RecoveryCodes({ codes }: Security) {
     <section class="card" aria-labelledby="recovery-codes">
       <h3 id="recovery-codes">Recovery codes</h3>
       <p>
-        A code lets you make a new passkey when all others are lost. Keep them on paper, or where else you keep your
-        keys.
+        A code lets you make a new passkey when all others are lost. Keep them on paper, or wherever you keep your keys.
       </p>
       <p>
         <strong>
