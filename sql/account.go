@@ -45,6 +45,7 @@ func erase(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, entry passkey.
 				UNION ALL SELECT id::text FROM webhook_deliveries WHERE user_id = $1::uuid)`},
 		{"delete webhooks", `DELETE FROM webhook_deliveries WHERE user_id = $1::uuid`}, // the one that tells of this comes after
 		{"remember what is erased", rememberErased},
+		{"delete keys", `DELETE FROM directory WHERE user_id = $1::uuid`},
 		// Everything else hangs on the user's row.
 		{"delete user", `DELETE FROM users WHERE id = $1::uuid`},
 	} {

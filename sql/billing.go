@@ -199,7 +199,7 @@ func bill(ctx context.Context, tx *sqlx.Tx, b entitlements.Billed, at time.Time)
 		return user, false, err
 	}
 	holder := user
-	err = tx.GetContext(ctx, &holder, `SELECT user_id FROM subscriptions WHERE id = $1`, b.Subscription)
+	err = tx.GetContext(ctx, &holder, `SELECT user_id FROM directory WHERE kind = $1 AND key = $2`, subscriptionKey, b.Subscription)
 	if err != nil && !errors.Is(err, stdsql.ErrNoRows) {
 		return "", false, failed("find subscription", err)
 	}

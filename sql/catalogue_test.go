@@ -31,6 +31,55 @@ func TestSchemaHasNoCode(t *testing.T) {
 	}
 }
 
+// TestEveryRowIsAtHomeWithItsUser: the tables that hold something of a user can be distributed by user. Each of their keys
+// contains the user, and their foreign keys lead to rows of the same user, or to what all share.
+func TestEveryRowIsAtHomeWithItsUser(t *testing.T) {
+	t.Parallel()
+	elsewhere := map[string]string{
+		"directory":          "finds the user",
+		"audit":              "one trail, which outlives the user",
+		"audit_reasons":      "beside the trail",
+		"billing_events":     "their customer's, who may be nobody's yet",
+		"webhook_deliveries": "their endpoint's",
+		"enrolments":         "found by their code",
+		"recovery_codes":     "found by their code",
+		"users":              "found by their external id",
+	}
+	const shared = "plans"
+	var keys []struct{ Table, Key, Columns, Refers string }
+	if err := sqltest.New(t).Select(&keys, `
+		WITH of_users AS (
+			SELECT attrelid AS oid, CASE WHEN attrelid = 'users'::regclass THEN 'id' ELSE 'user_id' END AS home
+			FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+			WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND (attname = 'user_id' OR attrelid = 'users'::regclass AND attname = 'id')
+		), keys AS (
+			SELECT u.oid, u.home, i.indexrelid::regclass::text AS key, '' AS refers, array_agg(a.attname::text) AS columns
+			FROM of_users u JOIN pg_index i ON i.indrelid = u.oid AND i.indisunique
+				JOIN pg_attribute a ON a.attrelid = u.oid AND a.attnum = ANY(i.indkey)
+			GROUP BY u.oid, u.home, i.indexrelid
+			UNION ALL
+			SELECT u.oid, u.home, f.conname, f.confrelid::regclass::text, array_agg(a.attname::text)
+			FROM of_users u JOIN pg_constraint f ON f.conrelid = u.oid AND f.contype = 'f'
+				JOIN pg_attribute a ON a.attrelid = u.oid AND a.attnum = ANY(f.conkey)
+			GROUP BY u.oid, u.home, f.conname, f.confrelid
+		)
+		SELECT oid::regclass::text AS table, key, array_to_string(columns, ', ') AS columns, refers FROM keys WHERE NOT home = ANY(columns)`); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	for _, key := range keys {
+		found[key.Table] = true
+		if elsewhere[key.Table] == "" && key.Refers != shared {
+			t.Errorf("%s of %s is of %s, without the user", key.Key, key.Table, key.Columns)
+		}
+	}
+	for table := range elsewhere {
+		if !found[table] {
+			t.Errorf("%s is at home: no exception is needed", table)
+		}
+	}
+}
+
 // TestWhatHasConsequencesHasOnePlace: a statement from which something else has to follow, such as an announcement, is in
 // the one function that sees to it.
 func TestWhatHasConsequencesHasOnePlace(t *testing.T) {

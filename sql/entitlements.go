@@ -79,7 +79,7 @@ func (s *Entitlements) Account(ctx context.Context, user entitlements.UserID, at
 func (s *Entitlements) SubscriberAccount(
 	ctx context.Context, id entitlements.SubscriptionID, at time.Time,
 ) (entitlements.Account, error) {
-	return s.account(ctx, `(SELECT user_id FROM subscriptions WHERE id = $1)`, id, at)
+	return s.account(ctx, ownerOf(subscriptionKey, `$1`), id, at)
 }
 
 // account reads the account of the user whom the expression user finds by the argument $1.
@@ -240,6 +240,9 @@ func apply(
 		if _, err := tx.ExecContext(ctx, `DELETE FROM subscriptions WHERE id = $1 AND user_id = $2`, c.Drop, account.User); err != nil {
 			return 0, failed("drop subscription", err)
 		}
+		if err := leave(ctx, tx, entry{subscriptionKey, string(c.Drop)}); err != nil {
+			return 0, err
+		}
 	}
 	if len(c.Remove) > 0 {
 		_, err := tx.ExecContext(ctx, `
@@ -292,25 +295,23 @@ func putSubscription(ctx context.Context, tx *sqlx.Tx, sub entitlements.Subscrip
 	if err != nil {
 		return fmt.Errorf("put subscription: %w", err)
 	}
-	result, err := tx.ExecContext(ctx, `
-		INSERT INTO subscriptions AS s (id, user_id, plan, state, paid_through, ends, revoked, suspended, disputes,
+	mine, err := enter(ctx, tx, sub.User, entry{subscriptionKey, string(sub.ID)})
+	if err == nil && !mine {
+		err = fmt.Errorf("%w: the subscription is another user's", entitlements.ErrConflict)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO subscriptions (id, user_id, plan, state, paid_through, ends, revoked, suspended, disputes,
 			withdrawn_at, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
-		ON CONFLICT (id) DO UPDATE SET plan = excluded.plan, state = excluded.state, paid_through = excluded.paid_through,
+		ON CONFLICT (user_id, id) DO UPDATE SET plan = excluded.plan, state = excluded.state, paid_through = excluded.paid_through,
 			ends = excluded.ends, revoked = excluded.revoked, suspended = excluded.suspended, disputes = excluded.disputes,
-			withdrawn_at = excluded.withdrawn_at, updated_at = excluded.updated_at
-		WHERE s.user_id = excluded.user_id`,
+			withdrawn_at = excluded.withdrawn_at, updated_at = excluded.updated_at`,
 		sub.ID, sub.User, sub.Plan, sub.State, sub.PaidThrough, sub.Ends, sub.Revoked, sub.Suspended, string(disputes),
 		stdsql.NullTime{Time: sub.WithdrawnAt, Valid: !sub.WithdrawnAt.IsZero()}, sub.CreatedAt, sub.UpdatedAt)
-	if err != nil {
-		return failed("put subscription", err)
-	}
-	if n, err := result.RowsAffected(); err != nil {
-		return failed("put subscription", err)
-	} else if n == 0 {
-		return fmt.Errorf("%w: the subscription is another user's", entitlements.ErrConflict)
-	}
-	return nil
+	return failed("put subscription", err)
 }
 
 func changeLineage(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, at time.Time, c entitlements.LineageChange) error {
@@ -399,6 +400,13 @@ func linkDevice(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, revi
 	if err != nil {
 		return err
 	}
+	mine, err := enter(ctx, tx, user, entry{deviceKey, string(device.ID)}, entry{deviceKeyKey, device.JKT})
+	if err == nil && !mine {
+		err = fmt.Errorf("%w: the device key is in use", entitlements.ErrConflict)
+	}
+	if err != nil {
+		return err
+	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO devices (user_id, id, name, jkt, linked_at, revision, status_list, status_idx)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
@@ -467,20 +475,20 @@ func (s *Entitlements) Step(ctx context.Context, read entitlements.Standing, ste
 
 // DeviceByKey implements [entitlements.Store].
 func (s *Entitlements) DeviceByKey(ctx context.Context, jkt string) (entitlements.UserID, entitlements.Device, error) {
-	return s.device(ctx, `jkt = $1`, jkt)
+	return s.device(ctx, deviceKeyKey, `jkt`, jkt)
 }
 
 // DeviceByID implements [entitlements.Store].
 func (s *Entitlements) DeviceByID(ctx context.Context, id entitlements.DeviceID) (entitlements.UserID, entitlements.Device, error) {
-	return s.device(ctx, `id = $1`, id)
+	return s.device(ctx, deviceKey, `id::text`, string(id))
 }
 
-func (s *Entitlements) device(ctx context.Context, where string, argument any) (entitlements.UserID, entitlements.Device, error) {
+func (s *Entitlements) device(ctx context.Context, kind, column, key string) (entitlements.UserID, entitlements.Device, error) {
 	var row struct {
 		UserID entitlements.UserID `db:"user_id"`
 		deviceRow
 	}
-	err := s.db.GetContext(ctx, &row, `SELECT user_id, `+deviceColumns+` FROM devices WHERE `+where, argument)
+	err := s.db.GetContext(ctx, &row, `SELECT user_id, `+deviceColumns+` FROM devices WHERE user_id = `+ownerOf(kind, "$1")+` AND `+column+` = $1`, key)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return "", entitlements.Device{}, entitlements.ErrDeviceUnknown
 	}
@@ -493,7 +501,7 @@ func (s *Entitlements) device(ctx context.Context, where string, argument any) (
 
 // SubscriptionOwner implements [entitlements.Store].
 func (s *Entitlements) SubscriptionOwner(ctx context.Context, id entitlements.SubscriptionID) (entitlements.UserID, error) {
-	return s.user(ctx, `SELECT user_id FROM subscriptions WHERE id = $1`, id)
+	return s.user(ctx, `SELECT user_id FROM directory WHERE kind = '`+subscriptionKey+`' AND key = $1`, id)
 }
 
 // UserByExternalID implements [entitlements.Store].

@@ -5,6 +5,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -28,7 +29,8 @@ const (
 var housekeeping = []struct {
 	table, key, at, ended string
 	keep                  time.Duration
-	order                 string // of the index, where that is not at
+	order                 string  // of the index, where that is not at
+	listed                []entry // keys of each row in the directory, as expressions
 }{
 	{table: "spent", key: "id", at: "expires_at", keep: 2 * entitlements.MaxClockOff},
 	{table: "sessions", key: "user_id, id", at: "expires_at"},
@@ -36,7 +38,8 @@ var housekeeping = []struct {
 	{table: "enrolments", key: "code_hash", at: "expires_at"},
 	{table: "idempotency", key: "actor, route, key", at: "created_at", keep: entitlements.KeyLife},
 	{table: "billing_events", key: "source, id", at: "received_at", ended: "user_id IS NULL", keep: billing.UnclaimedLife},
-	{table: "devices", key: "user_id, id", at: "removed_at", ended: "(document_bound IS NULL OR document_bound <= $1)", keep: entitlements.RemovedLife},
+	{table: "devices", key: "user_id, id", at: "removed_at", ended: "(document_bound IS NULL OR document_bound <= $1)", keep: entitlements.RemovedLife,
+		listed: []entry{{deviceKey, "id::text"}, {deviceKeyKey, "jkt"}}},
 	// An index is never given twice, so those of the newest list stay, and of the one before, which may have been the newest to
 	// a statement under way. No document outlives its keyset, not even one without features.
 	{
@@ -63,13 +66,18 @@ func sweep(ctx context.Context, db *sqlx.DB, now time.Time) error {
 		if h.ended != "" {
 			ended += ` AND ` + h.ended
 		}
+		returned, leave := h.at+` AS at`, ``
+		for i, e := range h.listed {
+			returned += fmt.Sprintf(`, %s AS key%d`, e.key, i)
+			leave += fmt.Sprintf(`, left%d AS (DELETE FROM directory d USING gone WHERE d.kind = '%s' AND d.key = gone.key%d)`, i, e.kind, i)
+		}
 		statement := `
 			WITH gone AS (
 				DELETE FROM ` + h.table + ` WHERE (` + h.key + `) IN (
 					SELECT ` + h.key + ` FROM ` + h.table + ` WHERE ` + h.at + ` >= $2 AND ` + ended + `
 					ORDER BY ` + cmp.Or(h.order, h.at) + ` LIMIT $3 FOR UPDATE SKIP LOCKED)
-				RETURNING ` + h.at + ` AS at
-			)
+				RETURNING ` + returned + `
+			)` + leave + `
 			SELECT count(*), max(at) FROM gone`
 		for from, left := time.Unix(0, 0), true; left; {
 			err := transact(ctx, db, func(tx *sqlx.Tx) error {

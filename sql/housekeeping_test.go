@@ -19,6 +19,7 @@ func TestEveryTableHasAnEnd(t *testing.T) {
 	kept := map[string]string{
 		"admin_tokens":       "the operator makes them",
 		"audit":              "as long as --audit-retention says; the server may not delete from it",
+		"directory":          "with what it finds",
 		"billing_erased":     "a few hashes for each account that was erased",
 		"audit_reasons":      "with the audit trail, or its user",
 		"goose_db_version":   "one for each migration",
@@ -105,6 +106,9 @@ func TestHousekeepingDeletesWhatHasEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	db.MustExec(`INSERT INTO directory (kind, key, user_id) SELECT 'device', id::text, user_id FROM devices
+		UNION ALL SELECT 'device key', jkt, user_id FROM devices`)
+
 	dump := db.MustBegin()
 	defer dump.Rollback() //nolint:errcheck // it only reads
 	dump.MustExec(`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ`)
@@ -136,6 +140,10 @@ func TestHousekeepingDeletesWhatHasEnded(t *testing.T) {
 		if n != want {
 			t.Errorf("%d rows are left in %s, want %d", n, table, want)
 		}
+	}
+	var keys int
+	if err := db.Get(&keys, `SELECT count(*) FROM directory`); err != nil || keys != 2*(3+2) {
+		t.Errorf("%d keys are left in the directory: %v", keys, err)
 	}
 	if err := dump.Get(&seen, `SELECT count(*) FROM sessions`); err != nil || seen != ended+3 {
 		t.Errorf("the dump sees %d sessions: %v", seen, err)

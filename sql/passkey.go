@@ -268,6 +268,8 @@ const storePasskey = `
 		INSERT INTO passkeys (user_id, credential_id, rp_id, name, public_key, public_jwk, aaguid, transports,
 			sign_count, backup_eligible, backup_state, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+	), listed AS (
+		INSERT INTO directory (kind, key, user_id) VALUES ('` + passkeyKey + `', $21, $1)
 	)
 	INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at, credential_id, told_from, origin)
 	VALUES ($1, $13, $14, $15, $16, $17, $18, $2, $19, $20)`
@@ -279,8 +281,9 @@ func (p *Passkeys) insertPasskey(
 	_, err := tx.StmtxContext(ctx, p.storePasskey).ExecContext(ctx,
 		c.User, c.ID, c.RPID, c.Name, c.PublicKey, string(c.PublicJWK), c.AAGUID, pq.StringArray(c.Transports),
 		int64(c.SignCount), c.BackupEligible, c.BackupState, c.CreatedAt, session.ID, session.TokenHash, session.UserAgent,
-		session.AuthenticatedAt, session.LastActiveAt, session.ExpiresAt, session.ToldFrom, session.Origin)
-	if isUnique(err, "passkeys_rp_id_credential_id_key") || isUnique(err, "passkeys_pkey") {
+		session.AuthenticatedAt, session.LastActiveAt, session.ExpiresAt, session.ToldFrom, session.Origin,
+		passkeyEntry(c.RPID, c.ID).key)
+	if isUnique(err, "directory_pkey") || isUnique(err, "passkeys_pkey") {
 		return passkey.ErrCredentialTaken
 	}
 	if err != nil {
@@ -377,6 +380,9 @@ func (p *Passkeys) DeletePasskey(
 		if _, err := tx.ExecContext(ctx, `
 			DELETE FROM passkeys WHERE user_id = $1 AND credential_id = $2 AND rp_id = $3`, user, id, rpID); err != nil {
 			return failed("delete passkey", err)
+		}
+		if err := leave(ctx, tx, passkeyEntry(rpID, id)); err != nil {
+			return err
 		}
 		if kept != nil {
 			if _, err := endSessions(ctx, tx, `user_id = $1 AND credential_id = $2 AND id <> $3`, user, id, *kept); err != nil {

@@ -1291,6 +1291,7 @@ func TestFindUsers(t *testing.T) {
 	eve := create("Eve", "crm-7")
 	w.db.MustExec(`INSERT INTO subscriptions (id, user_id, plan, state, paid_through, created_at, updated_at)
 		VALUES ('sub_1', $1, 'premium', 'active', now(), now(), now()), ('Ada:1', $1, 'premium', 'active', now(), now(), now())`, eve.ID)
+	w.db.MustExec(`INSERT INTO directory (kind, key, user_id) SELECT 'subscription', id, user_id FROM subscriptions`)
 	w.db.MustExec(`INSERT INTO billing_events (source, id, customer, subject, at, rank, facts, received_at, user_id) VALUES
 		('stripe', 'evt_1', 'cus_1', 'sub_1', now(), 0, '{}', now(), $1), ('stripe', 'evt_2', 'cus_1', 'in_1', now(), 0, '{}', now(), $1),
 		('stripe', 'evt_3', 'cus_2', 'sub_2', now(), 0, '{}', now(), NULL)`, eve.ID)
@@ -1354,6 +1355,7 @@ func TestFindUsersReadsLittle(t *testing.T) {
 			SELECT gen_random_uuid(), 'User ' || n, ARRAY['user', n::text], 'crm-' || n, now() FROM generate_series(1, 30000) n;
 		INSERT INTO subscriptions (id, user_id, plan, state, paid_through, created_at, updated_at)
 			SELECT 'sub_' || external_id, id, 'premium', 'active', now(), now(), now() FROM users;
+		INSERT INTO directory (kind, key, user_id) SELECT 'subscription', id, user_id FROM subscriptions;
 		INSERT INTO billing_events (source, id, customer, subject, at, rank, facts, received_at, user_id)
 			SELECT 'stripe', 'evt_' || external_id, 'cus_' || external_id, 'sub_' || external_id, now(), 0, '{}', now(), id FROM users;
 		ANALYZE`)

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"holdfast/entitlements/jose"
 	"holdfast/passkey"
 )
 
@@ -503,8 +504,8 @@ func TestEndOtherSessionsWhileAPasskeyIsAdded(t *testing.T) {
 	// A registration of the same credential id by somebody else, not committed yet, holds up the thief's in the middle.
 	tx := w.db.MustBeginTx(t.Context(), nil)
 	defer func() { _ = tx.Rollback() }()
-	tx.MustExec(`INSERT INTO passkeys SELECT $1, $2, rp_id, name, public_key, public_jwk, aaguid, transports, sign_count,
-		backup_eligible, backup_state, created_at, last_used_at FROM passkeys WHERE user_id = $1`, bob.User.ID, thiefs.credential.ID)
+	tx.MustExec(`INSERT INTO directory (kind, key, user_id) SELECT 'passkey', rp_id || ' ' || $2, $1 FROM passkeys WHERE user_id = $1`,
+		bob.User.ID, jose.EncodeBase64(thiefs.credential.ID))
 	added, ended := make(chan passkey.SignedIn, 1), make(chan error, 1)
 	waiting := func(n int) {
 		t.Helper()

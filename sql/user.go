@@ -137,7 +137,7 @@ var listUsers, findUsers = func() (list, find string) {
 			(` + page("named", "true") + order + `)
 			UNION ` + page("users", `id = $5`) + `
 			UNION ` + page("users", `external_id = $6`) + `
-			UNION ` + page("users", `id = (SELECT user_id FROM subscriptions WHERE id = $7)`) + `
+			UNION ` + page("users", `id = `+ownerOf(subscriptionKey, "$7")) + `
 			UNION ` + page("users", `id IN (SELECT user_id FROM billing_events WHERE source IN ('stripe', 'webhook') AND customer = $7)`) + `
 		) found` + order
 	return list, find

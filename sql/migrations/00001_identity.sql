@@ -34,6 +34,16 @@ CREATE INDEX users_by_name ON users (words, id);
 -- By the beginnings of words, too.
 CREATE INDEX users_by_word ON users USING gin (array_to_tsvector(words)) WITH (fastupdate = off);
 
+-- What must be unique over all users, and whose it is. Written in the transaction that makes or ends the thing itself, and
+-- without foreign keys: other tables could be elsewhere.
+CREATE TABLE directory (
+    kind text NOT NULL,
+    key text NOT NULL,
+    user_id uuid NOT NULL,
+    PRIMARY KEY (kind, key)
+);
+CREATE INDEX directory_by_user ON directory (user_id);
+
 CREATE TABLE passkeys (
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     credential_id bytea NOT NULL,
@@ -48,8 +58,7 @@ CREATE TABLE passkeys (
     backup_state boolean NOT NULL,
     created_at timestamptz NOT NULL,
     last_used_at timestamptz,
-    PRIMARY KEY (user_id, credential_id),
-    UNIQUE (rp_id, credential_id)
+    PRIMARY KEY (user_id, credential_id)
 ) WITH (fillfactor = 80); -- every sign-in changes its row, within the page
 
 -- Ceremonies that were tried: a row is inserted, and that committed, before the answer is verified. The client holds all else
@@ -125,7 +134,7 @@ CREATE TABLE secrets (
 REVOKE CREATE ON SCHEMA public FROM PUBLIC; -- which PostgreSQL 14 and older grant
 GRANT USAGE ON SCHEMA public TO holdfast_runtime;
 GRANT SELECT ON goose_db_version TO holdfast_runtime;
-GRANT SELECT, INSERT, UPDATE, DELETE ON users, passkeys, spent, sessions, enrolments, admin_tokens TO holdfast_runtime;
+GRANT SELECT, INSERT, UPDATE, DELETE ON users, directory, passkeys, spent, sessions, enrolments, admin_tokens TO holdfast_runtime;
 GRANT SELECT, INSERT ON secrets TO holdfast_runtime;
 -- Not the id: whoever could choose it could take the next ones and stop every change that has to be audited.
 GRANT SELECT, INSERT (at, actor, action, object, user_id, before, after) ON audit TO holdfast_runtime;

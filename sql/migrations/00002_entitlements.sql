@@ -16,8 +16,8 @@ INSERT INTO plans (id, features, window_seconds, grace_seconds, device_limit, ra
 VALUES ('premium', '{"export": {"offline": true}, "notes": {"offline": true}}', NULL, 259200, 5, 10, now());
 
 CREATE TABLE subscriptions (
-    id text PRIMARY KEY CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$'), -- chosen by the billing system
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    id text NOT NULL CHECK (id ~ '^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$'), -- chosen by the billing system
     plan text NOT NULL REFERENCES plans (id),
     state text NOT NULL CHECK (state IN ('trialing', 'active', 'past_due', 'cancelled')),
     paid_through timestamptz NOT NULL,
@@ -26,9 +26,9 @@ CREATE TABLE subscriptions (
     suspended boolean NOT NULL DEFAULT false, -- likewise
     disputes jsonb NOT NULL DEFAULT '[]', -- about its payments: ids, enumerations and times
     created_at timestamptz NOT NULL,
-    updated_at timestamptz NOT NULL
+    updated_at timestamptz NOT NULL,
+    PRIMARY KEY (user_id, id)
 );
-CREATE INDEX subscriptions_by_user ON subscriptions (user_id);
 CREATE INDEX subscriptions_by_plan ON subscriptions (plan);
 
 -- An index is given once, at random, from the newest list: a row never changes hands, and is not deleted before its list gives
@@ -45,9 +45,9 @@ CREATE INDEX status_entries_by_end ON status_entries (list, ended_at) WHERE ende
 -- No CHECK here: PostgreSQL parses each of them anew for every reconcile, which would add half to the cost of its UPDATE.
 CREATE TABLE devices (
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    id uuid NOT NULL UNIQUE,
+    id uuid NOT NULL,
     name text NOT NULL,
-    jkt text NOT NULL UNIQUE, -- RFC 7638 thumbprint of the device key
+    jkt text NOT NULL, -- RFC 7638 thumbprint of the device key
     linked_at timestamptz NOT NULL,
     last_reconciled_at timestamptz,
     removed_at timestamptz,
@@ -67,9 +67,9 @@ CREATE TABLE devices (
     ledger_seq bigint NOT NULL DEFAULT 0,
     ledger_hash bytea,
     PRIMARY KEY (user_id, id),
-    UNIQUE (status_list, status_idx),
-    FOREIGN KEY (status_list, status_idx) REFERENCES status_entries (list, idx)
+    UNIQUE (user_id, jkt)
 ) WITH (fillfactor = 80); -- every reconcile changes its row: room for that in the same page keeps it out of the indexes
+CREATE INDEX devices_by_status ON devices (status_list, status_idx);
 CREATE INDEX devices_removed ON devices (removed_at) WHERE removed_at IS NOT NULL;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON plans, subscriptions, status_entries, devices TO holdfast_runtime;
