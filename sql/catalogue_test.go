@@ -41,8 +41,6 @@ func TestEveryRowIsAtHomeWithItsUser(t *testing.T) {
 		"audit_reasons":      "beside the trail",
 		"billing_events":     "their customer's, who may be nobody's yet",
 		"webhook_deliveries": "their endpoint's",
-		"enrolments":         "found by their code",
-		"recovery_codes":     "found by their code",
 		"users":              "found by their external id",
 	}
 	const shared = "plans"

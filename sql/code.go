@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	stdsql "database/sql"
+	"encoding/hex"
 	"errors"
 	"time"
 
@@ -12,10 +13,29 @@ import (
 )
 
 func insertLink(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, link passkey.NewLink, now time.Time) error {
-	_, err := tx.ExecContext(ctx, `
+	mine, err := enter(ctx, tx, user, listing{linkKey, hex.EncodeToString(link.CodeHash)})
+	if err == nil && !mine {
+		err = passkey.ErrConflict // 128 random bits
+	}
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `
 		INSERT INTO enrolments (user_id, kind, code_hash, expires_at, created_at) VALUES ($1, $2, $3, $4, $5)`,
 		user, link.Kind, link.CodeHash, link.ExpiresAt, now)
 	return failed("insert link", err)
+}
+
+// deleteLinks deletes the links that meet the condition, and returns how many.
+func deleteLinks(ctx context.Context, tx *sqlx.Tx, condition string, args ...any) (deleted int, err error) {
+	err = tx.GetContext(ctx, &deleted, `
+		WITH gone AS (
+			DELETE FROM enrolments WHERE `+condition+` RETURNING encode(code_hash, 'hex') AS key
+		), listed AS (
+			DELETE FROM directory d USING gone WHERE d.kind = '`+linkKey+`' AND d.key = gone.key
+		)
+		SELECT count(*) FROM gone`, args...)
+	return deleted, failed("delete links", err)
 }
 
 // CreateRecoveryLink implements [passkey.CodeStore].
@@ -26,8 +46,8 @@ func (p *Passkeys) CreateRecoveryLink(
 		if role, err = findAccount(ctx, tx, user, may); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM enrolments WHERE user_id = $1 AND kind = $2`, user, link.Kind); err != nil {
-			return failed("delete link", err)
+		if _, err := deleteLinks(ctx, tx, `user_id = $1 AND kind = $2`, user, link.Kind); err != nil {
+			return err
 		}
 		if err := insertLink(ctx, tx, user, link, entry.At); err != nil {
 			return err
@@ -45,7 +65,7 @@ func (p *Passkeys) Link(ctx context.Context, codeHash []byte, now time.Time) (pa
 	}
 	err := p.db.GetContext(ctx, &row, `
 		SELECT e.kind, `+userColumns+` FROM enrolments e JOIN users u ON u.id = e.user_id
-		WHERE e.code_hash = $1 AND e.expires_at > $2`, codeHash, now)
+		WHERE e.user_id = `+ownerOf(linkKey, `encode($1, 'hex')`)+` AND e.code_hash = $1 AND e.expires_at > $2`, codeHash, now)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return passkey.User{}, "", passkey.ErrNotFound
 	}
@@ -90,11 +110,25 @@ func (p *Passkeys) ReplaceRecoveryCodes(
 		if _, err := tx.ExecContext(ctx, `DELETE FROM recovery_codes WHERE user_id = $1`, user); err != nil {
 			return failed("delete recovery codes", err)
 		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM directory WHERE user_id = $1 AND kind = $2`, user, recoveryKey); err != nil {
+			return failed("delete recovery codes", err)
+		}
+		entries := make([]listing, len(codes))
+		for i, code := range codes {
+			entries[i] = listing{recoveryKey, code.Lookup}
+		}
+		mine, err := enter(ctx, tx, user, entries...)
+		if err == nil && !mine {
+			err = passkey.ErrConflict
+		}
+		if err != nil {
+			return err
+		}
 		for _, code := range codes {
 			_, err := tx.ExecContext(ctx, `
 				INSERT INTO recovery_codes (user_id, lookup, secret_hash, created_at) VALUES ($1, $2, $3, $4)`,
 				user, code.Lookup, code.SecretHash, entry.At)
-			if isUnique(err, "recovery_codes_lookup_key") || isUnique(err, "recovery_codes_pkey") {
+			if isUnique(err, "recovery_codes_pkey") {
 				return passkey.ErrConflict
 			}
 			if err != nil {
@@ -125,7 +159,8 @@ func (p *Passkeys) RecoveryCode(ctx context.Context, lookup string) (passkey.Use
 		userRow
 	}
 	err := p.db.GetContext(ctx, &row, `
-		SELECT c.secret_hash, `+userColumns+` FROM recovery_codes c JOIN users u ON u.id = c.user_id WHERE c.lookup = $1`, lookup)
+		SELECT c.secret_hash, `+userColumns+` FROM recovery_codes c JOIN users u ON u.id = c.user_id 
+		WHERE c.user_id = `+ownerOf(recoveryKey, "$1")+` AND c.lookup = $1`, lookup)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return passkey.User{}, "", passkey.ErrNotFound
 	}
@@ -137,17 +172,20 @@ func (p *Passkeys) RecoveryCode(ctx context.Context, lookup string) (passkey.Use
 
 // spend deletes the user's one-time code, or returns passkey.ErrCeremony if it is not there at now.
 func spend(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, code passkey.CodeKey, now time.Time) error {
-	var result stdsql.Result
-	var err error
-	if code.Kind == passkey.RecoveryCode {
-		result, err = tx.ExecContext(ctx, `DELETE FROM recovery_codes WHERE user_id = $1 AND lookup = $2`, user, code.Lookup)
-	} else {
-		result, err = tx.ExecContext(ctx, `
-			DELETE FROM enrolments WHERE user_id = $1 AND code_hash = $2 AND kind = $3 AND expires_at > $4`, user, code.Hash, code.Kind, now)
+	if code.Kind != passkey.RecoveryCode {
+		n, err := deleteLinks(ctx, tx, `user_id = $1 AND code_hash = $2 AND kind = $3 AND expires_at > $4`, user, code.Hash, code.Kind, now)
+		if err == nil && n == 0 {
+			return passkey.ErrCeremony
+		}
+		return err
 	}
+	result, err := tx.ExecContext(ctx, `DELETE FROM recovery_codes WHERE user_id = $1 AND lookup = $2`, user, code.Lookup)
 	none, err := affectedNone(result, failed("spend code", err))
 	if err == nil && none {
 		return passkey.ErrCeremony
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return leave(ctx, tx, listing{recoveryKey, code.Lookup})
 }

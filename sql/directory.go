@@ -11,17 +11,19 @@ import (
 
 // The kinds of keys in the directory.
 const (
-	subscriptionKey = "subscription" // its id
-	deviceKey       = "device"       // its id
-	deviceKeyKey    = "device key"   // the thumbprint
-	passkeyKey      = "passkey"      // the relying party and the credential id
+	subscriptionKey = "subscription"  // its id
+	deviceKey       = "device"        // its id
+	deviceKeyKey    = "device key"    // the thumbprint
+	passkeyKey      = "passkey"       // the relying party and the credential id
+	linkKey         = "link"          // the hash of its code, hexadecimal
+	recoveryKey     = "recovery code" // its lookup
 )
 
-// entry is a key that no two users can have.
-type entry struct{ kind, key string }
+// listing is a key that no two users can have.
+type listing struct{ kind, key string }
 
-func passkeyEntry(rpID string, id []byte) entry {
-	return entry{passkeyKey, rpID + " " + jose.EncodeBase64(id)}
+func passkeyListing(rpID string, id []byte) listing {
+	return listing{passkeyKey, rpID + " " + jose.EncodeBase64(id)}
 }
 
 // ownerOf is the user who has a key, as an expression.
@@ -31,7 +33,7 @@ func ownerOf(kind, key string) string {
 
 // enter puts keys into the directory that become the user's. It returns false where another user has one; then the
 // transaction must not be committed.
-func enter[U ~string](ctx context.Context, tx *sqlx.Tx, user U, entries ...entry) (bool, error) {
+func enter[U ~string](ctx context.Context, tx *sqlx.Tx, user U, entries ...listing) (bool, error) {
 	kinds, keys := make([]string, len(entries)), make([]string, len(entries))
 	for i, e := range entries {
 		kinds[i], keys[i] = e.kind, e.key
@@ -39,7 +41,7 @@ func enter[U ~string](ctx context.Context, tx *sqlx.Tx, user U, entries ...entry
 	var mine bool
 	err := tx.GetContext(ctx, &mine, `
 		WITH entered AS (
-			INSERT INTO directory AS d (kind, key, user_id) SELECT kind, key, $3 FROM unnest($1::text[], $2::text[]) AS e (kind, key)
+			INSERT INTO directory AS d (kind, key, user_id) SELECT DISTINCT kind, key, $3::uuid FROM unnest($1::text[], $2::text[]) AS e (kind, key)
 			ON CONFLICT (kind, key) DO UPDATE SET user_id = d.user_id RETURNING user_id
 		)
 		SELECT bool_and(user_id = $3) FROM entered`, pq.Array(kinds), pq.Array(keys), user)
@@ -47,7 +49,7 @@ func enter[U ~string](ctx context.Context, tx *sqlx.Tx, user U, entries ...entry
 }
 
 // leave takes a key out of the directory.
-func leave(ctx context.Context, tx *sqlx.Tx, e entry) error {
+func leave(ctx context.Context, tx *sqlx.Tx, e listing) error {
 	_, err := tx.ExecContext(ctx, `DELETE FROM directory WHERE kind = $1 AND key = $2`, e.kind, e.key)
 	return failed("leave directory", err)
 }

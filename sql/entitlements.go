@@ -240,7 +240,7 @@ func apply(
 		if _, err := tx.ExecContext(ctx, `DELETE FROM subscriptions WHERE id = $1 AND user_id = $2`, c.Drop, account.User); err != nil {
 			return 0, failed("drop subscription", err)
 		}
-		if err := leave(ctx, tx, entry{subscriptionKey, string(c.Drop)}); err != nil {
+		if err := leave(ctx, tx, listing{subscriptionKey, string(c.Drop)}); err != nil {
 			return 0, err
 		}
 	}
@@ -295,7 +295,7 @@ func putSubscription(ctx context.Context, tx *sqlx.Tx, sub entitlements.Subscrip
 	if err != nil {
 		return fmt.Errorf("put subscription: %w", err)
 	}
-	mine, err := enter(ctx, tx, sub.User, entry{subscriptionKey, string(sub.ID)})
+	mine, err := enter(ctx, tx, sub.User, listing{subscriptionKey, string(sub.ID)})
 	if err == nil && !mine {
 		err = fmt.Errorf("%w: the subscription is another user's", entitlements.ErrConflict)
 	}
@@ -400,7 +400,7 @@ func linkDevice(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, revi
 	if err != nil {
 		return err
 	}
-	mine, err := enter(ctx, tx, user, entry{deviceKey, string(device.ID)}, entry{deviceKeyKey, device.JKT})
+	mine, err := enter(ctx, tx, user, listing{deviceKey, string(device.ID)}, listing{deviceKeyKey, device.JKT})
 	if err == nil && !mine {
 		err = fmt.Errorf("%w: the device key is in use", entitlements.ErrConflict)
 	}

@@ -29,17 +29,17 @@ const (
 var housekeeping = []struct {
 	table, key, at, ended string
 	keep                  time.Duration
-	order                 string  // of the index, where that is not at
-	listed                []entry // keys of each row in the directory, as expressions
+	order                 string    // of the index, where that is not at
+	listed                []listing // keys of each row in the directory, as expressions
 }{
 	{table: "spent", key: "id", at: "expires_at", keep: 2 * entitlements.MaxClockOff},
 	{table: "sessions", key: "user_id, id", at: "expires_at"},
 	{table: "sessions", key: "user_id, id", at: "last_active_at", keep: passkey.SessionIdleLife},
-	{table: "enrolments", key: "code_hash", at: "expires_at"},
+	{table: "enrolments", key: "user_id, code_hash", at: "expires_at", listed: []listing{{linkKey, "encode(code_hash, 'hex')"}}},
 	{table: "idempotency", key: "actor, route, key", at: "created_at", keep: entitlements.KeyLife},
 	{table: "billing_events", key: "source, id", at: "received_at", ended: "user_id IS NULL", keep: billing.UnclaimedLife},
 	{table: "devices", key: "user_id, id", at: "removed_at", ended: "(document_bound IS NULL OR document_bound <= $1)", keep: entitlements.RemovedLife,
-		listed: []entry{{deviceKey, "id::text"}, {deviceKeyKey, "jkt"}}},
+		listed: []listing{{deviceKey, "id::text"}, {deviceKeyKey, "jkt"}}},
 	// An index is never given twice, so those of the newest list stay, and of the one before, which may have been the newest to
 	// a statement under way. No document outlives its keyset, not even one without features.
 	{

@@ -107,7 +107,8 @@ func TestHousekeepingDeletesWhatHasEnded(t *testing.T) {
 	}
 
 	db.MustExec(`INSERT INTO directory (kind, key, user_id) SELECT 'device', id::text, user_id FROM devices
-		UNION ALL SELECT 'device key', jkt, user_id FROM devices`)
+		UNION ALL SELECT 'device key', jkt, user_id FROM devices
+		UNION ALL SELECT 'link', encode(code_hash, 'hex'), user_id FROM enrolments`)
 
 	dump := db.MustBegin()
 	defer dump.Rollback() //nolint:errcheck // it only reads
@@ -142,7 +143,7 @@ func TestHousekeepingDeletesWhatHasEnded(t *testing.T) {
 		}
 	}
 	var keys int
-	if err := db.Get(&keys, `SELECT count(*) FROM directory`); err != nil || keys != 2*(3+2) {
+	if err := db.Get(&keys, `SELECT count(*) FROM directory`); err != nil || keys != 2*(3+2)+3 {
 		t.Errorf("%d keys are left in the directory: %v", keys, err)
 	}
 	if err := dump.Get(&seen, `SELECT count(*) FROM sessions`); err != nil || seen != ended+3 {

@@ -228,8 +228,8 @@ func (p *Passkeys) Recover(
 			if _, err := endSessions(ctx, tx, `user_id = $1`, c.User); err != nil {
 				return err
 			}
-			if _, err := tx.ExecContext(ctx, `DELETE FROM enrolments WHERE user_id = $1`, c.User); err != nil {
-				return failed("delete links", err)
+			if _, err := deleteLinks(ctx, tx, `user_id = $1`, c.User); err != nil {
+				return err
 			}
 		} else if err := checkLimit(ctx, tx, c, limit); err != nil {
 			return err
@@ -282,7 +282,7 @@ func (p *Passkeys) insertPasskey(
 		c.User, c.ID, c.RPID, c.Name, c.PublicKey, string(c.PublicJWK), c.AAGUID, pq.StringArray(c.Transports),
 		int64(c.SignCount), c.BackupEligible, c.BackupState, c.CreatedAt, session.ID, session.TokenHash, session.UserAgent,
 		session.AuthenticatedAt, session.LastActiveAt, session.ExpiresAt, session.ToldFrom, session.Origin,
-		passkeyEntry(c.RPID, c.ID).key)
+		passkeyListing(c.RPID, c.ID).key)
 	if isUnique(err, "directory_pkey") || isUnique(err, "passkeys_pkey") {
 		return passkey.ErrCredentialTaken
 	}
@@ -381,7 +381,7 @@ func (p *Passkeys) DeletePasskey(
 			DELETE FROM passkeys WHERE user_id = $1 AND credential_id = $2 AND rp_id = $3`, user, id, rpID); err != nil {
 			return failed("delete passkey", err)
 		}
-		if err := leave(ctx, tx, passkeyEntry(rpID, id)); err != nil {
+		if err := leave(ctx, tx, passkeyListing(rpID, id)); err != nil {
 			return err
 		}
 		if kept != nil {

@@ -94,8 +94,8 @@ func (p *Passkeys) RemoveStaff(ctx context.Context, user passkey.UserID, entry p
 		if _, err := endSessions(ctx, tx, `user_id = $1`, user); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM enrolments WHERE user_id = $1`, user); err != nil {
-			return failed("delete links", err)
+		if _, err := deleteLinks(ctx, tx, `user_id = $1`, user); err != nil {
+			return err
 		}
 		entry.Before = before
 		return insertEntry(ctx, tx, entry)

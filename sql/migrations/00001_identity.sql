@@ -87,11 +87,11 @@ CREATE INDEX sessions_by_use ON sessions (last_active_at);
 -- One-time links by which an existing customer registers a first passkey.
 CREATE TABLE enrolments (
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    code_hash bytea PRIMARY KEY, -- SHA-256 of a code with 128 random bits
+    code_hash bytea NOT NULL, -- SHA-256 of a code with 128 random bits
     expires_at timestamptz NOT NULL,
-    created_at timestamptz NOT NULL
+    created_at timestamptz NOT NULL,
+    PRIMARY KEY (user_id, code_hash)
 );
-CREATE INDEX enrolments_by_user ON enrolments (user_id);
 
 CREATE TABLE admin_tokens (
     id uuid PRIMARY KEY,

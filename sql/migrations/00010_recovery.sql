@@ -5,7 +5,7 @@
 -- One-time codes that the user keeps, ten in a set. The lookup finds the row; of the secret there is nothing but a slow hash.
 CREATE TABLE recovery_codes (
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    lookup text NOT NULL UNIQUE CHECK (length(lookup) = 8),
+    lookup text NOT NULL CHECK (length(lookup) = 8),
     secret_hash text NOT NULL, -- argon2id, in the form that says its parameters ($argon2id$v=19$…)
     created_at timestamptz NOT NULL,
     PRIMARY KEY (user_id, lookup)
