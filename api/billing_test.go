@@ -90,6 +90,7 @@ func (b *browser) sends(id, body string) answer {
 func (w *world) newUser(external string) (id string) {
 	w.t.Helper()
 	must(w.t, w.db.Get(&id, `INSERT INTO users (id, name, external_id, created_at) VALUES (gen_random_uuid(), 'Ada', nullif($1, ''), now()) RETURNING id`, external))
+	must1(w.db.Exec(`INSERT INTO directory (kind, key, user_id) SELECT 'external id', external_id, id FROM users WHERE id = $1 AND external_id <> ''`, id))(w.t)
 	return id
 }
 

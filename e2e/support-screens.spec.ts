@@ -138,6 +138,9 @@ for (const [size, viewport] of Object.entries(looks)) {
            VALUES (gen_random_uuid(), '${'Wolfeschlegelsteinhausen'.repeat(4)}', '{${'wolfeschlegelsteinhausen'.repeat(4)}}', '${'0123456789'.repeat(20)}', now()),
              (gen_random_uuid(), 'Zoe', '{zoe}', NULL, now())`,
       );
+      await server.postgres.run(
+        `INSERT INTO directory (kind, key, user_id) SELECT 'external id', external_id, id FROM users WHERE external_id LIKE '01234%'`,
+      );
       for (const [id, plan] of [
         ['s'.repeat(128), { plan: 'premium', state: 'past_due', paid_through: '2026-01-01T00:00:00Z' }],
         ['short', { plan: 'premium', state: 'active', paid_through: '2099-01-01T00:00:00Z' }],

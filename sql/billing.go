@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
@@ -236,11 +237,18 @@ func bill(ctx context.Context, tx *sqlx.Tx, b entitlements.Billed, at time.Time)
 
 // findBilled returns the billed user, or "" if there is none.
 func findBilled(ctx context.Context, tx *sqlx.Tx, b entitlements.Billed) (user entitlements.UserID, err error) {
-	query, arguments := `SELECT id FROM users WHERE id = nullif($1, '')::uuid OR external_id = nullif($2, '')`, []any{string(b.User), b.ExternalID}
+	const external = ` FROM directory WHERE kind = '` + externalKey + `' AND key IN ($2, $3)`
+	query, arguments := `SELECT id FROM users WHERE id = nullif($1, '')::uuid UNION ALL SELECT user_id`+external, []any{string(b.User), b.ExternalID, ""}
 	if string(b.User)+b.ExternalID == "" {
+		var id any
+		if parsed, err := uuid.Parse(b.Reference); err == nil && strings.EqualFold(parsed.String(), b.Reference) {
+			id = parsed
+		}
 		query, arguments = `
-			SELECT id FROM users WHERE id::text = lower($1) OR external_id IN ($1, $2)
-			ORDER BY id::text = lower($1) DESC, external_id = $1 DESC LIMIT 1`, []any{b.Reference, b.Customer}
+			SELECT id FROM (
+				SELECT id, 1 AS place FROM users WHERE id = $1::uuid
+				UNION ALL SELECT user_id, CASE key WHEN $2 THEN 2 ELSE 3 END`+external+`
+			) found ORDER BY place LIMIT 1`, []any{id, b.Reference, b.Customer}
 	}
 	err = tx.GetContext(ctx, &user, query, arguments...)
 	if errors.Is(err, stdsql.ErrNoRows) {
@@ -309,9 +317,9 @@ func (s *Entitlements) UnclaimedBilling(ctx context.Context, source string) ([]b
 	err := s.db.SelectContext(ctx, &rows, `
 		SELECT DISTINCT ON (subject) `+eventColumns+` FROM billing_events e
 		WHERE source = $1 AND user_id IS NULL AND facts->>'kind' = 'snapshot' AND EXISTS (
-			SELECT FROM users u WHERE u.external_id = e.customer OR u.external_id IN (
+			SELECT FROM directory d WHERE d.kind = '`+externalKey+`' AND (d.key = e.customer OR d.key IN (
 				SELECT c.facts->>'reference' FROM billing_events c
-				WHERE c.source = e.source AND c.customer = e.customer AND c.facts->>'kind' = 'checkout'))
+				WHERE c.source = e.source AND c.customer = e.customer AND c.facts->>'kind' = 'checkout')))
 		ORDER BY subject, at`, source)
 	if err != nil {
 		return nil, failed("read unclaimed billing events", err)

@@ -197,6 +197,7 @@ func TestBillingCheckout(t *testing.T) {
 		t.Fatalf("%+v, %v", subscriptions, err)
 	}
 	b.db.MustExec(`UPDATE users SET external_id = $2 WHERE id = $1`, c.user, c.customer)
+	b.db.MustExec(`INSERT INTO directory (kind, key, user_id) VALUES ('external id', $1, $2)`, c.customer, c.user)
 	for range 2 {
 		if err := b.ClaimBilling(t.Context(), billing.Stripe, billingTerms); err != nil {
 			t.Fatal(err)

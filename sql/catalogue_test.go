@@ -41,7 +41,6 @@ func TestEveryRowIsAtHomeWithItsUser(t *testing.T) {
 		"audit_reasons":      "beside the trail",
 		"billing_events":     "their customer's, who may be nobody's yet",
 		"webhook_deliveries": "their endpoint's",
-		"users":              "found by their external id",
 	}
 	const shared = "plans"
 	var keys []struct{ Table, Key, Columns, Refers string }

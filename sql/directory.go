@@ -17,6 +17,7 @@ const (
 	passkeyKey      = "passkey"       // the relying party and the credential id
 	linkKey         = "link"          // the hash of its code, hexadecimal
 	recoveryKey     = "recovery code" // its lookup
+	externalKey     = "external id"
 )
 
 // listing is a key that no two users can have.

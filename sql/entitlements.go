@@ -506,7 +506,7 @@ func (s *Entitlements) SubscriptionOwner(ctx context.Context, id entitlements.Su
 
 // UserByExternalID implements [entitlements.Store].
 func (s *Entitlements) UserByExternalID(ctx context.Context, externalID string) (entitlements.UserID, error) {
-	return s.user(ctx, `SELECT id FROM users WHERE external_id = $1`, externalID)
+	return s.user(ctx, `SELECT user_id FROM directory WHERE kind = '`+externalKey+`' AND key = $1`, externalID)
 }
 
 func (s *Entitlements) user(ctx context.Context, query string, argument any) (user entitlements.UserID, err error) {

@@ -83,6 +83,7 @@ func (b *bench) user(t *testing.T) entitlements.UserID {
 	t.Helper()
 	id := uuid.NewString()
 	b.db.MustExec(`INSERT INTO users (id, name, external_id, created_at) VALUES ($1, 'Ada', $2, $3)`, id, "ext-"+id, b.clock.Now())
+	b.db.MustExec(`INSERT INTO directory (kind, key, user_id) VALUES ('external id', $1, $2)`, "ext-"+id, id)
 	return entitlements.UserID(id)
 }
 

@@ -1355,7 +1355,8 @@ func TestFindUsersReadsLittle(t *testing.T) {
 			SELECT gen_random_uuid(), 'User ' || n, ARRAY['user', n::text], 'crm-' || n, now() FROM generate_series(1, 30000) n;
 		INSERT INTO subscriptions (id, user_id, plan, state, paid_through, created_at, updated_at)
 			SELECT 'sub_' || external_id, id, 'premium', 'active', now(), now(), now() FROM users;
-		INSERT INTO directory (kind, key, user_id) SELECT 'subscription', id, user_id FROM subscriptions;
+		INSERT INTO directory (kind, key, user_id) SELECT 'subscription', id, user_id FROM subscriptions
+			UNION ALL SELECT 'external id', external_id, id FROM users;
 		INSERT INTO billing_events (source, id, customer, subject, at, rank, facts, received_at, user_id)
 			SELECT 'stripe', 'evt_' || external_id, 'cus_' || external_id, 'sub_' || external_id, now(), 0, '{}', now(), id FROM users;
 		ANALYZE`)

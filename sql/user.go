@@ -30,12 +30,24 @@ func (r userRow) user() passkey.User {
 }
 
 func insertUser(ctx context.Context, tx *sqlx.Tx, user passkey.User) error {
+	if err := enterExternalID(ctx, tx, user.ID, user.ExternalID); err != nil {
+		return err
+	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, words, external_id, created_at) VALUES ($1, $2, $3, $4, $5)`,
 		user.ID, user.Name, pq.Array(names.Words(user.Name)), optional(user.ExternalID), user.CreatedAt)
-	if isUnique(err, "users_external_id_key") {
+	return failed("insert user", err)
+}
+
+// enterExternalID makes an external id the user's, unless it is empty, or returns passkey.ErrConflict if it is another's.
+func enterExternalID(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, externalID string) error {
+	if externalID == "" {
+		return nil
+	}
+	mine, err := enter(ctx, tx, user, listing{externalKey, externalID})
+	if err == nil && !mine {
 		return passkey.ErrConflict
 	}
-	return failed("insert user", err)
+	return err
 }
 
 // CreateUser implements [passkey.UserStore].
@@ -62,16 +74,20 @@ func (p *Passkeys) SetExternalID(
 		if _, err := findAccount(ctx, tx, user, may); err != nil {
 			return err
 		}
+		if err := enterExternalID(ctx, tx, user, externalID); err != nil {
+			return err
+		}
 		result, err := tx.ExecContext(ctx, `UPDATE users SET external_id = $2 WHERE id = $1 AND external_id IS DISTINCT FROM $2`,
 			user, optional(externalID))
-		if isUnique(err, "users_external_id_key") {
-			return passkey.ErrConflict
-		}
 		unchanged, err := affectedNone(result, failed("update user", err))
 		if err != nil {
 			return err
 		}
 		if !unchanged {
+			_, err := tx.ExecContext(ctx, `DELETE FROM directory WHERE user_id = $1 AND kind = $2 AND key <> $3`, user, externalKey, externalID)
+			if err != nil {
+				return failed("leave directory", err)
+			}
 			if err := insertEntry(ctx, tx, entry); err != nil {
 				return err
 			}
@@ -136,7 +152,7 @@ var listUsers, findUsers = func() (list, find string) {
 		SELECT id, name, coalesce(external_id, '') AS external_id, created_at FROM (
 			(` + page("named", "true") + order + `)
 			UNION ` + page("users", `id = $5`) + `
-			UNION ` + page("users", `external_id = $6`) + `
+			UNION ` + page("users", `id = `+ownerOf(externalKey, "$6")) + `
 			UNION ` + page("users", `id = `+ownerOf(subscriptionKey, "$7")) + `
 			UNION ` + page("users", `id IN (SELECT user_id FROM billing_events WHERE source IN ('stripe', 'webhook') AND customer = $7)`) + `
 		) found` + order

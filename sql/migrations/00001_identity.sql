@@ -24,7 +24,7 @@ CREATE TABLE users (
     id uuid PRIMARY KEY,
     name text NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
     words text[] COLLATE "C" NOT NULL DEFAULT '{}', -- of the name, in one case
-    external_id text UNIQUE CHECK (length(external_id) BETWEEN 1 AND 200),
+    external_id text CHECK (length(external_id) BETWEEN 1 AND 200),
     -- Raised, in the same transaction, by every change that may alter what the user is entitled to.
     revision bigint NOT NULL DEFAULT 1,
     trial_started_at timestamptz,
