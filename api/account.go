@@ -12,7 +12,7 @@ import (
 	"holdfast/passkey"
 )
 
-// exportedPasskey is a passkey with what only an export shows of it.
+// exportedPasskey is a passkey with the fields that only an export shows.
 type exportedPasskey struct {
 	passkeyItem
 	RPID           string         `json:"rp_id"`
@@ -42,7 +42,8 @@ type exportedLink struct {
 	ExpiresAt time.Time        `json:"expires_at"`
 }
 
-// exportAccount is all that is held of the user, as one file. Of secrets only hashes are held; they are left out.
+// exportAccount returns everything that is stored about the user as one file. Secrets are stored only as hashes, which are
+// left out.
 func (s *server) exportAccount(w http.ResponseWriter, r *http.Request, by caller) error {
 	ctx := r.Context()
 	held, err := s.passkeys.Export(ctx, by.session)
@@ -106,7 +107,7 @@ func (s *server) exportAccount(w http.ResponseWriter, r *http.Request, by caller
 	return answer(w, http.StatusOK, file)
 }
 
-// eraseAccount leaves nothing of the user but ids in the audit trail.
+// eraseAccount deletes everything about the user except the ids in the audit trail.
 func (s *server) eraseAccount(w http.ResponseWriter, r *http.Request, by caller) error {
 	if err := s.passkeys.Erase(r.Context(), by.session); err != nil {
 		return err

@@ -8,9 +8,8 @@ import (
 	"strings"
 )
 
-// prefix is the network that the request comes from, as far as it has limits: a /24 of IPv4, a /48 of IPv6,
-// which is what a site gets (RFC 6177). It is used as a name for counting and for nothing else: no address is stored or
-// logged.
+// prefix returns the network of the request's client for rate limits: a /24 of IPv4, or a /48 of IPv6, the size that a site
+// gets (RFC 6177). It serves only as a name for counting; no address is stored or logged.
 func (s *server) prefix(r *http.Request) string {
 	address := clientAddress(r, s.proxies)
 	if isForwarded(r) && !isTrusted(parseHop(r.RemoteAddr), s.proxies) {
@@ -22,19 +21,19 @@ func (s *server) prefix(r *http.Request) string {
 	if address.Is4() {
 		bits = 24
 	}
-	prefix, _ := address.Prefix(bits) // never fails; whoever has no address at all shares a name
+	prefix, _ := address.Prefix(bits) // never fails; clients without an address share one name
 	return prefix.String()
 }
 
-// isForwarded reports whether the request says that a proxy has passed it on. Clients can say so too.
+// isForwarded reports whether the request claims to have passed a proxy. Clients can claim that, too.
 func isForwarded(r *http.Request) bool {
 	return len(r.Header.Values("Forwarded")) > 0 || len(r.Header.Values("X-Forwarded-For")) > 0
 }
 
-// clientAddress is the address of the client: of the peer, unless that is one of the trusted proxies. Then it is the
-// rightmost hop that Forwarded (RFC 7239) or X-Forwarded-For names and that is not a trusted proxy itself: what stands left
-// of it, the client may have made up. A proxy writes one of the two headers and lets the other pass: where both are there
-// and disagree, neither is believed, and the proxy itself counts as the client.
+// clientAddress returns the client's address: the peer's, unless the peer is a trusted proxy. Then it is the rightmost hop
+// in Forwarded (RFC 7239) or X-Forwarded-For that is not a trusted proxy; the client may have invented the hops to its
+// left. A proxy writes one of the two headers and passes the other on unchanged: if both are present and disagree, neither
+// is believed and the proxy itself counts as the client.
 func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	peer := parseHop(r.RemoteAddr)
 	if !isTrusted(peer, trusted) {
@@ -53,8 +52,8 @@ func clientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	return found[0]
 }
 
-// rightmost walks the hops from the right for as long as they are trusted. One that is no address ends the walk at the hop
-// before it, which is the last that is known.
+// rightmost walks the hops from the right while they are trusted. A hop that is not an address ends the walk; the result is
+// then the hop to its right, the last one known.
 func rightmost(hops []string, peer netip.Addr, trusted []netip.Prefix) netip.Addr {
 	last := peer
 	for _, hop := range slices.Backward(hops) {
@@ -69,7 +68,7 @@ func rightmost(hops []string, peer netip.Addr, trusted []netip.Prefix) netip.Add
 	return last
 }
 
-// forwardedFor is the node of each element's for parameter; "" for an element without one.
+// forwardedFor returns the for parameter of each element, or "" for an element without one.
 func forwardedFor(header []string) []string {
 	var hops []string
 	for element := range strings.SplitSeq(strings.Join(header, ","), ",") {
@@ -85,7 +84,7 @@ func forwardedFor(header []string) []string {
 	return hops
 }
 
-// parseHop reads an address with or without a port; anything else is the zero Addr.
+// parseHop parses an address with or without a port. It returns the zero Addr for anything else.
 func parseHop(text string) netip.Addr {
 	if hop, err := netip.ParseAddrPort(text); err == nil {
 		return hop.Addr().Unmap().WithZone("")

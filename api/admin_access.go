@@ -13,8 +13,8 @@ import (
 	"holdfast/passkey"
 )
 
-// admitAdmin finds out who calls the admin API, and whether they may what needs scope: the bearer of a token, or else a
-// staff member by their session. A token in the request is the only thing that counts.
+// admitAdmin authenticates the caller of the admin API, an admin token or else a staff session, and checks that the caller
+// has scope. If the request carries a token, only the token counts.
 func (s *server) admitAdmin(w http.ResponseWriter, r *http.Request, scope passkey.Scope) (caller, error) {
 	var by caller
 	var err error
@@ -29,7 +29,7 @@ func (s *server) admitAdmin(w http.ResponseWriter, r *http.Request, scope passke
 	return by, err
 }
 
-// isAuthorised says whether the request shows a token, which no page sends by itself.
+// isAuthorised reports whether the request carries a token. Browsers never add one by themselves.
 func isAuthorised(r *http.Request) bool { return r.Header.Get("Authorization") != "" }
 
 // bearer finds the admin token of the request. The bootstrap token has every scope.
@@ -54,8 +54,8 @@ func (s *server) bearer(w http.ResponseWriter, r *http.Request, scope passkey.Sc
 	return caller{actor: "token:" + token.ID, secret: secret, scopes: scopesThat(token.Allows)}, nil
 }
 
-// staffSession finds the session of the request, and with it the role that its user has at this moment. Pages of other
-// origins cannot use it, allowed ones neither: they call /v1, and nothing of them needs more.
+// staffSession returns the request's session with its user's current role. Pages of other origins cannot use it, not even
+// those of allowed origins: they may call only /v1.
 func (s *server) staffSession(w http.ResponseWriter, r *http.Request, scope passkey.Scope) (caller, error) {
 	if isCrossOrigin(r, s.origin) {
 		return caller{}, crossOrigin
@@ -76,12 +76,12 @@ func scopesThat(allows func(passkey.Scope) bool) []passkey.Scope {
 	return slices.DeleteFunc(passkey.Scopes(), func(scope passkey.Scope) bool { return !allows(scope) })
 }
 
-// mayAdmin says whether the caller has the scope admin, whatever the route needs.
+// mayAdmin reports whether the caller has the admin scope, whichever scope the route requires.
 func (c caller) mayAdmin() bool { return slices.Contains(c.scopes, passkey.Admin) }
 
-// guardStaffKeys stops pages of allowed origins from adding lasting access to a staff member's account: a passkey, for which
-// a script can play the authenticator, recovery codes, or a device. Such pages act for a user of the app and must not become
-// staff. The session's origin decides; requests that name another origin are refused too.
+// guardStaffKeys stops pages of allowed origins from adding lasting access to a staff member's account: a passkey (a script
+// can act as the authenticator), recovery codes or a device. Such pages act for a user of the app and must not gain staff
+// access. The session's origin decides; requests whose Origin header names another origin are refused, too.
 func (s *server) guardStaffKeys(r *http.Request, session passkey.Session) error {
 	if err := session.MayAdd(); err != nil {
 		return err
@@ -92,7 +92,7 @@ func (s *server) guardStaffKeys(r *http.Request, session passkey.Session) error 
 	return nil
 }
 
-// optionalReason reads a body that may be absent, or hold no reason.
+// optionalReason reads a body that may be absent or lack a reason.
 func optionalReason(r *http.Request) (string, error) {
 	var request struct {
 		Reason string `json:"reason"`
@@ -110,12 +110,12 @@ func decodeReason(r *http.Request) (string, error) {
 	return request.Reason, err
 }
 
-// agent is the caller in the vocabulary of passkey, with the reason they give.
+// agent returns the caller as package passkey describes callers, with the reason they gave.
 func (c caller) agent(reason string) passkey.Agent {
 	return passkey.Agent{Actor: c.actor, Admin: c.mayAdmin(), Reason: reason}
 }
 
-// showAdminSession tells a console, or a script, as whom it acts and what it may do.
+// showAdminSession returns the caller's identity and scopes to a console or script.
 func (s *server) showAdminSession(w http.ResponseWriter, _ *http.Request, by caller) error {
 	shown := struct {
 		Actor           string          `json:"actor"`

@@ -23,7 +23,7 @@ type auditEntry struct {
 	Action string         `json:"action"`
 	Object string         `json:"object"`
 	User   *string        `json:"user"`
-	Before jsontext.Value `json:"before"` // an absent one marshals as null
+	Before jsontext.Value `json:"before"` // marshals as null if absent
 	After  jsontext.Value `json:"after"`
 	Reason *string        `json:"reason"`
 }
@@ -42,7 +42,7 @@ func auditOf(trail []entitlements.AuditEntry) []auditEntry {
 	return entries
 }
 
-// queryUser is the user whom the query asks for; "" where it asks for all.
+// queryUser returns the user that the query selects, or "" for all users.
 func queryUser(r *http.Request) (entitlements.UserID, error) {
 	text := r.URL.Query().Get("user")
 	if text == "" {
@@ -76,17 +76,18 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request, _ caller) err
 	}{auditOf(trail), next})
 }
 
-// AuditTrail is where an export comes from.
+// AuditTrail is the source of an export.
 type AuditTrail interface {
-	// AuditAfter lists at most limit entries with a higher id, of the user or of all where it is empty, the oldest first.
+	// AuditAfter lists at most limit entries with an id above after, oldest first, of one user or, if user is empty, of
+	// all.
 	AuditAfter(ctx context.Context, user entitlements.UserID, after int64, limit int) ([]entitlements.AuditEntry, error)
 }
 
-// exportPage is how many entries of an export are in memory, and come in one write.
+// exportPage is the number of entries that an export holds in memory and writes at a time.
 const exportPage = 500
 
-// WriteAudit writes the trail, of the user or of all where it is empty, as JSON Lines: an entry a line, as GET
-// /admin/v1/audit shows it, the oldest first. Entries that are being made meanwhile may be missing.
+// WriteAudit writes the trail as JSON Lines, oldest first: one entry per line, in the format of GET /admin/v1/audit. An
+// empty user selects all users. Entries written during the export may be missing.
 func WriteAudit(ctx context.Context, w io.Writer, trail AuditTrail, user entitlements.UserID) error {
 	var lines bytes.Buffer
 	for after := int64(0); ; {
@@ -108,8 +109,8 @@ func WriteAudit(ctx context.Context, w io.Writer, trail AuditTrail, user entitle
 	}
 }
 
-// exportAudit streams the trail to an archive. If it cannot go on, the connection is cut, so that nobody takes half a trail
-// for a whole one.
+// exportAudit streams the trail to an archive. On an error it cuts the connection, so that a partial trail cannot pass for
+// a complete one.
 func (s *server) exportAudit(w http.ResponseWriter, r *http.Request, _ caller) error {
 	user, err := queryUser(r)
 	if err != nil {

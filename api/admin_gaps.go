@@ -9,7 +9,7 @@ import (
 	"holdfast/passkey"
 )
 
-// gap is what a restored database lacks of a user, for somebody to look at.
+// gap is something that a restored database is missing about a user, for support to review.
 type gap struct {
 	ID               int64                 `json:"id"`
 	At               time.Time             `json:"at"`
@@ -19,7 +19,7 @@ type gap struct {
 	DatabaseRevision int64                 `json:"database_revision"`
 }
 
-// listGaps pages through the gaps that are open, newest first.
+// listGaps pages through the open gaps, newest first.
 func (s *server) listGaps(w http.ResponseWriter, r *http.Request, _ caller) error {
 	limit, before, err := queryPage(r)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *server) listGaps(w http.ResponseWriter, r *http.Request, _ caller) erro
 	}
 	gaps := make([]gap, 0, len(open))
 	for _, g := range open {
-		if user, ok := users[passkey.UserID(g.User)]; ok { // else erased meanwhile
+		if user, ok := users[passkey.UserID(g.User)]; ok { // otherwise erased meanwhile
 			gaps = append(gaps, gap{g.ID, g.At.UTC(), adminUserOf(user), g.Device, g.DeviceRevision, g.DatabaseRevision})
 		}
 	}
@@ -50,7 +50,7 @@ func (s *server) listGaps(w http.ResponseWriter, r *http.Request, _ caller) erro
 	}{gaps, next})
 }
 
-// closeGap is for whoever has looked at it.
+// closeGap records that support has reviewed the gap.
 func (s *server) closeGap(w http.ResponseWriter, r *http.Request, by caller) error {
 	text, err := pathText(r, "id")
 	if err != nil {

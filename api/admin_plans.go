@@ -8,7 +8,7 @@ import (
 	"holdfast/entitlements"
 )
 
-// plan is an entry of the catalogue; Window and Grace in seconds.
+// plan is an entry of the catalogue. Window and Grace are in seconds.
 type plan struct {
 	ID          entitlements.PlanID             `json:"id"`
 	Features    map[string]entitlements.Feature `json:"features"`
@@ -16,7 +16,7 @@ type plan struct {
 	Grace       int64                           `json:"grace"`
 	DeviceLimit int                             `json:"device_limit"`
 	Rank        int                             `json:"rank"`
-	Version     string                          `json:"version"` // of all of that
+	Version     string                          `json:"version"` // of all fields above
 }
 
 func planOf(p entitlements.Plan) plan {
@@ -27,7 +27,7 @@ func planOf(p entitlements.Plan) plan {
 	return shown
 }
 
-// seconds is n as a duration; beyond what a duration holds it is the longest or the shortest, which no plan allows.
+// seconds converts n to a duration. Out of range, it returns the longest or shortest duration, which no plan allows.
 func seconds(n int64) time.Duration {
 	const most = math.MaxInt64 / int64(time.Second)
 	return time.Duration(min(max(n, -most), most)) * time.Second
@@ -59,8 +59,8 @@ func (s *server) showPlan(w http.ResponseWriter, r *http.Request, _ caller) erro
 	return answer(w, http.StatusOK, planOf(found))
 }
 
-// putPlan takes what showPlan gives, and a reason, so that a plan can be read, edited and put back: if nobody else has
-// changed it meanwhile.
+// putPlan accepts the output of showPlan plus a reason, so that a plan can be read, edited and put back. It refuses the
+// change if somebody else has changed the plan meanwhile.
 func (s *server) putPlan(w http.ResponseWriter, r *http.Request, by caller) error {
 	id, err := pathText(r, "id")
 	if err != nil {
@@ -68,7 +68,7 @@ func (s *server) putPlan(w http.ResponseWriter, r *http.Request, by caller) erro
 	}
 	var request struct {
 		plan
-		// Offline must be said of every feature: to leave it out would take the feature from documents.
+		// Offline is required for every feature: a missing one would silently remove the feature from documents.
 		Features map[string]*struct {
 			Limit   *int64 `json:"limit"`
 			Offline *bool  `json:"offline"`

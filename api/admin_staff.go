@@ -7,12 +7,12 @@ import (
 	"holdfast/passkey"
 )
 
-// staffMember is a user with a role, as admins see them.
+// staffMember is a user with a role, as admins see it.
 type staffMember struct {
 	ID        passkey.UserID `json:"id"`
 	Name      string         `json:"name"`
 	Role      passkey.Role   `json:"role"`
-	Passkeys  int            `json:"passkeys"` // none: the invitation has not been taken up
+	Passkeys  int            `json:"passkeys"` // zero until the invitation is accepted
 	CreatedAt time.Time      `json:"created_at"`
 }
 
@@ -34,7 +34,7 @@ func (s *server) listStaff(w http.ResponseWriter, r *http.Request, _ caller) err
 	}{members})
 }
 
-// inviteStaff makes a staff account. The link, shown once, is the only way into it.
+// inviteStaff creates a staff account. The link is shown once and is the only way into the account.
 func (s *server) inviteStaff(w http.ResponseWriter, r *http.Request, by caller) error {
 	var request struct {
 		Name   string       `json:"name"`

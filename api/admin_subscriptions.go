@@ -24,7 +24,7 @@ type subscription struct {
 	UpdatedAt   time.Time                      `json:"updated_at"`
 }
 
-// dispute is a dispute about a payment of a subscription.
+// dispute is a dispute about a subscription's payment.
 type dispute struct {
 	ID        string                   `json:"id"`
 	Status    billing.DisputeStatus    `json:"status"`
@@ -46,13 +46,13 @@ func subscriptionOf(s entitlements.Subscription) subscription {
 	return shown
 }
 
-// subscriptionAnswer is a subscription after a change, with the user's revision that the change led to.
+// subscriptionAnswer is a changed subscription with the user's revision after the change.
 type subscriptionAnswer struct {
 	Subscription subscription `json:"subscription"`
 	Revision     int64        `json:"revision"`
 }
 
-// pathSubscription is the id that the billing system chose.
+// pathSubscription returns the id in the path, which the billing system chose.
 func pathSubscription(r *http.Request) (entitlements.SubscriptionID, error) {
 	id, err := pathText(r, "id")
 	return entitlements.SubscriptionID(id), err
@@ -96,7 +96,7 @@ func (s *server) suspendSubscription(w http.ResponseWriter, r *http.Request, by 
 	return withdraw(w, r, by, s.entitlements.Suspend)
 }
 
-// withdraw takes a subscription's features away, and tells by when they are gone everywhere.
+// withdraw ends a subscription's features, and answers by when they are gone everywhere.
 func withdraw(
 	w http.ResponseWriter, r *http.Request, by caller,
 	act func(ctx context.Context, actor string, id entitlements.SubscriptionID, reason string) (entitlements.Revocation, error),
@@ -116,7 +116,7 @@ func withdraw(
 	return answerRevocation(w, revocation)
 }
 
-// showRevocation tells before a revoke what it would reach, and after it how far it has come.
+// showRevocation shows, before a revocation, what it would reach and, after it, how far it has come.
 func (s *server) showRevocation(w http.ResponseWriter, r *http.Request, _ caller) error {
 	id, err := pathSubscription(r)
 	if err != nil {
@@ -169,7 +169,7 @@ func (s *server) reinstateSubscription(w http.ResponseWriter, r *http.Request, b
 	return answer(w, http.StatusOK, subscriptionAnswer{subscriptionOf(reinstated), revision})
 }
 
-// grantDays gives a user days that nobody pays for. To take them back is to revoke the subscription that they make.
+// grantDays gives a user free days. Revoking the subscription that they create takes them back.
 func (s *server) grantDays(w http.ResponseWriter, r *http.Request, by caller) error {
 	id, err := pathUUID(r)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"holdfast/passkey"
 )
 
-// adminUser is a user as support sees them.
+// adminUser is a user as support sees it.
 type adminUser struct {
 	ID         passkey.UserID `json:"id"`
 	Name       string         `json:"name"`
@@ -25,7 +25,7 @@ func adminUserOf(u passkey.User) adminUser {
 	return adminUser{u.ID, u.Name, orNull(u.ExternalID), u.CreatedAt.UTC()}
 }
 
-// adminSession is one of the user's live sessions. Support cannot use it for anything: it opens nothing.
+// adminSession is one of the user's live sessions, for display only: it gives support no access.
 type adminSession struct {
 	ID              string    `json:"id"`
 	UserAgent       string    `json:"user_agent"`
@@ -54,7 +54,7 @@ func (s *server) findUsers(w http.ResponseWriter, r *http.Request, _ caller) err
 	}{users, orNull(next)})
 }
 
-// createUser makes an account for somebody who is a customer already. The link is the only way into it, and is shown once.
+// createUser creates an account for an existing customer. The link is shown once and is the only way into the account.
 func (s *server) createUser(w http.ResponseWriter, r *http.Request, by caller) error {
 	var request struct {
 		Name       string `json:"name"`
@@ -90,7 +90,7 @@ func (s *server) changeUser(w http.ResponseWriter, r *http.Request, by caller) e
 	if err := decode(r, &request); err != nil {
 		return err
 	}
-	var externalID *string // null removes it, and differs from a missing member
+	var externalID *string // null removes the id; a missing member is refused
 	if len(request.ExternalID) == 0 || json.Unmarshal(request.ExternalID, &externalID) != nil || externalID != nil && *externalID == "" {
 		return refusal{invalidRequest.status, invalidRequest.code, "external_id must be a non-empty text, or null to remove it."}
 	}
@@ -111,8 +111,8 @@ type link struct {
 
 func (s *server) linkOf(l passkey.Link) link { return link{LinkURL(s.origin, l), l.ExpiresAt.UTC()} }
 
-// LinkURL is where a link leads on the server at origin: users to the app, staff to the console. The code travels in the
-// fragment, which no server's log sees.
+// LinkURL returns the address of a link on the server at origin: in the app for users, in the console for staff. The code
+// is in the fragment, so it never appears in a server's log.
 func LinkURL(origin string, l passkey.Link) string {
 	switch {
 	case l.Role != "" && l.Kind == passkey.EnrolmentLink:
@@ -125,7 +125,7 @@ func LinkURL(origin string, l passkey.Link) string {
 	return origin + "/#recover=" + l.Code
 }
 
-// recoverUser makes a link for a user who has lost every passkey. Support must make sure who gets it.
+// recoverUser creates a link for a user who has lost every passkey. Support must verify the recipient's identity.
 func (s *server) recoverUser(w http.ResponseWriter, r *http.Request, by caller) error {
 	id, err := pathUUID(r)
 	if err != nil {
@@ -144,7 +144,7 @@ func (s *server) recoverUser(w http.ResponseWriter, r *http.Request, by caller) 
 	}{s.linkOf(made)})
 }
 
-// signOutUser ends the user's sessions, and on request unlinks the devices. Cut short in between, it can be repeated.
+// signOutUser ends the user's sessions and, on request, unlinks the devices. An interrupted call can be repeated.
 func (s *server) signOutUser(w http.ResponseWriter, r *http.Request, by caller) error {
 	id, err := pathUUID(r)
 	if err != nil {
@@ -168,7 +168,7 @@ func (s *server) signOutUser(w http.ResponseWriter, r *http.Request, by caller) 
 	return noContent(w)
 }
 
-// judgedSubscription is a subscription with what it is worth now.
+// judgedSubscription is a subscription with its current effect.
 type judgedSubscription struct {
 	subscription
 	Worth worth `json:"worth"`
@@ -181,13 +181,14 @@ type worth struct {
 	Decides bool                 `json:"decides"`
 }
 
-// heldPlan is a plan with when days of it begin to count that are granted now.
+// heldPlan is a plan with the time at which days granted now would begin to count.
 type heldPlan struct {
 	plan
 	GrantsFrom time.Time `json:"grants_from"`
 }
 
-// showUser is all that support needs to answer a call: who, what they may use and why, on which devices, since when.
+// showUser returns everything that support needs to answer a call: the user, their entitlements and the reasons, and their
+// devices.
 func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) error {
 	id, err := pathUUID(r)
 	if err != nil {
@@ -238,13 +239,13 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 		Role          *passkey.Role        `json:"role"`
 		Revision      int64                `json:"revision"`
 		TrialStarted  bool                 `json:"trial_started"`
-		OfflineWindow int64                `json:"offline_window"` // seconds
+		OfflineWindow int64                `json:"offline_window"` // in seconds
 		Decision      decision             `json:"decision"`
 		Subscriptions []judgedSubscription `json:"subscriptions"`
-		Plans         []heldPlan           `json:"plans"` // those of the subscriptions
+		Plans         []heldPlan           `json:"plans"` // of the subscriptions
 		Devices       []adminDevice        `json:"devices"`
 		Passkeys      []passkeyItem        `json:"passkeys"`
-		Sessions      []adminSession       `json:"sessions"` // the live ones
+		Sessions      []adminSession       `json:"sessions"` // live ones
 		Audit         []auditEntry         `json:"audit"`
 	}{
 		adminUserOf(shown), orNull(role), account.Revision, account.TrialStarted, int64(s.entitlements.OfflineWindow() / time.Second),

@@ -7,7 +7,7 @@ import (
 	"holdfast/entitlements/outbox"
 )
 
-// delivery is an outgoing webhook to one endpoint, whose address is shown without credentials.
+// delivery is an outgoing webhook to one endpoint, shown without the credentials in its address.
 type delivery struct {
 	ID            string       `json:"id"`
 	Message       string       `json:"message"`
@@ -17,7 +17,7 @@ type delivery struct {
 	State         outbox.State `json:"state"`
 	Attempts      int          `json:"attempts"`
 	CreatedAt     time.Time    `json:"created_at"`
-	NextAttemptAt *time.Time   `json:"next_attempt_at"` // null: there is none
+	NextAttemptAt *time.Time   `json:"next_attempt_at"` // null: no attempt is due
 	DeliveredAt   *time.Time   `json:"delivered_at"`
 	LastStatus    *int         `json:"last_status"`
 	LastError     *string      `json:"last_error"`
@@ -37,7 +37,7 @@ func deliveryOf(d outbox.Delivery) delivery {
 	return shown
 }
 
-// listWebhooks pages through outgoing webhooks, the last one first.
+// listWebhooks pages through outgoing webhooks, newest first.
 func (s *server) listWebhooks(w http.ResponseWriter, r *http.Request, _ caller) error {
 	limit, before, err := queryPage(r)
 	if err != nil {

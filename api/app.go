@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// asset is a file held in memory, with what its answer says about it.
+// asset is a file held in memory, with the headers of its answer.
 type asset struct {
 	body  []byte
 	media string
 	etag  string
 	cache string
-	csp   string // "": dataCSP
-	// shared says that pages of any origin may read it; it is the same for everybody and sent without credentials.
+	csp   string // "" means dataCSP
+	// shared allows pages of any origin to read the asset, which is the same for everybody and sent without credentials.
 	shared bool
 }
 
@@ -32,12 +32,12 @@ func newAsset(body []byte, media string) asset {
 	return taggedAsset(body, media, base64.RawURLEncoding.EncodeToString(sum[:16]))
 }
 
-// taggedAsset is an asset whose content tag names. The ETag is weak, since the compressed form has the same.
+// taggedAsset returns an asset whose ETag is made from tag. The ETag is weak because the compressed form shares it.
 func taggedAsset(body []byte, media, tag string) asset {
 	return asset{body: body, media: media, etag: `W/"` + tag + `"`, cache: "no-cache"}
 }
 
-// publicDocument is an asset that any page, proxy and CDN may read and keep for maxAge.
+// publicDocument returns an asset that any page, proxy and CDN may read and cache for maxAge.
 func publicDocument(body []byte, media string, maxAge time.Duration) asset {
 	return newAsset(body, media).public(maxAge)
 }
@@ -48,8 +48,8 @@ func (a asset) public(maxAge time.Duration) asset {
 	return a
 }
 
-// rootsDocument is what the service worker pins: always revalidated, so that new roots arrive with the app that
-// knows their hash.
+// rootsDocument returns the document that the service worker pins. It is always revalidated, so that new roots arrive
+// together with the app that knows their hash.
 func rootsDocument(roots []byte) asset { return newAsset(roots, "application/json") }
 
 func (a asset) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -83,10 +83,10 @@ func isFresh(ifNoneMatch []string, etag string) bool {
 	return false
 }
 
-// app is a built web application: its files by their path on the server. A nil app has none.
+// app is a built web application: its files by path on the server. A nil app has no files.
 type app map[string]asset
 
-// What the build leaves in sw.js for the server to fill in: the hash of the roots that this server trusts.
+// Placeholders that the build leaves in sw.js for the hash of the roots that this server trusts.
 const (
 	serviceWorker        = "sw.js"
 	revisionPlaceholder  = "__ROOTS_REVISION__"
@@ -95,7 +95,7 @@ const (
 	pinning = "precache /roots.json with revision " + revisionPlaceholder + " and integrity " + integrityPlaceholder
 )
 
-// hashed matches the names that the build gives to files whose content never changes under that name.
+// hashed matches file names that contain a content hash: the content under such a name never changes.
 var hashed = regexp.MustCompile(`^assets/.*-[A-Za-z0-9_-]{8,}\.[a-z0-9.]+$`)
 
 var mediaTypes = map[string]string{
@@ -115,16 +115,17 @@ var mediaTypes = map[string]string{
 	".woff2":       "font/woff2",
 }
 
-// notBuilt stands in where there is no index.html.
+// notBuilt is served when there is no index.html.
 const notBuilt = "This server was built without its web app. `make run` builds it and starts again.\n"
 
-// isHidden says whether the file or folder is no part of an app: .git, .env and the like, but not .well-known.
+// isHidden reports whether a file or folder is hidden, such as .git or .env, and so not part of an app. .well-known is not
+// hidden.
 func isHidden(name string) bool {
 	base := path.Base(name)
 	return base != "." && base != ".well-known" && strings.HasPrefix(base, ".")
 }
 
-// loadFiles reads all of files, each for its path below the folder at, after prepare has had its way with it.
+// loadFiles reads all files, passes each through prepare, and stores it under its path below the folder at.
 func loadFiles(files fs.FS, at string, prepare func(name string, body []byte) ([]byte, error)) (app, error) {
 	loaded := app{}
 	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
@@ -152,8 +153,8 @@ func loadFiles(files fs.FS, at string, prepare func(name string, body []byte) ([
 	return loaded, err
 }
 
-// loadApp reads all of files, and fills the hash of the roots into the service worker. It fails unless the worker has
-// exactly one place for each form of the hash: an app that does not pin its roots must not be served.
+// loadApp reads all files and inserts the hash of the roots into the service worker. It fails unless the worker has exactly
+// one placeholder for each form of the hash: an app that does not pin its roots must not be served.
 func loadApp(files fs.FS, roots []byte) (app, error) {
 	loaded, err := loadFiles(files, "/", func(name string, body []byte) ([]byte, error) {
 		if name == serviceWorker {
@@ -175,14 +176,14 @@ func loadApp(files fs.FS, roots []byte) (app, error) {
 	return loaded, nil
 }
 
-// consolePath is where the support console is. It belongs to the server, whichever app is served.
+// consolePath is the path of the support console. It is reserved on every server, whichever app is served.
 const consolePath = "/support"
 
 func isConsole(path string) bool {
 	return path == consolePath || strings.HasPrefix(path, consolePath+"/")
 }
 
-// loadConsole reads the support console, whose pages have their address in the fragment: there is one index.
+// loadConsole reads the support console. Its pages keep their address in the fragment, so there is only one index.
 func loadConsole(files fs.FS) (app, error) {
 	loaded, err := loadFiles(files, consolePath+"/", func(_ string, body []byte) ([]byte, error) { return body, nil })
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -210,7 +211,7 @@ func pinRoots(worker, roots []byte) ([]byte, error) {
 	return worker, nil
 }
 
-// find is the file of app or console that r asks for.
+// find returns the file of the app or console that r requests.
 func (s *server) find(r *http.Request) (asset, bool) {
 	if isConsole(r.URL.Path) {
 		file, ok := s.console[r.URL.Path]
@@ -219,7 +220,7 @@ func (s *server) find(r *http.Request) (asset, bool) {
 	return s.app.find(r)
 }
 
-// find is the file that r asks for. A navigation to an address that only the app's own router knows finds the index.
+// find returns the file that r requests. A navigation to an address that only the app's own router knows gets the index.
 func (a app) find(r *http.Request) (asset, bool) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		return asset{}, false
@@ -236,7 +237,7 @@ func (a app) find(r *http.Request) (asset, bool) {
 	return index, built && strings.Contains(r.Header.Get("Accept"), "text/html")
 }
 
-// showApp serves those files of the app and of the console that have a row in the table.
+// showApp serves the files of the app and the console that have a route of their own.
 func (s *server) showApp(w http.ResponseWriter, r *http.Request, _ caller) error {
 	file, ok := s.find(r)
 	if !ok {

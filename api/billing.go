@@ -17,11 +17,11 @@ import (
 	"holdfast/entitlements/billing"
 )
 
-// WebhookReceiver verifies webhooks that are signed as Standard Webhooks are.
+// WebhookReceiver verifies webhooks signed according to Standard Webhooks.
 type WebhookReceiver struct{ keys []*standardwebhooks.Webhook }
 
-// NewWebhookReceiver takes the secrets ("whsec_" and base64 of at least 24 bytes) that senders sign with: while one takes
-// the other's place, both count. An error names no secret.
+// NewWebhookReceiver takes the senders' signing secrets ("whsec_" and base64 of at least 24 bytes). During a rotation, the
+// old and the new secret are both accepted. Errors contain no secret.
 func NewWebhookReceiver(secrets []string) (*WebhookReceiver, error) {
 	receiver := &WebhookReceiver{}
 	for _, secret := range secrets {
@@ -37,10 +37,10 @@ func NewWebhookReceiver(secrets []string) (*WebhookReceiver, error) {
 	return receiver, nil
 }
 
-// messageID is what ids of messages may look like.
+// messageID matches valid message ids.
 var messageID = regexp.MustCompile(`^[!-~]{1,255}$`)
 
-// verify checks the signature of the body, byte by byte as it came, and returns the message's id.
+// verify checks the signature over the exact bytes of the body and returns the message's id.
 func (v *WebhookReceiver) verify(body []byte, header http.Header) (id string, err error) {
 	for _, name := range []string{standardwebhooks.HeaderWebhookID, standardwebhooks.HeaderWebhookTimestamp, standardwebhooks.HeaderWebhookSignature} {
 		if len(header.Values(name)) != 1 {
@@ -55,7 +55,7 @@ func (v *WebhookReceiver) verify(body []byte, header http.Header) (id string, er
 	return id, nil
 }
 
-// receiveStripe takes a webhook of Stripe.
+// receiveStripe receives a webhook from Stripe.
 func (s *server) receiveStripe(w http.ResponseWriter, r *http.Request, _ caller) error {
 	if s.stripe == nil {
 		return notFound
@@ -75,7 +75,7 @@ func (s *server) receiveStripe(w http.ResponseWriter, r *http.Request, _ caller)
 	}, s.stripe.Terms(), s.stripe.Refresh())
 }
 
-// receiveWebhook takes a webhook of any other billing system.
+// receiveWebhook receives a webhook from any other billing system.
 func (s *server) receiveWebhook(w http.ResponseWriter, r *http.Request, _ caller) error {
 	if s.billing == nil {
 		return notFound
@@ -96,11 +96,10 @@ func (s *server) receiveWebhook(w http.ResponseWriter, r *http.Request, _ caller
 	}, billing.Terms{}, nil)
 }
 
-// maxAhead is how far a system's clock may be ahead. An event from further ahead would outrank all that come after it.
+// maxAhead is how far a sender's clock may be ahead. An event from further ahead would outrank all later events.
 const maxAhead = 5 * time.Minute
 
-// parseWebhook reads a message. ok is false where it is of a type that tells nothing here. What else systems send along is
-// passed over.
+// parseWebhook parses a message. ok is false if its type is not relevant here. Unknown members are ignored.
 func parseWebhook(id string, body []byte) (event billing.Event, ok bool, err error) {
 	var message struct {
 		Type      string    `json:"type"`
@@ -141,8 +140,8 @@ func parseWebhook(id string, body []byte) (event billing.Event, ok bool, err err
 	}, true, nil
 }
 
-// receive reads the body, opens it, takes the event in it, and says what became of that: to the sender, in the log and in
-// the metrics. A body whose signature has not been verified is not parsed, and nothing of it is logged.
+// receive reads and verifies the body, applies its event, and reports the result to the sender, the log and the metrics.
+// Before the signature is verified, nothing of the body is parsed or logged.
 func (s *server) receive(
 	w http.ResponseWriter, r *http.Request, source string, open func(body []byte) (billing.Event, bool, error),
 	terms billing.Terms, refresh func(context.Context, *billing.Event) error,
@@ -158,7 +157,7 @@ func (s *server) receive(
 	}
 	result, level := string(outcome), slog.LevelInfo
 	if outcome == entitlements.BillingErased || outcome == entitlements.BillingUnclaimed {
-		level = slog.LevelWarn // the payer may be billed for nothing
+		level = slog.LevelWarn // the payer may be charged without getting anything
 	}
 	if err != nil {
 		refused, _ := classify(r.Context(), err)

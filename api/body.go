@@ -9,11 +9,11 @@ import (
 	"holdfast/entitlements/dpop"
 )
 
-// bodyRate is the slowest rate, in bytes a second, for the part of a body beyond bodyLimit.
+// bodyRate is the minimum rate, in bytes per second, for the part of a body beyond bodyLimit.
 const bodyRate = 128 << 10
 
-// paceBodies ends requests whose body does not arrive in time, also after the answer: net/http still waits for the unread
-// part. For a request without a body it lifts the server's own read limit, which would end streams.
+// paceBodies ends requests whose body arrives too slowly, even after the answer, since net/http then still waits for the
+// unread part. For a request without a body it lifts the server's own read limit, which would end streams.
 func (s *server) paceBodies(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
@@ -28,11 +28,11 @@ func (s *server) paceBodies(next http.Handler) http.Handler {
 	})
 }
 
-// pacedBody is a body whose reads fail when it arrives too slowly.
+// pacedBody is a body whose reads fail if it arrives too slowly.
 type pacedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
-	due     time.Time // when the first bodyLimit bytes must have arrived
+	due     time.Time // deadline for the first bodyLimit bytes
 	read    int64
 }
 
@@ -42,14 +42,14 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 	}
 	n, err := b.ReadCloser.Read(p)
 	b.read += int64(n)
-	if err == io.EOF { //nolint:errorlint // as io.Reader has it
+	if err == io.EOF { //nolint:errorlint // io.Reader returns it unwrapped
 		_ = b.control.SetReadDeadline(time.Time{})
 	}
 	return n, err
 }
 
-// proofBody reads the body of a request with a sound proof. Anybody can make one, under a new key: beyond bodyLimit, only a
-// known device's body is read, and only one of each device at a time.
+// proofBody reads the body of a request with a valid proof. Anybody can make a valid proof with a new key: beyond
+// bodyLimit, only the body of a known device is read, and only one per device at a time.
 func (s *server) proofBody(r *http.Request, proof dpop.Proof) ([]byte, error) {
 	body, err := readBody(io.LimitReader(r.Body, bodyLimit+1))
 	if err != nil || len(body) <= bodyLimit {

@@ -22,19 +22,19 @@ func deviceOf(d entitlements.Device) device {
 	return device{d.ID, d.Name, d.LinkedAt.UTC(), utc(d.LastReconciledAt), utc(d.DocumentExpiresAt), d.Quarantined()}
 }
 
-// adminDevice is a device as support and an export of the account show it.
+// adminDevice is a device as support and an account export show it.
 type adminDevice struct {
 	device
 	DocumentRevision *int64     `json:"document_revision"`
 	Removed          bool       `json:"removed"`
-	FreesUpAt        *time.Time `json:"frees_up_at"` // if it is not linked but still counts against the limit
+	FreesUpAt        *time.Time `json:"frees_up_at"` // if unlinked but still counted against the limit
 }
 
 func adminDeviceOf(d entitlements.Device) adminDevice {
 	return adminDevice{device: deviceOf(d), DocumentRevision: d.DocumentRevision, Removed: d.Removed}
 }
 
-// supportDevices returns the devices of the account, without removed ones that no longer count against the limit.
+// supportDevices returns the account's devices without removed ones that no longer count against the limit.
 func supportDevices(a entitlements.Account, now time.Time) []adminDevice {
 	frees := map[entitlements.DeviceID]*time.Time{}
 	for _, o := range a.Occupants(now) {
@@ -76,8 +76,8 @@ func occupants(list []entitlements.Occupant) []occupant {
 	return items
 }
 
-// linkDevice binds the key of the proof to the user. The device cookie lets the same browser, linking again, replace
-// what it was before, so that lost storage does not use up the device limit.
+// linkDevice links the proof's key to the user. The device cookie lets the same browser replace its previous device when it
+// links again, so that lost storage does not use up the device limit.
 func (s *server) linkDevice(w http.ResponseWriter, r *http.Request, by caller) error {
 	var request struct {
 		Name     string  `json:"name"`
@@ -127,7 +127,7 @@ func (s *server) unlinkDevice(w http.ResponseWriter, r *http.Request, by caller)
 	return noContent(w)
 }
 
-// revokeDevice is support's answer to a lost device.
+// revokeDevice removes a user's device on behalf of support, for example a lost one.
 func (s *server) revokeDevice(w http.ResponseWriter, r *http.Request, by caller) error {
 	return s.changeDevice(w, r, by, s.entitlements.RevokeDevice)
 }

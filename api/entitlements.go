@@ -7,7 +7,7 @@ import (
 	"holdfast/entitlements"
 )
 
-// decision is what a user may use now, online-only features too.
+// decision is what a user may use now, online-only features included.
 type decision struct {
 	State       entitlements.State              `json:"state"`
 	Reason      *entitlements.Reason            `json:"reason"`

@@ -10,7 +10,7 @@ import (
 
 const (
 	eventStream = "text/event-stream"
-	// When a client comes back whose stream has ended: each at a time of its own, so that a restart is no stampede.
+	// Bounds of the random delay before a client reconnects: after a restart the clients come back spread out.
 	retryLeast, retryMost = 5 * time.Second, 30 * time.Second
 )
 
@@ -18,17 +18,17 @@ const (
 type pace struct {
 	// body is how long the first bodyLimit bytes of a request's body may take.
 	body time.Duration
-	// comment is how often there is a comment, which keeps proxies from taking a silent stream for a dead one (HTML,
-	// section 9.2.7), and finds out which clients have gone without a word.
+	// comment is the interval of comments on a stream. They keep proxies from closing an idle stream (HTML, section 9.2.7)
+	// and reveal clients that disconnected silently.
 	comment time.Duration
-	// patience is how long a client may take to receive what is written to it.
+	// patience is how long a client may take to receive a write.
 	patience time.Duration
 }
 
 var usualPace = pace{body: 5 * time.Second, comment: 25 * time.Second, patience: 10 * time.Second}
 
-// streamEvents tells a page of every change of what its user has, by server-sent events (HTML, section 9.2), until its
-// session ends or the server does. An event names the revision and no more: what it means, a reconcile tells.
+// streamEvents sends a page an event for each change of its user's entitlements (server-sent events; HTML, section 9.2),
+// until the session ends or the server stops. An event contains only the revision; the client reconciles to learn the rest.
 func (s *server) streamEvents(w http.ResponseWriter, r *http.Request, by caller) error {
 	opening, cancel := context.WithTimeout(r.Context(), requestTimeout)
 	defer cancel()
@@ -46,15 +46,15 @@ func (s *server) streamEvents(w http.ResponseWriter, r *http.Request, by caller)
 
 	h := w.Header()
 	h.Set("Content-Type", eventStream)
-	h.Set("Cache-Control", "no-store, no-transform") // a proxy that compressed it could hold events back
-	h.Set("X-Accel-Buffering", "no")                 // nginx would hold them back in any case
+	h.Set("Cache-Control", "no-store, no-transform") // a compressing proxy could delay events
+	h.Set("X-Accel-Buffering", "no")                 // nginx buffers them otherwise
 	if r.Method == http.MethodHead {
 		return nil
 	}
 	s.metrics.streams.Inc()
 	defer s.metrics.streams.Dec()
 	stream := stream{w, http.NewResponseController(w), s.pace.patience}
-	retry := retryLeast + rand.N(retryMost-retryLeast) //nolint:gosec // spreads, hides nothing
+	retry := retryLeast + rand.N(retryMost-retryLeast) //nolint:gosec // only spreads the load
 	err = stream.send(fmt.Sprintf("retry: %d\n\n", retry.Milliseconds()))
 	comments := time.NewTicker(s.pace.comment)
 	defer comments.Stop()
@@ -75,23 +75,23 @@ func (s *server) streamEvents(w http.ResponseWriter, r *http.Request, by caller)
 			err = stream.send(":\n\n")
 		}
 	}
-	return nil // it has gone, or does not keep up: the connection is of no more use
+	return nil // the client has gone or is too slow: the connection is of no further use
 }
 
-// stream is an answer that goes on for longer than the server's timeouts allow others to.
+// stream is an answer that may outlast the server's timeouts.
 type stream struct {
 	w        http.ResponseWriter
 	control  *http.ResponseController
 	patience time.Duration
 }
 
-// send gets text to the client in time, or fails.
+// send writes text to the client, or fails if that takes longer than patience.
 func (s stream) send(text string) error {
 	_, err := s.Write([]byte(text))
 	return err
 }
 
-// Write gets p to the client in time, or fails.
+// Write writes p to the client, or fails if that takes longer than patience.
 func (s stream) Write(p []byte) (int, error) {
 	if err := s.control.SetWriteDeadline(time.Now().Add(s.patience)); err != nil {
 		return 0, err
@@ -103,7 +103,7 @@ func (s stream) Write(p []byte) (int, error) {
 	return n, s.control.Flush()
 }
 
-// end leaves the server time to end the answer: that of what was sent last may be over.
+// end extends the write deadline so that the server can end the answer: the last write's deadline may have passed.
 func (s stream) end() error {
 	_ = s.control.SetWriteDeadline(time.Now().Add(s.patience))
 	return nil

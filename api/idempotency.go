@@ -14,23 +14,24 @@ import (
 	"time"
 )
 
-// Answers keeps what was answered to requests that carry an Idempotency-Key, for 24 hours. A request is known by actor,
-// route and key; claimed is the time that its claim was made at.
+// Answers stores the answers to requests with an Idempotency-Key for 24 hours. Actor, route and key identify a request;
+// claimed is the time of its claim.
 type Answers interface {
-	// Claim makes the request the caller's to carry out: claimed is true. Otherwise somebody has carried it out, and
-	// status and answer are what Keep was given; or, where status is 0, it came with another body, or is in progress. A
-	// claim that was neither kept nor released for a minute passes to the next caller with the same body.
+	// Claim gives the caller the exclusive right to execute the request, and returns claimed as true. If the request has
+	// been executed before, claimed is false and status and answer are those passed to Keep. A status of 0 means that the
+	// request is in progress, or that the key was used with another body. A claim that is neither kept nor released within
+	// a minute passes to the next caller with the same body.
 	Claim(ctx context.Context, actor, route, key string, bodyHash []byte, now time.Time) (claimed bool, status int, answer []byte, err error)
-	// Keep ends a claim with the answer to give from now on.
+	// Keep ends a claim and stores the answer for repetitions.
 	Keep(ctx context.Context, actor, route, key string, claimed time.Time, status int, answer []byte) error
-	// Release ends a claim as if it had not been made.
+	// Release ends a claim as if it had never been made.
 	Release(ctx context.Context, actor, route, key string, claimed time.Time) error
 }
 
 const (
 	maxIdempotencyKey = 255
-	maxKeyedPath      = 512 // bytes; no id of ours, nor of billing, makes a path that long
-	// keepTimeout is how long an answer may take to be kept, also when its request has run out of time.
+	maxKeyedPath      = 512 // bytes; no id, ours or a billing system's, makes a path that long
+	// keepTimeout is how long storing an answer may take, even if its request has run out of time.
 	keepTimeout = 5 * time.Second
 )
 
@@ -39,11 +40,11 @@ var (
 	idempotencyConflict   = refusal{http.StatusConflict, "conflict", "A request with this Idempotency-Key had another body, or is still in progress."}
 )
 
-// once carries a request of the admin API out at most once for each Idempotency-Key, if it has one: a success is given
-// again to whoever repeats it. What was not a success can be tried again under the same key.
+// once executes an admin request with an Idempotency-Key at most once: repetitions get the stored success. A request that
+// did not succeed can be tried again under the same key.
 //
-// The answer is kept after the change has been committed: a server that dies in between leaves a claim that ends after a
-// minute, and a repetition then carries the request out again.
+// The answer is stored after the change has been committed. If the server dies in between, the claim expires after a
+// minute, and a repetition then executes the request again.
 func (s *server) once(w http.ResponseWriter, r *http.Request, route route, by caller) error {
 	keys := r.Header.Values("Idempotency-Key")
 	if len(keys) == 0 {
@@ -74,7 +75,7 @@ func (s *server) once(w http.ResponseWriter, r *http.Request, route route, by ca
 	}
 	if !claimed {
 		kept, err := seal.Open(nil, nil, sealed, hash[:])
-		if status == 0 || err != nil { // err: the actor has another session by now, or the bootstrap token has changed
+		if status == 0 || err != nil { // err: the actor has a new session, or the bootstrap token has changed
 			return idempotencyConflict
 		}
 		return writeKept(w, status, kept)
@@ -83,7 +84,7 @@ func (s *server) once(w http.ResponseWriter, r *http.Request, route route, by ca
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), requestTimeout+keepTimeout)
 	defer cancel()
 	answer := heldAnswer{header: w.Header()}
-	defer func() { // after a panic too
+	defer func() { // even after a panic
 		if answer.status/100 == 2 {
 			return
 		}
@@ -94,7 +95,8 @@ func (s *server) once(w http.ResponseWriter, r *http.Request, route route, by ca
 	if err := route.handler(&answer, r, by); err != nil {
 		return err
 	}
-	// Kept before it is given: whoever has seen it can rely on it. The change is made, so it is given in any case.
+	// The answer is stored before it is sent, so that a client that saw it can rely on it. It is sent even if storing
+	// fails, because the change has been made.
 	kept := seal.Seal(nil, nil, answer.body.Bytes(), hash[:]) //nolint:gosec // this kind makes its nonce by itself
 	if err := s.answers.Keep(ctx, by.actor, path, key, now, answer.status, kept); err != nil {
 		s.log.LogAttrs(ctx, slog.LevelWarn, "answer not kept", slog.String("request", requestID(ctx)), slog.Any("error", err))
@@ -106,8 +108,8 @@ func isIdempotencyKey(key string) bool {
 	return len(key) >= 1 && len(key) <= maxIdempotencyKey && !strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' })
 }
 
-// answerSeal encrypts kept answers under a key that follows from the caller's token or that of their session, of which the
-// database holds nothing but a hash: an answer may hold a one-time link.
+// answerSeal returns a cipher keyed by the caller's token or session token, of which the database holds only a hash: a
+// stored answer may contain a one-time link.
 func answerSeal(secret string) (cipher.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, []byte(secret), nil, "holdfast kept answer", 32)
 	if err != nil {
@@ -120,7 +122,7 @@ func answerSeal(secret string) (cipher.AEAD, error) {
 	return cipher.NewGCMWithRandomNonce(block)
 }
 
-// heldAnswer holds an answer back.
+// heldAnswer buffers an answer.
 type heldAnswer struct {
 	header http.Header
 	status int
@@ -131,12 +133,12 @@ func (a *heldAnswer) Header() http.Header         { return a.header }
 func (a *heldAnswer) WriteHeader(status int)      { a.status = status }
 func (a *heldAnswer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
-// writeKept gives a success of the admin API, which is JSON unless it is empty.
+// writeKept sends a stored success of the admin API, which is JSON unless it is empty.
 func writeKept(w http.ResponseWriter, status int, body []byte) error {
 	if len(body) > 0 {
 		w.Header().Set("Content-Type", "application/json")
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // a client that has gone needs no answer
+	_, _ = w.Write(body) // the client may have gone
 	return nil
 }

@@ -19,7 +19,7 @@ import (
 	"holdfast/entitlements/jose"
 )
 
-// readBody reads what is left of the body, up to the limit that the route has put on it.
+// readBody reads the rest of the body, up to the route's limit.
 func readBody(r io.Reader) ([]byte, error) {
 	body, err := io.ReadAll(r)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
@@ -34,8 +34,8 @@ func readBody(r io.Reader) ([]byte, error) {
 	return body, nil
 }
 
-// decode reads the body, one JSON object, into v, and takes nothing that v does not name. The parser refuses duplicate
-// names, trailing data and invalid UTF-8 by itself.
+// decode reads the body, one JSON object, into v and refuses members that v does not have. The parser itself refuses
+// duplicate names, trailing data and invalid UTF-8.
 func decode(r *http.Request, v any) error {
 	body, err := readBody(r.Body)
 	if err != nil {
@@ -44,7 +44,7 @@ func decode(r *http.Request, v any) error {
 	return unmarshal(r, body, v)
 }
 
-// decodeOptional is decode for routes where no body at all is as good as an empty object.
+// decodeOptional is decode for routes where an absent body means an empty object.
 func decodeOptional(r *http.Request, v any) error {
 	body, err := readBody(r.Body)
 	if err != nil || len(body) == 0 {
@@ -63,9 +63,9 @@ func unmarshal(r *http.Request, body []byte, v any) error {
 	return nil
 }
 
-// checkJSON says whether body is fit to be parsed: declared as JSON, and tame.
+// checkJSON checks that body is declared as JSON and safe to parse.
 func checkJSON(r *http.Request, body []byte, depth int) error {
-	if len(body) == 0 { // of no type at all, so not of a wrong one
+	if len(body) == 0 { // without a body, the content type does not matter
 		return invalidRequest
 	}
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
@@ -81,16 +81,15 @@ func checkJSON(r *http.Request, body []byte, depth int) error {
 	return nil
 }
 
-// How deep JSON may be nested. The deepest that a browser sends, a credential, is not half as deep, and neither is an invoice
-// of a billing system.
+// Limits of JSON nesting. Browsers' deepest JSON, a credential, has less than half this depth, and so does a billing
+// system's invoice.
 const (
 	maxDepth        = 16
 	maxWebhookDepth = 32
 )
 
-// isTame says whether body is one JSON object (null would otherwise pass for an empty one), nested no deeper than
-// depth, without U+0000 in any string, which PostgreSQL text cannot hold. What it does not read to the end, because it
-// is no JSON, is left to the parser to refuse.
+// isTame reports whether body is one JSON object (null would otherwise pass for an empty one), nested at most depth deep,
+// without U+0000 in any string, which PostgreSQL text cannot store. It leaves malformed JSON to the parser.
 func isTame(body []byte, depth int) bool {
 	mayHoldNUL := bytes.Contains(body, []byte(`\u0000`)) // the only way to write it
 	dec := jsontext.NewDecoder(bytes.NewReader(body))
@@ -108,13 +107,13 @@ func isTame(body []byte, depth int) bool {
 	}
 }
 
-// answer writes a success.
+// answer sends a success.
 func answer(w http.ResponseWriter, status int, v any) error {
 	writeJSON(w, status, "application/json", v)
 	return nil
 }
 
-// noContent answers 204.
+// noContent sends 204.
 func noContent(w http.ResponseWriter) error {
 	w.WriteHeader(http.StatusNoContent)
 	return nil
@@ -127,13 +126,13 @@ func writeJSON(w http.ResponseWriter, status int, media string, v any) {
 	}
 	w.Header().Set("Content-Type", media)
 	w.WriteHeader(status)
-	_, _ = w.Write(append(body, '\n')) // a client that has gone needs no answer
+	_, _ = w.Write(append(body, '\n')) // the client may have gone
 }
 
-// pathText is the unescaped path parameter.
+// pathText returns the unescaped path parameter.
 func pathText(r *http.Request, name string) (string, error) {
 	text := chi.URLParam(r, name)
-	if r.URL.RawPath != "" { // then chi routes by the escaped form
+	if r.URL.RawPath != "" { // chi then routes by the escaped form
 		var err error
 		if text, err = url.PathUnescape(text); err != nil {
 			return "", notFound
@@ -155,7 +154,7 @@ func pathUUID(r *http.Request) (string, error) {
 	return id, nil
 }
 
-// pathBytes is the path parameter as strict base64url without padding.
+// pathBytes returns the path parameter decoded as strict base64url without padding.
 func pathBytes(r *http.Request, name string) ([]byte, error) {
 	text, err := pathText(r, name)
 	if err != nil {
@@ -168,7 +167,7 @@ func pathBytes(r *http.Request, name string) ([]byte, error) {
 	return id, nil
 }
 
-// bodyUUID is an id from a body in canonical form; "" where the member was absent or null.
+// bodyUUID returns an id from a body in canonical form, or "" if the member was absent or null.
 func bodyUUID(id *string) (string, error) {
 	if id == nil {
 		return "", nil
@@ -180,7 +179,7 @@ func bodyUUID(id *string) (string, error) {
 	return canonical, nil
 }
 
-// canonicalUUID takes the 36-character form alone, in either case.
+// canonicalUUID accepts only the 36-character form, in either case.
 func canonicalUUID(text string) (string, bool) {
 	id, err := uuid.Parse(text)
 	if err != nil || len(text) != 36 {
@@ -189,7 +188,7 @@ func canonicalUUID(text string) (string, bool) {
 	return id.String(), true
 }
 
-// utc is t as bodies show it; nil stays nil.
+// utc returns t in the time zone that bodies use; nil stays nil.
 func utc(t *time.Time) *time.Time {
 	if t == nil {
 		return nil
@@ -205,7 +204,7 @@ func textOf(s *string) string {
 	return *s
 }
 
-// orNull is a string member that is null when there is nothing to say.
+// orNull returns s for a member that is null when empty.
 func orNull[S ~string](s S) *S {
 	if s == "" {
 		return nil

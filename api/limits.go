@@ -12,13 +12,13 @@ import (
 	"holdfast/passkey"
 )
 
-// limit says how much of a kind one name may do: burst at once, then one each interval.
+// limit is a token bucket's size and rate: burst actions at once, then one per interval.
 type limit struct {
 	burst    int
 	interval time.Duration
 }
 
-// Whole offices, planes and carriers share an address prefix, so it may fail more often than a single account.
+// Whole offices, planes and carriers share an address prefix, so a prefix may fail more often than a single account.
 var (
 	prefixLimit  = limit{burst: 30, interval: 10 * time.Second}
 	accountLimit = limit{burst: 10, interval: time.Minute}
@@ -27,25 +27,26 @@ var (
 // codesLimit is how often an account makes recovery codes: each set takes ten slow hashes.
 var codesLimit = limit{burst: 5, interval: 10 * time.Minute}
 
-// These bound the rows that one name can make. What a failed try spends is swept within minutes, so those may be many.
+// These limits bound the rows that one name can create. Ceremonies spent by failed tries are swept within minutes, so their
+// limit is high.
 var (
 	spentLimit        = limit{burst: 1000, interval: 100 * time.Millisecond}
 	registrationLimit = limit{burst: 500, interval: 6 * time.Second}
 	signInLimit       = limit{burst: 300, interval: time.Minute}
 )
 
-// maxNames is how many names a generation of buckets holds: some 10 MB in all.
+// maxNames is the capacity of one generation of buckets: some 10 MB in all.
 const maxNames = 50_000
 
-// name is an HMAC, under a key that only this process has, of the network, account or passkey that something is counted
-// for. It carries its limit.
+// name identifies what is being counted, a network, account or passkey, together with its limit. It is an HMAC under a key
+// of this process.
 type name struct {
 	tag   [16]byte
 	limit limit
 }
 
-// buckets counts, in memory, tries that fail and what creates rows. Each name has a bucket (GCRA): what is kept is the time
-// at which it will be empty again. Buckets that nobody has touched for long go first when there are too many.
+// buckets counts failed tries and the creation of rows, in memory. Each name has a bucket (GCRA), stored as the time at
+// which it will be empty again. When there are too many buckets, the least recently used go first.
 type buckets struct {
 	secret [32]byte
 	now    func() time.Time
@@ -60,7 +61,7 @@ func newBuckets(now func() time.Time) *buckets {
 	return b
 }
 
-// name names whoever value is, among those of that kind.
+// name returns the name of a value of a kind, such as an account.
 func (b *buckets) name(kind, value string, limit limit) name {
 	mac := hmac.New(sha256.New, b.secret[:])
 	mac.Write([]byte(kind + "\x00" + value))
@@ -69,7 +70,8 @@ func (b *buckets) name(kind, value string, limit limit) name {
 	return n
 }
 
-// take counts a try of names, until giveBack. If the bucket of one is full, it counts nothing and returns how long to wait.
+// take counts one try for each of names, which giveBack can undo. If a bucket is full, it counts nothing and returns how
+// long to wait.
 func (b *buckets) take(names []name) (wait time.Duration) {
 	now := b.now()
 	b.mu.Lock()
@@ -88,7 +90,7 @@ func (b *buckets) wait(names []name) time.Duration {
 	return b.fullFor(names, b.now())
 }
 
-// count counts for names what has been done.
+// count counts one action for each of names.
 func (b *buckets) count(names []name) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -112,7 +114,7 @@ func (b *buckets) add(names []name, now time.Time) {
 	}
 }
 
-// giveBack takes back what was counted once.
+// giveBack undoes one count for each of names.
 func (b *buckets) giveBack(names []name) {
 	now := b.now()
 	b.mu.Lock()
@@ -120,14 +122,14 @@ func (b *buckets) giveBack(names []name) {
 	for _, n := range names {
 		if at := b.emptyAt(n, now).Add(-n.limit.interval); at.After(now) {
 			b.young[n.tag] = at
-		} else { // an empty bucket leaves nothing behind
+		} else { // empty buckets are not stored
 			delete(b.young, n.tag)
 			delete(b.old, n.tag)
 		}
 	}
 }
 
-// emptyAt is when the bucket will be empty: now if it is.
+// emptyAt returns when the bucket will be empty, or now if it is empty already.
 func (b *buckets) emptyAt(n name, now time.Time) time.Time {
 	at, ok := b.young[n.tag]
 	if !ok {
@@ -145,9 +147,9 @@ type tooOften struct{ wait time.Duration }
 func (e *tooOften) Error() string { return rateLimited.code }
 func (e *tooOften) Unwrap() error { return rateLimited }
 
-// tryPasskey lets the caller try a passkey. Only failures count; and whoever fails too often is told so instead of why, but
-// the try is made all the same: a passkey that is good is not locked out by the failures of others. Only where a network's
-// failures would fill the table of spent ceremonies must it wait.
+// tryPasskey runs try under the limits for passkeys. Only failures count. A caller who fails too often gets tooOften
+// instead of the reason, but try still runs, so that other people's failures cannot lock a good passkey out. Only a network
+// whose failures would fill the table of spent ceremonies must wait.
 func (s *server) tryPasskey(r *http.Request, claimed passkey.Claim, try func() error) error {
 	spent := []name{s.buckets.name("spent", s.prefix(r), spentLimit)}
 	if wait := s.buckets.take(spent); wait > 0 {
@@ -175,8 +177,9 @@ func (s *server) tryPasskey(r *http.Request, claimed passkey.Claim, try func() e
 	return err
 }
 
-// tryCode lets the caller try a one-time code. A code can be guessed at, and a guess is expensive to look at: whoever has
-// failed too often must wait before the next. In place of one recovery code good tries count, too: they cost as much.
+// tryCode runs try under the limits for one-time codes. Codes can be guessed and a guess is expensive to check, so after
+// too many failures the caller must wait before the next try. For one recovery code, successful tries count as well: they
+// cost as much.
 func (s *server) tryCode(r *http.Request, code string, try func() error) error {
 	names := []name{s.buckets.name("code prefix", s.prefix(r), prefixLimit)}
 	if lookup := passkey.CodeLookup(code); lookup != "" {
@@ -200,8 +203,8 @@ func (s *server) signIns(user passkey.UserID) name {
 	return s.buckets.name("sign-ins", string(user), signInLimit)
 }
 
-// create lets the caller do what creates rows, unless a bucket is full. Only a success counts, so nobody can fill the bucket
-// of an account without its passkey; what runs at the same time may overfill it by as much.
+// create runs do, which creates rows, unless a bucket is full. Only successes count, so nobody can fill an account's bucket
+// without its passkey. Concurrent calls may overfill a bucket.
 func (s *server) create(do func() error, names ...name) error {
 	if wait := s.buckets.wait(names); wait > 0 {
 		return &tooOften{wait}
@@ -213,8 +216,8 @@ func (s *server) create(do func() error, names ...name) error {
 	return err
 }
 
-// beginCeremony lets the caller begin a ceremony whose end will count for made. It is refused now rather than when the
-// authenticator has made a passkey.
+// beginCeremony begins a ceremony whose success will count for made. It refuses early, before the authenticator creates a
+// passkey.
 func (s *server) beginCeremony(w http.ResponseWriter, begin func() (passkey.Options, error), made ...name) error {
 	if wait := s.buckets.wait(made); wait > 0 {
 		return &tooOften{wait}
@@ -226,7 +229,7 @@ func (s *server) beginCeremony(w http.ResponseWriter, begin func() (passkey.Opti
 	return answer(w, http.StatusOK, optionsOf(begun))
 }
 
-// isFailure says whether the error is the caller's guess that was wrong, not the server's trouble.
+// isFailure reports whether err is the caller's wrong guess and not a failure of the server.
 func isFailure(err error) bool {
 	return errors.Is(err, passkey.ErrCeremony) || errors.Is(err, passkey.ErrCredentialRejected)
 }

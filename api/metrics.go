@@ -15,8 +15,8 @@ import (
 	"holdfast/entitlements/outbox"
 )
 
-// Metrics counts what the public listener does; the operations listener shows it. Labels are route patterns, codes and
-// classes, never anything that a client chose.
+// Metrics counts the public listener's requests for the operations listener. Labels are route patterns, codes and classes,
+// never values that a client chose.
 type Metrics struct {
 	registry   *prometheus.Registry
 	requests   *prometheus.CounterVec
@@ -26,7 +26,7 @@ type Metrics struct {
 	streams    prometheus.Gauge
 }
 
-// NewMetrics makes the counters of one server.
+// NewMetrics returns the counters of one server.
 func NewMetrics() *Metrics {
 	m := &Metrics{
 		registry: prometheus.NewRegistry(),
@@ -54,13 +54,13 @@ func NewMetrics() *Metrics {
 
 func (m *Metrics) request(route, name string, status int, elapsed time.Duration, stream bool) {
 	m.requests.WithLabelValues(route, method(name), strconv.Itoa(status/100)+"xx").Inc()
-	if stream { // which lasts for hours, and is well
+	if stream { // streams last for hours by design
 		return
 	}
 	m.durations.WithLabelValues(route, method(name)).Observe(elapsed.Seconds())
 }
 
-// watchKeyset shows the keyset that is served. An alert is due 60 days before its end.
+// watchKeyset exports the served keyset's version and end. Alert 60 days before the end.
 func (m *Metrics) watchKeyset(version func() int64, end, now func() time.Time) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "holdfast_keyset_expiry_timestamp_seconds", Help: "When the keyset ends: after that, no document is valid. Unix time.",
@@ -71,8 +71,8 @@ func (m *Metrics) watchKeyset(version func() int64, end, now func() time.Time) {
 	}, func() float64 { return float64(version()) }))
 }
 
-// watchWebhooks shows what becomes of outgoing webhooks. Dead ones wait for somebody to look; pending ones that grow in
-// number tell of a receiver that fails.
+// watchWebhooks exports counts of outgoing webhooks. Dead webhooks need attention; a growing number of pending ones means
+// that a receiver is failing.
 func (m *Metrics) watchWebhooks(counts func() outbox.Counts) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "holdfast_webhooks", Help: "Outgoing webhooks in the database, as of some seconds ago.", ConstLabels: prometheus.Labels{"state": "pending"},
@@ -86,7 +86,7 @@ func (m *Metrics) watchWebhooks(counts func() outbox.Counts) {
 }
 
 // NewOps returns the handler of the operations listener, which must never be public: metrics, liveness, readiness and
-// profiles. ready fails when the server should get no requests; it may take two seconds.
+// profiles. ready fails if the server should get no requests; it may take two seconds.
 func NewOps(metrics *Metrics, ready func(context.Context) error) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics.registry, promhttp.HandlerOpts{}))

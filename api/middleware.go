@@ -25,21 +25,21 @@ import (
 	"holdfast/passkey"
 )
 
-// caller is who asks, as far as the route's access required finding out before the handler runs.
+// caller is the authenticated caller of a request, with whatever the route's access requires.
 type caller struct {
-	session passkey.Session // where the access is a cookie, and there is one; on a scoped route that of a staff member
-	proof   *dpop.Proof     // where it is a proof; nil on a cookieOr route that was called by cookie
-	actor   string          // as the audit trail names them
+	session passkey.Session // for cookie access, if there is one; on a scoped route, a staff member's
+	proof   *dpop.Proof     // for proof access; nil on a cookieOr route called by cookie
+	actor   string          // as in the audit trail
 
-	// On a scoped route:
-	secret string          // the token of the bearer or of the session, which the caller alone has
-	scopes []passkey.Scope // all that the caller has, of which the route needed one
+	// On scoped routes only:
+	secret string          // the bearer's or session's token, known only to the caller
+	scopes []passkey.Scope // all scopes of the caller
 }
 
-// isStaff says whether a staff member calls the admin API by their session.
+// isStaff reports whether a staff member calls the admin API by session.
 func (c caller) isStaff() bool { return c.session.Role != "" && c.secret != "" }
 
-// user is the session's user in the vocabulary of entitlements.
+// user returns the session's user as an entitlements id.
 func (c caller) user() entitlements.UserID { return entitlements.UserID(c.session.User.ID) }
 
 // screen refuses what can be refused without knowing the caller: other origins and invalid proofs. It reads the body that a
@@ -57,7 +57,7 @@ func (s *server) screen(r *http.Request, route route) (by caller, err error) {
 	return by, err
 }
 
-// admit finds out who sent a request that screen has accepted, and whether they may.
+// admit authenticates and authorises the sender of a request that screen has accepted.
 func (s *server) admit(w http.ResponseWriter, r *http.Request, route route, by caller) (caller, error) {
 	if route.access == scoped {
 		return s.admitAdmin(w, r, route.scope)
@@ -76,12 +76,12 @@ func (s *server) admit(w http.ResponseWriter, r *http.Request, route route, by c
 	return by, nil
 }
 
-// changes says whether the request may change something.
+// changes reports whether the request may change something.
 func changes(r *http.Request) bool { return r.Method != http.MethodGet && r.Method != http.MethodHead }
 
-// isCrossOrigin says whether a request that may change something comes from a page of another origin than own and allowed.
-// Browsers send at least one of the two headers with every such request; a client that sends neither is no page, and
-// holds no cookie of a victim.
+// isCrossOrigin reports whether a request that may change something comes from a page whose origin is neither own nor
+// allowed. Browsers send at least one of the two headers with every such request; a client that sends neither is not a
+// browser and holds no victim's cookie.
 func isCrossOrigin(r *http.Request, own string, allowed ...string) bool {
 	if !changes(r) {
 		return false
@@ -98,8 +98,7 @@ func isCrossOrigin(r *http.Request, own string, allowed ...string) bool {
 	return slices.ContainsFunc(origins, func(origin string) bool { return origin != own })
 }
 
-// checkProof checks proof, nonce and body, in this order, before anything else is looked at. The body can still be read
-// afterwards.
+// checkProof checks proof, nonce and body, in this order, before anything else. The body can be read again afterwards.
 func (s *server) checkProof(r *http.Request) (*dpop.Proof, error) {
 	headers := r.Header.Values("DPoP")
 	if len(headers) != 1 { // RFC 9449 §4.3, check 1
@@ -120,12 +119,13 @@ func (s *server) checkProof(r *http.Request) (*dpop.Proof, error) {
 	return &proof, nil
 }
 
-// cors lets pages of the allowed origins call /v1 with their cookies, and pages of any origin read what is public.
+// cors allows pages of the allowed origins to call /v1 with their cookies, and pages of any origin to read public
+// documents.
 func (s *server) cors(next http.Handler) http.Handler {
 	private := next
 	if len(s.allowOrigins) > 0 {
 		private = cors.Handler(cors.Options{
-			// Not the library's own list, in which "*" would stand for any name.
+			// The library's own list would treat "*" as a wildcard.
 			AllowOriginFunc:  func(_ *http.Request, origin string) bool { return slices.Contains(s.allowOrigins, origin) },
 			AllowedMethods:   []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
 			AllowedHeaders:   []string{"Content-Type", "DPoP"},
@@ -158,8 +158,8 @@ func isAPI(path string) bool {
 	return strings.HasPrefix(path, "/v1/") || strings.HasPrefix(path, "/admin/")
 }
 
-// refuseHostileURLs keeps NUL and invalid UTF-8, which PostgreSQL text cannot hold, out of paths and the API's queries.
-// Pages ignore their query, which other sites may have added to.
+// refuseHostileURLs refuses NUL and invalid UTF-8, which PostgreSQL text cannot store, in paths and in the API's queries.
+// Pages ignore their query, to which other sites may have added parameters.
 func (s *server) refuseHostileURLs(next http.Handler) http.Handler {
 	hostile := func(text string) bool { return !utf8.ValidString(text) || strings.ContainsRune(text, 0) }
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -175,15 +175,15 @@ func (s *server) refuseHostileURLs(next http.Handler) http.Handler {
 	})
 }
 
-// pageCSP is the policy of the app's pages and of its service worker, whose own answer rules what it may fetch. It is
-// what the three browser engines run the app under without a violation.
+// pageCSP is the policy of the app's pages and of its service worker, whose own response controls what it may fetch. The
+// app runs under it in the three browser engines without a violation.
 const (
 	pageCSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; " +
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types holdfast"
 	dataCSP = "default-src 'none'; frame-ancestors 'none'"
 )
 
-// securityHeaders sets the headers of every answer; the app's files widen the policy to pageCSP.
+// securityHeaders sets the headers of every answer. The app's files widen the policy to pageCSP.
 func (s *server) securityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -204,8 +204,8 @@ func (s *server) securityHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// recoverPanics answers a panic with a 500. If the answer had begun, the connection is cut instead, so that nobody takes
-// half an answer for a whole one.
+// recoverPanics answers a panic with a 500. If the answer has begun, it cuts the connection instead, so that a partial
+// answer cannot pass for a complete one.
 func (s *server) recoverPanics(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -225,13 +225,13 @@ func (s *server) recoverPanics(next http.Handler) http.Handler {
 
 type requestIDKey struct{}
 
-// requestID is the id that the log and the problem documents name the request by.
+// requestID returns the request's id in the log and in problem documents.
 func requestID(ctx context.Context) string {
 	id, _ := ctx.Value(requestIDKey{}).(string)
 	return id
 }
 
-// observe names, counts and logs every request: by the route's pattern, never by what the client has put into it.
+// observe logs and counts every request and sets its id. It names requests by the route's pattern, never by client input.
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now() // a duration, not an instant that anything is judged by
@@ -257,7 +257,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 	})
 }
 
-// method is the request's method if it is one that exists: clients may send any word.
+// method returns the request's method if it is a standard one: clients may send any word.
 func method(name string) string {
 	switch name {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:

@@ -7,7 +7,7 @@ import (
 	"holdfast/passkey"
 )
 
-// notice is something that the user should hear of. The client puts it into words.
+// notice is an event to tell the user about. The client words it.
 type notice struct {
 	Code    passkey.NoticeCode `json:"code"`
 	At      time.Time          `json:"at"`

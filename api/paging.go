@@ -9,8 +9,7 @@ import (
 	"strings"
 )
 
-// checkQuery refuses parameters that the route does not take, and any parameter twice: the answer to an ignored parameter
-// would look as if it had been applied.
+// checkQuery refuses unknown and repeated parameters: if one were ignored, the answer would look as if it had been applied.
 func checkQuery(r *http.Request, taken []string) error {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -34,7 +33,7 @@ const (
 	maxLimit     = 200
 )
 
-// queryLimit is the page size that the query asks for.
+// queryLimit returns the page size in the query.
 func queryLimit(r *http.Request) (int, error) {
 	text := r.URL.Query().Get("limit")
 	if text == "" {
@@ -47,8 +46,8 @@ func queryLimit(r *http.Request) (int, error) {
 	return limit, nil
 }
 
-// queryPage is the page that the query asks for of a list whose later items have higher numbers, the last first. The cursor
-// is the number of the last item seen, so pages stay whole while items come in; before is 0 without one.
+// queryPage returns the requested page of a list in descending order of numbers. The cursor, before, is the number of the
+// last item seen, so that new items do not shift pages; it is 0 if absent.
 func queryPage(r *http.Request) (limit int, before int64, err error) {
 	if limit, err = queryLimit(r); err != nil {
 		return 0, 0, err
@@ -64,7 +63,7 @@ func queryPage(r *http.Request) (limit int, before int64, err error) {
 	return limit, before, nil
 }
 
-// cutPage leaves limit items of those that were read, one more than that, and names the cursor of the next page; nil where
+// cutPage returns the first limit of the items, of which one more was read, and the cursor of the next page, or nil if
 // there is none.
 func cutPage[T any](items []T, limit int, number func(T) int64) (page []T, next *string) {
 	if len(items) <= limit {

@@ -18,8 +18,8 @@ import (
 	"holdfast/passkey/reasons"
 )
 
-// refusal is an answer that is not a success: the status, a code that clients may rely on, and a text for people that
-// never says whether a user or a credential exists. It is an error, so that handlers can return it like any other.
+// refusal is an error answer: the status, a stable code, and a text for people that never reveals whether a user or a
+// credential exists. It implements error, so that handlers can return it.
 type refusal struct {
 	status       int
 	code, detail string
@@ -27,7 +27,7 @@ type refusal struct {
 
 func (r refusal) Error() string { return r.code }
 
-// The refusals of this package itself.
+// The refusals of this package.
 var (
 	invalidRequest       = refusal{http.StatusBadRequest, "invalid_request", "The request is not what this route takes."}
 	unsupportedMediaType = refusal{http.StatusUnsupportedMediaType, "unsupported_media_type", "The body must be application/json."}
@@ -48,11 +48,11 @@ var (
 	internal             = refusal{http.StatusInternalServerError, "internal", "Something went wrong on our side."}
 )
 
-// unknownDetail begins the text of an answer whose outcome is unknown; what to do follows.
+// unknownDetail begins the text of an answer whose outcome is unknown; advice follows.
 const unknownDetail = "The outcome is unknown: the change may have been made, but is not confirmed to last. "
 
-// refusals is the one place where domain errors become answers; the first that matches is the answer. What is not
-// here is a 500 with a fixed text.
+// refusals is the only mapping from domain errors to answers; the first match wins. Any other error is a 500 with a fixed
+// text.
 var refusals = []struct {
 	err    error
 	answer refusal
@@ -94,7 +94,7 @@ var refusals = []struct {
 	{entitlements.ErrNotFound, notFound},
 }
 
-// problem is a problem document (RFC 9457). The members after Instance belong to single codes.
+// problem is a problem document (RFC 9457). Each member after Instance belongs to a particular code.
 type problem struct {
 	Type     string `json:"type"`
 	Title    string `json:"title"`
@@ -103,15 +103,15 @@ type problem struct {
 	Code     string `json:"code"`
 	Instance string `json:"instance"`
 
-	Devices []occupant `json:"devices,omitempty"` // device_limit: those that count, oldest first
+	Devices []occupant `json:"devices,omitempty"` // device_limit: the devices that count, oldest first
 
-	Document   string     `json:"document,omitempty"` // device_forked: the signed document that says so
+	Document   string     `json:"document,omitempty"` // device_forked: the signed document about it
 	Passkeys   string     `json:"passkeys,omitempty"`
 	Keyset     string     `json:"keyset,omitempty"`
 	ServerTime *time.Time `json:"server_time,omitempty"`
 }
 
-// classify turns any error into its answer, with the members that belong to it.
+// classify returns the refusal for an error, with the members that belong to it.
 func classify(ctx context.Context, err error) (refusal, problem) {
 	var extra problem
 	var answer refusal
@@ -157,7 +157,7 @@ func isOutcomeUnknown(err error) bool {
 	return ok && lost.OutcomeUnknown()
 }
 
-// notTwice returns err with that advice where its outcome is unknown, for a request that must not simply be sent again.
+// notTwice adds advice to err if its outcome is unknown, for requests that must not simply be sent again.
 func notTwice(err error, advice string) error {
 	if !isOutcomeUnknown(err) {
 		return err
@@ -165,19 +165,19 @@ func notTwice(err error, advice string) error {
 	return fmt.Errorf("%w: %w", refusal{outcomeUnknown.status, outcomeUnknown.code, unknownDetail + advice}, err)
 }
 
-// sentenceOf is the text that an error promises to hold for people.
+// sentenceOf returns the text for people in an error that provides one.
 func sentenceOf(err error) (string, bool) {
 	if errors.Is(err, passkey.ErrInvalid) {
 		return err.Error(), true
 	}
-	if errors.Is(err, entitlements.ErrInvalid) { // the sentence follows the sentinel's own text
+	if errors.Is(err, entitlements.ErrInvalid) { // it follows the sentinel's own text
 		_, sentence, ok := strings.Cut(err.Error(), entitlements.ErrInvalid.Error()+": ")
 		return sentence, ok
 	}
 	return "", false
 }
 
-// isUnavailable says whether the cause is that the database, or the time for it, was not there: another try may work.
+// isUnavailable reports whether the database, or the time to wait for it, was unavailable: another try may work.
 func isUnavailable(ctx context.Context, err error) bool {
 	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return true
@@ -189,19 +189,19 @@ func isUnavailable(ctx context.Context, err error) bool {
 	return ok && down.Unavailable()
 }
 
-// retryAfter is the default of Retry-After.
+// retryAfter is the default value of Retry-After.
 const retryAfter = 2 * time.Second
 
-// statusClientGone is the status in logs and metrics of a request whose client did not wait for its answer, as in nginx.
+// statusClientGone is the status in logs and metrics for a client that disconnected before the answer, as in nginx.
 const statusClientGone = 499
 
-// fail answers err with its problem document, and logs the cause where the answer does not tell it.
+// fail answers err with its problem document, and logs the cause if the answer does not contain it.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	answer, body := classify(r.Context(), err)
 	id := requestID(r.Context())
 	switch {
 	case answer.code == unavailable.code && errors.Is(r.Context().Err(), context.Canceled):
-		answer.status = statusClientGone // nobody reads the answer, and nothing is wrong here
+		answer.status = statusClientGone // nobody reads the answer, and the server is not at fault
 	case answer.status >= http.StatusInternalServerError:
 		s.log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("request", id), slog.String("code", answer.code), slog.Any("error", err))
 	case answer.code == "credential_rejected":
@@ -235,7 +235,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	writeJSON(w, answer.status, "application/problem+json", body)
 }
 
-// title is the code in words: "invalid_request" is "Invalid request".
+// title returns the code in words: "invalid_request" becomes "Invalid request".
 func title(code string) string {
 	words := strings.ReplaceAll(code, "_", " ")
 	return strings.ToUpper(words[:1]) + words[1:]

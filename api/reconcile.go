@@ -8,7 +8,7 @@ import (
 	"holdfast/entitlements"
 )
 
-// ledgerHead is the last ledger entry that the server has applied; its hash is null before the first.
+// ledgerHead is the last ledger entry that the server has applied; its hash is null before the first one.
 type ledgerHead struct {
 	Seq  int64   `json:"seq"`
 	Hash *string `json:"hash"`
@@ -21,7 +21,7 @@ func ledgerHeadOf(head entitlements.LedgerHead) ledgerHead {
 	return ledgerHead{head.Seq, new(base64.RawURLEncoding.EncodeToString(head.Hash[:]))}
 }
 
-// showNonce gives a device that has none its first nonce, so that it need not be refused to get one.
+// showNonce gives a device its first nonce, which saves it a refused request.
 func (s *server) showNonce(w http.ResponseWriter, _ *http.Request, _ caller) error {
 	nonce, err := s.entitlements.Nonce()
 	if err != nil {
@@ -31,7 +31,7 @@ func (s *server) showNonce(w http.ResponseWriter, _ *http.Request, _ caller) err
 	return noContent(w)
 }
 
-// reconcile brings a device up to date. It counts every outcome, since a rise of any but ok is the first sign of trouble.
+// reconcile brings a device up to date. It counts every outcome: a rise of any outcome but ok is the first sign of trouble.
 func (s *server) reconcile(w http.ResponseWriter, r *http.Request, by caller) error {
 	reconciled, err := s.reconcileDevice(r, by)
 	if err != nil {

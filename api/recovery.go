@@ -7,7 +7,7 @@ import (
 	"holdfast/passkey"
 )
 
-// beginRecovery begins a registration for the account that a one-time code opens: a recovery code, or that of a link.
+// beginRecovery begins a registration for the account that a one-time code opens: a recovery code or a link's code.
 func (s *server) beginRecovery(w http.ResponseWriter, r *http.Request, _ caller) error {
 	var request struct {
 		Code string `json:"code"`
@@ -24,7 +24,7 @@ func (s *server) beginRecovery(w http.ResponseWriter, r *http.Request, _ caller)
 	})
 }
 
-// finishRecovery answers with the devices, too: whoever has lost a passkey may have lost what it was on.
+// finishRecovery also returns the devices: the lost passkey may have been on one of them.
 func (s *server) finishRecovery(w http.ResponseWriter, r *http.Request, _ caller) error {
 	request, err := decodeFinish(r)
 	if err != nil {
@@ -49,7 +49,7 @@ func (s *server) finishRecovery(w http.ResponseWriter, r *http.Request, _ caller
 	}{signedInOf(in), devices(linked)})
 }
 
-// createRecoveryCodes shows the codes, this once.
+// createRecoveryCodes creates recovery codes and shows them once.
 func (s *server) createRecoveryCodes(w http.ResponseWriter, r *http.Request, by caller) error {
 	if err := decodeOptional(r, &struct{}{}); err != nil {
 		return err

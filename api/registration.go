@@ -10,7 +10,7 @@ import (
 	"holdfast/passkey"
 )
 
-// options is a ceremony that has begun: PublicKey is what the browser's parse…OptionsFromJSON takes.
+// options is the answer to a begun ceremony. PublicKey is the input of the browser's parse…OptionsFromJSON.
 type options struct {
 	Ceremony  string         `json:"ceremony"`
 	PublicKey jsontext.Value `json:"publicKey"`
@@ -20,14 +20,14 @@ func optionsOf(o passkey.Options) options {
 	return options{o.Ceremony, jsontext.Value(o.PublicKey)}
 }
 
-// finish is the answer to a ceremony: Credential is the browser's toJSON.
+// finish is the body that finishes a ceremony. Credential is the output of the browser's toJSON.
 type finish struct {
 	Ceremony   string         `json:"ceremony"`
 	Credential jsontext.Value `json:"credential"`
 }
 
-// tryPasskeyFirst is the advice where the outcome of a ceremony that makes a passkey is unknown: it may be spent, and beginning
-// another one makes a second account or passkey.
+// tryPasskeyFirst is the advice when the outcome of a registration is unknown: its ceremony may be spent, and another one
+// would create a second account or passkey.
 const tryPasskeyFirst = "Sign in with the new passkey; if that is not accepted, start again."
 
 func decodeFinish(r *http.Request) (finish, error) {
@@ -59,16 +59,16 @@ func signedInOf(in passkey.SignedIn) signedIn {
 	return signedIn{userOf(in.User), passkeyOf(in.Passkey), noticesOf(in.Notices)}
 }
 
-// setSession gives the browser its session.
+// setSession sets the session cookie.
 func (s *server) setSession(w http.ResponseWriter, in passkey.SignedIn) {
 	s.setCookie(w, s.sessionCookie(), string(in.Token), in.Session.ExpiresAt.Sub(s.now()))
 }
 
-// userAgent is the header as text; the domain makes words of it.
+// userAgent returns the header as valid UTF-8; package passkey turns it into words.
 func userAgent(r *http.Request) string { return strings.ToValidUTF8(r.UserAgent(), "") }
 
-// beginRegistration begins an account, or adds a passkey to the account that is signed in. A dead cookie is an error
-// here: a user who believes to be signed in must not end up with a second account.
+// beginRegistration begins a new account, or adds a passkey to the signed-in account. A dead cookie is an error: a user who
+// believes to be signed in must not end up with a second account.
 func (s *server) beginRegistration(w http.ResponseWriter, r *http.Request, by caller) error {
 	var request struct {
 		Name string `json:"name"`
@@ -94,7 +94,7 @@ func (s *server) finishRegistration(w http.ResponseWriter, r *http.Request, _ ca
 	if err != nil {
 		return err
 	}
-	// Without a live session the ceremony of a new account still counts; that of an existing one is refused.
+	// Without a live session, a new account can still be finished; adding to an existing account is refused.
 	var live *passkey.Session
 	counted := s.registrations(r)
 	switch session, err := s.liveSession(r); {

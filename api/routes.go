@@ -7,22 +7,22 @@ import (
 	"holdfast/passkey"
 )
 
-// access says who may call a route.
+// access is the authentication that a route requires.
 type access int
 
 const (
-	document    access = iota // anybody: a public document, cacheable and compressible
-	open                      // anybody; the handler looks for a session itself where one matters
+	document    access = iota // none: a public document, cacheable and compressible
+	open                      // none; the handler looks for a session if it matters
 	cookieIfAny               // a live session if there is a cookie; a dead one is refused
 	cookie                    // a live session
 	cookieProof               // a live session and a DPoP proof
 	cookieOr                  // a DPoP proof if there is one, else a live session
 	proof                     // a DPoP proof alone
-	scoped                    // an admin token, or else the session of a staff member, with the route's scope
-	webhook                   // whoever signs the body: the handler verifies it; no page, so of no origin
+	scoped                    // an admin token or a staff session, with the route's scope
+	webhook                   // a signature over the body, which the handler verifies; never called by pages
 )
 
-// takesProof says whether every answer of the route carries the next nonce.
+// takesProof reports whether every answer of the route carries the next nonce.
 func (a access) takesProof() bool { return a == cookieProof || a == cookieOr || a == proof }
 
 // route is one row of the table.
@@ -31,10 +31,10 @@ type route struct {
 	access       access
 	scope        passkey.Scope // scoped routes only
 	handler      func(http.ResponseWriter, *http.Request, caller) error
-	query        []string // the parameters that it takes; any other is refused
-	limit        int64    // of the body in bytes; 0: bodyLimit
-	stream       bool     // the answer goes on after requestTimeout
-	recent       bool     // a session must have a recent authentication
+	query        []string // the accepted parameters; any other is refused
+	limit        int64    // of the body, in bytes; 0 means bodyLimit
+	stream       bool     // the answer may outlast requestTimeout
+	recent       bool     // a session must have authenticated recently
 }
 
 // takesSession reports whether the route uses a user's session.
@@ -42,7 +42,7 @@ func (r route) takesSession() bool {
 	return slices.Contains([]access{cookieIfAny, cookie, cookieProof, cookieOr}, r.access) || r.path == "/v1/session"
 }
 
-// routes is the whole surface, but for the other files of app and console, which answer where no route does.
+// routes returns the whole surface except the other files of app and console, which are served when no route matches.
 func (s *server) routes() []route {
 	const (
 		get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete

@@ -32,38 +32,38 @@ import (
 	"holdfast/passkey"
 )
 
-// Config is what the public surface is made of. All fields are required unless they say otherwise.
+// Config configures the public surface. All fields are required unless marked optional.
 type Config struct {
 	Passkeys     *passkey.Service
 	Entitlements *entitlements.Service
 	Webhooks     *outbox.Service
 	Answers      Answers
 
-	// Origin is the public origin, such as "https://app.example.org": requests of its own pages pass the cross-origin
-	// guard. The Host header is never believed.
+	// Origin is the public origin, such as "https://app.example.org". Requests from its own pages pass the cross-origin
+	// guard. The Host header is never trusted.
 	Origin string
 	// AllowOrigins are further origins whose pages may call /v1 with credentials. Optional.
 	AllowOrigins []string
-	// TrustedProxies are the networks of proxies whose Forwarded or X-Forwarded-For is believed. Optional.
+	// TrustedProxies are the networks of proxies whose Forwarded or X-Forwarded-For header is trusted. Optional.
 	TrustedProxies []netip.Prefix
-	// BootstrapToken is the SHA-256 of a bearer token that has every scope; zero for no token.
+	// BootstrapToken is the SHA-256 of a bearer token with every scope; zero means no token.
 	BootstrapToken [sha256.Size]byte
 
-	// HelpURL is where users turn who have lost what they had: https: or mailto:. Optional.
+	// HelpURL is where users who are locked out get help: https: or mailto:. Optional.
 	HelpURL string
 
-	// Stripe and BillingWebhook receive what billing systems send. Optional.
+	// Stripe and BillingWebhook receive events from billing systems. Optional.
 	Stripe         *stripe.Receiver
 	BillingWebhook *WebhookReceiver
 
-	// App holds the built web application; nil serves none. It is read once, here.
+	// App holds the built web application, which New reads once; nil serves none.
 	App fs.FS
-	// Console holds the built support console, which is served at /support; nil serves none. It is read once, here.
+	// Console holds the built support console, served at /support, which New reads once; nil serves none.
 	Console fs.FS
 	// Roots is the document served as /roots.json, which the app's service worker pins.
 	Roots []byte
 
-	// Draining is closed when the server is about to end: event streams end then, while other requests are finished.
+	// Draining is closed when the server is about to stop: event streams then end, while other requests are finished.
 	// Optional.
 	Draining <-chan struct{}
 
@@ -72,11 +72,11 @@ type Config struct {
 	Now     func() time.Time
 }
 
-// requestTimeout is how long a request may take, the database included, before it is answered 503. A stream has as long
-// to begin.
+// requestTimeout is how long a request may take, including the database, before it is answered 503. For a stream it limits
+// the time until the stream begins.
 const requestTimeout = 10 * time.Second
 
-// Body limits in bytes. A reconcile may carry a ledger, a billing event whole objects.
+// Body limits in bytes. A reconcile may carry a ledger; a billing event may carry whole objects.
 const (
 	bodyLimit          = 64 << 10
 	webhookBodyLimit   = 512 << 10
@@ -91,21 +91,21 @@ type server struct {
 	origin       string
 	allowOrigins []string
 	secure       bool           // the origin is https
-	proxies      []netip.Prefix // whose word about addresses is taken
-	untrusted    sync.Once      // the warning about a proxy that is not among them
+	proxies      []netip.Prefix // whose word about client addresses is trusted
+	untrusted    sync.Once      // guards the warning about an untrusted proxy
 	buckets      *buckets
-	large        sync.Map // thumbprints of the keys whose devices are sending a body larger than bodyLimit
+	large        sync.Map // thumbprints of the keys of devices that are sending a body larger than bodyLimit
 	bootstrap    [sha256.Size]byte
-	helpURL      string           // empty: none
+	helpURL      string           // empty if none
 	stripe       *stripe.Receiver // nil: not configured
 	billing      *WebhookReceiver // likewise
 	app          app              // nil: none is served
 	console      app              // likewise
 	related      asset            // origins
-	endpoints    asset            // of passkeys, for password managers
+	endpoints    asset            // of passkey management, for password managers
 	openAPI      asset
 	roots        asset
-	compress     func(http.Handler) http.Handler // for what is public: it holds no secret that compression could leak
+	compress     func(http.Handler) http.Handler // for public documents: they hold no secret that compression could leak
 	draining     <-chan struct{}
 	pace         pace
 	metrics      *Metrics
@@ -114,7 +114,7 @@ type server struct {
 	router       *chi.Mux
 }
 
-// New builds the handler of the public listener. It fails for an invalid origin, or if the app does not fit: see
+// New returns the handler of the public listener. It fails if an origin is invalid, or if the app is unsuitable: see
 // [Config.App].
 func New(cfg Config) (http.Handler, error) { return newServer(cfg, usualPace) }
 
@@ -182,7 +182,7 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 	return r, nil
 }
 
-// handle puts around a route's handler what its row in the table asks for.
+// handle wraps a route's handler in the checks of its row in the table.
 func (s *server) handle(route route) http.HandlerFunc {
 	limit := int64(bodyLimit)
 	if route.limit != 0 {
@@ -195,7 +195,7 @@ func (s *server) handle(route route) http.HandlerFunc {
 	strict := isAPI(route.path)
 	return func(w http.ResponseWriter, r *http.Request) {
 		if strict {
-			err := s.entitlements.ClockOff() // every route of the API judges by the time
+			err := s.entitlements.ClockOff() // every route of the API depends on the time
 			if err == nil {
 				err = checkQuery(r, route.query)
 			}
@@ -218,7 +218,7 @@ func (s *server) handle(route route) http.HandlerFunc {
 			s.fail(w, r, err)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout) // the wait for the database included
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout) // includes the wait for the database
 		defer cancel()
 		bounded := r.WithContext(ctx)
 		by, err = s.admit(w, bounded, route, by)
@@ -233,8 +233,8 @@ func (s *server) handle(route route) http.HandlerFunc {
 	}
 }
 
-// handleNotFound serves the files of app and console, and the app to whoever navigates to one of its addresses, and
-// refuses everybody else.
+// handleNotFound serves the files of app and console, and the app's index for navigations to its addresses. It refuses
+// everything else.
 func (s *server) handleNotFound(w http.ResponseWriter, r *http.Request) {
 	if file, ok := s.find(r); ok {
 		s.compress(file).ServeHTTP(w, r)
@@ -253,7 +253,7 @@ func (s *server) handleMethodNotAllowed(w http.ResponseWriter, r *http.Request) 
 			w.Header().Add("Allow", method)
 		}
 	}
-	if w.Header().Get("Allow") == "" { // a method that the router does not know, anywhere
+	if w.Header().Get("Allow") == "" { // a method that the router does not know at all
 		s.handleNotFound(w, r)
 		return
 	}

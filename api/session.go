@@ -10,11 +10,11 @@ import (
 	"holdfast/passkey"
 )
 
-// deviceCookieLife is as long as browsers keep a cookie.
+// deviceCookieLife is the longest time for which browsers keep a cookie.
 const deviceCookieLife = 400 * 24 * time.Hour
 
-// cookieName prefixes name on an https origin: a __Host- cookie belongs to this very host. On a plain http localhost
-// WebKit refuses such cookies, so there it goes without.
+// cookieName prefixes name with __Host- on an https origin, which binds the cookie to this host. On plain http localhost it
+// adds no prefix, because WebKit refuses such cookies there.
 func (s *server) cookieName(name string) string {
 	if s.secure {
 		return "__Host-" + name
@@ -25,18 +25,18 @@ func (s *server) cookieName(name string) string {
 func (s *server) sessionCookie() string { return s.cookieName("holdfast") }
 func (s *server) deviceCookie() string  { return s.cookieName("holdfast-device") }
 
-// setCookie sets a cookie for life, and clears it where value is "".
+// setCookie sets a cookie that expires after life, or clears it if value is "".
 func (s *server) setCookie(w http.ResponseWriter, name, value string, life time.Duration) {
 	maxAge := int(life / time.Second)
 	if value == "" || maxAge < 1 {
 		value, maxAge = "", -1
 	}
-	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure but for http on this machine, where some browsers refuse that
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // Secure except on http localhost, where some browsers refuse that
 		Name: name, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, Secure: s.secure, SameSite: http.SameSiteStrictMode,
 	})
 }
 
-// sessionToken is what the session cookie holds; "" without one.
+// sessionToken returns the session cookie's value, or "" without one.
 func (s *server) sessionToken(r *http.Request) passkey.SessionToken {
 	cookie, err := r.Cookie(s.sessionCookie())
 	if err != nil {
@@ -54,7 +54,7 @@ func (s *server) cookieDevice(r *http.Request) entitlements.DeviceID {
 	return s.entitlements.BrowserDevice(cookie.Value)
 }
 
-// liveSession is the session that the cookie opens.
+// liveSession returns the session that the cookie opens.
 func (s *server) liveSession(r *http.Request) (passkey.Session, error) {
 	token := s.sessionToken(r)
 	if token == "" {
@@ -63,7 +63,7 @@ func (s *server) liveSession(r *http.Request) (passkey.Session, error) {
 	return s.passkeys.Session(r.Context(), token)
 }
 
-// session is liveSession for routes that cannot go on without: a dead cookie is cleared.
+// session is liveSession for routes that require a session: it clears a dead cookie.
 func (s *server) session(w http.ResponseWriter, r *http.Request) (passkey.Session, error) {
 	session, err := s.liveSession(r)
 	if errors.Is(err, passkey.ErrUnauthenticated) && s.sessionToken(r) != "" {
@@ -85,8 +85,8 @@ func (s *server) showSession(w http.ResponseWriter, r *http.Request, by caller) 
 	}{userOf(by.session.User), by.session.AuthenticatedAt.UTC(), by.session.ExpiresAt.UTC(), noticesOf(notices)})
 }
 
-// signOut ends the session, and on request unlinks a device with it. Without a session, signing out succeeds, but unlinking
-// is refused, so that the client knows that the device is still linked. Unlinking a device that is not this browser's
+// signOut ends the session and, on request, unlinks a device. Without a session, signing out succeeds but unlinking is
+// refused, so that the client knows that the device is still linked. Unlinking a device other than this browser's own
 // requires a recent authentication.
 func (s *server) signOut(w http.ResponseWriter, r *http.Request, _ caller) error {
 	var request struct {
@@ -113,7 +113,7 @@ func (s *server) signOut(w http.ResponseWriter, r *http.Request, _ caller) error
 		user := entitlements.UserID(session.User.ID)
 		err := s.entitlements.Unlink(r.Context(), "user:"+string(user), user, entitlements.DeviceID(device))
 		switch {
-		case errors.Is(err, entitlements.ErrNotFound): // not theirs: nothing to unlink
+		case errors.Is(err, entitlements.ErrNotFound): // not the user's: nothing to unlink
 		case err != nil:
 			return err
 		case device == string(s.cookieDevice(r)):
@@ -130,7 +130,7 @@ func (s *server) signOut(w http.ResponseWriter, r *http.Request, _ caller) error
 type sessionItem struct {
 	ID              string    `json:"id"`
 	UserAgent       string    `json:"user_agent"`
-	Passkey         *string   `json:"passkey"` // that opened it
+	Passkey         *string   `json:"passkey"` // the passkey that opened it
 	AuthenticatedAt time.Time `json:"authenticated_at"`
 	LastActiveAt    time.Time `json:"last_active_at"`
 	ExpiresAt       time.Time `json:"expires_at"`
@@ -158,7 +158,7 @@ func (s *server) listSessions(w http.ResponseWriter, r *http.Request, by caller)
 	}{sessionsOf(sessions, by.session)})
 }
 
-// endOtherSessions leaves the session of the request alone.
+// endOtherSessions ends all of the user's sessions except the one of the request.
 func (s *server) endOtherSessions(w http.ResponseWriter, r *http.Request, by caller) error {
 	if err := s.passkeys.EndOtherSessions(r.Context(), by.session); err != nil {
 		return err

@@ -8,11 +8,11 @@ import (
 	"holdfast/entitlements"
 )
 
-// statusListAge is how long a cache may keep a status list: half of its ttl, so that what a cache gives away is never as
-// old as what a client may keep. The ttl, and the list's own end, go before it (draft-ietf-oauth-status-list-20 §8.2).
+// statusListAge is how long a cache may keep a status list: half of the list's ttl, so that a cached list is always younger
+// than what a client may keep. The ttl and the list's own expiry take precedence (draft-ietf-oauth-status-list-20 §8.2).
 const statusListAge = entitlements.StatusListTTL / 2
 
-// showStatusList answers without asking the database. The list is compressed as it is.
+// showStatusList serves a status list without a database query. The list itself is already compressed.
 func (s *server) showStatusList(w http.ResponseWriter, r *http.Request, _ caller) error {
 	text, err := pathText(r, "n")
 	if err != nil {
@@ -22,14 +22,14 @@ func (s *server) showStatusList(w http.ResponseWriter, r *http.Request, _ caller
 	if err != nil || strconv.Itoa(n) != text {
 		return notFound
 	}
-	if r.URL.Query().Has("time") { // §8.4: lists of other times are not to be had
+	if r.URL.Query().Has("time") { // §8.4: historical lists are not available
 		return notFound
 	}
 	token, err := s.entitlements.StatusList(n)
 	if err != nil {
 		return err
 	}
-	// The signature is of the whole, and short.
+	// The signature covers the whole list and is short.
 	signature := token[bytes.LastIndexByte(token, '.')+1:]
 	taggedAsset(token, "application/statuslist+jwt", string(signature)).public(statusListAge).ServeHTTP(w, r)
 	return nil

@@ -12,7 +12,7 @@ import (
 //go:embed openapi.yaml
 var openAPI []byte
 
-// isPublic says whether pages of any origin may read what is at path.
+// isPublic reports whether pages of any origin may read the document at path.
 func isPublic(path string) bool {
 	switch path {
 	case "/.well-known/jwks.json", "/.well-known/holdfast-keyset", "/.well-known/webauthn", "/.well-known/passkey-endpoints", "/openapi.yaml":
@@ -34,11 +34,11 @@ func (s *server) showKeyset(w http.ResponseWriter, r *http.Request, _ caller) er
 	return nil
 }
 
-// passkeysAge is how long a cache may keep what password managers and browsers ask for.
+// passkeysAge is how long a cache may keep the documents for password managers and browsers.
 const passkeysAge = time.Hour
 
-// relatedOrigins names the origins whose pages may use the relying party's passkeys. Browsers ask the relying party's own
-// host for it, and only where an origin is not below that host anyway.
+// relatedOrigins returns the document that lists the origins whose pages may use the relying party's passkeys. Browsers
+// request it from the relying party's own host, and only for origins that are not below that host.
 //
 // Specification: WebAuthn Level 3, §5.11, Using Web Authentication across related origins
 func relatedOrigins(origin string, allowed []string) asset {
@@ -47,7 +47,8 @@ func relatedOrigins(origin string, allowed []string) asset {
 	}{append([]string{origin}, allowed...)})
 }
 
-// passkeyEndpoints tells password managers where passkeys are made and managed: in the app, if one is served.
+// passkeyEndpoints returns the document that tells password managers where passkeys are created and managed: in the app, if
+// one is served.
 //
 // Specification: A Well-Known URL for Relying Party Passkey Endpoints (https://www.w3.org/TR/passkey-endpoints-1/)
 func passkeyEndpoints(origin string, app app) asset {

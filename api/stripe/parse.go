@@ -10,8 +10,8 @@ import (
 	"holdfast/entitlements/billing"
 )
 
-// Parse reads an event whose signature has been verified. ok is false where it is of a type that tells nothing about
-// subscriptions. It fails with [ErrForeign] and [ErrInvalid]. Whatever comes of it, the event's id is told where it is one.
+// Parse parses an event whose signature has been verified. ok is false for types that are irrelevant to subscriptions. It
+// fails with [ErrForeign] and [ErrInvalid]. Even then, the event has its id if the body contained one.
 func (r *Receiver) Parse(body []byte) (event billing.Event, ok bool, err error) {
 	var e struct {
 		ID       string `json:"id"`
@@ -30,7 +30,7 @@ func (r *Receiver) Parse(body []byte) (event billing.Event, ok bool, err error) 
 		return billing.Event{}, false, ErrInvalid
 	}
 	event = billing.Event{Source: billing.Stripe, ID: e.ID, At: time.Unix(e.Created, 0).UTC()}
-	// Events of connected accounts name theirs, an account's own name none.
+	// Events of connected accounts name that account; the platform account's own events name none.
 	for _, account := range []string{e.Account, e.Context} {
 		if account != "" && account != r.account {
 			return event, false, ErrForeign
@@ -65,7 +65,7 @@ func (r *Receiver) Parse(body []byte) (event billing.Event, ok bool, err error) 
 			event.Rank = billing.RankFull
 		}
 		if err == nil && event.Customer == "" {
-			return event, false, nil // nobody who could subscribe
+			return event, false, nil // no possible subscriber
 		}
 	case e.Type == "refund.failed":
 		event.Facts, err = parseRefund(e.Data.Object)
@@ -83,7 +83,7 @@ func (r *Receiver) Parse(body []byte) (event billing.Event, ok bool, err error) 
 		event.Facts, event.Subject, err = parseDispute(e.Data.Object)
 		event.Rank = billing.DisputeRank(event.Facts.Dispute)
 		if err == nil && event.Facts.Dispute == "" {
-			return event, false, nil // an inquiry: no money is asked back
+			return event, false, nil // an inquiry: no money is claimed back
 		}
 	default:
 		return event, false, nil
@@ -104,10 +104,10 @@ func stageOf(eventType string) billing.Stage {
 	return billing.Changing
 }
 
-// reference is the id of another object, which may be there as a whole.
+// reference is the id of another object, which Stripe may have expanded.
 type reference string
 
-// UnmarshalJSON takes a string, an object with an id, or null.
+// UnmarshalJSON accepts a string, an object with an id, or null.
 func (r *reference) UnmarshalJSON(value []byte) error {
 	var object struct {
 		ID string `json:"id"`
@@ -120,7 +120,7 @@ func (r *reference) UnmarshalJSON(value []byte) error {
 	return json.Unmarshal(value, (*string)(r))
 }
 
-// parseSubscription reads a Subscription. Up to 2025-03-31.basil it has one period, since then each item has its own.
+// parseSubscription parses a Subscription. Up to 2025-03-31.basil it has one period; since then each item has its own.
 func parseSubscription(value []byte) (facts billing.Facts, customer string, err error) {
 	var s struct {
 		Object   string            `json:"object"`
@@ -140,7 +140,7 @@ func parseSubscription(value []byte) (facts billing.Facts, customer string, err 
 		Items struct {
 			Data []struct {
 				Price reference `json:"price"`
-				Plan  reference `json:"plan"` // what a price was called before
+				Plan  reference `json:"plan"` // the older form of price
 				Start int64     `json:"current_period_start"`
 				End   int64     `json:"current_period_end"`
 			} `json:"data"`
@@ -173,7 +173,7 @@ func parseSubscription(value []byte) (facts billing.Facts, customer string, err 
 	return facts, string(s.Customer), nil
 }
 
-// parseBefore reads the subscription as it was before an event, from the attributes that the event says have changed.
+// parseBefore returns the subscription's state before an event, from the attributes that the event lists as changed.
 func parseBefore(object, previous jsontext.Value) (billing.Facts, error) {
 	var now, was map[string]any
 	if len(previous) == 0 || json.Unmarshal(object, &now) != nil || json.Unmarshal(previous, &was) != nil || was == nil {
@@ -188,7 +188,7 @@ func parseBefore(object, previous jsontext.Value) (billing.Facts, error) {
 	return facts, err
 }
 
-// override replaces members of object by those of from, recursively where both are objects.
+// override replaces members of object with those of from, recursively if both are objects.
 func override(object, from map[string]any) {
 	for name, value := range from {
 		inner, ok := value.(map[string]any)
@@ -200,7 +200,7 @@ func override(object, from map[string]any) {
 	}
 }
 
-// parseCheckout reads a Checkout Session that led to a subscription.
+// parseCheckout parses a Checkout Session that created a subscription.
 func parseCheckout(value []byte) (facts billing.Facts, customer string, err error) {
 	var c struct {
 		Object       string    `json:"object"`
@@ -214,12 +214,12 @@ func parseCheckout(value []byte) (facts billing.Facts, customer string, err erro
 	return billing.Facts{Kind: billing.Checkout, Subscription: string(c.Subscription), Reference: c.Reference}, string(c.Customer), nil
 }
 
-// disputeStatuses are the statuses of real disputes; the others are of inquiries and of prevented disputes.
+// disputeStatuses are the statuses of real disputes; all others belong to inquiries and prevented disputes.
 var disputeStatuses = map[string]billing.DisputeStatus{
 	"needs_response": billing.DisputeOpen, "under_review": billing.DisputeOpen, "won": billing.DisputeWon, "lost": billing.DisputeLost,
 }
 
-// parseDispute reads a Dispute. The status of an inquiry is empty.
+// parseDispute parses a Dispute. The status is empty for an inquiry.
 func parseDispute(value []byte) (facts billing.Facts, id string, err error) {
 	var d struct {
 		Object        string    `json:"object"`
@@ -236,8 +236,8 @@ func parseDispute(value []byte) (facts billing.Facts, id string, err error) {
 	}, d.ID, nil
 }
 
-// parseInvoice reads a paid Invoice. It pays for the period of its lines, or for none if it is for a change within a period;
-// the invoice's own period is the one before.
+// parseInvoice parses a paid Invoice. It pays for the period of its lines, or for no period if it is for a change within
+// one. The invoice's own period is the preceding one.
 func parseInvoice(value []byte) (facts billing.Facts, customer string, err error) {
 	type details struct {
 		Subscription reference `json:"subscription"`
@@ -299,7 +299,7 @@ func parseInvoice(value []byte) (facts billing.Facts, customer string, err error
 	return facts, string(i.Customer), nil
 }
 
-// parseInvoicePayment reads an InvoicePayment, which ties a payment to an invoice since 2025-03-31.basil.
+// parseInvoicePayment parses an InvoicePayment, which links a payment to an invoice since 2025-03-31.basil.
 func parseInvoicePayment(value []byte) (billing.Facts, error) {
 	var p struct {
 		Object  string    `json:"object"`
@@ -317,7 +317,7 @@ func parseInvoicePayment(value []byte) (billing.Facts, error) {
 	}, nil
 }
 
-// parseCharge reads a Charge of which money went back.
+// parseCharge parses a Charge that was refunded, in part or in full.
 func parseCharge(value []byte) (facts billing.Facts, customer string, err error) {
 	var c struct {
 		Object        string    `json:"object"`
@@ -336,7 +336,7 @@ func parseCharge(value []byte) (facts billing.Facts, customer string, err error)
 	}, string(c.Customer), nil
 }
 
-// parseRefund reads a Refund that did not come through.
+// parseRefund parses a failed Refund.
 func parseRefund(value []byte) (billing.Facts, error) {
 	var refund struct {
 		Object        string    `json:"object"`

@@ -16,19 +16,20 @@ import (
 	"holdfast/entitlements/billing"
 )
 
-// Config is what a receiver needs to know.
+// Config configures a receiver.
 type Config struct {
-	// Secrets are the endpoint's signing secrets ("whsec_…"): while one takes the other's place, both count.
+	// Secrets are the endpoint's signing secrets ("whsec_…"). During a rotation, the old and the new secret are both
+	// accepted.
 	Secrets []string
-	// Account is the connected account whose events these are; empty where the endpoint is of the account itself.
+	// Account is the connected account whose events are received; empty if the endpoint belongs to the account itself.
 	Account string
-	// Prices says which plan a price buys.
+	// Prices maps prices to plans.
 	Prices billing.Prices
 	// Disputes is the effect of disputes on subscriptions.
 	Disputes billing.DisputePolicy
-	// APIKey, if there is one, has subscriptions fetched again. It also says whether the mode is live or test.
+	// APIKey is optional. With it, subscriptions are fetched again; it also determines the mode, live or test.
 	APIKey string
-	// APIURL is Stripe's API, if not at its usual place.
+	// APIURL replaces the address of Stripe's API; empty means the usual one.
 	APIURL string
 }
 
@@ -36,37 +37,37 @@ type Config struct {
 type Receiver struct {
 	secrets []string
 	account string
-	live    *bool // the mode of the API key; nil without one
+	live    *bool // of the API key; nil without one
 	terms   billing.Terms
 	api     *stripe.Client // nil without a key
 }
 
 var (
-	// ErrSignature says that the body is not signed by Stripe for this endpoint, or too long ago.
+	// ErrSignature is returned for a body that Stripe has not signed for this endpoint, or has signed too long ago.
 	ErrSignature = errors.New("stripe: the signature does not fit, or is too old")
-	// ErrForeign says that the event is of another account, or of the other mode, live or test.
+	// ErrForeign is returned for an event of another account or of the other mode, live or test.
 	ErrForeign = errors.New("stripe: the event is of another account or mode")
-	// ErrInvalid says that the body is no event that can be understood.
+	// ErrInvalid is returned for a body that is not a valid event.
 	ErrInvalid = errors.New("stripe: not an event")
 )
 
-// UnreachableError says that Stripe's API did not tell what was asked: the same event may succeed later.
+// UnreachableError is returned when a request to Stripe's API failed: the same event may succeed later.
 type UnreachableError struct{ cause string }
 
 func (e *UnreachableError) Error() string { return "stripe's API does not answer: " + e.cause }
 
-// Unavailable is true, as of the store's own error of this kind.
+// Unavailable returns true; the store's own error of this kind has the same method.
 func (*UnreachableError) Unavailable() bool { return true }
 
 const (
-	// tolerance is how old a signature may be.
+	// tolerance is the maximum age of a signature.
 	tolerance = webhook.DefaultTolerance
-	// tryTimeout is how long one request to Stripe may take, fetchTimeout all that an event needs.
+	// tryTimeout limits one request to Stripe, fetchTimeout all requests for one event.
 	tryTimeout   = 3 * time.Second
 	fetchTimeout = 6 * time.Second
 )
 
-// New checks the configuration. An error names no secret.
+// New checks the configuration. Errors contain no secret.
 func New(c Config) (*Receiver, error) {
 	if len(c.Secrets) == 0 {
 		return nil, errors.New("there is no signing secret")
@@ -105,7 +106,7 @@ func New(c Config) (*Receiver, error) {
 // Terms returns the terms that events are judged by.
 func (r *Receiver) Terms() billing.Terms { return r.terms }
 
-// Verify checks the Stripe-Signature of a body, byte by byte as it came. It fails with [ErrSignature].
+// Verify checks the Stripe-Signature header over the exact bytes of the body. It fails with [ErrSignature].
 func (r *Receiver) Verify(body []byte, signature string) error {
 	for _, secret := range r.secrets {
 		if webhook.ValidatePayloadWithTolerance(body, signature, secret, tolerance) == nil {
@@ -115,9 +116,10 @@ func (r *Receiver) Verify(body []byte, signature string) error {
 	return ErrSignature
 }
 
-// Refresh returns a function that replaces an event's facts by the current ones from Stripe's API, or nil without an API key.
-// It fetches the subscription of a snapshot, and what a refund or dispute is for if the event does not say. Facts that Stripe
-// does not know, or no longer, stay as they are. The function fails with [*UnreachableError].
+// Refresh returns a function that replaces an event's facts with current ones from Stripe's API, or nil without an API key.
+// It fetches the subscription of a snapshot and, if the event does not name it, the subscription of a refund or dispute.
+// Facts about objects that Stripe does not know, or no longer knows, stay unchanged. The function fails with
+// [*UnreachableError].
 func (r *Receiver) Refresh() func(context.Context, *billing.Event) error {
 	if r.api == nil {
 		return nil
@@ -151,7 +153,7 @@ func (r *Receiver) refreshSnapshot(ctx context.Context, event *billing.Event) er
 	return nil
 }
 
-// refreshReturn finds the subscription, period, amount and customer of a charge that is refunded or disputed.
+// refreshReturn looks up the subscription, period, amount and customer of a refunded or disputed charge.
 func (r *Receiver) refreshReturn(ctx context.Context, event *billing.Event) error {
 	refund := &event.Facts
 	if refund.Invoice == "" && refund.PaymentIntent != "" {
@@ -189,15 +191,15 @@ func (r *Receiver) refreshReturn(ctx context.Context, event *billing.Event) erro
 	return nil
 }
 
-// as makes a request one about the connected account.
+// as directs a request at the connected account.
 func (r *Receiver) as(params *stripe.Params) {
 	if r.account != "" {
 		params.SetStripeAccount(r.account)
 	}
 }
 
-// unlessMissing is the failure of a request, unless Stripe has said that there is no such thing. What Stripe says besides
-// stays out of logs, but for its code.
+// unlessMissing returns the error of a request, or nil if Stripe reports that the object does not exist. Only the code of
+// Stripe's answer reaches the logs.
 func unlessMissing(ctx context.Context, err error) error {
 	told := (*stripe.Error)(nil)
 	switch {
