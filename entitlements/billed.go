@@ -12,15 +12,15 @@ import (
 	"holdfast/entitlements/billing"
 )
 
-// BillingOutcome says what became of an event of a billing system.
+// BillingOutcome is the outcome of an event of a billing system.
 type BillingOutcome string
 
 const (
-	BillingApplied   BillingOutcome = "applied"   // a subscription is another than before
+	BillingApplied   BillingOutcome = "applied"   // a subscription has changed
 	BillingUnchanged BillingOutcome = "unchanged" // known already, older than what is known, or only a hint for later
-	BillingIgnored   BillingOutcome = "ignored"   // of a subscription that buys nothing here
-	BillingUnclaimed BillingOutcome = "unclaimed" // kept: nothing says yet whose the subscription is
-	BillingErased    BillingOutcome = "erased"    // dropped: about an account that is erased
+	BillingIgnored   BillingOutcome = "ignored"   // its subscription buys no plan of this server
+	BillingUnclaimed BillingOutcome = "unclaimed" // kept: the user is not known yet
+	BillingErased    BillingOutcome = "erased"    // dropped: about an erased account
 )
 
 // withholds returns the effect of a dispute with that status on its subscription.
@@ -34,30 +34,30 @@ func withholds(policy billing.DisputePolicy, status billing.DisputeStatus) Withh
 	return WithholdsNothing
 }
 
-// Billed is what billing makes of one subscription. User or ExternalID names the user whom it concerns. Where neither does,
-// it is the user whose id or external id is Reference, or else whose external id is Customer.
+// Billed is the result of billing for one subscription. User or ExternalID names its user. If neither does, it is the
+// user whose id or external id is Reference, or else whose external id is Customer.
 type Billed struct {
 	Subscription SubscriptionID
 	User         UserID
 	ExternalID   string
 	Reference    string
 	Customer     string
-	// Change returns what changes for the user, who gains the subscription, and for its former owner, who loses it. Had is
+	// Change returns the changes of the user, who gains the subscription, and of its former owner, who loses it. Had is
 	// the former owner's account, or nil if there is no other owner. Change is nil if nothing changes.
 	Change func(user Account, had *Account) (gains, loses Change, err error)
 }
 
-// TakeBilling takes an event of a billing system. The event and all others of the customer decide what the customer's
-// subscriptions come to (see package billing), and the subscriptions that it concerns are put, as by
-// [Service.PutSubscription]. Revocations and suspensions by support stay. A subscription that the newest events assign to
-// another user moves to that user unchanged.
+// TakeBilling processes an event of a billing system. The event and all others of the customer determine the customer's
+// subscriptions (see package billing); those that it concerns are stored as by [Service.PutSubscription]. Revocations
+// and suspensions by support stay. A subscription that the newest events assign to another user moves to that user
+// unchanged.
 //
-// refresh, if not nil, replaces the event's facts by the billing system's current ones. Of two that are fetched at once, the
+// refresh, if not nil, replaces the event's facts by the billing system's current ones. Of two concurrent fetches, the
 // one requested later counts, by the database's clock: every change of a subscription is an event, and the event of the
 // last change is requested after it.
 //
-// It fails with [ErrInvalid], [ErrUserUnknown], [ErrPlanUnknown], [ErrConflict], and with refresh's error; then nothing is
-// kept, and the sender should try again.
+// It fails with [ErrInvalid], [ErrUserUnknown], [ErrPlanUnknown], [ErrConflict], and with refresh's error; then nothing
+// is stored, and the sender should retry.
 func (s *Service) TakeBilling(
 	ctx context.Context, event billing.Event, terms billing.Terms, refresh func(context.Context, *billing.Event) error,
 ) (BillingOutcome, error) {
@@ -95,12 +95,12 @@ func (s *Service) TakeBilling(
 // claimPoll is how often a server looks for new users whose billing events arrived before them.
 const claimPoll = time.Minute
 
-// ClaimBillings calls [Service.ClaimBilling] every minute until ctx ends. Report is as of [Repeat].
+// ClaimBillings calls [Service.ClaimBilling] every minute until ctx ends. It calls report as [Repeat] does.
 func (s *Service) ClaimBillings(ctx context.Context, source string, terms billing.Terms, report func(error)) {
 	Repeat(ctx, claimPoll, nil, func(ctx context.Context) error { return s.ClaimBilling(ctx, source, terms) }, report)
 }
 
-// ClaimBilling takes again the events of a source that arrived before their users were created.
+// ClaimBilling retries the events of a source that arrived before their users were created.
 func (s *Service) ClaimBilling(ctx context.Context, source string, terms billing.Terms) error {
 	unclaimed, err := s.store.UnclaimedBilling(ctx, source)
 	for _, event := range unclaimed {
@@ -118,7 +118,7 @@ func billed(known []billing.Event, event billing.Event, terms billing.Terms, now
 	var all []Billed
 	for _, name := range billing.Concerns(known, event) {
 		outcome, found := outcomes[name]
-		if !found { // nothing is known of it but what was paid
+		if !found { // only its payments are known
 			continue
 		}
 		b := Billed{
@@ -128,7 +128,7 @@ func billed(known []billing.Event, event billing.Event, terms billing.Terms, now
 		if outcome.User != "" {
 			user, err := uuid.Parse(outcome.User)
 			if err != nil {
-				user = uuid.Nil // nobody's
+				user = uuid.Nil // no user's id
 			}
 			b.User = UserID(user.String())
 		}
@@ -148,8 +148,8 @@ func billed(known []billing.Event, event billing.Event, terms billing.Terms, now
 	return all, nil
 }
 
-// billedChange puts a subscription, as billing decided it, into the account of its user. A former owner loses it. The
-// settings of support move with it.
+// billedChange puts a subscription, as billing determined it, into the account of its user. A former owner loses it.
+// Support's settings move with it.
 func billedChange(
 	user Account, had *Account, actor string, id SubscriptionID, put SubscriptionChange, policy billing.DisputePolicy, disputes []billing.Contested,
 	now time.Time,
@@ -189,7 +189,7 @@ func disputesOf(before []Dispute, disputes []billing.Contested, policy billing.D
 	return all
 }
 
-// BillingEvents is what is kept of a user's billing, the oldest first.
+// BillingEvents returns the stored billing events of a user, the oldest first.
 func (s *Service) BillingEvents(ctx context.Context, user UserID) ([]billing.Event, error) {
 	events, err := s.store.BillingEvents(ctx, user)
 	if err != nil {

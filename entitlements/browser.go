@@ -8,8 +8,8 @@ import (
 	"holdfast/entitlements/jose"
 )
 
-// BrowserToken returns a token that shows which device a browser is. The MAC stops somebody who has read the id in a list
-// from claiming to be that browser. The token gives no access.
+// BrowserToken returns a token that identifies a browser's device. The MAC stops somebody who has read the id in a list
+// from claiming to be that browser. The token grants no access.
 func (s *Service) BrowserToken(id DeviceID) string {
 	return string(id) + "." + jose.EncodeBase64(s.sealer.browserMAC(id))
 }

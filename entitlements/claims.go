@@ -9,11 +9,11 @@ import (
 	"holdfast/entitlements/jose"
 )
 
-// claims reads a message's claims by name and type. One that is missing, null where that has no meaning, or of another
-// type makes failed true; what was read then counts for nothing. Claims that nobody asks for are passed over.
+// claims reads a message's claims by name and type. A claim that is missing, of another type, or null where null has no
+// meaning sets failed; the values read are invalid then. Unknown claims are ignored.
 //
-// Numbers are what IEEE 754 makes of them (RFC 8259 §6), so that a verifier in any language reads the same: 1e3 is
-// 1000, and integers end at 2^53-1.
+// Numbers are IEEE 754 (RFC 8259 §6), so that a verifier in any language reads the same: 1e3 is 1000, and integers end
+// at 2^53-1.
 type claims struct {
 	members map[string]jsontext.Value
 	failed  *bool
@@ -21,11 +21,11 @@ type claims struct {
 
 const (
 	maxInteger = 1<<53 - 1
-	// maxTime is the last second that every platform can name (ECMA-262 §21.4.1.1).
+	// maxTime is the last second that every platform can represent (ECMA-262 §21.4.1.1).
 	maxTime = 8_640_000_000_000
 )
 
-// readClaims reads a whole payload, which has to be one JSON object.
+// readClaims reads a whole payload, which must be one JSON object.
 func readClaims(payload []byte) claims {
 	c := claims{failed: new(bool)}
 	*c.failed = jose.CheckObject(payload) != nil || json.Unmarshal(payload, &c.members) != nil
@@ -38,7 +38,7 @@ func (c claims) require(condition bool) {
 	}
 }
 
-// text is a string that is not empty.
+// text reads a non-empty string.
 func (c claims) text(name string) string {
 	s := c.optionalText(name)
 	c.require(s != nil && *s != "")
@@ -48,14 +48,14 @@ func (c claims) text(name string) string {
 	return *s
 }
 
-// optionalText is a string or null; the member must be there.
+// optionalText reads a string or null; the member must be present.
 func (c claims) optionalText(name string) *string {
 	var s *string
 	c.read(name, &s)
 	return s
 }
 
-// integer is an integer from 0 to 2^53-1.
+// integer reads an integer from 0 to 2^53-1.
 func (c claims) integer(name string) int64 {
 	n := c.optionalInteger(name)
 	c.require(n != nil)
@@ -78,7 +78,7 @@ func (c claims) optionalInteger(name string) *int64 {
 	return new(int64(*f))
 }
 
-// time is unix seconds.
+// time reads unix seconds.
 func (c claims) time(name string) int64 {
 	t := c.integer(name)
 	c.require(t <= maxTime)
@@ -91,7 +91,7 @@ func (c claims) optionalTime(name string) *int64 {
 	return t
 }
 
-// skew is seconds, at most [MaxSkew] either way; 0 where a document has none.
+// skew reads seconds, at most [MaxSkew] either way; 0 if the document has none.
 func (c claims) skew() int64 {
 	if !c.has("skew") {
 		return 0
@@ -121,14 +121,14 @@ func (c claims) read(name string, into any) {
 	c.require(value != nil && json.Unmarshal(value, into) == nil)
 }
 
-// inside reads an object within the claims; its failures are theirs.
+// inside reads an object within the claims; its failures set failed here too.
 func (c claims) inside(value jsontext.Value) claims {
 	within := claims{failed: c.failed}
 	c.require(value.Kind() == '{' && json.Unmarshal(value, &within.members) == nil)
 	return within
 }
 
-// readDocument reads the claims of a payload. It fails with [ClaimsInvalid] where one is missing, of another type, or
+// readDocument reads the claims of a payload. It fails with [ClaimsInvalid] if one is missing, is of another type, or
 // contradicts another.
 func readDocument(payload []byte) (Document, error) {
 	c := readClaims(payload)
@@ -167,7 +167,7 @@ func readDocument(payload []byte) (Document, error) {
 	return d, nil
 }
 
-// readPasskeys is as readDocument, for a passkeys document.
+// readPasskeys is readDocument for a passkeys document.
 func readPasskeys(payload []byte) (PasskeysDocument, error) {
 	c := readClaims(payload)
 	d := PasskeysDocument{
@@ -185,7 +185,7 @@ func readPasskeys(payload []byte) (PasskeysDocument, error) {
 	return d, nil
 }
 
-// readKeyset is as readDocument, for a keyset.
+// readKeyset is readDocument for a keyset.
 func readKeyset(payload []byte) (Keyset, error) {
 	c := readClaims(payload)
 	k := Keyset{Issuer: c.text("iss"), IssuedAt: c.time("iat"), ExpiresAt: c.time("exp"), Version: c.integer("version")}
@@ -198,7 +198,7 @@ func readKeyset(payload []byte) (Keyset, error) {
 			NotBefore: key.time("nbf"), ExpiresAt: key.time("exp"),
 		}
 		public, err := jose.ParsePublicKey(value)
-		// An alg of the key's own is what ties a document's alg to it: there is one that fits, so it is this one.
+		// The alg of each key fixes the alg of its documents: only one fits, so it must be this one.
 		c.require(err == nil && entry.Algorithm == jose.Algorithm && entry.Use == "sig" && entry.KeyID == public.ID() && !seen[entry.KeyID])
 		c.require(entry.NotBefore < entry.ExpiresAt)
 		entry.JWK, seen[entry.KeyID] = public.JWK(), true

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// MaxClockOff is how far the server's clock may be from the database's. Beyond it, the server must neither sign nor decide
-// anything by the time.
+// MaxClockOff is how far the server's clock may be from the database's. Beyond it, the server must neither sign nor make
+// decisions that depend on the time.
 const MaxClockOff = 5 * time.Minute
 
-// clockReading pairs the two clocks at one moment.
+// clockReading pairs readings of the two clocks at one moment.
 type clockReading struct{ here, database time.Time }
 
 // CheckClock compares the server's clock with the database's, which all replicas share, and returns the new result of
-// [Service.ClockOff]. It must be called regularly: in between, ClockOff notices when the server's clock is set, because Go's
-// monotonic clock goes on, but not when the database's is.
+// [Service.ClockOff]. It must be called regularly: between calls, ClockOff notices by Go's monotonic clock when the
+// server's clock is set, but not when the database's is.
 func (s *Service) CheckClock(ctx context.Context) error {
 	asked := s.config.Now()
 	database, err := s.store.Clock(ctx)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// State is what a document says of the user's subscriptions, by the best of them.
+// State is the state of the user's subscriptions in a document: that of the best one.
 type State string
 
 // The states, best first.
@@ -22,7 +22,7 @@ const (
 
 var stateRank = map[State]int{StateActive: 4, StateGrace: 3, StateExpired: 2, StateRevoked: 1, StateNone: 0}
 
-// Reason says why there are no features; empty where there is nothing to explain.
+// Reason explains why there are no features; empty if nothing needs explaining.
 type Reason string
 
 const (
@@ -34,13 +34,13 @@ const (
 	ReasonDeviceRemoved Reason = "device_removed"
 )
 
-// Ending is the reason why no payment is awaited at the end of the paid time; empty if one is. It is for texts only: no
-// decision depends on it.
+// Ending is the reason why no payment is awaited at the end of the paid time; empty if one is. It is for display only:
+// no decision depends on it.
 type Ending string
 
 const (
 	EndingTrial     Ending = "trial"
-	EndingGranted   Ending = "granted" // days that support gave
+	EndingGranted   Ending = "granted" // days that support granted
 	EndingCancelled Ending = "cancelled"
 )
 
@@ -48,9 +48,9 @@ const (
 type Worth struct {
 	State  State
 	Reason Reason
-	// End is when its features end unless it changes: with the paid time, or the grace after it.
+	// End is when its features end unless it changes: at the end of the paid time, or of the grace after it.
 	End time.Time
-	// Decides says that it is the best one, which the words about the user are about.
+	// Decides marks the best subscription, whose state the user is shown.
 	Decides bool
 }
 
@@ -67,28 +67,28 @@ func (a Account) Worth(now time.Time) []Worth {
 
 // Decision is what a user may use at one instant.
 type Decision struct {
-	Best        SubscriptionID // the best subscription; "" where there is none
+	Best        SubscriptionID // the best subscription; "" if there is none
 	State       State
 	Reason      Reason
-	Since       *time.Time // when that state of the best subscription began; nil where there is nothing to explain
+	Since       *time.Time // when the best subscription entered that state; nil if nothing needs explaining
 	PaidThrough *time.Time // of the best subscription
 	Ending      Ending     // of the best subscription
 	Plans       []PlanID   // those that grant, best first
 	Features    map[string]Feature
 	DeviceLimit int
 
-	// Window is the longest life that the plan allows a document; 0 is the server's offline window.
+	// Window is the longest life that the plan allows a document; 0 means the server's offline window.
 	Window time.Duration
-	// End is the latest end of a document with the offline features: no feature in it outlives the paid time and
-	// grace, or the window, of the subscription that it comes from. Zero where no feature is usable offline.
+	// End is the latest end of a document with the offline features: no feature in it outlives the paid time and grace,
+	// or the window, of its subscription. Zero if no feature is usable offline.
 	End time.Time
 }
 
-// Decide judges all subscriptions of one user at now, in whole seconds. Features are the union, limits the highest,
-// the state that of the best subscription. A subscription whose plan is not in plans grants nothing.
+// Decide judges all subscriptions of one user at now, in whole seconds. Features are the union, limits the highest, the
+// state that of the best subscription. A subscription whose plan is not in plans grants nothing.
 //
-// A document carries all features to one end, so a subscription that adds something must bound it by its own end; one
-// that adds nothing to what longer-lived ones give does not shorten it.
+// A document carries all features to one end, so a subscription that adds something bounds it by its own end. One that
+// adds nothing to what longer-lived ones grant does not shorten it.
 func Decide(subscriptions []Subscription, plans map[PlanID]Plan, now time.Time) Decision {
 	now = now.Truncate(time.Second)
 	judged := make([]judgement, 0, len(subscriptions))
@@ -146,15 +146,15 @@ func Decide(subscriptions []Subscription, plans map[PlanID]Plan, now time.Time) 
 	return d
 }
 
-// judgement is what one subscription is worth.
+// judgement is the judgement of one subscription.
 type judgement struct {
 	subscription Subscription
 	plan         Plan
 	state        State
 	reason       Reason
-	since        time.Time // when the state began, where it has to be explained
+	since        time.Time // when the state began, if it needs explaining
 	grants       bool
-	end          time.Time // where it grants: when a document under it must end
+	end          time.Time // if it grants: when a document under it must end
 }
 
 func judge(s Subscription, plan Plan, now time.Time) judgement {
@@ -176,7 +176,7 @@ func judge(s Subscription, plan Plan, now time.Time) judgement {
 		j.state, j.grants = StateActive, true
 	case now.Before(end):
 		j.state, j.grants, j.since = StateGrace, true, paid
-		if now.Before(paid) { // billing says so ahead of time
+		if now.Before(paid) { // billing reports the end ahead of time
 			j.since = s.UpdatedAt
 		}
 	default:
@@ -189,7 +189,7 @@ func judge(s Subscription, plan Plan, now time.Time) judgement {
 	return j
 }
 
-// end is when the paid time and the grace of its plan have ended.
+// end returns when the paid time and the grace of its plan end.
 func (s Subscription) end(plan Plan) time.Time {
 	end := s.PaidThrough.Truncate(time.Second)
 	if !s.Ends {

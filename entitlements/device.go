@@ -21,11 +21,11 @@ type Device struct {
 	JKT              string // RFC 7638 thumbprint of its key
 	LinkedAt         time.Time
 	LastReconciledAt *time.Time
-	// DocumentExpiresAt is the latest time at which any document with features that the device was ever given can count
-	// there: its end plus its skew. Nil if it had none.
+	// DocumentExpiresAt is the latest time at which any document with features that the device ever received can count
+	// there: its end plus its skew. Nil if it received none.
 	DocumentExpiresAt *time.Time
-	// DocumentRevision is that of the newest document given to the device, with features or without; nil where it had
-	// none. From the revision of a change on, the device has been told of it, unless the answer was lost on its way.
+	// DocumentRevision is the revision of the newest document issued to the device, with or without features; nil if
+	// none was. The device knows of all changes up to that revision, unless the answer was lost on its way.
 	DocumentRevision *int64
 	Removed          bool
 	Place            Place
@@ -41,12 +41,12 @@ func (d Device) Quarantined() bool { return d.Lineage.Forked }
 // Place is the state of a device's place under the plan's limit.
 type Place string
 
-// The states of a place. A device holds its place while it is linked and, once it is removed or quarantined, until its last
-// document has ended.
+// The states of a place. A linked device holds its place; a removed or quarantined one holds it until its last document
+// has ended.
 const (
 	PlaceHeld     Place = "held"
 	PlacePassed   Place = "passed"   // to the device that replaced it
-	PlaceReleased Place = "released" // by support, although its document goes on
+	PlaceReleased Place = "released" // by support, although its document is still valid
 )
 
 // Occupant is a device that counts against the limit.
@@ -58,7 +58,7 @@ type Occupant struct {
 	Replaceable bool
 }
 
-// lives reports whether a document with features that the device was given may still count at now.
+// lives reports whether a document with features issued to the device may still count at now.
 func (d Device) lives(now time.Time) bool {
 	return d.DocumentExpiresAt != nil && now.Before(*d.DocumentExpiresAt)
 }
@@ -66,16 +66,17 @@ func (d Device) lives(now time.Time) bool {
 // linked reports whether the device gets documents with features.
 func (d Device) linked() bool { return !d.Removed && !d.Quarantined() }
 
-// LosesWithPlan reports whether the device's documents are withdrawn at now where a plan of its user has lost something. Those
-// of other devices were withdrawn before, or have ended.
+// LosesWithPlan reports whether the device's documents are withdrawn at now if a plan of its user has lost something.
+// Those of other devices were withdrawn before, or have ended.
 func (d Device) LosesWithPlan(now time.Time) bool { return d.linked() && d.lives(now) }
 
-// RemovedLife is how long a removed device is known after its last document has ended.
+// RemovedLife is how long a removed device stays known after its last document has ended.
 const RemovedLife = 90 * 24 * time.Hour
 
-// occupants returns the devices that count against limit, the oldest first. A user whose browser lost its storage must be
-// able to go on at once, so a place can be passed on while the old device's document goes on: up to limit such documents do
-// not count. If there are more, those that end first count. So at most twice limit documents live at a time.
+// occupants returns the devices that count against limit, the oldest first. A user whose browser lost its storage must
+// be able to continue at once, so a new device can take over a place while the old device's document is still valid: up
+// to limit such documents do not count. If there are more, those that end first count. So at most twice limit documents
+// are valid at a time.
 func occupants(devices []Device, limit int, now time.Time) []Device {
 	var passed []Device
 	for _, d := range devices {
@@ -92,7 +93,7 @@ func occupants(devices []Device, limit int, now time.Time) []Device {
 	})
 }
 
-// pass returns the devices as they are after passing on the places of ids.
+// pass returns the devices as they are after the places of ids were passed on.
 func pass(devices []Device, ids ...DeviceID) []Device {
 	after := slices.Clone(devices)
 	for i, d := range after {
@@ -117,7 +118,7 @@ func (a Account) Occupants(now time.Time) []Occupant {
 	return all
 }
 
-// An account can link so many devices in so long, removed ones included: each leaves rows that stay.
+// The limit on links of an account in a time span, removed devices included, because each leaves permanent rows.
 const (
 	maxLinks = 20
 	LinkSpan = time.Hour
@@ -126,10 +127,10 @@ const (
 // LinkRequest asks to link the installation that made the proof.
 type LinkRequest struct {
 	Name string
-	// Replaces names the device whose place the new one takes, as the user chose it: one that is linked, or still counts;
-	// [ErrNotFound] unless it is theirs.
+	// Replaces names the device that the user chose to replace: one that is linked, or still counts; [ErrNotFound]
+	// unless the user owns it.
 	Replaces DeviceID
-	// Cookie names the device that this browser was before. It is replaced if it is the user's, else passed over.
+	// Cookie names the device that this browser was before. It is replaced if the user owns it, else ignored.
 	Cookie DeviceID
 }
 
@@ -139,9 +140,9 @@ type Linked struct {
 	Lineage string
 }
 
-// Link binds the proof's key to the user. The same key again, not yet reconciled, gives the same device: the answer
-// was lost. It fails with [ErrInvalid], with [ErrConflict] for a key that is in use or was, with [*DeviceLimitError], and
-// with [*LinkRateError].
+// Link binds the proof's key to the user. The same key again, not yet reconciled, gives the same device, because the
+// answer may have been lost. It fails with [ErrInvalid], with [ErrConflict] for a key that is or was in use, with
+// [*DeviceLimitError], and with [*LinkRateError].
 func (s *Service) Link(ctx context.Context, user UserID, proof dpop.Proof, request LinkRequest) (Linked, error) {
 	name, err := deviceName(request.Name)
 	if err != nil {
@@ -208,7 +209,7 @@ func link(a Account, request LinkRequest, device Device, now time.Time) (Change,
 	return change, nil
 }
 
-// Devices lists the user's devices, oldest first: quarantined ones too, removed ones not.
+// Devices lists the user's devices, oldest first, including quarantined but not removed ones.
 func (s *Service) Devices(ctx context.Context, user UserID) ([]Device, error) {
 	account, err := s.Account(ctx, user)
 	if err != nil {
@@ -217,7 +218,7 @@ func (s *Service) Devices(ctx context.Context, user UserID) ([]Device, error) {
 	return slices.DeleteFunc(account.Devices, func(d Device) bool { return d.Removed }), nil
 }
 
-// EveryDevice lists all devices of the user that there ever were, the oldest first: removed ones too.
+// EveryDevice lists all devices that the user ever had, the oldest first, including removed ones.
 func (s *Service) EveryDevice(ctx context.Context, user UserID) ([]Device, error) {
 	devices, err := s.store.EveryDevice(ctx, user)
 	if err != nil {
@@ -226,8 +227,8 @@ func (s *Service) EveryDevice(ctx context.Context, user UserID) ([]Device, error
 	return devices, nil
 }
 
-// UnlinkAll is Unlink for all devices of the user, with the reason that was given, if any. It fails with [ErrNotFound]
-// where there is no such user, and with [ErrInvalid].
+// UnlinkAll is Unlink for all devices of the user, with an optional reason. It fails with [ErrNotFound] if the user does
+// not exist, and with [ErrInvalid].
 func (s *Service) UnlinkAll(ctx context.Context, actor string, user UserID, reason string) error {
 	if err := CheckReason(actor, reason); err != nil {
 		return err
@@ -252,13 +253,13 @@ func (s *Service) UnlinkAll(ctx context.Context, actor string, user UserID, reas
 	return nil
 }
 
-// Unlink takes the device from the user, or fails with [ErrNotFound]. At its next reconcile it gets a signed document
+// Unlink removes the device from the user, or fails with [ErrNotFound]. Its next reconcile returns a signed document
 // that says so.
 func (s *Service) Unlink(ctx context.Context, actor string, user UserID, device DeviceID) error {
 	return s.removeDevice(ctx, actor, "device.unlinked", user, device, "")
 }
 
-// DeviceOwner tells whose device it is, or was; or fails with [ErrNotFound].
+// DeviceOwner returns the present or former owner of the device, or fails with [ErrNotFound].
 func (s *Service) DeviceOwner(ctx context.Context, device DeviceID) (UserID, error) {
 	user, _, err := s.store.DeviceByID(ctx, device)
 	if errors.Is(err, ErrDeviceUnknown) {
@@ -270,7 +271,7 @@ func (s *Service) DeviceOwner(ctx context.Context, device DeviceID) (UserID, err
 	return user, nil
 }
 
-// RevokeDevice is Unlink by support: the device is lost.
+// RevokeDevice is Unlink by support, for a lost device.
 func (s *Service) RevokeDevice(ctx context.Context, actor string, device DeviceID, reason string) error {
 	if err := requireReason(reason); err != nil {
 		return err
@@ -282,8 +283,8 @@ func (s *Service) RevokeDevice(ctx context.Context, actor string, device DeviceI
 	return s.removeDevice(ctx, actor, "device.revoked", user, device, reason)
 }
 
-// ReleaseDevice frees the place of a device that was removed or is quarantined, although its document may go on. It fails
-// with [ErrInvalid], with [ErrNotFound], and with [ErrConflict] for a linked device. Releasing a free place does nothing.
+// ReleaseDevice frees the place of a removed or quarantined device, even if its document is still valid. It fails with
+// [ErrInvalid], with [ErrNotFound], and with [ErrConflict] for a linked device. Releasing a free place does nothing.
 func (s *Service) ReleaseDevice(ctx context.Context, actor string, device DeviceID, reason string) error {
 	if err := requireReason(reason); err != nil {
 		return err

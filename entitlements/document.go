@@ -28,7 +28,7 @@ type Document struct {
 	NotBefore    int64  `json:"nbf"`
 	ExpiresAt    int64  `json:"exp"` // without leeway
 	RefreshAfter int64  `json:"refresh_after"`
-	Skew         int64  `json:"skew"` // seconds that the device's clock was ahead by; at most MaxSkew either way
+	Skew         int64  `json:"skew"` // seconds by which the device's clock was ahead; at most MaxSkew either way
 	Revision     int64  `json:"rev"`
 
 	State       State                      `json:"state"`
@@ -65,11 +65,12 @@ type StatusReference struct {
 	URI   string `json:"uri"`
 }
 
-// PasskeysDocument is what the user's passkeys can be verified against offline. It never leaves the device.
+// PasskeysDocument holds the public keys that verify the user's passkeys offline. It never leaves the device.
 //
-// Its times do not depend on the second in which it is asked for, so that the one a device holds can be recognised by its
-// digest. IssuedAt is when the present offline window began, counted from a fixed moment, or the signing key's turn;
-// ExpiresAt is two offline windows later, or the keyset's end: never before an entitlement document given in that window.
+// Its times do not depend on the second of the request, so that a device's copy can be recognised by its digest.
+// IssuedAt is the start of the present offline window, counted from a fixed moment, or the start of the signing key's
+// turn. ExpiresAt is two offline windows later, or the keyset's end: never before the end of an entitlement document
+// issued in that window.
 type PasskeysDocument struct {
 	Issuer    string           `json:"iss"`
 	Audience  string           `json:"aud"`
@@ -101,11 +102,12 @@ type issue struct {
 	held     string // digest of the passkeys document that the device holds
 }
 
-// maxRefresh is the longest that a device should go without asking again, if it can.
+// maxRefresh is the longest time that a device should go without reconciling, if it can reconcile.
 const maxRefresh = 24 * time.Hour
 
-// documentEnd returns when a document with those features of the decision ends if given now, in whole seconds. A document
-// without features ends with the plan's window. It fails with [ErrKeysetEnded] if the document would end before it begins.
+// documentEnd returns the end of a document issued now with those features of the decision, in whole seconds. A document
+// without features ends with the plan's window. It fails with [ErrKeysetEnded] if the document would end before it
+// begins.
 func (s *Service) documentEnd(decision Decision, features map[string]DocumentFeature, keyset Keyset, now time.Time) (time.Time, error) {
 	now = now.Truncate(time.Second)
 	window := s.config.OfflineWindow
@@ -162,8 +164,8 @@ func (s *Service) documents(i issue, key SigningKey, keyset Keyset, now time.Tim
 	return document, passkeys, err
 }
 
-// documentID is base64url of iat and exp (8 bytes each), 12 random bytes, and 16 bytes of HMAC-SHA-256 over these, the
-// device and the user: the server can tell that it gave such a document without a row for it.
+// documentID returns base64url of iat and exp (8 bytes each), 12 random bytes, and 16 bytes of HMAC-SHA-256 over these,
+// the device and the user: the server can recognise its own documents without a row for each.
 func (s *Service) documentID(d Document) (string, error) {
 	id := binary.BigEndian.AppendUint64(nil, uint64(d.IssuedAt))
 	id = binary.BigEndian.AppendUint64(id, uint64(d.ExpiresAt))
@@ -179,7 +181,7 @@ func (s *Service) documentID(d Document) (string, error) {
 	return jose.EncodeBase64(h.Sum(id)[:len(id)+16]), nil
 }
 
-// offline is the features that a document carries.
+// offline returns the features that a document carries.
 func (d Decision) offline() map[string]DocumentFeature {
 	features := map[string]DocumentFeature{}
 	for name, feature := range d.Features {

@@ -9,10 +9,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// grantPrefix is what the ids of grants begin with, and no others.
+// grantPrefix begins the ids of grants, and no others.
 const grantPrefix = "grant-"
 
-// maxGrant is the most days that support can grant at once.
+// maxGrant is the largest number of days that support can grant at once.
 const maxGrant = 366
 
 // GrantRequest asks for days of a plan.
@@ -20,20 +20,20 @@ type GrantRequest struct {
 	Plan   PlanID
 	Days   int
 	Reason string
-	// Key names the request, if it is not empty: days that were granted under the key within [KeyLife] are not granted
-	// again, whether their answer arrived or not.
+	// Key identifies the request, if it is not empty: a repeat of the request within [KeyLife] grants no further days,
+	// whether the first answer arrived or not.
 	Key string
 }
 
-// KeyLife is how long an Idempotency-Key names a request, and its answer is kept.
+// KeyLife is how long an Idempotency-Key identifies a request, and its answer is kept.
 const KeyLife = 24 * time.Hour
 
-// Grant gives the user days of a plan that nobody pays for: a subscription of its own, with time left that does not renew.
-// The days come after what the user has of the plan already. Billing does not know of it; [Service.Revoke] takes it back.
-// It fails with [ErrInvalid], [ErrPlanUnknown], or [ErrNotFound] without the user.
+// Grant gives the user unpaid days of a plan: a separate subscription, with time left that does not renew. The days
+// follow the user's existing time on the plan. Billing does not know of it; [Service.Revoke] takes it back. It fails
+// with [ErrInvalid], [ErrPlanUnknown], or [ErrNotFound] if the user does not exist.
 //
-// The id of a grant with a key follows from user, key and request, so that one whose outcome was unknown is found. The
-// same request after KeyLife gets another id, and so more days.
+// The id of a grant with a key is derived from user, key and request, so that a repeat finds a grant whose outcome was
+// unknown. The same request after KeyLife gets another id, and so more days.
 func (s *Service) Grant(ctx context.Context, actor string, user UserID, request GrantRequest) (Subscription, int64, error) {
 	if err := requireReason(request.Reason); err != nil {
 		return Subscription{}, 0, err
@@ -83,14 +83,14 @@ func (s *Service) Grant(ctx context.Context, actor string, user UserID, request 
 	return grant, account.Revision, nil
 }
 
-// keyedName is the id of the n-th grant that was asked for by the request under its key.
+// keyedName returns the id of the n-th grant for the request under its key.
 func (r GrantRequest) keyedName(actor string, user UserID, n int) string {
 	request := auditJSON([]any{actor, user, r.Key, r.Plan, r.Days, r.Reason, n})
 	return grantPrefix + uuid.NewHash(sha256.New(), uuid.Nil, request, 8).String()
 }
 
-// GrantsFrom is when days of the plan begin to count that are granted now: at the end of what the user has paid for, by the
-// subscriptions that support has not withdrawn; now, where that is over, or never was.
+// GrantsFrom returns when days of the plan granted now begin to count: at the end of the user's paid time, by the
+// subscriptions that support has not withdrawn; at now, if that is over or never existed.
 func (a Account) GrantsFrom(plan PlanID, now time.Time) time.Time {
 	latest := now
 	for _, sub := range a.Subscriptions {

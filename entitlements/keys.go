@@ -13,22 +13,22 @@ import (
 	"holdfast/entitlements/jose"
 )
 
-// Keys is what a keys folder holds:
+// Keys is the content of a keys folder:
 //
 //	roots.json            public: the root keys that clients embed
 //	keyset.jws            public: the signed keyset
 //	signing/<kid>.jwk     private: the keys that sign documents
-//	root.jwk              private: the current root; may be carried away
-//	root-next.jwk         private: the next root; may be carried away
+//	root.jwk              private: the current root; may be moved offline
+//	root-next.jwk         private: the next root; may be moved offline
 //	withdrawn/<kid>.jwk   private: keys that no keyset names any more; nothing reads them
 //
-// A private key is known by its thumbprint, so that it does not matter which of the two files a root is in.
+// Private keys are matched by thumbprint, so a root may be in either of the two files.
 type Keys struct {
 	Roots    Roots
 	Keyset   Keyset
 	Compact  string // the keyset as it was signed
 	Signing  []jose.PrivateKey
-	Root     jose.PrivateKey // of Roots.Current; zero where it was carried away
+	Root     jose.PrivateKey // of Roots.Current; zero if it was moved offline
 	NextRoot jose.PrivateKey // of Roots.Next; likewise
 }
 
@@ -42,7 +42,7 @@ const (
 	WithdrawnDir = "withdrawn"
 )
 
-// GenerateKeys makes a root, a first signing key, and a keyset of [KeysetLife] that names it.
+// GenerateKeys makes a root, a first signing key, and a keyset valid for [KeysetLife] that names the key.
 func GenerateKeys(rand io.Reader, issuer string, now time.Time) (Keys, error) {
 	root, err := jose.GenerateKey(rand)
 	if err != nil {
@@ -64,7 +64,7 @@ func GenerateKeys(rand io.Reader, issuer string, now time.Time) (Keys, error) {
 	return keys, nil
 }
 
-// sign signs a keyset and makes it the present one, as it reads for whoever verifies it.
+// sign signs a keyset and makes it the present one, re-read as verifiers read it.
 func (k *Keys) sign(keyset Keyset, root jose.PrivateKey) (err error) {
 	if k.Compact, err = keyset.sign(root); err != nil {
 		return err
@@ -73,8 +73,8 @@ func (k *Keys) sign(keyset Keyset, root jose.PrivateKey) (err error) {
 	return err
 }
 
-// newSigningKey makes a key whose thumbprint can be given to 'keys retire': one that begins with a hyphen, as each 64th
-// does, would be taken for a flag.
+// newSigningKey makes a key whose thumbprint can be given to 'keys retire'. A thumbprint that begins with a hyphen, as
+// one in 64 does, would be taken for a flag.
 func newSigningKey(rand io.Reader) (jose.PrivateKey, error) {
 	for {
 		key, err := jose.GenerateKey(rand)
@@ -84,8 +84,8 @@ func newSigningKey(rand io.Reader) (jose.PrivateKey, error) {
 	}
 }
 
-// ForIssuer is the same keys with a keyset of the next version for another issuer. It needs the private key of the root
-// that signed the present one.
+// ForIssuer returns the same keys with a keyset of the next version for another issuer. It needs the private key of the
+// root that signed the present keyset.
 func (k Keys) ForIssuer(issuer string, now time.Time) (Keys, error) {
 	root, ok := k.RootKey(k.Keyset.mark.Root)
 	if !ok {
@@ -99,7 +99,7 @@ func (k Keys) ForIssuer(issuer string, now time.Time) (Keys, error) {
 	return k, nil
 }
 
-// RootKey is the private key of the root with that thumbprint, if it is here.
+// RootKey returns the private key of the root with that thumbprint, if the folder holds it.
 func (k Keys) RootKey(id string) (jose.PrivateKey, bool) {
 	for _, root := range []jose.PrivateKey{k.Root, k.NextRoot} {
 		if !root.IsZero() && root.ID() == id {
@@ -109,7 +109,7 @@ func (k Keys) RootKey(id string) (jose.PrivateKey, bool) {
 	return jose.PrivateKey{}, false
 }
 
-// Files is the folder's content by path.
+// Files returns the folder's content by path.
 func (k Keys) Files() (map[string][]byte, error) {
 	roots, err := k.Roots.Marshal()
 	if err != nil {
@@ -131,9 +131,9 @@ func (k Keys) Files() (map[string][]byte, error) {
 	return files, nil
 }
 
-// LoadKeys reads a keys folder for a server: its keyset must be good at now and for issuer, and the keys must do for it
-// (see [Keys.Usable]). A keyset that was signed for another issuer fails with [IssuerMismatch], one that has ended with
-// [KeysetExpired]; the keys come back with both.
+// LoadKeys reads a keys folder for a server: the keyset must be valid at now and for issuer, and the keys must suffice
+// for it (see [Keys.Usable]). It fails with [IssuerMismatch] for a keyset of another issuer and with [KeysetExpired] for
+// one that has ended; it returns the keys with both errors.
 func LoadKeys(folder fs.FS, issuer string, now time.Time) (Keys, error) {
 	keys, err := ReadKeys(folder)
 	if err != nil {
@@ -148,10 +148,10 @@ func LoadKeys(folder fs.FS, issuer string, now time.Time) (Keys, error) {
 	return keys, nil
 }
 
-// ReadKeys reads a keys folder and verifies that its keyset was signed by one of its roots; for whom and until when the
-// keyset is, and whether there are private keys for it, is for the caller to judge.
+// ReadKeys reads a keys folder and verifies that one of its roots signed its keyset. The caller must judge the keyset's
+// issuer and end, and whether the private keys suffice.
 //
-// The keyset is read before the private keys: who changes a folder writes a key before the keyset that names it.
+// ReadKeys reads the keyset before the private keys, because writers store a key before the keyset that names it.
 func ReadKeys(folder fs.FS) (Keys, error) {
 	var keys Keys
 	text, err := fs.ReadFile(folder, RootsFile)
@@ -206,8 +206,8 @@ func readPrivateKey(folder fs.FS, name string) (jose.PrivateKey, error) {
 	return key, nil
 }
 
-// Usable fails unless some key may sign at now, and the private half of every key that may sign at now or later is
-// here: what is missing must be noticed when a key is published, not when its time has come.
+// Usable fails unless a key may sign at now and the folder holds the private half of every key that may sign at now or
+// later: a missing half must be noticed when the key is published, not when its turn comes.
 func (k Keys) Usable(now time.Time) error {
 	for _, entry := range k.Keyset.Keys {
 		if now.Unix() < entry.ExpiresAt && !k.has(entry.KeyID) {
@@ -238,13 +238,13 @@ func (k Keys) has(id string) bool {
 	return slices.ContainsFunc(k.Signing, func(key jose.PrivateKey) bool { return key.ID() == id })
 }
 
-// SigningKey is a signing key and its entry in the keyset.
+// SigningKey is a signing key with its entry in the keyset.
 type SigningKey struct {
 	jose.PrivateKey
 	Entry KeysetKey
 }
 
-// Signer is the key that signs at now: the newest that may, and that is here.
+// Signer returns the key that signs at now: the newest one that may sign and whose private half is present.
 func (k Keys) Signer(now time.Time) (signer SigningKey, ok bool) {
 	for _, entry := range k.Keyset.Keys {
 		if !entry.covers(now) || ok && entry.NotBefore < signer.Entry.NotBefore {

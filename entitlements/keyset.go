@@ -12,13 +12,13 @@ import (
 
 const (
 	keysetType = "keyset+jwt"
-	// KeysetLife is how long a keyset is good, unless an operator says otherwise.
+	// KeysetLife is how long a keyset is valid, unless an operator says otherwise.
 	KeysetLife = 400 * 24 * time.Hour
-	// KeysetWarning is how long before its end a keyset is to be renewed with some urgency.
+	// KeysetWarning is how long before its end a keyset should urgently be renewed.
 	KeysetWarning = 60 * 24 * time.Hour
 )
 
-// Roots are the public keys that a keyset may be signed by: what a client embeds. Next is zero where there is none.
+// Roots are the public keys that may sign a keyset; clients embed them. Next is zero if there is no next root.
 type Roots struct{ Current, Next jose.PublicKey }
 
 // ParseRoots reads roots.json: {"current": JWK, "next": JWK or null}.
@@ -58,7 +58,7 @@ func (r Roots) Marshal() ([]byte, error) {
 	return json.Marshal(file)
 }
 
-// Keyset is the list of keys that documents are signed with, under the signature of a root.
+// Keyset is the list of keys that sign documents, itself signed by a root.
 type Keyset struct {
 	Issuer    string      `json:"iss"`
 	IssuedAt  int64       `json:"iat"` // unix seconds, like all times here
@@ -69,12 +69,12 @@ type Keyset struct {
 	mark KeysetMark // set where the signature was verified
 }
 
-// Mark is what is to be remembered once the keyset is taken: which root signed it, too. Only a keyset whose signature
-// was verified has one.
+// Mark returns the mark to store once the keyset is taken; it includes the root that signed. Only a keyset whose
+// signature was verified has one.
 func (k Keyset) Mark() KeysetMark { return k.mark }
 
-// KeysetKey is a signing key with the time in which a document under it may have been issued: from NotBefore, and
-// before ExpiresAt.
+// KeysetKey is a signing key with the time in which documents under it may be issued: from NotBefore, and before
+// ExpiresAt.
 type KeysetKey struct {
 	jose.JWK
 	KeyID     string `json:"kid"`
@@ -91,10 +91,10 @@ func newKeysetKey(key jose.PrivateKey, notBefore, end int64) KeysetKey {
 // sign signs the keyset with a root's private key.
 func (k Keyset) sign(root jose.PrivateKey) (string, error) { return jose.Sign(root, keysetType, k) }
 
-// End is when the keyset ends.
+// End returns when the keyset ends.
 func (k Keyset) End() time.Time { return time.Unix(k.ExpiresAt, 0).UTC() }
 
-// covers says whether a document may have been issued under the key at that time.
+// covers reports whether a document may have been issued under the key at that time.
 func (k KeysetKey) covers(at time.Time) bool {
 	return k.NotBefore <= at.Unix() && at.Unix() < k.ExpiresAt
 }
@@ -111,7 +111,7 @@ func (r Roots) VerifyKeyset(compact, issuer string, now time.Time) (Keyset, erro
 	return keyset, nil
 }
 
-// open is what does not depend on for whom and when.
+// open makes the checks that depend on neither issuer nor time.
 func (r Roots) open(compact string) (Keyset, error) {
 	message, err := parseTyped(compact, keysetType)
 	if err != nil {
@@ -152,7 +152,7 @@ func (k Keyset) check() error {
 	return err
 }
 
-// jwks is the same keys as a JWK Set (RFC 7517 §5), which any JWT library can read.
+// jwks returns the keys as a JWK Set (RFC 7517 §5), which any JWT library can read.
 func (k Keyset) jwks() ([]byte, error) {
 	type key struct {
 		jose.JWK

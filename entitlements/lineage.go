@@ -13,21 +13,21 @@ import (
 	"holdfast/entitlements/jose"
 )
 
-// Tag is the random name of a lineage token. The zero Tag is no token's: it is the parent of the first.
+// Tag is the random name of a lineage token. No token has the zero Tag: it is the parent of the first.
 type Tag [16]byte
 
-// Lineage is what a device's row holds of its lineage: refresh-token rotation in proof-of-possession form.
+// Lineage is the lineage in a device's row: refresh-token rotation in proof-of-possession form.
 //
-// Each reconcile consumes the device's token and gives it a child. Where two copies of a profile both go on, one of
-// them is left with a token that is stale, and says so again under a nonce that proves it is not merely late: then the
-// device is forked. An answer that is lost does no harm, because the token last consumed may be shown again.
+// Each reconcile consumes the device's token and issues a child. If two copies of a profile both go on, one of them ends
+// up with a stale token. If it repeats the stale token under a nonce that proves it is not merely late, the device is
+// forked. A lost answer does no harm, because the device may show the token last consumed again.
 type Lineage struct {
 	N      int64 // the generation that the next token consumed is expected to have
 	Parent Tag   // the token last consumed; zero at linking
 	Forked bool
 }
 
-// Token is what a lineage token says. Outside it is opaque base64url under a MAC.
+// Token is the content of a lineage token. Its wire form is opaque base64url under a MAC.
 type Token struct {
 	Device     DeviceID
 	User       UserID
@@ -38,29 +38,29 @@ type Token struct {
 	Ledger     LedgerHead
 }
 
-// LedgerHead is the last ledger entry that the server has taken: Seq from 1, Hash the SHA-256 of its bytes; both zero
+// LedgerHead is the last ledger entry that the server has accepted: Seq from 1, Hash the SHA-256 of its bytes; both zero
 // before the first.
 type LedgerHead struct {
 	Seq  int64
 	Hash [32]byte
 }
 
-// Verdict is how a token stands to a lineage.
+// Verdict is the relation of a token to a lineage.
 type Verdict int
 
 const (
 	// Stale: the token is older than the one last consumed. The device may have a newer one in its storage.
 	Stale Verdict = iota
-	// Repeated: the token is the one last consumed; the answer to it was lost. It is answered again.
+	// Repeated: the token is the one last consumed, and its answer was lost. It is answered again.
 	Repeated
-	// Advances: the token is a child of the one last consumed, or of a later one whose commit we have lost.
+	// Advances: the token is a child of the one last consumed, or of a later one whose commit the database has lost.
 	Advances
-	// Forked: the device is quarantined, or is now.
+	// Forked: the device is quarantined already, or becomes so now.
 	Forked
 )
 
-// Judge is the rule, and [Lineage.Advance] what follows from it. bound is the generation to which the server bound the
-// nonce that came with the token; negative where the nonce was not bound to this device.
+// Judge is the rule, and [Lineage.Advance] applies its verdict. bound is the generation to which the server bound the
+// nonce that came with the token; negative if the nonce was not bound to this device.
 func (l Lineage) Judge(t Token, bound int64) Verdict {
 	switch {
 	case l.Forked:
@@ -76,7 +76,7 @@ func (l Lineage) Judge(t Token, bound int64) Verdict {
 	}
 }
 
-// Advance is the lineage after token t was judged v.
+// Advance returns the lineage after token t was judged v.
 func (l Lineage) Advance(t Token, v Verdict) Lineage {
 	switch v {
 	case Advances:
@@ -98,7 +98,7 @@ const (
 	tokenBody    = 1 + 16 + 16 + 8 + 16 + 16 + 8 + 8 + 32
 )
 
-// first is the token that a device gets when it is linked.
+// first returns the token that a device gets when it is linked.
 func (s sealer) first(device DeviceID, user UserID, revision int64) (string, error) {
 	return s.seal(Token{Device: device, User: user, Revision: revision})
 }

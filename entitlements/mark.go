@@ -10,24 +10,24 @@ import (
 	"holdfast/entitlements/jose"
 )
 
-// KeysetMark is the newest keyset taken of one root. A holder of marks cannot be given an old keyset again, and with
-// it a signing key that was withdrawn.
+// KeysetMark records the newest keyset taken from one root. A client that holds marks cannot be given an old keyset
+// again, and with it a withdrawn signing key.
 type KeysetMark struct {
-	// Root is the kid of the root that signed: its slot is looked up when it is needed, because a root moves from next
-	// to current.
+	// Root is the kid of the root that signed. Its slot is looked up when needed, because a root moves from next to
+	// current.
 	Root    string `json:"root"`
 	Version int64  `json:"version"`
 	// Digest is the base64url SHA-256 of the keyset's compact form.
 	Digest string `json:"digest"`
 }
 
-// KeysetMarks is at most one mark for each root. Nil is what somebody has who never took a keyset.
+// KeysetMarks holds at most one mark for each root. Nil means that no keyset was ever taken.
 type KeysetMarks []KeysetMark
 
 // Take judges a keyset that [Roots.VerifyKeyset] has returned under the same roots, and returns the marks to keep once
-// it is used. It fails with [KeysetRollback] where a newer one was taken before: one by the next root outranks all by the
-// current one; below that a lower version is older, and so are other bytes of the same version. Marks of roots that are
-// embedded no longer are dropped.
+// the keyset is used. It fails with [KeysetRollback] if a newer one was taken before. Any keyset of the next root
+// outranks all of the current one. Within a root, a lower version is older, and so are other bytes of the same version.
+// Marks of roots that are no longer embedded are dropped.
 func (m KeysetMarks) Take(keyset Keyset, roots Roots) (KeysetMarks, error) {
 	taken := keyset.mark
 	kept := KeysetMarks{}
@@ -44,7 +44,7 @@ func (m KeysetMarks) Take(keyset Keyset, roots Roots) (KeysetMarks, error) {
 	return append(kept, taken), nil
 }
 
-// slot is the rank of a root: 0 for one that is not embedded, and more for next than for current.
+// slot returns the rank of a root: 0 for one that is not embedded, and higher for next than for current.
 func (r Roots) slot(kid string) int {
 	switch {
 	case kid == "":
@@ -63,24 +63,24 @@ func digest(text string) string {
 	return jose.EncodeBase64(sum[:])
 }
 
-// ServedKeyset is what a database remembers of a keyset that was served from it.
+// ServedKeyset is a database's record of a keyset that was served from it.
 type ServedKeyset struct {
 	KeysetMark
 	Issuer string
 }
 
-// Served returns k as a database remembers it.
+// Served returns the database's record of k.
 func (k Keyset) Served() ServedKeyset { return ServedKeyset{KeysetMark: k.mark, Issuer: k.Issuer} }
 
-// Follows returns nil if s may be served from a database that has served these keysets, one of each root, in the order in
-// which the roots came. Roots are those embedded in the app that is served with s.
+// Follows returns nil if s may be served from a database that has served these keysets, one of each root, in the order
+// in which the roots were first served. Roots are those embedded in the app that is served with s.
 //
-// A database belongs to one issuer and its roots: one start with the wrong keys or origin must not change what it
-// remembers. A new root is accepted only as the next one after the last that was served. Anything else fails with a
-// [*ForeignKeysetError]; [ServedKeyset.Adopt] is the way to change it.
+// A database belongs to one issuer and its roots: one start with the wrong keys or origin must not change its record. A
+// new root is accepted only as the successor of the last one served. Anything else fails with a [*ForeignKeysetError];
+// [ServedKeyset.Adopt] overrides that.
 //
-// The other rules are those that devices check: a version never goes back and is never used for two keysets, and a root ends
-// once another has followed it. Breaking one is a [*RollbackError].
+// The other rules are those that devices check: a version never goes back and is never used for two keysets, and a root
+// ends once another has followed it. Breaking one fails with a [*RollbackError].
 func (s ServedKeyset) Follows(served []ServedKeyset, roots Roots) error {
 	if len(served) == 0 {
 		return nil
@@ -110,8 +110,8 @@ func (s ServedKeyset) rollsBack(served ServedKeyset) error {
 	return nil
 }
 
-// Adopt returns the audit entry for making s, of any root and issuer, the only keyset that the database remembers. It fails
-// with a [*RollbackError] where the database has served a newer keyset of the same root and issuer.
+// Adopt returns the audit entry for making s, of any root and issuer, the only keyset in the database's record. It fails
+// with a [*RollbackError] if the database has served a newer keyset of the same root and issuer.
 func (s ServedKeyset) Adopt(served []ServedKeyset, actor string, at time.Time) (AuditEntry, error) {
 	type state struct {
 		Issuer  string `json:"issuer"`
@@ -131,8 +131,8 @@ func (s ServedKeyset) Adopt(served []ServedKeyset, actor string, at time.Time) (
 	return entry, nil
 }
 
-// SameMachine reports whether both origins are plain http, which only origins on this machine may be. Their ports may differ
-// from start to start.
+// SameMachine reports whether both origins are plain http, which is allowed only for origins on this machine. Their
+// ports may differ from start to start.
 func SameMachine(origin, other string) bool {
 	return strings.HasPrefix(origin, "http://") && strings.HasPrefix(other, "http://")
 }
@@ -145,7 +145,8 @@ func (e *ForeignKeysetError) Error() string {
 		e.Served.Root, e.Served.Issuer, e.Keyset.Root, e.Keyset.Issuer)
 }
 
-// RollbackError says that devices would refuse a keyset, because they may have seen another. It is [KeysetRollback].
+// RollbackError is returned for a keyset that devices would refuse because they may have seen another. It is
+// [KeysetRollback].
 type RollbackError struct{ Keyset, Served KeysetMark }
 
 func (e *RollbackError) Error() string {

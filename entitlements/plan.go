@@ -15,9 +15,9 @@ import (
 
 // Feature is what a plan grants under a name.
 type Feature struct {
-	// Limit is how many the user may have; nil is without limit.
+	// Limit is the number that the user may have; nil is unlimited.
 	Limit *int64 `json:"limit,omitempty"`
-	// Offline says whether the feature is in documents. One that is not is granted by the server alone.
+	// Offline says whether documents carry the feature. The server alone grants the others.
 	Offline bool `json:"offline"`
 }
 
@@ -25,17 +25,18 @@ type Feature struct {
 type Plan struct {
 	ID       PlanID
 	Features map[string]Feature
-	// Window is the longest life of a document under this plan; 0 is the server's offline window, which is also the
-	// most that counts.
+	// Window is the longest life of a document under this plan; 0 means the server's offline window, which is also the
+	// upper bound.
 	Window time.Duration
 	// Grace is how long the features stay after the paid time.
 	Grace       time.Duration
 	DeviceLimit int
-	// Rank orders plans: the higher is the better.
+	// Rank orders plans: the higher, the better.
 	Rank int
 }
 
-// Version names what the plan says: whoever changes it can say of which version, and is refused where it is another by then.
+// Version identifies the content of the plan: an editor can name the version to replace, and is refused if another has
+// taken its place.
 func (p Plan) Version() string {
 	sum := sha256.Sum256(planState(&p))
 	return jose.EncodeBase64(sum[:12])
@@ -83,7 +84,7 @@ func (p Plan) validate() error {
 	return nil
 }
 
-// Plans is the whole catalogue, best first.
+// Plans returns the whole catalogue, best first.
 func (s *Service) Plans(ctx context.Context) ([]Plan, error) {
 	plans, err := s.store.Plans(ctx)
 	if err != nil {
@@ -93,7 +94,7 @@ func (s *Service) Plans(ctx context.Context) ([]Plan, error) {
 	return plans, nil
 }
 
-// Plan is one entry of the catalogue, or [ErrNotFound].
+// Plan returns one entry of the catalogue, or [ErrNotFound].
 func (s *Service) Plan(ctx context.Context, id PlanID) (Plan, error) {
 	plans, err := s.store.Plans(ctx)
 	if err != nil {
@@ -107,7 +108,7 @@ func (s *Service) Plan(ctx context.Context, id PlanID) (Plan, error) {
 	return Plan{}, ErrNotFound
 }
 
-// takesAway says whether a document given under before may hold a feature that the plan lacks by now, or outlast it.
+// takesAway reports whether a document issued under before may hold a feature that the plan now lacks, or outlast it.
 // Window is the server's offline window.
 func (p Plan) takesAway(before Plan, window time.Duration) bool {
 	life := func(p Plan) time.Duration {
@@ -119,10 +120,9 @@ func (p Plan) takesAway(before Plan, window time.Duration) bool {
 	return loses(Decision{Features: before.Features}, Decision{Features: p.Features}) || p.Grace < before.Grace || life(p) < life(before)
 }
 
-// PutPlan makes or changes a plan, with the reason that was given, if any. From when it returns, the plan decides. The
-// revisions of those who have it are raised after that, see [Service.RaiseHolders]. A caller who has seen the version that is
-// replaced names it: "" is none, so that the plan is to be new; nil is whichever there is. It fails with [ErrInvalid], and
-// with [ErrConflict] where it is another version by now.
+// PutPlan makes or changes a plan, with an optional reason. Once it returns, the plan decides. The holders' revisions
+// are raised after that, see [Service.RaiseHolders]. A caller may name the version to replace: "" requires a new plan,
+// nil accepts any version. It fails with [ErrInvalid], and with [ErrConflict] if the stored version is another.
 func (s *Service) PutPlan(ctx context.Context, actor string, plan Plan, reason string, version *string) (Plan, error) {
 	if err := plan.validate(); err != nil {
 		return Plan{}, err
@@ -153,16 +153,16 @@ func (s *Service) PutPlan(ctx context.Context, actor string, plan Plan, reason s
 	return plan, nil
 }
 
-// raisePoll is how often a server looks whether holders are left to raise that nobody told it of: those that another
-// server was at when it ended.
+// raisePoll is how often a server looks for holders left to raise without a notification: those that another server was
+// raising when it ended.
 const raisePoll = 2 * time.Second
 
-// RaiseHolders raises, until ctx ends, the revisions of the users who have a plan that was changed, batch by batch and
-// turn by turn with the other servers, so that no reconcile ever waits for more than one batch. Where the change took
-// something away, the status list says of the documents that they hold that they are invalid, and their devices get new
-// indices. A value on changed hurries it; without any, it looks by itself. Where a server ends, another goes on.
+// RaiseHolders raises, until ctx ends, the revisions of the users who have a changed plan. Servers take turns, batch by
+// batch, so that no reconcile ever waits for more than one batch. If the change took something away, the holders'
+// documents become invalid in the status list, and their devices get new indices. A value on changed triggers it at
+// once; without one, it polls. If a server ends, another continues.
 //
-// Report is as of [Repeat]. RaiseHolders must be called once, in a goroutine of its own.
+// It calls report as [Repeat] does. RaiseHolders must be called once, in its own goroutine.
 func (s *Service) RaiseHolders(ctx context.Context, changed <-chan struct{}, report func(error)) {
 	Repeat(ctx, raisePoll, changed, func(ctx context.Context) (err error) {
 		for more := true; more && err == nil; {
@@ -172,7 +172,7 @@ func (s *Service) RaiseHolders(ctx context.Context, changed <-chan struct{}, rep
 	}, report)
 }
 
-// planState is what the trail holds of a plan; durations in seconds. Nil stays nil.
+// planState returns the audited state of a plan; durations in seconds. Nil stays nil.
 func planState(p *Plan) json.RawMessage {
 	if p == nil {
 		return nil

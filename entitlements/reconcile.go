@@ -13,7 +13,7 @@ import (
 	"holdfast/entitlements/dpop"
 )
 
-// ReconcileRequest is what a device sends, besides its proof.
+// ReconcileRequest is the request of a device, besides its proof.
 type ReconcileRequest struct {
 	Device         DeviceID
 	Lineage        string
@@ -22,8 +22,8 @@ type ReconcileRequest struct {
 	Ledger         string // empty where there is none
 }
 
-// Reconciled is what it gets. Lineage is empty where the device is quarantined, Passkeys and Keyset where the device has
-// them.
+// Reconciled is the answer to a reconcile. Lineage is empty if the device is quarantined; Passkeys and Keyset are empty
+// if the device has the present ones.
 type Reconciled struct {
 	Document   string
 	Passkeys   string
@@ -33,7 +33,7 @@ type Reconciled struct {
 	Ledger     LedgerHead
 }
 
-// Standing holds everything that a reconcile is judged by, read in one snapshot.
+// Standing is the state that a reconcile is judged by, read in one snapshot.
 type Standing struct {
 	Account  Account // without Devices
 	Device   Device
@@ -48,11 +48,11 @@ type Step struct {
 	ReconciledAt      *time.Time // nil where the device got no lineage
 }
 
-// maxReads bounds how often a reconcile reads again because a change came between reading and storing.
+// maxReads bounds how often a reconcile reads again because a change came between read and store.
 const maxReads = 10
 
 // CheckProof checks a DPoP header for a request of method to path, and then its nonce. It fails with
-// [dpop.ErrInvalidProof] and [dpop.ErrUseNonce].
+// [dpop.ErrInvalidProof] or [dpop.ErrUseNonce].
 func (s *Service) CheckProof(header, method, path string) (dpop.Proof, error) {
 	proof, err := dpop.Parse(header, method, s.config.Issuer+path)
 	if err != nil {
@@ -72,9 +72,9 @@ func (s *Service) CheckDevice(ctx context.Context, proof dpop.Proof) error {
 // Nonce makes a DPoP-Nonce for the device's next proof.
 func (s *Service) Nonce() (string, error) { return s.nonces.Issue(nil) }
 
-// Reconcile advances a device's lineage and gives it a document that says what is true now. A revoked, lapsed or missing
-// subscription is not an error, nor is a device that was removed. It fails with [ErrDeviceUnknown],
-// [ErrLineageInvalid], [ErrLedgerInvalid], [*NonceError] for a stale token and [*ForkedError].
+// Reconcile advances a device's lineage and issues a document that reflects the current state. A revoked, lapsed or
+// missing subscription is not an error, nor is a removed device. It fails with [ErrDeviceUnknown], [ErrLineageInvalid],
+// [ErrLedgerInvalid], [*NonceError] for a stale token, or [*ForkedError].
 func (s *Service) Reconcile(ctx context.Context, proof dpop.Proof, request ReconcileRequest) (Reconciled, error) {
 	token, err := s.sealer.open(request.Lineage)
 	if err != nil || token.Device != request.Device || request.Ledger != "" {
@@ -110,7 +110,7 @@ func (s *Service) Reconcile(ctx context.Context, proof dpop.Proof, request Recon
 	return Reconciled{}, fmt.Errorf("reconcile: %w", ErrBusy)
 }
 
-// attempt is one reconcile whose token was opened.
+// attempt is one reconcile with an opened token.
 type attempt struct {
 	token  Token
 	proof  dpop.Proof
@@ -121,10 +121,10 @@ type attempt struct {
 	signer SigningKey // of keys, at now
 }
 
-// errReadAgain is returned when the account has changed since it was read.
+// errReadAgain is returned if the account has changed since it was read.
 var errReadAgain = errors.New("the account has changed")
 
-// answer answers an attempt from what was read, and fails with errReadAgain if that has changed since. The step is committed
+// answer answers an attempt from read, and fails with errReadAgain if the state has changed since. The step is committed
 // before anything is signed.
 func (s *Service) answer(ctx context.Context, by attempt, read Standing) (Reconciled, error) {
 	device := read.Device
@@ -179,7 +179,7 @@ func (s *Service) answer(ctx context.Context, by attempt, read Standing) (Reconc
 	if err != nil || verdict == Forked {
 		return reconciled, err
 	}
-	// A child of the token consumed, whether it has just been consumed or was before: the row says the same.
+	// A child of the consumed token, whether it was consumed now or before: the row is the same.
 	reconciled.Lineage, err = s.sealer.seal(Token{
 		Device: device.ID, User: by.token.User, Generation: step.Lineage.N, Parent: step.Lineage.Parent,
 		Revision: revision, Ledger: device.Ledger,
@@ -187,13 +187,13 @@ func (s *Service) answer(ctx context.Context, by attempt, read Standing) (Reconc
 	return reconciled, err
 }
 
-// changes says whether the step would change the device's row.
+// changes reports whether the step would change the device's row.
 func (step Step) changes(d Device) bool {
 	return step.ReconciledAt != nil || step.Lineage != d.Lineage || d.DocumentRevision == nil || *d.DocumentRevision < step.DocumentRevision
 }
 
 // again makes a change that a token has shown to be necessary, as an ordinary change of the account. It returns
-// errReadAgain on success, so that the attempt goes on with what was stored.
+// errReadAgain on success, so that the attempt continues with the stored state.
 func (s *Service) again(ctx context.Context, by attempt, change func(Account, Device) Change) error {
 	_, err := s.store.UpdateDevice(ctx, by.token.User, by.token.Device, by.now, func(a Account) (Change, error) {
 		i := slices.IndexFunc(a.Devices, func(d Device) bool { return d.ID == by.token.Device })
@@ -230,8 +230,8 @@ func (d Device) behind(t Token, revision int64) bool {
 	return t.Generation > d.Lineage.N || t.Revision > revision
 }
 
-// recovery returns the change after lost commits: revision and ledger head rise to the token's, and the bound to the latest
-// time at which any document can count.
+// recovery returns the change after lost commits: revision and ledger head rise to the token's, and the bound to the
+// latest time at which any document can count.
 func (s *Service) recovery(by attempt) func(Account, Device) Change {
 	return func(a Account, d Device) Change {
 		verdict := d.Lineage.Judge(by.token, by.bound)
@@ -269,7 +269,7 @@ func (by attempt) audit(action string, before, after any) AuditEntry {
 	}
 }
 
-// refuse finds out which of its errors a request gets that cannot be judged.
+// refuse finds the error for a request that cannot be judged.
 func (s *Service) refuse(ctx context.Context, proof dpop.Proof, request ReconcileRequest, lineage error) error {
 	_, device, err := s.store.DeviceByID(ctx, request.Device)
 	switch {
@@ -284,7 +284,7 @@ func (s *Service) refuse(ctx context.Context, proof dpop.Proof, request Reconcil
 	}
 }
 
-// withheld is the decision about a device that gets nothing, whatever its user has.
+// withheld returns the decision for a device that gets nothing, whatever its user has.
 func withheld(reason Reason) Decision { return Decision{State: StateRevoked, Reason: reason} }
 
 // binding ties a nonce to a device and its present generation.
@@ -300,13 +300,13 @@ func boundGeneration(bound []byte, device DeviceID) int64 {
 	return int64(binary.BigEndian.Uint64(bound[16:]))
 }
 
-// Entitlements is the current decision, with features that are online-only too.
+// Entitlements is the current decision, including online-only features.
 type Entitlements struct {
 	Revision int64
 	Decision Decision
 }
 
-// Entitlements judges the user now. [ErrNotFound] without the user.
+// Entitlements judges the user now. It fails with [ErrNotFound] if the user does not exist.
 func (s *Service) Entitlements(ctx context.Context, user UserID) (Entitlements, error) {
 	account, err := s.Account(ctx, user)
 	if err != nil {
@@ -315,7 +315,7 @@ func (s *Service) Entitlements(ctx context.Context, user UserID) (Entitlements, 
 	return Entitlements{Revision: account.Revision, Decision: account.Decide(s.instant())}, nil
 }
 
-// DeviceEntitlements is the same for the device that made the proof: nothing, if it was removed or is quarantined.
+// DeviceEntitlements judges the device that made the proof: it gets nothing if it was removed or is quarantined.
 func (s *Service) DeviceEntitlements(ctx context.Context, proof dpop.Proof) (Entitlements, error) {
 	user, device, err := s.store.DeviceByKey(ctx, proof.JKT)
 	if err != nil {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Repeat runs work at once and then, until ctx ends, at each interval and for each value on wake, which may be nil. Report is
-// called with the error when work begins to fail, and with nil when it works again.
+// Repeat runs work at once, at each interval and for each value on wake, which may be nil, until ctx ends. It calls
+// report with the error when work begins to fail, and with nil when it works again.
 func Repeat(ctx context.Context, every time.Duration, wake <-chan struct{}, work func(context.Context) error, report func(error)) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()

@@ -12,22 +12,22 @@ import (
 	"holdfast/entitlements/jose"
 )
 
-// Signing keys take turns: the times of those that a keyset names follow each other without gap or overlap, and the
-// newest ends with the keyset. A key that has had its turn stays published until the last document under it has ended.
+// Signing keys take turns: the validity times of a keyset's keys follow each other without gap or overlap, and the
+// newest ends with the keyset. A key stays published after its turn until the last document under it has ended.
 //
 // Every change is a keyset of a higher version, proposed from the present one. A root signs it, here or on another
 // machine, and it becomes the present one if [Keys.Accept] takes it.
 
-// ErrLastSigningKey says that a keyset would be left without a key that may sign now.
+// ErrLastSigningKey is returned if a keyset would be left without a key that may sign now.
 var ErrLastSigningKey = errors.New("no key would be left that may sign now")
 
 // Proposal is a keyset that no root has signed yet.
 type Proposal struct {
-	Root   string `json:"root"` // thumbprint of the root that is to sign it
+	Root   string `json:"root"` // thumbprint of the root that must sign it
 	Keyset Keyset `json:"keyset"`
 }
 
-// ParseProposal reads what [Proposal.Marshal] has written. It believes nothing else.
+// ParseProposal reads the output of [Proposal.Marshal], and accepts nothing else.
 func ParseProposal(data []byte) (Proposal, error) {
 	var p Proposal
 	if err := json.Unmarshal(data, &p, json.RejectUnknownMembers(true)); err != nil {
@@ -39,10 +39,10 @@ func ParseProposal(data []byte) (Proposal, error) {
 	return p, nil
 }
 
-// Marshal writes the proposal as JSON. It holds nothing secret.
+// Marshal writes the proposal as JSON. It contains no secret.
 func (p Proposal) Marshal() ([]byte, error) { return json.Marshal(p) }
 
-// Sign makes the proposal a keyset. It needs the root that the proposal names.
+// Sign signs the proposal as a keyset. It needs the root that the proposal names.
 func (p Proposal) Sign(root jose.PrivateKey) (string, error) {
 	if root.IsZero() || root.ID() != p.Root {
 		return "", fmt.Errorf("root %s is to sign this keyset, not %s", p.Root, root.ID())
@@ -50,9 +50,9 @@ func (p Proposal) Sign(root jose.PrivateKey) (string, error) {
 	return p.Keyset.sign(root)
 }
 
-// Rotate proposes a keyset with a new signing key, whose turn comes lead from now and ends that of the present one.
-// Keys are dropped whose turn was over so long ago that documents of at most window have ended. The new private key
-// has to be stored before the keyset is.
+// Rotate proposes a keyset with a new signing key, whose turn begins lead from now and ends the present key's turn. It
+// drops keys whose turn ended so long ago that documents of at most window have ended. The new private key must be
+// stored before the keyset is.
 func (k Keys) Rotate(rand io.Reader, now time.Time, lead, window time.Duration) (Proposal, jose.PrivateKey, error) {
 	keyset := k.next(now)
 	keyset.Keys = slices.DeleteFunc(keyset.Keys, func(entry KeysetKey) bool {
@@ -79,9 +79,9 @@ func (k Keys) Rotate(rand io.Reader, now time.Time, lead, window time.Duration) 
 	return k.propose(keyset, k.Keyset.mark.Root, now, key)
 }
 
-// Retire proposes a keyset without the signing key: documents under it are dead for whoever has that keyset. If the
-// key's turn had yet to come, the one before it signs on. If no key would be left that may sign now, replace makes one
-// that does so at once, and without replace it is [ErrLastSigningKey]; the zero key comes back where none was made.
+// Retire proposes a keyset without the signing key: holders of that keyset reject documents under it. If the key's turn
+// has not begun, the key before it continues to sign. If no key would be left that may sign now, replace makes one that
+// may, and without replace Retire fails with [ErrLastSigningKey]. It returns the zero key if it made none.
 func (k Keys) Retire(rand io.Reader, now time.Time, id string, replace bool) (Proposal, jose.PrivateKey, error) {
 	keyset := k.next(now)
 	i := slices.IndexFunc(keyset.Keys, func(entry KeysetKey) bool { return entry.KeyID == id })
@@ -115,8 +115,8 @@ func (k Keys) Retire(rand io.Reader, now time.Time, id string, replace bool) (Pr
 	return k.propose(keyset, k.Keyset.mark.Root, now, key)
 }
 
-// Renew proposes the same keys in a keyset that ends life from now. Its version is above the present one's and above
-// the given one, which is 0 but where keysets that are lost have been served.
+// Renew proposes the same keys in a keyset that ends life from now. Its version is above the present one's and above the
+// given one, which is 0 unless keysets that are now lost have been served.
 func (k Keys) Renew(now time.Time, life time.Duration, above int64) (Proposal, error) {
 	keyset := k.next(now)
 	keyset.Version = max(keyset.Version, above+1)
@@ -130,7 +130,7 @@ func (k Keys) Renew(now time.Time, life time.Duration, above int64) (Proposal, e
 	return proposal, err
 }
 
-// AddNextRoot makes a root for the second slot. No keyset changes.
+// AddNextRoot makes a root for the second slot. It changes no keyset.
 func (k Keys) AddNextRoot(rand io.Reader) (Roots, jose.PrivateKey, error) {
 	if !k.Roots.Next.IsZero() {
 		return Roots{}, jose.PrivateKey{}, fmt.Errorf("there is a next root already: %s", k.Roots.Next.ID())
@@ -154,8 +154,8 @@ func (k Keys) SwitchRoot(now time.Time) (Proposal, error) {
 	return proposal, err
 }
 
-// PromoteRoot is the roots with the next one as the current one, and none after it. The keyset must be under the next
-// root: under the current one it would be under no root any more.
+// PromoteRoot returns the roots with the next one as the current one, and no next one. The next root must have signed
+// the keyset: a keyset signed by the current root would be left without a root.
 func (k Keys) PromoteRoot() (Roots, error) {
 	if k.Roots.Next.IsZero() {
 		return Roots{}, errors.New("there is no next root to promote")
@@ -166,8 +166,8 @@ func (k Keys) PromoteRoot() (Roots, error) {
 	return Roots{Current: k.Roots.Next}, nil
 }
 
-// Accept is the keys with a keyset that was signed for them in the place of the present one. It fails with a
-// [VerificationError], [KeysetRollback] where the present one outranks it, and where [Keys.Usable] does.
+// Accept returns the keys with a keyset signed for them in place of the present one. It fails with a
+// [VerificationError], with [KeysetRollback] if the present one outranks it, and where [Keys.Usable] does.
 func (k Keys) Accept(compact string, now time.Time) (Keys, error) {
 	keyset, err := k.Roots.VerifyKeyset(compact, k.Keyset.Issuer, now)
 	if err != nil {
@@ -183,17 +183,17 @@ func (k Keys) Accept(compact string, now time.Time) (Keys, error) {
 	return k, k.Usable(now)
 }
 
-// next is the keyset to change into the next version.
+// next returns a copy of the keyset to edit into the next version.
 func (k Keys) next(now time.Time) Keyset {
 	keyset := k.Keyset
-	keyset.mark = KeysetMark{} // nobody has signed it yet
+	keyset.mark = KeysetMark{} // it is unsigned
 	keyset.Keys = slices.Clone(keyset.Keys)
 	keyset.IssuedAt = now.Unix()
 	keyset.Version++
 	return keyset
 }
 
-// propose checks that the keyset will do once it is signed.
+// propose checks that the keyset will be usable once it is signed.
 func (k Keys) propose(keyset Keyset, root string, now time.Time, made jose.PrivateKey) (Proposal, jose.PrivateKey, error) {
 	if !made.IsZero() {
 		k.Signing = append(slices.Clone(k.Signing), made)
@@ -211,7 +211,7 @@ func (k Keys) propose(keyset Keyset, root string, now time.Time, made jose.Priva
 	return Proposal{Root: root, Keyset: keyset}, made, nil
 }
 
-// newest is the key whose turn comes last.
+// newest returns the key whose turn comes last.
 func (k Keyset) newest() *KeysetKey {
 	newest := &k.Keys[0]
 	for i := range k.Keys {

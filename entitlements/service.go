@@ -13,25 +13,24 @@ import (
 	"holdfast/entitlements/dpop"
 )
 
-// Config is what the service needs to know. All members are required, but for TrialLength.
+// Config configures a [Service]. All members are required, except TrialLength.
 type Config struct {
-	// Issuer is the server's origin, without a trailing slash. It is the audience too, and what a proof's htu begins
-	// with.
+	// Issuer is the server's origin, without a trailing slash. It is also the audience, and the prefix of a proof's htu.
 	Issuer string
-	// RPID is the WebAuthn relying party whose passkeys go into passkeys documents.
+	// RPID is the WebAuthn relying party whose passkeys the passkeys documents list.
 	RPID string
-	// Keys are those to begin with; see [Service.TakeKeys].
+	// Keys are the initial keys; [Service.TakeKeys] replaces them.
 	Keys Keys
 	// OfflineWindow is the longest life of a document.
 	OfflineWindow time.Duration
-	// TrialLength is how long the self-service trial of TrialPlan lasts; 0 is no trial.
+	// TrialLength is how long the self-service trial of TrialPlan lasts; 0 offers no trial.
 	TrialLength time.Duration
 	TrialPlan   PlanID
 	Now         func() time.Time
 	Rand        io.Reader // cryptographically secure
 }
 
-// Service is the package's front door. It is safe for concurrent use.
+// Service implements the package's operations. It is safe for concurrent use.
 type Service struct {
 	config         Config
 	store          Store
@@ -40,27 +39,27 @@ type Service struct {
 	documentSecret []byte
 	status         statusLists
 	watches        watches
-	clock          atomic.Pointer[clockReading] // nil until the clock was checked
+	clock          atomic.Pointer[clockReading] // nil until the first check
 
 	taking sync.Mutex // held while keys are taken
 	keys   atomic.Pointer[servedKeys]
 }
 
-// servedKeys never change: what one request does with keys, it does with the same ones.
+// servedKeys is immutable, so that one request uses the same keys throughout.
 type servedKeys struct {
 	Keys
 	jwks []byte
 }
 
-// New reads the secrets that all replicas share from the store, making them where there are none, takes the keys as
-// [Service.TakeKeys] does, and publishes the status lists as they are; [Service.PublishStatusLists] keeps them so.
+// New reads the secrets that all replicas share from the store and creates the missing ones. It takes the keys as
+// [Service.TakeKeys] does, and publishes the current status lists; [Service.PublishStatusLists] keeps them current.
 func New(ctx context.Context, config Config, store Store) (*Service, error) {
 	if config.Issuer == "" || strings.HasSuffix(config.Issuer, "/") || config.RPID == "" || config.OfflineWindow < time.Minute ||
 		config.Now == nil || config.Rand == nil || len(config.Keys.Keyset.Keys) == 0 {
 		return nil, errors.New("entitlements: incomplete configuration")
 	}
 	s := &Service{config: config, store: store}
-	s.config.Keys = Keys{} // those in use are in s.keys
+	s.config.Keys = Keys{} // s.keys holds the ones in use
 	if err := s.TakeKeys(ctx, config.Keys); err != nil {
 		return nil, err
 	}
@@ -86,10 +85,10 @@ func New(ctx context.Context, config Config, store Store) (*Service, error) {
 	return s, nil
 }
 
-// TakeKeys makes keys the ones that sign and are published from now on, on this replica. Their keyset must have been
-// verified: see [LoadKeys]. That it is served is remembered in the store first, for good. Requests under way finish
-// with the keys that they began with. It fails, and nothing changes, with [IssuerMismatch], with the error of
-// [ServedKeyset.Follows] where this keyset may not follow what any replica has served, and with the store's own error.
+// TakeKeys makes this replica sign with keys and publish them from now on. Their keyset must have been verified: see
+// [LoadKeys]. The store first records permanently that the keyset is served. Requests under way finish with the keys
+// that they began with. TakeKeys fails, and changes nothing, with [IssuerMismatch], with the error of
+// [ServedKeyset.Follows] if this keyset may not follow one that any replica has served, and with the store's own error.
 func (s *Service) TakeKeys(ctx context.Context, keys Keys) error {
 	s.taking.Lock()
 	defer s.taking.Unlock()
@@ -107,8 +106,8 @@ func (s *Service) TakeKeys(ctx context.Context, keys Keys) error {
 	return nil
 }
 
-// signer returns the key that signs at now, which must just have been read. It fails with [ErrClockOff], with
-// [ErrKeysetEnded] and [ErrBeforeKeys], and where the key's private half is missing.
+// signer returns the key that signs at now, which the caller must just have read. It fails with [ErrClockOff],
+// [ErrKeysetEnded] or [ErrBeforeKeys], or if the key's private half is missing.
 func (s *Service) signer(keys Keys, now time.Time) (SigningKey, error) {
 	if err := s.ClockOff(); err != nil {
 		return SigningKey{}, err
@@ -123,22 +122,23 @@ func (s *Service) signer(keys Keys, now time.Time) (SigningKey, error) {
 	return key, nil
 }
 
-// JWKS is the signing keys as a JWK Set.
+// JWKS returns the signing keys as a JWK Set.
 func (s *Service) JWKS() []byte { return s.keys.Load().jwks }
 
-// Keyset is the signed keyset, a compact JWS.
+// Keyset returns the signed keyset, a compact JWS.
 func (s *Service) Keyset() string { return s.keys.Load().Compact }
 
-// KeysetVersion is its version, KeysetEnd its end.
+// KeysetVersion returns the version of the keyset.
 func (s *Service) KeysetVersion() int64 { return s.keys.Load().Keyset.Version }
 
-// KeysetEnd is when no document can be given any more.
+// KeysetEnd returns the end of the keyset, from which on no document can be issued.
 func (s *Service) KeysetEnd() time.Time { return s.keys.Load().Keyset.End() }
 
-// OfflineWindow is the longest life of a document.
+// OfflineWindow returns the longest life of a document.
 func (s *Service) OfflineWindow() time.Duration { return s.config.OfflineWindow }
 
-// Account is everything that a decision about the user depends on now, in one snapshot. [ErrNotFound] without the user.
+// Account returns, in one snapshot, everything that a decision about the user depends on now. It fails with
+// [ErrNotFound] if the user does not exist.
 func (s *Service) Account(ctx context.Context, user UserID) (Account, error) {
 	account, err := s.store.Account(ctx, user, s.instant())
 	if err != nil {
@@ -147,5 +147,5 @@ func (s *Service) Account(ctx context.Context, user UserID) (Account, error) {
 	return account, nil
 }
 
-// instant is now, as PostgreSQL keeps it: in microseconds.
+// instant returns the current time in PostgreSQL's precision: microseconds.
 func (s *Service) instant() time.Time { return s.config.Now().UTC().Truncate(time.Microsecond) }

@@ -13,36 +13,36 @@ import (
 // Status is a value of the IETF Token Status List.
 type Status = statuslist.Status
 
-// The values that are used (draft-ietf-oauth-status-list-20 §7.1).
+// The values in use (draft-ietf-oauth-status-list-20 §7.1).
 const (
 	StatusValid     = statuslist.Valid
 	StatusInvalid   = statuslist.Invalid
 	StatusSuspended = statuslist.Suspended
 )
 
-// StatusListTTL is how long whoever has fetched a status list may go on using it.
+// StatusListTTL is how long a client may use a fetched status list.
 const StatusListTTL = 10 * time.Second
 
 const (
 	statusListType = "statuslist+jwt"
-	// statusListLength is how many indices a list has, used or not: the store gives them out at random.
+	// statusListLength is the number of indices of a list, used or not: the store assigns them at random.
 	statusListLength = statuslist.MaxLen
-	// statusListLife is how long a list is good for. It is what an outage of the database may last before host back ends
-	// can no longer tell, and how long an old list can be held against somebody who fetches it through an enemy.
+	// statusListLife is how long a list is valid. It bounds the database outage that host back ends can bridge, and how
+	// long an attacker on the network can replay an old list.
 	statusListLife = 24 * time.Hour
 	// statusListRenewal is how often all lists are read and signed again, changed or not.
 	statusListRenewal = time.Hour
-	// statusListPace is the shortest time between two readings; after statusListPoll times as long there is one though
-	// nobody said that anything has changed. With a reading and a signature that is far below the TTL.
+	// statusListPace is the shortest time between two reads. After statusListPoll times as long, the lists are read even
+	// without a notification. Reading and signing included, that is far below the TTL.
 	statusListPace = time.Second
 	statusListPoll = 3
-	// statusListPatience is how long a reading may take.
+	// statusListPatience is how long a read may take.
 	statusListPatience = 5 * time.Second
 )
 
-// statusListClaims is the claims of a status list token (draft-ietf-oauth-status-list-20 §5.1). Times are unix seconds.
+// statusListClaims are the claims of a status list token (draft-ietf-oauth-status-list-20 §5.1). Times are unix seconds.
 type statusListClaims struct {
-	Subject   string             `json:"sub"` // the uri in documents
+	Subject   string             `json:"sub"` // the URI in documents
 	IssuedAt  int64              `json:"iat"`
 	ExpiresAt int64              `json:"exp"`
 	TTL       int64              `json:"ttl"` // seconds
@@ -55,21 +55,20 @@ type StatusEntry struct {
 	Status Status
 }
 
-// StatusMark is a point in the history of the status lists. Zero is before all of it.
+// StatusMark is a point in the history of the status lists. Zero is before its start.
 type StatusMark uint64
 
-// StatusChanges is what a store has to tell of the status lists.
+// StatusChanges is a store's answer about the status lists.
 type StatusChanges struct {
-	// Count is how many lists have been begun: 0 to Count-1.
+	// Count is the number of lists begun: 0 to Count-1.
 	Count int
-	// Lists holds, by their number, the lists that changed since the mark that was asked for: all entries that are not
-	// VALID.
+	// Lists holds, by number, the lists that changed since the requested mark: all entries that are not VALID.
 	Lists map[int][]StatusEntry
-	// Mark is what to ask for next time.
+	// Mark is the mark to pass to the next call.
 	Mark StatusMark
 }
 
-// statusLists is what the server says of all documents. It is written by one goroutine and read by all.
+// statusLists holds the published status lists. One goroutine writes it, all read it.
 type statusLists struct {
 	mark   StatusMark
 	whole  time.Time // when all lists were read last
@@ -82,8 +81,8 @@ type signedStatusList struct {
 	kid   string
 }
 
-// StatusList is status list n, signed, as it was read last: a compact JWS of type statuslist+jwt, which must not be
-// changed. It never asks the store. [ErrNotFound] where there is no such list.
+// StatusList returns status list n, signed, as last read: a compact JWS of type statuslist+jwt, which the caller must
+// not change. It never asks the store. [ErrNotFound] if the list does not exist.
 func (s *Service) StatusList(n int) ([]byte, error) {
 	signed := *s.status.signed.Load()
 	if n < 0 || n >= len(signed) {
@@ -92,14 +91,14 @@ func (s *Service) StatusList(n int) ([]byte, error) {
 	return signed[n].token, nil
 }
 
-// PublishStatusLists keeps the status lists true until ctx ends: after a change has been committed, by whichever
-// replica, they say so within a few seconds, and mostly within one; when another key signs documents, it signs the lists
-// as soon. A value on changed hurries it; without any, it looks by itself.
+// PublishStatusLists keeps the status lists current until ctx ends. A change committed by any replica appears within a
+// few seconds, mostly within one. When another key signs documents, it signs the lists as soon. A value on changed
+// triggers a read at once; without one, it polls.
 //
-// While the store fails, the lists stay as they are: nothing is signed that has not just been read. Report is called with
-// the error when it begins to fail, and with nil when it works again.
+// While the store fails, the lists stay as they are: it signs only what it has just read. Report is called with the
+// error when the store begins to fail, and with nil when it works again.
 //
-// It is to be called once, in a goroutine of its own.
+// PublishStatusLists must be called once, in its own goroutine.
 func (s *Service) PublishStatusLists(ctx context.Context, changed <-chan struct{}, report func(error)) {
 	pace := time.NewTicker(statusListPace)
 	defer pace.Stop()
@@ -130,8 +129,8 @@ func (s *Service) PublishStatusLists(ctx context.Context, changed <-chan struct{
 	}
 }
 
-// refreshStatusLists reads what has changed and signs it; everything, where it is time to, or where another key signs by
-// now.
+// refreshStatusLists reads and signs what has changed; it reads everything if a renewal is due, or if the signing key
+// has changed.
 func (s *Service) refreshStatusLists(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, statusListPatience)
 	defer cancel()
@@ -141,7 +140,7 @@ func (s *Service) refreshStatusLists(ctx context.Context) error {
 		return fmt.Errorf("publish status lists: %w", err)
 	}
 	since, whole, known := s.status.mark, s.status.whole, s.status.lists
-	all := now.Sub(whole).Abs() >= statusListRenewal // a clock may be set back, too
+	all := now.Sub(whole).Abs() >= statusListRenewal // Abs: a clock may be set back
 	if all {
 		since, whole, known = 0, now, nil
 	}
@@ -150,7 +149,7 @@ func (s *Service) refreshStatusLists(ctx context.Context) error {
 		return fmt.Errorf("publish status lists: %w", err)
 	}
 
-	// The list that will be begun next is there before any document can name it.
+	// The next list is published before any document can name it.
 	lists := make([]statuslist.List, max(changes.Count+1, len(known)))
 	signed := make([]signedStatusList, len(lists))
 	before := s.status.signed.Load()
@@ -191,7 +190,7 @@ func (s *Service) signStatusList(key jose.PrivateKey, n int, list statuslist.Lis
 	return signedStatusList{token: []byte(token), kid: key.ID()}, err
 }
 
-// statusListURI is where list n is, as documents and the list itself say.
+// statusListURI returns the URI of list n, as documents and the list itself name it.
 func (s *Service) statusListURI(n int) string {
 	return fmt.Sprintf("%s/v1/status-lists/%d", s.config.Issuer, n)
 }

@@ -18,11 +18,11 @@ type StatusList struct {
 	list statuslist.List
 }
 
-// statusListLeeway is how much younger than now a list may be. It is often fetched in its first second, by a host whose
-// clock is not the server's.
+// statusListLeeway is how far in the future a list's iat may be. A list is often fetched in its first second, by a host
+// whose clock differs from the server's.
 const statusListLeeway = time.Minute
 
-// lastSecond is the end of the year 9999: no time that a list names is later.
+// lastSecond is the end of the year 9999, the latest time that a list may name.
 const lastSecond = 253402300799
 
 // VerifyStatusList checks a status list token that was fetched from uri, which a verified document names, at now
@@ -62,8 +62,8 @@ func (c statusListClaims) consistent() bool {
 	return c.Subject != "" && c.IssuedAt >= 0 && c.IssuedAt < c.ExpiresAt && c.ExpiresAt <= lastSecond && c.TTL > 0 && c.TTL <= lastSecond
 }
 
-// Status is what the list says of a document that refers to it. It fails with [SubjectMismatch] for a reference to
-// another list, and with [statuslist.ErrIndex] outside the list; such a document must be rejected.
+// Status returns the list's status for a document's reference. It fails with [SubjectMismatch] for a reference to
+// another list, and with [statuslist.ErrIndex] for an index outside the list; such a document must be rejected.
 func (l StatusList) Status(reference StatusReference) (Status, error) {
 	if reference.URI != l.URI {
 		return 0, SubjectMismatch
@@ -71,7 +71,7 @@ func (l StatusList) Status(reference StatusReference) (Status, error) {
 	return l.list.Status(reference.Index)
 }
 
-// FreshUntil is how long a list that was fetched at that time may be used before it is fetched again: its ttl, but never
+// FreshUntil returns until when a list fetched at that time may be used before fetching it again: for its ttl, but never
 // beyond its end (§13.7).
 func (l StatusList) FreshUntil(fetched time.Time) time.Time {
 	return earliest(time.Unix(fetched.Unix()+l.ttl, 0).UTC(), l.ExpiresAt)

@@ -17,7 +17,7 @@ import (
 	"holdfast/passkey/reasons"
 )
 
-// SubscriptionState is what billing says.
+// SubscriptionState is the state that billing reports.
 type SubscriptionState string
 
 const (
@@ -27,8 +27,8 @@ const (
 	SubscriptionCancelled SubscriptionState = "cancelled"
 )
 
-// Subscription is a user's claim to a plan. Revoked and Suspended are support's: billing neither sets nor clears them.
-// Disputes are billing's: support cannot end one, but can waive its effect.
+// Subscription is a user's claim to a plan. Support sets Revoked and Suspended; billing neither sets nor clears them.
+// Billing sets Disputes; support cannot end a dispute, but can waive its effect.
 type Subscription struct {
 	ID          SubscriptionID
 	User        UserID
@@ -40,33 +40,33 @@ type Subscription struct {
 	Revoked   bool
 	Suspended bool
 	Disputes  []Dispute // by id
-	// WithdrawnAt is when support revoked or suspended it; zero where it has done neither, or it is not known when.
+	// WithdrawnAt is when support revoked or suspended it; zero if neither happened or the time is not known.
 	WithdrawnAt time.Time
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
 }
 
-// Dispute is about a payment of a subscription that the payer's bank wants back.
+// Dispute is a chargeback by the payer's bank on a payment of a subscription.
 type Dispute struct {
 	ID     string                `json:"id"`
 	Status billing.DisputeStatus `json:"status"`
-	At     int64                 `json:"at"` // unix seconds: since when it has the status
-	// Withholds is what the dispute does to the subscription.
+	At     int64                 `json:"at"` // unix seconds: when it entered the status
+	// Withholds is the effect of the dispute on the subscription.
 	Withholds Withholding `json:"withholds"`
 }
 
-// Withholding is what a dispute does to its subscription.
+// Withholding is the effect of a dispute on its subscription.
 type Withholding string
 
 const (
 	WithholdsNothing Withholding = "nothing"
-	WithholdsForNow  Withholding = "for_now"  // until it is decided
-	WithholdsForGood Withholding = "for_good" // it was lost
+	WithholdsForNow  Withholding = "for_now"  // until the dispute is decided
+	WithholdsForGood Withholding = "for_good" // the dispute was lost
 	WithholdsWaived  Withholding = "waived"   // support has reinstated the subscription, whatever comes of the dispute
 )
 
-// withheld returns the dispute that withholds the subscription, or nil. A lost dispute comes before an open one, then the
-// oldest before the others.
+// withheld returns the dispute that withholds the subscription, or nil. A lost dispute comes before an open one, and
+// among equals the oldest is first.
 func (s Subscription) withheld() *Dispute {
 	var worst *Dispute
 	for _, d := range s.Disputes {
@@ -84,25 +84,25 @@ func (s Subscription) Withheld() bool { return s.withheld() != nil }
 
 func (s Subscription) equal(other Subscription) bool { return reflect.DeepEqual(s, other) }
 
-// SubscriptionChange is what billing puts. Either User or ExternalID names the user.
+// SubscriptionChange is a subscription as billing puts it. Either User or ExternalID names the user.
 type SubscriptionChange struct {
 	User        UserID
 	ExternalID  string
 	Plan        PlanID
 	State       SubscriptionState
 	PaidThrough time.Time
-	Ends        bool   // see [Subscription]; of [Service.PutSubscription], the state says so
-	Reason      string // why, in free text, which is kept apart from the trail; "" = not said
+	Ends        bool   // see [Subscription]; in [Service.PutSubscription], the state determines it
+	Reason      string // free text, stored apart from the trail; "" = not given
 }
 
-// Revocation is what support needs to know before and after a revoke: by when it is dead everywhere.
+// Revocation tells support, before and after a revoke, when it has taken effect everywhere.
 type Revocation struct {
 	Subscription Subscription
 	Revision     int64
-	// OfflineUntil is the latest time at which any document with features can still count; nil if none can. It is
-	// never early.
+	// OfflineUntil is the latest time at which any document with features can still count; nil if none can. It is never
+	// early.
 	OfflineUntil *time.Time
-	// Devices are those that may hold such a document, removed ones too.
+	// Devices are those that may hold such a document, including removed ones.
 	Devices []Device
 	// Kept is what the user may use without the subscription.
 	Kept map[string]Feature
@@ -110,8 +110,8 @@ type Revocation struct {
 
 var subscriptionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
 
-// StartTrial gives the user the trial of the trial plan, once in the user's life: [ErrConflict] after that, and
-// [ErrNoTrial] where the server gives none.
+// StartTrial starts the trial of the trial plan, once in the lifetime of the user: it fails with [ErrConflict] after
+// that, and with [ErrNoTrial] if the server offers none.
 func (s *Service) StartTrial(ctx context.Context, user UserID) (Subscription, int64, error) {
 	if s.config.TrialLength <= 0 {
 		return Subscription{}, 0, ErrNoTrial
@@ -145,9 +145,9 @@ func (s *Service) StartTrial(ctx context.Context, user UserID) (Subscription, in
 	return trial, account.Revision, nil
 }
 
-// PutSubscription makes or changes a subscription, as billing knows it. A put of what is already so changes nothing,
-// the revision included. It fails with [ErrInvalid], [ErrUserUnknown], [ErrPlanUnknown], or [ErrConflict] where the id is
-// another user's.
+// PutSubscription makes or changes a subscription, as billing knows it. A put that repeats the stored state changes
+// nothing, not even the revision. It fails with [ErrInvalid], [ErrUserUnknown], [ErrPlanUnknown], or [ErrConflict] if
+// the id is another user's.
 func (s *Service) PutSubscription(ctx context.Context, actor string, id SubscriptionID, put SubscriptionChange) (Subscription, int64, error) {
 	put.PaidThrough = put.PaidThrough.UTC().Truncate(time.Second)
 	put.Ends = put.State == SubscriptionCancelled
@@ -173,8 +173,8 @@ func (s *Service) PutSubscription(ctx context.Context, actor string, id Subscrip
 	return stored, account.Revision, nil
 }
 
-// putChange returns the subscription and the change that a put makes in the account. It keeps what support has set. The
-// user of put is not looked at.
+// putChange returns the subscription and the change that a put makes in the account. It keeps support's settings, and
+// ignores the user of put.
 func putChange(a Account, actor string, id SubscriptionID, put SubscriptionChange, now time.Time) (Subscription, Change, error) {
 	if before := a.subscription(id); before != nil {
 		stored := *before
@@ -185,7 +185,7 @@ func putChange(a Account, actor string, id SubscriptionID, put SubscriptionChang
 	return storeChange(a, actor, stored, put.Reason, now)
 }
 
-// storeChange returns the change that puts a subscription into an account, which is empty if nothing differs.
+// storeChange returns the change that puts a subscription into an account; it is empty if nothing differs.
 func storeChange(a Account, actor string, stored Subscription, reason string, now time.Time) (Subscription, Change, error) {
 	if _, ok := a.Plans[stored.Plan]; !ok {
 		return Subscription{}, Change{}, ErrPlanUnknown
@@ -223,7 +223,7 @@ func (s *Service) subscriber(ctx context.Context, id SubscriptionID, put Subscri
 	return user, nil
 }
 
-// validate judges all but the user.
+// validate checks everything except the user.
 func (put SubscriptionChange) validate(id SubscriptionID) error {
 	states := []SubscriptionState{SubscriptionTrialing, SubscriptionActive, SubscriptionPastDue, SubscriptionCancelled}
 	switch {
@@ -239,8 +239,8 @@ func (put SubscriptionChange) validate(id SubscriptionID) error {
 	return nil
 }
 
-// Revoke ends a subscription for good; only [Service.Reinstate] undoes it. Once it has returned, no reconcile that
-// begins later gives the lost features. A repeated revoke changes nothing and answers the same.
+// Revoke ends a subscription permanently; only [Service.Reinstate] undoes it. Once it has returned, no reconcile that
+// begins later grants the lost features. A repeated revoke changes nothing and answers the same.
 func (s *Service) Revoke(ctx context.Context, actor string, id SubscriptionID, reason string) (Revocation, error) {
 	return s.supportChange(ctx, actor, "subscription.revoke", id, reason, func(sub *Subscription, now time.Time) {
 		if !sub.Revoked {
@@ -252,14 +252,14 @@ func (s *Service) Revoke(ctx context.Context, actor string, id SubscriptionID, r
 // Suspend holds a subscription until [Service.Reinstate].
 func (s *Service) Suspend(ctx context.Context, actor string, id SubscriptionID, reason string) (Revocation, error) {
 	return s.supportChange(ctx, actor, "subscription.suspend", id, reason, func(sub *Subscription, now time.Time) {
-		if !sub.Suspended && !sub.Revoked { // what was revoked before is gone since then
+		if !sub.Suspended && !sub.Revoked { // a revoked one keeps the earlier time
 			sub.WithdrawnAt = now
 		}
 		sub.Suspended = true
 	})
 }
 
-// Reinstate clears what Revoke and Suspend set, and waives what disputes withhold.
+// Reinstate clears what Revoke and Suspend set, and waives disputes that withhold the subscription.
 func (s *Service) Reinstate(ctx context.Context, actor string, id SubscriptionID, reason string) (Subscription, int64, error) {
 	r, err := s.supportChange(ctx, actor, "subscription.reinstate", id, reason, func(sub *Subscription, _ time.Time) {
 		sub.Revoked, sub.Suspended, sub.WithdrawnAt = false, false, time.Time{}
@@ -309,9 +309,9 @@ func (s *Service) supportChange(
 	return account.revocation(after, now), nil
 }
 
-// Revocation is what a revoke of the subscription would answer now, or how far it has come: which devices may hold a
-// document with features, until when, and of which revision they have been told. It changes nothing. [ErrNotFound] without
-// the subscription.
+// Revocation returns what a revoke of the subscription would answer now, or how far a revoke has come: which devices may
+// hold a document with features, until when, and which revision they know. It changes nothing. It fails with
+// [ErrNotFound] if the subscription does not exist.
 func (s *Service) Revocation(ctx context.Context, id SubscriptionID) (Revocation, error) {
 	now := s.instant()
 	account, err := s.store.SubscriberAccount(ctx, id, now)
@@ -334,9 +334,9 @@ func (a Account) revocation(sub Subscription, now time.Time) Revocation {
 	return r
 }
 
-// subscriptionChange replaces before by after and draws the consequences: a higher revision, and for each linked device a
-// status of the documents that it holds. A nil before adds a subscription, a nil after removes it. INVALID is for features
-// that are lost for good, SUSPENDED for those that come back when a suspension or an open dispute ends.
+// subscriptionChange replaces before by after, raises the revision, and sets for each linked device the status of the
+// documents that it holds. A nil before adds a subscription, a nil after removes it. INVALID is for features lost
+// permanently, SUSPENDED for those that come back when a suspension or an open dispute ends.
 func subscriptionChange(a Account, before, after *Subscription, now time.Time) Change {
 	changed := a
 	if before != nil {
@@ -366,9 +366,10 @@ func subscriptionChange(a Account, before, after *Subscription, now time.Time) C
 		bound := device.DocumentExpiresAt
 		switch {
 		case bound == nil:
-		// A document that would outlive what is paid for now has lost its features too, from their new end on.
+		// A document that would outlive the time now paid for has lost its features too, from their new end on.
 		case entitled.End.Before(had.End) && bound.After(entitled.End),
-			// One of a plan that has lost some was to be withdrawn anyway; with another plan, it would be forgotten.
+			// One under a plan that has lost something must be withdrawn in any case; a change of plan would forget
+			// that.
 			a.Withdrawing && device.LosesWithPlan(now):
 			change.Status[device.ID] = StatusInvalid
 		}
@@ -386,7 +387,7 @@ func (a Account) unsuspended() Account {
 	return a
 }
 
-// loses says whether has lacks a feature, or some of its limit, that had gave.
+// loses reports whether has lacks a feature, or some of its limit, that had grants.
 func loses(had, has Decision) bool {
 	for name, feature := range had.Features {
 		now, ok := has.Features[name]
@@ -421,10 +422,10 @@ func (s *Service) Subscriptions(ctx context.Context, user UserID) ([]Subscriptio
 	return account.Subscriptions, nil
 }
 
-// CheckReason judges the reason that an actor gives for a change, by package reasons. It fails with [ErrInvalid].
+// CheckReason applies package reasons to the reason that an actor gives for a change. It fails with [ErrInvalid].
 func CheckReason(actor, reason string) error { return invalid(reasons.Check(actor, reason)) }
 
-// requireReason is CheckReason for a change for which everybody must give one.
+// requireReason is CheckReason for a change that requires a reason from everybody.
 func requireReason(reason string) error { return invalid(reasons.Require(reason)) }
 
 func invalid(err error) error {
@@ -434,7 +435,7 @@ func invalid(err error) error {
 	return fmt.Errorf("%w: %w", ErrInvalid, err)
 }
 
-// auditState is what the trail holds of a subscription: ids and enumerations. Nil stays nil.
+// auditState returns the audited state of a subscription: ids and enumerations. Nil stays nil.
 func auditState(s *Subscription) json.RawMessage {
 	if s == nil {
 		return nil

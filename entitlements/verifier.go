@@ -8,7 +8,7 @@ import (
 	"holdfast/entitlements/jose"
 )
 
-// VerificationError is why a document or keyset was refused: a stable code, the same in every verifier of ours.
+// VerificationError is a stable code that says why a document or keyset was refused, the same in all Holdfast verifiers.
 type VerificationError string
 
 // The codes, in the order of the checks.
@@ -23,31 +23,31 @@ const (
 	TypeInvalid VerificationError = "type_invalid"
 	// KeyUnknown: a kid that is not in the keyset.
 	KeyUnknown VerificationError = "key_unknown"
-	// RootUnknown: a keyset signed by no root that is known.
+	// RootUnknown: a keyset that no known root has signed.
 	RootUnknown VerificationError = "root_unknown"
 	// SignatureInvalid: the signature does not verify.
 	SignatureInvalid VerificationError = "signature_invalid"
 	// ClaimsInvalid: a claim is missing, of a wrong type, or contradicts another.
 	ClaimsInvalid VerificationError = "claims_invalid"
-	// IssuerMismatch and AudienceMismatch: meant for somebody else.
+	// IssuerMismatch and AudienceMismatch: for another issuer or audience.
 	IssuerMismatch   VerificationError = "issuer_mismatch"
 	AudienceMismatch VerificationError = "audience_mismatch"
-	// KeyOutsideValidity: issued at a time at which the key was not to be used.
+	// KeyOutsideValidity: issued at a time outside the key's validity.
 	KeyOutsideValidity VerificationError = "key_outside_validity"
-	// KeysetExpired: the keyset's own end has come.
+	// KeysetExpired: the keyset has ended.
 	KeysetExpired VerificationError = "keyset_expired"
 	// NotYetValid: issued in the future.
 	NotYetValid VerificationError = "not_yet_valid"
-	// Expired: the document's end has come.
+	// Expired: the document has ended.
 	Expired VerificationError = "expired"
-	// SubjectMismatch, DeviceMismatch (the device's id or its key) and ProofMismatch: a sound document or
-	// status list, but not the one that was expected.
+	// SubjectMismatch, DeviceMismatch (the device's id or its key) and ProofMismatch: a sound document or status list,
+	// but not the expected one.
 	SubjectMismatch VerificationError = "subject_mismatch"
 	DeviceMismatch  VerificationError = "device_mismatch"
 	ProofMismatch   VerificationError = "proof_mismatch"
-	// RevisionRollback: older than what is known already.
+	// RevisionRollback: older than the known revision.
 	RevisionRollback VerificationError = "revision_rollback"
-	// KeysetRollback: an older keyset than one that was taken before.
+	// KeysetRollback: older than a keyset taken before.
 	KeysetRollback VerificationError = "keyset_rollback"
 )
 
@@ -57,12 +57,12 @@ func (e VerificationError) Error() string { return string(e) }
 type Verifier struct {
 	// Keyset is one that [Roots.VerifyKeyset] has returned.
 	Keyset Keyset
-	// Issuer is the server's origin, which is the audience too.
+	// Issuer is the server's origin, which is also the audience.
 	Issuer string
 }
 
-// Expectation is what else must be true of a document. The zero value of what is expected is compared like any other:
-// no document is of the user "".
+// Expectation is a further requirement on a document. A zero value is compared like any other: no document is of the
+// user "".
 type Expectation func(*expected)
 
 type expected struct {
@@ -79,7 +79,7 @@ func OfUser(id UserID) Expectation { return func(e *expected) { e.subject = &id 
 // OfDevice expects a document of that device.
 func OfDevice(id DeviceID) Expectation { return func(e *expected) { e.device = &id } }
 
-// BoundTo expects a document bound to the key with that thumbprint, which has to be shown by other means: a proof.
+// BoundTo expects a document bound to the key with that thumbprint; a proof must show possession of the key.
 func BoundTo(jkt string) Expectation { return func(e *expected) { e.jkt = &jkt } }
 
 // Answering expects the document that answers the proof with that jti.
@@ -88,9 +88,8 @@ func Answering(jti string) Expectation { return func(e *expected) { e.proof = &j
 // FromRevision expects a document of that revision or a later one.
 func FromRevision(revision int64) Expectation { return func(e *expected) { e.revision = revision } }
 
-// Verify checks a document at now, and everything that is expected of it; what is not expected is not compared. The
-// checks are made in the order of the codes, whatever the order of the expectations. It fails with a
-// [VerificationError].
+// Verify checks a document at now against all expectations, and compares nothing else. The checks are made in the order
+// of the codes, whatever the order of the expectations. It fails with a [VerificationError].
 func (v Verifier) Verify(compact string, now time.Time, expectations ...Expectation) (Document, error) {
 	payload, signer, err := v.open(compact, documentType)
 	if err != nil {
@@ -126,7 +125,7 @@ func (v Verifier) VerifyPasskeys(compact string, now time.Time) (PasskeysDocumen
 	return document, nil
 }
 
-// open is the payload of a message that a key of the keyset has signed, and the entry of that key.
+// open returns the payload of a message that a key of the keyset has signed, and the entry of that key.
 func (v Verifier) open(compact, typ string) ([]byte, KeysetKey, error) {
 	message, err := parseTyped(compact, typ)
 	if err != nil {
@@ -148,7 +147,7 @@ func (v Verifier) open(compact, typ string) ([]byte, KeysetKey, error) {
 	return nil, KeysetKey{}, KeyUnknown
 }
 
-// judge is what does not depend on the kind of document: for whom it is, who signed it, and when.
+// judge makes the checks that all kinds of documents share: issuer, audience, signing key and times.
 func (v Verifier) judge(issuer, audience string, signer KeysetKey, issuedAt, expiresAt int64, now time.Time) error {
 	switch {
 	case issuer != v.Issuer:

@@ -7,26 +7,26 @@ import (
 	"sync"
 )
 
-// watchesPerUser is how many watches a user can have on one server. A further one ends the oldest, which may well be of
-// a connection that nobody holds any more.
+// watchesPerUser is how many watches a user can have on one server. A further one ends the oldest, whose connection may
+// well be dead.
 const watchesPerUser = 20
 
-// Watch learns of a user's revision.
+// Watch reports changes of a user's revision.
 type Watch struct {
 	user      UserID
 	of        *watches
 	told      int64
-	revisions chan int64 // holds one
+	revisions chan int64 // capacity 1
 }
 
-// Revisions gives the revision that the user had when the watch began, and then each higher one. Of those that have not
-// been received when the next one comes, only the highest is left. It is closed when the watch ends.
+// Revisions gives the revision that the user had when the watch began, and then each higher one. A new revision replaces
+// one that has not been received yet. The channel is closed when the watch ends.
 func (w *Watch) Revisions() <-chan int64 { return w.revisions }
 
 // Close ends the watch.
 func (w *Watch) Close() { w.of.remove(w) }
 
-// watches are all watches, the oldest of a user first. The zero value has none.
+// watches holds all watches, the oldest of a user first. The zero value has none.
 type watches struct {
 	mu sync.Mutex
 	by map[UserID][]*Watch
@@ -52,7 +52,7 @@ func (s *watches) remove(w *Watch) {
 	defer s.mu.Unlock()
 	at := slices.Index(s.by[w.user], w)
 	if at < 0 {
-		return // ended already
+		return // it has ended already
 	}
 	close(w.revisions)
 	if s.by[w.user] = slices.Delete(s.by[w.user], at, at+1); len(s.by[w.user]) == 0 {
@@ -60,7 +60,7 @@ func (s *watches) remove(w *Watch) {
 	}
 }
 
-// tell never waits: under the lock there is nobody else who sends.
+// tell never blocks: under the lock, there is no other sender.
 func (s *watches) tell(user UserID, revision int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,8 +87,8 @@ func (s *watches) users() []UserID {
 	return users
 }
 
-// Watch watches a user's revision, which every change of what the user has raises. It fails with [ErrNotFound] without
-// the user. It learns of changes by [Service.RevisionRaised] and [Service.RereadRevisions], which have to be called.
+// Watch watches a user's revision, which every change of the user's rights raises. It fails with [ErrNotFound] if the
+// user does not exist. The watch depends on calls of [Service.RevisionRaised] and [Service.RereadRevisions].
 func (s *Service) Watch(ctx context.Context, user UserID) (*Watch, error) {
 	w := s.watches.add(user) // first, so that no change falls between the reading and the watch
 	revisions, err := s.store.Revisions(ctx, []UserID{user})
@@ -104,11 +104,11 @@ func (s *Service) Watch(ctx context.Context, user UserID) (*Watch, error) {
 	return w, nil
 }
 
-// RevisionRaised says that the user has this revision now, raised on whichever server. Calls may come in any order.
+// RevisionRaised reports the user's new revision, raised on any server. Calls may come in any order.
 func (s *Service) RevisionRaised(user UserID, revision int64) { s.watches.tell(user, revision) }
 
-// RereadRevisions reads the revisions of all users that are watched, at once. It is to be called when
-// [Service.RevisionRaised] may not have been.
+// RereadRevisions reads the revisions of all watched users at once. It must be called when calls of
+// [Service.RevisionRaised] may have been missed.
 func (s *Service) RereadRevisions(ctx context.Context) error {
 	users := s.watches.users()
 	if len(users) == 0 {

@@ -46,7 +46,7 @@ func follow(state string, events []Event) (longest []Event) {
 	tried := map[[2]string]bool{}
 	for _, e := range events {
 		step := [2]string{e.Facts.Before, e.Facts.Digest()}
-		if step[0] == "" || step[0] != state || tried[step] { // of equal steps, one is enough
+		if step[0] == "" || step[0] != state || tried[step] { // equal steps are tried once
 			continue
 		}
 		tried[step] = true
@@ -57,8 +57,8 @@ func follow(state string, events []Event) (longest []Event) {
 	return longest
 }
 
-// begin returns the event that comes first if none follows a known state: the lowest that follows none of the others. If the
-// events form a circle it is the highest, so that the circle closes at the lowest.
+// begin returns the event that comes first if none follows a known state: the lowest that follows none of the others. If
+// the events form a circle it is the highest, so that the circle closes at the lowest.
 func begin(events []Event) Event {
 	for _, e := range events {
 		if !slices.ContainsFunc(events, func(other Event) bool { return other.ID != e.ID && other.Facts.Digest() == e.Facts.Before }) {
@@ -68,7 +68,7 @@ func begin(events []Event) Event {
 	return events[len(events)-1]
 }
 
-// without returns events except some of them.
+// without returns events without those in some.
 func without(events []Event, some ...Event) []Event {
 	return slices.DeleteFunc(slices.Clone(events), func(e Event) bool {
 		return slices.ContainsFunc(some, func(other Event) bool { return other.ID == e.ID })

@@ -15,45 +15,45 @@ import (
 // Sources of events. An event's id is unique within its source.
 const (
 	Stripe  = "stripe"
-	Webhook = "webhook" // anybody's, as Standard Webhooks
+	Webhook = "webhook" // any system, by Standard Webhooks
 )
 
-// UnclaimedLife is how long an event is kept of which nobody knows the user: ten times as long as any system retries.
+// UnclaimedLife is how long an event of an unknown user is kept: ten times as long as any billing system retries.
 const UnclaimedLife = 30 * 24 * time.Hour
 
-// Event is one thing that a billing system reported.
+// Event is one report of a billing system.
 type Event struct {
 	Source string
 	ID     string
-	// Customer is whose events belong together, as the source names them. Empty where the event does not tell; then it is
-	// the customer of another event about the same subject.
+	// Customer groups the events that belong together, by the source's customer id. Empty if the event does not say;
+	// then the customer is that of another event about the same subject.
 	Customer string
 	// Subject is the subscription, invoice, charge, checkout or dispute that the event is about.
 	Subject string
-	// At and Rank order events, and after them the id: see [Rank].
+	// At and Rank order events, and then the id: see [Rank].
 	At    time.Time
 	Rank  int
 	Facts Facts
 }
 
-// Kind says what the facts are about, and which of them there are.
+// Kind says what the facts are about, and which of them are set.
 type Kind string
 
 const (
 	Snapshot Kind = "snapshot" // a whole subscription, as it was
 	Payment  Kind = "payment"  // an invoice of a subscription was paid
-	Link     Kind = "link"     // which payment was for which invoice, where neither of the two says so itself
-	Refund   Kind = "refund"   // money of a charge went back, or did not after all
-	Checkout Kind = "checkout" // whose a customer and their new subscription are
+	Link     Kind = "link"     // which payment was for which invoice, if neither of them says so
+	Refund   Kind = "refund"   // a charge was refunded, or its refund failed
+	Checkout Kind = "checkout" // which user a customer and their new subscription belong to
 	Dispute  Kind = "dispute"  // the payer's bank wants a charge back
 )
 
-// Facts is what is kept of an event. Times are unix seconds; 0 is none.
+// Facts are the stored facts of an event. Times are unix seconds; 0 means none.
 type Facts struct {
 	Kind         Kind   `json:"kind"`
-	Subscription string `json:"subscription,omitzero"` // of all but a Link, where it is known
+	Subscription string `json:"subscription,omitzero"` // of all kinds except Link, if known
 
-	// Of a snapshot. User, one of our ids, or ExternalID names the subscriber; where neither does, see [Outcome].
+	// Of a snapshot. User, a Holdfast id, or ExternalID names the subscriber; if neither does, see [Outcome].
 	User       string `json:"user,omitzero"`
 	ExternalID string `json:"external_id,omitzero"`
 	Status     Status `json:"status,omitzero"`
@@ -61,10 +61,10 @@ type Facts struct {
 	TrialEnd   int64  `json:"trial_end,omitzero"`
 	CancelAt   int64  `json:"cancel_at,omitzero"`
 	EndedAt    int64  `json:"ended_at,omitzero"`
-	// Plan and PaidThrough, in place of items, are the source's own word for what is worked out otherwise.
+	// Plan and PaidThrough, in place of items, state directly what is otherwise derived.
 	Plan        string `json:"plan,omitzero"`
 	PaidThrough int64  `json:"paid_through,omitzero"`
-	// Fetched says that the snapshot was fetched after the event had come, so that it is newer than the event itself.
+	// Fetched says that the snapshot was fetched after the event arrived, so that it is newer than the event itself.
 	Fetched bool `json:"fetched,omitzero"`
 	// Paused says that invoices are not collected, PausedNow that the pause began with the event.
 	Paused    bool `json:"paused,omitzero"`
@@ -74,25 +74,25 @@ type Facts struct {
 	// Before is the [Facts.Digest] of the subscription before the event, if the event tells.
 	Before string `json:"before,omitzero"`
 
-	// Reference is the customer's user id or external id that a checkout was given.
+	// Reference is the customer's user id or external id that was given to a checkout.
 	Reference string `json:"reference,omitzero"`
 
-	// Of payments, links, refunds and disputes: what ties them to each other.
+	// Of payments, links, refunds and disputes: the ids that tie them to each other.
 	Invoice       string `json:"invoice,omitzero"`
 	Charge        string `json:"charge,omitzero"`
 	PaymentIntent string `json:"payment_intent,omitzero"`
-	// Until is the end of the period that an invoice was for. A refund has it where the invoice was looked up.
+	// Until is the end of the period that an invoice was for. A refund has it if the invoice was looked up.
 	Until int64 `json:"until,omitzero"`
-	Full  bool  `json:"full,omitzero"` // of a refund: nothing of the charge is left
-	// Amounts, in the smallest unit of the currency; 0 is unknown. Amount is what was paid of an invoice, or has gone back of
-	// a charge. Total is what was paid of a refund's invoice, where that was looked up.
+	Full  bool  `json:"full,omitzero"` // of a refund: the whole charge was refunded
+	// Amounts, in the smallest unit of the currency; 0 is unknown. Amount is the amount paid of an invoice, or refunded
+	// of a charge. Total is the amount paid of a refund's invoice, if that was looked up.
 	Amount int64 `json:"amount,omitzero"`
 	Total  int64 `json:"total,omitzero"`
 	// Dispute is the status of a dispute.
 	Dispute DisputeStatus `json:"dispute,omitzero"`
 }
 
-// Digest returns a hash of the state that a snapshot describes, without how it came about.
+// Digest returns a hash of the state that a snapshot describes, whatever led to it.
 func (f Facts) Digest() string {
 	f.Before, f.Fetched, f.PausedNow = "", false, false
 	text, err := json.Marshal(f)
@@ -113,47 +113,47 @@ const (
 	DisputeLost DisputeStatus = "lost"
 )
 
-// Item is one price of a subscription, with the period that it is in.
+// Item is one price of a subscription, with its current period.
 type Item struct {
 	Price string `json:"price"`
 	Start int64  `json:"start"`
 	End   int64  `json:"end"`
 }
 
-// Status is what a snapshot says of the subscription as a whole.
+// Status is the status of a whole subscription in a snapshot.
 type Status string
 
-// The statuses. The first four are also the states that a subscription can come to.
+// The statuses. The first four are also the possible states of an [Outcome].
 const (
 	Trialing          Status = "trialing"
 	Active            Status = "active"
 	PastDue           Status = "past_due"
 	Cancelled         Status = "cancelled"
-	Unpaid            Status = "unpaid"             // the system has given up collecting
-	Paused            Status = "paused"             // a trial has ended without a way to pay
-	Incomplete        Status = "incomplete"         // the first payment is still missing
-	IncompleteExpired Status = "incomplete_expired" // and now it never comes
+	Unpaid            Status = "unpaid"             // the system no longer tries to collect
+	Paused            Status = "paused"             // a trial has ended without a payment method
+	Incomplete        Status = "incomplete"         // the first payment is missing
+	IncompleteExpired Status = "incomplete_expired" // the first payment never came
 )
 
-// statusRank orders statuses within one second: what usually comes later in a subscription's life is higher, and what
-// is final is the highest.
+// statusRank orders statuses within one second: those that usually come later in a subscription's life are higher, and
+// final ones are the highest.
 var statusRank = map[Status]int{
 	Incomplete: 0, Trialing: 1, Active: 2, Paused: 3, PastDue: 4, Unpaid: 5, IncompleteExpired: 6, Cancelled: 7,
 }
 
-// Known says whether there is such a status.
+// Known reports whether the status is a valid one.
 func (s Status) Known() bool {
 	_, known := statusRank[s]
 	return known
 }
 
-// pays says whether a subscription of this status counts as paid for, up to the end of its period.
+// pays reports whether a subscription of this status counts as paid for, up to the end of its period.
 func (s Status) pays() bool { return s == Trialing || s == Active }
 
 // final reports whether no status follows this one.
 func (s Status) final() bool { return s == Cancelled || s == IncompleteExpired }
 
-// Stage is where in a subscription's life an event comes by its type.
+// Stage is the position of an event in a subscription's life, by its type.
 type Stage int
 
 const (
@@ -188,8 +188,8 @@ func (e Event) Ties() []string {
 	return slices.DeleteFunc(slices.Compact(ties), func(tie string) bool { return tie == "" })
 }
 
-// compare orders events of one source: the highest is the newest. For snapshots that name the state before, [arrange] is more
-// exact.
+// compare orders events of one source: the highest is the newest. For snapshots that name the state before, [arrange] is
+// more exact.
 func compare(a, b Event) int {
 	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.ID, b.ID))
 }
@@ -197,13 +197,13 @@ func compare(a, b Event) int {
 // ErrInvalid is returned for an event that cannot be kept.
 var ErrInvalid = errors.New("invalid event")
 
-// maxText is the longest id, in bytes, and maxItems the most prices that a subscription may have.
+// maxText is the longest id, in bytes, and maxItems the largest number of prices of a subscription.
 const (
 	maxText  = 255
 	maxItems = 100
 )
 
-// Validate says whether the event can be kept. It fails with [ErrInvalid].
+// Validate checks that the event can be stored. It fails with [ErrInvalid].
 func (e Event) Validate() error {
 	f := e.Facts
 	needed := []string{e.Source, e.ID, e.Subject}
@@ -243,7 +243,7 @@ func (e Event) Validate() error {
 		return ErrInvalid
 	}
 	for _, item := range f.Items {
-		// Without a period it would be over since 1970: nobody loses anything by what cannot be understood.
+		// Without a period, it would have ended in 1970: an event that cannot be understood must not take anything away.
 		if f.Plan == "" && (item.Start <= 0 || item.End <= 0) {
 			return ErrInvalid
 		}

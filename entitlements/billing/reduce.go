@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// Price says which plan a price buys.
+// Price maps a price to the plan that it buys.
 type Price struct{ Price, Plan string }
 
-// Prices are all that buy something here. Of a subscription with several of them, the first in this list counts.
+// Prices lists all prices that buy a plan here. If a subscription has several, the first in this list counts.
 type Prices []Price
 
 // DisputePolicy is the effect of a dispute about a payment on the subscription. A dispute that is won has none.
 type DisputePolicy string
 
 const (
-	DisputesSuspend DisputePolicy = "suspend" // nothing is given while it is open, nor once it is lost
-	DisputesLost    DisputePolicy = "lost"    // nothing is given once it is lost
-	DisputesIgnore  DisputePolicy = "ignore"  // it is shown to support, no more
+	DisputesSuspend DisputePolicy = "suspend" // grant nothing while it is open or once it is lost
+	DisputesLost    DisputePolicy = "lost"    // grant nothing once it is lost
+	DisputesIgnore  DisputePolicy = "ignore"  // only show it to support
 )
 
 // Terms are the rules for the events of a source. The zero value is for a source that has neither prices nor disputes.
@@ -27,31 +27,31 @@ type Terms struct {
 	Disputes DisputePolicy
 }
 
-// Outcome is what a subscription comes to.
+// Outcome is the derived state of a subscription.
 type Outcome struct {
 	Subscription string
-	// User or ExternalID names the subscriber, by the newest snapshot that does. Where none does, Reference does, by the
-	// newest checkout of the subscription, or else of its customer; and without that, Customer, the source's own id.
+	// User or ExternalID names the subscriber, by the newest snapshot that has one. If none does, Reference does, by the
+	// newest checkout of the subscription, or else of its customer; without one, Customer, the source's own id, does.
 	User, ExternalID    string
 	Reference, Customer string
-	// Plan is empty where nothing was ever bought that is of interest here: no price of ours, or nothing paid yet. Then
-	// State, PaidThrough and Ends say nothing.
+	// Plan is empty if the subscription never bought a plan here: no known price, or nothing paid yet. State,
+	// PaidThrough and Ends are then meaningless.
 	Plan        string
 	State       Status // Trialing, Active, PastDue or Cancelled
 	PaidThrough time.Time
-	// Ends says that the end of the paid time is wanted, or that nothing is collected after it: no payment can fail.
+	// Ends says that the end of the paid time is intended, or that nothing is collected after it: no payment can fail.
 	Ends bool
 }
 
-// Reduce works out what the subscriptions of one customer come to. events are all that are known, of one source, in any
-// order, each id once.
+// Reduce derives the subscriptions of one customer. events are all known events, of one source, in any order, each id
+// once.
 //
-// The newest snapshot decides (see [arrange]), but for what no single snapshot tells:
+// The newest snapshot decides (see [arrange]), except for facts that no single snapshot states:
 //   - Stripe moves a period on before it is paid. An unpaid subscription ended with the period before the first unpaid
 //     snapshot in a row, unless an invoice says that the period was paid; then the unpaid part is an upgrade within it.
 //   - A period that begins while collection is paused is not paid either, unless an invoice says so.
 //   - The plan is the one that was paid last.
-//   - An invoice of the present period that has gone back as a whole ends that period; a later one outranks it.
+//   - A fully refunded invoice of the present period ends that period; a later invoice outranks it.
 func Reduce(events []Event, prices Prices) map[string]Outcome {
 	snapshots := map[string][]Event{}
 	for _, e := range events {
@@ -76,8 +76,8 @@ func Reduce(events []Event, prices Prices) map[string]Outcome {
 	return outcomes
 }
 
-// Enter puts an event among those that are known of its customer, and returns them with the event as it counts: one that is
-// known by its id stays as it was, unless this one was fetched later. It is not ok where another customer's has the id.
+// Enter adds an event to the known ones of its customer, and returns them with the event as it counts: one whose id is
+// known stays as stored, unless this one was fetched later. ok is false if the id belongs to another customer.
 func Enter(known []Event, event Event) (all []Event, counts Event, ok bool) {
 	i := slices.IndexFunc(known, func(e Event) bool { return e.ID == event.ID })
 	switch {
@@ -91,7 +91,7 @@ func Enter(known []Event, event Event) (all []Event, counts Event, ok bool) {
 	return known, known[i], true
 }
 
-// Concerns names the subscriptions that may come to something else by event, which is one of events.
+// Concerns returns the subscriptions whose outcome may change by event, which is one of events.
 func Concerns(events []Event, event Event) []string {
 	if event.Facts.Kind == Checkout {
 		concerned := []string{event.Facts.Subscription}
@@ -114,7 +114,7 @@ func Concerns(events []Event, event Event) []string {
 	return concerned
 }
 
-// paidFor lists the ends of the periods of a subscription that were paid for, as far as it is known.
+// paidFor lists the ends of the paid periods of a subscription, as far as they are known.
 func paidFor(events []Event, subscription string) (ends []int64) {
 	for _, e := range events {
 		if e.Facts.Kind == Payment && e.Facts.Subscription == subscription {
@@ -141,18 +141,18 @@ func reference(events []Event, subscription, customer string) string {
 	return cmp.Or(own.Facts.Reference, newest.Facts.Reference)
 }
 
-// history is what is known of one subscription: its snapshots, oldest first, and the ends of the periods that were paid.
+// history holds the facts about one subscription: its snapshots, oldest first, and the ends of the paid periods.
 type history struct {
 	snapshots []Event
 	prices    Prices
 	paid      []int64
 }
 
-// reduce judges a subscription, refunds and checkouts apart.
+// reduce derives a subscription's outcome, refunds and checkouts apart.
 func (h history) reduce() Outcome {
 	newest := h.snapshots[len(h.snapshots)-1]
 	o := Outcome{Subscription: newest.Facts.Subscription, Customer: newest.Customer}
-	ours, bought := -1, false // the newest snapshot with a price of ours; whether one was ever paid for
+	ours, bought := -1, false // the newest snapshot with a known price; whether one was ever paid for
 	for i, e := range h.snapshots {
 		if e.Facts.User != "" || e.Facts.ExternalID != "" {
 			o.User, o.ExternalID = e.Facts.User, e.Facts.ExternalID
@@ -169,7 +169,7 @@ func (h history) reduce() Outcome {
 	plan, item, _ := h.prices.of(facts)
 	o.Plan, o.State, o.PaidThrough = plan, state(facts.Status), h.until(ours)
 	switch {
-	case facts.Plan != "": // the source's own word
+	case facts.Plan != "": // stated by the source
 		o.Ends = o.State == Cancelled
 	case h.collected(ours):
 		o.Ends = facts.Paused || facts.CancelAt > 0 && facts.CancelAt <= item.End
@@ -189,13 +189,13 @@ func (h history) reduce() Outcome {
 			}
 		}
 	}
-	if ours < len(h.snapshots)-1 { // it has gone over to a price that is not ours
+	if ours < len(h.snapshots)-1 { // it has changed to an unknown price
 		o.State, o.PaidThrough, o.Ends = Cancelled, earlier(o.PaidThrough, h.snapshots[ours+1].At.Truncate(time.Second)), true
 	}
 	return o
 }
 
-// state maps a status of the source to ours: a subscription that nobody pays for any longer is cancelled.
+// state maps a status of the source to an outcome's state: a subscription that is no longer paid for is cancelled.
 func state(status Status) Status {
 	if status.pays() || status == PastDue {
 		return status
@@ -203,7 +203,7 @@ func state(status Status) Status {
 	return Cancelled
 }
 
-// collected reports whether a snapshot with a price of ours says that its period is paid.
+// collected reports whether a snapshot with a known price says that its period is paid.
 func (h history) collected(i int) bool {
 	return h.snapshots[i].Facts.Status.pays() && !h.skipped(i)
 }
@@ -225,7 +225,7 @@ func (h history) skipped(i int) bool {
 	return began.Paused && !began.PausedNow || first > 0 && h.snapshots[first-1].Facts.Paused
 }
 
-// until is the end of what is paid for, as far as one snapshot tells, and whether its period is among those paid.
+// until returns the end of the paid time as far as one snapshot tells, taking into account whether its period was paid.
 func (h history) until(i int) time.Time {
 	e := h.snapshots[i]
 	f := e.Facts
@@ -241,7 +241,7 @@ func (h history) until(i int) time.Time {
 	}
 	switch f.Status {
 	case PastDue, Unpaid, Incomplete, IncompleteExpired:
-		// The period itself is what was not paid, unless it was: then that is an upgrade within it.
+		// The period itself is unpaid, unless an invoice paid it: then the unpaid part is an upgrade within it.
 		if !slices.Contains(h.paid, item.End) {
 			end = item.Start
 		}
@@ -260,7 +260,7 @@ func (h history) until(i int) time.Time {
 	return time.Unix(end, 0).UTC()
 }
 
-// of is the plan that the facts of a snapshot are about, and the item that buys it.
+// of returns the plan that the facts of a snapshot are about, and the item that buys it.
 func (p Prices) of(f Facts) (string, Item, bool) {
 	if f.Plan != "" {
 		return f.Plan, Item{}, true
@@ -275,7 +275,7 @@ func (p Prices) of(f Facts) (string, Item, bool) {
 	return "", Item{}, false
 }
 
-// refund is the return of all that was paid for a period of a subscription.
+// refund is the full refund of a period of a subscription.
 type refund struct {
 	subscription string
 	at, until    time.Time
@@ -359,7 +359,7 @@ func newest(events []Event, kind Kind, key func(Event) string) map[string]Event 
 	return found
 }
 
-// paid finds what the payment that f names was for.
+// paid returns the facts about what the payment that f names was for.
 func paid(events []Event, f Facts) []Facts {
 	if f.Subscription != "" && (f.Until > 0 || f.Kind == Dispute) {
 		return []Facts{f}

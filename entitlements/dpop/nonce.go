@@ -11,10 +11,10 @@ import (
 	"holdfast/entitlements/jose"
 )
 
-// NonceLife is how long a nonce is good.
+// NonceLife is how long a nonce is valid.
 const NonceLife = 5 * time.Minute
 
-// tolerance is how far ahead of ours the clock of the replica may be that made a nonce.
+// tolerance is how far the clock of the replica that issued a nonce may be ahead of this one's.
 const tolerance = time.Minute
 
 const (
@@ -37,7 +37,7 @@ func NewNonces(secret []byte, now func() time.Time, rand io.Reader) (*Nonces, er
 	return &Nonces{secret: secret, now: now, rand: rand}, nil
 }
 
-// Issue makes a nonce bound to binding, which may be nil and is readable to whoever holds the nonce.
+// Issue makes a nonce bound to binding, which may be nil and is readable to every holder of the nonce.
 func (n *Nonces) Issue(binding []byte) (string, error) {
 	nonce := binary.BigEndian.AppendUint64(nil, uint64(n.now().UnixMilli()))
 	random := make([]byte, 8)
@@ -49,7 +49,7 @@ func (n *Nonces) Issue(binding []byte) (string, error) {
 	return jose.EncodeBase64(append(nonce, n.mac(nonce)...)), nil
 }
 
-// Check judges the proof's nonce and returns the proof with what the nonce is bound to. It fails with [ErrUseNonce].
+// Check judges the proof's nonce and returns the proof with the nonce's binding. It fails with [ErrUseNonce].
 func (n *Nonces) Check(p Proof) (Proof, error) {
 	nonce, err := jose.DecodeBase64(p.Nonce)
 	if err != nil || len(nonce) < nonceHead+nonceMAC {

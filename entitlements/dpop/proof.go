@@ -15,9 +15,9 @@ import (
 )
 
 var (
-	// ErrInvalidProof says that a proof is not one for this request (RFC 9449 §5, invalid_dpop_proof).
+	// ErrInvalidProof is returned for a proof that is not valid for this request (RFC 9449 §5, invalid_dpop_proof).
 	ErrInvalidProof = errors.New("invalid DPoP proof")
-	// ErrUseNonce says that a proof is sound but carries no nonce of this server, or one that has ended (RFC 9449 §8).
+	// ErrUseNonce is returned for a sound proof with no nonce of this server, or an expired one (RFC 9449 §8).
 	ErrUseNonce = errors.New("DPoP proof without a fresh nonce")
 )
 
@@ -30,15 +30,15 @@ type Proof struct {
 	JKT string
 	// JTI is the proof's own id, at most 64 characters.
 	JTI string
-	// Nonce is what the proof carries; empty where it carries none. [Nonces.Check] judges it.
+	// Nonce is the proof's nonce; empty if it has none. [Nonces.Check] judges it.
 	Nonce string
-	// Binding is what the nonce is bound to, once it has been checked; nil for an unbound one.
+	// Binding is what the checked nonce is bound to; nil for an unbound nonce.
 	Binding []byte
-	// IssuedAt is the iat: unix seconds by the device's clock. Nothing checks it; it may be any number.
+	// IssuedAt is the iat: unix seconds by the device's clock. It is not checked and may be any number.
 	IssuedAt float64
 
-	body []byte  // SHA-256 of the request body; nil where the proof does not say
-	ath  *string // hash of the access token, as it is written; nil where there is none
+	body []byte  // SHA-256 of the request body; nil if the proof has none
+	ath  *string // hash of the access token, as encoded in the proof; nil if it has none
 }
 
 // Parse checks a proof for a request of method to target (RFC 9449 §4.3): the DPoP header's value, a compact JWS with
@@ -99,7 +99,7 @@ func Parse(header, method, target string) (Proof, error) {
 	return proof, nil
 }
 
-// CheckBody compares the request's body with the hash in the proof, where there is one. It fails with
+// CheckBody compares the request's body with the hash in the proof, if the proof has one. It fails with
 // [ErrInvalidProof].
 func (p Proof) CheckBody(body []byte) error {
 	if p.body == nil {
@@ -111,7 +111,7 @@ func (p Proof) CheckBody(body []byte) error {
 	return nil
 }
 
-// CheckToken demands that the proof was made for that access token, which came with it (RFC 9449 §4.3, number 12). It
+// CheckToken requires that the proof was made for the access token that came with it (RFC 9449 §4.3, number 12). It
 // fails with [ErrInvalidProof].
 func (p Proof) CheckToken(token string) error {
 	sum := sha256.Sum256([]byte(token))

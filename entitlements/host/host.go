@@ -1,15 +1,15 @@
-// Package host lets a host's own back end demand a feature of a request.
+// Package host lets a host's own back end require a feature for a request.
 //
 // The device sends its entitlement document as a DPoP-bound access token (RFC 9449 §7.1): the document in
 // "Authorization: DPoP", and in "DPoP" a proof by the device's key for this method, URL and document. The back end
 // shares nothing with the server that signed: it holds the keyset, and verifies.
 //
-// Freshness comes from nonces of the back end's own, not from anybody's clock: a proof without one is answered with one,
-// in DPoP-Nonce, and the device tries again (RFC 9449 §9). What the package promises: no request passes without a document
-// that is good now and has the feature, and without the key that the document is bound to having signed for this very
-// request in the last five minutes. What remains possible: whoever reads the traffic can repeat the same request until its
-// nonce ends. Where that matters, let the handler hold the body against the proof ([Grant]) and be idempotent, or bind the
-// action to something that is used once.
+// Freshness comes from the back end's own nonces, not from anybody's clock: the answer to a proof without one carries
+// one in DPoP-Nonce, and the device tries again (RFC 9449 §9). What the package promises: no request passes without a
+// document that is valid now and has the feature, and without a signature for this very request, made in the last five
+// minutes by the key that the document is bound to. One risk remains: an attacker who reads the traffic can repeat the
+// same request until its nonce ends. Where that matters, the handler must check the body against the proof ([Grant]) and
+// be idempotent, or bind the action to a single-use value.
 //
 // A revocation reaches the back end when the document ends, or at once with a [Config.Status].
 package host
@@ -28,12 +28,12 @@ import (
 	"holdfast/entitlements/dpop"
 )
 
-// Config is what a [Guard] is made of.
+// Config configures a [Guard].
 type Config struct {
-	// Origin is the back end's public origin, "https://api.example.com": what proofs are compared with, never the Host
-	// header.
+	// Origin is the back end's public origin, "https://api.example.com". Proofs are compared with it, never with the
+	// Host header.
 	Origin string
-	// Verifier is asked at each request, so that a newer keyset counts from the moment that it is taken.
+	// Verifier is called for each request, so that a newer keyset counts as soon as it is taken.
 	Verifier func() entitlements.Verifier
 	// Nonces are the back end's own, under a secret that all its replicas share.
 	Nonces *dpop.Nonces
@@ -43,11 +43,11 @@ type Config struct {
 	Status Status
 }
 
-// Status is the value at an index of a status list (draft-ietf-oauth-status-list §7): 0 is valid, 1 invalid, 2
-// suspended. An error says that it cannot be known now; the request is then refused with 503.
+// Status returns the value at an index of a status list (draft-ietf-oauth-status-list §7): 0 is valid, 1 invalid, 2
+// suspended. An error means that it is not known now; the request is then refused with 503.
 type Status func(ctx context.Context, reference entitlements.StatusReference) (uint8, error)
 
-// Guard demands features. It is safe for concurrent use.
+// Guard requires features. It is safe for concurrent use.
 type Guard struct{ config Config }
 
 // New checks the configuration.
@@ -62,7 +62,7 @@ func New(config Config) (*Guard, error) {
 	return &Guard{config}, nil
 }
 
-// Grant is what a request came with, once it has passed.
+// Grant holds the credentials of a request that has passed.
 type Grant struct {
 	Document entitlements.Document
 	// Proof lets the handler check the body that it has read: Proof.CheckBody.
@@ -71,16 +71,16 @@ type Grant struct {
 
 type grantKey struct{}
 
-// From is the grant of a request that has passed a [Guard].
+// From returns the grant of a request that has passed a [Guard].
 func From(ctx context.Context) (Grant, bool) {
 	grant, ok := ctx.Value(grantKey{}).(Grant)
 	return grant, ok
 }
 
-// Require lets only those requests through to next whose document has the feature. Each answer carries the nonce for the
-// next proof. A refusal is application/problem+json with a stable code, and the challenge of RFC 9449 §7.1.
+// Require passes on to next only requests whose document has the feature. Each answer carries the nonce for the next
+// proof. A refusal is application/problem+json with a stable code, and the challenge of RFC 9449 §7.1.
 //
-// The path that the device signed is the one that arrives here: wrap outside of anything that strips a prefix. Pages of
+// The path must be the one that the device signed, so place Require outside anything that strips a prefix. Pages of
 // another origin need DPoP-Nonce and WWW-Authenticate among the exposed headers (CORS).
 func (g *Guard) Require(feature string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -118,7 +118,7 @@ func (g *Guard) judge(r *http.Request, feature string) (Grant, *refusal) {
 	}
 	d, err := g.config.Verifier().Verify(document, g.config.Now(), entitlements.BoundTo(proof.JKT))
 	if err != nil {
-		return Grant{}, invalidToken(err.Error()) // a VerificationError: its text is its code
+		return Grant{}, invalidToken(err.Error()) // a VerificationError, whose text is its code
 	}
 	if _, ok := d.Features[feature]; !ok {
 		return Grant{}, &refusal{status: http.StatusForbidden, code: "forbidden", challenge: "insufficient_scope"}
@@ -136,7 +136,7 @@ func (g *Guard) judge(r *http.Request, feature string) (Grant, *refusal) {
 	return Grant{Document: d, Proof: proof}, nil
 }
 
-// accessToken is the token of the one Authorization header of the scheme DPoP, whose name may be written in any case.
+// accessToken returns the token of the one Authorization header with the scheme DPoP, which is case-insensitive.
 func accessToken(values []string) (string, bool) {
 	if len(values) != 1 {
 		return "", false
@@ -145,7 +145,7 @@ func accessToken(values []string) (string, bool) {
 	return token, strings.EqualFold(scheme, "DPoP") && token != ""
 }
 
-// refusal is an answer that says no. An empty challenge sends no WWW-Authenticate error (RFC 6750 §3.1).
+// refusal is a negative answer. An empty challenge sends no WWW-Authenticate error (RFC 6750 §3.1).
 type refusal struct {
 	status    int
 	code      string
@@ -182,5 +182,5 @@ func (r *refusal) write(w http.ResponseWriter) {
 		Status int    `json:"status"`
 		Code   string `json:"code"`
 	}{"about:blank", http.StatusText(r.status), r.status, r.code}
-	_ = json.NewEncoder(w).Encode(body) // a client that has gone cannot be told
+	_ = json.NewEncoder(w).Encode(body) // the client may be gone
 }

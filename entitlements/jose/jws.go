@@ -17,27 +17,27 @@ import (
 )
 
 var (
-	// ErrMalformed says that a text is no compact JWS in its one spelling.
+	// ErrMalformed is returned for text that is not a compact JWS in its one canonical spelling.
 	ErrMalformed = errors.New("malformed message")
-	// ErrSignature says that a message was not signed by the key.
+	// ErrSignature is returned if the key has not signed the message.
 	ErrSignature = errors.New("signature does not verify")
 )
 
-// Algorithm is the only one there is (RFC 7518 §3.4).
+// Algorithm is the only supported algorithm (RFC 7518 §3.4).
 const Algorithm = "ES256"
 
-// Message is a compact JWS taken apart. Nothing in it is believed yet.
+// Message is a parsed compact JWS. Its content is untrusted until Verify has returned nil.
 type Message struct {
 	// Header is the decoded JSON text of the protected header: an object without duplicate members.
 	Header []byte
-	// Payload is the decoded payload, of whatever form.
+	// Payload is the decoded payload, in any format.
 	Payload []byte
 
 	signed    string // the signing input, as it was spelled (RFC 7515 §5.2, number 8)
 	signature []byte
 }
 
-// Parse takes a compact JWS apart. It fails with [ErrMalformed].
+// Parse parses a compact JWS. It fails with [ErrMalformed].
 func Parse(compact string) (Message, error) {
 	parts := strings.SplitN(compact, ".", 4)
 	if len(parts) != 3 {
@@ -62,14 +62,14 @@ func Parse(compact string) (Message, error) {
 	return Message{Header: header, Payload: payload, signed: signed, signature: signature}, nil
 }
 
-// maxDepth is how many objects and arrays may stand one in another: more than any message of ours has, and little
-// enough for any parser.
+// maxDepth is the deepest nesting of objects and arrays: more than any Holdfast message has, and little enough for any
+// parser.
 const maxDepth = 32
 
-// CheckObject says whether data is exactly one JSON object that all parsers read alike (RFC 7493): UTF-8 without byte
-// order mark and lone surrogates, no member twice in any object, nested at most 32 deep.
+// CheckObject returns nil if data is exactly one JSON object that all parsers read alike (RFC 7493): UTF-8 without byte
+// order mark and lone surrogates, no duplicate member in any object, nested at most 32 deep.
 func CheckObject(data []byte) error {
-	decoder := jsontext.NewDecoder(bytes.NewBuffer(data)) // refuses duplicate names, and what is not Unicode
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(data)) // refuses duplicate names and invalid Unicode
 	if decoder.PeekKind() != '{' {
 		return errors.New("not a JSON object")
 	}
@@ -92,8 +92,8 @@ func CheckObject(data []byte) error {
 // Verify checks the signature over header and payload: r and s, 32 bytes each (RFC 7518 §3.4). It fails with
 // [ErrSignature].
 //
-// The bytes that were signed are the ones that came. The JOSE library hashes the header as its JSON parser hands it on,
-// without white space around it: two texts would then be one signed message.
+// It verifies the bytes as received. The JOSE library would hash the header as its JSON parser returns it, without white
+// space around it: two texts would then be one signed message.
 func (m Message) Verify(key PublicKey) error {
 	if key.key == nil {
 		return fmt.Errorf("%w: no key", ErrSignature)
@@ -109,14 +109,14 @@ func (m Message) Verify(key PublicKey) error {
 	return nil
 }
 
-// Unsigned is a message that lacks nothing but its signature. Equal keys, types and claims make equal ones.
+// Unsigned is a message without its signature. Equal keys, types and claims make equal messages.
 type Unsigned struct {
 	key   PrivateKey
 	typ   string
 	input string // RFC 7515 §5.1, number 8
 }
 
-// Compose marshals claims, under a header of exactly alg, kid and typ.
+// Compose marshals claims under a header of exactly alg, kid and typ.
 func Compose(key PrivateKey, typ string, claims any) (Unsigned, error) {
 	header, err := json.Marshal(struct {
 		Algorithm string `json:"alg"`
@@ -133,7 +133,7 @@ func Compose(key PrivateKey, typ string, claims any) (Unsigned, error) {
 	return Unsigned{key: key, typ: typ, input: EncodeBase64(header) + "." + EncodeBase64(payload)}, nil
 }
 
-// Digest is base64url of SHA-256 over the signed message without its last dot and signature.
+// Digest returns base64url of SHA-256 over the signed message without its last dot and signature.
 func (u Unsigned) Digest() string {
 	sum := sha256.Sum256([]byte(u.input))
 	return EncodeBase64(sum[:])
@@ -157,7 +157,7 @@ func Sign(key PrivateKey, typ string, claims any) (string, error) {
 	return u.Sign()
 }
 
-// signer computes signatures as JWS wants them (RFC 7518 §3.4).
+// signer computes signatures in the form that JWS requires (RFC 7518 §3.4).
 var signer = func() jws.Signer {
 	s, err := jws.NewSigner(jwa.ES256)
 	if err != nil {

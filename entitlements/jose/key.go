@@ -14,10 +14,10 @@ import (
 	"github.com/lestrrat-go/jwx/v2/jwk"
 )
 
-// ErrKey says that a JWK is not a P-256 key of the expected kind.
+// ErrKey is returned for a JWK that is not a P-256 key of the expected kind.
 var ErrKey = errors.New("not a P-256 key")
 
-// JWK is the JSON form of a public P-256 key (RFC 7518 §6.2.1): exactly the members that make the key.
+// JWK is the JSON form of a public P-256 key (RFC 7518 §6.2.1): exactly the members that define the key.
 type JWK struct {
 	Kty string `json:"kty"`
 	Crv string `json:"crv"`
@@ -25,14 +25,14 @@ type JWK struct {
 	Y   string `json:"y"`
 }
 
-// PublicKey is a P-256 public key. The zero value is no key.
+// PublicKey is a P-256 public key. The zero value holds no key.
 type PublicKey struct {
 	key *ecdsa.PublicKey
 	jwk JWK
 	kid string
 }
 
-// PrivateKey is a P-256 key pair. The zero value is no key.
+// PrivateKey is a P-256 key pair. The zero value holds no key.
 type PrivateKey struct {
 	key *ecdsa.PrivateKey
 	PublicKey
@@ -47,8 +47,8 @@ func GenerateKey(rand io.Reader) (PrivateKey, error) {
 	return newPrivateKey(key)
 }
 
-// ParsePublicKey reads a public JWK. Members that describe the key (kid, alg, use, key_ops, ext) are passed over; a
-// private member makes it [ErrKey], as does anything but a point on P-256.
+// ParsePublicKey reads a public JWK. It ignores members that describe the key (kid, alg, use, key_ops, ext). It fails
+// with [ErrKey] for a private member and for anything but a point on P-256.
 func ParsePublicKey(data []byte) (PublicKey, error) {
 	var shape struct {
 		JWK
@@ -57,7 +57,7 @@ func ParsePublicKey(data []byte) (PublicKey, error) {
 	if err := json.Unmarshal(data, &shape); err != nil {
 		return PublicKey{}, fmt.Errorf("%w: %w", ErrKey, err)
 	}
-	if shape.D != nil { // null too: whoever writes the member means a private key
+	if shape.D != nil { // null too: the member marks a private key
 		return PublicKey{}, fmt.Errorf("%w: a private key where a public one is expected", ErrKey)
 	}
 	return shape.JWK.PublicKey()
@@ -93,7 +93,7 @@ func ParsePrivateKey(data []byte) (PrivateKey, error) {
 	if err := parsed.Raw(&key); err != nil || key.Curve != elliptic.P256() {
 		return PrivateKey{}, ErrKey
 	}
-	// A scalar that does not belong to the point would sign what nobody can verify.
+	// A scalar that does not belong to the point would make signatures that nobody can verify.
 	d, err := key.Bytes()
 	if err != nil {
 		return PrivateKey{}, fmt.Errorf("%w: %w", ErrKey, err)
@@ -117,13 +117,13 @@ func (k PrivateKey) Marshal() ([]byte, error) {
 	return json.Marshal(key, json.Deterministic(true))
 }
 
-// ID is the key's RFC 7638 thumbprint (SHA-256, base64url without padding, 43 characters).
+// ID returns the key's RFC 7638 thumbprint (SHA-256, base64url without padding, 43 characters).
 func (k PublicKey) ID() string { return k.kid }
 
-// JWK is the key's JSON form.
+// JWK returns the key's JSON form.
 func (k PublicKey) JWK() JWK { return k.jwk }
 
-// IsZero says that there is no key.
+// IsZero reports whether there is no key.
 func (k PublicKey) IsZero() bool { return k.key == nil }
 
 func newPublicKey(key *ecdsa.PublicKey) (PublicKey, error) {
@@ -132,7 +132,7 @@ func newPublicKey(key *ecdsa.PublicKey) (PublicKey, error) {
 		return PublicKey{}, fmt.Errorf("%w: %w", ErrKey, err)
 	}
 	j := JWK{Kty: "EC", Crv: "P-256", X: EncodeBase64(point[1:33]), Y: EncodeBase64(point[33:])}
-	// RFC 7638 §3: these members in this order, without white space. No character of theirs needs an escape.
+	// RFC 7638 §3: these members in this order, without white space. None of their characters needs an escape.
 	sum := sha256.Sum256([]byte(`{"crv":"` + j.Crv + `","kty":"` + j.Kty + `","x":"` + j.X + `","y":"` + j.Y + `"}`))
 	return PublicKey{key: key, jwk: j, kid: EncodeBase64(sum[:])}, nil
 }
@@ -147,11 +147,11 @@ func newPrivateKey(key *ecdsa.PrivateKey) (PrivateKey, error) {
 
 var strict = base64.RawURLEncoding.Strict()
 
-// DecodeBase64 reads base64url without padding, line breaks or trailing bits (RFC 7515 §2, RFC 4648 §3.5): each
-// sequence of bytes has exactly one spelling.
+// DecodeBase64 reads base64url without padding, line breaks or trailing bits (RFC 7515 §2, RFC 4648 §3.5): each sequence
+// of bytes has exactly one spelling.
 func DecodeBase64(s string) ([]byte, error) {
 	for i := range len(s) {
-		if s[i] == '\r' || s[i] == '\n' { // encoding/base64 would pass over them
+		if s[i] == '\r' || s[i] == '\n' { // encoding/base64 would skip them
 			return nil, base64.CorruptInputError(i)
 		}
 	}

@@ -7,13 +7,13 @@ import (
 	"holdfast/entitlements"
 )
 
-// Message is what endpoints are sent of one change.
+// Message reports one change to endpoints.
 type Message struct {
 	Type    string
 	Payload []byte // JSON
 }
 
-// messageTypes are those of the audited actions that endpoints hear of.
+// messageTypes maps the audited actions that endpoints are notified of to message types.
 var messageTypes = map[string]string{
 	"subscription.put":       "subscription.changed",
 	"subscription.trial":     "subscription.changed",
@@ -25,8 +25,8 @@ var messageTypes = map[string]string{
 	"account.erased":         "user.erased",
 }
 
-// MessageOf returns the message about an audited change that left the user with that revision. It returns false for changes
-// that endpoints do not hear of.
+// MessageOf returns the message about an audited change that left the user with that revision. It returns false for
+// changes that endpoints are not notified of.
 func MessageOf(entry entitlements.AuditEntry, revision int64) (Message, bool) {
 	kind, told := messageTypes[entry.Action]
 	if !told {

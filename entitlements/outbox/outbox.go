@@ -1,15 +1,15 @@
-// Package outbox tells other systems what has become of subscriptions, devices and users, by webhooks as Standard Webhooks
-// has them: signed, and sent until they are taken or given up.
+// Package outbox notifies other systems of changes of subscriptions, devices and users, by webhooks according to
+// Standard Webhooks: signed, and retried until they are accepted or given up.
 //
-// A message is written down in the transaction of the change that it tells of, once for each endpoint: a [Delivery]. A
-// server that sends one first takes a lease on it, with the attempt counted, and sends outside any transaction. What it
-// learns is written down after that. So nothing is lost whatever ends when, and a receiver may hear a message twice, under
-// the same id; it may hear later ones first, and tells by the revision in them.
+// A message is stored in the transaction of the change that it reports, once for each endpoint: a [Delivery]. To send
+// one, a server first takes a lease on it, which counts the attempt, then sends outside any transaction, and then stores
+// the result. So a crash at any point loses nothing, but a receiver may get a message twice, under the same id. It may
+// also get later messages first; the revision in them gives the order.
 //
-// What the package promises: a receiver that fails, hangs or lies holds up neither the changes, nor other receivers, nor
-// anything else that the server does. Each endpoint has a few attempts at once, and each attempt an end.
+// What the package promises: a receiver that fails, hangs or lies delays neither the changes, nor other receivers, nor
+// anything else that the server does. Each endpoint has a few concurrent attempts, and each attempt has a time limit.
 //
-// The package knows neither HTTP nor SQL: what sends is a [Sender], what keeps is a [Store].
+// The package knows neither HTTP nor SQL: a [Sender] sends, a [Store] persists.
 package outbox
 
 import (
@@ -27,28 +27,28 @@ import (
 const (
 	// attemptsAtOnce is how many deliveries one server sends to one endpoint at the same time.
 	attemptsAtOnce = 4
-	// sendPatience is how long an attempt may take, and settlePatience how long writing down what came of it.
+	// sendPatience is how long an attempt may take, and settlePatience how long storing its result may take.
 	sendPatience   = 10 * time.Second
 	settlePatience = 5 * time.Second
-	// lease is how long a delivery that was claimed is nobody else's. It is more than an attempt takes, so whoever made
-	// an older claim is gone.
+	// lease is how long a claimed delivery is reserved. It is longer than an attempt takes, so the holder of an older
+	// claim is gone.
 	lease = 30 * time.Second
-	// poll is how often a server looks for deliveries that are due again, or that nobody told it of.
+	// poll is how often a server looks for deliveries that are due again, or that no notification announced.
 	poll = 2 * time.Second
-	// What was delivered is kept for a week, for people to look at; what was given up, for three months.
+	// Delivered messages are kept for a week, for people to look at, and dead ones for three months.
 	keepDelivered, keepDead = 7 * 24 * time.Hour, 90 * 24 * time.Hour
 	// How often the deliveries are counted, and old ones deleted.
 	countEvery, sweepEvery = 5 * time.Second, time.Hour
 )
 
-// Endpoint is where messages are sent to.
+// Endpoint is a receiver of messages.
 type Endpoint struct {
 	URL string
 	// Shown is the URL without credentials: what logs and people may see.
 	Shown string
 }
 
-// State is what has become of a delivery.
+// State is the state of a delivery.
 type State string
 
 const (
@@ -57,16 +57,16 @@ const (
 	Dead      State = "dead" // given up
 )
 
-// Failure says in a word why an attempt failed; empty where it did not.
+// Failure is a code for why an attempt failed; empty if it did not.
 type Failure string
 
 const (
 	TimedOut        Failure = "timeout"     // no answer in time
 	Unreachable     Failure = "unreachable" // no connection
-	BadTLS          Failure = "tls"         // a certificate that does not hold, or no TLS
-	Broken          Failure = "connection"  // the connection ended without an answer, or with none that is HTTP
-	Redirected      Failure = "redirect"    // which is not followed
-	Refused         Failure = "status"      // an answer that is no success
+	BadTLS          Failure = "tls"         // an invalid certificate, or no TLS
+	Broken          Failure = "connection"  // the connection ended without a valid HTTP answer
+	Redirected      Failure = "redirect"    // a redirect, which is not followed
+	Refused         Failure = "status"      // an unsuccessful status
 	EndpointRemoved Failure = "endpoint_removed"
 )
 
@@ -76,64 +76,63 @@ type Delivery struct {
 	Place         int64 // higher for later ones
 	Message       string
 	Type          string
-	Endpoint      string // as it is shown
+	Endpoint      string // Endpoint.Shown
 	User          string
 	Payload       []byte // JSON
 	State         State
 	Attempts      int // since it was made or resent
 	CreatedAt     time.Time
-	NextAttemptAt time.Time // while an attempt is under way, the end of its lease
+	NextAttemptAt time.Time // during an attempt, the end of its lease
 	DeliveredAt   *time.Time
-	LastStatus    int // 0: there was no answer
+	LastStatus    int // 0: no answer
 	LastError     Failure
 }
 
-// Query selects deliveries: of all states where State is empty; before the place Before, where it is not 0.
+// Query selects deliveries: of all states if State is empty; before the place Before, if it is not 0.
 type Query struct {
 	State  State
 	Before int64
 	Limit  int
 }
 
-// Counts is how many deliveries there are of each kind: pending and dead ones in the database, and those that this server
-// has delivered, and the attempts of it that failed.
+// Counts are the numbers of pending and dead deliveries in the database, of deliveries that this server has made, and of
+// its failed attempts.
 type Counts struct{ Pending, Dead, Delivered, Failed int64 }
 
-// Result is what came of an attempt: the delivery as it is from then on.
+// Result is the result of an attempt: the new state of the delivery.
 type Result struct {
 	Delivery string
-	Attempt  int // by which the delivery is known to be still the same one's
+	Attempt  int // shows whether another attempt has begun since
 	State    State
 	At       time.Time
-	Next     time.Time // of a pending one
+	Next     time.Time // of a pending delivery
 	Status   int
 	Failure  Failure
 }
 
-// ErrConflict says that a delivery cannot be sent, since nothing is sent to its endpoint any more.
+// ErrConflict is returned for a delivery whose endpoint is no longer configured.
 var ErrConflict = fmt.Errorf("the endpoint is not configured: %w", entitlements.ErrConflict)
 
 // Store keeps the deliveries. Each method is atomic.
 type Store interface {
-	// Register makes endpoints the ones that messages are written down for from now on, and returns their ids in the same
+	// Register makes endpoints the ones that messages are stored for from now on, and returns their ids in the same
 	// order.
 	Register(ctx context.Context, endpoints []Endpoint) ([]int64, error)
-	// Claim counts an attempt for, and returns, up to limit deliveries to the endpoint that are due at now, the longest
-	// due first, and makes them due again at until. No two calls get the same one before that.
+	// Claim returns up to limit deliveries to the endpoint that are due at now, the longest due first, counts an attempt
+	// for each, and makes them due again at until. No two calls get the same delivery before that.
 	Claim(ctx context.Context, endpoint int64, limit int, now, until time.Time) ([]Delivery, error)
-	// Settle writes down what came of an attempt. A failure counts only if there has been no other attempt since, a
-	// success in any case; nothing changes a delivery that is not pending.
+	// Settle stores the result of an attempt. A failure counts only if no other attempt has begun since, a success
+	// always; a delivery that is not pending does not change.
 	Settle(ctx context.Context, result Result) error
-	// Pending and dead deliveries are counted.
+	// Counts counts the pending and the dead deliveries.
 	Counts(ctx context.Context) (pending, dead int64, err error)
-	// Sweep deletes what was delivered before the first time and what is dead and was made before the second. What is
-	// pending for endpoints that messages are no longer written down for is dead. It is done in small transactions.
+	// Sweep deletes deliveries delivered before the first time, and dead ones made before the second. Pending deliveries
+	// to endpoints that are no longer registered become dead. It works in small transactions.
 	Sweep(ctx context.Context, delivered, dead time.Time) error
-	// Deliveries lists deliveries, the last one first.
+	// Deliveries lists deliveries, newest first.
 	Deliveries(ctx context.Context, query Query) ([]Delivery, error)
-	// Resend makes a delivery pending and due at that time, with no attempts, and audits that with entry, whose user it
-	// fills in. entitlements.ErrNotFound where there is none; ErrConflict where messages are not written down for its
-	// endpoint.
+	// Resend makes a delivery pending and due at that time, with no attempts, and stores the audit entry, whose user it
+	// fills in. entitlements.ErrNotFound if the delivery does not exist; ErrConflict if its endpoint is not registered.
 	Resend(ctx context.Context, id string, at time.Time, entry entitlements.AuditEntry) (Delivery, error)
 }
 
@@ -146,23 +145,23 @@ type Request struct {
 	Payload   []byte
 }
 
-// Sender sends one request and returns the status of the answer, or 0, and what was wrong. It gives up when ctx ends, and
+// Sender sends one request and returns the status of the answer, or 0, and the failure. It gives up when ctx ends, and
 // reads no more of an answer than it needs.
 type Sender interface {
 	Send(ctx context.Context, request Request) (status int, failure Failure)
 }
 
-// Config is what the service needs to know.
+// Config configures a [Service].
 type Config struct {
 	Endpoints []Endpoint
-	// Secrets sign, each of them every message: receivers know one of them.
+	// Secrets each sign every message, because a receiver knows only one of them.
 	Secrets []Secret
 	Now     func() time.Time
-	// GivenUp is called with each delivery that has died, with the endpoint as it is shown. Optional.
+	// GivenUp is called with each delivery that becomes dead; its endpoint is the shown one. Optional.
 	GivenUp func(Delivery)
 }
 
-// Service is the package's front door. It is safe for concurrent use.
+// Service sends the deliveries. It is safe for concurrent use.
 type Service struct {
 	config    Config
 	store     Store
@@ -172,7 +171,7 @@ type Service struct {
 	pending, dead, delivered, failed atomic.Int64
 }
 
-// New registers the endpoints: from then on, messages are written down for them and for no others.
+// New registers the endpoints: from then on, messages are stored for them and for no others.
 func New(ctx context.Context, config Config, store Store, sender Sender) (*Service, error) {
 	if config.Now == nil || len(config.Endpoints) > 0 && len(config.Secrets) == 0 {
 		return nil, errors.New("outbox: incomplete configuration")
@@ -184,9 +183,9 @@ func New(ctx context.Context, config Config, store Store, sender Sender) (*Servi
 	return &Service{config: config, store: store, sender: sender, endpoints: ids}, nil
 }
 
-// Run sends what is due until ctx ends. A value on written hurries it; without any, it looks by itself. Report is called
-// with the error when the store begins to fail, and with nil when it works again. It is to be called once, in a goroutine
-// of its own; what it is sending when ctx ends is cut off, and sent again by whoever comes next.
+// Run sends due deliveries until ctx ends. A value on written triggers it at once; without one, it polls. Report is
+// called with the error when the store begins to fail, and with nil when it works again. Run must be called once, in its
+// own goroutine. A request under way when ctx ends is cut off; whichever server claims it next sends it again.
 func (s *Service) Run(ctx context.Context, written <-chan struct{}, report func(error)) {
 	var working sync.WaitGroup
 	defer working.Wait()
@@ -202,7 +201,7 @@ func (s *Service) Run(ctx context.Context, written <-chan struct{}, report func(
 		for _, wake := range wakes {
 			select {
 			case wake <- struct{}{}:
-			default: // one is waiting
+			default: // one is queued already
 			}
 		}
 		select {
@@ -214,12 +213,12 @@ func (s *Service) Run(ctx context.Context, written <-chan struct{}, report func(
 	}
 }
 
-// keepBooks counts and sweeps until ctx ends, and reports how the store does.
+// keepBooks counts and sweeps until ctx ends, and reports whether the store works.
 func (s *Service) keepBooks(ctx context.Context, report func(error)) {
 	var swept time.Time
 	entitlements.Repeat(ctx, countEvery, nil, func(ctx context.Context) error {
 		err := s.count(ctx)
-		if now := s.instant(); err == nil && now.Sub(swept).Abs() >= sweepEvery { // a clock may be set back, too
+		if now := s.instant(); err == nil && now.Sub(swept).Abs() >= sweepEvery { // Abs: a clock may be set back
 			swept = now
 			err = s.store.Sweep(ctx, now.Add(-keepDelivered), now.Add(-keepDead))
 		}
@@ -227,7 +226,7 @@ func (s *Service) keepBooks(ctx context.Context, report func(error)) {
 	}, report)
 }
 
-// serve sends what is due to one endpoint, whenever it is woken.
+// serve sends due deliveries to one endpoint whenever it is woken.
 func (s *Service) serve(ctx context.Context, endpoint int64, url string, wake <-chan struct{}) {
 	slots := make(chan struct{}, attemptsAtOnce)
 	var sending sync.WaitGroup
@@ -243,7 +242,7 @@ func (s *Service) serve(ctx context.Context, endpoint int64, url string, wake <-
 			now := s.instant()
 			due, err := s.store.Claim(ctx, endpoint, free, now, now.Add(lease))
 			if err != nil {
-				due = nil // at the next turn, then
+				due = nil // retried at the next turn
 			}
 			for range free - len(due) {
 				<-slots
@@ -259,7 +258,7 @@ func (s *Service) serve(ctx context.Context, endpoint int64, url string, wake <-
 	}
 }
 
-// acquire waits for a free slot and takes all that are. It returns how many; none when ctx ends.
+// acquire waits for a free slot and takes all free ones. It returns their number; 0 when ctx ends.
 func acquire(ctx context.Context, slots chan<- struct{}) (n int) {
 	select {
 	case slots <- struct{}{}:
@@ -277,7 +276,7 @@ func acquire(ctx context.Context, slots chan<- struct{}) (n int) {
 	}
 }
 
-// attempt sends one delivery and writes down what came of it.
+// attempt sends one delivery and stores the result.
 func (s *Service) attempt(ctx context.Context, url string, delivery Delivery) {
 	now := s.instant()
 	sending, cancel := context.WithTimeout(ctx, sendPatience)
@@ -287,9 +286,9 @@ func (s *Service) attempt(ctx context.Context, url string, delivery Delivery) {
 		Payload: delivery.Payload,
 	})
 	if failure != "" && ctx.Err() != nil {
-		return // cut off: whether it arrived, nobody knows
+		return // cut off: it may or may not have arrived
 	}
-	result := judge(delivery, status, failure, s.instant(), rand.Float64()) //nolint:gosec // spreads, hides nothing
+	result := judge(delivery, status, failure, s.instant(), rand.Float64()) //nolint:gosec // jitter needs no secrecy
 	if result.State == Delivered {
 		s.delivered.Add(1)
 	} else {
@@ -316,12 +315,12 @@ func (s *Service) count(ctx context.Context) error {
 	return nil
 }
 
-// Counts is how it stands; what is in the database, as of some seconds ago.
+// Counts returns the current counts; those of the database are up to some seconds old.
 func (s *Service) Counts() Counts {
 	return Counts{Pending: s.pending.Load(), Dead: s.dead.Load(), Delivered: s.delivered.Load(), Failed: s.failed.Load()}
 }
 
-// Deliveries lists deliveries, the last one first. It fails with [entitlements.ErrInvalid] for an unknown state.
+// Deliveries lists deliveries, newest first. It fails with [entitlements.ErrInvalid] for an unknown state.
 func (s *Service) Deliveries(ctx context.Context, query Query) ([]Delivery, error) {
 	switch query.State {
 	case "", Pending, Delivered, Dead:
@@ -335,8 +334,8 @@ func (s *Service) Deliveries(ctx context.Context, query Query) ([]Delivery, erro
 	return deliveries, nil
 }
 
-// Resend sends a delivery again, whatever has become of it, soon and with as many attempts as a new one, under the same
-// message id. It fails with [entitlements.ErrInvalid], [entitlements.ErrNotFound] and [ErrConflict].
+// Resend sends a delivery again soon, in any state, with as many attempts as a new one, under the same message id. It
+// fails with [entitlements.ErrInvalid], [entitlements.ErrNotFound] and [ErrConflict].
 func (s *Service) Resend(ctx context.Context, actor, id, reason string) (Delivery, error) {
 	if err := entitlements.CheckReason(actor, reason); err != nil {
 		return Delivery{}, err
@@ -350,5 +349,5 @@ func (s *Service) Resend(ctx context.Context, actor, id, reason string) (Deliver
 	return delivery, nil
 }
 
-// instant is now, as PostgreSQL keeps it: in microseconds.
+// instant returns the current time in PostgreSQL's precision: microseconds.
 func (s *Service) instant() time.Time { return s.config.Now().UTC().Truncate(time.Microsecond) }

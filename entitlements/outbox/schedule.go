@@ -2,15 +2,14 @@ package outbox
 
 import "time"
 
-// pauses are how long after an attempt that failed the next one follows: the schedule that Standard Webhooks recommends,
-// three days long.
+// pauses are the delays after failed attempts: the schedule that Standard Webhooks recommends, three days long.
 var pauses = []time.Duration{
 	5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 14 * time.Hour, 20 * time.Hour,
 	24 * time.Hour,
 }
 
-// judge says what becomes of a delivery by an attempt at it, which the delivery counts already. Chance, from 0 to 1, makes
-// a pause longer by up to a fifth, so that what failed at once does not come back at once.
+// judge returns the result of an attempt that the delivery counts already. Chance, from 0 to 1, lengthens a pause by up
+// to a fifth, so that deliveries that failed at once are not all retried at once.
 func judge(delivery Delivery, status int, failure Failure, now time.Time, chance float64) Result {
 	result := Result{Delivery: delivery.ID, Attempt: delivery.Attempts, At: now, Status: status, Failure: failure}
 	switch n := delivery.Attempts; {

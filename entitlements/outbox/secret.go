@@ -12,10 +12,10 @@ import (
 // Secret signs messages. It can both check and make signatures.
 type Secret struct{ webhook *standardwebhooks.Webhook }
 
-// How many bytes a secret has, by Standard Webhooks.
+// The size of a secret in bytes, by Standard Webhooks.
 const minSecret, maxSecret = 24, 64
 
-// ParseSecret reads a secret as Standard Webhooks writes it. The error says nothing of it.
+// ParseSecret reads a secret in the format of Standard Webhooks. The error does not reveal it.
 func ParseSecret(text string) (Secret, error) {
 	encoded, ok := strings.CutPrefix(text, "whsec_")
 	key, err := base64.StdEncoding.DecodeString(encoded)
@@ -26,7 +26,7 @@ func ParseSecret(text string) (Secret, error) {
 	return Secret{webhook}, err
 }
 
-// sign is the value of webhook-signature: a signature by each secret.
+// sign returns the value of webhook-signature: a signature by each secret.
 func sign(secrets []Secret, message string, at time.Time, payload []byte) string {
 	signatures := make([]string, len(secrets))
 	for i, secret := range secrets {
