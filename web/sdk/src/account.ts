@@ -31,23 +31,26 @@ import type { User } from './user.ts';
 export interface Subject {
   readonly standing: Standing;
   readonly entitlement: Entitlement;
-  /** Storage was written to: takes it in, and tells this page's listeners and the other tabs. */
+  /** Call after writing to storage: loads it and notifies this page's listeners and the other tabs. */
   changed(): Promise<void>;
   readonly automatic: { signedIn(): void } | undefined;
-  /** The server has answered. */
+  /** Call after the server has answered. */
   contacted(): void;
   reconcile(): Promise<ReconcileResult>;
   locked: boolean;
   lockOptions: LockOptions;
 }
 
-/** Signing in, linking the device that somebody has signed in on, and locking its pages. */
+/** Account signs users in, links their device, and locks its pages. */
 export class Account implements Keeper {
   readonly pageLock: PageLock;
   readonly #context: Context;
   readonly #client: Subject;
   #prompt: AbortController | undefined;
-  /** The passkey that was made for a wish, until it is known what has become of it: the same wish must not make another one. */
+  /**
+   * The passkey made for a request of the user's, kept until its outcome is known so that the same request does not make
+   * another.
+   */
   #made: { readonly wish: string; readonly passkey: Answer } | undefined;
 
   constructor(context: Context, client: Subject) {
@@ -59,7 +62,7 @@ export class Account implements Keeper {
   async create(path: string, request: { name: string } | { code: string }): Promise<User> {
     const ended = this.#replacePrompt();
     const farewell = await this.#finishKnownSignOut();
-    // Under the session of somebody who has left, the new passkey would become one of their account's.
+    // Under the session of the user who left, the new passkey would be added to their account.
     if (farewell === 'unheard') throw new HoldfastError('no_contact', 'the server has not heard of the last sign-out');
     const wish = JSON.stringify([path, request]);
     if (this.#made?.wish !== wish) {
@@ -71,7 +74,7 @@ export class Account implements Keeper {
       throw error;
     });
     this.#made = undefined;
-    // A passkey that a session may have added shows nobody: it opens no locked page.
+    // A live session may have added the passkey, which verifies nobody: it does not open a locked page.
     return this.#adopt(signedIn, 'code' in request);
   }
 
@@ -79,7 +82,7 @@ export class Account implements Keeper {
     const ended = this.#replacePrompt(signal);
     if (mediation) {
       const shown = await keepOffering(ended, async () => {
-        // An autofill that waits is nobody's wish to give up what is stored.
+        // A pending autofill is no decision by the user to give up stored data.
         await this.finishSignOut();
         return showPasskey(this.#context, ended, { mediation });
       });
@@ -94,7 +97,7 @@ export class Account implements Keeper {
     await this.#finishKnownSignOut();
     const confirmed = await usePasskey(this.#context, ended, { only: user });
     await this.#adopt(confirmed, true).catch((error: unknown) => {
-      // They are who they are, whether or not there is room for this device.
+      // The user is signed in even if the account has no room for this device.
       if (!(error instanceof HoldfastError) || error.code !== 'device_limit') throw error;
     });
   }
@@ -128,12 +131,12 @@ export class Account implements Keeper {
     await this.#client.changed();
   }
 
-  /** What an earlier session still has to say must not end the one that is about to begin. */
+  /** An earlier session's pending sign-out must not end the session about to begin. */
   finishSignOut(): Promise<FarewellOutcome> {
     return withLock(this.#context.name, () => sayFarewell(this.#context));
   }
 
-  /** Storage that cannot be read tells of no sign-out. It is given up only once somebody has shown a passkey. */
+  /** Unreadable storage counts as no pending sign-out. It is discarded only after the user has used a passkey. */
   #finishKnownSignOut(): Promise<FarewellOutcome> {
     return this.finishSignOut().catch((error) => {
       const unreadable = error instanceof HoldfastError && error.code === 'storage_unavailable';
@@ -147,14 +150,14 @@ export class Account implements Keeper {
     this.pageLock.close();
   }
 
-  /** Browsers run one prompt at a time: a waiting autofill is ended before the next begins. */
+  /** Browsers run one prompt at a time, so a pending autofill is aborted before the next prompt. */
   #replacePrompt(signal?: AbortSignal): AbortSignal {
     this.#prompt?.abort();
     this.#prompt = new AbortController();
     return signal ? AbortSignal.any([this.#prompt.signal, signal]) : this.#prompt.signal;
   }
 
-  /** What follows a sign-in, once the user is this device's. `proven`: they have just shown that it is them. */
+  /** Completes a sign-in once the user is stored on this device. `proven`: the user has just been verified. */
   async #adopt({ user, tellAuthenticators }: SignedIn, proven: boolean): Promise<User> {
     await (proven && this.#client.locked ? this.pageLock.open(user.id) : this.#client.changed());
     this.#client.automatic?.signedIn();
@@ -164,7 +167,7 @@ export class Account implements Keeper {
     return user;
   }
 
-  /** A device that the server still knows stays; every other one is linked again. */
+  /** Keeps a device that the server still knows and links any other again. */
   async #ensureLinked(): Promise<void> {
     const { device, key } = this.#client.standing;
     if (device && key) {

@@ -4,11 +4,11 @@ import type { PasskeyKey } from './passkey-key.ts';
 import { isObject, type JsonObject, parseJsonObject } from './strict-json.ts';
 import { userHandle } from './user-handle.ts';
 
-/** What one prompt on this page, for its signed-in user, must answer with. */
+/** The values that an assertion must match: those of one prompt on this page, for its signed-in user. */
 export interface AssertionExpectations {
-  /** The random bytes of this very prompt, given to no other. */
+  /** The random bytes of this prompt, never reused. */
   readonly challenge: Uint8Array;
-  /** The page's. */
+  /** The page's origin. */
   readonly origin: string;
   readonly rpId: string;
   /** The signed-in user's id. */
@@ -31,17 +31,17 @@ const flag = {
 const plainLength = 32 + 1 + 4;
 
 /**
- * Verifies an assertion (AuthenticationResponseJSON, WebAuthn L3 §5.1.8) as §7.2 tells a relying party to, without one:
- * rejects with `passkey_unknown` where the passkey is none of the user's, and with `assertion_invalid` for everything
- * else.
+ * Verifies an assertion (AuthenticationResponseJSON, WebAuthn L3 §5.1.8) as §7.2 requires of a relying party, without a
+ * server. Rejects with `passkey_unknown` if the passkey is not one of the user's, and with `assertion_invalid` for every
+ * other failure.
  *
- * The signature counter (step 22) is not judged. A counter shows a copied passkey to somebody who sees all of its
- * sign-ins; this device sees its own alone, has nowhere to keep a number that its owner could not put back, and could
- * only lock that owner out. The server sees them, and judges.
+ * The signature counter (step 22) is not checked. A counter reveals a copied passkey only to a verifier that sees all of its
+ * sign-ins. This device sees only its own, cannot store a number that its owner could not roll back, and could only lock
+ * that owner out. The server checks the counter.
  */
 export async function verifyAssertion(assertion: JsonObject, expected: AssertionExpectations): Promise<void> {
   const { id, rawId, type, response } = assertion;
-  // Steps 5 and 6: the user was known before the prompt, so that the handle may be missing, but not another's.
+  // Steps 5 and 6: the user was known before the prompt, so the handle may be missing but must not be another user's.
   require(typeof id === 'string' && id === rawId && type === 'public-key' && isObject(response), 'credential');
   const key = expected.keys.get(id);
   if (!key) throw new HoldfastError('passkey_unknown');
@@ -60,8 +60,8 @@ export async function verifyAssertion(assertion: JsonObject, expected: Assertion
 }
 
 /**
- * Steps 8 to 14, on the bytes that were signed (§5.8.1). The page is never framed by a site of another origin when it
- * asks, so neither may the prompt have been.
+ * Steps 8 to 14, on the bytes that were signed (§5.8.1). The page never prompts while framed by another origin, so the
+ * client data must not say so either.
  */
 function checkClientData(json: Uint8Array<ArrayBuffer>, { challenge, origin }: AssertionExpectations): void {
   const data = parseJsonObject(json);
@@ -74,7 +74,7 @@ function checkClientData(json: Uint8Array<ArrayBuffer>, { challenge, origin }: A
   require(own('topOrigin') === undefined, 'topOrigin');
 }
 
-/** Steps 15 to 19. Extensions are signed for, but none was asked for, and none is read. */
+/** Steps 15 to 19. Extensions are covered by the signature; none was requested and none is read. */
 async function checkAuthenticatorData(data: Uint8Array<ArrayBuffer>, { rpId }: AssertionExpectations): Promise<void> {
   require(data.length >= plainLength, 'authenticatorData');
   const rpIdHash = await sha256(new TextEncoder().encode(rpId));

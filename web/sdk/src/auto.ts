@@ -1,4 +1,4 @@
-// The automatic work of an open page: a file of its own, loaded once the page has what it holds.
+// The automatic work of an open page, in a separate file that is loaded once the page has read its storage.
 import { makeUpLater, renewWhileClosed } from './background.ts';
 import type { Context } from './context.ts';
 import { describe } from './describe.ts';
@@ -12,10 +12,10 @@ import { Schedule } from './schedule.ts';
 import { readTime, type Standing } from './standing.ts';
 import type { Moment, TrustedTime } from './trusted-time.ts';
 
-/** How often the time seen is noted, and at the latest noticed: a sleeping machine's timers stand still. */
+/** The interval for storing the observed time, and an upper bound on noticing it: timers stop while a machine sleeps. */
 const tickInterval = 60_000;
 
-/** The tick while the clock is behind: setting it right must take effect at once. */
+/** The tick while the clock is behind, so that a corrected clock takes effect at once. */
 const behindInterval = 1_000;
 
 /** The delay before asking the server again after an unexpected lock; it doubles each time, up to an hour. */
@@ -30,35 +30,35 @@ export interface Subject extends Stored {
   moment(): Moment;
   /** The known time, as storage keeps it. */
   readonly time: TrustedTime;
-  /** Tells the listeners if something has changed. */
+  /** Notifies the listeners if something has changed. */
   tell(changed?: boolean): void;
-  /** Takes in what storage holds. */
+  /** Loads the contents of storage. */
   load(): Promise<void>;
-  /** Starts a run, which asks nothing if storage turns out to hold another document than `since` has: `superseded`. */
+  /** Starts a run. It sends nothing and returns `superseded` if storage turns out to hold another document than `since`. */
   run(since: Standing): Promise<ReconcileResult>;
 }
 
-/** Notes the time, notices what has ended and, once started, reconciles when it is due or may help. */
+/** Automatic stores the time, notices what has ended and, once started, reconciles when due or when it may help. */
 export class Automatic {
   readonly #context: Context;
   readonly #client: Subject;
   readonly #schedule = new Schedule();
   readonly #stream: EventStream;
   readonly #healing: Healing;
-  /** What the schedule was last told is held. */
+  /** The document last reported to the schedule. */
   #taken: unknown;
-  /** The revision that the server told of, while it may not have been asked for. */
+  /** The revision that the server announced, while it may not have been fetched. */
   #told: number | null = null;
   /** The last document that granted something. */
   #granted: Document | undefined;
   /** The delay before asking again after an unexpected lock; 0: there was none. */
   #doubt = 0;
-  /** This page's jitter for that delay, so that not all ask at once. */
+  /** This page's jitter for that delay, so that clients do not ask all at once. */
   readonly #share = Math.random();
-  /** The mark that was noted last. */
+  /** The mark last stored. */
   #noted = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Ends the listening; undefined while not started. */
+  /** Removes the listeners; undefined while not started. */
   #triggers: AbortController | undefined;
   #closed = false;
 
@@ -96,7 +96,7 @@ export class Automatic {
     clearTimeout(this.#timer);
   }
 
-  /** The server has answered something else. */
+  /** Call after the server has answered another request. */
   contacted(): void {
     this.#schedule.contacted(this.#client.moment().now >= this.#dueAt());
     this.next();
@@ -107,7 +107,7 @@ export class Automatic {
     this.#stream.signedIn();
   }
 
-  /** Does what is due, and comes back when the next thing is. `result` is of a run of this page that has just ended. */
+  /** Runs what is due and sets the timer for the next. `result` is that of a run of this page that has just ended. */
   next(result?: ReconcileResult): void {
     if (result) this.#settled(result);
     clearTimeout(this.#timer);
@@ -149,14 +149,14 @@ export class Automatic {
   async #run(): Promise<void> {
     const told = this.#told;
     const { outcome } = await this.#client.run(this.#client.standing);
-    // An answer that somebody else took may be older than what the server told of since.
+    // An answer that another tab took may be older than the announced revision.
     if (outcome !== 'superseded' && told === this.#told) this.#told = null;
     if (this.#told === null) return;
     this.#schedule.soon();
     this.next();
   }
 
-  /** The server's revision of the user, by push. */
+  /** Takes the user's revision, as the server pushed it. */
   #heard(revision: number): void {
     const { document } = this.#client.standing;
     if (revision === document?.rev || this.#client.entitlement.signInNeeded) {
@@ -168,10 +168,10 @@ export class Automatic {
     this.next();
   }
 
-  /** Another document may have been taken, here or elsewhere: whatever a run was wanted for before, it has been made. */
+  /** Another document may have been taken, here or elsewhere. That run satisfies every earlier request for one. */
   #notice(): void {
     const { taken, document } = this.#client.standing;
-    // As texts: a damaged record, read twice, does not equal itself.
+    // Compared as text: a damaged record read twice does not equal itself.
     if (`${taken}` === `${this.#taken}`) return;
     this.#taken = taken;
     this.#schedule.taken();
@@ -181,8 +181,8 @@ export class Automatic {
   }
 
   /**
-   * Notices an unexpected lock: the subscription is over, but nobody ended it and, by this device's clock, the last document
-   * that granted something has not ended. The server's clock may be ahead.
+   * Notices an unexpected lock: the subscription is over although nobody ended it and, by this device's clock, the last
+   * document that granted something has not ended. The server's clock may be ahead.
    */
   #compare(): void {
     const { document } = this.#client.standing;
@@ -193,13 +193,13 @@ export class Automatic {
     this.#doubt = doubtful ? Math.min(longestDoubt, 2 * this.#doubt || firstDoubt) : 0;
   }
 
-  /** When the server is wanted, by the trusted time. */
+  /** When the next run is due, by the trusted time. */
   #dueAt(): number {
     const { standing, entitlement } = this.#client;
-    // Of a user who has left, the server may still have to be told.
+    // The server may not have heard of the last user's sign-out.
     if (!standing.user) return this.#schedule.failing ? 0 : Number.POSITIVE_INFINITY;
-    // What the device holds says so, signed, or it holds no key. What a problem document says may come from anybody on the
-    // way: the server is asked again, ever less often.
+    // Either the signed document says so or the device holds no key. An unsigned problem document may come from anybody on
+    // the way, so after one the server is asked again, at growing intervals.
     if (describe(standing, entitlement, false).signInNeeded) return Number.POSITIVE_INFINITY;
     const { document } = standing;
     if (this.#doubt && document) return document.iat * 1000 + this.#doubt * (1 + this.#share);
@@ -209,7 +209,7 @@ export class Automatic {
   #listen(): AbortController {
     const events = new AbortController();
     const { signal } = events;
-    // What other tabs and the worker have taken meanwhile comes first: it may be all that is wanted.
+    // Load what other tabs and the worker have taken first: it may make the run unnecessary.
     const want = async (when: 'atOnce' | 'soon') => {
       await this.#client.load();
       this.#schedule[when]();
@@ -220,7 +220,7 @@ export class Automatic {
         void want('atOnce');
         return;
       }
-      // It may never be seen again.
+      // The page may never become visible again.
       void this.#noteTime();
       if (this.#schedule.failing) void makeUpLater(this.#context);
     };
@@ -229,7 +229,7 @@ export class Automatic {
     return events;
   }
 
-  /** The mark on disk only rises, unless another document was taken meanwhile. */
+  /** Raises the mark on disk. It never lowers it, unless another document was taken meanwhile. */
   async #noteTime(): Promise<void> {
     const { taken } = this.#client.standing;
     if (taken === undefined) return;

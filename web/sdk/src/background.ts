@@ -12,8 +12,8 @@ interface Registration extends ServiceWorkerRegistration {
 }
 
 /**
- * A run found no contact: lets the worker make up for it when there is some, even if no page is open by then. What is
- * owed is written down first, so that the worker can tell whether a page has made up for it meanwhile.
+ * Asks for a sync after a run found no contact, so that the worker can run once there is a network, even with no page open.
+ * The owed run is stored first, so that the worker can tell whether a page has made up for it meanwhile.
  */
 export async function makeUpLater({ store }: Context): Promise<void> {
   try {
@@ -22,7 +22,7 @@ export async function makeUpLater({ store }: Context): Promise<void> {
     await store.update(({ lineage, owed }) => (lineage === owed ? null : { owed: lineage }));
     await registration.sync.register(syncTag);
   } catch {
-    // Not here, not now, or not permitted: an extra, no more.
+    // Unsupported, unavailable or not permitted. Background sync is optional.
   }
 }
 

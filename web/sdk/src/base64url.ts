@@ -1,4 +1,4 @@
-/** Base64url without padding, RFC 4648 §5. */
+/** Encodes base64url without padding, RFC 4648 §5. */
 export function encodeBase64url(bytes: Uint8Array): string {
   let binary = '';
   for (const byte of bytes) binary += String.fromCharCode(byte);
@@ -6,8 +6,8 @@ export function encodeBase64url(bytes: Uint8Array): string {
 }
 
 /**
- * The one spelling only: no padding, no other characters, unused trailing bits zero (RFC 4648 §3.5). Else null: a text
- * that decodes in two ways would let one signed message have two forms.
+ * Decodes the one canonical encoding only: no padding, no other characters, unused trailing bits zero (RFC 4648 §3.5).
+ * Returns null for anything else: if two texts decoded alike, one signed message would have two forms.
  */
 export function decodeBase64url(text: string): Uint8Array<ArrayBuffer> | null {
   try {

@@ -11,7 +11,7 @@ import { isObject, type JsonObject } from './strict-json.ts';
 import { readUser, type User } from './user.ts';
 import { userHandle } from './user-handle.ts';
 
-/** A ceremony lives five minutes on the server; autofill may wait for hours, so it gets a new one in good time. */
+/** A ceremony lives five minutes on the server; autofill may wait for hours, so it is renewed in time. */
 const ceremonyLife = 4 * 60_000;
 
 /** The user the server authenticated, who is now this device's user. */
@@ -21,14 +21,14 @@ export interface SignedIn {
   readonly tellAuthenticators: () => Promise<unknown>;
 }
 
-/** A passkey that an authenticator has made or shown, and the ceremony that it was for. */
+/** A credential that an authenticator has created or returned, and its ceremony. */
 export interface Answer {
   readonly ceremony: unknown;
   readonly publicKey: unknown;
   readonly credential: JsonObject;
 }
 
-/** Begins at `path`/options, and lets the user make a passkey. */
+/** Begins the ceremony at `path`/options and lets the user create a passkey. */
 export async function makePasskey(
   { server }: Context,
   path: string,
@@ -37,7 +37,7 @@ export async function makePasskey(
 ): Promise<Answer> {
   const begin = () => server.request('POST', `${path}/options`, request);
   const { ceremony, publicKey } = await begin().catch((error) => {
-    // The server reports a dead session once: that answer deletes its cookie.
+    // The server reports a dead session once and deletes its cookie with that answer.
     if (error.code === 'unauthenticated') return begin();
     throw error;
   });
@@ -45,8 +45,9 @@ export async function makePasskey(
 }
 
 /**
- * Sends a new passkey to the server. May be called again with the same one after a failure that left the outcome unknown. If the
- * server certainly has not taken it, it is removed from the user's list, where the browser can: it would never work.
+ * Sends a new passkey to the server. May be called again with the same one after a failure that left the outcome unknown. If
+ * the server has certainly rejected it, it is removed from the user's list where the browser supports that, since it would
+ * never work.
  */
 export async function enterPasskey(
   context: Context,
@@ -54,13 +55,14 @@ export async function enterPasskey(
   made: Answer,
   ended: AbortSignal,
 ): Promise<SignedIn> {
-  // Before there is an account that this device could not hold.
+  // Storage must work before an account exists that this device could not keep.
   await makeUsable(context);
   try {
     return await postPasskey(context, path, made);
   } catch (error) {
     if (!(error instanceof HoldfastError) || error.code !== 'ceremony_invalid') throw error;
-    // Spent: by an earlier try whose answer was lost, or by time. The server says which when the passkey is shown.
+    // The ceremony was spent by an earlier try whose answer was lost, or it expired. A sign-in with the passkey finds out
+    // which.
     const allow = String(made.credential.id);
     return await usePasskey(context, ended, { allow }).catch((refusal: HoldfastError) => {
       if (refusal.code !== 'credential_rejected') throw refusal;
@@ -71,8 +73,8 @@ export async function enterPasskey(
 }
 
 /**
- * Lets the user of the live session make one more passkey. It goes without a name, so that the server cannot take it for a new
- * account when the session has just ended.
+ * Lets the user of the live session add a passkey. The request carries no name, so that the server cannot create a new
+ * account if the session has just ended.
  */
 export async function addPasskey(context: Context, ended: AbortSignal): Promise<SignedIn> {
   const path = '/v1/registration';
@@ -93,7 +95,9 @@ async function postPasskey(context: Context, path: string, made: Answer): Promis
   }
 }
 
-/** Whether the server has refused a passkey for good. A spent ceremony is no refusal: that very passkey may have spent it. */
+/**
+ * Whether the server has refused a passkey for good. A spent ceremony is not a refusal: the same passkey may have spent it.
+ */
 export function isRefusal(error: unknown): boolean {
   if (!(error instanceof HoldfastError) || error.status === undefined) return false;
   return error.status < 500 && error.status !== 429 && error.code !== 'ceremony_invalid';
@@ -103,7 +107,7 @@ function discard(context: Context, { publicKey, credential }: Answer): Promise<v
   return signalDeleted(rpIdOf(publicKey) ?? new URL(context.origin).hostname, String(credential.id));
 }
 
-/** The conditions for a passkey to answer a prompt. */
+/** The conditions on the passkey that answers a prompt. */
 export interface Question {
   readonly mediation?: 'conditional' | undefined;
   /** The credential id of the only passkey that may answer. */
@@ -112,12 +116,12 @@ export interface Question {
   readonly only?: User;
 }
 
-/** Lets the user sign in with a passkey that they have. */
+/** Lets the user sign in with an existing passkey. */
 export async function usePasskey(context: Context, ended: AbortSignal, question: Question = {}): Promise<SignedIn> {
   return enter(context, await showPasskey(context, ended, question));
 }
 
-/** Lets the user show a passkey that they have: {@link enter} takes it. */
+/** Lets the user choose an existing passkey, without signing in: {@link enter} does that. */
 export async function showPasskey(
   { server }: Context,
   ended: AbortSignal,
@@ -138,18 +142,18 @@ export async function showPasskey(
   }
 }
 
-/** Signs in with a passkey that was shown. */
+/** Signs in with a passkey that {@link showPasskey} returned. */
 export async function enter(context: Context, shown: Answer): Promise<SignedIn> {
   const { ceremony, credential } = shown;
   return signedIn(context, await context.server.request('POST', '/v1/authentication', { ceremony, credential }), shown);
 }
 
-/** Whether the passkey that answered is that user's. */
+/** Whether the response is from a passkey of that user's. */
 function isOf({ id }: User, { response }: JsonObject): boolean {
   return isObject(response) && response.userHandle === userHandle(id);
 }
 
-/** Makes the user who has just signed in this device's user, and deletes another user's data. */
+/** Stores the user who has just signed in as this device's user and deletes another user's data. */
 async function signedIn(context: Context, body: JsonObject, { publicKey, credential }: Answer): Promise<SignedIn> {
   const { store, server, origin } = context;
   const user = userOf(body);
@@ -160,14 +164,14 @@ async function signedIn(context: Context, body: JsonObject, { publicKey, credent
     ...(held.user?.id === user.id ? {} : nobody),
     user,
     here: [...new Set([...keptHere(held, user.id), ...here])],
-    // Only a session of the user whose device it is can unlink it: now it can, or nobody will.
+    // Only a session of the device's own user can unlink it. After another user's sign-in there will be none.
     farewell: held.farewell?.user === user.id ? { user: user.id, device: held.farewell.device } : undefined,
   }));
   const rpId = rpIdOf(publicKey) ?? new URL(origin).hostname;
   return { user, tellAuthenticators: async () => used && signalPasskeys(server, rpId, user, used) };
 }
 
-/** JSON that is not shaped like an answer was not written by the server. */
+/** JSON of another shape does not come from the server. */
 function userOf(body: JsonObject): User {
   const user = readUser(body.user);
   if (!user) throw new HoldfastError('no_contact', "the answer is not the server's");

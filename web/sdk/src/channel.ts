@@ -1,4 +1,4 @@
-/** Tells the other tabs and workers of the same name that something has changed. */
+/** Notifies the other tabs and workers of the same name of a change. */
 export interface Channel {
   post(): void;
   close(): void;

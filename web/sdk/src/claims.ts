@@ -1,11 +1,11 @@
 import { HoldfastError } from './error.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 
-/** Reads claims by name and type; whatever does not fit is `claims_invalid`. Other claims are passed over. */
+/** Claims reads claims by name and type. A mismatch throws `claims_invalid`; other claims are ignored. */
 export class Claims {
   readonly #values: JsonObject;
 
-  /** `name` is what `values` is called where it is no object. */
+  /** `name` names `values` in the error if it is not an object. */
   constructor(values: unknown, name: string) {
     require(isObject(values), name);
     this.#values = values;
@@ -15,14 +15,14 @@ export class Claims {
     return Object.hasOwn(this.#values, name) ? this.#values[name] : undefined;
   }
 
-  /** A string that is not empty. */
+  /** A non-empty string. */
   text(name: string): string {
     const value = this.get(name);
     require(typeof value === 'string' && value !== '', name);
     return value;
   }
 
-  /** An integer from 0 on that JSON carries exactly. */
+  /** A non-negative integer that JSON carries exactly. */
   integer(name: string): number {
     const value = this.get(name);
     require(isCount(value), name);

@@ -17,33 +17,35 @@ import { nobody } from './store.ts';
 import { type Moment, readClocks, type TrustedTime, type Watch } from './trusted-time.ts';
 import type { User } from './user.ts';
 
-/** A file that does not arrive is no contact: the server would not have been reached either. */
+/** A file that fails to load counts as no contact: the server would not have been reached either. */
 const loadSignIn = () => failingWith('no_contact', () => import('./sign-in.ts'));
 
-/** The one implementation of {@link Holdfast}: keeps what storage holds in memory, verified, and tells about changes. */
+/**
+ * Client implements {@link Holdfast}: it keeps the verified contents of storage in memory and notifies listeners of changes.
+ */
 export class Client implements Holdfast {
   locked = false;
   lockOptions: LockOptions = {};
   readonly #context: Context;
   readonly #channel: Channel;
-  /** Kept by what looks after storage. */
+  /** Set by {@link Healing}. */
   storage: StorageHealth = 'well';
   reached: boolean | null = null;
   readonly #listeners = new Set<() => void>();
-  // Set by the first load, before anybody has hold of the client.
+  // Set by the first load, before the client is handed out.
   standing!: Standing;
   #watch: Watch | undefined;
   #entitlement: Entitlement | undefined;
-  /** What listeners were last told of. */
+  /** The entitlement that listeners last saw. */
   #told: Entitlement | undefined;
-  /** The device that the server said it does not know. */
+  /** The device that the server last reported as unknown. */
   #unknown: string | null = null;
   #loading: Promise<void> = Promise.resolve();
   /** The run under way. */
   running: Promise<ReconcileResult> | undefined;
   #queued: Promise<ReconcileResult> | undefined;
   #account: Account | undefined;
-  /** What happens by itself; undefined while its file is not here. */
+  /** The automatic work; undefined until its file is loaded. */
   automatic: Automatic | undefined;
   #started = false;
   #closed = false;
@@ -67,7 +69,7 @@ export class Client implements Holdfast {
     const verdict = stateOf(document, keyset, this.moment());
     const next = describe(this.standing, verdict, device !== null && device === this.#unknown);
     const last = this.#entitlement;
-    // Within one standing, only these can change.
+    // For the same standing, only these can change.
     const same =
       last && (['state', 'error', 'signInNeeded', 'clockBehind'] as const).every((name) => last[name] === next[name]);
     this.#entitlement = same ? last : next;
@@ -90,7 +92,7 @@ export class Client implements Holdfast {
 
   reconcile(): Promise<ReconcileResult> {
     if (!this.running) return this.run();
-    // The run under way may have asked before whatever made the caller ask: the next one is for it.
+    // The run under way may have sent its request before the caller's reason arose, so the call gets the next run.
     this.#queued ??= this.running.then(() => {
       this.#queued = undefined;
       return this.reconcile();
@@ -98,7 +100,7 @@ export class Client implements Holdfast {
     return this.#queued;
   }
 
-  /** Starts a run. With `since`, it asks nothing if another document is held by then. */
+  /** Starts a run. With `since`, it sends nothing if another document is held by then. */
   run(since?: Standing): Promise<ReconcileResult> {
     this.running = this.#reconcile(since).finally(() => {
       this.running = undefined;
@@ -177,7 +179,7 @@ export class Client implements Holdfast {
     void this.#context.store.close();
   }
 
-  /** Verifies what storage holds now and tells the listeners, one load after the other. Never rejects. */
+  /** Verifies the contents of storage and notifies the listeners. Loads run one after the other. Never rejects. */
   load(): Promise<void> {
     this.#loading = this.#loading.then(() => this.#load());
     return this.#loading;
@@ -201,7 +203,7 @@ export class Client implements Holdfast {
     return { mark, jump };
   }
 
-  /** Calls the listeners if what may be used has changed, or anything else that the caller knows of. */
+  /** Calls the listeners if the entitlement has changed, or if the caller says that something else has. */
   tell(changed = false): void {
     if (this.entitlement === this.#told && !changed) return;
     this.#told = this.entitlement;
@@ -216,17 +218,17 @@ export class Client implements Holdfast {
 
   async #load(): Promise<void> {
     const held = await this.#context.store.read().catch(() => null);
-    // Where a lock was ever set or begun, a file of its own says whether this page is locked; while it is missing, the
-    // page is.
+    // Once a lock has been set or begun, a separate file decides whether this page is locked. Until it is loaded, the page
+    // is locked.
     if (held && (this.#account || held.locked || held.lock || this.#context.lock)) {
       const account = await this.#signingIn().catch(() => null);
       this.locked = account ? await account.pageLock.follow(held) : true;
     }
     if (this.#closed) return;
-    // Storage that fails for a moment takes nothing away: what was verified before stays until its end.
+    // A passing storage failure revokes nothing: the verified document stays in force until it ends.
     const before = this.standing;
     const standing = held || !before ? await examine(held ?? {}, this.#context) : before;
-    // The time seen here may be later than the one on disk; only another document may take it back.
+    // This page's time may be later than the one on disk. Only another document may move it back.
     let { time } = standing;
     if (before?.taken === standing.taken && this.#watch) {
       this.moment();
@@ -243,9 +245,9 @@ export class Client implements Holdfast {
     const result = await reconcileOnce(this.#context, loadSignIn, since);
     const { outcome } = result;
     const taken = outcome === 'reconciled' || outcome === 'forked';
-    // A document for somebody else: the device was linked under a session that had changed hands.
+    // The document is for another user: the device was linked under a session that had changed hands.
     const foreign = outcome === 'refused' && result.code === 'subject_mismatch';
-    // An answer to another request did not come from the server.
+    // An answer to another request does not come from the server.
     if (outcome === 'no_contact') this.#reach(false);
     if (taken) this.#unknown = null;
     else if (outcome === 'sign_in_needed' || foreign) this.#unknown = this.device;
@@ -261,7 +263,7 @@ export class Client implements Holdfast {
     return this.#account;
   }
 
-  /** What happens by itself is loaded when it is wanted first; where its file does not arrive, when it is wanted next. */
+  /** Loads the automatic work on first use. If its file does not arrive, the next use tries again. */
   async #goOn(result?: ReconcileResult): Promise<void> {
     if (!this.automatic) {
       const parts = await import('./auto.ts').catch(() => null);

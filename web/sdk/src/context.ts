@@ -4,28 +4,30 @@ import { Server } from './server.ts';
 import { Store } from './store.ts';
 import { type TrustedRoots, trustRoots } from './trusted-roots.ts';
 
-/** The parts and settings that one client shares. */
+/** The parts and settings of one client. */
 export interface Context {
-  /** Of the database, of the lock around reconciling, and of the channel on which tabs and workers tell of changes. */
+  /**
+   * The name of the database, of the lock around reconciling, and of the channel on which tabs and workers announce changes.
+   */
   readonly name: string;
-  /** Issuer and audience of every document. */
+  /** The issuer and audience of every document. */
   readonly origin: string;
   readonly rpId?: string;
-  /** Undefined: read from the browser. */
+  /** Undefined: derived from the browser. */
   readonly deviceName?: string;
-  /** In force until the user chooses otherwise. */
+  /** Applies until the user chooses otherwise. */
   readonly lock?: LockOptions;
   readonly clock: () => number;
   readonly monotonic: () => number;
-  /** How far the clock was ahead at the last contact of this client; null: it had none. Milliseconds. */
+  /** How far the clock was ahead at this client's last contact; null: no contact yet. Milliseconds. */
   ahead: number | null;
   readonly store: Store;
   readonly server: Server;
-  /** Rejects with `roots_unavailable`; asks again the next time. `again` loads them even if they are known. */
+  /** Rejects with `roots_unavailable`; the next call tries again. `again` reloads known roots. */
   readonly roots: (again?: boolean) => Promise<TrustedRoots>;
 }
 
-/** Fills in what the options leave out. Nothing is opened or loaded yet. */
+/** Fills in the defaults. Opens and loads nothing yet. */
 export function makeContext({
   origin,
   roots,
@@ -46,7 +48,7 @@ export function makeContext({
     ahead: null,
     store: new Store(name),
     server: new Server({ origin, fetch, timeout, clock }),
-    // Loaded once; a load that failed is tried again when they are wanted next.
+    // Loaded once; after a failed load, the next call tries again.
     roots: async (again) => {
       if (again || !trusted) trusted = await trustRoots(roots, Math.min(timeout, 5_000));
       return trusted;

@@ -1,9 +1,9 @@
 /**
- * The same signature as WebCrypto takes it, or null: an authenticator gives Ecdsa-Sig-Value in DER (RFC 3279 §2.2.3),
- * WebCrypto wants r and s as `size` bytes each, as IEEE P1363 puts them.
+ * Converts an ECDSA signature to the form that WebCrypto expects, or returns null. Authenticators return Ecdsa-Sig-Value in
+ * DER (RFC 3279 §2.2.3); WebCrypto takes r and s as `size` bytes each (IEEE P1363).
  *
- * Exactly one encoding is taken (X.690 §10.1): SEQUENCE { INTEGER r, INTEGER s }, positive, with no byte more than
- * needed and nothing after it. A signature that could be spelt in two ways could be altered without its key.
+ * Accepts exactly one encoding (X.690 §10.1): SEQUENCE { INTEGER r, INTEGER s }, positive, minimal, with nothing after it. A
+ * signature with two valid encodings could be altered without its key.
  */
 export function p1363FromDer(der: Uint8Array, size: number): Uint8Array<ArrayBuffer> | null {
   const outer = readElement(der, 0x30);
@@ -20,7 +20,7 @@ export function p1363FromDer(der: Uint8Array, size: number): Uint8Array<ArrayBuf
   return p1363;
 }
 
-/** One element of the wanted tag, and what follows it. Only P-521 makes sequences of 128 bytes and more, none of 256. */
+/** One element of the given tag, and the bytes after it. Only P-521 makes sequences of 128 bytes and more, none of 256. */
 function readElement(bytes: Uint8Array, tag: number): { content: Uint8Array; rest: Uint8Array } | null {
   if (bytes[0] !== tag) return null;
   const long = bytes[1] === 0x81;
@@ -32,7 +32,7 @@ function readElement(bytes: Uint8Array, tag: number): { content: Uint8Array; res
 }
 
 /**
- * The magnitude of a minimal, positive INTEGER: a leading zero only where the sign bit needs it (X.690 §8.3.2), so
+ * The magnitude of a minimal, positive INTEGER: with a leading zero only where the sign bit needs it (X.690 §8.3.2), and
  * never 0.
  */
 function readPositive(integer: Uint8Array): Uint8Array | null {

@@ -4,18 +4,18 @@ import type { Verdict } from './state.ts';
 
 const none = { plans: Object.freeze([]), features: Object.freeze({}) };
 
-/** Puts the held document into the application's words. */
+/** Describes the held document as an {@link Entitlement}. */
 export function describe(standing: Standing, { state, error, behind }: Verdict, deviceUnknown: boolean): Entitlement {
   const { user, device, key, document } = standing;
   const reason = (document?.reason ?? null) as EntitlementReason | null;
-  // Reasons that are about this device, not about the subscription.
+  // Reasons that concern this device, not the subscription.
   const grants = document?.state === 'active' || document?.state === 'grace';
   const removed = document?.device === device && reason?.startsWith('device_') === true;
   return Object.freeze({
     state,
     reason,
     signInNeeded: user !== null && (!device || !key || deviceUnknown || removed),
-    // A document that grants nothing has no end: it holds until another one is taken.
+    // A document that grants nothing has no end: it stays in force until another one is taken.
     until: grants ? date(document.exp) : null,
     refreshAfter: date(document?.refreshAfter),
     paidThrough: date(document?.paidThrough),

@@ -2,23 +2,26 @@ import { encodeBase64url } from './base64url.ts';
 import { failingWith } from './failing-with.ts';
 import { algorithm, type PublicJwk, publicJwk, thumbprint } from './key.ts';
 
-/** The device's key, shown to be in our hands. */
+/** The device's key, whose private half has been verified to be present. */
 export interface DeviceKey {
   readonly jwk: PublicJwk;
-  /** RFC 7638 thumbprint: what a document's cnf.jkt must equal. */
+  /** RFC 7638 thumbprint: a document's cnf.jkt must equal it. */
   readonly jkt: string;
-  /** An ES256 signature (r and s, 32 bytes each) over the text's UTF-8 bytes, base64url. Rejects as opening does. */
+  /**
+   * An ES256 signature (r and s, 32 bytes each) over the text's UTF-8 bytes, base64url. Rejects as {@link openDeviceKey}
+   * does.
+   */
   sign(text: string): Promise<string>;
 }
 
-/** A new key pair whose private half can be used here but never leaves. Rejects with `device_key_unavailable`. */
+/** Generates a key pair whose private half cannot be exported. Rejects with `device_key_unavailable`. */
 export function generateDeviceKey(): Promise<CryptoKeyPair> {
   return usingKey(() => crypto.subtle.generateKey(algorithm, false, ['sign', 'verify']));
 }
 
 /**
- * Takes a key pair as storage gave it back. Rejects with `device_key_unavailable` unless the private half signs for the
- * public one: some engines lose keys on the way, and a copied document comes without the private half.
+ * Opens a key pair read from storage. Rejects with `device_key_unavailable` unless the private half signs for the public
+ * one: some engines lose keys in storage, and a copied document comes without the private half.
  */
 export async function openDeviceKey(pair: CryptoKeyPair): Promise<DeviceKey> {
   return usingKey(async () => {

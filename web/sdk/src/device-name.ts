@@ -16,7 +16,7 @@ const systems = [
   ['Linux', /Linux/],
 ] as const;
 
-/** A name by which people recognise a device in a list: "Firefox on Windows". */
+/** The name of the device in the user's list, such as "Firefox on Windows". */
 export function deviceName(userAgent: string): string {
   const find = (list: readonly (readonly [string, RegExp])[]) => list.find(([, mark]) => mark.test(userAgent))?.[0];
   return [find(browsers) ?? 'Browser', find(systems)].filter(Boolean).join(' on ');

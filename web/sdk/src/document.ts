@@ -7,7 +7,9 @@ export interface Document {
   readonly iat: number;
   readonly exp: number;
   readonly refreshAfter: number;
-  /** Seconds that this device's clock was ahead by when it asked; negative: behind. At most a day, see {@link maxSkew}. */
+  /**
+   * By how many seconds this device's clock was ahead when it asked; negative: behind. At most a day, see {@link maxSkew}.
+   */
   readonly skew: number;
   readonly rev: number;
   readonly state: DocumentState;
@@ -21,7 +23,7 @@ export interface Document {
   readonly proof: string;
 }
 
-/** Why no payment is awaited at the end of the paid time. */
+/** Why no payment is expected at the end of the paid time. */
 export type Ending = (typeof endings)[number];
 
 const endings = ['trial', 'granted', 'cancelled'] as const;
@@ -30,10 +32,10 @@ export type DocumentState = (typeof states)[number];
 
 const states = ['none', 'active', 'grace', 'expired', 'revoked'] as const;
 
-/** The most that a clock is corrected for, in seconds, as the server signs it. */
+/** The largest clock correction that the server signs, in seconds. */
 export const maxSkew = 86_400;
 
-/** Throws `claims_invalid` where a claim is missing, of another type, or contradicts another one. */
+/** Reads a document. Throws `claims_invalid` if a claim is missing, has another type, or contradicts another one. */
 export function readDocument(claims: Claims): Document {
   claims.text('jti');
   const [iat, nbf, exp] = [claims.time('iat'), claims.time('nbf'), claims.time('exp')];
@@ -41,7 +43,7 @@ export function readDocument(claims: Claims): Document {
   require(nbf === iat, 'nbf');
   require(exp > iat, 'exp');
   require(refreshAfter >= iat && refreshAfter <= exp, 'refresh_after');
-  // Documents without the claim correct nothing.
+  // Without the claim there is no correction.
   const signed = claims.get('skew');
   const skew = signed === undefined ? 0 : signed;
   require(typeof skew === 'number' && Number.isInteger(skew) && Math.abs(skew) <= maxSkew, 'skew');
@@ -69,7 +71,7 @@ export function readDocument(claims: Claims): Document {
     state,
     reason,
     paidThrough,
-    // For texts only, so an unknown one is left out.
+    // For display only, so an unknown value is ignored.
     ending: endings.find((known) => known === claims.get('ending')) ?? null,
     plans: Object.freeze([...plans]),
     features,

@@ -11,9 +11,9 @@ const smallOrder: readonly string[] = [
 ];
 
 /**
- * Whether the bytes may be an Ed25519 public key. Not those of small order, for which anybody can make a signature that
- * verifies: RFC 8032 §5.1.7 lets them pass, and so do browsers. Nor a y of 2^255 − 19 or more, which is a second
- * spelling of a smaller one (§5.1.3). That the point is on the curve is left to the import.
+ * Whether the bytes may be an Ed25519 public key. Keys of small order are refused: anybody can make a signature that
+ * verifies under them, and both RFC 8032 §5.1.7 and browsers accept them. A y of 2^255 − 19 or more is refused as a second
+ * encoding of a smaller one (§5.1.3). The key import checks that the point is on the curve.
  */
 export function isSafeEd25519(key: Uint8Array): boolean {
   const y = Uint8Array.from(key);

@@ -3,8 +3,8 @@ import type { ErrorCode } from './error-code.ts';
 import type { Feature } from './feature.ts';
 
 /**
- * The features that the user may use on this device right now, and why. A snapshot: the same object until something changes,
- * so it can be compared with `===`.
+ * The features that the user may use on this device right now, and why. An immutable snapshot: the object stays the same
+ * until something changes, so compare it with `===`.
  *
  * @example
  * const { state, until } = hf.entitlement;
@@ -14,27 +14,27 @@ export interface Entitlement {
   /**
    * - `none`: no subscription; also when nobody is signed in (`hf.user` is null), when no document is held, or when the
    *   held one was refused (`error` says why).
-   * - `active`, `grace`, `revoked`: as the held document states it. `grace` too when its paid time ran out meanwhile.
-   * - `expired`: the subscription is over, if `error` is null. Else (`expired`, `keyset_expired`) the document's own time
-   *   is, and the server was not reached since: the subscription may be alive.
-   * - `clock_behind`: this device's clock is more than ten minutes behind a time already seen (`clockBehind` says by
-   *   how much). A reconcile settles it, and so does setting the clock right.
+   * - `active`, `grace`, `revoked`: as the held document states. Also `grace` when its paid time has run out since.
+   * - `expired`: if `error` is null, the subscription is over. Otherwise (`expired`, `keyset_expired`) only the document has
+   *   expired and the server has not been reached since: the subscription may be alive.
+   * - `clock_behind`: this device's clock is more than ten minutes behind a time already seen (by `clockBehind`). A
+   *   reconcile or a corrected clock resolves it.
    *
-   * Features are granted in `active` and `grace` only.
+   * Only `active` and `grace` grant features.
    */
   readonly state: EntitlementState;
-  /** Why there are no features, or null. `device_forked` and `device_removed` are mended by signing in again. */
+  /** Why there are no features, or null. Signing in again resolves `device_forked` and `device_removed`. */
   readonly reason: EntitlementReason | null;
   /** Whether a passkey tap is needed: the server no longer knows this device, or it was never linked. */
   readonly signInNeeded: boolean;
-  /** The document's end: features work offline up to this moment, without leeway. null: it grants none. */
+  /** The document's end: features work offline up to this moment, without leeway. null: the document grants none. */
   readonly until: Date | null;
-  /** When the server is wanted next: a hint, nothing ends then. */
+  /** When the next reconcile is due. A hint: nothing ends then. */
   readonly refreshAfter: Date | null;
   readonly paidThrough: Date | null;
   /**
-   * Why no payment is awaited at `paidThrough`: a trial, days that support gave, or a cancelled subscription. null: a payment is
-   * awaited, or it is not known. For texts only.
+   * Why no payment is expected at `paidThrough`: a trial, days granted by support, or a cancelled subscription. null: a
+   * payment is expected, or the reason is unknown. For display only.
    */
   readonly ending: Ending | null;
   /** The plans that grant the features. */
@@ -43,11 +43,14 @@ export interface Entitlement {
   readonly features: Readonly<Record<string, Feature>>;
   /** The user's revision in the held document; only grows. */
   readonly revision: number | null;
-  /** Why the held document does not count, or null. */
+  /** Why the held document is not in force, or null. */
   readonly error: ErrorCode | null;
-  /** While `state` is `clock_behind`: by how many milliseconds at least, to the minute. Else null. */
+  /**
+   * While `state` is `clock_behind`: the least number of milliseconds that the clock is behind, to the minute. Otherwise
+   * null.
+   */
   readonly clockBehind: number | null;
-  /** When an answer of the server was last taken (the server's time). */
+  /** When an answer of the server was last accepted (the server's time). */
   readonly lastContact: Date | null;
 }
 
@@ -56,5 +59,5 @@ export type { Ending };
 /** See {@link Entitlement.state}. */
 export type EntitlementState = 'none' | 'active' | 'grace' | 'expired' | 'revoked' | 'clock_behind';
 
-/** See {@link Entitlement.reason}. A later server may give others. */
+/** See {@link Entitlement.reason}. Later servers may send others. */
 export type EntitlementReason = 'revoked' | 'suspended' | 'disputed' | 'lapsed' | 'device_forked' | 'device_removed';

@@ -1,4 +1,4 @@
-/** Why a signed document or keyset was refused, in the order in which the checks are made. */
+/** Why a signed document or keyset was refused, in the order of the checks. */
 const verifierCodes = [
   'malformed',
   'header_invalid',
@@ -21,7 +21,7 @@ const verifierCodes = [
   'clock_behind',
 ] as const;
 
-/** The codes of the server's problem documents (RFC 9457). A later server may send others. */
+/** The codes of the server's problem documents (RFC 9457). Later servers may send others. */
 const problemCodes = [
   'invalid_request',
   'unsupported_media_type',
@@ -50,7 +50,7 @@ const problemCodes = [
 
 /** Failures on this device, before or instead of an answer. */
 const clientCodes = [
-  /** The server was not reached, or what answered was not it. */
+  /** The server was not reached, or something else answered. */
   'no_contact',
   /** IndexedDB is blocked, broken or full; {@link Holdfast.storage} says which. */
   'storage_unavailable',
@@ -66,17 +66,17 @@ const clientCodes = [
   'timeout',
   /** This browser has no WebAuthn, or no authenticator that fits. */
   'not_supported',
-  /** The passkey prompt failed: the browser or an extension gave an error, or something that is not a passkey. */
+  /** The passkey prompt failed: the browser or an extension returned an error, or something other than a passkey. */
   'prompt_failed',
-  /** The authenticator holds a passkey of this account already. */
+  /** The authenticator already holds a passkey of this account. */
   'already_registered',
   /** The page's origin may not use this relying party's passkeys. */
   'origin_refused',
-  /** The passkey is none of the signed-in user's, as far as this device knows. */
+  /** As far as this device knows, the passkey is not one of the signed-in user's. */
   'passkey_unknown',
-  /** The authenticator's answer does not verify: another prompt's, page's or key's, or the user was not verified. */
+  /** The authenticator's answer does not verify: it belongs to another prompt, page or key, or the user was not verified. */
   'assertion_invalid',
-  /** Nothing here that verifies could open a locked page: only an online sign-in can. */
+  /** This device has no verified passkey to open a locked page with: only an online sign-in can. */
   'passkeys_unavailable',
 ] as const;
 

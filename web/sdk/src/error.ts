@@ -2,7 +2,7 @@ import type { ErrorCode } from './error-code.ts';
 import type { LinkedDevice } from './linked-device.ts';
 
 /**
- * The one error that this package throws. Decide by `code`; `message` is for logs.
+ * The only error that this package throws. Decide by `code`; `message` is for logs.
  *
  * @example
  * try {
@@ -15,11 +15,11 @@ import type { LinkedDevice } from './linked-device.ts';
 export class HoldfastError extends Error {
   override readonly name = 'HoldfastError';
   readonly code: ErrorCode;
-  /** With `device_limit`: the user's devices, oldest first; one of them can be replaced. Else empty. */
+  /** With `device_limit`: the user's devices, oldest first; one of them can be replaced. Otherwise empty. */
   readonly devices: readonly LinkedDevice[];
-  /** Of the problem document that `code` is from; undefined: the code is this package's own. */
+  /** The HTTP status of the problem document that `code` is from; undefined: the code is this package's own. */
   readonly status: number | undefined;
-  /** Seconds the server asked to wait before the next try. */
+  /** The seconds to wait before the next try, if the server sent Retry-After. */
   readonly retryAfter: number | undefined;
 
   constructor(

@@ -4,22 +4,22 @@ import { takeTurn } from './lock.ts';
 import { type Chance, Retry, realChance } from './retry.ts';
 import { isObject } from './strict-json.ts';
 
-/** The range of the wait before a stream that broke is opened again: a restarted server has lost all of them at once. */
+/** The range of the wait before a broken stream is reopened: a restarted server has lost all streams at once. */
 const first = 30_000;
 
 /** The listener of an event stream. */
 export interface Audience {
-  /** The server's revision of the user: told at every opening, and whenever anything changes. */
+  /** Called with the server's revision of the user, at every opening and after every change. */
   heard(revision: number): void;
-  /** Whether the cookie's session lives. Rejects with a {@link HoldfastError} if that cannot be found out. */
+  /** Whether the cookie's session is live. Rejects with a {@link HoldfastError} if that is unknown. */
   hasSession(): Promise<boolean>;
 }
 
 /**
- * The server's events (`GET /v1/events`), heard by one tab for all: the one that holds the lock `<name>:events`. When
- * it is closed, the next one takes over; a hidden page keeps it. A stream needs a session: where there is none, the tab
- * holds the lock in silence until somebody signs in. Server-sent events are EventSource's (HTML Living Standard §9.2),
- * but for its fixed wait before it tries again.
+ * EventStream follows the server's events (`GET /v1/events`) in one tab for all: the holder of the lock `<name>:events`.
+ * When that tab closes, the next one takes over; a hidden page keeps the lock. A stream needs a session: without one, the
+ * tab holds the lock and opens no stream until a user signs in. It uses EventSource (HTML Living Standard §9.2), except for
+ * its fixed reconnection time.
  */
 export class EventStream {
   readonly #url: string;
@@ -28,7 +28,7 @@ export class EventStream {
   readonly #retry: Retry;
   readonly #channel: Channel;
   #user: string | null = null;
-  /** Ends the leadership, or the waiting for it. */
+  /** Ends the leadership, or the wait for it. */
   #candidacy: AbortController | undefined;
   /** Whether this tab holds the lock. */
   #leads = false;
@@ -51,13 +51,13 @@ export class EventStream {
     if (user !== null) this.#stand();
   }
 
-  /** There is a new session, with a stream of its own. */
+  /** A new session has begun and needs a new stream. */
   signedIn(): void {
     this.#renew();
     this.#channel.post();
   }
 
-  /** The server was reached: a stream that waits to be opened again need not. */
+  /** The server was reached: a stream waiting to reconnect does so now. */
   reachable(): void {
     if (this.#timer !== undefined && this.#retry.barred === 0) this.#connect();
   }
@@ -68,7 +68,7 @@ export class EventStream {
   }
 
   #stand(): void {
-    // Nothing to be heard with; being reconciled when it is seen must do.
+    // Without EventSource, the page still reconciles whenever it becomes visible.
     if (typeof EventSource === 'undefined') return;
     this.#candidacy = new AbortController();
     const { signal } = this.#candidacy;
@@ -79,7 +79,7 @@ export class EventStream {
         this.#leads = true;
         this.#connect();
       });
-    // Rejects when it is aborted before its turn has come.
+    // Rejects when aborted before the lock is granted.
     takeTurn(this.#name, signal, lead).catch(() => {});
   }
 
@@ -103,7 +103,7 @@ export class EventStream {
       if (revision !== null) this.#audience.heard(revision);
     });
     source.onerror = () => {
-      // Closed for good: there was an answer, but it was no stream. Else the browser would try again on its own.
+      // CLOSED: the answer was not a stream. Otherwise the browser would reconnect by itself.
       const refused = source.readyState === source.CLOSED;
       source.close();
       void this.#tryLater(source, refused);
@@ -117,7 +117,7 @@ export class EventStream {
     this.#source = undefined;
   }
 
-  /** EventSource does not tell a session that is over from a server that is overloaded: that is asked for. */
+  /** EventSource cannot tell an ended session from an overloaded server, so the server is asked. */
   async #tryLater(source: EventSource, refused: boolean): Promise<void> {
     let retryAfter: number | undefined;
     try {
@@ -131,7 +131,7 @@ export class EventStream {
   }
 }
 
-/** `{"revision":12}`; anything else is not the server's. */
+/** Reads `{"revision":12}`. Anything else does not come from the server. */
 function readRevision(data: unknown): number | null {
   try {
     const event: unknown = JSON.parse(String(data));

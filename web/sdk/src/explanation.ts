@@ -1,4 +1,4 @@
-// For pages that explain, `@holdfast/client/explanation`: what the server says of the user now, besides the document.
+// For pages that explain, `@holdfast/client/explanation`: the server's current view of the user, besides the document.
 import { encodeBase64url } from './base64url.ts';
 import { type DeviceKey, openDeviceKey } from './device-key.ts';
 import { HoldfastError } from './error.ts';
@@ -9,7 +9,7 @@ import { Store } from './store.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 
 /**
- * The settings of {@link explain}: as the pages' {@link Options}, with the same values.
+ * The settings of {@link explain}. Use the same values as in the pages' {@link Options}.
  *
  * @example
  * const options: ExplainOptions = { origin: location.origin };
@@ -17,7 +17,7 @@ import { isObject, type JsonObject } from './strict-json.ts';
 export type ExplainOptions = Pick<Options, 'origin' | 'database' | 'clock' | 'fetch' | 'timeout'>;
 
 /**
- * The server's explanation of the user's rights now. It is not signed: use it for texts, never for decisions.
+ * The server's explanation of the user's current rights. It is not signed: use it for display, never for decisions.
  *
  * @example
  * if (explanation.reason === "lapsed") say(`Your subscription has ended on ${explanation.since?.toLocaleDateString()}`);
@@ -25,18 +25,18 @@ export type ExplainOptions = Pick<Options, 'origin' | 'database' | 'clock' | 'fe
 export interface Explanation {
   readonly state: string;
   readonly reason: string | null;
-  /** The same number as that of the entitlement which it explains. */
+  /** The revision of the entitlement that it explains. */
   readonly revision: number;
-  /** Since when it is so; null: there is nothing to tell. */
+  /** Since when the reason applies; null: there is none. */
   readonly since: Date | null;
-  /** Where the user can turn, `https:` or `mailto:`; null: nowhere. */
+  /** Where the user can get help, `https:` or `mailto:`; null: nowhere. */
   readonly helpUrl: string | null;
 }
 
 /**
- * Asks the server why the user of this device may use what they may now, since when, and where they can turn. The device's key
- * vouches for it, so that it needs no session: who comes back after weeks has none. Null where no device is linked here. Rejects
- * with `no_contact`, the server's problem code, or what is wrong with storage.
+ * Asks the server why this device's user has their current rights, since when, and where they can get help. The request is
+ * signed with the device's key and needs no session, since a user who returns after weeks has none. Null if no device is
+ * linked here. Rejects with `no_contact`, the server's problem code, or a storage failure.
  *
  * @example
  * const explanation = await explain({ origin: location.origin });
@@ -66,12 +66,12 @@ export async function explain({
   if (!isObject(body)) throw new HoldfastError('no_contact');
   if (!answer.ok) throw new HoldfastError(typeof body.code === 'string' ? (body.code as ErrorCode) : 'no_contact');
   const explanation = readExplanation(body);
-  // JSON that is not shaped like an answer was not written by the server.
+  // JSON of another shape does not come from the server.
   if (!explanation) throw new HoldfastError('no_contact');
   return explanation;
 }
 
-/** A DPoP proof (RFC 9449 §4.2) of a GET. That of a POST is in the core, which does not pay for this one. */
+/** A DPoP proof (RFC 9449 §4.2) for a GET. The one for a POST is in the core bundle, kept small without this one. */
 async function proveGet(key: DeviceKey, htu: string, nonce: string | undefined, now: number): Promise<string> {
   const jti = encodeBase64url(crypto.getRandomValues(new Uint8Array(16)));
   const header = { typ: 'dpop+jwt', alg: 'ES256', jwk: key.jwk };
@@ -84,7 +84,7 @@ async function proveGet(key: DeviceKey, htu: string, nonce: string | undefined, 
 function readExplanation({ state, reason, revision, since, help_url }: JsonObject): Explanation | null {
   if (typeof state !== 'string' || typeof revision !== 'number') return null;
   const time = new Date(String(since ?? ''));
-  // A page may make a link of this, so it must not be a script.
+  // A page may render this as a link, so it must not be a script URL.
   const leads = typeof help_url === 'string' && /^(https|mailto):/.test(help_url);
   return {
     state,

@@ -2,11 +2,11 @@ import { HoldfastError } from './error.ts';
 import type { ErrorCode } from './error-code.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
 
-/** What only a passkey tap mends: a device that is not linked, here or there, or a session that linking needs. */
+/** Failures that only a passkey tap resolves: an unlinked device, here or at the server, or a session that linking needs. */
 const mendedByTap: readonly ErrorCode[] = [
   'device_key_unavailable',
   'device_unknown',
-  // All that is asked with comes from storage: what the server cannot read there was damaged.
+  // The request comes from storage, so an unreadable request means damaged storage.
   'invalid_request',
   'lineage_invalid',
   'unauthenticated',
@@ -16,8 +16,8 @@ const mendedByTap: readonly ErrorCode[] = [
 ];
 
 /**
- * A reconcile's failure as its result. A problem document is not signed: it says what to do next, and changes nothing;
- * one that asks for nothing in particular is no contact. Throws what is no {@link HoldfastError}.
+ * Turns a reconcile's failure into its result. A problem document is not signed: it says what to do next and changes
+ * nothing; one that calls for nothing in particular counts as no contact. Rethrows anything but a {@link HoldfastError}.
  */
 export function failedReconcile(error: unknown): ReconcileResult {
   if (!(error instanceof HoldfastError)) throw error;

@@ -2,12 +2,12 @@ import type { Context } from './context.ts';
 import { HoldfastError } from './error.ts';
 
 /**
- * How telling the server of a sign-out went: nothing is left to tell; a device is left for the user's next session to
- * unlink; or it was not heard, and the session may live on.
+ * The outcome of telling the server of a sign-out. `said`: nothing is left to send. `later`: the user's next session must
+ * unlink the device. `unheard`: the server was not reached, and the session may live on.
  */
 export type FarewellOutcome = 'said' | 'later' | 'unheard';
 
-/** While nobody is signed in, the cookie's session is still the one to be ended; later, only its device is left. */
+/** While nobody is signed in, the cookie still names the session to end; later, only its device is left to unlink. */
 export async function sayFarewell({ store, server }: Context): Promise<FarewellOutcome> {
   const { farewell, user } = await store.read();
   if (!farewell) return 'said';
@@ -26,7 +26,7 @@ export async function sayFarewell({ store, server }: Context): Promise<FarewellO
       await store.update((held) => (held.farewell ? { farewell: { ...held.farewell, sessionEnded: true } } : null));
       return 'later';
     }
-    // A session, or a device, that is gone already is as good as ended.
+    // A session or device that is already gone counts as ended.
     if (error.code !== 'unauthenticated' && error.code !== 'not_found') return user ? 'later' : 'unheard';
   }
   await store.update((held) => ((held.farewell?.device ?? null) === device ? { farewell: undefined } : null));

@@ -5,7 +5,7 @@ import type { Standing } from './standing.ts';
 import type { StorageHealth } from './storage-health.ts';
 import { schemaVersion, withTimeout } from './store.ts';
 
-/** Storage that fails is looked at again after this long, then after twice that, up to the longest wait. */
+/** Failing storage is checked again after the first wait, which doubles up to the longest one. */
 const [firstLook, longestWait] = [2_000, 60_000];
 
 /** The part of Client that healing uses. */
@@ -16,11 +16,11 @@ export interface Subject {
   tell(changed: boolean): void;
 }
 
-/** Looks after storage: names what is wrong with it, mends what can be mended without the user, and never in a loop. */
+/** Healing watches over storage: it names failures and repairs what needs no user, never in a loop. */
 export class Healing {
   readonly #context: Context;
   readonly #client: Subject;
-  /** Remedies that were tried: a second time would help no more. */
+  /** Remedies already tried: a second try would not help. */
   readonly #tried = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wait = firstLook;
@@ -31,7 +31,7 @@ export class Healing {
     this.#client = client;
   }
 
-  /** Storage was used just now. `unkept`: an answer could not be kept. */
+  /** Call after storage was used. `unkept`: an answer could not be stored. */
   async look(unkept = false): Promise<void> {
     if (this.#closed) return;
     const { store } = this.#context;
@@ -69,8 +69,8 @@ export class Healing {
     const { user, taken } = this.#client.standing;
     const unclear = store.failure === undefined || nameOf(store.failure) === 'AbortError';
     if (unclear && (unkept || ['full', 'unavailable'].includes(this.#client.storage))) {
-      // To have read since says nothing of room to write, and an aborted transaction's requests do not say why: what was
-      // seen of the time is written once more, by itself.
+      // A successful read proves no room to write, and the requests of an aborted transaction do not name the cause. So
+      // write the observed time once more, on its own.
       await store.update(({ time }) => (time ? { time } : {})).catch(() => {});
     }
     if (store.failure !== undefined) {
@@ -80,25 +80,25 @@ export class Healing {
     if (user) {
       if (taken !== undefined) remember(name);
     } else if (remembered(name)) {
-      // A sign-out leaves the keyset and the time: where there is nothing at all, it was lost.
+      // A sign-out keeps the keyset and the time, so empty storage means lost data.
       const held = await store.read().catch(() => null);
       if (held && Object.keys(held).length === 0) return 'reset';
     }
     return store.version === undefined ? 'newer' : 'well';
   }
 
-  /** What needs no user, once each. True: storage is worth another look. */
+  /** Tries each remedy that needs no user once. True: check storage again. */
   async #mend(failure: string): Promise<boolean> {
     const { store } = this.#context;
     if (this.#tried.has(failure)) return false;
     this.#tried.add(failure);
     switch (failure) {
       case 'VersionError':
-        // Later versions only add to the schema: what is there can be used as it is.
+        // Later versions only add to the schema, so this version can use the database as it is.
         store.version = undefined;
         return true;
       case 'NotFoundError':
-        // Without its object store, a database holds nothing that could be lost.
+        // A database without its object store has nothing to lose.
         return startAfresh(this.#context).then(
           () => true,
           () => false,
@@ -109,7 +109,7 @@ export class Healing {
   }
 }
 
-/** Throws away what cannot be read, and begins with nothing. Rejects with `storage_unavailable`. */
+/** Deletes the unreadable database and begins with an empty one. Rejects with `storage_unavailable`. */
 async function startAfresh({ store, name }: Context): Promise<void> {
   await store.close();
   await failingWith('storage_unavailable', () => withTimeout(deleteDB(name)));
@@ -118,9 +118,9 @@ async function startAfresh({ store, name }: Context): Promise<void> {
 }
 
 /**
- * For somebody who has just shown a passkey: what storage that cannot be read holds, they get anew. Not before: storage may fail
- * for a moment only, and a sign-in that comes to nothing must not cost them what it holds. Rejects with
- * `storage_unavailable` where nothing helps, and where an older version's tab stands in the way.
+ * Replaces unreadable storage for a user who has just used a passkey and can get its contents from the server again. Never
+ * earlier: the failure may be temporary, and an abandoned sign-in must not destroy data. Rejects with `storage_unavailable`
+ * if nothing helps or an older version's tab blocks it.
  */
 export async function makeUsable(context: Context): Promise<void> {
   await context.store.read().catch(async (error: unknown) => {
@@ -129,14 +129,14 @@ export async function makeUsable(context: Context): Promise<void> {
   });
 }
 
-/** Where nothing is lost together with the database, it is known that there was one. */
+/** The localStorage key that records that a database existed; it is not lost together with the database. */
 const mark = (name: string) => `${name}:kept`;
 
 function remember(name: string): void {
   try {
     localStorage.setItem(mark(name), '1');
   } catch {
-    // Without it, an emptied database looks like one never used.
+    // Without the mark, an emptied database looks like one never used.
   }
 }
 

@@ -1,40 +1,40 @@
-/** What an {@link IdleWatch} shares with the other pages, and what it does in the end. None of it rejects. */
+/** The state that an {@link IdleWatch} shares with the other pages, and its effect. No method rejects. */
 export interface IdleSubject {
   /** The device's clock, milliseconds since 1970. */
   readonly clock: () => number;
-  /** The clock when a page last noted that somebody was there; undefined: never. */
+  /** The clock at the last activity that any page stored; undefined: none. */
   readonly lastNoted: () => Promise<number | undefined>;
-  /** Notes that somebody was there at this reading of the clock. */
+  /** Stores activity at this reading of the clock. */
   readonly note: (at: number) => Promise<void>;
-  /** Nobody is there. If the page stays as it is, the watch begins anew. */
+  /** Called when nobody has been active for the limit. If the page stays unlocked, the watch starts again. */
   readonly idle: () => Promise<void>;
 }
 
-/** What shows that somebody is there. Scrolling alone does not: pages scroll by themselves. */
+/** Events that count as activity. Scrolling alone does not: pages scroll by themselves. */
 const signs = ['keydown', 'pointerdown', 'pointermove', 'wheel'];
 
-/** Before these, timers may have stood still. */
+/** Events before which timers may have been suspended. */
 const returns = ['visibilitychange', 'pageshow', 'focus', 'resume'];
 
-/** The longest that a timer is trusted: it stands still while the machine sleeps. */
+/** The longest timer: timers stop while the machine sleeps. */
 const patience = 10_000;
 
 /**
- * Waits for `limit` milliseconds without a sign of somebody in any page. A page in use says so in storage from time to
- * time, and one that finds nobody looks there before it believes it: browsers freeze pages in the background, and a
- * thawed one has missed whatever was sent to it.
+ * IdleWatch waits for `limit` milliseconds without activity in any page. A page in use stores its activity from time to
+ * time, and an idle page reads that before it acts: browsers freeze background pages, and a thawed page has missed all
+ * messages.
  */
 export class IdleWatch {
   readonly limit: number;
   readonly #subject: IdleSubject;
   readonly #events = new AbortController();
-  /** The last sign, by two clocks: one may be set, the other may stand still. */
+  /** The last activity by two clocks: one can be set, the other can stop. */
   #last = { clock: 0, tick: 0 };
   #noted = Number.NaN;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #asking = false;
 
-  /** Beginning is a sign. */
+  /** The start counts as activity. */
   constructor(limit: number, subject: IdleSubject) {
     this.limit = limit;
     this.#subject = subject;
@@ -54,7 +54,7 @@ export class IdleWatch {
     clearTimeout(this.#timer);
   }
 
-  /** One that comes too late is none: it may be another's hand that wakes the machine. */
+  /** Activity after the limit does not count: somebody else may have woken the machine. */
   #sign(): void {
     if (this.#quiet() >= this.limit) {
       this.#check();
@@ -102,14 +102,14 @@ export class IdleWatch {
 }
 
 /**
- * For how many milliseconds at least nobody was there, by what was noted; a sign may have come up to a grain later. A
- * note from the future shows a clock that was set, and nobody.
+ * The least number of milliseconds without activity, according to the stored time; activity up to a grain later may be
+ * unrecorded. A stored time in the future means that the clock was set, not that somebody is there.
  */
 export function quietSince(noted: number, clock: number, limit: number): number {
   return Math.max(0, Math.abs(clock - noted) - grain(limit));
 }
 
-/** How far apart notes are made: each is a write to the disk. */
+/** The interval between stored activity times, since each is a write to disk. */
 function grain(limit: number): number {
   return limit / 10;
 }

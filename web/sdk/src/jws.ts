@@ -7,7 +7,7 @@ import { parseJsonObject } from './strict-json.ts';
 
 /**
  * Verifies a compact JWS (RFC 7515 §7.1) whose header is exactly alg ES256, kid and the given typ, and returns its claims
- * and who signed them. The checks stand in the order of the codes, so that any verifier of these documents names the same
+ * and the signer. The checks follow the order of the codes, so that every verifier of these documents reports the same
  * failure.
  *
  * @param find finds the signer by kid

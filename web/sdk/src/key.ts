@@ -10,12 +10,12 @@ export interface PublicJwk {
   readonly y: string;
 }
 
-/** Of all keys here, and of what they sign: ES256 in the words of WebCrypto. */
+/** The WebCrypto parameters of ES256, for all keys here and their signatures. */
 export const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
 /**
- * Picks the public members; null if `value` is no P-256 key or carries the private one. Coordinates are 32 bytes in their
- * one spelling (RFC 7518 §6.2.1.2): platforms read others too, and the key would have a second thumbprint.
+ * Picks the public members; null if `value` is not a P-256 key or contains the private one. Coordinates must be 32 bytes in
+ * their canonical encoding (RFC 7518 §6.2.1.2): platforms accept others, which would give the key a second thumbprint.
  */
 export function publicJwk(value: unknown): PublicJwk | null {
   if (!isObject(value) || 'd' in value) return null;
@@ -33,14 +33,14 @@ export function thumbprint({ crv, kty, x, y }: PublicJwk): Promise<string> {
   return digest(JSON.stringify({ crv, kty, x, y }));
 }
 
-/** The key of a JWK, known by its thumbprint. Rejects if it is no P-256 public key. */
+/** Imports a JWK, with its thumbprint as kid. Rejects if it is not a P-256 public key. */
 export async function readPublicKey(value: unknown): Promise<{ kid: string; key: CryptoKey }> {
   const jwk = publicJwk(value);
   if (!jwk) throw new TypeError('not a P-256 public key');
   return { kid: await thumbprint(jwk), key: await importPublicKey(jwk) };
 }
 
-/** For verifying only. Rejects if the coordinates are not a point on the curve. */
+/** Imports a key for verifying. Rejects if the coordinates are not a point on the curve. */
 export function importPublicKey(jwk: PublicJwk): Promise<CryptoKey> {
   return crypto.subtle.importKey('jwk', { ...jwk }, algorithm, true, ['verify']);
 }

@@ -12,23 +12,23 @@ export interface Keyset {
   readonly version: number;
   readonly exp: number;
   readonly keys: ReadonlyMap<string, SigningKey>;
-  /** What must be remembered once this keyset is taken. */
+  /** The mark to store once this keyset is taken. */
   readonly mark: KeysetMark;
 }
 
-/** A signing key and the bounds of the documents' iat that it may sign. */
+/** A signing key and the range of iat of the documents that it may sign. */
 export interface SigningKey {
   readonly key: CryptoKey;
   readonly nbf: number;
   readonly exp: number;
 }
 
-/** The newest keyset taken of one root. */
+/** The newest keyset taken from one root. */
 export interface KeysetMark {
   /** The root's kid; its slot is looked up when needed, because roots move from next to current. */
   readonly root: string;
   readonly version: number;
-  /** Of the keyset's compact form. */
+  /** The digest of the keyset's compact form. */
   readonly digest: string;
 }
 
@@ -38,7 +38,7 @@ export interface KeysetExpectations {
   readonly issuer: string;
   readonly marks: readonly KeysetMark[];
   /**
-   * Milliseconds since 1970. Left out where the keyset's end is judged together with a document's, which never
+   * Milliseconds since 1970. Omitted where the keyset's end is checked together with that of a document, which never
    * outlives it.
    */
   readonly now?: number;
@@ -64,7 +64,7 @@ export async function verifyKeyset(jws: string, expected: KeysetExpectations): P
   return { version, exp, keys, mark };
 }
 
-/** As storage gives them back: what is no mark is as good as none. */
+/** Reads marks from storage and ignores anything that is not a mark. */
 export function readMarks(value: unknown): readonly KeysetMark[] {
   return Array.isArray(value) ? (value.filter(isObject) as unknown as KeysetMark[]) : [];
 }

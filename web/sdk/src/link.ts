@@ -13,8 +13,8 @@ interface Try extends ProvenRequest {
 }
 
 /**
- * Links this installation to the signed-in user under a new key. The key is kept before it is sent: when the answer is
- * lost, the next call sends the same one and the server gives the same device.
+ * Links this installation to the signed-in user under a new key. The key is stored before it is sent: if the answer is lost,
+ * the next call sends the same key and the server returns the same device.
  */
 export async function linkDevice(context: Context, { replaces }: LinkOptions = {}): Promise<void> {
   const { store, server } = context;
@@ -27,7 +27,7 @@ export async function linkDevice(context: Context, { replaces }: LinkOptions = {
 
   let proven = await server.prove('/v1/devices', prepare);
   if (proven?.answer.code === 'conflict') {
-    // The server knows this key by a device that has moved on: only a new one can be linked.
+    // The server knows this key from a device whose lineage has advanced: only a new device can be linked.
     await forget(store, proven.sent.pending);
     proven = await server.prove('/v1/devices', prepare);
   }
@@ -45,14 +45,14 @@ export async function linkDevice(context: Context, { replaces }: LinkOptions = {
           device: { id: device, pair: pending.pair },
           lineage,
           pending: undefined,
-          // What the old device holds stays good until the new one has taken its own document.
+          // The old device's document stays valid until the new one has its own.
           former: held.document === undefined ? undefined : (held.former ?? held.device),
         }
       : null,
   );
 }
 
-/** The key of an attempt that was not finished, or a new one as storage gives it back. */
+/** The key of an unfinished attempt, or a new one as read back from storage. */
 async function pendingDevice(store: Store): Promise<PendingDevice> {
   const { user, pending } = await store.read();
   if (!user) throw new HoldfastError('signed_out');

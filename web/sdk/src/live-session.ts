@@ -12,16 +12,16 @@ import { signalDeleted, signalName, signalNone } from './signal-passkeys.ts';
 import type { JsonObject } from './strict-json.ts';
 import { readUser, type User } from './user.ts';
 
-/** The acts that a session cannot do alone, since they change who is signed in here. */
+/** The acts that change the signed-in user, which a session cannot do alone. */
 export interface Keeper {
-  /** Signs in again, as `user` and nobody else. */
+  /** Signs in again, only as `user`. */
   confirm(user: User): Promise<void>;
   addPasskey(): Promise<void>;
-  /** The account is gone: nothing is left to be told to the server. */
+  /** Forgets the user of a deleted account: nothing is left to tell the server. */
   forget(user: User): Promise<void>;
 }
 
-/** The one implementation of {@link Session}: the routes that the session's cookie authorises. */
+/** LiveSession implements {@link Session} over the routes that the session's cookie authorises. */
 export class LiveSession implements Session {
   readonly user: User;
   readonly authenticatedAt: Date;
@@ -59,7 +59,7 @@ export class LiveSession implements Session {
   async renamePasskey(id: string, name: string): Promise<void> {
     const [body, here] = await Promise.all([this.#server.request('PATCH', passkeyPath(id), { name }), this.#here()]);
     const renamed = readPasskey(body, here);
-    // An authenticator that does not keep it would give the name to the one that it keeps.
+    // An authenticator without this passkey would give the name to the one that it holds.
     if (renamed?.here) void this.#tell((rpId) => signalName(rpId, this.user, displayNameOf(renamed, this.user)));
   }
 
@@ -109,12 +109,12 @@ export class LiveSession implements Session {
     await this.#keeper.forget(this.user);
   }
 
-  /** Storage that fails knows of none. */
+  /** Empty if storage fails. */
   async #here(): Promise<readonly string[]> {
     return keptHere(await this.#context.store.read().catch(() => ({})), this.user.id);
   }
 
-  /** Tells authenticators something, where the browser can; which relying party they know the server as, it says itself. */
+  /** Signals authenticators where the browser supports it. The server names its own relying party id. */
   async #tell(signal: (rpId: string) => Promise<void>): Promise<void> {
     const { rpId, origin } = this.#context;
     if (rpId) return signal(rpId);
@@ -127,7 +127,7 @@ function passkeyPath(id: string): string {
   return `/v1/passkeys/${encodeURIComponent(id)}`;
 }
 
-/** A list that is not whole is none: what is not shown could not be ended or deleted. */
+/** Reads a list, all or nothing: the user could not end or delete a missing entry. */
 function readList<T>(body: JsonObject, name: string, read: (value: unknown) => T | null): T[] {
   const list = body[name];
   if (!Array.isArray(list)) throw notTheServers();

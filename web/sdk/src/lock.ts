@@ -1,13 +1,13 @@
 import { HoldfastError } from './error.ts';
 
-/** Longer than any one holder's requests may take together. */
+/** Longer than all requests of one holder may take. */
 const patience = 120_000;
 
-/** Runs `work` alone among all tabs and workers. Rejects with `no_contact` if its turn does not come. */
+/** Runs `work` exclusively among all tabs and workers. Rejects with `no_contact` if the lock is not granted in time. */
 export async function withLock<T>(name: string, work: () => Promise<T>): Promise<T> {
   const signal = AbortSignal.timeout(patience);
   return takeTurn(name, signal, work).catch((cause) => {
-    // Once the lock is granted, the signal has no say.
+    // Once the lock is granted, the signal has no effect.
     throw cause === signal.reason ? new HoldfastError('no_contact', undefined, { cause }) : cause;
   });
 }

@@ -1,25 +1,25 @@
 import { isObject, type JsonObject } from './strict-json.ts';
 
 /**
- * Something that has happened to the account since the passkey that signed in was last used, and that its user should hear of.
+ * A security event of the account since the signed-in passkey's previous use, to be shown to the user.
  *
  * @example
  * if (notice.code === "account_recovered") warn(`Recovered on ${notice.at.toLocaleString()}`);
  */
 export interface Notice {
   /**
-   * `account_recovered`: a passkey was registered with a code or link, and all other sessions ended. `passkey_rejected`: a
-   * passkey was refused because it may have been copied. More may come.
+   * `account_recovered`: a passkey was registered with a code or link, and all other sessions were ended.
+   * `passkey_rejected`: a passkey was refused because it may have been copied. Other codes may follow.
    */
   readonly code: string;
   readonly at: Date;
-  /** Id of the passkey that it is about; it may be deleted by now. */
+  /** The id of the passkey concerned, which may have been deleted since. */
   readonly passkey: string;
   /** `recovery_code` or `recovery` (support's link); or `sign_count`, `backup_eligible`, `user_verification`. */
   readonly reason: string;
 }
 
-/** Reads the `notices` of an answer; what is not such a list is an empty one. */
+/** Reads the `notices` of an answer; anything else counts as an empty list. */
 export function readNotices(value: unknown): Notice[] {
   if (!Array.isArray(value)) return [];
   return value.filter(isObject).map(({ code, at, passkey, reason }: JsonObject) => ({

@@ -4,15 +4,15 @@ import type { ErrorCode } from './error-code.ts';
 /** Milliseconds between a failed offer and the next one. */
 const [shortest, longest] = [5_000, 300_000];
 
-/** Codes that another try would not change. */
+/** Errors that another try would not resolve. */
 const lasting: readonly ErrorCode[] = ['not_supported', 'origin_refused'];
 
-/** Events after which another try may succeed: the user is back, or the network is. */
+/** Events after which another try may succeed: the user or the network is back. */
 const returns = ['focus', 'online'];
 
 /**
- * Repeats `offer` until it succeeds: after growing pauses, and sooner when the page is focused or online again. Rejects once
- * `ended`, and with an error that another try would not change.
+ * Repeats `offer` until it succeeds: after growing pauses, or sooner when the page is focused or online again. Rejects once
+ * `ended`, or with an error that another try would not resolve.
  */
 export async function keepOffering<T>(ended: AbortSignal, offer: () => Promise<T>): Promise<T> {
   for (let pause = shortest; ; pause = Math.min(longest, 2 * pause)) {
@@ -26,7 +26,7 @@ export async function keepOffering<T>(ended: AbortSignal, offer: () => Promise<T
   }
 }
 
-/** Resolves when `ended`, after `pause`, or after the shortest one where the page is focused or online meanwhile. */
+/** Resolves when `ended`, after `pause`, or after the shortest pause if the page is focused or online meanwhile. */
 function untilReturn(ended: AbortSignal, pause: number): Promise<void> {
   return new Promise((resolve) => {
     const since = performance.now();

@@ -5,9 +5,9 @@ import { importPasskeyKey, type PasskeyKey } from './passkey-key.ts';
 import { verifyPasskeys } from './passkeys.ts';
 import type { Device } from './store.ts';
 
-/** The signed-in user's own passkeys, as far as they can be verified here without network. At least one. */
+/** The signed-in user's passkeys that this device can verify without network. At least one. */
 export interface OfflinePasskeys {
-  /** Id of the user. */
+  /** The user's id. */
   readonly user: string;
   readonly rpId: string;
   /** By credential id (base64url). */
@@ -15,10 +15,9 @@ export interface OfflinePasskeys {
 }
 
 /**
- * Reads the held passkeys document. It counts if the server signed it for this user and this device; when it ends does
- * not matter, nor what the clock says: somebody whose subscription is over still opens their own notes. Rejects with
- * `passkeys_unavailable` where it does not count or names no key that this browser can use, with `signed_out`,
- * `storage_unavailable` or `roots_unavailable`.
+ * Reads the held passkeys document. It counts if the server signed it for this user and this device, whatever its end and
+ * the clock: users whose subscription is over still open their own notes. Rejects with `passkeys_unavailable` if it does not
+ * count or names no key that this browser can use, or with `signed_out`, `storage_unavailable` or `roots_unavailable`.
  */
 export async function readOfflinePasskeys({ store, roots, origin, rpId }: Context): Promise<OfflinePasskeys> {
   const held = await store.read();
@@ -30,7 +29,7 @@ export async function readOfflinePasskeys({ store, roots, origin, rpId }: Contex
     const authority = { keyset, issuer: origin, audience: origin };
     const verify = (device: Device | undefined) =>
       verifyPasskeys(held.passkeys ?? '', { ...authority, sub: user, device: device?.id ?? '', rpId });
-    // As with the entitlement document: what the device before this one was given stays good until this one has its own.
+    // As with the entitlement document, the previous device's document stays valid until this one has its own.
     const document = await verify(held.device).catch(() => verify(held.former));
     const keys = new Map<string, PasskeyKey>();
     for (const { id, jwk } of document.passkeys) {

@@ -4,8 +4,8 @@ import type { Holdfast } from './holdfast.ts';
 import type { Options } from './options.ts';
 
 /**
- * Opens what this device holds and verifies it, without network, in milliseconds. Never rejects for what it finds:
- * what is wrong with storage is told in `storage`, and why a document is refused in `entitlement.error`.
+ * Opens and verifies this device's storage, without network, in milliseconds. Never rejects because of its contents:
+ * `storage` names a storage failure, and `entitlement.error` why a document was refused.
  *
  * @example
  * const hf = await openHoldfast({ origin: location.origin, roots: async () => (await fetch("/roots.json")).json() });

@@ -1,7 +1,7 @@
 import { isObject } from './strict-json.ts';
 
 /**
- * One of the user's sessions. No address is kept of it.
+ * One of the user's sessions. Its IP address is not kept.
  *
  * @example
  * const others = (await session.sessions()).filter((each) => !each.current);
@@ -11,17 +11,17 @@ export interface OpenSession {
   readonly id: string;
   /** The browser in words, such as "Chrome on Windows"; empty if unknown. */
   readonly userAgent: string;
-  /** Id of the passkey that opened it, which may be deleted by now; null: not known. */
+  /** The id of the passkey that opened it, which may have been deleted since; null: unknown. */
   readonly passkey: string | null;
   readonly authenticatedAt: Date;
-  /** True to the hour. */
+  /** Accurate to the hour. */
   readonly lastActiveAt: Date;
   readonly expiresAt: Date;
-  /** Whether it is the one that asked. */
+  /** Whether it is the session of this request. */
   readonly current: boolean;
 }
 
-/** Reads one entry of `sessions`; null if it is none. */
+/** Reads one entry of `sessions`; null if it is not one. */
 export function readOpenSession(value: unknown): OpenSession | null {
   if (!isObject(value) || typeof value.id !== 'string') return null;
   const date = (name: string) => new Date(String(value[name]));

@@ -11,24 +11,24 @@ export interface Options {
   /** The server's public origin, without a trailing slash: issuer and audience of every document. */
   readonly origin: string;
   /**
-   * The embedded roots, or how to load them without network (the app's precached /roots.json). A load that fails, or is not
-   * answered within 5 seconds, is begun once more.
+   * The embedded roots, or how to load them without network (the app's precached /roots.json). A load that fails or takes
+   * longer than 5 seconds is tried once more.
    */
   readonly roots: Roots | (() => Promise<Roots>);
-  /** The relying party's id, if the passkeys document shall be held to it. Default: not compared. */
+  /** The relying party's id, which the passkeys document must name. Default: not compared. */
   readonly rpId?: string;
-  /** The name of this device in the user's list. Default: from the browser's user agent. */
+  /** The name of this device in the user's list. Default: derived from the user agent. */
   readonly deviceName?: string;
   /**
-   * Reconcile by itself: at start, when the page becomes visible or online, when the server says that something has
-   * changed, when it is due, and again after a failure. Default: true.
+   * Reconcile automatically: at start, when the page becomes visible or online, when the server announces a change, when it
+   * is due, and again after a failure. Default: true.
    */
   readonly autoReconcile?: boolean;
   /** When pages lock by themselves, until the user chooses otherwise (see {@link Holdfast.setLock}). Default: never. */
   readonly lock?: LockOptions;
-  /** Name of the IndexedDB database, of the lock and of the channel between tabs. Default: "holdfast". */
+  /** The name of the IndexedDB database, of the lock and of the channel between tabs. Default: "holdfast". */
   readonly database?: string;
-  /** Milliseconds since 1970, for tests. Default: Date.now. */
+  /** The clock in milliseconds since 1970, for tests. Default: Date.now. */
   readonly clock?: () => number;
   /** A monotonic clock in milliseconds, for tests. Default: performance.now. */
   readonly monotonic?: () => number;

@@ -11,38 +11,38 @@ import type { Standing } from './standing.ts';
 import type { Held, Lock } from './store.ts';
 import { showPasskey } from './unlock.ts';
 
-/** Why the passkeys document may not be there to be verified for now. */
+/** Temporary reasons why the passkeys document cannot be verified. */
 const passing: readonly ErrorCode[] = ['roots_unavailable', 'storage_unavailable'];
 
 /** The part of Client that page locks use. */
 export interface Page {
   locked: boolean;
-  /** What is in force. */
+  /** The options in force. */
   lockOptions: LockOptions;
   /** What the page shows; undefined before it shows anything. */
   readonly standing: Standing | undefined;
-  /** Storage was written to: takes it in, and tells this page's listeners and the other pages. */
+  /** Call after writing to storage: loads it and notifies this page's listeners and the other pages. */
   changed(): Promise<void>;
 }
 
 /**
- * When this page is locked and when it opens.
+ * PageLock decides when this page locks and when it opens.
  *
- * - A lock that is begun holds for all pages and over reloads: a record in storage says so. A page that begins locked, because it
- *   shall or because nobody was there for long, needs none.
- * - A locked page opens by a passkey of the signed-in user shown in it, or by signing in as that user online. No message, no other
- *   page and no change in storage opens it. Sign-out ends the lock with the user.
- * - Nobody is locked out for good: no lock begins, by hand or by itself, unless the passkeys document has just been verified and
- *   names a key that this browser can use. Where it was lost since, signing in online is left. A page that would begin locked waits
- *   locked for as long as that cannot be found out.
+ * - A lock that is begun is recorded in storage and holds for all pages and across reloads. A page that starts locked, by
+ *   option or after long inactivity, needs no record.
+ * - A locked page opens with a passkey of the signed-in user, used in that page, or by signing in as that user online. No
+ *   message, no other page and no change in storage opens it. Sign-out ends the lock with the user.
+ * - Nobody is locked out permanently: no lock begins, manually or automatically, unless the passkeys document has just been
+ *   verified and names a key that this browser can use. If it is lost later, signing in online still opens the page. A page
+ *   that would start locked stays locked while that is unknown.
  */
 export class PageLock {
   readonly #context: Context;
   readonly #page: Page;
   readonly #replacePrompt: (signal?: AbortSignal) => AbortSignal;
-  /** The user whose page this was when it locked. */
+  /** The page's user when it locked. */
   #user: string | undefined;
-  /** The last lock taken from storage: taken once, so that one that was opened here does not come back. */
+  /** The last lock read from storage. Each is applied once, so that a lock opened here does not return. */
   #taken: string | undefined;
   #watch: IdleWatch | undefined;
   #closed = false;
@@ -53,17 +53,17 @@ export class PageLock {
     this.#replacePrompt = replacePrompt;
   }
 
-  /** Takes in what storage holds, before the page shows it, and tells whether it is locked. Never rejects. */
+  /** Applies the contents of storage before the page shows them, and returns whether the page is locked. Never rejects. */
   async follow(held: Held): Promise<boolean> {
     const { user, locked } = held;
     const active = readActive(held);
     const options = readLockOptions(held.lock ?? this.#context.lock);
     const { onStart, idle } = options;
     this.#page.lockOptions = options;
-    // Sign-out ends the lock: whoever signs in next begins without it.
+    // Sign-out ends the lock: the next user begins without it.
     if (!user) this.#user = undefined;
     if (locked && locked.id !== this.#taken) this.#take(locked);
-    // A sign-in does not lock the page at once: no passkeys document is held by then.
+    // A sign-in does not lock the page at once: there is no passkeys document yet.
     const starting = !this.#page.standing?.user || this.#late;
     const long = idle !== undefined && active !== undefined && quietSince(active, this.#context.clock(), idle) >= idle;
     const begins = user && starting && (onStart || long) ? await this.#canOpen() : false;
@@ -73,7 +73,7 @@ export class PageLock {
     return isLocked;
   }
 
-  /** Locks all pages, unless somebody has been there after all. */
+  /** Locks all pages, unless `stillThere` finds recent activity. */
   async lock(stillThere: (active: number | undefined) => boolean = () => false): Promise<void> {
     const user = await this.#requireOpener();
     const locked = { id: encodeBase64url(crypto.getRandomValues(new Uint8Array(16))), user };
@@ -87,12 +87,12 @@ export class PageLock {
     await this.#page.changed();
   }
 
-  /** Asks for a passkey, and opens this page. */
+  /** Prompts for a passkey and opens this page. */
   async unlock({ signal }: UnlockOptions = {}): Promise<void> {
     if (this.#page.locked) await this.open(await showPasskey(this.#context, this.#replacePrompt(signal)));
   }
 
-  /** Opens this page to `user`, who has just been verified. Storage that fails does not keep them out. */
+  /** Opens this page to `user`, who has just been verified. Failing storage does not keep them out. */
   async open(user: string): Promise<void> {
     const late = this.#late;
     if (late || this.#user === user) {
@@ -121,7 +121,7 @@ export class PageLock {
     this.#watchFor(undefined);
   }
 
-  /** The page was locked before all was known that decides on it: the file that this is in, the roots, or storage was missing. */
+  /** Whether the page was locked before the decision was possible: this file, the roots or storage was missing. */
   get #late(): boolean {
     return this.#page.locked && this.#user === undefined;
   }
@@ -131,13 +131,13 @@ export class PageLock {
     this.#user = user;
   }
 
-  /** Resolves with the user's id, or rejects with why a locked page could not be opened here. */
+  /** Resolves with the user's id, or rejects with the reason why this device could not open a locked page. */
   async #requireOpener(): Promise<string> {
     if (!canPrompt()) throw new HoldfastError('not_supported');
     return (await readOfflinePasskeys(this.#context)).user;
   }
 
-  /** Undefined: that is still to be found out. Whoever picks up the device can keep it from what that takes. */
+  /** Undefined: not known yet. Somebody who picks up the device can keep it that way. */
   #canOpen(): Promise<boolean | undefined> {
     return this.#requireOpener().then(
       () => true,
@@ -145,7 +145,7 @@ export class PageLock {
     );
   }
 
-  /** While the page is locked nothing is watched: who touches it shall not make it look used. */
+  /** Watches nothing while the page is locked, so that input to a locked page does not count as activity. */
   #watchFor(idle: number | undefined): void {
     if (this.#watch?.limit === idle) return;
     this.#watch?.stop();

@@ -2,10 +2,11 @@ import { decodeBase64url, encodeBase64url } from './base64url.ts';
 import { HoldfastError } from './error.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 
-// WebAuthn's JSON forms (WebAuthn L3 §5.1.8 to §5.1.10), read and written by hand. Older browsers lack the platform's methods for
-// them, and extensions that replace navigator.credentials return objects without them: by then a passkey may have been made.
+// WebAuthn's JSON forms (WebAuthn L3 §5.1.8 to §5.1.10), read and written by hand. Older browsers lack the platform's
+// methods for them, and extensions that replace navigator.credentials return objects without them, when a passkey may
+// already have been made.
 
-/** Reads PublicKeyCredentialCreationOptionsJSON. Throws `no_contact`: the server writes no others. */
+/** Reads PublicKeyCredentialCreationOptionsJSON. Throws `no_contact` for anything else: it does not come from the server. */
 export function readCreationOptions(json: unknown): PublicKeyCredentialCreationOptions {
   const { challenge, user, excludeCredentials, ...rest } = object(json);
   return {
@@ -29,7 +30,7 @@ export function readRequestOptions(json: unknown): PublicKeyCredentialRequestOpt
 /** The binary members of both kinds of response. */
 const binary = ['clientDataJSON', 'attestationObject', 'authenticatorData', 'signature', 'userHandle'] as const;
 
-/** Writes RegistrationResponseJSON or AuthenticationResponseJSON. Throws a TypeError for what is no credential. */
+/** Writes RegistrationResponseJSON or AuthenticationResponseJSON. Throws a TypeError if it is not a credential. */
 export function writeCredential(credential: Credential): JsonObject {
   const { rawId, authenticatorAttachment, response } = credential as PublicKeyCredential;
   const held = response as unknown as Record<string, unknown>;
@@ -50,7 +51,10 @@ export function writeCredential(credential: Credential): JsonObject {
   };
 }
 
-/** Removes PRF outputs, which are keys (WebAuthn L3 §10.1.4) and stay here. The server may learn that the extension is on. */
+/**
+ * Removes PRF outputs, which are keys (WebAuthn L3 §10.1.4) and must stay here. The server may learn that the extension is
+ * enabled.
+ */
 function withoutSecrets(extensions: JsonObject): JsonObject {
   if (!isObject(extensions.prf)) return extensions;
   const { results: _, ...prf } = extensions.prf;
@@ -73,11 +77,11 @@ function bytes(value: unknown): Uint8Array {
   return decoded;
 }
 
-/** A buffer of this page or of an extension's world, or a view of one, as base64url. */
+/** Encodes a buffer or view, of this page's realm or an extension's, as base64url. */
 function text(value: unknown): string {
   if (ArrayBuffer.isView(value))
     return encodeBase64url(new Uint8Array(value.buffer, value.byteOffset, value.byteLength));
-  // Uint8Array would make an empty array of null or a text.
+  // Uint8Array would turn null or a string into an empty array.
   if (typeof value !== 'object' || value === null) throw new TypeError('not a buffer');
   return encodeBase64url(new Uint8Array(value as ArrayBuffer));
 }

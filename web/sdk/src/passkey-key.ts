@@ -3,10 +3,10 @@ import { p1363FromDer } from './der.ts';
 import { isSafeEd25519 } from './ed25519.ts';
 import type { JsonObject } from './strict-json.ts';
 
-/** A passkey's public key, ready to verify. Throws nothing: what is no signature does not verify. */
+/** A passkey's public key, as a function that verifies. Never throws: a malformed signature does not verify. */
 export type PasskeyKey = (signature: Uint8Array<ArrayBuffer>, signed: Uint8Array<ArrayBuffer>) => Promise<boolean>;
 
-/** How one algorithm's keys and signatures are put to WebCrypto. */
+/** The WebCrypto form of one algorithm's keys and signatures. */
 interface Form {
   /**
    * The members that make the key. Nothing else of the JWK is imported; that kty and crv are the algorithm's, the
@@ -15,11 +15,11 @@ interface Form {
   readonly members: readonly (keyof JsonWebKey)[];
   readonly isSafe: (jwk: JsonObject) => boolean;
   readonly algorithm: { readonly name: string; readonly hash?: string; readonly namedCurve?: string };
-  /** Null for what is no signature. */
+  /** Null for a malformed signature. */
   readonly signature: (bytes: Uint8Array<ArrayBuffer>) => Uint8Array<ArrayBuffer> | null;
 }
 
-/** What the server writes into passkeys documents, by `alg`. */
+/** The forms in passkeys documents, by `alg`. */
 const forms: Readonly<Record<string, Form>> = {
   ES256: ecdsa('P-256', 'SHA-256', 32),
   ES384: ecdsa('P-384', 'SHA-384', 48),
@@ -38,7 +38,7 @@ const forms: Readonly<Record<string, Form>> = {
   },
 };
 
-/** Null for a key that no signature may be trusted under, or that this browser cannot use. */
+/** Imports a key; null if it is unsafe or this browser cannot use it. */
 export async function importPasskeyKey(jwk: JsonObject): Promise<PasskeyKey | null> {
   const form = typeof jwk.alg === 'string' && Object.hasOwn(forms, jwk.alg) ? forms[jwk.alg] : undefined;
   if (!form?.isSafe(jwk)) return null;
@@ -50,7 +50,7 @@ export async function importPasskeyKey(jwk: JsonObject): Promise<PasskeyKey | nu
       return signature !== null && crypto.subtle.verify(form.algorithm, key, signature, signed).catch(() => false);
     };
   } catch {
-    // No point on the curve, or a browser without the algorithm.
+    // Not a point on the curve, or not supported by the browser.
     return null;
   }
 }
@@ -65,7 +65,7 @@ function ecdsa(namedCurve: string, hash: string, size: number): Form {
   };
 }
 
-/** 2048 to 4096 bits (RFC 7518 §3.3; above it, verifying only takes long), odd, without leading zeros (§6.3.1.1). */
+/** 2048 to 4096 bits (RFC 7518 §3.3; larger keys only make verifying slow), odd, without leading zeros (§6.3.1.1). */
 function isModulus(n: Uint8Array): boolean {
   const bits = n.length * 8 - Math.clz32(n[0] ?? 0) + 24;
   return n[0] !== 0 && bits >= 2048 && bits <= 4096 && (n.at(-1) ?? 0) % 2 === 1;
@@ -76,7 +76,7 @@ function isExponent(e: Uint8Array): boolean {
   return ['3', '1,0,1'].includes(e.join());
 }
 
-/** Empty, which no key is, for anything but base64url in its one spelling. */
+/** Decodes canonical base64url. Anything else is empty, which no key is. */
 function bytes(value: unknown): Uint8Array {
   return (typeof value === 'string' && decodeBase64url(value)) || new Uint8Array();
 }

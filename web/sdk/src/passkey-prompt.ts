@@ -4,14 +4,16 @@ import type { ErrorCode } from './error-code.ts';
 import { readCreationOptions, readRequestOptions, writeCredential } from './passkey-json.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 
-/** Lets the user make a passkey. `options` is the server's WebAuthn JSON; so is what comes back, to be posted as it is. */
+/**
+ * Lets the user create a passkey. `options` is the server's WebAuthn JSON; the result is WebAuthn JSON to post unchanged.
+ */
 export async function createPasskey(options: unknown, signal: AbortSignal): Promise<JsonObject> {
   return prompt(options, signal, () =>
     navigator.credentials.create({ publicKey: readCreationOptions(options), signal }),
   );
 }
 
-/** Lets the user pick a passkey: in a dialog, or with `conditional` in the autofill of a form. */
+/** Lets the user pick a passkey: in a dialog, or with `conditional` in a form's autofill. */
 export async function pickPasskey(
   options: unknown,
   signal: AbortSignal,
@@ -42,10 +44,10 @@ async function prompt(
   }
 }
 
-/** The names that WebAuthn L3 §5.1.3 and §5.1.4 give to failures. */
+/** Maps the failure names of WebAuthn L3 §5.1.3 and §5.1.4. */
 function codeOf(error: unknown, signal: AbortSignal): ErrorCode {
   switch (error instanceof Error ? error.name : '') {
-    case 'NotAllowedError': // Refusal and no passkey alike, so that pages cannot tell them apart.
+    case 'NotAllowedError': // Also for a missing passkey, so that pages cannot tell the two apart.
     case 'AbortError':
       return 'cancelled';
     case 'InvalidStateError':
@@ -58,7 +60,7 @@ function codeOf(error: unknown, signal: AbortSignal): ErrorCode {
     case 'TimeoutError':
       return 'timeout';
     default:
-      // A signal can be ended with any reason.
+      // A signal can be aborted with any reason.
       return signal.aborted ? 'cancelled' : 'prompt_failed';
   }
 }

@@ -1,7 +1,7 @@
 import { canPrompt } from './can-prompt.ts';
 
 /**
- * The passkey features of this browser, which a page should offer.
+ * The passkey features of this browser, so that a page offers only those.
  *
  * @example
  * const { autofill } = await passkeySupport();
@@ -14,14 +14,17 @@ export interface PasskeySupport {
   readonly autofill: boolean;
   /** Whether this device can keep passkeys itself. */
   readonly here: boolean;
-  /** Whether those of a phone near by can be used. */
+  /** Whether the passkeys of a phone nearby can be used. */
   readonly nearby: boolean;
 }
 
-/** Asks the browser. Never rejects: what it does not say, it does not have; only a phone near by has always been possible. */
+/**
+ * Asks the browser. Never rejects: an unreported feature counts as absent, except for a phone nearby, which has always been
+ * possible.
+ */
 export async function passkeySupport(): Promise<PasskeySupport> {
   if (!canPrompt()) return { usable: false, autofill: false, here: false, nearby: false };
-  // WebAuthn L3 §5.1.7. A capability that is absent is not known, so what older browsers have instead is asked, too.
+  // WebAuthn L3 §5.1.7. An absent capability is unknown, so the methods of older browsers are asked as well.
   const known = await answer(() => PublicKeyCredential.getClientCapabilities(), {});
   const [autofill, here] = await Promise.all([
     known.conditionalGet ?? answer(() => PublicKeyCredential.isConditionalMediationAvailable(), false),

@@ -11,18 +11,18 @@ export interface Passkey {
   /** The credential id, base64url. */
   readonly id: string;
   readonly name: string;
-  /** Where it is kept, such as "iCloud Keychain"; empty if unknown. */
+  /** Where it is stored, such as "iCloud Keychain"; empty if unknown. */
   readonly provider: string;
   readonly createdAt: Date;
-  /** null: never since it was made. */
+  /** null: not since it was made. */
   readonly lastUsedAt: Date | null;
   /** Whether it is backed up to the user's other devices. */
   readonly synced: boolean;
-  /** Whether it was made or used on this device, and is kept by it: not by a phone near by or a security key. */
+  /** Whether it was made or used on this device and is stored by it, not by a phone nearby or a security key. */
   readonly here: boolean;
 }
 
-/** Reads one entry of `passkeys`; null if it is none. `here` are the ids of those that are kept by this device. */
+/** Reads one entry of `passkeys`; null if it is not one. `here` lists the ids of those stored by this device. */
 export function readPasskey(value: unknown, here: readonly string[] = []): Passkey | null {
   if (!isObject(value) || typeof value.id !== 'string') return null;
   const { id, name, provider, created_at, last_used_at, synced } = value;
@@ -37,8 +37,8 @@ export function readPasskey(value: unknown, here: readonly string[] = []): Passk
   };
 }
 
-/** What an authenticator is to show a passkey as: by the name that its user gave it, or by theirs. */
+/** The name that an authenticator should show for a passkey: the one its user gave it, or the user's. */
 export function displayNameOf({ name, provider }: Passkey, user: User): string {
-  // Called by the server, until somebody gives it a name.
+  // Names given by the server, until the user chooses one.
   return name === 'Passkey' || name === provider ? user.name : name;
 }

@@ -3,22 +3,22 @@ import { digest } from './digest.ts';
 import type { JsonObject } from './strict-json.ts';
 import { type Authority, authenticate, checkBinding } from './verify.ts';
 
-/** The user's passkeys, as the server knows them. */
+/** The server's signed list of the user's passkeys. */
 export interface PasskeysDocument {
-  /** Unix seconds. */
+  /** In unix seconds. */
   readonly exp: number;
   readonly rpId: string;
   readonly passkeys: readonly { readonly id: string; readonly jwk: JsonObject }[];
 }
 
-/** What the passkeys document must belong to. */
+/** The user and device that the passkeys document must name. */
 export interface PasskeysExpectations extends Authority {
   readonly sub: string;
   readonly device: string;
   readonly rpId: string | undefined;
 }
 
-/** Verifies the document that lists the keys a passkey can be verified against offline, in every respect but the time. */
+/** Verifies the document with the keys for verifying passkeys offline, in every respect but the time. */
 export async function verifyPasskeys(jws: string, expected: PasskeysExpectations): Promise<PasskeysDocument> {
   const { sub, device, rpId } = expected;
   const document = await authenticate(jws, 'passkeys+jwt', expected, readPasskeys);
@@ -27,7 +27,10 @@ export async function verifyPasskeys(jws: string, expected: PasskeysExpectations
   return document;
 }
 
-/** What the server recognises the held document by: the digest of all but its signature. Undefined where it does not verify. */
+/**
+ * The digest by which the server recognises the held document: of everything but its signature. Undefined if it does not
+ * verify.
+ */
 export async function passkeysDigest(jws: string, expected: PasskeysExpectations): Promise<string | undefined> {
   const verified = await verifyPasskeys(jws, expected).catch(() => null);
   return verified ? digest(jws.slice(0, jws.lastIndexOf('.'))) : undefined;

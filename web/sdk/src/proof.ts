@@ -2,16 +2,16 @@ import { encodeBase64url } from './base64url.ts';
 import type { DeviceKey } from './device-key.ts';
 import { digest } from './digest.ts';
 
-/** The POST that a proof vouches for. */
+/** The POST that a proof is for. */
 export interface ProofSubject {
   readonly url: string;
   /** The exact text of the request's body. */
   readonly body: string;
-  /** The server's nonce; left out, the server answers with one. */
+  /** The server's nonce; undefined: the server answers with one. */
   readonly nonce: string | undefined;
 }
 
-/** A DPoP proof (RFC 9449 §4.2) and its jti, which the document that answers it must repeat. */
+/** Makes a DPoP proof (RFC 9449 §4.2) and its jti, which the answering document must repeat. */
 export async function makeProof(
   key: DeviceKey,
   { url, body, nonce }: ProofSubject,

@@ -3,7 +3,7 @@ import { HoldfastError } from './error.ts';
 import { type Keeper, LiveSession } from './live-session.ts';
 import type { Session } from './session.ts';
 
-/** Asks for the session of this browser. Null if there is none. */
+/** Reads the session of this browser from the server. Null if there is none. */
 export async function readSession(context: Context, keeper: Keeper): Promise<Session | null> {
   try {
     return new LiveSession(await context.server.request('GET', '/v1/session'), context, keeper);

@@ -4,15 +4,14 @@ import { withLock } from './lock.ts';
 import { reconcileDevice } from './reconcile.ts';
 import type { ReconcileResult } from './reconcile-result.ts';
 
-/** What few runs need. A page loads it then; a service worker, which cannot, brings it along. */
+/** The parts that few runs need. A page loads them on demand; a service worker cannot, so it bundles them. */
 export type RareParts = Pick<typeof import('./link.ts'), 'linkDevice'> &
   Pick<typeof import('./farewell.ts'), 'sayFarewell'>;
 
 /**
- * One run of a page or a worker, one at a time over all of them: says what is still to be said of a sign-out, finishes
- * a linking whose answer was lost, and reconciles. Whoever calls tells the others of what it changed. With `since`, the
- * document held when a run was wanted, nothing is asked of the server where another one was taken while it waited its
- * turn.
+ * One run of a page or a worker, exclusive among all of them: sends a pending sign-out, finishes a linking whose answer was
+ * lost, and reconciles. The caller announces the changes to other tabs. With `since`, the document held when the run was
+ * requested, the run sends nothing if another one was taken while it waited for the lock.
  */
 export function reconcileOnce(
   context: Context,
@@ -23,7 +22,7 @@ export function reconcileOnce(
     const { farewell, user, device, pending, document } = await context.store.read();
     const heard = farewell ? await (await rare()).sayFarewell(context) : 'said';
     if (!user) return { outcome: heard === 'unheard' ? 'no_contact' : 'signed_out' };
-    // As texts: a damaged record, read twice, does not equal itself.
+    // Compared as text: a damaged record read twice does not equal itself.
     if (since && `${since.taken}` !== `${document}`) return { outcome: 'superseded' };
     if (!device) {
       // The same key is sent again; a first linking needs the user.

@@ -9,7 +9,7 @@ import { examine, type Standing } from './standing.ts';
 import type { Changes, Held, Records } from './store.ts';
 import { authenticateDocument, checkBinding } from './verify.ts';
 
-/** One try: what storage held when it was made, which its answer will be compared with. */
+/** One try, with the contents of storage when it was made, which its answer is compared with. */
 interface Try extends ProvenRequest {
   readonly held: Held;
   readonly standing: Standing;
@@ -18,8 +18,8 @@ interface Try extends ProvenRequest {
 }
 
 /**
- * Asks the server for a new document and takes the answer only if every part of it verifies. Rights change by a signed
- * document and in no other way: whatever else comes back leaves storage as it is, and rejects with what it was.
+ * Asks the server for a new document and stores the answer only if every part of it verifies. Only a signed document changes
+ * rights: any other answer leaves storage unchanged and rejects with its code.
  */
 export async function reconcileDevice(context: Context): Promise<ReconcileResult> {
   await context.roots();
@@ -33,7 +33,7 @@ export async function reconcileDevice(context: Context): Promise<ReconcileResult
     held.lineage === sent.held.lineage && held.device?.id === sent.held.device?.id ? changes : null,
   );
   if (!taken) return { outcome: 'superseded' };
-  // Made after the asking: the clock was ahead by no more than this.
+  // The document was made after the request, so the clock was ahead by no more than this.
   context.ahead = sent.at - changes.time.mark;
   return { outcome: answer.code === null ? 'reconciled' : 'forked' };
 }
@@ -52,8 +52,8 @@ async function prepare(context: Context): Promise<Try | null> {
 }
 
 /**
- * What is to be stored: an answer is good if what would be held with it passes the checks of every start, and if it
- * answers this very request. Throws the code of the first check that fails.
+ * Returns the changes to store. An answer is valid if the resulting storage passes the checks of every start and if it
+ * answers this request. Throws the code of the first check that fails.
  */
 async function verifyAnswer(
   context: Context,
@@ -64,16 +64,16 @@ async function verifyAnswer(
   const { origin, rpId } = context;
   const { user, device, document, keyset, error } = await examine({ ...held, ...texts }, context);
   const authority = keyset && { keyset, issuer: origin, audience: origin };
-  // Valid, but made for another request, perhaps another user's: a cache on the way has kept it.
+  // A valid document for another request, perhaps another user's, comes from a cache on the way.
   const sound = document ?? (authority && (await authenticateDocument(texts.document, authority).catch(() => null)));
   if (sound && sound.proof !== jti) throw new HoldfastError('no_contact');
   if (!user || !device || !document || !authority) throw new HoldfastError(error ?? 'malformed');
 
-  // The proof shows that the document was made just now, whatever this device's clock says: its iat is the time.
+  // The proof shows that the document is new whatever this device's clock says, so its iat is the current time.
   if (document.iat >= authority.keyset.exp) throw new HoldfastError('keyset_expired');
   checkBinding(document, {
     device,
-    // A device never goes back; what another one was told before it was linked again is no measure for it.
+    // A device's revision never goes back. The revision of the device before a new linking does not count.
     minRevision: standing.document?.device === device ? standing.document.rev : 0,
   });
   const passkeys = text(body.passkeys ?? held.passkeys);
@@ -88,7 +88,7 @@ async function verifyAnswer(
   };
 }
 
-/** JSON that is not shaped like an answer was not written by the server. */
+/** JSON of another shape does not come from the server. */
 function text(value: unknown): string {
   if (typeof value !== 'string') throw new HoldfastError('no_contact');
   return value;

@@ -1,19 +1,19 @@
 /** Milliseconds. */
 const [shortest, longest] = [1_000, 600_000];
 
-/** What a test may want to decide. */
+/** The inputs that a test may control. */
 export interface Chance {
-  /** Milliseconds of a clock that nobody sets. */
+  /** A monotonic clock in milliseconds. */
   readonly now: () => number;
-  /** From 0 up to, but not, 1. */
+  /** From 0 (inclusive) to 1 (exclusive). */
   readonly random: () => number;
 }
 
 export const realChance: Chance = { now: () => performance.now(), random: () => Math.random() };
 
 /**
- * When to try again. After a failure the wait is drawn anew from a range that doubles (full jitter): when a server comes
- * back, its clients do not all come at once. Milliseconds.
+ * Retry says when to try again. Each failure draws the wait from a range that doubles (full jitter), so that clients do not
+ * all return at once after an outage. Milliseconds.
  */
 export class Retry {
   readonly #chance: Chance;
@@ -38,22 +38,22 @@ export class Retry {
   failed(retryAfter = 0): void {
     const range = Math.min(longest, this.#first * 2 ** this.#failures);
     this.#failures += 1;
-    // Anybody on the way can answer 503: the wait that is asked for is kept, but not for ever.
+    // Anybody on the way can answer 503, so the requested wait is honoured but bounded.
     this.#barredUntil = this.#chance.now() + Math.min(longest, retryAfter * 1000);
     this.#next = this.#barredUntil + shortest + this.#chance.random() * range;
   }
 
-  /** How many tries have failed since the last that did not. */
+  /** The number of failures since the last success. */
   get failures(): number {
     return this.#failures;
   }
 
-  /** How long until the next try. */
+  /** The time until the next try. */
   get wait(): number {
     return Math.max(0, this.#next - this.#chance.now());
   }
 
-  /** For how long the server asked to be left alone (Retry-After); no event is a reason to ask sooner. */
+  /** The time left of the server's Retry-After; no event justifies an earlier request. */
   get barred(): number {
     return Math.max(0, this.#barredUntil - this.#chance.now());
   }

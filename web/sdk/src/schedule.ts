@@ -2,18 +2,18 @@ import type { ReconcileResult } from './reconcile-result.ts';
 import { type Chance, Retry, realChance } from './retry.ts';
 import { afterRefresh, soon } from './spread.ts';
 
-/** Results after which what is due is due still. */
+/** Results after which a due run stays due. */
 const unsettled = ['refused', 'storage_unavailable', 'sign_in_needed'];
 
 /** The range of the wait after a first failure. */
 const first = 10_000;
 
-/** So long after a try no contact made by other means is a reason for another: it was not contact that was missing. */
+/** For this long after a try, contact made by other means triggers no other: lack of contact was not the cause. */
 const contactPause = 30_000;
 
 /**
- * When a page reconciles by itself: what was asked for by events, what is due, and what failed, brought into one wait. It
- * knows neither timers nor the network, so that a hundred thousand of them can be watched in a test. Milliseconds.
+ * Schedule says when a page reconciles automatically: it combines events, due times and failures into one wait. It uses
+ * neither timers nor the network, so that a test can run a hundred thousand of them. Milliseconds.
  */
 export class Schedule {
   readonly #chance: Chance;
@@ -29,22 +29,22 @@ export class Schedule {
     this.#share = chance.random();
   }
 
-  /** Somebody looks at the page. */
+  /** The page became visible. */
   atOnce(): void {
     this.#wanted = this.#chance.now();
   }
 
-  /** Something happened that others may have heard at the same moment. Of many such events in a row, the first one counts. */
+  /** An event that other clients may have seen at the same moment. Of many in a row, the first one counts. */
   soon(): void {
     if (this.#wanted === Number.POSITIVE_INFINITY) this.#wanted = this.#chance.now() + soon(this.#chance.random);
   }
 
-  /** The server has answered something else: what failed for lack of contact, or is `due`, need not wait. */
+  /** The server has answered another request: a run that is `due` or failed for lack of contact need not wait. */
   contacted(due: boolean): void {
     if ((due || this.failing) && this.#chance.now() - this.#lastTry >= contactPause) this.atOnce();
   }
 
-  /** Another document is held, by whomever it was taken: whatever asked for a run before has got it. */
+  /** A new document is held, whichever tab took it: it satisfies all earlier requests for a run. */
   taken(): void {
     this.#wanted = Number.POSITIVE_INFINITY;
     this.#share = this.#chance.random();
@@ -65,17 +65,19 @@ export class Schedule {
     return this.#retry.failures > 0;
   }
 
-  /** The first failure after a success: a spell without contact begins. */
+  /** Whether this is the first failure after a success: a period without contact begins. */
   get justFailed(): boolean {
     return this.#retry.failures === 1;
   }
 
-  /** How long after its `refresh_after` this device renews a document. */
+  /** The delay after its `refresh_after` before this device renews a document. */
   spread(document: { refreshAfter: number; exp: number }): number {
     return afterRefresh(document, this.#share);
   }
 
-  /** How long until the next run, if without events and failures it were due in `due`; infinite: the user's turn. */
+  /**
+   * The time until the next run, given that without events and failures it is due in `due`; infinite: only the user can act.
+   */
   wait(due: number): number {
     const { wait: next, barred } = this.#retry;
     const unasked = this.failing && Number.isFinite(due) ? next : Math.max(due, next);

@@ -5,7 +5,7 @@ import { failingWith } from './failing-with.ts';
 import { makeProof } from './proof.ts';
 import { isObject, type JsonObject } from './strict-json.ts';
 
-/** An answer that bears the marks of the server: JSON of the right kind, or an empty success. */
+/** An answer recognised as the server's: JSON of the right kind, or an empty success. */
 export interface Answer {
   readonly status: number;
   readonly body: JsonObject;
@@ -15,13 +15,13 @@ export interface Answer {
   readonly retryAfter: number | undefined;
 }
 
-/** A request that carries a proof by the device's key. */
+/** A request with a proof by the device's key. */
 export interface ProvenRequest {
   readonly key: DeviceKey;
   readonly body: JsonObject;
 }
 
-/** The request that was sent last, what came back, and the jti of its proof. */
+/** The last request sent, its answer, and the jti of its proof. */
 export interface Proven<T> {
   readonly answer: Answer;
   readonly sent: T;
@@ -36,16 +36,16 @@ export interface ServerOptions {
   readonly clock: () => number;
 }
 
-/** After so many nonces refused in a row, asking again is no use. */
+/** The number of refused nonces in a row after which another try is useless. */
 const nonceRetries = 2;
 
-/** Milliseconds in which a nonce is used again: a minute less than the server takes it. */
+/** How long a nonce is reused, in milliseconds: a minute less than the server accepts it. */
 const nonceLife = 4 * 60_000;
 
-/** Talks to the server. Whatever is not its answer rejects with `no_contact`: portals, proxies, cut bodies, silence. */
+/** Server talks to the server. Anything but its answer rejects with `no_contact`: portals, proxies, cut bodies, timeouts. */
 export class Server {
   readonly #options: ServerOptions;
-  /** Hears after every request whether the server was reached. */
+  /** Called after every request with whether the server was reached. */
   heard: (reached: boolean) => void = () => {};
   #nonce: { readonly value: string; readonly since: number } | undefined;
 
@@ -61,10 +61,10 @@ export class Server {
   }
 
   /**
-   * Posts with a proof and, where the server wants another nonce, again at once. `prepare` is asked before every try,
-   * so that each one is made of what storage holds then; null gives up. The nonce is taken first: one that answers a
-   * stale lineage must only ever travel with what storage holds after it, or an honest device looks like two. Rejects
-   * with the problem's code if the server will not even give a nonce.
+   * Posts with a proof, and again at once if the server wants another nonce. `prepare` runs before every try, so that each
+   * one is made from the current contents of storage; null gives up. The nonce is taken first: a nonce that answers a stale
+   * lineage must only be sent with storage as read after it, or an honest device looks like two. Rejects with the problem's
+   * code if the server does not even give a nonce.
    */
   async prove<T extends ProvenRequest>(path: string, prepare: () => Promise<T | null>): Promise<Proven<T> | null> {
     const { origin, clock } = this.#options;
@@ -81,16 +81,16 @@ export class Server {
     }
   }
 
-  /** Costs what a refusal would, and leaves no error in the browser's console. */
+  /** Costs as much as a refusal, but leaves no error in the browser's console. */
   async #fetchNonce(): Promise<void> {
     const answer = await this.#send('GET', '/v1/nonce');
-    // A server without this route gives the nonce with its refusal (RFC 9449 §8).
+    // A server without this route sends the nonce with its refusal (RFC 9449 §8).
     if (answer.code !== 'not_found') throwProblem(answer);
   }
 
   async #send(method: string, path: string, body?: string, headers: Record<string, string> = {}): Promise<Answer> {
     const answer = await failingWith('no_contact', async () => {
-      // The signal covers the body too: a connection that stalls halfway is no contact.
+      // The signal covers the body too: a stalled connection counts as no contact.
       const response = await this.#options.fetch(this.#options.origin + path, {
         method,
         headers: body === undefined ? headers : { ...headers, 'Content-Type': 'application/json' },
@@ -124,7 +124,7 @@ function readAnswer(response: Response, text: string): Answer {
   const { status, ok } = response;
   const retryAfter = readRetryAfter(response.headers.get('Retry-After'));
   if (status === 204) {
-    // Every answer of the server's forbids storing it; a portal's "you are online" has no such mark.
+    // Every answer of the server has no-store; a portal's "you are online" page does not.
     if (response.headers.get('Cache-Control') !== 'no-store') throw new HoldfastError('no_contact');
     return { status, body: {}, code: null, retryAfter };
   }

@@ -1,5 +1,5 @@
-// What only somebody who signs in or out, or locks pages, needs: a file of its own, which a page that opens, verifies
-// and reconciles never loads.
+// The parts for signing in and out and for locking pages, in a separate file: a page that only opens, verifies and
+// reconciles never loads it.
 export { Account } from './account.ts';
 export { sayFarewell } from './farewell.ts';
 export { linkDevice } from './link.ts';

@@ -4,17 +4,18 @@ import { isObject, type JsonObject } from './strict-json.ts';
 import type { User } from './user.ts';
 import { userHandle } from './user-handle.ts';
 
-// Telling authenticators and password managers what has become of passkeys (WebAuthn L3 §5.1.10), where the browser can:
-// courtesies that nothing depends on, so none of them ever rejects.
+// Signals changes of passkeys to authenticators and password managers (WebAuthn L3 §5.1.10), where the browser supports it.
+// Nothing depends on these signals, so they never reject.
 
-/** Tells which passkeys still count, and the name of the one that has just signed in, if this device keeps it. */
+/** Signals the accepted passkeys, and the name of the one just used if this device stores it. */
 export async function signalPasskeys(server: Server, rpId: string, user: User, used: Passkey): Promise<void> {
   const userId = userHandle(user.id);
   if (userId === null) return;
   const signalList = async () => {
     if (!canSignal('signalAllAcceptedCredentials')) return;
     const allAcceptedCredentialIds = readIds(await server.request('GET', '/v1/passkeys'));
-    // What is missing from the list is hidden from the user: one without the passkey just used is stale, or another's.
+    // Passkeys missing from the list are hidden from the user. A list without the passkey just used is stale or another
+    // user's.
     if (!allAcceptedCredentialIds.includes(used.id)) return;
     await signal('signalAllAcceptedCredentials', { rpId, userId, allAcceptedCredentialIds });
   };
@@ -22,8 +23,8 @@ export async function signalPasskeys(server: Server, rpId: string, user: User, u
 }
 
 /**
- * Tells what the user is called, and what their passkey on this device is. The browser has one such name for all of a user's passkeys
- * that it can reach; an authenticator holds one of them at most, since it never makes a second one for the same account.
+ * Signals the names of the user and of their passkey on this device. The browser applies one such name to all of a user's
+ * passkeys within reach; an authenticator holds at most one of them, since it never makes a second one for the same account.
  */
 export async function signalName(rpId: string, { id, name }: User, displayName: string): Promise<void> {
   const userId = userHandle(id);
@@ -31,12 +32,12 @@ export async function signalName(rpId: string, { id, name }: User, displayName: 
   await signal('signalCurrentUserDetails', { rpId, userId, name, displayName }).catch(() => {});
 }
 
-/** Tells that this one passkey counts no more. */
+/** Signals that this passkey is no longer accepted. */
 export async function signalDeleted(rpId: string, credentialId: string): Promise<void> {
   await signal('signalUnknownCredential', { rpId, credentialId }).catch(() => {});
 }
 
-/** Tells that none of the user's passkeys counts any more. */
+/** Signals that none of the user's passkeys is accepted any more. */
 export async function signalNone(rpId: string, user: User): Promise<void> {
   const userId = userHandle(user.id);
   if (userId === null) return;
@@ -58,7 +59,7 @@ async function signal<Name extends keyof Signals>(name: Name, ...options: Parame
   await (PublicKeyCredential as unknown as Record<Name, (details: unknown) => Promise<void>>)[name](details);
 }
 
-/** A list that is not whole is none. */
+/** Reads the ids, all or none. */
 function readIds({ passkeys }: JsonObject): string[] {
   if (!Array.isArray(passkeys)) return [];
   const ids = passkeys.map((passkey) => (isObject(passkey) ? passkey.id : null));

@@ -11,7 +11,7 @@ import type { TrustedTime } from './trusted-time.ts';
 import { readUser, type User } from './user.ts';
 import { authenticateDocument, checkBinding } from './verify.ts';
 
-/** The contents of storage, verified in every respect but the time, which passes. */
+/** The contents of storage, verified in every respect but the time. */
 export interface Standing {
   readonly user: User | null;
   readonly device: string | null;
@@ -19,15 +19,16 @@ export interface Standing {
   readonly keyset: Keyset | null;
   readonly document: Document | null;
   readonly time: TrustedTime;
-  /** Why a part of it does not count: the first failure. */
+  /** The first failure: why a part does not count. */
   readonly error: ErrorCode | null;
-  /** The document's text: tells one taken answer from the next. */
+  /** The document's text, which distinguishes one answer from the next. */
   readonly taken: unknown;
 }
 
 /**
- * Verifies what is held, without network. Never rejects: a part that fails is left out, and `error` says why. If no root fits, the
- * roots are loaded once more: an update may have changed them, or the last load may have returned something else.
+ * Verifies the contents of storage, without network. Never rejects: a part that fails is left out, and `error` says why. If
+ * no root fits, the roots are loaded once more: an update may have changed them, or the last load may have returned
+ * something else.
  */
 export async function examine(held: Held, { roots, origin }: Pick<Context, 'roots' | 'origin'>): Promise<Standing> {
   const load = async (again: boolean) => examineWith(held, await roots(again), origin, null);
@@ -62,7 +63,7 @@ async function examineWith(
   return { user, device: device?.id ?? null, key, keyset, document, time, error, taken };
 }
 
-/** A document counts where a device's private key is at hand whose thumbprint it names (RFC 7800 §3). */
+/** A document counts if the device has the private key whose thumbprint the document names (RFC 7800 §3). */
 async function examineDocument(
   jws: string,
   { device, former }: Held,
@@ -79,7 +80,7 @@ async function examineDocument(
   return document;
 }
 
-/** The document's own iat is a lower bound even where the record was lost. */
+/** Reads the stored time. The document's own iat is a lower bound even if the record was lost. */
 export function readTime(value: unknown, document: Document | null = null): TrustedTime {
   const time = isObject(value) ? value : {};
   const number = (candidate: unknown) => (Number.isFinite(candidate) ? (candidate as number) : 0);

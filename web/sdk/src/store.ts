@@ -5,13 +5,13 @@ import type { LockOptions } from './lock-options.ts';
 import type { TrustedTime } from './trusted-time.ts';
 import type { User } from './user.ts';
 
-/** Everything that is kept, by its key in the object store "state". Signed texts are verified again at every start. */
+/** All records, by their key in the object store "state". Signed texts are verified again at every start. */
 export interface Records {
   user: User;
   device: Device;
-  /** The device that the held document belongs to, while the one linked after it has not taken its own. */
+  /** The device of the held document, until the newly linked one has taken its own. */
   former: Device;
-  /** A key whose linking was begun: the answer may have been lost, so the same key is sent again. */
+  /** The key of an unfinished linking: the answer may have been lost, so the same key is sent again. */
   pending: PendingDevice;
   lineage: string;
   document: string;
@@ -19,34 +19,34 @@ export interface Records {
   keyset: string;
   marks: readonly KeysetMark[];
   time: TrustedTime;
-  /** What the server is still to be told of a sign-out. */
+  /** The part of a sign-out that the server has not heard of. */
   farewell: Farewell;
-  /** The lineage under which a run found no contact, for the worker that is to make up for it. */
+  /** The lineage of a run that found no contact, for the worker that makes up for it. */
   owed: string;
   /** The pages of this user are locked. */
   locked: Lock;
-  /** What the user has chosen. */
+  /** The lock options that the user has chosen. */
   lock: LockOptions;
-  /** By the device's clock, milliseconds: when somebody was last seen in a page, while pages lock by themselves. */
+  /** The time of the last activity in any page, by the device's clock in milliseconds, while pages lock by themselves. */
   active: number;
-  /** Ids of the user's passkeys that were made or used here and are kept by this device itself. */
+  /** The ids of the user's passkeys that were made or used here and are stored by this device itself. */
   here: readonly string[];
 }
 
 export interface Lock {
-  /** Tells one locking from the next. */
+  /** Distinguishes one lock from the next. */
   readonly id: string;
   readonly user: string;
 }
 
-/** This installation, as the server knows it. */
+/** This installation, as registered with the server. */
 export interface Device {
   readonly id: string;
   readonly pair: CryptoKeyPair;
 }
 
 export interface PendingDevice {
-  /** Tells one attempt from another. */
+  /** Distinguishes one attempt from another. */
   readonly id: string;
   readonly user: string;
   readonly pair: CryptoKeyPair;
@@ -54,7 +54,7 @@ export interface PendingDevice {
 
 export interface Farewell {
   readonly user: string;
-  /** The device to be unlinked; null: none. */
+  /** The device to unlink; null: none. */
   readonly device: string | null;
   /** The session is over, so that only the next one of the same user can unlink the device. */
   readonly sessionEnded?: true;
@@ -65,7 +65,7 @@ export type Held = Readonly<Partial<Records>>;
 /** A member set to undefined is deleted. */
 export type Changes = { readonly [K in keyof Records]?: Records[K] | undefined };
 
-/** Nothing of the user remains. Keyset, marks and time stay: they belong to the server, not to the user. */
+/** Deletes all of the user's records. Keyset, marks and time stay: they belong to the server, not to the user. */
 export const nobody: Changes = {
   user: undefined,
   device: undefined,
@@ -86,23 +86,26 @@ interface Schema extends DBSchema {
 }
 
 /**
- * Version 1: the object store "state". Later versions may only add to it, so that a page of the version before, which a
- * roll-back or a tab left open brings back, works on what they leave.
+ * Version 1: the object store "state". Later versions may only add to it, so that a page of the previous version, after a
+ * rollback or in a tab left open, still works.
  */
 export const schemaVersion = 1;
 
-/** What takes longer hangs for good in some engines, or is held up by a page that does not let go. */
+/** Longer operations hang permanently in some engines, or are blocked by a page that does not close its connection. */
 const patience = 5_000;
 
-/** IndexedDB, opened when needed and again after the connection was lost. Rejects with `storage_unavailable` only. */
+/**
+ * Store keeps records in IndexedDB, opened on demand and reopened after a lost connection. Rejects with
+ * `storage_unavailable` only.
+ */
 export class Store {
   readonly #name: string;
   #database: Promise<IDBPDatabase<Schema>> | undefined;
-  /** What to open; undefined: whatever version is there. */
+  /** The version to open; undefined: the existing one. */
   version: number | undefined;
-  /** What was wrong at the last use; undefined: nothing. */
+  /** The failure of the last use; undefined: none. */
   failure: unknown;
-  /** An older version's tab stood in the way of the last opening. */
+  /** Whether an older version's tab blocked the last opening. */
   blocked = false;
 
   constructor(name: string, version = schemaVersion) {
@@ -110,7 +113,7 @@ export class Store {
     this.version = version;
   }
 
-  /** All records, of one moment. */
+  /** Reads all records in one transaction. */
   read(): Promise<Held> {
     return this.#attempt(async (database) => {
       const transaction = database.transaction('state', 'readonly');
@@ -121,8 +124,8 @@ export class Store {
   }
 
   /**
-   * Compare and swap: `change` sees what is held and says what becomes of it, or null to leave all as it is; nobody writes
-   * in between. Resolves once the transaction is complete and on disk, with whether it was made.
+   * Compares and swaps: `change` gets the records and returns the changes, or null for none, in one transaction. Resolves
+   * once the transaction is on disk, with whether there were changes.
    */
   update(change: (held: Held) => Changes | null): Promise<boolean> {
     return this.#attempt(async (database) => {
@@ -135,7 +138,7 @@ export class Store {
         await Promise.all([...writes, transaction.done]);
         return changes !== null;
       } catch (error) {
-        // A value that cannot be cloned throws before its request exists: without this the others would be committed.
+        // A value that cannot be cloned throws before its request exists; without the abort, the others would be committed.
         abort(transaction);
         throw error;
       }
@@ -184,7 +187,7 @@ export class Store {
     const opening = withTimeout(connecting);
     opening.catch(() => {
       forget();
-      // A connection that comes too late is nobody's: left open, it would block the next version's upgrade.
+      // Close a late connection: left open, it would block the next version's upgrade.
       connecting.then((late) => late.close()).catch(() => {});
     });
     this.#database = opening;
@@ -197,7 +200,7 @@ async function readAll(store: { getAllKeys(): Promise<string[]>; getAll(): Promi
   return Object.fromEntries(keys.map((key, index) => [key, values[index]]));
 }
 
-/** For opening and deleting. The timer is left to run out: by then, the promise is settled. */
+/** Bounds opening and deleting. The timer may run out harmlessly: by then, the promise is settled. */
 export function withTimeout<T>(work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
     work.then(resolve, reject);
@@ -205,7 +208,10 @@ export function withTimeout<T>(work: Promise<T>): Promise<T> {
   });
 }
 
-/** WebKit says UnknownError when its storage process went away; a transaction on a closed connection, InvalidStateError. */
+/**
+ * WebKit throws UnknownError when its storage process is gone; a transaction on a closed connection throws
+ * InvalidStateError.
+ */
 function isConnectionLost(error: unknown): boolean {
   return error instanceof Error && /^(InvalidState|Unknown)Error$/.test(error.name);
 }
@@ -215,6 +221,6 @@ function abort(transaction: { abort(): void; done: Promise<void> }): void {
   try {
     transaction.abort();
   } catch {
-    // It is over already.
+    // The transaction has already ended.
   }
 }

@@ -1,16 +1,16 @@
-/** A JSON object, its members not yet judged. */
+/** A JSON object whose members are not yet checked. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** More than any message has, and little enough for any parser. */
+/** Deeper than any message, and safe for any parser. */
 const maxDepth = 32;
 
 /**
- * Reads exactly one JSON object that all parsers read alike (RFC 7493) from UTF-8 bytes. Null if it is anything else, has
- * a lone surrogate, is nested more than 32 deep, or if an object in it has a member twice (RFC 7515 §4).
+ * Reads exactly one JSON object that all parsers read alike (RFC 7493) from UTF-8 bytes. Null for anything else, for a lone
+ * surrogate, for nesting deeper than 32, and for duplicate member names (RFC 7515 §4).
  */
 export function parseJsonObject(bytes: Uint8Array<ArrayBuffer>): JsonObject | null {
   try {

@@ -9,12 +9,14 @@ export interface TrustedRoot {
   readonly key: CryptoKey;
 }
 
-/** By rank: the current root, then the next one if there is one. A keyset of a later root outranks one of an earlier root. */
+/**
+ * The roots by rank: the current one, then the next one if any. A keyset of a later root outranks one of an earlier root.
+ */
 export type TrustedRoots = readonly TrustedRoot[];
 
 /**
- * Rejects with `roots_unavailable` if they cannot be loaded, unless every slot is a P-256 public key, and where there is no current
- * one: an empty list is no list. `patience`: milliseconds.
+ * Loads and imports the roots. Rejects with `roots_unavailable` if they cannot be loaded, if a slot is not a P-256 public
+ * key, or if there is no current root. `patience`: milliseconds.
  */
 export async function trustRoots(roots: Roots | (() => Promise<Roots>), patience = 5_000): Promise<TrustedRoots> {
   return failingWith('roots_unavailable', async () => {
@@ -23,7 +25,7 @@ export async function trustRoots(roots: Roots | (() => Promise<Roots>), patience
   });
 }
 
-/** A service worker that the browser ends while it answers fails, or never does: it is asked once more. */
+/** A service worker that the browser stops while it answers makes the load fail or hang, so it is tried once more. */
 function load(roots: () => Promise<Roots>, patience: number): Promise<Roots> {
   const silence = () =>
     new Promise<never>((_, reject) => setTimeout(() => reject(new Error('the roots did not come')), patience));

@@ -1,13 +1,13 @@
 import { maxSkew } from './document.ts';
 
-/** The known bounds of the time, kept in storage. Milliseconds. */
+/** The known bounds of the time, as stored. Milliseconds. */
 export interface TrustedTime {
-  /** The earliest time that it can be now: the iat of the last document taken, raised by the time that pages have seen since. */
+  /** The earliest possible time now: the iat of the last document taken, plus the time that pages have observed since. */
   readonly mark: number;
   readonly jump?: Jump | undefined;
 }
 
-/** Readings have been ahead of the mark, by this much or more, ever since the mark was at `since`. */
+/** Readings have been ahead of the mark by at least this much ever since the mark was at `since`. */
 export interface Jump {
   readonly by: number;
   readonly since: number;
@@ -17,19 +17,19 @@ export interface Jump {
 export interface Clocks {
   /** The time of day, which may be wrong and can be set. */
   readonly wall: number;
-  /** Nobody can set it. It may stand still while the machine sleeps, and differs from page to page. */
+  /** A clock that cannot be set. It may stop while the machine sleeps, and differs from page to page. */
   readonly monotonic: number;
 }
 
-/** A page that follows the time. */
+/** One page's view of the time. */
 export interface Watch extends TrustedTime {
   /** The monotonic clock when the mark was raised last. */
   readonly at: number;
-  /** How far the wall clock was ahead when this page itself last heard the server; null: it has not. */
+  /** How far the wall clock was ahead at this page's own last contact; null: no contact yet. */
   readonly ahead: number | null;
 }
 
-/** The time now, milliseconds, and how far the wall clock is behind what is known; 0: not so far that it matters. */
+/** The current time in milliseconds, and how far the wall clock is behind the known time; 0: within the leeway. */
 export interface Moment {
   readonly now: number;
   readonly behind: number;
@@ -38,22 +38,22 @@ export interface Moment {
 /** A reading may be this far below the mark: 10 minutes. */
 const leeway = 10 * 60_000;
 
-/** A jump of the wall clock raises the mark once it has stood for so long, by the monotonic clock: 10 minutes. */
+/** A jump of the wall clock raises the mark once it has lasted this long by the monotonic clock: 10 minutes. */
 const settling = 10 * 60_000;
 
 /**
- * Reads the clocks. `skew` is that of the document held: what the server has signed that this clock may be corrected
- * for, in seconds, and has counted in the bound that support is told.
+ * Reads the clocks. `skew`, in seconds, is that of the held document: the correction that the server has signed for this
+ * clock and has counted in the bound that it reports to support.
  *
- * - The mark rises with the monotonic clock. Where readings are further ahead (the page was closed, the machine slept,
- *   the clock was set) the difference raises it once it has stood.
- * - A reading counts as it is or less the skew: the smaller one that is not below the mark. So a clock that was put right
- *   is believed, and one that was ahead, and still is, is corrected for.
- * - The largest skew says that the clock was off by that or more. Such a clock never raises the mark; while it goes as fast
- *   as the monotonic clock, a page that has heard the server itself knows the time without it.
+ * - The mark rises with the monotonic clock. If readings are further ahead (the page was closed, the machine slept, the
+ *   clock was set), the difference raises it once it has lasted.
+ * - A reading counts unchanged or minus the skew: the smaller one that is not below the mark. So a clock that was set right
+ *   is believed, and one that is still ahead is corrected.
+ * - The largest skew means that the clock was off by that or more. Such a clock never raises the mark; while it runs as fast
+ *   as the monotonic clock, a page that has itself had contact knows the time without it.
  *
- * So no document counts after its end and |skew|, unless the clock is now further behind than the skew says, or than the
- * truth where that says nothing. And no clock that is right locks anybody out, unless a page saw it ahead for ten minutes.
+ * So no document counts after its end plus |skew|, unless the clock is now further behind than the skew says, or behind the
+ * true time where there is no skew. And no correct clock locks anybody out, unless a page saw it ahead for ten minutes.
  */
 export function readClocks(watch: Watch, skew: number, { wall, monotonic }: Clocks): { watch: Watch; moment: Moment } {
   const floor = watch.mark + Math.max(0, monotonic - watch.at);

@@ -5,13 +5,13 @@ import { readOfflinePasskeys } from './offline-passkeys.ts';
 import { pickPasskey } from './passkey-prompt.ts';
 
 /**
- * Lets the signed-in user show one of their own passkeys, without network; resolves with the user's id once what it
- * signed has verified. Rejects as the prompt does, as {@link readOfflinePasskeys} does, or with `passkey_unknown` or
+ * Lets the signed-in user use one of their passkeys, without network; resolves with the user's id once the assertion has
+ * verified. Rejects as the prompt does, as {@link readOfflinePasskeys} does, or with `passkey_unknown` or
  * `assertion_invalid`.
  */
 export async function showPasskey(context: Context, ended: AbortSignal): Promise<string> {
   const { user, rpId, keys } = await readOfflinePasskeys(context);
-  // Lives as long as this prompt, and is never stored: an assertion made for it can open nothing else.
+  // The challenge lives as long as this prompt and is never stored, so its assertion can open nothing else.
   const challenge = crypto.getRandomValues(new Uint8Array(32));
   const request = {
     challenge: encodeBase64url(challenge),

@@ -1,7 +1,7 @@
 import { isObject } from './strict-json.ts';
 
 /**
- * The person a passkey belongs to, as kept on this device: known offline too.
+ * The person that a passkey belongs to, as stored on this device and available offline.
  *
  * @example
  * greeting.textContent = hf.user ? `Hello, ${hf.user.name}` : "Not signed in";
@@ -12,7 +12,7 @@ export interface User {
   readonly name: string;
 }
 
-/** Reads a user from storage or an answer; null if it is none. */
+/** Reads a user from storage or an answer; null if it is not one. */
 export function readUser(value: unknown): User | null {
   if (!isObject(value)) return null;
   const { id, name } = value;

@@ -4,14 +4,14 @@ import { HoldfastError } from './error.ts';
 import { verifyJws } from './jws.ts';
 import type { Keyset } from './keyset.ts';
 
-/** Whose documents count. */
+/** The keyset, issuer and audience of the documents that are accepted. */
 export interface Authority {
   readonly keyset: Keyset;
   readonly issuer: string;
   readonly audience: string;
 }
 
-/** What a document must belong to. What is left out is not compared. */
+/** The values that a document must match. Omitted ones are not compared. */
 export interface Binding {
   /** The user's id. */
   readonly sub?: string;
@@ -23,10 +23,12 @@ export interface Binding {
   readonly minRevision?: number;
 }
 
-/** What a signed message says of whom and what it is for. */
+/** The claims of a signed message that name its subject and purpose. */
 type Bound = Pick<Document, 'sub' | 'device'> & Partial<Pick<Document, 'jkt' | 'proof' | 'rev'>>;
 
-/** All checks that no passing of time can change: form, signature, claims, issuer, audience, key's validity. */
+/**
+ * Makes all checks that do not depend on the current time: form, signature, claims, issuer, audience, the key's validity.
+ */
 export async function authenticateDocument(jws: string, authority: Authority): Promise<Document> {
   return authenticate(jws, 'entitlement+jwt', authority, readDocument);
 }
@@ -47,7 +49,7 @@ export async function authenticate<T extends { iat: number }>(
   return message;
 }
 
-/** The claims that are compared, and what it is called where one differs. */
+/** The claims that are compared, with the error code for a difference. */
 const bound = [
   ['sub', 'subject_mismatch'],
   ['device', 'device_mismatch'],

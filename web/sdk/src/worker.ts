@@ -1,4 +1,5 @@
-// For service workers, `@holdfast/client/worker`. import() does not exist there: whatever a run may need is inside.
+// For service workers, `@holdfast/client/worker`. import() is not available there, so this file contains everything that a
+// run may need.
 import { syncTag } from './background.ts';
 import { openChannel } from './channel.ts';
 import { type Context, makeContext } from './context.ts';
@@ -12,7 +13,7 @@ import { unhurried } from './spread.ts';
 export type { Roots } from './roots.ts';
 
 /**
- * The settings of {@link reconcileInBackground}: as the pages' {@link Options}, with the same values.
+ * The settings of {@link reconcileInBackground}. Use the same values as in the pages' {@link Options}.
  *
  * @example
  * const options: WorkerOptions = { origin: location.origin, roots };
@@ -25,11 +26,10 @@ interface SyncEvent extends Event {
 }
 
 /**
- * Lets a service worker reconcile when the browser wakes it for that: with contact after a page had none (Background
- * Sync), and from time to time while the app is closed (Periodic Background Sync). Pages ask the browser for both by
- * themselves. It takes turns with all tabs and tells them what it took; it also ends, at the server, a session that was
- * signed out of offline. Call it while the worker's script first runs. Where the browser knows neither sync, nothing
- * happens.
+ * Lets a service worker reconcile when the browser wakes it: once there is contact after a page had none (Background Sync),
+ * and from time to time while the app is closed (Periodic Background Sync). Pages register both automatically. It takes
+ * turns with all tabs and notifies them of changes; it also tells the server of a sign-out made offline. Call it while the
+ * worker's script first runs. Without browser support for either sync, nothing happens.
  *
  * @example
  * // sw.ts: a worker's own fetch bypasses its cache, so the roots are taken out of the precache.
@@ -49,7 +49,7 @@ export function reconcileInBackground(options: WorkerOptions): void {
   listen('periodicsync', () => run(context));
 }
 
-/** Does what a page could not, unless another page has done it meanwhile. */
+/** Makes up for a page's run that found no contact, unless another page has done so. */
 async function makeUp(context: Context): Promise<void> {
   const { owed, lineage, farewell } = await context.store.read();
   const done = owed !== undefined && owed !== lineage && !farewell;
@@ -57,7 +57,7 @@ async function makeUp(context: Context): Promise<void> {
   await context.store.update((held) => (held.owed === owed ? { owed: undefined } : null));
 }
 
-/** Rejects where the server was not heard: the browser then wakes the worker again. */
+/** Rejects if the server was not reached: the browser then wakes the worker again. */
 async function run(context: Context): Promise<void> {
   const held = await context.store.read();
   if (!held.user && !held.farewell) return;
