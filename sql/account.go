@@ -9,8 +9,8 @@ import (
 	"holdfast/passkey"
 )
 
-// EraseUser implements [passkey.UserStore]. Locks are taken in the order user, devices, as by every change of an account. A
-// transaction that PostgreSQL ends to resolve a deadlock starts again.
+// EraseUser implements [passkey.UserStore]. Locks are taken in the order user, devices, as in every change of an account.
+// On a deadlock the transaction starts again.
 func (p *Passkeys) EraseUser(ctx context.Context, user passkey.UserID, entry passkey.AuditEntry) (err error) {
 	for range maxAttempts {
 		if err = transact(ctx, p.db, func(tx *sqlx.Tx) error { return erase(ctx, tx, user, entry) }); !isDeadlock(err) {
@@ -24,11 +24,11 @@ func erase(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, entry passkey.
 	if err := findUser(ctx, tx, user); err != nil {
 		return err
 	}
-	// A reconcile under way is waited for: the document that it gives must die as well.
+	// Wait for a running reconcile: the document that it issues must be invalidated, too.
 	if _, err := tx.ExecContext(ctx, `SELECT FROM devices WHERE user_id = $1 FOR UPDATE`, user); err != nil {
 		return failed("lock devices", err)
 	}
-	// The indices stay taken, and stay INVALID.
+	// The status indices stay allocated, and stay INVALID.
 	if _, err := setStatuses(ctx, tx, entitlements.StatusInvalid, `d.user_id = $2`, user); err != nil {
 		return err
 	}
@@ -37,16 +37,17 @@ func erase(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, entry passkey.
 	}
 	for _, step := range []struct{ what, statement string }{
 		{"delete reasons", `DELETE FROM audit_reasons WHERE user_id = $1::uuid`},
-		// Answers of support's requests about the user, whose path names them or something of theirs: "POST /admin/v1/users/<id>/…".
+		// Answers to support's requests about the user, whose path contains the id of the user or of something of theirs:
+		// "POST /admin/v1/users/<id>/…".
 		{"delete kept answers", `
 			DELETE FROM idempotency WHERE actor = 'staff:' || $1::text OR split_part(route, '/', 5) IN (
 				SELECT $1::text UNION ALL SELECT id::text FROM devices WHERE user_id = $1::uuid
 				UNION ALL SELECT id FROM subscriptions WHERE user_id = $1::uuid
 				UNION ALL SELECT id::text FROM webhook_deliveries WHERE user_id = $1::uuid)`},
-		{"delete webhooks", `DELETE FROM webhook_deliveries WHERE user_id = $1::uuid`}, // the one that tells of this comes after
+		{"delete webhooks", `DELETE FROM webhook_deliveries WHERE user_id = $1::uuid`}, // the erasure's own comes later
 		{"remember what is erased", rememberErased},
 		{"delete keys", `DELETE FROM directory WHERE user_id = $1::uuid`},
-		// Everything else hangs on the user's row.
+		// All other rows are deleted in cascade with the user's row.
 		{"delete user", `DELETE FROM users WHERE id = $1::uuid`},
 	} {
 		if _, err := tx.ExecContext(ctx, step.statement, string(user)); err != nil {

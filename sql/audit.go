@@ -14,10 +14,10 @@ import (
 	"holdfast/passkey"
 )
 
-// audit adds an entry to the trail, its reason beside it, and the webhooks that tell of it. The change that it is about has
-// been made in the transaction by then.
+// audit adds an entry to the trail, with its reason and the webhooks about it. Call it after the change itself, in the same
+// transaction.
 func audit(ctx context.Context, tx *sqlx.Tx, entry entitlements.AuditEntry) error {
-	var revision int64 // of the user
+	var revision int64 // the user's
 	err := tx.GetContext(ctx, &revision, `
 		WITH entry AS (
 			INSERT INTO audit (at, actor, action, object, user_id, before, after)
@@ -52,7 +52,7 @@ func (s *Entitlements) AuditAfter(
 	return s.entries(ctx, user, `a.id > $2`, `ORDER BY a.id`, limit, after)
 }
 
-// entries reads limit entries of the trail, of one user or of all, on one side of an id.
+// entries reads limit entries of the trail before or after an id, of one user or of all.
 func (s *Entitlements) entries(
 	ctx context.Context, user entitlements.UserID, side, order string, limit int, id int64,
 ) ([]entitlements.AuditEntry, error) {
@@ -88,7 +88,7 @@ func (s *Entitlements) entries(
 	return entries, nil
 }
 
-// noticeEntries selects from the trail what becomes notices of the user $1 since $2, $3 of each action at most.
+// noticeEntries selects the audit entries that become notices to user $1 since $2, at most $3 of each action.
 const noticeEntries = `
 	SELECT e.at, e.action, e.object, e.after FROM (VALUES ('` + passkey.ActionRejected + `'), ('` + passkey.ActionRecovered + `')) AS wanted (action)
 	CROSS JOIN LATERAL (
@@ -123,14 +123,14 @@ func (p *Passkeys) NoticeEntries(ctx context.Context, user passkey.UserID, since
 	return noticeEntriesOf(user, rows), nil
 }
 
-// prunable says whether the audit entry a may go once it is old. A gap is kept until it is closed, or its user is erased, and
-// what closed it for as long as the gap itself.
+// prunable reports whether an old audit entry a may be deleted. A gap's entry is kept until the gap is closed or its user
+// is erased, and the entry that closed a gap for as long as the gap's own.
 const prunable = `NOT (` + isGap + ` AND NOT ` + isClosed + ` AND EXISTS (SELECT FROM users u WHERE u.id = a.user_id))
 	AND NOT (a.action = 'gap.closed' AND EXISTS (SELECT FROM audit g WHERE g.id = substring(a.object FROM '^gap:([0-9]+)$')::bigint))`
 
-// PruneAudit deletes what the audit trail of the database at url has from before that time, with the reasons beside it,
-// as the login that url names: the owner, since the server's role may not. It returns how many entries have gone. It goes
-// by batches, and can be cut off and repeated at any time.
+// PruneAudit deletes the audit entries before a time, and their reasons, from the database at url. The login in url must be
+// the owner, because the server's role may not delete entries. PruneAudit returns the number of deleted entries. It works
+// in batches, so it can be interrupted and repeated at any time.
 func PruneAudit(ctx context.Context, url string, before time.Time) (pruned int64, err error) {
 	db, err := connectToSchema(ctx, url)
 	if err != nil {
@@ -156,7 +156,7 @@ func PruneAudit(ctx context.Context, url string, before time.Time) (pruned int64
 	}
 }
 
-// pruneBatch is how many entries are deleted in one transaction.
+// pruneBatch is the number of entries deleted in one transaction.
 const pruneBatch = 5000
 
 func jsonOrNull(value json.RawMessage) stdsql.NullString {

@@ -26,8 +26,8 @@ func (s *Entitlements) Clock(ctx context.Context) (time.Time, error) {
 	return now.UTC(), failed("read clock", err)
 }
 
-// TakeBilling implements [entitlements.Store]. Locks are taken in the order ties, customer, catalogue, users, devices. A
-// transaction that PostgreSQL ends to resolve a deadlock starts again.
+// TakeBilling implements [entitlements.Store]. Locks are taken in the order ties, customer, catalogue, users, devices. On a
+// deadlock the transaction starts again.
 func (s *Entitlements) TakeBilling(
 	ctx context.Context, event billing.Event, at time.Time,
 	judge func(known []billing.Event, event billing.Event) ([]entitlements.Billed, error),
@@ -102,9 +102,9 @@ func takeBilling(
 	return outcome, keepEvent(ctx, tx, event, at, "")
 }
 
-// lockCustomer returns the customer of an event, or "" if no event names one, and locks it until the transaction ends. It
-// locks the event's ties too, so that of two events that share a tie the second finds the first. An event that names the
-// customer names it for all that are tied to it.
+// lockCustomer returns the customer of an event, or "" if no event names one, and locks the customer until the transaction
+// ends. It locks the event's ties too, so that the later of two concurrent events with a common tie sees the earlier one.
+// If the event names the customer, all events tied to it get that customer.
 func lockCustomer(ctx context.Context, tx *sqlx.Tx, event billing.Event) (customer string, err error) {
 	lock := func(kind, name string) error {
 		_, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "billing "+event.Source+" "+kind+" "+name)
@@ -114,7 +114,7 @@ func lockCustomer(ctx context.Context, tx *sqlx.Tx, event billing.Event) (custom
 	if err != nil {
 		return "", err
 	}
-	for _, tie := range ties { // all in one order, or else two would wait for each other
+	for _, tie := range ties { // in a fixed order, to avoid deadlocks
 		if err := lock("tie", tie); err != nil {
 			return "", err
 		}
@@ -133,7 +133,7 @@ func lockCustomer(ctx context.Context, tx *sqlx.Tx, event billing.Event) (custom
 	if err := lock("customer", customer); err != nil {
 		return "", err
 	}
-	for held, next := ties, ties; len(next) > 0; { // some may have come since they were looked for
+	for held, next := ties, ties; len(next) > 0; { // new ties may have appeared meanwhile
 		var told []pq.StringArray
 		err := tx.SelectContext(ctx, &told, `
 			UPDATE billing_events SET customer = $3 WHERE source = $1 AND ties && $2 AND customer = '' RETURNING ties`,
@@ -155,7 +155,7 @@ func lockCustomer(ctx context.Context, tx *sqlx.Tx, event billing.Event) (custom
 	return customer, nil
 }
 
-// looseTies returns, sorted, the ties of an event and of all events tied to it whose customer is not known.
+// looseTies returns, sorted, the ties of an event and of all events tied to it whose customer is unknown.
 func looseTies(ctx context.Context, tx *sqlx.Tx, event billing.Event) ([]string, error) {
 	ties := event.Ties()
 	for {
@@ -179,8 +179,8 @@ func looseTies(ctx context.Context, tx *sqlx.Tx, event billing.Event) ([]string,
 
 const eventColumns = `source, id, customer, subject, at, rank, facts`
 
-// customerEvents reads the events of the customer, those that share a tie with the event, which may be another customer's,
-// and the one with the event's id.
+// customerEvents reads the customer's events, the events that share a tie with the event (possibly another customer's), and
+// the event with the same id.
 func customerEvents(ctx context.Context, tx *sqlx.Tx, event billing.Event) ([]billing.Event, error) {
 	var rows []eventRow
 	err := tx.SelectContext(ctx, &rows, `
@@ -192,8 +192,8 @@ func customerEvents(ctx context.Context, tx *sqlx.Tx, event billing.Event) ([]bi
 	return events(rows), nil
 }
 
-// bill changes the account of the billed user, and that of the subscription's former owner. It returns the billed user, "" if
-// there is none, and whether anything has changed.
+// bill changes the account of the billed user, and that of the subscription's former owner. It returns the billed user, or
+// "" if there is none, and whether anything has changed.
 func bill(ctx context.Context, tx *sqlx.Tx, b entitlements.Billed, at time.Time) (entitlements.UserID, bool, error) {
 	user, err := findBilled(ctx, tx, b)
 	if err != nil || user == "" || b.Change == nil {
@@ -207,7 +207,7 @@ func bill(ctx context.Context, tx *sqlx.Tx, b entitlements.Billed, at time.Time)
 	accounts := map[entitlements.UserID]*entitlements.Account{}
 	for _, id := range slices.Sorted(slices.Values([]entitlements.UserID{user, holder})) {
 		account, err := lockAccount(ctx, tx, id, "", at)
-		if errors.Is(err, entitlements.ErrNotFound) { // erased at this moment
+		if errors.Is(err, entitlements.ErrNotFound) { // erased just now
 			return "", false, entitlements.ErrUserUnknown
 		}
 		if err != nil {
@@ -266,7 +266,7 @@ func ownEvents(ctx context.Context, tx *sqlx.Tx, event billing.Event, subscripti
 	return failed("own billing events", err)
 }
 
-// keepEvent stores an event for its owner, if that is known.
+// keepEvent stores an event, with its owner if known.
 func keepEvent(ctx context.Context, tx *sqlx.Tx, e billing.Event, at time.Time, owner entitlements.UserID) error {
 	facts, err := json.Marshal(e.Facts)
 	if err != nil {
@@ -285,17 +285,18 @@ func keepEvent(ctx context.Context, tx *sqlx.Tx, e billing.Event, at time.Time, 
 		return failed("keep billing event", err)
 	}
 	if n, err := result.RowsAffected(); err != nil || n == 0 {
-		return errors.Join(entitlements.ErrConflict, failed("keep billing event", err)) // at this moment, as another customer's
+		return errors.Join(entitlements.ErrConflict, failed("keep billing event", err)) // just stored for another customer
 	}
 	return nil
 }
 
-// erasedDigest returns the SQL for what is kept of an id when its account is erased: a hash under a key of the database's.
+// erasedDigest returns SQL for the digest of an id that is kept when its account is erased: a hash under a key that only
+// the database has.
 func erasedDigest(id string) string {
 	return `sha256((SELECT value FROM secrets WHERE name = 'billing-erased') || convert_to(` + id + `, 'UTF8'))`
 }
 
-// rememberErased stores a digest of every id under which billing systems may still report about a user who is being erased.
+// rememberErased stores a digest of every id under which billing systems may still report about an erased user.
 var rememberErased = `
 	INSERT INTO billing_erased (digest)
 	SELECT DISTINCT ` + erasedDigest("id") + ` FROM (

@@ -15,7 +15,7 @@ import (
 func insertLink(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, link passkey.NewLink, now time.Time) error {
 	mine, err := enter(ctx, tx, user, listing{linkKey, hex.EncodeToString(link.CodeHash)})
 	if err == nil && !mine {
-		err = passkey.ErrConflict // 128 random bits
+		err = passkey.ErrConflict // would mean a collision of 128 random bits
 	}
 	if err != nil {
 		return err
@@ -26,7 +26,7 @@ func insertLink(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, link pass
 	return failed("insert link", err)
 }
 
-// deleteLinks deletes the links that meet the condition, and returns how many.
+// deleteLinks deletes the links that meet the condition and returns their number.
 func deleteLinks(ctx context.Context, tx *sqlx.Tx, condition string, args ...any) (deleted int, err error) {
 	err = tx.GetContext(ctx, &deleted, `
 		WITH gone AS (
@@ -90,8 +90,8 @@ func (p *Passkeys) Links(ctx context.Context, user passkey.UserID) ([]passkey.Ne
 	return links, nil
 }
 
-// ReplaceRecoveryCodes implements [passkey.CodeStore]. The user's lock makes two that replace at once take turns, and a
-// session that it finds cannot be ended before it is done.
+// ReplaceRecoveryCodes implements [passkey.CodeStore]. The user's lock serialises concurrent replacements, and keeps the
+// session that authorises it from ending before it is done.
 func (p *Passkeys) ReplaceRecoveryCodes(
 	ctx context.Context, user passkey.UserID, codes []passkey.NewRecoveryCode, session string, entry passkey.AuditEntry,
 ) error {
@@ -170,7 +170,7 @@ func (p *Passkeys) RecoveryCode(ctx context.Context, lookup string) (passkey.Use
 	return row.user(), row.SecretHash, nil
 }
 
-// spend deletes the user's one-time code, or returns passkey.ErrCeremony if it is not there at now.
+// spend deletes the user's one-time code. It returns passkey.ErrCeremony if there is no such code at now.
 func spend(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, code passkey.CodeKey, now time.Time) error {
 	if code.Kind != passkey.RecoveryCode {
 		n, err := deleteLinks(ctx, tx, `user_id = $1 AND code_hash = $2 AND kind = $3 AND expires_at > $4`, user, code.Hash, code.Kind, now)

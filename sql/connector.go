@@ -17,28 +17,28 @@ import (
 )
 
 const (
-	// commitTime is how long a server's commit may take, the wait for a synchronous standby included. It does not depend on
-	// the request, whose deadline would end that wait at any moment.
+	// commitTime is how long a server's commit may take, including the wait for a synchronous standby. It does not depend
+	// on the request, whose deadline could interrupt that wait.
 	commitTime = 5 * time.Second
 	// ownerCommitTime is the same for an operator's commands, which commit more at a time.
 	ownerCommitTime = time.Minute
-	// grace is how long PostgreSQL may take to answer that a statement was cancelled, before the connection is given up.
+	// grace is how long PostgreSQL may take to confirm a cancelled statement before the connection is dropped.
 	grace = time.Second
 )
 
-// connector makes the connections of a pool. Every statement and every commit of the program goes through them. They
-// guarantee three things:
+// connector makes the connections of a pool. Every statement and commit of the program goes through them. They guarantee
+// three things:
 //
 //   - A commit is confirmed as the database is configured, or fails with an [UnknownOutcomeError].
-//   - Every exchange with the server ends: at the latest a second after its context, its limit or commitTime has ended,
-//     also where the server does not answer.
-//   - Once one connection finds that the server has gone, hangs or is read-only, none that was made before is used again.
+//   - Every exchange with the server ends at most a second after its context, its limit or commitTime, even if the server
+//     does not answer.
+//   - When one connection finds the server gone, hanging or read-only, no connection made before is used again.
 type connector struct {
 	*pq.Connector
 	commit time.Duration
-	// limit is how long a statement may take; 0 is as long as its context.
+	// limit is how long a statement may take; 0 means as long as its context allows.
 	limit atomic.Int64
-	// generation rises when the connections made so far are to be given up.
+	// generation is raised to drop all connections made so far.
 	generation atomic.Int64
 }
 
@@ -55,7 +55,7 @@ func newConnector(config pq.Config, commit time.Duration) (*connector, error) {
 // read-write.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	made := &conn{connector: c, born: c.generation.Load()}
-	stop := context.AfterFunc(ctx, made.socket.abort) // a handshake does not look at the context
+	stop := context.AfterFunc(ctx, made.socket.abort) // the driver ignores the context during the handshake
 	defer stop()
 	inner, err := c.Connector.Connect(context.WithValue(ctx, socketKey{}, &made.socket))
 	if err != nil {
@@ -87,15 +87,15 @@ type conn struct {
 	pqConn
 	connector   *connector
 	socket      socket
-	born        int64 // the connector's generation when this was made
+	born        int64 // the connector's generation when the connection was made
 	lost        bool
 	transaction bool
-	unconfirmed bool // this exchange made a commit that no synchronous standby has confirmed
+	unconfirmed bool // this exchange committed without a synchronous standby's confirmation
 }
 
 // commits reports whether the statement changes something and so, outside a transaction, commits by itself. Statements that
-// only lock count too. A statement missed here would be cancelled with its request, but would still never count as done
-// without confirmation.
+// only lock count, too. If it misses a statement, that statement is cancelled with its request, but still never counts as
+// done without confirmation.
 func commits(query string) bool {
 	for _, change := range []string{"INSERT INTO", "UPDATE ", "DELETE FROM"} {
 		if strings.Contains(query, change) {
@@ -106,16 +106,16 @@ func commits(query string) bool {
 }
 
 // hear receives the server's notices. PostgreSQL only warns when it gives up waiting for a synchronous standby: the
-// transaction is committed here, but may be lost with this server. Servers translate texts, and the code is that of any
-// warning, such as ANALYZE's of a table that it skips, so the routine that warns decides (syncrep.c since PostgreSQL 9.1).
+// transaction is committed on this server but may be lost with it. The warning's text is translated and its code is
+// generic, so hear recognises it by the routine that issues it (syncrep.c since PostgreSQL 9.1).
 func (c *conn) hear(notice *pq.Error) {
 	if notice.Routine == "SyncRepWaitForLSN" {
 		c.unconfirmed = true
 	}
 }
 
-// exchange bounds one exchange with the server. An exchange that commits has commitTime, even if the request ends. If the
-// context ends meanwhile, the socket gets a deadline and the connection is not used again.
+// exchange bounds one exchange with the server. An exchange that commits gets commitTime, even if the request ends. If the
+// context ends during an exchange, the socket gets a deadline and the connection is not used again.
 func (c *conn) exchange(ctx context.Context, commits bool) (bounded context.Context, end func()) {
 	cancel := func() {}
 	switch limit := time.Duration(c.connector.limit.Load()); {
@@ -136,7 +136,7 @@ func (c *conn) exchange(ctx context.Context, commits bool) (bounded context.Cont
 }
 
 // judge turns the result of an exchange into the error to return. A single statement that may have been committed must
-// neither count as done nor be sent again, as database/sql does after driver.ErrBadConn.
+// neither count as done nor be sent again, as database/sql would do after driver.ErrBadConn.
 func (c *conn) judge(err error, changes bool) error {
 	gone, sent := err != nil && isTransport(err), c.socket.wrote.Load()
 	if gone {
@@ -146,7 +146,7 @@ func (c *conn) judge(err error, changes bool) error {
 		c.lost = true
 		c.connector.generation.CompareAndSwap(c.born, c.born+1)
 	}
-	ended := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) // and the answer was not read
+	ended := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) // the answer was not read
 	switch {
 	case c.transaction:
 		return err
@@ -159,7 +159,7 @@ func (c *conn) judge(err error, changes bool) error {
 	return err
 }
 
-// isTransport reports whether err means that the connection broke or fell silent; the driver calls much of that
+// isTransport reports whether err means that the connection broke or fell silent; the driver reports much of that as
 // driver.ErrBadConn. The end of a context is not a transport error.
 func isTransport(err error) bool {
 	network := (*net.OpError)(nil)
@@ -231,13 +231,14 @@ func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, e
 	return &stmt{pqStmt: inner.(pqStmt), conn: c, commits: commits(query)}, nil //nolint:forcetypeassert // as above
 }
 
-// BeginTx implements [driver.ConnBeginTx]. It hides the end of ctx from the driver, which would cancel the commit too.
+// BeginTx implements [driver.ConnBeginTx]. It hides the end of ctx from the driver, which would otherwise cancel the
+// commit, too.
 func (c *conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
 	_, end := c.exchange(ctx, false)
 	defer end()
 	whole, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	inner, err := c.pqConn.BeginTx(whole, options)
-	if pq.As(err, pqerror.FeatureNotSupported) != nil { // READ WRITE, on a server that has become a standby
+	if pq.As(err, pqerror.FeatureNotSupported) != nil { // READ WRITE is refused by a server that has become a standby
 		err = &pq.Error{Code: pqerror.ReadOnlySQLTransaction, Message: err.Error()}
 	}
 	if err := c.judge(err, false); err != nil {
@@ -304,7 +305,7 @@ func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driv
 	return s.conn.query(ctx, s.commits, func(ctx context.Context) (driver.Rows, error) { return s.pqStmt.QueryContext(ctx, args) })
 }
 
-// Close implements [driver.Stmt]. It sends nothing on a connection that is given up.
+// Close implements [driver.Stmt]. It sends nothing on a connection that is being dropped.
 func (s *stmt) Close() error {
 	if !s.conn.usable() {
 		return driver.ErrBadConn
@@ -314,7 +315,7 @@ func (s *stmt) Close() error {
 	return s.pqStmt.Close()
 }
 
-// rows are those of a statement, which commits after the last one was read.
+// rows are a statement's rows. The statement commits after the last row has been read.
 type rows struct {
 	driver.Rows
 	conn    *conn

@@ -9,31 +9,31 @@ import (
 	"holdfast/entitlements/jose"
 )
 
-// The kinds of keys in the directory.
+// Kinds of keys in the directory.
 const (
 	subscriptionKey = "subscription"  // its id
 	deviceKey       = "device"        // its id
 	deviceKeyKey    = "device key"    // the thumbprint
 	passkeyKey      = "passkey"       // the relying party and the credential id
-	linkKey         = "link"          // the hash of its code, hexadecimal
+	linkKey         = "link"          // the hash of its code, in hexadecimal
 	recoveryKey     = "recovery code" // its lookup
 	externalKey     = "external id"
 )
 
-// listing is a key that no two users can have.
+// listing is a key that at most one user may have.
 type listing struct{ kind, key string }
 
 func passkeyListing(rpID string, id []byte) listing {
 	return listing{passkeyKey, rpID + " " + jose.EncodeBase64(id)}
 }
 
-// ownerOf is the user who has a key, as an expression.
+// ownerOf returns an SQL expression for the user who has a key.
 func ownerOf(kind, key string) string {
 	return `(SELECT user_id FROM directory WHERE kind = '` + kind + `' AND key = ` + key + `)`
 }
 
-// enter puts keys into the directory that become the user's. It returns false where another user has one; then the
-// transaction must not be committed.
+// enter assigns keys to the user in the directory. It returns false if another user has one of them; the transaction must
+// then not be committed.
 func enter[U ~string](ctx context.Context, tx *sqlx.Tx, user U, entries ...listing) (bool, error) {
 	kinds, keys := make([]string, len(entries)), make([]string, len(entries))
 	for i, e := range entries {
@@ -49,7 +49,7 @@ func enter[U ~string](ctx context.Context, tx *sqlx.Tx, user U, entries ...listi
 	return mine, failed("enter keys", err)
 }
 
-// leave takes a key out of the directory.
+// leave removes a key from the directory.
 func leave(ctx context.Context, tx *sqlx.Tx, e listing) error {
 	_, err := tx.ExecContext(ctx, `DELETE FROM directory WHERE kind = $1 AND key = $2`, e.kind, e.key)
 	return failed("leave directory", err)

@@ -42,7 +42,7 @@ func (s *Entitlements) Secret(ctx context.Context, name string, candidate []byte
 	return secret(ctx, s.db, name, candidate)
 }
 
-// secret returns the secret of that name, which the candidate becomes where there is none.
+// secret returns the secret with that name. If there is none, it stores the candidate and returns that.
 func secret(ctx context.Context, db *sqlx.DB, name string, candidate []byte) ([]byte, error) {
 	_, err := db.ExecContext(ctx, `INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING`, name, candidate)
 	if err != nil {
@@ -55,7 +55,7 @@ func secret(ctx context.Context, db *sqlx.DB, name string, candidate []byte) ([]
 	return value, nil
 }
 
-// subscriptionsOf and plansOf are the rows that decide about the user of the row u, as JSON.
+// subscriptionsOf and plansOf select, as JSON, the rows that determine the entitlements of the user in row u.
 const (
 	subscriptionsOf = `(SELECT coalesce(json_agg(s ORDER BY s.created_at, s.id), '[]') FROM subscriptions s WHERE s.user_id = u.id)`
 	plansOf         = `(SELECT coalesce(json_agg(p), '[]') FROM plans p
@@ -63,7 +63,8 @@ const (
 	allPlans = `(SELECT coalesce(json_agg(p), '[]') FROM plans p)`
 )
 
-// mattering says of a device that it still matters at $2: a removed one does while a document of it may live.
+// mattering is true for a device that still matters at $2: one that is linked, or that was removed but may have a live
+// document.
 const mattering = `(removed_at IS NULL OR document_bound > $2)`
 
 const deviceColumns = `id, name, jkt, linked_at, last_reconciled_at, document_bound, document_revision, removed_at IS NOT NULL AS removed,
@@ -82,7 +83,7 @@ func (s *Entitlements) SubscriberAccount(
 	return s.account(ctx, ownerOf(subscriptionKey, `$1`), id, at)
 }
 
-// account reads the account of the user whom the expression user finds by the argument $1.
+// account reads an account. The SQL expression user finds its user from the argument $1.
 func (s *Entitlements) account(ctx context.Context, user string, argument any, at time.Time) (entitlements.Account, error) {
 	var row struct {
 		accountRow
@@ -166,15 +167,15 @@ func (s *Entitlements) UpdateDevice(
 	return account, nil
 }
 
-// maxAttempts bounds how often a statement or transaction starts again because another one came in between.
+// maxAttempts is how often a statement or transaction is tried if concurrent ones interfere.
 const maxAttempts = 10
 
-// lockAccount locks and reads an account for a change, with the named device besides those that matter.
+// lockAccount locks and reads an account for a change: the devices that matter and the named one.
 func lockAccount(
 	ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, device entitlements.DeviceID, at time.Time,
 ) (entitlements.Account, error) {
-	// The catalogue comes first, shared: holders of a plan that has changed are not raised before those have been committed
-	// who have gone over to it as it was.
+	// The catalogue is locked first, in shared mode: before RaiseHolders raises a changed plan's holders, it waits for
+	// transactions that have read the old plan.
 	var found bool
 	err := tx.GetContext(ctx, &found, `
 		SELECT true FROM users WHERE id = $1 AND (SELECT pg_advisory_xact_lock_shared(`+catalogue+`)) IS NOT NULL FOR NO KEY UPDATE`, user)
@@ -184,7 +185,7 @@ func lockAccount(
 	if err != nil {
 		return entitlements.Account{}, failed("lock user", err)
 	}
-	// A statement of its own, so that its snapshot is younger than the lock: nobody else changes the account now.
+	// A separate statement, so that its snapshot is younger than the lock: nobody else can change the account now.
 	var devices []deviceRow
 	err = tx.SelectContext(ctx, &devices, `
 		SELECT `+deviceColumns+` FROM devices WHERE user_id = $1 AND (`+mattering+` OR id = nullif($3, '')::uuid)
@@ -277,8 +278,8 @@ func apply(
 	return revision, nil
 }
 
-// raise raises the revisions of users, to least at the least, and announces them. It raises their devices with them: see
-// devices.revision in the schema. It returns the highest revision.
+// raise raises the revisions of users, to least at the minimum, and announces them. It raises their devices' revisions,
+// too: see devices.revision in the schema. It returns the highest revision.
 func raise(ctx context.Context, tx *sqlx.Tx, at time.Time, least int64, users ...string) (revision int64, err error) {
 	err = tx.GetContext(ctx, &revision, `
 		WITH raised AS (
@@ -327,8 +328,8 @@ func changeLineage(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, a
 	return failed("change lineage", err)
 }
 
-// setStatus sets the status of a device's index. After INVALID, which is final, a device that may still get features gets
-// a new index.
+// setStatus sets the status of a device's index. After INVALID, which is final, a device that may still get features gets a
+// new index.
 func setStatus(
 	ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, device entitlements.DeviceID, status entitlements.Status,
 ) error {
@@ -353,8 +354,8 @@ func setStatus(
 	return failed("allot status index", err)
 }
 
-// allotIndices takes n indices at random from the newest list. Where eight times in a row all that are tried are taken,
-// or most of many, the list is so full that a new one is begun.
+// allotIndices allots n random indices of the newest list. If eight attempts in a row find only taken indices, or one
+// attempt at many finds most of them taken, the list is considered full and a new one begins.
 func allotIndices(ctx context.Context, tx *sqlx.Tx, n int) ([]statusIndex, error) {
 	indices := make([]statusIndex, 0, n)
 	for misses := 0; len(indices) < n; {
@@ -380,13 +381,13 @@ func allotIndices(ctx context.Context, tx *sqlx.Tx, n int) ([]statusIndex, error
 	return indices, nil
 }
 
-// statusIndex is a place in a status list.
+// statusIndex is a position in a status list.
 type statusIndex struct {
 	List int
 	Idx  int
 }
 
-// allotIndex is allotIndices for one.
+// allotIndex allots one index, like allotIndices.
 func allotIndex(ctx context.Context, tx *sqlx.Tx) (list, index int, err error) {
 	indices, err := allotIndices(ctx, tx, 1)
 	if err != nil {
@@ -456,7 +457,7 @@ func (s *Entitlements) Standing(
 	return standing, nil
 }
 
-// storeStep finds no row if a change of the account came in between: each change raises devices.revision.
+// storeStep updates no row if the account was changed in between: each change raises devices.revision.
 const storeStep = `
 	UPDATE devices SET lineage_n = $8, lineage_parent = $9, document_bound = greatest(document_bound, $10),
 		document_revision = greatest(document_revision, $11), last_reconciled_at = greatest(last_reconciled_at, $12)
@@ -517,7 +518,7 @@ func (s *Entitlements) user(ctx context.Context, query string, argument any) (us
 	return user, failed("find user", err)
 }
 
-// accountRow is the columns that every read of an account has.
+// accountRow holds the columns that every read of an account needs.
 type accountRow struct {
 	User          entitlements.UserID `db:"user_id"`
 	Revision      int64
@@ -595,10 +596,10 @@ type deviceRow struct {
 	Removed          bool                  `json:"removed"`
 	Place            entitlements.Place    `json:"place"`
 	LineageN         int64                 `json:"lineage_n" db:"lineage_n"`
-	LineageParent    string                `json:"lineage_parent" db:"lineage_parent"` // hexadecimal
+	LineageParent    string                `json:"lineage_parent" db:"lineage_parent"` // in hexadecimal
 	Forked           bool                  `json:"forked"`
 	LedgerSeq        int64                 `json:"ledger_seq" db:"ledger_seq"`
-	LedgerHash       string                `json:"ledger_hash" db:"ledger_hash"` // hexadecimal; empty where LedgerSeq is 0
+	LedgerHash       string                `json:"ledger_hash" db:"ledger_hash"` // in hexadecimal; empty if LedgerSeq is 0
 	StatusList       int                   `json:"status_list" db:"status_list"`
 	StatusIndex      int                   `json:"status_idx" db:"status_idx"`
 }
@@ -637,7 +638,7 @@ func utc(t *time.Time) *time.Time {
 	return new(t.UTC())
 }
 
-// jsonColumn reads a column of JSON.
+// jsonColumn scans a column of JSON.
 type jsonColumn[T any] struct{ V T }
 
 // Scan implements database/sql's Scanner.

@@ -13,10 +13,10 @@ import (
 	"holdfast/entitlements"
 )
 
-// isGap says whether the audit entry a tells of a gap.
+// isGap is true if the audit entry a reports a gap.
 const isGap = `a.action = 'gap.found'`
 
-// isClosed says whether the gap that the audit entry a tells of is closed.
+// isClosed is true if the gap that the audit entry a reports is closed.
 const isClosed = `EXISTS (SELECT FROM audit c WHERE c.action = 'gap.closed' AND c.object = 'gap:' || a.id)`
 
 const listGaps = `
@@ -50,8 +50,8 @@ func (s *Entitlements) Gaps(ctx context.Context, query entitlements.GapQuery) ([
 	return gaps, nil
 }
 
-// CloseGap implements [entitlements.Store]. The user's row is locked against being erased meanwhile, which would leave the
-// reason behind.
+// CloseGap implements [entitlements.Store]. It locks the user's row against a concurrent erasure, which would miss the
+// reason.
 func (s *Entitlements) CloseGap(ctx context.Context, id int64, entry entitlements.AuditEntry) error {
 	err := transact(ctx, s.db, func(tx *sqlx.Tx) error {
 		err := tx.GetContext(ctx, &entry.User, `

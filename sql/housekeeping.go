@@ -18,19 +18,19 @@ import (
 const (
 	housekeepingPace  = time.Minute
 	housekeepingBatch = 200 // rows in one transaction
-	// housekeepingLock lets one replica at a time keep house.
+	// housekeepingLock admits one replica at a time.
 	housekeepingLock = `hashtextextended('housekeeping', 0)`
 )
 
-// housekeeping lists the tables whose rows end by time, with the condition for a row that has ended at $1, in the order of an
-// index. A batch begins where the one before ended, to skip the rows deleted there: while something such as a dump holds
-// an old snapshot, they are still in the index. SECURITY.md documents how long rows are kept; what is spent stays for replicas
-// whose clocks are behind.
+// housekeeping lists the tables whose rows expire, with the condition for a row that has expired at $1, in the order of an
+// index. A batch begins where the previous one ended, to skip the rows deleted there: they stay in the index while an old
+// snapshot, such as a dump's, exists. SECURITY.md documents how long rows are kept; spent ceremonies are kept longer for
+// replicas whose clocks are behind.
 var housekeeping = []struct {
 	table, key, at, ended string
 	keep                  time.Duration
-	order                 string    // of the index, where that is not at
-	listed                []listing // keys of each row in the directory, as expressions
+	order                 string    // the index's, if it is not at
+	listed                []listing // directory keys of each row, as SQL expressions
 }{
 	{table: "spent", key: "id", at: "expires_at", keep: 2 * entitlements.MaxClockOff},
 	{table: "sessions", key: "user_id, id", at: "expires_at"},
@@ -40,8 +40,8 @@ var housekeeping = []struct {
 	{table: "billing_events", key: "source, id", at: "received_at", ended: "user_id IS NULL", keep: billing.UnclaimedLife},
 	{table: "devices", key: "user_id, id", at: "removed_at", ended: "(document_bound IS NULL OR document_bound <= $1)", keep: entitlements.RemovedLife,
 		listed: []listing{{deviceKey, "id::text"}, {deviceKeyKey, "jkt"}}},
-	// An index is never given twice, so those of the newest list stay, and of the one before, which may have been the newest to
-	// a statement under way. No document outlives its keyset, not even one without features.
+	// An index is never reused, so those of the newest list stay, and of the list before it, which a running statement may
+	// still see as the newest. No document outlives its keyset, not even one without features.
 	{
 		table: "status_entries", key: "list, idx", at: "ended_at", keep: entitlements.KeysetLife, order: "list, ended_at",
 		ended: `list < (SELECT max(list) - 1 FROM status_entries)
@@ -49,17 +49,17 @@ var housekeeping = []struct {
 	},
 }
 
-// KeepHouse deletes rows that have ended, until ctx ends: in small batches, and on one replica at a time. Report is called
-// with the error when the database begins to fail, and with nil when it works again. KeepHouse must be called once, in a
-// goroutine of its own, so that no request waits for it.
+// KeepHouse deletes expired rows until ctx ends, in small batches and on one replica at a time. It calls report with the
+// error when the database begins to fail, and with nil when it works again. Call KeepHouse once, in its own goroutine, so
+// that no request waits for it.
 func KeepHouse(ctx context.Context, db *sqlx.DB, now func() time.Time, report func(error)) {
 	entitlements.Repeat(ctx, housekeepingPace, nil, func(ctx context.Context) error { return sweep(ctx, db, now()) }, report)
 }
 
-// errElsewhere is returned while another replica keeps house.
+// errElsewhere is returned while another replica does the housekeeping.
 var errElsewhere = errors.New("another replica keeps house")
 
-// sweep deletes all rows that have ended at now.
+// sweep deletes all rows that have expired at now.
 func sweep(ctx context.Context, db *sqlx.DB, now time.Time) error {
 	for _, h := range housekeeping {
 		ended := h.at + ` <= $1`

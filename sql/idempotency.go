@@ -11,28 +11,30 @@ import (
 	"holdfast/entitlements"
 )
 
-// claimLife is how long a request without an answer counts as in progress. It is more than any request may take, so whoever
-// made an older claim is gone.
+// claimLife is how long a request without an answer counts as in progress. No request may take that long, so the maker of
+// an older claim has died.
 const claimLife = time.Minute
 
-// here, in the FROM of a single statement, makes its commit wait for this server's disk only, not for a synchronous standby.
-// A claim may be lost in a failover, as if its request had died; a claim with an unknown outcome would block the next try.
+// here, in the FROM of a single statement, makes the commit wait only for this server's disk, not for a synchronous
+// standby. A failover may lose the claim, as if its request had died; a claim with an unknown outcome would block the next
+// try.
 const here = `set_config('synchronous_commit', 'local', true)`
 
-// Answers keeps what requests with an Idempotency-Key were answered, for 24 hours. It is what package api's Answers asks
-// for.
+// Answers stores the answers to requests with an Idempotency-Key for 24 hours. It implements the Answers interface of
+// package api.
 type Answers struct {
 	db *sqlx.DB
 }
 
-// NewAnswers returns the store in db, which it does not close.
+// NewAnswers returns the store in db. It does not close db.
 func NewAnswers(db *sqlx.DB) *Answers {
 	return &Answers{db: db}
 }
 
-// Claim makes the request the caller's to carry out: claimed is true. Otherwise somebody has carried it out, and status
-// and answer are what Keep was given; or, where status is 0, it came with another body, or is in progress. A claim that
-// was neither kept nor released for a minute passes to the next caller with the same body.
+// Claim gives the caller the exclusive right to execute the request, and returns claimed as true. If the request has been
+// executed before, claimed is false and status and answer are those passed to Keep. A status of 0 means that the request is
+// in progress, or that the key was used with another body. A claim that is neither kept nor released within a minute passes
+// to the next caller with the same body.
 func (a *Answers) Claim(
 	ctx context.Context, actor, route, key string, bodyHash []byte, now time.Time,
 ) (claimed bool, status int, answer []byte, err error) {
@@ -57,7 +59,7 @@ func (a *Answers) Claim(
 	return false, status, answer, failed("select answer", err)
 }
 
-// Keep ends the claim made at that time with the answer to give from now on.
+// Keep ends the claim made at the time claimed and stores the answer for repetitions.
 func (a *Answers) Keep(ctx context.Context, actor, route, key string, claimed time.Time, status int, answer []byte) error {
 	_, err := a.db.ExecContext(ctx, `
 		UPDATE idempotency SET status = $5, answer = $6
@@ -66,7 +68,7 @@ func (a *Answers) Keep(ctx context.Context, actor, route, key string, claimed ti
 	return failed("keep answer", err)
 }
 
-// Release ends the claim made at that time as if it had not been made.
+// Release ends the claim made at the time claimed as if it had never been made.
 func (a *Answers) Release(ctx context.Context, actor, route, key string, claimed time.Time) error {
 	_, err := a.db.ExecContext(ctx, `
 		DELETE FROM idempotency USING `+here+` WHERE actor = $1 AND route = $2 AND key = $3 AND created_at = $4 AND status IS NULL`,

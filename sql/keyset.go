@@ -26,15 +26,15 @@ func (s *Entitlements) MarkKeyset(ctx context.Context, keyset entitlements.Serve
 	})
 }
 
-// ServedKeysets reads the keysets that the database remembers, one of each root, in the order in which the roots came.
+// ServedKeysets reads the keysets that the database remembers, one per root, in the order of the roots.
 func ServedKeysets(ctx context.Context, db sqlx.QueryerContext) ([]entitlements.ServedKeyset, error) {
 	var served []entitlements.ServedKeyset
 	err := sqlx.SelectContext(ctx, db, &served, `SELECT root, version, issuer, digest FROM keyset_marks ORDER BY place`)
 	return served, failed("read keyset marks", err)
 }
 
-// AdoptKeyset makes keyset the only one that the database at url remembers, if [entitlements.ServedKeyset.Adopt] agrees, and
-// audits it, as the owner that url names.
+// AdoptKeyset makes keyset the only one that the database at url remembers, if [entitlements.ServedKeyset.Adopt] agrees,
+// and audits that. The login in url must be the owner.
 func AdoptKeyset(ctx context.Context, url string, keyset entitlements.ServedKeyset, actor string, at time.Time) error {
 	db, err := connectToSchema(ctx, url)
 	if err != nil {
@@ -64,7 +64,7 @@ func AdoptKeyset(ctx context.Context, url string, keyset entitlements.ServedKeys
 	})
 }
 
-// lockKeysets makes replicas that take a keyset do so one after another; it happens a few times a year.
+// lockKeysets serialises replicas that take a keyset, which happens a few times a year.
 func lockKeysets(ctx context.Context, tx *sqlx.Tx) error {
 	_, err := tx.ExecContext(ctx, `LOCK TABLE keyset_marks IN SHARE ROW EXCLUSIVE MODE`)
 	return failed("lock keyset marks", err)

@@ -18,9 +18,9 @@ import (
 //go:embed migrations/*.sql
 var embedded embed.FS
 
-// Migrate brings the schema of the database at url to this program's version, as the login that url names: the owner.
-// Several may migrate at once: one does, under an advisory lock, and the others find it done. A schema that is newer
-// is left alone, without error; [CheckVersion] tells.
+// Migrate migrates the schema of the database at url to this program's version. The login in url must be the owner.
+// Concurrent calls are safe: an advisory lock lets one migrate, and the others find nothing to do. A newer schema is left
+// alone without an error; [CheckVersion] reports it.
 func Migrate(ctx context.Context, url string) error {
 	return migrate(ctx, url, (*goose.Provider).Up)
 }
@@ -30,7 +30,7 @@ func migrate(ctx context.Context, url string, up func(*goose.Provider, context.C
 	if err != nil {
 		return err
 	}
-	// A migration that waits for a lock makes everybody else wait behind it: better to fail and be tried again.
+	// A migration that waits for a lock blocks everybody behind it: it is better to fail and retry.
 	setDefault(config.Runtime, "lock_timeout", "10s")
 	db, err := connectOwner(ctx, config)
 	if err != nil {
@@ -59,7 +59,7 @@ func migrate(ctx context.Context, url string, up func(*goose.Provider, context.C
 func Version() int64 {
 	files, err := embedded.ReadDir("migrations")
 	if err != nil {
-		panic(err) // embedded
+		panic(err) // the files are embedded
 	}
 	var newest int64
 	for _, file := range files {
@@ -72,7 +72,7 @@ func Version() int64 {
 	return newest
 }
 
-// CheckVersion refuses a database whose schema is not of this program's version, and says what to do.
+// CheckVersion returns an error that says what to do if the schema is not of this program's version.
 func CheckVersion(ctx context.Context, db *sqlx.DB) error {
 	version, err := schemaVersion(ctx, db)
 	if err != nil {
@@ -89,12 +89,12 @@ func CheckVersion(ctx context.Context, db *sqlx.DB) error {
 	return nil
 }
 
-// schemaVersion is 0 where nothing was migrated yet.
+// schemaVersion returns the version of the schema, or 0 before the first migration.
 func schemaVersion(ctx context.Context, db *sqlx.DB) (version int64, err error) {
 	err = db.GetContext(ctx, &version, "SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied")
 	if missing := (*pq.Error)(nil); errors.As(err, &missing) &&
 		(missing.Code == pqerror.UndefinedTable || missing.Code == pqerror.InsufficientPrivilege) {
-		return 0, nil // migrations make the table and grant it
+		return 0, nil // migrations create the table and grant access to it
 	}
 	return version, failed("read the schema version", err)
 }

@@ -15,9 +15,10 @@ import (
 	"holdfast/entitlements"
 )
 
-// What is announced on: a changed status, a changed plan, and webhooks to send, with nothing; a user's new revision, as
-// "<user> <revision>"; a session that was ended before its time, as its id. PostgreSQL delivers when the transaction commits,
-// and not if it does not. The end of a session that a sign-in replaces is announced apart from it: see announcements.
+// Channels. Changed statuses, changed plans and due webhooks are announced without a payload; a user's new revision as
+// "<user> <revision>"; a session that was ended early as its id. PostgreSQL delivers an announcement when its transaction
+// commits, and drops it on a rollback. The end of a session that a sign-in replaces is announced in a separate transaction:
+// see announcements.
 const (
 	statusChannel     = "holdfast_status"
 	planChannel       = "holdfast_plan"
@@ -26,44 +27,44 @@ const (
 	sessionEndChannel = "holdfast_session_end"
 )
 
-// notify announces something that needs no words. Several times in a transaction are one.
+// notify announces on a channel without a payload. PostgreSQL delivers duplicates within a transaction once.
 func notify(ctx context.Context, tx *sqlx.Tx, channel string) error {
 	_, err := tx.ExecContext(ctx, `SELECT pg_notify($1, '')`, channel)
 	return failed("notify", err)
 }
 
-// How soon a lost connection is made anew, and how long at most until the next attempt.
+// The first and the longest delay before a lost connection is replaced.
 const (
 	listenAgain     = 100 * time.Millisecond
 	listenAgainMost = 2 * time.Second
 )
 
-// How often the listening connection is pinged, and how long nothing may be heard on it until it counts as lost.
+// The interval of pings on the listening connection, and how long it may stay silent before it counts as lost.
 const (
 	listenPing    = 3 * time.Second
 	listenSilence = 2 * listenPing
 )
 
-// Audience is who hears what is announced. What takes long has to be done elsewhere: each call holds up the next ones.
+// Audience receives announcements. Its functions must return quickly, because each call delays the next ones.
 type Audience struct {
-	// Status: the status of some document may have changed.
+	// Status is called when the status of some document may have changed.
 	Status func()
-	// Plan: some plan may have changed, so that its holders are to be raised.
+	// Plan is called when some plan may have changed, so that its holders must be raised.
 	Plan func()
-	// Webhook: there may be webhooks to send.
+	// Webhook is called when webhooks may be due.
 	Webhook func()
-	// Revision: the user has this revision now.
+	// Revision is called with a user's new revision.
 	Revision func(user entitlements.UserID, revision int64)
-	// SessionEnd: the session of that id was ended.
+	// SessionEnd is called with the id of a session that was ended.
 	SessionEnd func(id string)
-	// Missed: revisions and ends of sessions may have gone by unheard, so that they have to be read. It is called apart
-	// from the others, one call at a time, and again until it returns nil.
+	// Missed is called when announcements of revisions and ends of sessions may have been lost, so that they must be read.
+	// It runs concurrently with the other functions, one call at a time, and is repeated until it returns nil.
 	Missed func(context.Context) error
 }
 
-// Listen lets the audience hear what changes in the database at url, by whatever server, until ctx ends: soon after the
-// change has been committed, never before. It has one connection of its own, which it replaces when it is lost or silent;
-// Missed is for what was committed in between. It is called at first, too.
+// Listen passes announcements of committed changes in the database at url, made by any server, to the audience until ctx
+// ends. It has its own connection and replaces it when it is lost or silent; Missed then covers the changes in between.
+// Listen calls Missed at the start, too.
 func Listen(ctx context.Context, url string, audience Audience) error {
 	address, err := listenAddress(url)
 	if err != nil {
@@ -83,7 +84,7 @@ func Listen(ctx context.Context, url string, audience Audience) error {
 	}()
 	go func() {
 		for _, channel := range []string{statusChannel, planChannel, webhookChannel, revisionChannel, sessionEndChannel} {
-			// It fails when the server refuses, as a standby does, and when the listener is closed.
+			// Listen fails if the server refuses it, as a standby does, and when the listener is closed.
 			for listener.Listen(channel) != nil && pause(ctx, listenAgainMost) {
 			}
 		}
@@ -91,7 +92,7 @@ func Listen(ctx context.Context, url string, audience Audience) error {
 	}()
 	go func() {
 		for announced := range listener.Notify { // closed with the listener
-			if announced == nil { // a new connection, which listens already
+			if announced == nil { // nil marks a new connection, which listens already
 				mayHaveMissed()
 				continue
 			}
@@ -107,14 +108,14 @@ func Listen(ctx context.Context, url string, audience Audience) error {
 	return nil
 }
 
-// ping makes the server say something. If it does not within listenSilence, the listener takes a new connection.
+// ping makes the server send something. If it does not within listenSilence, the listener makes a new connection.
 func ping(listener *pq.Listener) {
-	defer func() { _ = recover() }() // the driver panics if the server answers with an error, such as a cancelled statement
+	defer func() { _ = recover() }() // the driver panics on an error from the server, such as a cancelled statement
 	_ = listener.Ping()
 }
 
-// listenDialer makes connections that fail when nothing is heard on them for listenSilence. TCP itself does not notice
-// a proxy that acknowledges every packet and passes none on.
+// listenDialer makes connections that fail after hearing nothing for listenSilence. TCP itself does not notice a proxy that
+// acknowledges every packet and forwards none.
 type listenDialer struct{ *dialer }
 
 // DialContext implements [pq.DialerContext].
@@ -166,7 +167,7 @@ func (a Audience) hear(channel, text string) {
 	}
 }
 
-// catchUp calls read for every value on missed until it succeeds.
+// catchUp calls read for every value on missed, and repeats it until it succeeds.
 func catchUp(ctx context.Context, missed chan struct{}, read func(context.Context) error) {
 	for {
 		select {
@@ -180,7 +181,7 @@ func catchUp(ctx context.Context, missed chan struct{}, read func(context.Contex
 	}
 }
 
-// signal puts a value on a channel that holds one, unless one is there.
+// signal puts a value on a channel of capacity one, unless it is full.
 func signal(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -188,7 +189,7 @@ func signal(c chan<- struct{}) {
 	}
 }
 
-// pause waits. It returns false, at once, when ctx ends.
+// pause waits for d. It returns false at once when ctx ends.
 func pause(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():
@@ -198,11 +199,11 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// listenAddress is url with the settings that [Open] makes and that matter here.
+// listenAddress returns url with those of [Open]'s settings that matter for listening.
 func listenAddress(url string) (string, error) {
 	config, err := pq.NewConfig(url)
 	if err != nil {
-		_, err = parse(url) // whose error shows no password
+		_, err = parse(url) // parse's error shows no password
 		return "", errors.Join(err)
 	}
 	var settings []string

@@ -12,24 +12,24 @@ import (
 	"github.com/lib/pq/pqerror"
 )
 
-// runtimeRole is what the server acts as; the migrations make it and grant it what it needs.
+// runtimeRole is the role that the server acts as. The migrations create it and grant it what it needs.
 const runtimeRole = "holdfast_runtime"
 
-// Open connects to the database at url (a URL or key=value pairs, several hosts allowed) for the runtime and returns
-// its pool. Every connection acts as holdfast_runtime, also when it logs in as the owner. TLS is as url says, and
-// required where it says nothing.
+// Open connects to the database at url (a URL or key=value pairs, several hosts allowed) for the server and returns its
+// pool. Every connection acts as holdfast_runtime, even if it logs in as the owner. TLS follows url, and is required if url
+// says nothing about it.
 //
-// Settings that url does not make are made here, so that a request fails soon rather than waits: connect_timeout,
-// synchronous_commit (on: what was answered is not forgotten), statement_timeout, lock_timeout,
-// idle_in_transaction_session_timeout, search_path and target_session_attrs (read-write). A server that falls silent is
-// given up a little after statement_timeout.
+// Open sets defaults for settings that url omits, so that a request fails soon instead of waiting: connect_timeout,
+// synchronous_commit (on: a confirmed change is durable), statement_timeout, lock_timeout,
+// idle_in_transaction_session_timeout, search_path and target_session_attrs (read-write). The connection to a silent server
+// is dropped a little after statement_timeout.
 func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 	config, err := parse(url)
 	if err != nil {
 		return nil, err
 	}
 	config.Runtime["role"] = runtimeRole
-	setDefault(config.Runtime, "search_path", "public, pg_temp") // named, pg_temp comes last: nothing there hides a table
+	setDefault(config.Runtime, "search_path", "public, pg_temp") // pg_temp last: nothing in it can hide a table
 	setDefault(config.Runtime, "synchronous_commit", "on")
 	setDefault(config.Runtime, "statement_timeout", "6s")
 	setDefault(config.Runtime, "lock_timeout", "5s")
@@ -50,9 +50,9 @@ func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 		}
 		return nil, err
 	}
-	// A small pool is fast: PostgreSQL does its work on few cores, and its default of 100 connections serves three
-	// replicas, which each listen on one more, and an operator. Connections end in time so that the load spreads to
-	// hosts that come back.
+	// A small pool is fast: PostgreSQL works on few cores, and its default of 100 connections is enough for three replicas,
+	// each with one more connection that listens, and an operator. Connections have a limited lifetime, so that the load
+	// spreads to hosts that come back.
 	db.SetMaxOpenConns(30)
 	db.SetMaxIdleConns(30)
 	db.SetConnMaxIdleTime(5 * time.Minute)
@@ -60,8 +60,8 @@ func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 	return sqlx.NewDb(db, "postgres"), nil
 }
 
-// limitStatements makes the connector give a statement up a little after statement_timeout, which a silent server does not
-// enforce. If that is 0, the context is the only limit.
+// limitStatements makes the connector give up on a statement a little after statement_timeout, which a silent server does
+// not enforce. If statement_timeout is 0, the context is the only limit.
 func limitStatements(ctx context.Context, connector *connector, db *sql.DB) error {
 	var milliseconds int64
 	err := db.QueryRowContext(ctx, `SELECT setting::bigint FROM pg_settings WHERE name = 'statement_timeout'`).Scan(&milliseconds)
@@ -74,16 +74,16 @@ func limitStatements(ctx context.Context, connector *connector, db *sql.DB) erro
 	return nil
 }
 
-// connectTime is how long a host may take to let us in before the next one is tried.
+// connectTime is how long a host may take to accept a connection before the next host is tried.
 const connectTime = 3 * time.Second
 
 func parse(url string) (pq.Config, error) {
 	config, err := pq.NewConfig(url)
 	if err != nil {
-		// The driver's error may quote the address, password and all.
+		// The driver's error may quote the address, including the password.
 		return pq.Config{}, errors.New("the database URL is neither a postgres:// URL nor key=value pairs that PostgreSQL knows")
 	}
-	config = config.Clone() // Runtime is never nil now
+	config = config.Clone() // Runtime is never nil from here on
 	if config.ApplicationName == "" {
 		config.ApplicationName = "holdfast"
 	}
@@ -93,7 +93,7 @@ func parse(url string) (pq.Config, error) {
 	if config.TargetSessionAttrs == "" {
 		config.TargetSessionAttrs = pq.TargetSessionAttrsReadWrite
 	}
-	config.Runtime["client_min_messages"] = "warning" // a lower level would hide commits without their standby
+	config.Runtime["client_min_messages"] = "warning" // a lower level would hide commits that no standby confirmed
 	return config, nil
 }
 
@@ -112,11 +112,11 @@ func connect(ctx context.Context, connector *connector) (*sql.DB, error) {
 	return db, nil
 }
 
-// ErrNotOwner is returned when something that needs the database's owner is done as another login.
+// ErrNotOwner is returned when an operation that requires the database's owner uses another login.
 var ErrNotOwner = errors.New("this login does not own the database's tables: name the owner in --database-url, as for 'holdfast migrate'")
 
-// connectOwner connects as the login that config names, which must own the tables or, where there are none yet, be able to
-// make them.
+// connectOwner connects as the login in config, which must own the tables or, if there are none yet, be able to create
+// them.
 func connectOwner(ctx context.Context, config pq.Config) (*sql.DB, error) {
 	connector, err := newConnector(config, ownerCommitTime)
 	if err != nil {
@@ -151,8 +151,8 @@ func connectToSchema(ctx context.Context, url string) (*sqlx.DB, error) {
 	return db, nil
 }
 
-// connectAsOwner connects as the login that url names, without a pool's worth of connections. What it commits is durable,
-// whatever the database's settings.
+// connectAsOwner connects as the login in url, with few connections. What it commits is durable, whatever the database's
+// settings.
 func connectAsOwner(ctx context.Context, url string) (*sqlx.DB, error) {
 	config, err := parse(url)
 	if err != nil {

@@ -24,7 +24,7 @@ type Outbox struct{ db *sqlx.DB }
 
 var _ outbox.Store = (*Outbox)(nil)
 
-// NewOutbox returns the store in db, which it does not close.
+// NewOutbox returns the store in db. It does not close db.
 func NewOutbox(db *sqlx.DB) *Outbox { return &Outbox{db: db} }
 
 // Register implements [outbox.Store].
@@ -38,7 +38,7 @@ func (o *Outbox) Register(ctx context.Context, endpoints []outbox.Endpoint) (ids
 		ID     int64
 		Digest []byte
 	}
-	for range maxAttempts { // servers that start at once can deadlock
+	for range maxAttempts { // servers that start at the same time can deadlock
 		err = transact(ctx, o.db, func(tx *sqlx.Tx) error {
 			rows = nil
 			err := tx.SelectContext(ctx, &rows, `
@@ -69,7 +69,7 @@ func (o *Outbox) Register(ctx context.Context, endpoints []outbox.Endpoint) (ids
 	return ids, nil
 }
 
-// writeDeliveries writes the message about an audited change down for each endpoint, and announces that.
+// writeDeliveries stores the message about an audited change, once for each endpoint, and announces that.
 func writeDeliveries(ctx context.Context, tx *sqlx.Tx, message outbox.Message, entry entitlements.AuditEntry) error {
 	result, err := tx.ExecContext(ctx, `
 		INSERT INTO webhook_deliveries (id, endpoint, message_id, type, user_id, payload, created_at, next_attempt_at)
@@ -82,7 +82,7 @@ func writeDeliveries(ctx context.Context, tx *sqlx.Tx, message outbox.Message, e
 	return notify(ctx, tx, webhookChannel)
 }
 
-// deliveryColumns are those of a delivery d to the endpoint e.
+// deliveryColumns are the columns of a delivery d to the endpoint e.
 const deliveryColumns = `d.id, d.place, d.message_id, d.type, e.shown AS endpoint, d.user_id, d.payload, d.state, d.attempts,
 	d.created_at, d.next_attempt_at, d.delivered_at, d.last_status, d.last_error`
 
@@ -119,7 +119,7 @@ func (o *Outbox) Counts(ctx context.Context) (pending, dead int64, err error) {
 	return pending, dead, failed("count webhooks", err)
 }
 
-// sweptWebhooks is how many deliveries are swept at a time.
+// sweptWebhooks is the number of deliveries swept at a time.
 const sweptWebhooks = 1000
 
 // Sweep implements [outbox.Store].
@@ -163,13 +163,12 @@ func (o *Outbox) Deliveries(ctx context.Context, query outbox.Query) ([]outbox.D
 		WHERE d.place < $1 `+which+` ORDER BY d.place DESC LIMIT $2`, arguments...)
 }
 
-// Resend implements [outbox.Store]. The user's row is locked against being erased meanwhile, which would leave the reason
-// behind.
+// Resend implements [outbox.Store]. It locks the user's row against a concurrent erasure, which would miss the reason.
 func (o *Outbox) Resend(ctx context.Context, id string, at time.Time, entry entitlements.AuditEntry) (delivery outbox.Delivery, err error) {
 	err = transact(ctx, o.db, func(tx *sqlx.Tx) error {
 		err := tx.GetContext(ctx, &entry.User, `
 			SELECT id FROM users WHERE id = (SELECT user_id FROM webhook_deliveries WHERE id = $1) FOR SHARE`, id)
-		if err != nil && !errors.Is(err, stdsql.ErrNoRows) { // a user who is erased has no trail any longer
+		if err != nil && !errors.Is(err, stdsql.ErrNoRows) { // an erased user has no trail any longer
 			return failed("lock user", err)
 		}
 		var row struct {

@@ -15,8 +15,8 @@ import (
 	"holdfast/passkey"
 )
 
-// Passkeys is the [passkey.Store] in PostgreSQL. Its other methods are in session.go, user.go, staff.go, code.go,
-// account.go, audit.go and token.go.
+// Passkeys is the PostgreSQL [passkey.Store]. Its other methods are in session.go, user.go, staff.go, code.go, account.go,
+// audit.go and token.go.
 type Passkeys struct {
 	db                                             *sqlx.DB
 	spend, spendOn, signIn, storePasskey, announce *sqlx.Stmt
@@ -25,7 +25,7 @@ type Passkeys struct {
 
 var _ passkey.Store = (*Passkeys)(nil)
 
-// NewPasskeys returns the store in db, which it does not close. It prepares the statements that finish ceremonies.
+// NewPasskeys returns the store in db and prepares the statements that finish ceremonies. It does not close db.
 func NewPasskeys(ctx context.Context, db *sqlx.DB) (*Passkeys, error) {
 	p := &Passkeys{db: db}
 	for statement, text := range map[**sqlx.Stmt]string{
@@ -45,14 +45,14 @@ func (p *Passkeys) Secret(ctx context.Context, name string, candidate []byte) ([
 	return secret(ctx, p.db, name, candidate)
 }
 
-// spendCeremony is flushed to the disk but does not wait for a synchronous standby. A sign-in that is then answered with
-// success waits for it, and what it waits for includes all that was committed before: a failover loses the row only where
-// the try did not succeed.
+// spendCeremony is flushed to the disk but does not wait for a synchronous standby. A successful sign-in afterwards waits
+// for one, and that covers all earlier commits: a failover can lose the row only if the try did not succeed.
 const spendCeremony = `
 	INSERT INTO spent (id, expires_at) SELECT $1::uuid, $2::timestamptz WHERE set_config('synchronous_commit', 'local', true) <> ''
 	ON CONFLICT DO NOTHING RETURNING id`
 
-// Spend implements [passkey.CeremonyStore]. Of concurrent insertions of one id, all but the first wait and do nothing.
+// Spend implements [passkey.CeremonyStore]. Of concurrent insertions of one id, only the first inserts; the others wait and
+// do nothing.
 func (p *Passkeys) Spend(ctx context.Context, id string, end time.Time) error {
 	err := p.spend.GetContext(ctx, &id, id, end)
 	if errors.Is(err, stdsql.ErrNoRows) {
@@ -122,7 +122,7 @@ func (p *Passkeys) Credential(ctx context.Context, rpID string, user passkey.Use
 	return row.Owner.user(), row.credential(), nil
 }
 
-// spendOnCredential returns a row if the ceremony was not spent before; without such a credential, one of zeros.
+// spendOnCredential returns a row if the ceremony was not spent before. Without such a credential, the row has zero values.
 const spendOnCredential = `
 	WITH fresh AS (` + spendCeremony + `)
 	SELECT coalesce(p.rp_id, '') AS rp_id, p.credential_id, coalesce(p.user_id::text, '') AS user_id, coalesce(p.name, '') AS name, p.public_key,
@@ -243,14 +243,14 @@ func (p *Passkeys) Recover(
 	})
 }
 
-// lockUser makes those who change a user's passkeys or recovery codes take turns. What comes after it in the transaction
-// sees what the one before has committed. An unknown user is no error: nothing of theirs will be found.
+// lockUser serialises changes of a user's passkeys and recovery codes. Later statements of the transaction see what the
+// previous holder of the lock committed. An unknown user is not an error: later statements will find nothing of theirs.
 func lockUser(ctx context.Context, tx *sqlx.Tx, user passkey.UserID) error {
 	_, err := tx.ExecContext(ctx, `SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE`, user)
 	return failed("lock user", err)
 }
 
-// checkLimit needs lockUser before it.
+// checkLimit requires lockUser before it.
 func checkLimit(ctx context.Context, tx *sqlx.Tx, c passkey.Credential, limit int) error {
 	var n int
 	err := tx.GetContext(ctx, &n, `SELECT count(*) FROM passkeys WHERE user_id = $1 AND rp_id = $2`, c.User, c.RPID)
@@ -274,7 +274,7 @@ const storePasskey = `
 	INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at, credential_id, told_from, origin)
 	VALUES ($1, $13, $14, $15, $16, $17, $18, $2, $19, $20)`
 
-// insertPasskey stores a passkey with the session and the audit entries that come with it.
+// insertPasskey stores a passkey with its session and audit entries.
 func (p *Passkeys) insertPasskey(
 	ctx context.Context, tx *sqlx.Tx, c passkey.Credential, session passkey.NewSession, entries ...passkey.AuditEntry,
 ) error {
@@ -297,8 +297,8 @@ func (p *Passkeys) insertPasskey(
 	return nil
 }
 
-// signIn finds no row if the passkey is not as it was read: PostgreSQL evaluates the condition again on the newest row if it
-// had to wait for another sign-in. The first three arguments are those of noticeEntries.
+// signIn finds no row if the passkey has changed since it was read: after waiting for another sign-in, PostgreSQL evaluates
+// the condition again on the newest row. The first three arguments are those of noticeEntries.
 var signIn = `
 	WITH used AS (
 		UPDATE passkeys SET sign_count = $8, backup_state = $9, last_used_at = $10
@@ -398,7 +398,7 @@ func (p *Passkeys) Record(ctx context.Context, entry passkey.AuditEntry) error {
 	return transact(ctx, p.db, func(tx *sqlx.Tx) error { return insertEntry(ctx, tx, entry) })
 }
 
-// insertEntry adds an entry to the trail that all domains share.
+// insertEntry adds an entry to the audit trail, which all domains share.
 func insertEntry(ctx context.Context, tx *sqlx.Tx, e passkey.AuditEntry) error {
 	return audit(ctx, tx, entitlements.AuditEntry{
 		At: e.At, Actor: e.Actor, Action: e.Action, Object: e.Object, User: string(e.User),
@@ -406,7 +406,7 @@ func insertEntry(ctx context.Context, tx *sqlx.Tx, e passkey.AuditEntry) error {
 	})
 }
 
-// optional is NULL for "".
+// optional returns nil, which becomes NULL, for "".
 func optional[T ~string](s T) any {
 	if s == "" {
 		return nil
@@ -414,7 +414,7 @@ func optional[T ~string](s T) any {
 	return string(s)
 }
 
-// affectedNone tells whether a statement that ended with err changed no row.
+// affectedNone reports whether a statement changed no row. err is the statement's own error.
 func affectedNone(result stdsql.Result, err error) (bool, error) {
 	if err != nil {
 		return false, err

@@ -15,20 +15,21 @@ import (
 )
 
 const (
-	// firstHolder is before every user's id.
+	// firstHolder is below every user's id.
 	firstHolder = "00000000-0000-0000-0000-000000000000"
-	// holdersAtOnce is how many users are raised in one transaction: their reconciles wait for it, a tenth of a second or so.
+	// holdersAtOnce is how many users are raised in one transaction: their reconciles wait for it, about a tenth of a
+	// second.
 	holdersAtOnce = 250
 )
 
-// catalogue is the lock that changes of accounts share while they go by the plans that they have read.
+// catalogue is the lock that transactions share while they change accounts based on the plans that they have read.
 const catalogue = `hashtextextended('plans', 0)`
 
-// awaitChanges waits for the changes of accounts that are under way, and holds up those that come no longer than that: a
-// lock is let go with the savepoint that is older.
+// awaitChanges waits for running changes of accounts and delays new ones only meanwhile: rolling back to the savepoint
+// releases the lock.
 const awaitChanges = `SAVEPOINT before; SELECT pg_advisory_xact_lock(` + catalogue + `); ROLLBACK TO SAVEPOINT before`
 
-// withdrawing says of the user of the row u that documents of a plan of theirs are to be withdrawn.
+// withdrawing is true if documents of the user in row u are to be withdrawn because of a plan of theirs.
 const withdrawing = `EXISTS (SELECT FROM subscriptions s JOIN plans p ON p.id = s.plan
 	WHERE s.user_id = u.id AND u.id > p.losing_after AND u.id > p.raising_after)`
 
@@ -96,8 +97,8 @@ func (s *Entitlements) PutPlan(
 	})
 }
 
-// RaiseHolders implements [entitlements.Store]. Locks are taken in the order plan, catalogue, users (by id), devices, which is
-// that of all transactions. The plan's is one that subscriptions to the plan do not wait for.
+// RaiseHolders implements [entitlements.Store]. Locks are taken in the same order as in all transactions: plan, catalogue,
+// users (by id), devices. The lock on the plan does not block new subscriptions to it.
 func (s *Entitlements) RaiseHolders(ctx context.Context, at time.Time) (more bool, err error) {
 	for range maxAttempts {
 		err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
@@ -112,7 +113,7 @@ func (s *Entitlements) RaiseHolders(ctx context.Context, at time.Time) (more boo
 }
 
 func raiseHolders(ctx context.Context, tx *sqlx.Tx, at time.Time) (more bool, err error) {
-	// Only ever the first: of two that did different plans at once, each could wait for indices that the other has taken.
+	// Always the first plan: concurrent transactions for different plans could deadlock on status indices.
 	var plan struct {
 		ID      entitlements.PlanID
 		Raising string  `db:"raising_after"`
@@ -129,7 +130,7 @@ func raiseHolders(ctx context.Context, tx *sqlx.Tx, at time.Time) (more bool, er
 		return false, failed("lock plan", err)
 	}
 	if plan.Raising == firstHolder {
-		// Users who are taking the plan as it was before become holders when that commits.
+		// Users who are subscribing under the old plan become holders when their transactions commit.
 		if _, err := tx.ExecContext(ctx, awaitChanges); err != nil {
 			return false, failed("await changes", err)
 		}
@@ -164,8 +165,8 @@ func raiseHolders(ctx context.Context, tx *sqlx.Tx, at time.Time) (more bool, er
 	return true, failed("remember the last holder", err)
 }
 
-// withdrawDocuments sets the status of the devices that lose their documents to INVALID, and gives them new indices: those of
-// the users above losing. Their rows are locked.
+// withdrawDocuments sets the status of devices that lose their documents to INVALID, for the users with ids above losing,
+// and gives the devices new indices. The caller has locked the users' rows.
 func withdrawDocuments(ctx context.Context, tx *sqlx.Tx, users []string, losing string, at time.Time) error {
 	var rows []deviceRow
 	err := tx.SelectContext(ctx, &rows, `

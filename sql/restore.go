@@ -10,11 +10,11 @@ import (
 	"github.com/lib/pq/pqerror"
 )
 
-// ErrNotEmpty means that a database already holds something.
+// ErrNotEmpty is returned for a database that already contains something.
 var ErrNotEmpty = errors.New("the database is not empty")
 
-// Schema reads the version of the schema of the database at url, and the major version of the PostgreSQL that runs it.
-// Where nothing was migrated yet, the schema's version is 0.
+// Schema returns the schema version of the database at url, or 0 before the first migration, and the major version of its
+// PostgreSQL server.
 func Schema(ctx context.Context, url string) (version int64, postgres int, err error) {
 	db, err := connectAsOwner(ctx, url)
 	if err != nil {
@@ -28,8 +28,8 @@ func Schema(ctx context.Context, url string) (version int64, postgres int, err e
 	return version, postgres, err
 }
 
-// PrepareRestore makes the database at url ready to take a dump of another one, as the owner that url names. It fails
-// with [ErrNotEmpty], and nothing changes, where the schema public holds anything that no extension brought there.
+// PrepareRestore prepares the database at url for another database's dump, as the owner that url names. If the schema
+// public contains anything that does not belong to an extension, it changes nothing and fails with [ErrNotEmpty].
 func PrepareRestore(ctx context.Context, url string) error {
 	db, err := connectAsOwner(ctx, url)
 	if err != nil {
@@ -47,7 +47,7 @@ func PrepareRestore(ctx context.Context, url string) error {
 	if found.Valid {
 		return fmt.Errorf("%w: it has %s", ErrNotEmpty, found.String)
 	}
-	// Roles belong to the cluster, so the dump has none; it grants to this one.
+	// Roles belong to the cluster, so the dump contains none, but it grants to this one.
 	_, err = db.ExecContext(ctx, `CREATE ROLE `+runtimeRole+` NOLOGIN`)
 	if pq.As(err, pqerror.DuplicateObject) != nil {
 		return nil
@@ -62,7 +62,7 @@ func PrepareRestore(ctx context.Context, url string) error {
 	return failed("make the runtime role", err)
 }
 
-// FinishRestore brings a restored database to this program's version, as the owner that url names.
+// FinishRestore migrates a restored database to this program's version, as the owner that url names.
 func FinishRestore(ctx context.Context, url string) error {
 	if err := Migrate(ctx, url); err != nil {
 		return err
@@ -72,13 +72,13 @@ func FinishRestore(ctx context.Context, url string) error {
 		return err
 	}
 	defer db.Close()
-	// Another cluster counts its transactions from the start. A row marked with one still to come would be published again
-	// and again until that transaction has run.
+	// Another cluster's transaction ids start from the beginning. A row marked with a future id would be published
+	// repeatedly until that transaction has run.
 	_, err = db.ExecContext(ctx, `UPDATE status_entries SET changed = pg_current_xact_id() WHERE changed > pg_current_xact_id()`)
 	if err != nil {
 		return failed("settle the status lists", err)
 	}
-	// It does not know which ceremonies were spent after the backup, so those end.
+	// The backup does not know which ceremonies were spent after it, so all open ceremonies must end.
 	if _, err := db.ExecContext(ctx, `DELETE FROM secrets WHERE name = 'ceremony'`); err != nil {
 		return failed("end the ceremonies", err)
 	}

@@ -105,8 +105,8 @@ func (p *Passkeys) SessionsLeft(ctx context.Context, sessions []passkey.SessionK
 	return left, failed("select sessions", err)
 }
 
-// EndOtherSessions implements [passkey.SessionStore]. The user's lock makes it wait for a passkey that is being added, whose
-// session it would not see.
+// EndOtherSessions implements [passkey.SessionStore]. The user's lock makes it wait for a concurrent addition of a passkey,
+// whose session it would otherwise miss.
 func (p *Passkeys) EndOtherSessions(ctx context.Context, user passkey.UserID, but string) error {
 	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
 		if err := lockUser(ctx, tx, user); err != nil {
@@ -130,30 +130,31 @@ func (p *Passkeys) SignOutUser(ctx context.Context, user passkey.UserID, may fun
 	})
 }
 
-// endedSessions is an expression of a statement: ended deletes the sessions that meet the condition. Their ids are to be
-// announced.
+// endedSessions returns an expression for a statement's WITH clause: ended deletes the sessions that meet the condition.
+// The caller must announce their ids.
 func endedSessions(condition string) string {
 	return `ended AS (
 			DELETE FROM sessions WHERE ` + condition + ` RETURNING id, told_from
 		)`
 }
 
-// endingSessions are two expressions of a statement: ended as in endedSessions, and announced, which announces that once it is
-// read.
+// endingSessions returns two expressions for a statement's WITH clause: ended, as in endedSessions, and announced, which
+// announces the ended sessions when it is read.
 func endingSessions(condition string) string {
 	return endedSessions(condition) + `, announced AS (
 			SELECT told_from, pg_notify('` + sessionEndChannel + `', id::text) FROM ended
 		)`
 }
 
-// endSessions ends the sessions that meet the condition. It returns since when their users were to be told what has happened.
+// endSessions ends the sessions that meet the condition. It returns the told_from times of those sessions: the start of
+// what to tell their users.
 func endSessions(ctx context.Context, db sqlx.QueryerContext, condition string, args ...any) (toldFrom []stdsql.NullTime, err error) {
 	err = sqlx.SelectContext(ctx, db, &toldFrom, `WITH `+endingSessions(condition)+` SELECT told_from FROM announced`, args...)
 	return toldFrom, failed("end sessions", err)
 }
 
-// announcements are ids of ended sessions that wait to be announced apart from the transactions that ended them. PostgreSQL
-// lets transactions that announce something commit one at a time, each with its wait for disk and standby: too slow for
+// announcements are ids of ended sessions that wait to be announced outside the transactions that ended them. PostgreSQL
+// serialises the commits of transactions that announce something, each with its wait for disk and standby: too slow for
 // sign-ins.
 type announcements struct {
 	mu      sync.Mutex
@@ -161,8 +162,7 @@ type announcements struct {
 	sending bool
 }
 
-// announceEnd announces the end of a session that was ended, soon. Where that fails, [passkey.Service.RecheckSessions] finds
-// out.
+// announceEnd soon announces that a session was ended. If that fails, [passkey.Service.RecheckSessions] detects the end.
 func (p *Passkeys) announceEnd(id string) {
 	p.ends.mu.Lock()
 	defer p.ends.mu.Unlock()
@@ -174,13 +174,13 @@ func (p *Passkeys) announceEnd(id string) {
 }
 
 const (
-	// announceEnds has nothing to flush to the disk.
+	// announceEnds changes no data, so it need not wait for the disk.
 	announceEnds = `SELECT set_config('synchronous_commit', 'off', true), pg_notify('` + sessionEndChannel + `', id) FROM unnest($1::text[]) id`
-	// announcePause collects what is announced at once.
+	// announcePause is how long announcements are collected for one statement.
 	announcePause = 10 * time.Millisecond
 )
 
-// sendAnnouncements announces what waits, all of it at once, until nothing does.
+// sendAnnouncements announces all waiting ids at once, and repeats that until none are waiting.
 func (p *Passkeys) sendAnnouncements() {
 	for {
 		time.Sleep(announcePause)

@@ -9,12 +9,11 @@ import (
 	"time"
 )
 
-// userTimeout is how long sent data may stay unacknowledged by the other machine. Without it, the kernel keeps trying for a
+// userTimeout is how long the other machine may leave sent data unacknowledged. Without it, the kernel keeps trying for a
 // quarter of an hour.
 const userTimeout = 5 * time.Second
 
-// newDialer returns a dialer whose connections end within some seconds when the other machine falls silent, idle ones
-// included.
+// newDialer returns a dialer whose connections, even idle ones, end within seconds when the other machine falls silent.
 func newDialer() *dialer {
 	return &dialer{net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 2 * time.Second, Count: 3},
@@ -31,7 +30,7 @@ func newDialer() *dialer {
 	}}
 }
 
-// dialer is a [net.Dialer] as the driver wants it.
+// dialer adapts [net.Dialer] to the driver's interface.
 type dialer struct{ net.Dialer }
 
 // DialTimeout implements [pq.Dialer].
@@ -46,8 +45,8 @@ type poolDialer struct{ *dialer }
 
 type socketKey struct{}
 
-// DialContext implements [pq.DialerContext]. The context of a pool connection holds its socket. The driver makes connections
-// without one to cancel a statement, and waits for them: those are short-lived.
+// DialContext implements [pq.DialerContext]. The context of a pool connection holds its socket. To cancel a statement, the
+// driver dials without such a context and waits: those connections are short-lived.
 func (d *poolDialer) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	socket, ofPool := ctx.Value(socketKey{}).(*socket)
 	if !ofPool {
@@ -75,10 +74,10 @@ func (h hurried) SetDeadline(time.Time) error { return h.Conn.SetDeadline(time.N
 // socket is the network connection below a connection of the pool, and below its TLS if it has any. Its methods hurry and
 // abort may be called at any time, from any goroutine.
 type socket struct {
-	wrote atomic.Bool // something was sent, since this was set to false
+	wrote atomic.Bool // something was sent since this was last cleared
 
 	mu      sync.Mutex
-	conn    net.Conn // nil until there is one
+	conn    net.Conn // nil until connected
 	aborted bool
 }
 
@@ -93,7 +92,7 @@ func (s *socket) use(conn net.Conn) (net.Conn, error) {
 	return counted{conn, s}, nil
 }
 
-// hurry gives the other side only grace to answer.
+// hurry leaves the other side only grace to answer.
 func (s *socket) hurry() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -102,7 +101,7 @@ func (s *socket) hurry() {
 	}
 }
 
-// abort ends the connection, or the attempt to make one.
+// abort closes the connection, or interrupts the attempt to make one.
 func (s *socket) abort() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

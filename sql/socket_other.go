@@ -4,5 +4,5 @@ package sql
 
 import "time"
 
-// setUserTimeout does nothing: on other systems, socket deadlines and keepalive probes must suffice.
+// setUserTimeout does nothing: on these systems, socket deadlines and keepalive probes must suffice.
 func setUserTimeout(uintptr, time.Duration) error { return nil }

@@ -11,10 +11,10 @@ import (
 	"holdfast/passkey"
 )
 
-// roleColumn is the role of the user of the row u.
+// roleColumn selects the role of the user in row u.
 const roleColumn = `coalesce((SELECT m.role FROM staff m WHERE m.user_id = u.id), '') AS role`
 
-// findAccount is findUser for changes by somebody else. It returns the user's role, and what may says of that.
+// findAccount is findUser for changes by somebody else. It returns the user's role, and the error of may for that role.
 func findAccount(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, may func(passkey.Role) error) (role passkey.Role, err error) {
 	err = tx.GetContext(ctx, &role, `SELECT `+roleColumn+` FROM users u WHERE u.id = $1 FOR NO KEY UPDATE`, user)
 	switch {

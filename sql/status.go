@@ -10,10 +10,10 @@ import (
 	"holdfast/entitlements"
 )
 
-// StatusChanges implements [entitlements.Store]. An entry that was never changed is VALID, and need not be read.
+// StatusChanges implements [entitlements.Store]. An entry that has never changed is VALID and is not read.
 func (s *Entitlements) StatusChanges(ctx context.Context, since entitlements.StatusMark) (entitlements.StatusChanges, error) {
-	// The mark is of a snapshot before the one that reads: what was under way then, or began later, is of a transaction at
-	// or above the mark, and will be read again.
+	// The mark comes from a snapshot taken before the one that reads: transactions that were running then, or began later,
+	// have ids at or above the mark, so their changes will be read again.
 	var now struct {
 		Mark  entitlements.StatusMark
 		Count int
@@ -46,7 +46,7 @@ func (s *Entitlements) StatusChanges(ctx context.Context, since entitlements.Sta
 	return changes, nil
 }
 
-// statusEntries takes apart what comes as one value: a hundred thousand rows would take ten times as long.
+// statusEntries unpacks entries that were read as one value. Reading a hundred thousand rows would take ten times as long.
 func statusEntries(packed []byte) ([]entitlements.StatusEntry, error) {
 	const size = 6 // an int4 and an int2
 	if len(packed)%size != 0 {
@@ -61,8 +61,9 @@ func statusEntries(packed []byte) ([]entitlements.StatusEntry, error) {
 	return entries, nil
 }
 
-// setStatuses sets the status of the devices d that meet the condition, whose arguments begin at $2, marks it as changed and
-// announces that. INVALID is final, and no further document with features gets the index. It returns the devices whose status was another one.
+// setStatuses sets the status of the devices d that meet the condition, whose arguments begin at $2, marks it as changed
+// and announces that. INVALID is final, and no later document with features gets the index. It returns the devices whose
+// status has changed.
 func setStatuses(
 	ctx context.Context, tx *sqlx.Tx, status entitlements.Status, condition string, args ...any,
 ) (changed []string, err error) {

@@ -12,7 +12,7 @@ import (
 	"holdfast/passkey"
 )
 
-// tokenRow is a row of admin_tokens, without the hash.
+// tokenRow is a row of admin_tokens without the hash.
 type tokenRow struct {
 	ID        string
 	Name      string

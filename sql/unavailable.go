@@ -13,32 +13,32 @@ import (
 	"github.com/lib/pq/pqerror"
 )
 
-// UnavailableError says that the database did not do what was asked because it is down, failing over, overloaded or
-// too slow: the same request may succeed later.
+// UnavailableError is returned when the database is down, failing over, overloaded or too slow: the same request may
+// succeed later.
 type UnavailableError struct{ Err error }
 
 func (e *UnavailableError) Error() string { return "database unavailable: " + e.Err.Error() }
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
-// Unavailable is true. Callers that do not import this package look for the method with errors.As.
+// Unavailable returns true. Callers that do not import this package find the method with errors.As.
 func (e *UnavailableError) Unavailable() bool { return true }
 
-// UnknownOutcomeError is returned for a change that was sent to be committed and was not confirmed: it may have been made or
-// not, and a failover may undo it. Sending it again is safe for the store, which refuses to do it twice or finds it done.
+// UnknownOutcomeError is returned when the commit of a change was sent but not confirmed: the change may have been made,
+// and a failover may undo it. Sending it again is safe for the store, which refuses to do it twice or finds it done.
 type UnknownOutcomeError struct{ Err error }
 
 func (e *UnknownOutcomeError) Error() string {
 	return "database unavailable, outcome unknown: " + e.Err.Error()
 }
 
-// Unavailable is true, see [UnavailableError].
+// Unavailable returns true, see [UnavailableError].
 func (e *UnknownOutcomeError) Unavailable() bool { return true }
 
-// OutcomeUnknown is true. Callers that do not import this package look for the method with errors.As.
+// OutcomeUnknown returns true. Callers that do not import this package find the method with errors.As.
 func (e *UnknownOutcomeError) OutcomeUnknown() bool { return true }
 
-// failed wraps an error of the driver with the operation that met it, as an [UnavailableError] where it is one.
-// A nil error stays nil; a request that its caller gave up is not the database's failure.
+// failed adds the operation to an error of the driver, and wraps it in an [UnavailableError] where it is one. A nil error
+// stays nil; a request that its caller cancelled is not a failure of the database.
 func failed(operation string, err error) error {
 	if err == nil {
 		return nil

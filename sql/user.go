@@ -14,7 +14,7 @@ import (
 	"holdfast/passkey/names"
 )
 
-// userRow is a row of users, as far as package passkey knows it.
+// userRow holds the columns of users that package passkey knows.
 type userRow struct {
 	ID         passkey.UserID
 	Name       string
@@ -38,7 +38,8 @@ func insertUser(ctx context.Context, tx *sqlx.Tx, user passkey.User) error {
 	return failed("insert user", err)
 }
 
-// enterExternalID makes an external id the user's, unless it is empty, or returns passkey.ErrConflict if it is another's.
+// enterExternalID assigns an external id to the user, unless it is empty. It returns passkey.ErrConflict if another user
+// has it.
 func enterExternalID(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, externalID string) error {
 	if externalID == "" {
 		return nil
@@ -126,7 +127,7 @@ func (p *Passkeys) Users(ctx context.Context, ids []passkey.UserID) ([]passkey.U
 	return users, nil
 }
 
-// findUser locks a user whose row must be there, or returns passkey.ErrNotFound. Where it need not be, see lockUser.
+// findUser locks a user's row. It returns passkey.ErrNotFound if there is none; lockUser tolerates that.
 func findUser(ctx context.Context, tx *sqlx.Tx, user passkey.UserID) error {
 	var found bool
 	err := tx.GetContext(ctx, &found, `SELECT true FROM users WHERE id = $1 FOR NO KEY UPDATE`, user)
@@ -137,8 +138,8 @@ func findUser(ctx context.Context, tx *sqlx.Tx, user passkey.UserID) error {
 }
 
 // The statements of FindUsers. findUsers looks each criterion up in its own index, so that a search with few results reads
-// little; only names can match more than a few users. MATERIALIZED keeps the planner, which cannot know how many names a
-// word matches, from walking users_by_name until it has found a page of them.
+// little; only names can match more than a few users. The planner does not know how many names a word matches: MATERIALIZED
+// keeps it from walking users_by_name until it has filled a page.
 var listUsers, findUsers = func() (list, find string) {
 	const order = ` ORDER BY words, id LIMIT $3`
 	page := func(table, condition string) string {
@@ -186,7 +187,7 @@ func findUsersQuery(search passkey.UserSearch) (string, []any) {
 	return findUsers, append(args, beginnings(names.Words(search.Name)), optional(search.ID), search.ExternalID, search.BillingID)
 }
 
-// beginnings is the tsquery for names in which each of the words begins a word.
+// beginnings returns the tsquery for names in which each of the words is the prefix of a word.
 func beginnings(words []string) string {
 	quote := strings.NewReplacer(`\`, `\\`, `'`, `''`)
 	for i, word := range words {

@@ -15,10 +15,10 @@ import (
 	"syscall"
 )
 
-// account is who PostgreSQL runs as: this process's user or, since PostgreSQL refuses root, another one.
+// account is the user that PostgreSQL runs as: this process's user or, since PostgreSQL refuses root, another one.
 type account struct {
 	name       string
-	credential *syscall.Credential // nil: this process's own
+	credential *syscall.Credential // nil means this process's own
 }
 
 func chooseAccount() (account, error) {
@@ -43,8 +43,8 @@ func chooseAccount() (account, error) {
 	return account{}, fmt.Errorf("PostgreSQL does not run as root, and there is neither a user postgres nor nobody to run it as")
 }
 
-// mkdir makes the folder path if it is missing, and hands it over. The folder above must be this process's own: in one
-// of the account's, the account could put a link in its place and be handed what the link names.
+// mkdir makes the folder path if it is missing and gives it to the account. This process must own the parent folder: in a
+// folder of its own, the account could replace path with a link and so be given the link's target.
 func (a account) mkdir(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -60,7 +60,7 @@ func (a account) mkdir(path string) error {
 	return os.Lchown(path, int(a.credential.Uid), int(a.credential.Gid))
 }
 
-// mkdirAbove makes the folder that holds what mkdir makes: this process's own, and open to the account to pass.
+// mkdirAbove makes the parent folder for mkdir. This process owns it, and the account may pass through it.
 func (a account) mkdirAbove(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil || a.credential == nil {
 		return err
@@ -68,11 +68,11 @@ func (a account) mkdirAbove(path string) error {
 	if err := os.Lchown(path, os.Geteuid(), os.Getegid()); err != nil {
 		return err
 	}
-	return os.Chmod(path, 0o711) //nolint:gosec // for the account to pass
+	return os.Chmod(path, 0o711) //nolint:gosec // the account must pass through
 }
 
-// canReach tells whether the account may pass all folders above path. Root passes them all, so without this the
-// mistake shows as a puzzling message of PostgreSQL's.
+// canReach checks that the account may pass through all folders above path. Root may pass through all of them, so without
+// this check the mistake would surface as a puzzling message from PostgreSQL.
 func (a account) canReach(path string) error {
 	if a.credential == nil {
 		return nil
@@ -101,13 +101,13 @@ func (a account) canReach(path string) error {
 	}
 }
 
-// command is a PostgreSQL program run as the account, apart from this process's terminal signals, that is told to shut
-// down when this process dies.
+// command returns a PostgreSQL program to run as the account. This process's terminal signals do not reach it, and it is
+// told to shut down when this process dies.
 func (a account) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = "/" // ours may be closed to the account
-	// The account can read the environment of its processes, and ours may hold tokens and passwords. PGDATA, PGPORT and
-	// the like are for another cluster.
+	// The account can read the environment of its processes, and ours may contain tokens and passwords. PGDATA, PGPORT and
+	// similar variables belong to another cluster.
 	cmd.Env = []string{}
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")

@@ -15,13 +15,14 @@ import (
 	"strings"
 )
 
-// VersionError is returned where data was made by a major version of PostgreSQL that is not here. No other can read it.
+// VersionError is returned if the data was made by a major version of PostgreSQL that is not installed. No other version
+// can read it.
 type VersionError struct {
-	Made  string // by this major version
+	Made  string // the major version that made the data
 	Found []Found
 }
 
-// Found is a PostgreSQL that is installed.
+// Found is an installed PostgreSQL.
 type Found struct{ Version, Folder string }
 
 func (e *VersionError) Error() string {
@@ -32,7 +33,7 @@ func (e *VersionError) Error() string {
 	return fmt.Sprintf("the data was made by PostgreSQL %s, and only %s is here, which cannot read it", e.Made, strings.Join(found, ", "))
 }
 
-// findBinaries returns the folder that holds postgres and initdb: of the data folder's major version if there is one.
+// findBinaries returns the folder with postgres and initdb, of the data folder's major version if it has one.
 func findBinaries(ctx context.Context, data string, who account) (string, error) {
 	want, err := os.ReadFile(filepath.Join(data, "PG_VERSION"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -76,7 +77,7 @@ func findBinaries(ctx context.Context, data string, who account) (string, error)
 		"or use a database elsewhere with --database-url")
 }
 
-// candidates are the folders that may hold PostgreSQL's programs, best first.
+// candidates returns the folders that may contain PostgreSQL's programs, best first.
 func candidates() []string {
 	if dir := os.Getenv("HOLDFAST_POSTGRES_BIN"); dir != "" {
 		return []string{dir}
@@ -102,7 +103,7 @@ func candidates() []string {
 	return dirs
 }
 
-// installed are the folders where systems put PostgreSQL's programs.
+// installed returns the folders in which systems install PostgreSQL's programs.
 func installed() (dirs []string) {
 	for _, pattern := range []string{
 		"/usr/lib/postgresql/*/bin",
@@ -121,10 +122,10 @@ var number = regexp.MustCompile(`\d+`)
 func newestFirst(pattern string) []string {
 	dirs, err := filepath.Glob(pattern)
 	if err != nil {
-		panic(err) // the pattern is one of ours
+		panic(err) // the pattern is a constant
 	}
 	major := func(dir string) int {
-		n, _ := strconv.Atoi(number.FindString(dir)) // no number: last
+		n, _ := strconv.Atoi(number.FindString(dir)) // no number: sorted last
 		return n
 	}
 	slices.SortStableFunc(dirs, func(a, b string) int { return major(b) - major(a) })
@@ -147,7 +148,7 @@ func executable(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
 }
 
-// majorVersion asks a postgres program for its version, as PG_VERSION has it.
+// majorVersion returns the version of a postgres program in the format of PG_VERSION.
 func majorVersion(ctx context.Context, path string) (string, error) {
 	out, err := exec.CommandContext(ctx, path, "-V").Output() // "postgres (PostgreSQL) 15.18 (Debian …)", "… 19beta1"
 	if err != nil {

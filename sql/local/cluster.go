@@ -16,43 +16,43 @@ import (
 )
 
 const (
-	// Owner is the superuser of a private cluster: it migrates.
+	// Owner is the superuser of a private cluster. It runs the migrations.
 	Owner = "holdfast_owner"
-	// Runtime is the login role that the server acts as.
+	// Runtime is the login role of the server.
 	Runtime = "holdfast_runtime"
-	// Database is the database made at the first start.
+	// Database is the database created at the first start.
 	Database = "holdfast"
 )
 
 // ErrInUse is returned by [Start] while another process holds the folder.
 var ErrInUse = errors.New("in use by another process")
 
-// Options say where a cluster lives and how it is run.
+// Options configure a cluster.
 type Options struct {
-	// Dir is made if it does not exist. Its parent must be open to the user that PostgreSQL runs as.
+	// Dir is created if it does not exist. The user that PostgreSQL runs as must be able to pass through its parent.
 	Dir string
-	// Logger gets PostgreSQL's own log lines, at level debug, or warn where PostgreSQL says PANIC, or FATAL before
-	// it was asked to stop.
+	// Logger gets PostgreSQL's own log lines at level debug, or at level warn for PANIC, and for FATAL unless the server
+	// was asked to stop.
 	Logger *slog.Logger
-	// Fast gives up all durability. For tests only: a crash of the machine loses the cluster.
+	// Fast disables durability, for tests only: a crash of the machine loses the cluster.
 	Fast bool
 }
 
 // Cluster is a running private cluster.
 type Cluster struct {
 	socket    string // folder of the socket
-	temporary bool   // the folder is ours to remove
+	temporary bool   // Stop removes the folder
 	lock      *os.File
 	pid       int
 	done      chan struct{} // closed when the server has ended; nil for a cluster that another process runs
 	log       *logWriter
 }
 
-// Start starts the cluster in opts.Dir, making it first if need be, and returns when it takes connections and has the
-// roles and the database. A folder made by another major version of PostgreSQL is refused. While another process runs
-// the cluster, the error is [ErrInUse].
+// Start starts the cluster in opts.Dir, creating it if necessary, and returns when it accepts connections and has the roles
+// and the database. It refuses a folder made by another major version of PostgreSQL. While another process runs the
+// cluster, the error is [ErrInUse].
 //
-// ctx bounds the start, not the life of the cluster; the caller ends that with Stop.
+// ctx bounds the start, not the life of the cluster: call Stop to end it.
 func Start(ctx context.Context, opts Options) (*Cluster, error) {
 	dir, err := filepath.Abs(opts.Dir)
 	if err != nil {
@@ -109,8 +109,8 @@ func start(ctx context.Context, dir string, opts Options) (_ *Cluster, err error
 	return c, nil
 }
 
-// Remove removes the cluster in dir, however far the process that was making it came before it was killed, and whatever
-// that left running. While another process holds it, the error is [ErrInUse].
+// Remove removes the cluster in dir, even one whose creation was killed halfway, and stops any server that was left
+// running. While another process holds it, the error is [ErrInUse].
 func Remove(ctx context.Context, dir string) error {
 	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -126,8 +126,8 @@ func Remove(ctx context.Context, dir string) error {
 	return os.RemoveAll(dir)
 }
 
-// Attach gives access to the cluster in opts.Dir: the running one, when another process runs it, else one started for
-// the moment. Stop leaves a running one alone.
+// Attach gives access to the cluster in opts.Dir. If another process runs it, Attach connects to that; if not, it starts
+// the cluster temporarily. Stop does not stop a cluster that another process runs.
 func Attach(ctx context.Context, opts Options) (*Cluster, error) {
 	for {
 		c, err := Start(ctx, opts)
@@ -138,7 +138,7 @@ func Attach(ctx context.Context, opts Options) (*Cluster, error) {
 		if found && running.ready {
 			return &Cluster{socket: running.socket}, nil
 		}
-		select { // it is starting or stopping
+		select { // the other process is starting or stopping it
 		case <-ctx.Done():
 			return nil, errors.Join(err, ctx.Err())
 		case <-time.After(50 * time.Millisecond):
@@ -146,24 +146,25 @@ func Attach(ctx context.Context, opts Options) (*Cluster, error) {
 	}
 }
 
-// URL is the address of a database of the cluster for a role.
+// URL returns the address of one of the cluster's databases for a role.
 func (c *Cluster) URL(role, database string) string {
 	query := url.Values{"host": {c.socket}, "port": {port}, "sslmode": {"disable"}}
 	u := url.URL{
 		Scheme: "postgres",
 		User:   url.User(role),
 		Path:   "/" + database,
-		// libpq takes a plus sign for itself, not for a space.
+		// libpq takes a plus sign literally, not as a space.
 		RawQuery: strings.ReplaceAll(query.Encode(), "+", "%20"),
 	}
 	return u.String()
 }
 
-// Done is closed when the server has ended, by Stop or by itself. It is nil for a cluster that another process runs.
+// Done returns a channel that is closed when the server has ended, whatever the reason. It is nil for a cluster that
+// another process runs.
 func (c *Cluster) Done() <-chan struct{} { return c.done }
 
-// Stop shuts the server down, open connections or not, and returns when it has ended and the folder is free. When ctx
-// ends first, the server is stopped without a checkpoint: the next start recovers. Stopping twice is harmless.
+// Stop shuts the server down, even with open connections, and returns when it has ended and the folder is free. If ctx ends
+// first, Stop ends the server without a checkpoint: the next start recovers. Stopping twice is harmless.
 func (c *Cluster) Stop(ctx context.Context) error {
 	if c.done == nil {
 		return nil
@@ -183,31 +184,31 @@ func (c *Cluster) Stop(ctx context.Context) error {
 
 func (c *Cluster) signal(s syscall.Signal) {
 	select {
-	case <-c.done: // the number may belong to another process by now
+	case <-c.done: // the pid may belong to another process by now
 	default:
-		// An error means that the process has just ended, which done is about to tell.
+		// An error means that the process has just ended; done is about to be closed.
 		_ = syscall.Kill(c.pid, s)
 	}
 }
 
 func (c *Cluster) release() {
 	if c.temporary {
-		_ = os.RemoveAll(c.socket) // an empty folder in the temporary folder is all that could be left
+		_ = os.RemoveAll(c.socket) // at worst an empty folder stays in the temporary folder
 	}
-	// Closing alone would not give the lock back while a child that is just being started by another goroutine has a copy
-	// of the file, which goes when the child's program begins.
+	// Closing alone would not release the lock while a child that another goroutine is just starting has a copy of the
+	// file, which is closed when the child's program begins.
 	_ = syscall.Flock(int(c.lock.Fd()), syscall.LOCK_UN)
 	_ = c.lock.Close()
 }
 
-// launch runs postgres and returns when it takes connections.
+// launch runs postgres and returns when it accepts connections.
 func (c *Cluster) launch(ctx context.Context, bin, data string, who account, opts Options) error {
 	args := []string{
 		"-D", data, "-k", c.socket, "-p", port,
 		"-c", "listen_addresses=",
 		"-c", "unix_socket_permissions=0700",
 		"-c", "timezone=UTC", "-c", "log_timezone=UTC",
-		// Statements and their values are personal data: they stay out of the log.
+		// Statements and their values are personal data and must not be logged.
 		"-c", "log_min_error_statement=panic", "-c", "log_error_verbosity=terse",
 	}
 	if opts.Fast {
@@ -217,11 +218,11 @@ func (c *Cluster) launch(ctx context.Context, bin, data string, who account, opt
 	c.log = log
 	cmd := who.command(context.WithoutCancel(ctx), filepath.Join(bin, "postgres"), args...)
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.WaitDelay = 5 * time.Second // should a stray child keep the log open
+	cmd.WaitDelay = 5 * time.Second // in case a stray child keeps the log open
 
 	started := make(chan error)
 	go func() {
-		// The parent-death signal follows the thread that started the process, so that thread stays.
+		// The parent-death signal is tied to the thread that started the process, so keep that thread.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -231,14 +232,14 @@ func (c *Cluster) launch(ctx context.Context, bin, data string, who account, opt
 		}
 		c.pid = cmd.Process.Pid
 		started <- nil
-		_ = cmd.Wait() // why it ended is in its log
+		_ = cmd.Wait() // the log says why it ended
 		close(c.done)
 	}()
 	if err := <-started; err != nil {
 		return err
 	}
 
-	// As long as the server lives it may be recovering, which takes what it takes; ctx is the limit.
+	// While the server lives it may be recovering, which takes an unknown time; only ctx limits it.
 	for {
 		if running, found := readPIDFile(data); found && running.pid == c.pid && running.ready {
 			return nil
@@ -255,8 +256,8 @@ func (c *Cluster) launch(ctx context.Context, bin, data string, who account, opt
 	}
 }
 
-// initialise makes the data folder if it is missing. It appears under its name when it is complete, so that an initdb
-// that was killed leaves nothing that looks like a cluster.
+// initialise creates the data folder if it is missing. The folder gets its final name only when it is complete, so a killed
+// initdb leaves nothing that looks like a cluster.
 func initialise(ctx context.Context, bin, data string, who account, fast bool) error {
 	if _, err := os.Stat(data); err == nil || !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -270,7 +271,7 @@ func initialise(ctx context.Context, bin, data string, who account, fast bool) e
 	}
 	args := []string{
 		"-D", unfinished, "-U", Owner, "-E", "UTF8", "--locale=" + locale, "--data-checksums",
-		// Only the server's own user reaches the socket: its folder is closed to all others.
+		// Only the server's own user can reach the socket: its folder is closed to all others.
 		"--auth-local=trust", "--auth-host=reject",
 	}
 	if fast {
@@ -297,12 +298,13 @@ func syncDir(path string) error {
 // port only names the socket: nothing listens on TCP.
 const port = "5432"
 
-// maxSocketPath is what fits in sockaddr_un everywhere: 104 bytes with the final zero on the BSDs, 108 on Linux.
+// maxSocketPath is the longest path that fits in sockaddr_un everywhere: 104 bytes with the final zero on the BSDs, 108 on
+// Linux.
 const maxSocketPath = 103
 
 func (c *Cluster) makeSocketDir(dir string, who account) error {
 	c.socket = filepath.Join(dir, "socket")
-	// A comma separates folders for PostgreSQL and hosts for its clients.
+	// A comma separates folders in PostgreSQL's settings and hosts in its clients'.
 	if len(filepath.Join(c.socket, ".s.PGSQL."+port)) > maxSocketPath || strings.Contains(c.socket, ",") {
 		var err error
 		if c.socket, err = os.MkdirTemp("", "holdfast-"); err != nil {
@@ -313,7 +315,7 @@ func (c *Cluster) makeSocketDir(dir string, who account) error {
 	return who.mkdir(c.socket)
 }
 
-// lock takes the folder for this process; the kernel gives it back however the process ends.
+// lock locks the folder for this process; the kernel releases the lock however the process ends.
 func lock(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {

@@ -1,7 +1,7 @@
-// Package local runs a private PostgreSQL cluster: the database of a Holdfast that was given no other, and of the tests.
+// Package local runs a private PostgreSQL cluster: the default database of Holdfast, and the one for tests.
 //
-// The cluster lives in one folder, listens on a Unix socket that only its user and root can reach, and never on TCP.
-// Inside, there are two roles: [Owner] made the cluster and migrates; [Runtime] is what the server acts as.
+// The cluster lives in one folder. It listens only on a Unix socket that only its user and root can reach, never on TCP. It
+// has two roles: [Owner] created the cluster and migrates; the server acts as [Runtime].
 //
 //	DIR/lock    held (flock) by the process that started the cluster, for as long as that process lives
 //	DIR/data    PostgreSQL's own folder

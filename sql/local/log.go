@@ -8,10 +8,10 @@ import (
 	"sync/atomic"
 )
 
-// logWriter passes PostgreSQL's log on, line by line, and keeps the last lines for an error message.
+// logWriter forwards PostgreSQL's log line by line, and keeps the last lines for an error message.
 type logWriter struct {
 	logger *slog.Logger // may be nil
-	// stopping says that the end of connections, which PostgreSQL calls FATAL, was asked for.
+	// stopping is set when a stop was requested, so that ended connections, which PostgreSQL logs as FATAL, are expected.
 	stopping atomic.Bool
 
 	mu   sync.Mutex
@@ -49,7 +49,7 @@ func (w *logWriter) line(text string) {
 	}
 }
 
-// last returns the last lines as one.
+// last returns the last lines joined into one.
 func (w *logWriter) last() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -14,15 +14,15 @@ import (
 	"time"
 )
 
-// pidFile is what postmaster.pid tells (PostgreSQL's pidfile.h): process number, data folder, start, port, socket
-// folder, address, shared memory, status, one to a line, written as they become known.
+// pidFile is the content of postmaster.pid (PostgreSQL's pidfile.h): process id, data folder, start time, port, socket
+// folder, address, shared memory and status, one per line, each written once it is known.
 type pidFile struct {
 	pid    int
 	socket string
 	ready  bool
 }
 
-// readPIDFile reports false when there is no file or not yet a whole one.
+// readPIDFile returns false if the file is missing or still incomplete.
 func readPIDFile(data string) (pidFile, bool) {
 	text, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 	if err != nil {
@@ -45,11 +45,11 @@ func readPIDFile(data string) (pidFile, bool) {
 // predecessorPatience is how long a server that was left behind may take to shut down.
 const predecessorPatience = 5 * time.Second
 
-// awaitPredecessor waits until a server that outlives the process that started it has shut down. The caller holds the
-// lock: a server that is found here belongs to nobody any more. One that was told to stop while it recovered from a crash
-// may wait for its own checkpointer without end; it is stopped at once in the end, and the next start recovers.
+// awaitPredecessor waits until a server that has outlived the process that started it has shut down. The caller holds the
+// lock, so no process owns a server that is found here. A server that was told to stop during crash recovery may wait
+// endlessly for its own checkpointer; after the wait it is stopped at once, and the next start recovers.
 func awaitPredecessor(ctx context.Context, data string) error {
-	stop := syscall.SIGINT // where the kernel did not tell it to, we do; once more does not matter
+	stop := syscall.SIGINT // in case the kernel has not sent it; a second one is harmless
 	patience := time.After(0)
 	for {
 		running, found := readPIDFile(data)
@@ -72,14 +72,14 @@ func awaitPredecessor(ctx context.Context, data string) error {
 	}
 }
 
-// disown puts our number for one that is no server's. PostgreSQL refuses to start while a process of the number in the
-// file lives, and after a container was killed and started again some other process often has it. Its parent's number
-// PostgreSQL knows to be no server's; it still looks whether the shared memory that the file names is in use, which is
-// why the file is not simply removed.
+// disown replaces the process id in a stale postmaster.pid. PostgreSQL refuses to start while a process with that id lives,
+// and after a container is killed and restarted some other process often has it. PostgreSQL ignores its own parent's id, so
+// that takes its place. The file is not simply removed, because PostgreSQL also checks whether the shared memory that it
+// names is in use.
 func disown(data string) error {
-	// The folder is PostgreSQL's account's, and we may be root: what is not a plain file of one name is not written to.
+	// PostgreSQL's account owns the folder, and we may be root: write only to a plain file with a single name.
 	file, err := os.OpenFile(filepath.Join(data, "postmaster.pid"), os.O_RDWR|syscall.O_NOFOLLOW, 0)
-	if errors.Is(err, fs.ErrNotExist) { // its server has removed it since
+	if errors.Is(err, fs.ErrNotExist) { // the server has removed it
 		return nil
 	}
 	if err != nil {

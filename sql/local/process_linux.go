@@ -10,7 +10,7 @@ import (
 // locale sorts by code point, folds case for all of Unicode, and is part of glibc and musl.
 const locale = "C.UTF-8"
 
-// endWithParent has the kernel ask for a fast shutdown when the parent dies: PostgreSQL's meaning of SIGINT.
+// endWithParent has the kernel send SIGINT, PostgreSQL's signal for a fast shutdown, when the parent dies.
 func endWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGINT }
 
 // isServer reports whether process pid is a PostgreSQL server of the data folder.

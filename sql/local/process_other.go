@@ -9,10 +9,10 @@ import (
 	"syscall"
 )
 
-// locale folds case for all of Unicode; these systems have no C.UTF-8.
+// locale folds case for all of Unicode. These systems have no C.UTF-8.
 const locale = "en_US.UTF-8"
 
-// endWithParent can do nothing here: a server that outlives a killed parent is stopped by the next Start.
+// endWithParent does nothing here: the next Start stops a server that outlives its killed parent.
 func endWithParent(*syscall.SysProcAttr) {}
 
 // isServer reports whether process pid is a PostgreSQL server of the data folder.

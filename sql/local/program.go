@@ -19,14 +19,14 @@ import (
 	"github.com/lib/pq"
 )
 
-// Program is one of PostgreSQL's client programs, such as pg_dump, as it is installed here.
+// Program is an installed PostgreSQL client program, such as pg_dump.
 type Program struct {
 	Path  string
 	Major int // version
 }
 
-// FindProgram finds a client program of a major version of PostgreSQL or, where that is not here, of the next newer one:
-// they work with older servers and read what older ones of their kind wrote, and not the other way round.
+// FindProgram finds a client program of the given major version of PostgreSQL or, if that is not installed, of the next
+// newer one. Newer programs work with older servers and read older programs' files; the reverse does not hold.
 func FindProgram(ctx context.Context, name string, major int) (Program, error) {
 	dirs := append(candidates(), installed()...)
 	if path, err := exec.LookPath(name); err == nil {
@@ -53,16 +53,16 @@ func FindProgram(ctx context.Context, name string, major int) (Program, error) {
 	return slices.MinFunc(found, func(a, b Program) int { return cmp.Compare(a.Major, b.Major) }), nil
 }
 
-// Dump has pg_dump write all of the database at url as of one instant, in PostgreSQL's custom format: schema, rows and
-// grants, whoever the owner.
+// Dump has pg_dump write a consistent snapshot of the database at url in PostgreSQL's custom format: schema, rows and
+// grants, regardless of the owner.
 func (p Program) Dump(ctx context.Context, url string, w io.Writer) error {
 	return p.run(ctx, url, nil, w, "--format=custom", "--no-owner", "--no-password")
 }
 
-// Restore has pg_restore put a dump into the database at url, which becomes the owner's that url names: all of it, or
+// Restore has pg_restore load a dump into the database at url, as the owner that url names. It restores everything, or
 // nothing if r or the connection ends too early.
 func (p Program) Restore(ctx context.Context, url string, r io.Reader) error {
-	// The empty name is the database that the environment names.
+	// With an empty name, the environment's database is used.
 	return p.run(ctx, url, r, nil, "--dbname=", "--exit-on-error", "--single-transaction", "--no-owner", "--no-password")
 }
 
@@ -78,7 +78,7 @@ func (p Program) run(ctx context.Context, url string, stdin io.Reader, stdout io
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	cmd.WaitDelay = 5 * time.Second
-	// The parent-death signal follows the thread that started the process, so that thread stays.
+	// The parent-death signal is tied to the thread that started the process, so keep that thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err = cmd.Run()
@@ -95,12 +95,13 @@ func (p Program) run(ctx context.Context, url string, stdin io.Reader, stdout io
 	return nil
 }
 
-// environment is the address url for PostgreSQL's own programs: as variables, since arguments can be seen by everybody,
-// and password and all. Settings that only this program's driver knows are left out.
+// environment returns the address url as environment variables for PostgreSQL's programs. It does not pass the address as
+// an argument, because anybody can read arguments and it may contain a password. Settings that only this program's driver
+// knows are left out.
 func environment(url string) ([]string, error) {
 	config, err := pq.NewConfig(url)
 	if err != nil {
-		// The driver's error may quote the address, password and all.
+		// The driver's error may quote the address, including the password.
 		return nil, errors.New("the database URL is neither a postgres:// URL nor key=value pairs that PostgreSQL knows")
 	}
 	hosts := append([]pq.ConfigMultihost{{Host: config.Host, Hostaddr: config.Hostaddr, Port: config.Port}}, config.Multi...)

@@ -8,8 +8,8 @@ import (
 	"github.com/lib/pq"
 )
 
-// provision makes the runtime role and the database where they are missing: a first start may have been killed at any
-// point, so each start looks.
+// provision creates the runtime role and the database if they are missing. A first start may have been killed at any point,
+// so every start checks.
 func (c *Cluster) provision(ctx context.Context) error {
 	connector, err := pq.NewConnector(c.URL(Owner, "postgres"))
 	if err != nil {

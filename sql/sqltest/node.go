@@ -23,7 +23,7 @@ import (
 	"holdfast/sql/local"
 )
 
-// Node is a PostgreSQL of a test's own, which the test may stop, freeze and promote. It has the migrated database
+// Node is a test's own PostgreSQL server, which the test may stop, freeze and promote. It has the migrated database
 // holdfast.
 type Node struct {
 	dir     string
@@ -41,7 +41,7 @@ func NewNode(t testing.TB) *Node {
 	return n
 }
 
-// Standby starts a streaming standby of n and waits until it is n's synchronous one: from then on n commits nothing
+// Standby starts a streaming standby of n and waits until it is n's synchronous standby. From then on, n commits nothing
 // without it.
 func (n *Node) Standby(t testing.TB) *Node {
 	t.Helper()
@@ -81,7 +81,7 @@ func (n *Node) AwaitStandby(t testing.TB) {
 	n.Await(t, `SELECT EXISTS (SELECT FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = 'sync')`)
 }
 
-// Await waits until the query says true.
+// Await waits until the query returns true.
 func (n *Node) Await(t testing.TB, query string) {
 	t.Helper()
 	db := n.open(t)
@@ -117,7 +117,7 @@ func (n *Node) open(t testing.TB) *sqlx.DB {
 	return db
 }
 
-// Start starts the node, again if it was stopped before.
+// Start starts the node, also after a Stop.
 func (n *Node) Start(t testing.TB) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -150,11 +150,11 @@ func (n *Node) Promote(t testing.TB) {
 	n.Exec(t, `SELECT pg_promote()`)
 }
 
-// Freeze stops all processes of the node as a hung machine would: its kernel still takes connections, and nothing
+// Freeze stops all processes of the node to simulate a hung machine: its kernel still accepts connections, but nothing
 // answers.
 func (n *Node) Freeze(t testing.TB) { n.freeze(t, syscall.SIGSTOP) }
 
-// Thaw ends that.
+// Thaw undoes Freeze.
 func (n *Node) Thaw(t testing.TB) { n.freeze(t, syscall.SIGCONT) }
 
 func (n *Node) freeze(t testing.TB, signal syscall.Signal) {
@@ -168,7 +168,7 @@ func (n *Node) freeze(t testing.TB, signal syscall.Signal) {
 	if err != nil {
 		t.Fatal("sqltest:", err)
 	}
-	_ = syscall.Kill(postmaster, signal) // first, so that it makes no more
+	_ = syscall.Kill(postmaster, signal) // first, so that it forks no more
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
 		t.Fatal("sqltest:", err)
@@ -188,7 +188,7 @@ func (n *Node) freeze(t testing.TB, signal syscall.Signal) {
 	}
 }
 
-// URL is the address of the database for a role's login.
+// URL returns the address of the database for a role's login.
 func (n *Node) URL(role string) string { return n.cluster.URL(role, local.Database) }
 
 func (n *Node) socket(t testing.TB) string {
@@ -200,18 +200,18 @@ func (n *Node) socket(t testing.TB) string {
 	return address.Query().Get("host")
 }
 
-// Proxy is a TCP address in front of a node, which can lead to another one or drop all packets.
+// Proxy is a TCP address in front of a node. It can be led to another node, or drop all packets.
 type Proxy struct {
 	address string
 
 	mu     sync.Mutex
 	node   *Node
 	hole   bool
-	holes  int // black holes so far; connections made before the last one are dead
+	holes  int // number of black holes so far; connections made before the last one are dead
 	opened []net.Conn
 }
 
-// NewProxy returns a proxy that leads to node, until the test ends.
+// NewProxy returns a proxy to node that runs until the test ends.
 func NewProxy(t testing.TB, node *Node) *Proxy {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -239,26 +239,26 @@ func NewProxy(t testing.TB, node *Node) *Proxy {
 	return p
 }
 
-// Hostport is the proxy's host and port.
+// Hostport returns the proxy's host and port.
 func (p *Proxy) Hostport() (host, port string) {
 	host, port, _ = strings.Cut(p.address, ":")
 	return host, port
 }
 
-// URL is the address of the database for a role's login.
+// URL returns the address of the database for a role's login.
 func (p *Proxy) URL(role string) string {
 	return fmt.Sprintf("postgres://%s@%s/%s?sslmode=disable", role, p.address, local.Database)
 }
 
-// Lead makes new connections lead to node. Those that are open stay as they are.
+// Lead sends new connections to node. Open connections stay as they are.
 func (p *Proxy) Lead(node *Node) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.node = node
 }
 
-// BlackHole drops whatever is sent from now on, either way and on every connection, without closing any. New connections
-// are taken, and hear nothing.
+// BlackHole drops all data from now on, in both directions and on every connection, without closing any. New connections
+// are accepted and receive nothing.
 func (p *Proxy) BlackHole() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -273,7 +273,7 @@ func (p *Proxy) Heal() {
 	p.hole = false
 }
 
-// swallowed says whether there was a black hole since the first holes ones.
+// swallowed reports whether a black hole came after the first holes ones.
 func (p *Proxy) swallowed(holes int) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -319,7 +319,7 @@ func (p *Proxy) serve(t testing.TB, client net.Conn) {
 	go forward(client, server)
 }
 
-// folder is short, because of the sockets in it, and open to the account that PostgreSQL runs as.
+// folder returns a folder with a short path, because it holds sockets, that is open to PostgreSQL's account.
 func folder(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "node-")
@@ -333,7 +333,7 @@ func folder(t testing.TB) string {
 	return dir
 }
 
-// handOver gives all below path to whoever owns like.
+// handOver gives everything below path to the owner of like.
 func handOver(t testing.TB, path, like string) {
 	t.Helper()
 	info, err := os.Stat(like)

@@ -1,7 +1,7 @@
-// Package sqltest gives each test a PostgreSQL database of its own.
+// Package sqltest gives each test its own PostgreSQL database.
 //
-// A test binary runs one private cluster, started by the first test that needs it; each test's database is a copy of
-// one that was migrated once, which takes some 20 ms. A package that uses it says
+// The first test that needs it starts a private cluster for the test binary. Each test's database is a copy of a migrated
+// template, which takes some 20 ms. A package that uses it needs
 //
 //	func TestMain(m *testing.M) { os.Exit(sqltest.Main(m)) }
 //
@@ -27,7 +27,7 @@ import (
 	"holdfast/sql/local"
 )
 
-// Main runs the tests and then stops the cluster, if one was started, and removes its data. It returns the exit code.
+// Main runs the tests, stops the cluster if one was started, and removes its data. It returns the exit code.
 func Main(m *testing.M) int {
 	code := m.Run()
 	if err := shared.stop(); err != nil {
@@ -37,7 +37,8 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// New returns a migrated, otherwise empty database, connected to as the server connects. It goes when the test ends.
+// New returns a connection, like the server's, to a migrated but otherwise empty database, which is dropped when the test
+// ends.
 func New(t testing.TB) *sqlx.DB {
 	t.Helper()
 	_, url := Database(t)
@@ -49,8 +50,8 @@ func New(t testing.TB) *sqlx.DB {
 	return db
 }
 
-// Database makes a migrated, otherwise empty database and returns its addresses for the owner's and the runtime role's
-// logins. It goes when the test ends.
+// Database creates a migrated but otherwise empty database and returns its addresses for the owner's and the runtime role's
+// logins. It is dropped when the test ends.
 func Database(t testing.TB) (owner, runtime string) {
 	t.Helper()
 	s, err := shared.start()
@@ -69,8 +70,8 @@ func Database(t testing.TB) (owner, runtime string) {
 	return s.cluster.URL(local.Owner, name), s.cluster.URL(local.Runtime, name)
 }
 
-// template is the database that all others are copies of. Nothing stays connected to it: PostgreSQL copies no database
-// that is in use.
+// template is the database that all others are copied from. Nothing stays connected to it, because PostgreSQL does not copy
+// a database that is in use.
 const template = "template_holdfast"
 
 // shared is the test binary's cluster.
@@ -81,7 +82,7 @@ type server struct {
 	err     error
 	dir     string
 	cluster *local.Cluster
-	admin   *stdsql.DB // as the owner, to make and drop databases
+	admin   *stdsql.DB // as the owner, to create and drop databases
 }
 
 func (s *server) start() (*server, error) {
@@ -93,7 +94,7 @@ func (s *server) boot() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	var err error
-	// PostgreSQL must be able to pass the folder when it runs as another user.
+	// PostgreSQL must be able to pass through the folder when it runs as another user.
 	if s.dir, err = os.MkdirTemp("", "sqltest-"); err != nil {
 		return err
 	}
