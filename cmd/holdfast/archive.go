@@ -18,37 +18,37 @@ import (
 	"time"
 )
 
-// A backup is one tar file, which tar, sha256sum and pg_restore can take apart without this program: what it is of, the
-// database as pg_dump wrote it, the files of the keys folder, and at its end the digests of all of them. A file that was
-// cut short has no end, so it never passes for a whole one.
+// A backup is one tar file that tar, sha256sum and pg_restore can unpack without this program. It contains the manifest,
+// the database in pg_dump's format, the files of the keys folder and, last, the digests of all of them. A truncated file
+// lacks the digests, so it cannot pass for a complete one.
 const (
 	manifestMember = "manifest.json"
 	dumpMember     = "database.dump"
 	keysMembers    = "keys/"
 	digestsMember  = "SHA256SUMS"
 
-	// archiveFormat is raised when an older program could not restore what a newer one writes.
+	// archiveFormat is raised when older programs cannot restore the backups of newer ones.
 	archiveFormat = 1
 )
 
-// keyMember is what a keys folder has: nothing else is written to disk, whatever an archive names.
+// keyMember matches the files of a keys folder: nothing else in an archive is written to disk.
 var keyMember = regexp.MustCompile(`^keys/((signing|withdrawn)/)?[A-Za-z0-9_-][A-Za-z0-9._-]{0,100}$`)
 
-// Keys are small, and an archive that says otherwise is not ours.
+// Limits on keys. Keys are small; a larger one means that we did not write the archive.
 const (
 	maxKeyFile  = 1 << 20
 	maxKeyFiles = 10_000
 )
 
-// manifest says what a backup is of.
+// manifest describes the contents of a backup.
 type manifest struct {
 	Format       int       `json:"format"`
-	Program      string    `json:"program"` // the version of holdfast that wrote it
+	Program      string    `json:"program"` // the version of holdfast that wrote the backup
 	MadeAt       time.Time `json:"made_at"`
 	Issuer       string    `json:"issuer"`
 	Schema       int64     `json:"schema"`
 	Postgres     int       `json:"postgres"` // the major version of the server
-	Dump         int       `json:"pg_dump"`  // and of pg_dump
+	Dump         int       `json:"pg_dump"`  // the major version of pg_dump
 	PrivateRoots []string  `json:"private_roots"`
 }
 
@@ -76,7 +76,7 @@ func (w *archiveWriter) addBytes(name string, content []byte) error {
 	return w.add(name, int64(len(content)), bytes.NewReader(content))
 }
 
-// finish writes the digests, which nothing may follow.
+// finish writes the digests, which must come last.
 func (w *archiveWriter) finish() error {
 	if err := w.addBytes(digestsMember, bytes.Clone(w.digests.Bytes())); err != nil {
 		return err
@@ -84,20 +84,20 @@ func (w *archiveWriter) finish() error {
 	return w.tar.Close()
 }
 
-// archive is a backup that was read once and found whole.
+// archive is a backup that was read once and found complete.
 type archive struct {
 	manifest manifest
 	dump     *io.SectionReader
-	keys     map[string][]byte // by their path below the keys folder
+	keys     map[string][]byte // by path below the keys folder
 }
 
-// backupFile is read twice: what it is of at first, the dump once everything else is known to be good.
+// backupFile is read twice: first to check it, then, for the dump, once the rest is known to be good.
 type backupFile interface {
 	io.ReadSeeker
 	io.ReaderAt
 }
 
-// readArchive reads all of a backup before anything is done with it, unless ctx ends. Memory holds the keys alone.
+// readArchive reads and checks all of a backup before any of it is used, unless ctx ends. Only the keys are held in memory.
 func readArchive(ctx context.Context, file backupFile) (archive, error) {
 	length, err := file.Seek(0, io.SeekEnd)
 	if err == nil {
@@ -124,7 +124,7 @@ func readArchive(ctx context.Context, file backupFile) (archive, error) {
 		if header.Typeflag != tar.TypeReg || !known || twice || wanted != nil {
 			return archive{}, fmt.Errorf("it holds %q, which a backup never does", name)
 		}
-		// A member with holes may claim more than the file holds, and reading it would take as long as it claims.
+		// A sparse member may claim more than the file holds, and would take as long to read as it claims.
 		if isSparse(header) {
 			return archive{}, fmt.Errorf("its member %q is sparse, which a backup never is", name)
 		}
@@ -146,7 +146,7 @@ func readArchive(ctx context.Context, file backupFile) (archive, error) {
 			return archive{}, unreadable(err)
 		}
 		switch name {
-		case dumpMember: // stays where it is
+		case dumpMember: // stays in the file
 		case manifestMember:
 			if a.manifest, err = readManifest(text); err != nil {
 				return archive{}, err
@@ -171,7 +171,7 @@ func readArchive(ctx context.Context, file backupFile) (archive, error) {
 	return a, nil
 }
 
-// isSparse reports whether a member is in one of the formats that leave holes out. Backups never are.
+// isSparse reports whether a member is in one of tar's sparse formats, which backups never use.
 func isSparse(header *tar.Header) bool {
 	for record := range header.PAXRecords {
 		if strings.HasPrefix(record, "GNU.sparse.") {
@@ -181,7 +181,7 @@ func isSparse(header *tar.Header) bool {
 	return header.Typeflag == tar.TypeGNUSparse
 }
 
-// interruptible reads until ctx ends.
+// interruptible is a reader that fails once ctx has ended.
 type interruptible struct {
 	ctx context.Context
 	io.Reader
@@ -194,8 +194,8 @@ func (r interruptible) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-// passOver reads a member to its end, and remembers where it is: the reader of archives reads no further than it has to, so
-// the content begins where the file is now.
+// passOver reads a member to its end and returns its section of the file. The tar reader reads no further than it must, so
+// the content begins at the file's current offset.
 func passOver(file backupFile, size int64, content io.Reader) (*io.SectionReader, error) {
 	begin, err := file.Seek(0, io.SeekCurrent)
 	if err != nil {
@@ -215,7 +215,7 @@ func readManifest(text []byte) (m manifest, err error) {
 	return m, nil
 }
 
-// compareDigests refuses members that are not those whose digests were written, line by line.
+// compareDigests refuses members whose digests differ from the written ones, one per line.
 func compareDigests(wanted string, digests map[string]string) error {
 	for line := range strings.Lines(wanted) {
 		digest, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
@@ -241,8 +241,8 @@ func unreadable(err error) error {
 	}
 }
 
-// readKeyFiles reads a keys folder for a backup: whole, but for what begins with a dot, which is a file that is just being
-// written or the way in which some systems mount secrets.
+// readKeyFiles reads a whole keys folder for a backup, except names that begin with a dot: files that are being written,
+// and the links through which some systems mount secrets.
 func readKeyFiles(dir string) (map[string][]byte, error) {
 	files := map[string][]byte{}
 	for _, folder := range []string{"", "signing", "withdrawn"} {
@@ -256,7 +256,7 @@ func readKeyFiles(dir string) (map[string][]byte, error) {
 		for _, entry := range entries {
 			name := filepath.ToSlash(filepath.Join(folder, entry.Name()))
 			path := filepath.Join(dir, name)
-			info, err := os.Stat(path) // of what a link leads to
+			info, err := os.Stat(path) // follows links
 			if err != nil {
 				return nil, err
 			}
@@ -274,7 +274,7 @@ func readKeyFiles(dir string) (map[string][]byte, error) {
 	return files, nil
 }
 
-// spool is a file without a name, which is gone when it is closed or the program ends.
+// spool returns a file without a name, which disappears when it is closed or the program ends.
 func spool(dir string) (*os.File, error) {
 	file, err := os.CreateTemp(dir, ".holdfast-")
 	if err != nil {

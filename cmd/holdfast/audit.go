@@ -16,13 +16,13 @@ import (
 	"holdfast/sql/local"
 )
 
-// AuditRetention says how long the audit trail is kept: what the server shares with 'audit prune'.
+// AuditRetention is the flag for how long the audit trail is kept, which the server and 'audit prune' share.
 type AuditRetention struct {
 	AuditRetention time.Duration `env:"HOLDFAST_AUDIT_RETENTION" placeholder:"DURATION" help:"How long entries of the audit trail are kept, at least 30d (default: without end). The server deletes older ones from its private cluster; elsewhere 'audit prune' does."`
 }
 
 const (
-	// minAuditRetention keeps the trail longer than any mistake should take to be noticed.
+	// minAuditRetention leaves enough time to notice any mistake.
 	minAuditRetention = 720 * time.Hour
 	// pruneEvery is how often the server prunes its private cluster.
 	pruneEvery = 24 * time.Hour
@@ -35,7 +35,7 @@ func (a AuditRetention) check() error {
 	return nil
 }
 
-// prune deletes what is older than the retention.
+// prune deletes entries older than the retention.
 func (a AuditRetention) prune(ctx context.Context, owner string) (int64, error) {
 	return sql.PruneAudit(ctx, owner, time.Now().Add(-a.AuditRetention))
 }
@@ -113,7 +113,7 @@ func (c auditPruneCommand) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
-	pruned, err := c.prune(ctx, owner) // a login that may not, or a wrong address, ends a service too
+	pruned, err := c.prune(ctx, owner) // a wrong address, or a login without the right, ends even --every
 	if err != nil {
 		return err
 	}

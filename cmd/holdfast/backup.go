@@ -26,8 +26,8 @@ type backupCommand struct {
 	File string `arg:"" help:"The file to write, which must not exist; - is standard output."`
 }
 
-// Run writes one file with the database as of one instant and the keys folder. A server that runs goes on. The keys are
-// read last: a backup's keys are never older than what its database knows to have been served.
+// Run writes a file with a consistent snapshot of the database and the keys folder, while a server may be running. It reads
+// the keys last, so that they are never older than the keyset that the snapshot records as served.
 func (c backupCommand) Run(ctx context.Context, con console) (err error) {
 	if c.File != "-" {
 		if _, err := os.Lstat(c.File); err == nil {
@@ -68,8 +68,8 @@ func (c backupCommand) Run(ctx context.Context, con console) (err error) {
 	})
 }
 
-// write writes the backup to w, and to say what it is of. The dump is put into a file of its own first, in the folder
-// beside: a member of a tar file has to say at its beginning how long it is.
+// write writes the backup to w and reports its contents to say. It first dumps into a temporary file in the folder beside,
+// because a tar member's header needs its size.
 func (c backupCommand) write(
 	ctx context.Context, w io.Writer, beside string, pgDump local.Program, url string, made manifest, say io.Writer,
 ) error {
@@ -131,7 +131,7 @@ func (c backupCommand) write(
 	return err
 }
 
-// atomically writes a file that nobody else can read, whole or not at all.
+// atomically writes a file, readable only by its owner, completely or not at all.
 func atomically(path string, write func(*os.File) error) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(path), ".holdfast-") // 0600
 	if err != nil {
@@ -146,14 +146,14 @@ func atomically(path string, write func(*os.File) error) (err error) {
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
-	// A second name is refused where there is a first, which a new one would not be.
+	// A hard link fails if the name exists; a rename would replace the file.
 	if err = os.Link(file.Name(), path); errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("%s exists: it is not overwritten", path)
 	}
 	if err == nil {
 		return errors.Join(os.Remove(file.Name()), syncDir(filepath.Dir(path)))
 	}
-	if err = os.Rename(file.Name(), path); err != nil { // a file system that knows one name for a file
+	if err = os.Rename(file.Name(), path); err != nil { // the file system has no hard links
 		return err
 	}
 	return syncDir(filepath.Dir(path))

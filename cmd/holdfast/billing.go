@@ -16,7 +16,7 @@ import (
 	"holdfast/entitlements/billing"
 )
 
-// Billing says whom the server believes what was paid. Secrets are better set in the environment.
+// Billing configures the billing systems whose events the server accepts. Secrets are better set in the environment.
 type Billing struct {
 	StripeWebhookSecret  []string `env:"HOLDFAST_STRIPE_WEBHOOK_SECRET" placeholder:"SECRET" help:"Signing secret of the Stripe endpoint at /v1/billing/stripe (repeatable: while one takes the other's place, both count)."`
 	StripePrice          []string `env:"HOLDFAST_STRIPE_PRICE" placeholder:"PRICE=PLAN" help:"Stripe price, and the plan that it buys (repeatable; of several in one subscription, the first named here counts)."`
@@ -29,7 +29,7 @@ type Billing struct {
 
 var stripeName = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,255}$`)
 
-// prices are those that buy something, in the order in which they were given.
+// prices returns the mapping of prices to plans, in the order of the flags.
 func (c Billing) prices() (billing.Prices, error) {
 	var prices billing.Prices
 	for _, text := range c.StripePrice {
@@ -45,7 +45,7 @@ func (c Billing) prices() (billing.Prices, error) {
 	return prices, nil
 }
 
-// stripe is what receives Stripe's webhooks; nil where there is no secret.
+// stripe returns the receiver of Stripe's webhooks, or nil without a secret.
 func (c Billing) stripe() (*stripe.Receiver, error) {
 	prices, err := c.prices()
 	if err != nil {
@@ -75,7 +75,7 @@ func (c Billing) stripe() (*stripe.Receiver, error) {
 	return receiver, nil
 }
 
-// billingWebhook is what receives other billing systems' webhooks; nil where there is no secret.
+// billingWebhook returns the receiver of other billing systems' webhooks, or nil without a secret.
 func (c Billing) billingWebhook() (*api.WebhookReceiver, error) {
 	if len(c.BillingWebhookSecret) == 0 {
 		return nil, nil
@@ -87,8 +87,8 @@ func (c Billing) billingWebhook() (*api.WebhookReceiver, error) {
 	return receiver, nil
 }
 
-// warnOfPlans logs the plans that are named by flags and do not exist, or not yet. Until they do, nobody starts a trial,
-// and events about their prices are refused.
+// warnOfPlans logs plans that flags name but that do not exist yet. Until they do, nobody can start a trial, and events
+// about their prices are refused.
 func (c Config) warnOfPlans(ctx context.Context, rights *entitlements.Service, log *slog.Logger) error {
 	prices, err := c.prices()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 // clockPoll is how often the server compares its clock with the database's.
 const clockPoll = 10 * time.Second
 
-// clockWatch logs when the server's clock is too far from the database's to be trusted, and when it is right again.
+// clockWatch logs when the server's clock differs too much from the database's to be trusted, and when they agree again.
 type clockWatch struct {
 	check func(context.Context) error
 	log   *slog.Logger

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Config is what the server can be told. Every flag has an environment twin.
+// Config holds the server's settings. Each flag has an environment variable.
 type Config struct {
 	Listen    string `default:"localhost:8080" env:"HOLDFAST_LISTEN" placeholder:"HOST:PORT" help:"Public listener; port 0 takes a free one (default: ${default})."`
 	OpsListen string `env:"HOLDFAST_OPS_LISTEN" placeholder:"HOST:PORT" help:"Listener of /metrics, /healthz, /readyz and pprof; never public (default: localhost:9090, or the next free port)."`
@@ -40,30 +40,30 @@ type Config struct {
 	WebhookURL    []string `name:"webhook-url" env:"HOLDFAST_WEBHOOK_URL" placeholder:"URL" help:"Where changes of subscriptions, quarantined devices and erased users are told: https, or http on this machine (repeatable)."`
 	WebhookSecret []string `env:"HOLDFAST_WEBHOOK_SECRET" placeholder:"SECRET" help:"What signs webhooks, whsec_ and base64; with several, each signs (repeatable). Better set in the environment, where other users cannot see it."`
 
-	keysEvery time.Duration // how often the keys folder is looked at; 0 is keysPoll
+	keysEvery time.Duration // how often the keys folder is checked; 0 means keysPoll
 }
 
-// DataFolder is where everything lies that is not told to lie elsewhere.
+// DataFolder is the default place of all files.
 type DataFolder struct {
 	Data string `default:"./.holdfast" env:"HOLDFAST_DATA" placeholder:"FOLDER" help:"Folder of the private cluster and of generated keys (default: ${default})."`
 }
 
-// Database says which database: what the operator's tools share with the server.
+// Database selects the database, for the server and the operator's tools.
 type Database struct {
 	DatabaseURL string `env:"HOLDFAST_DATABASE_URL,DATABASE_URL" placeholder:"URL" help:"PostgreSQL database (default: a private cluster below --data)."`
 }
 
-// KeysFolder says where the keys lie.
+// KeysFolder locates the keys.
 type KeysFolder struct {
 	Keys string `env:"HOLDFAST_KEYS" placeholder:"FOLDER" help:"Folder of root and signing keys and keyset (default: keys below --data)."`
 }
 
-// private says that the database is a private cluster.
+// private reports whether the database is a private cluster.
 func (d Database) private() bool { return d.DatabaseURL == "" }
 
 func (d DataFolder) clusterDir() string { return filepath.Join(d.Data, "postgres") }
 
-// keysDir is the keys folder: below the data folder unless told otherwise.
+// keysDir returns the keys folder: below the data folder unless set.
 func (k KeysFolder) keysDir(data DataFolder) string {
 	if k.Keys != "" {
 		return k.Keys
@@ -71,7 +71,7 @@ func (k KeysFolder) keysDir(data DataFolder) string {
 	return filepath.Join(data.Data, "keys")
 }
 
-// migrates says whether the server migrates at start.
+// migrates reports whether the server migrates at start.
 func (c Config) migrates() bool {
 	if c.Migrate != nil {
 		return *c.Migrate
@@ -79,7 +79,7 @@ func (c Config) migrates() bool {
 	return c.private()
 }
 
-// minAdminToken is how long a bootstrap token must be: 32 characters, which hold 128 bits even in hexadecimal.
+// minAdminToken is the minimum length of a bootstrap token: 32 characters hold 128 bits even in hexadecimal.
 const minAdminToken = 32
 
 // adminToken returns the SHA-256 of the bootstrap token, or zero without one.
@@ -108,7 +108,7 @@ func (c Config) trustedProxies() ([]netip.Prefix, error) {
 	return prefixes, nil
 }
 
-// helpURL is in the form that goes into the pages of apps: nothing there may be a script, or load over http.
+// helpURL checks and returns the help URL as apps' pages contain it: it must not be a script or load over http.
 func (c Config) helpURL() (string, error) {
 	if c.HelpURL == "" {
 		return "", nil

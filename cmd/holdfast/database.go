@@ -16,7 +16,7 @@ import (
 	"holdfast/sql/local"
 )
 
-// clusterPatience is how long the private cluster gets to shut down before it is stopped without a checkpoint.
+// clusterPatience is how long the private cluster may take to shut down before it is stopped without a checkpoint.
 const clusterPatience = 30 * time.Second
 
 type migrateCommand struct {
@@ -48,8 +48,8 @@ func (c migrateCommand) Run(ctx context.Context, con console) (err error) {
 	return err
 }
 
-// open connects an operator's tool to the server's database; to the private cluster whether or not the server runs at
-// the moment. The second result ends the connection.
+// open connects an operator's tool to the server's database, which may be a private cluster with or without a running
+// server. Call the second result to end the connection.
 func (d Database) open(ctx context.Context, data DataFolder, log *slog.Logger) (*sqlx.DB, func() error, error) {
 	url, stop, err := d.address(ctx, data, local.Runtime, log)
 	if err != nil {
@@ -65,8 +65,8 @@ func (d Database) open(ctx context.Context, data DataFolder, log *slog.Logger) (
 	return db, func() error { return errors.Join(db.Close(), stop()) }, nil
 }
 
-// address is where an operator's tool finds the server's database: in the private cluster as login, elsewhere as whoever
-// --database-url names. The second result ends what was started for it.
+// address returns the address of the server's database for an operator's tool: with the given login for the private
+// cluster, and otherwise with the login in --database-url. Call the second result to end what was started for it.
 func (d Database) address(ctx context.Context, data DataFolder, login string, log *slog.Logger) (string, func() error, error) {
 	if !d.private() {
 		return d.DatabaseURL, func() error { return nil }, nil
@@ -78,7 +78,7 @@ func (d Database) address(ctx context.Context, data DataFolder, login string, lo
 	return cluster.URL(login, local.Database), func() error { return stopCluster(ctx, cluster) }, nil
 }
 
-// attach refuses to make a cluster: a tool that was called in the wrong folder should say so.
+// attach refuses to create a cluster, so that a tool called in the wrong folder reports that.
 func attach(ctx context.Context, data DataFolder, log *slog.Logger) (*local.Cluster, error) {
 	if err := checkRestored(data); err != nil {
 		return nil, err
@@ -105,8 +105,8 @@ func startCluster(ctx context.Context, data DataFolder, log *slog.Logger) (*loca
 	return cluster, explainVersion(data, err)
 }
 
-// explainVersion adds what to do to the refusal of data that another major version of PostgreSQL has made: such data is
-// moved by a backup, which takes the version that made it.
+// explainVersion adds advice to the error for data of another major version of PostgreSQL: such data moves by a backup,
+// which requires the version that made it.
 func explainVersion(data DataFolder, err error) error {
 	version := (*local.VersionError)(nil)
 	if !errors.As(err, &version) {
@@ -119,7 +119,7 @@ func explainVersion(data DataFolder, err error) error {
 func makeDataFolder(path string) error {
 	mode := os.FileMode(0o700)
 	if os.Geteuid() == 0 {
-		mode = 0o711 // PostgreSQL runs as another user, who must pass
+		mode = 0o711 // PostgreSQL runs as another user, who must pass through
 	}
 	return os.MkdirAll(path, mode)
 }
@@ -130,7 +130,7 @@ func stopCluster(ctx context.Context, cluster *local.Cluster) error {
 	return cluster.Stop(ctx)
 }
 
-// absolute is for people to read.
+// absolute returns the absolute path, for display.
 func absolute(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs

@@ -17,7 +17,7 @@ import (
 	"holdfast/sql/local"
 )
 
-// keysLocation is where the commands find the keys folder, as the server does.
+// keysLocation holds the flags that locate the keys folder, as for the server.
 type keysLocation struct {
 	DataFolder
 	KeysFolder
@@ -174,7 +174,7 @@ func (c keysRootNextCommand) promote(con console) error {
 		if err != nil {
 			return err
 		}
-		if !promoted && !tidied { // an earlier run was not cut short either
+		if !promoted && !tidied { // an earlier run was not interrupted either
 			_, err := keys.PromoteRoot()
 			return err
 		}
@@ -189,7 +189,7 @@ type keysSignCommand struct {
 	Out  string `arg:"" help:"Where the signed keyset goes; it must not exist."`
 }
 
-// Run needs no keys folder: it is for the machine that holds the root, which may have no network.
+// Run needs no keys folder: it runs on the machine that holds the root, which may have no network.
 func (c keysSignCommand) Run(con console) error {
 	text, err := os.ReadFile(c.In)
 	if err != nil {
@@ -265,8 +265,8 @@ func (c keysRootsCommand) Run(con console) error {
 	return err
 }
 
-// changeKeyset has the folder's keyset follow a proposal, under the folder's lock: at once if the root that has to sign
-// it is here; if not, the proposal is written down to be signed elsewhere, and nothing else changes.
+// changeKeyset applies a proposal to the folder's keyset, under the folder's lock. If the root that must sign is here, the
+// change takes effect at once; otherwise only the proposal is written, to be signed elsewhere.
 func changeKeyset(con console, dir string, propose func(entitlements.Keys, time.Time) (entitlements.Proposal, jose.PrivateKey, error)) error {
 	return locked(dir, func() error {
 		keys, err := readKeys(dir)
@@ -313,8 +313,8 @@ and then here:
 	})
 }
 
-// install makes a signed keyset the folder's, and then puts the private keys aside that it no longer names. The private
-// keys that it names must be there already.
+// install makes a signed keyset the folder's, and then sets aside the private keys that it no longer names. The private
+// keys that it names must already be there.
 func install(con console, dir string, keys entitlements.Keys, compact string, now time.Time) error {
 	next, err := keys.Accept(strings.TrimSpace(compact), now)
 	if err != nil {
@@ -346,8 +346,8 @@ func install(con console, dir string, keys entitlements.Keys, compact string, no
 	return err
 }
 
-// serverKeys loads the keys that a server on a database elsewhere starts with. It writes nothing: new keys in a wrong folder
-// would require every device to be updated.
+// serverKeys loads the keys for a server with an external database. It writes nothing: new keys in a wrong folder would
+// force every device to be updated.
 func serverKeys(dir, origin string, now time.Time) (entitlements.Keys, error) {
 	keys, err := loadKeys(dir, origin, now)
 	if errors.Is(err, entitlements.IssuerMismatch) {
@@ -356,9 +356,9 @@ func serverKeys(dir, origin string, now time.Time) (entitlements.Keys, error) {
 	return keys, err
 }
 
-// clusterKeys loads the keys that a server with a private cluster starts with. It makes
-// missing keys for a cluster that has never served a keyset, and signs the keyset again where only this machine's port has
-// changed, as it does on port 0. It writes nothing that the cluster would refuse to serve.
+// clusterKeys loads the keys for a server with a private cluster. It creates missing keys if the cluster has never served a
+// keyset. It signs the keyset again if only this machine's port has changed, as with port 0. It writes nothing that the
+// cluster would refuse to serve.
 func clusterKeys(dir, origin string, served []entitlements.ServedKeyset, now time.Time, log *slog.Logger) (entitlements.Keys, error) {
 	if isEmpty(dir) {
 		if len(served) > 0 {
@@ -447,7 +447,7 @@ func (c keysAdoptCommand) Run(ctx context.Context, con console) (err error) {
 	})
 }
 
-// explainRefusal adds what to do to the refusal of a keyset that may not be served from this database.
+// explainRefusal adds advice to the error for a keyset that must not be served from this database.
 func explainRefusal(dir string, err error) error {
 	if foreign := (*entitlements.ForeignKeysetError)(nil); errors.As(err, &foreign) {
 		return fmt.Errorf("%w (%s): name the right --keys, --origin and --database-url; 'holdfast keys adopt' has the database belong to these keys",

@@ -15,14 +15,14 @@ import (
 	"holdfast/entitlements/jose"
 )
 
-// A keys folder is changed file by file, each put in its place whole: first private keys, then what names them. So at
-// any moment, and after a crash at any moment, every key that roots.json or keyset.jws names is there. No private key is
-// ever overwritten or removed; what is over is moved to withdrawn/.
+// A keys folder is changed one file at a time, each replaced atomically: private keys first, then the files that name them.
+// So at any moment, even after a crash, every key that roots.json or keyset.jws names exists. Private keys are never
+// overwritten or removed; those no longer needed move to withdrawn/.
 
-// proposalFile is a keyset that waits for its root's signature.
+// proposalFile is a keyset that awaits its root's signature.
 const proposalFile = "keyset-proposal.json"
 
-// locked runs a change of a keys folder while no other process changes it. It waits for one that does.
+// locked runs a change of a keys folder while no other process changes it. It waits for a process that does.
 func locked(dir string, change func() error) (err error) {
 	folder, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -31,7 +31,7 @@ func locked(dir string, change func() error) (err error) {
 	if err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
-	defer folder.Close() // which unlocks
+	defer folder.Close() // releases the lock
 	for {
 		err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX)
 		if errors.Is(err, syscall.EINTR) {
@@ -44,7 +44,7 @@ func locked(dir string, change func() error) (err error) {
 	}
 }
 
-// loadKeys reads a keys folder for a server. It refuses a keyset that has ended; its errors tell what to do.
+// loadKeys reads a keys folder for a server. It refuses an expired keyset; its errors say what to do.
 func loadKeys(dir, origin string, now time.Time) (entitlements.Keys, error) {
 	if err := checkFolder(dir); err != nil {
 		return entitlements.Keys{}, err
@@ -59,7 +59,7 @@ func loadKeys(dir, origin string, now time.Time) (entitlements.Keys, error) {
 	return keys, nil
 }
 
-// readKeys reads a keys folder for an operator, who may have to mend it.
+// readKeys reads a keys folder for an operator, who may have to repair it.
 func readKeys(dir string) (entitlements.Keys, error) {
 	if err := checkFolder(dir); err != nil {
 		return entitlements.Keys{}, err
@@ -80,7 +80,7 @@ func checkFolder(dir string) error {
 	for _, folder := range []string{"", entitlements.SigningDir, entitlements.WithdrawnDir} {
 		path := filepath.Join(dir, folder)
 		err := checkOwn(path)
-		if errors.Is(err, fs.ErrNotExist) && folder == entitlements.WithdrawnDir { // nothing was withdrawn yet
+		if errors.Is(err, fs.ErrNotExist) && folder == entitlements.WithdrawnDir { // nothing has been withdrawn yet
 			continue
 		}
 		if err != nil {
@@ -95,7 +95,7 @@ func checkFolder(dir string) error {
 		}
 		for _, file := range files {
 			path := filepath.Join(path, file.Name())
-			if err := checkOwn(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // it was moved since
+			if err := checkOwn(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // it was moved meanwhile
 				return err
 			}
 			if filepath.Ext(path) == ".jwk" {
@@ -108,12 +108,12 @@ func checkFolder(dir string) error {
 	return nil
 }
 
-// noKeys says what to do where a keys folder is missing or empty.
+// noKeys returns the error for a missing or empty keys folder, which says what to do.
 func noKeys(dir string) error {
 	return fmt.Errorf("there are no keys in %s: name their folder with --keys or --data, or make them with 'holdfast keys init'", dir)
 }
 
-// checkOwn refuses a file or folder that belongs to, or can be changed by, another user.
+// checkOwn refuses a file or folder that another user owns or can change.
 func checkOwn(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -149,8 +149,8 @@ func checkPrivate(path string) error {
 	return nil
 }
 
-// makeKeys makes a keys folder, whole or not at all. It overwrites nothing. With rootOut, the root's private key goes
-// there and never into the folder.
+// makeKeys creates a keys folder, completely or not at all. It overwrites nothing. With rootOut, the root's private key is
+// written there and never into the folder.
 func makeKeys(dir, origin, rootOut string, now time.Time) (_ entitlements.Keys, err error) {
 	if !isEmpty(dir) {
 		return entitlements.Keys{}, fmt.Errorf("%s is not empty: keys are never overwritten", dir)
@@ -164,7 +164,7 @@ func makeKeys(dir, origin, rootOut string, now time.Time) (_ entitlements.Keys, 
 			return entitlements.Keys{}, err
 		}
 		defer func() {
-			if err != nil { // it has signed nothing that anybody has
+			if err != nil { // nobody has anything that it signed
 				err = errors.Join(err, os.Remove(rootOut))
 			}
 		}()
@@ -197,17 +197,17 @@ func makeKeys(dir, origin, rootOut string, now time.Time) (_ entitlements.Keys, 
 	return keys, renameFolder(unfinished, dir)
 }
 
-// renameFolder puts a folder in the place of none, or of an empty one, for good. It fails if there are keys by now.
+// renameFolder durably renames a folder. The new name must be free or an empty folder; it fails if there are keys by now.
 func renameFolder(from, to string) error {
-	// The system call takes the place of an empty folder, which os.Rename refuses.
+	// The system call can replace an empty folder; os.Rename refuses to.
 	if err := syscall.Rename(from, to); err != nil {
 		return &os.LinkError{Op: "rename", Old: from, New: to, Err: err}
 	}
 	return syncDir(filepath.Dir(to))
 }
 
-// tidyRoots puts a root's private key aside that is in no slot any more, and gives that of a promoted root its name. It
-// says whether there was anything to do.
+// tidyRoots sets aside a root's private key that is in no slot any more, and gives a promoted root's key its name. It
+// reports whether there was anything to do.
 func tidyRoots(dir string, roots entitlements.Roots) (tidied bool, err error) {
 	root := filepath.Join(dir, entitlements.RootFile)
 	id, err := privateKeyID(root)
@@ -251,7 +251,7 @@ func privateKeyID(path string) (string, error) {
 	return key.ID(), nil
 }
 
-// withdraw moves a private key out of the way, if it is there.
+// withdraw moves a private key to the withdrawn keys, if it exists.
 func withdraw(dir, file, id string) error {
 	aside := filepath.Join(dir, entitlements.WithdrawnDir)
 	if err := os.MkdirAll(aside, 0o700); err != nil {
@@ -270,7 +270,7 @@ func lists(keyset entitlements.Keyset, id string) bool {
 	return slices.ContainsFunc(keyset.Keys, func(entry entitlements.KeysetKey) bool { return entry.KeyID == id })
 }
 
-// isEmpty says that nothing has the path's name, or an empty folder.
+// isEmpty reports whether the path does not exist or is an empty folder.
 func isEmpty(path string) bool {
 	entries, err := os.ReadDir(path)
 	return errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0
@@ -284,7 +284,7 @@ func createPrivate(path string, key jose.PrivateKey) error {
 	return createFile(path, text)
 }
 
-// createFile is [writeFile] where nothing has the name. It makes no folders.
+// createFile is [writeFile] for a name that must be free. It creates no folders.
 func createFile(path string, content []byte) error {
 	if _, err := os.Lstat(path); err == nil {
 		return fmt.Errorf("%s exists: it is not overwritten", path)
@@ -294,7 +294,7 @@ func createFile(path string, content []byte) error {
 	return writeFile(path, content)
 }
 
-// writeFile puts a file, readable by its owner alone, in the place of another or of none, at once and for good.
+// writeFile atomically and durably writes or replaces a file, readable only by its owner.
 func writeFile(path string, content []byte) (err error) {
 	file, err := os.CreateTemp(filepath.Dir(path), ".new-") // 0600
 	if err != nil {

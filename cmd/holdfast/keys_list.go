@@ -33,7 +33,7 @@ func (c keysListCommand) Run(con console) error {
 	return out.Encode(seen)
 }
 
-// keysView is a keys folder as people and programs see it.
+// keysView is a keys folder in the output for people and programs.
 type keysView struct {
 	Issuer    string           `json:"issuer"`
 	Version   int64            `json:"version"`
@@ -41,7 +41,7 @@ type keysView struct {
 	Ended     bool             `json:"ended"`
 	Roots     []rootView       `json:"roots"`
 	Signing   []signingKeyView `json:"signing_keys"`
-	Proposal  *proposalView    `json:"proposal"` // null: none waits for a signature
+	Proposal  *proposalView    `json:"proposal"` // null: none awaits a signature
 
 	now time.Time
 }
@@ -49,36 +49,36 @@ type keysView struct {
 type rootView struct {
 	ID          string  `json:"kid"`
 	Slot        string  `json:"slot"`        // "current" or "next"
-	SignsKeyset bool    `json:"signs"`       // the keyset is under its signature
-	PrivateKey  *string `json:"private_key"` // file in the folder; null: elsewhere
+	SignsKeyset bool    `json:"signs"`       // the keyset bears its signature
+	PrivateKey  *string `json:"private_key"` // file in the folder; null if elsewhere
 }
 
 type signingKeyView struct {
 	ID         string     `json:"kid"`
 	State      keyState   `json:"state"`
-	From       *time.Time `json:"signs_from"`  // null for keys that the keyset does not name
+	From       *time.Time `json:"signs_from"`  // null for keys not in the keyset
 	Until      *time.Time `json:"signs_until"` // likewise
-	PrivateKey *string    `json:"private_key"` // file in the folder; null: elsewhere
+	PrivateKey *string    `json:"private_key"` // file in the folder; null if elsewhere
 }
 
 type proposalView struct {
 	File    string `json:"file"`
 	Version int64  `json:"version"`
-	Root    string `json:"root"` // thumbprint of the root that is to sign it
+	Root    string `json:"root"` // thumbprint of the root that must sign it
 }
 
-// keyState is what a signing key is for at the moment.
+// keyState is the current role of a signing key.
 type keyState string
 
 const (
-	keySigns       keyState = "signs"       // documents are signed with it now
-	keyNext        keyState = "next"        // published; its turn comes
-	keyPast        keyState = "past"        // published; its turn is over, documents under it still verify
-	keyWithdrawn   keyState = "withdrawn"   // no keyset names it any more
-	keyUnpublished keyState = "unpublished" // no keyset names it yet
+	keySigns       keyState = "signs"       // signs documents now
+	keyNext        keyState = "next"        // published; will sign later
+	keyPast        keyState = "past"        // published; no longer signs, but documents under it still verify
+	keyWithdrawn   keyState = "withdrawn"   // not in the keyset any more
+	keyUnpublished keyState = "unpublished" // not in a keyset yet
 )
 
-// view shows what a keyset says.
+// view returns the contents of a keyset for display.
 func view(keys entitlements.Keys, private map[string]string, now time.Time) keysView {
 	where := func(id string) *string {
 		if file, ok := private[id]; ok {
@@ -116,7 +116,7 @@ func view(keys entitlements.Keys, private map[string]string, now time.Time) keys
 	return v
 }
 
-// viewFolder shows a whole folder.
+// viewFolder returns a whole folder for display.
 func viewFolder(dir string, now time.Time) (keysView, error) {
 	keys, err := readKeys(dir)
 	if err != nil {
@@ -191,7 +191,7 @@ func (v keysView) print(w io.Writer) error {
 		case key.PrivateKey != nil:
 			where = "in " + filepath.Dir(*key.PrivateKey) + "/"
 		case len(v.Roots) == 0:
-			where = "not looked for" // a proposal by itself
+			where = "not looked for" // a proposal read by itself
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", key.ID, key.State, stamp(key.From), stamp(key.Until), where)
 	}
@@ -213,7 +213,7 @@ func orElse(text *string, other string) string {
 	return *text
 }
 
-// days is a span for people, rounded down.
+// days formats a duration in days, rounded down.
 func days(d time.Duration) string {
 	if n := int(math.Floor(d.Hours() / 24)); n != 1 {
 		return fmt.Sprintf("%d days", n)

@@ -13,12 +13,12 @@ import (
 	"holdfast/entitlements"
 )
 
-// keysPoll is how often the server looks whether its keys folder has changed.
+// keysPoll is how often the server checks its keys folder for changes.
 const keysPoll = 3 * time.Second
 
-// keysWatch brings a new keyset in the keys folder into the running server: some seconds after it has changed, and at
-// once when the server is told to look. A keyset that it refuses leaves the server with what it has, and gets one line in
-// the log. The roots are those of the start: they are part of the app that is served.
+// keysWatch loads a new keyset from the keys folder into the running server: seconds after a change, or at once on a
+// signal. If it refuses a keyset, the server keeps the current one and logs one line. The roots are not reloaded: they are
+// part of the served app.
 type keysWatch struct {
 	dir    string
 	origin string
@@ -26,11 +26,11 @@ type keysWatch struct {
 	rights *entitlements.Service
 	log    *slog.Logger
 
-	complaint string // the last one: it is not repeated
-	newRoots  []byte // roots.json that was said to need a restart
+	complaint string // the last one logged, so as not to repeat it
+	newRoots  []byte // the roots.json that was reported to need a restart
 }
 
-// run looks every so often, and whenever something comes from told, until ctx ends.
+// run checks at each interval, and on each value from told, until ctx ends.
 func (w *keysWatch) run(ctx context.Context, every time.Duration, told <-chan os.Signal) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -70,7 +70,7 @@ func (w *keysWatch) look(ctx context.Context) {
 	w.log.Info("took a new keyset", "version", keys.Keyset.Version, "end", keys.Keyset.End(), "signs", signer.ID())
 }
 
-// load reads the folder and has the service take what is in it.
+// load reads the folder and passes its keyset to the service.
 func (w *keysWatch) load(ctx context.Context) (entitlements.Keys, error) {
 	keys, err := loadKeys(w.dir, w.origin, time.Now())
 	if errors.Is(err, entitlements.IssuerMismatch) {
@@ -89,7 +89,7 @@ func (w *keysWatch) load(ctx context.Context) (entitlements.Keys, error) {
 	return keys, nil
 }
 
-// lookAtRoots says once that new roots need a restart.
+// lookAtRoots logs once that new roots need a restart.
 func (w *keysWatch) lookAtRoots() {
 	text, err := os.ReadFile(filepath.Join(w.dir, entitlements.RootsFile))
 	if err != nil || bytes.Equal(text, w.newRoots) {
@@ -103,7 +103,7 @@ func (w *keysWatch) lookAtRoots() {
 	w.log.Warn("roots.json has changed: restart the server to serve the new roots", "folder", w.dir)
 }
 
-// warnOfKeysetEnd says so at once and then daily when the keyset's end is near, until ctx ends.
+// warnOfKeysetEnd logs, at once and then daily, that the keyset's end is near, until ctx ends.
 func warnOfKeysetEnd(ctx context.Context, log *slog.Logger, end func() time.Time) {
 	daily := time.NewTicker(24 * time.Hour)
 	defer daily.Stop()
@@ -119,7 +119,7 @@ func warnOfKeysetEnd(ctx context.Context, log *slog.Logger, end func() time.Time
 	}
 }
 
-// keysetWarning is what there is to say about the keyset's end; nothing while it is far.
+// keysetWarning returns the warning about the keyset's end, or "" if the end is far.
 func keysetWarning(end, now time.Time) string {
 	switch left := end.Sub(now); {
 	case left <= 0:

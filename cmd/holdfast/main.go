@@ -1,7 +1,7 @@
 // Command holdfast is the server for passkey sign-in and signed offline entitlements, and its operator's tools.
 //
-// Exit codes: 0 done, 1 refused or failed, 2 used wrongly: the command line, or the environment in its place, cannot be
-// right. One line on standard error says why.
+// Exit codes: 0 done, 1 refused or failed, 2 used wrongly (an invalid command line or environment variable). One line on
+// standard error says why.
 package main
 
 import (
@@ -60,7 +60,7 @@ type commands struct {
 	Help    helpCommand    `cmd:"" help:"Print this help, or that of a command."`
 }
 
-// console is where a command reads and writes.
+// console holds a command's input and output streams.
 type console struct {
 	in       io.Reader
 	out, err io.Writer
@@ -68,7 +68,7 @@ type console struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	// The first signal asks for an orderly end; a second one, no longer caught, ends the program at once.
+	// The first signal requests an orderly shutdown; a second one, no longer caught, ends the program at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(execute(ctx, os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr}))
 }
@@ -90,7 +90,7 @@ func execute(ctx context.Context, args []string, con console) (code int) {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
 	)...)
 	if err != nil {
-		panic(err) // the grammar above is wrong
+		panic(err) // the grammar above is invalid
 	}
 	command, err := parser.Parse(args)
 	if failed := (*kong.ParseError)(nil); errors.As(err, &failed) {
@@ -112,13 +112,13 @@ func execute(ctx context.Context, args []string, con console) (code int) {
 	}
 }
 
-// mappers parse flag values of our own forms.
+// mappers parse flag values of our own types.
 var mappers = []kong.Option{
 	kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeDuration)),
 	kong.TypeMapper(reflect.TypeFor[time.Time](), kong.MapperFunc(decodeTime)),
 }
 
-// commandName returns the command as far as it was recognised, such as "holdfast keys init".
+// commandName returns the part of the command that was recognised, such as "holdfast keys init".
 func commandName(command *kong.Context) string {
 	name := command.Model.Name
 	for _, part := range command.Path {
@@ -129,12 +129,12 @@ func commandName(command *kong.Context) string {
 	return name
 }
 
-// helpCommand is what the list of commands shows for help; execute answers it.
+// helpCommand lists help among the commands; execute handles it.
 type helpCommand struct {
 	Command []string `arg:"" optional:"" help:"The command, such as: keys init."`
 }
 
-// usageError is returned for a command line that is wrong whatever state the server is in.
+// usageError is returned for a command line that is wrong whatever the server's state.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
@@ -142,16 +142,16 @@ func (e usageError) Unwrap() error { return e.error }
 // wrongUse returns a usageError.
 func wrongUse(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// maxDays keeps a duration far from overflowing: a hundred years.
+// maxDays keeps durations far from overflowing: a hundred years.
 const maxDays = 36_500
 
 var leadingDays = regexp.MustCompile(`^(\d{1,6})d(.*)$`)
 
-// parseDuration reads a duration as Go writes them, and days before it: 7d, 1d12h.
+// parseDuration parses a duration in Go's syntax, optionally preceded by days: 7d, 1d12h.
 func parseDuration(text string) (time.Duration, error) {
 	days, rest := 0, text
 	if match := leadingDays.FindStringSubmatch(text); match != nil {
-		days, _ = strconv.Atoi(match[1]) // six digits
+		days, _ = strconv.Atoi(match[1]) // at most six digits
 		if rest = match[2]; rest == "" {
 			rest = "0"
 		}

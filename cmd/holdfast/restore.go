@@ -24,15 +24,15 @@ type restoreCommand struct {
 	File string `arg:"" help:"The backup; - is standard input."`
 }
 
-// restoring is where a private cluster is put together, below the data folder. While there is one, no server starts
-// there: it would find keys without their database, and make a new one.
+// restoring is the folder, below the data folder, in which a private cluster is restored. While it exists, no server starts
+// there: it would find keys without their database and create a new one.
 const restoring = ".restoring"
 
 func (d DataFolder) restoringDir() string { return filepath.Join(d.Data, restoring) }
 
-// Run puts a backup where there is nothing: database and keys, or neither. Nothing is touched before the file was found
-// whole and the place empty. The last step, which makes the restored server one that can start, is a single renaming: of
-// the private cluster, or of the keys of a database elsewhere.
+// Run restores a backup, database and keys together, into an empty place. It changes nothing before it has checked that the
+// file is complete and the place empty. The last step, after which a server can start, is a single rename: of the private
+// cluster or, with an external database, of the keys.
 func (c restoreCommand) Run(ctx context.Context, con console) error {
 	file, err := c.open(ctx, con)
 	if err != nil {
@@ -71,7 +71,7 @@ func (c restoreCommand) Run(ctx context.Context, con console) error {
 	return err
 }
 
-// open opens the backup so that it can be read twice.
+// open opens the backup as a file that can be read twice.
 func (c restoreCommand) open(ctx context.Context, con console) (*os.File, error) {
 	if c.File != "-" {
 		return os.Open(c.File)
@@ -99,8 +99,8 @@ func (c restoreCommand) open(ctx context.Context, con console) (*os.File, error)
 	return file, nil
 }
 
-// intoCluster makes a private cluster beside its place, restores into it, stops it, and puts keys and cluster in their
-// places.
+// intoCluster creates a private cluster in a temporary folder, restores into it, stops it, and moves keys and cluster to
+// their final places.
 func (c restoreCommand) intoCluster(ctx context.Context, a archive, pgRestore local.Program, keys stagedKeys) error {
 	if err := c.checkNoCluster(); err != nil {
 		return err
@@ -110,15 +110,15 @@ func (c restoreCommand) intoCluster(ctx context.Context, a archive, pgRestore lo
 	}
 	building := filepath.Join(c.restoringDir(), "postgres")
 	return locked(c.restoringDir(), func() (err error) {
-		if err := c.checkNoCluster(); err != nil { // by somebody who restored meanwhile
+		if err := c.checkNoCluster(); err != nil { // another restore may have made one meanwhile
 			return err
 		}
-		if err := local.Remove(ctx, building); err != nil { // what an earlier try has left
+		if err := local.Remove(ctx, building); err != nil { // left by an earlier attempt
 			return err
 		}
 		placed := false
 		defer func() {
-			if err != nil && !placed { // keys alone must not be taken for a server that is new
+			if err != nil && !placed { // keys without a cluster must not pass for a new server
 				err = errors.Join(err, os.RemoveAll(c.restoringDir()))
 			}
 		}()
@@ -173,14 +173,14 @@ func (c restoreCommand) intoDatabase(ctx context.Context, url string, a archive,
 	return sql.FinishRestore(ctx, url)
 }
 
-// stagedKeys are keys on the disk, beside their place.
+// stagedKeys are keys on disk, in a temporary folder next to their final place.
 type stagedKeys struct {
-	staged string // empty: the very same keys are in their place already
+	staged string // empty if identical keys are already in place
 	dir    string
 }
 
-// stageKeys writes the keys beside their place, and refuses those that no server would start with, or that others are
-// in the place of. Keys of the backup that are there already need no restoring.
+// stageKeys writes the keys next to their final place. It refuses keys that no server would start with, and a place that
+// holds different keys. Identical keys that are already there need no restoring.
 func (c restoreCommand) stageKeys(files map[string][]byte) (_ stagedKeys, err error) {
 	dir := c.keysDir(c.DataFolder)
 	if !isEmpty(dir) {
@@ -236,14 +236,14 @@ func (k stagedKeys) place() error {
 
 func (k stagedKeys) discard() {
 	if k.staged != "" {
-		_ = os.RemoveAll(k.staged) // gone already, if it was placed
+		_ = os.RemoveAll(k.staged) // already gone if it was placed
 	}
 }
 
-// checkRestored refuses a data folder where a restore was cut short, before anything is made there.
+// checkRestored refuses a data folder with an unfinished restore, before anything is created there.
 func checkRestored(data DataFolder) error {
 	if _, err := os.Lstat(filepath.Join(data.restoringDir(), "postgres")); err != nil {
-		return nil //nolint:nilerr // what cannot be looked at here, whoever opens it is refused
+		return nil //nolint:nilerr // whoever opens an unreadable folder reports it
 	}
 	return fmt.Errorf("a restore into %s is under way or was cut short: run it again, or remove %s to give it up", absolute(data.Data), data.restoringDir())
 }

@@ -23,11 +23,11 @@ import (
 )
 
 const (
-	// relyingParty is what authenticators call us.
+	// relyingParty is the relying party's name in authenticators.
 	relyingParty = "Holdfast"
 	// opsPort is the first port that the operations listener tries by default.
 	opsPort = 9090
-	// shutdownPatience is how long requests under way may take when the server is asked to end.
+	// shutdownPatience is how long running requests may take when the server shuts down.
 	shutdownPatience = 10 * time.Second
 )
 
@@ -37,11 +37,11 @@ func (c serveCommand) Run(ctx context.Context, con console) error {
 	return run(ctx, c.Config, con.out, con.err)
 }
 
-// run is the server, from its listeners to its database: it serves until ctx ends, finishes what is under way, and
-// returns nil. It returns an error, in one line, if it refuses to start or cannot go on.
+// run is the whole server: it serves until ctx ends, finishes running requests, and returns nil. It returns an error of one
+// line if it refuses to start or cannot continue.
 func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err error) {
 	log := newLogger(stderr)
-	asked := ctx // ends when the server is asked to end
+	asked := ctx // ends when a shutdown is requested
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 
@@ -85,7 +85,7 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 		return err
 	}
 
-	group, ctx := errgroup.WithContext(ctx) // ends when the server has, or cannot go on
+	group, ctx := errgroup.WithContext(ctx) // ends when the server has ended or cannot continue
 	if err := services.work(ctx, group, config, site, store, log); err != nil {
 		return err
 	}
@@ -98,15 +98,15 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	log.Info("serving", "origin", site.origin, "listen", public.Addr().String(), "ops", ops.Addr().String(), "version", version())
 	config.greet(stdout, site, ops.Addr(), keysetWarning(services.rights.KeysetEnd(), time.Now()))
 	servers := []*http.Server{
-		// A reconcile of 4 MiB may come over a slow line; an answer may wait for a slow client.
+		// A reconcile of 4 MiB may arrive over a slow line; a slow client may delay an answer.
 		{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second},
-		{Handler: api.NewOps(metrics, ready), ReadHeaderTimeout: 5 * time.Second}, // profiles take as long as they are asked to
+		{Handler: api.NewOps(metrics, ready), ReadHeaderTimeout: 5 * time.Second}, // profiles take as long as requested
 	}
 	servers[0].RegisterOnShutdown(drain)
 	for i, listener := range []net.Listener{public, ops} {
 		servers[i].IdleTimeout = 2 * time.Minute
 		servers[i].MaxHeaderBytes = 32 << 10
-		// The server's own complaints are about clients and name their addresses, which belong in no log.
+		// net/http's own messages are about clients and contain their addresses, which must not be logged.
 		servers[i].ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 		group.Go(func() error {
 			if err := servers[i].Serve(listener); !errors.Is(err, http.ErrServerClosed) {
@@ -132,10 +132,10 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	return nil
 }
 
-// errEnded ends the group of a server that was asked to end.
+// errEnded ends the group of a server that was asked to shut down.
 var errEnded = errors.New("ended")
 
-// listenOps listens at address or, if that is empty, at the first free port from opsPort on: Prometheus uses opsPort too.
+// listenOps listens at address or, if it is empty, at the first free port from opsPort on: Prometheus uses opsPort too.
 func listenOps(ctx context.Context, address string) (net.Listener, error) {
 	var listening net.ListenConfig
 	if address != "" {
@@ -149,7 +149,7 @@ func listenOps(ctx context.Context, address string) (net.Listener, error) {
 	}
 }
 
-// check refuses what can be refused before anything is touched.
+// check refuses invalid settings before anything is created.
 func (c Config) check() error {
 	if err := checkAddress("--listen", c.Listen); err != nil {
 		return err
@@ -180,10 +180,10 @@ func (c Config) check() error {
 	return c.checkDurations()
 }
 
-// unlessAsked drops an error of a start that was cut short because the server was asked to end.
+// unlessAsked drops the error of a start that was interrupted by a shutdown request.
 func unlessAsked(asked context.Context, err error) error {
 	if asked.Err() != nil {
-		return nil //nolint:nilerr // whoever asked it to end did not want it to start
+		return nil //nolint:nilerr // a start that was called off is no failure
 	}
 	return err
 }
@@ -199,7 +199,7 @@ func logOutage(log *slog.Logger, failing, again string) func(error) {
 	}
 }
 
-// app returns the files to serve at /, or nil to serve none.
+// app returns the files to serve at /, or nil for none.
 func (c Config) app() (fs.FS, error) {
 	switch c.App {
 	case "none":
@@ -218,7 +218,7 @@ func (c Config) app() (fs.FS, error) {
 	return root.FS(), nil
 }
 
-// greet tells people where things are, and what they must not forget.
+// greet prints the server's addresses, where its data is, and any warning.
 func (c Config) greet(w io.Writer, site site, ops net.Addr, warning string) {
 	lies, option := "a database elsewhere; keys in "+absolute(c.keysDir(c.DataFolder)), "--database-url …"
 	if c.private() {
@@ -244,7 +244,7 @@ func (c Config) greet(w io.Writer, site site, ops net.Addr, warning string) {
 `, site.origin, ops, lies, os.Args[0], option, warning, invite)
 }
 
-// shutdown stops accepting, gives requests under way shutdownPatience, and cuts off those that are left.
+// shutdown stops accepting connections, gives running requests shutdownPatience, and then cuts the rest off.
 func shutdown(ctx context.Context, servers []*http.Server) error {
 	ctx, cancel := context.WithTimeout(ctx, shutdownPatience)
 	defer cancel()
@@ -257,7 +257,7 @@ func shutdown(ctx context.Context, servers []*http.Server) error {
 	return errors.Join(errs...)
 }
 
-// newLogger logs for people on a terminal, as JSON elsewhere.
+// newLogger logs as text on a terminal and as JSON elsewhere.
 func newLogger(w io.Writer) *slog.Logger {
 	if file, ok := w.(*os.File); ok {
 		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {

@@ -26,11 +26,11 @@ import (
 	"holdfast/web"
 )
 
-// sessionsRecheck is how often sessions with open event streams are looked up, in case the announcement of their end was
-// lost.
+// sessionsRecheck is how often sessions with open event streams are checked in the database, in case the announcement of
+// their end was lost.
 const sessionsRecheck = time.Minute
 
-// storage is what the server keeps its state in: the database, and the keys in their folder.
+// storage holds the server's state: the database and the keys folder.
 type storage struct {
 	db      *sqlx.DB
 	url     string // of the database, as the server's login
@@ -40,8 +40,8 @@ type storage struct {
 	keysDir string
 }
 
-// openStorage starts the private cluster or checks the keys for an external database, and connects. What it returns is
-// to be closed, with an error too.
+// openStorage connects to the database, after it has started the private cluster or checked the keys for an external
+// database. Close its result, even on an error.
 func (c Config) openStorage(ctx context.Context, site site, log *slog.Logger) (*storage, error) {
 	s := &storage{url: c.DatabaseURL, owner: c.DatabaseURL, keysDir: c.keysDir(c.DataFolder)}
 	var err error
@@ -76,7 +76,7 @@ func (c Config) openStorage(ctx context.Context, site site, log *slog.Logger) (*
 	return s, nil
 }
 
-// clusterEnded is closed when the private cluster has ended; nil without one.
+// clusterEnded returns a channel that is closed when the private cluster has ended; nil without one.
 func (s *storage) clusterEnded() <-chan struct{} {
 	if s.cluster == nil {
 		return nil
@@ -95,7 +95,7 @@ func (s *storage) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// services are the domains on their stores.
+// services are the domain services on their stores.
 type services struct {
 	passkeys *passkey.Service
 	rights   *entitlements.Service
@@ -143,7 +143,7 @@ func (c Config) services(ctx context.Context, site site, store *storage, log *sl
 	return services{passkeys, rights, webhooks}, err
 }
 
-// handler is the public surface.
+// handler returns the handler of the public listener.
 func (c Config) handler(
 	site site, app fs.FS, store *storage, services services, draining <-chan struct{}, metrics *api.Metrics, log *slog.Logger,
 ) (http.Handler, error) {
@@ -193,7 +193,7 @@ func (c Config) handler(
 	})
 }
 
-// work starts what the server does besides answering requests; it ends with ctx.
+// work starts the server's background tasks, which end with ctx.
 func (s services) work(
 	ctx context.Context, group *errgroup.Group, config Config, site site, store *storage, log *slog.Logger,
 ) error {
@@ -242,13 +242,13 @@ func (s services) work(
 	return nil
 }
 
-// audience passes on what is announced to those whom it concerns.
+// audience routes announcements to the services that they concern.
 func (s services) audience(statuses, plans, webhooks chan<- struct{}) sql.Audience {
 	hurry := func(c chan<- struct{}) func() {
 		return func() {
 			select {
 			case c <- struct{}{}:
-			default: // one is waiting
+			default: // one is already waiting
 			}
 		}
 	}

@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// site is who the server is on the web.
+// site is the server's identity on the web.
 type site struct {
-	origin  string // issuer and audience too
+	origin  string // also the issuer and audience
 	rpID    string
 	allowed []string // further origins
 }
 
-// site derives and checks the site. listener is the address that the public listener has really got.
+// site derives and checks the site. listener is the actual address of the public listener.
 func (c Config) site(listener net.Addr) (site, error) {
 	origin := c.Origin
 	if origin == "" {
@@ -51,12 +51,12 @@ func (c Config) site(listener net.Addr) (site, error) {
 	return s, nil
 }
 
-// originOf is the origin that a listener has by itself. On a loopback address, or on all, it is localhost: browsers
-// make no passkeys for addresses.
+// originOf returns the default origin for a listener. On a loopback address, or on all addresses, it uses localhost:
+// browsers create no passkeys for IP addresses.
 func originOf(listen string, listener net.Addr) (string, error) {
 	host, _, err := net.SplitHostPort(listen)
 	if err != nil {
-		return "", err // checkAddress has refused it
+		return "", err // checkAddress has reported it
 	}
 	_, port, err := net.SplitHostPort(listener.String())
 	if err != nil {
@@ -82,9 +82,9 @@ func checkAddress(flag, address string) error {
 	return fmt.Errorf("%s %q is not HOST:PORT: write localhost:%[3]s to be reached from this machine alone, :%[3]s from everywhere", flag, address, port)
 }
 
-// parseOrigin reads an origin and brings it into the form that browsers send: lower case, no default port, no slash.
-// Only on this machine may it be http: elsewhere browsers have neither passkeys nor service workers there, and cookies
-// would travel in the clear. The error continues a sentence that begins with what was parsed.
+// parseOrigin parses an origin and normalises it as browsers do: lower case, no default port, no slash. Only on this
+// machine may it be http: elsewhere, browsers offer neither passkeys nor service workers over http, and cookies would
+// travel in the clear. The error continues a sentence that begins with what was parsed.
 func parseOrigin(text string) (*url.URL, error) {
 	u, err := url.Parse(strings.ToLower(text))
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || strings.Contains(u.Host, "*") ||
@@ -100,7 +100,7 @@ func parseOrigin(text string) (*url.URL, error) {
 	return &url.URL{Scheme: u.Scheme, Host: u.Host}, nil
 }
 
-// isLocal follows the Secure Contexts specification, §3.1: loopback addresses and localhost are trustworthy.
+// isLocal reports whether a host is trustworthy according to Secure Contexts, §3.1: loopback addresses and localhost.
 func isLocal(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		return addr.IsLoopback()
@@ -108,8 +108,8 @@ func isLocal(host string) bool {
 	return below(host, "localhost")
 }
 
-// checkRPID refuses what WebAuthn §5.1.3 lets no browser use. Whether the domain is one that anybody can register below
-// (a public suffix) only browsers know for sure; a bare top-level domain never does.
+// checkRPID refuses an RP ID that browsers would reject under WebAuthn §5.1.3. Only browsers know for sure whether a domain
+// is a public suffix, below which anybody can register; a bare top-level domain always is one.
 func checkRPID(rpID, host string) error {
 	if _, err := netip.ParseAddr(rpID); err == nil {
 		return fmt.Errorf("--rp-id %s is an address: browsers make passkeys for names only (set --origin to http://localhost:PORT, or to a name)", rpID)
@@ -120,7 +120,7 @@ func checkRPID(rpID, host string) error {
 	return nil
 }
 
-// below says whether host is the domain or lies below it.
+// below reports whether host is the domain or a subdomain of it.
 func below(host, domain string) bool {
 	return host == domain || domain != "" && strings.HasSuffix(host, "."+domain)
 }

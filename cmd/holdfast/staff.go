@@ -13,7 +13,7 @@ import (
 	"holdfast/passkey/names"
 )
 
-// byOperator is the operator as who acts on accounts: nobody may do more.
+// byOperator is the agent of an operator's changes, with the highest rights.
 var byOperator = passkey.Agent{Actor: operator, Admin: true}
 
 type staffInviteCommand struct {
@@ -110,7 +110,7 @@ func (c staffRecoverCommand) Run(ctx context.Context, con console) error {
 	})
 }
 
-// findStaff finds a staff member by id or by a unique name.
+// findStaff finds a staff member by id or by unique name.
 func findStaff(ctx context.Context, service *passkey.Service, wanted string) (passkey.UserID, error) {
 	staff, err := service.Staff(ctx)
 	if err != nil {
@@ -140,7 +140,7 @@ func noStaffMember(wanted string) error {
 	return fmt.Errorf("there is no staff member %s: 'holdfast staff list' shows ids and names", wanted)
 }
 
-// linkOrigin says where links lead to.
+// linkOrigin holds the flag for the origin of links.
 type linkOrigin struct {
 	keysLocation `embed:""`
 	Origin       string `env:"HOLDFAST_ORIGIN" placeholder:"URL" help:"The server's public origin (default: the issuer of the keyset in the keys folder)."`

@@ -15,16 +15,16 @@ import (
 const (
 	// fetchPatience is how long fetching a status list may take, redirects included.
 	fetchPatience = 10 * time.Second
-	// maxStatusList is the largest answer that is read, in bytes. A list of 2^20 entries of two bits is at most 480 kB.
+	// maxStatusList limits the answer, in bytes. A list of 2^20 entries of two bits takes at most 480 kB.
 	maxStatusList = 1 << 20
 )
 
-// statusWords are the statuses as people say them.
+// statusWords are the statuses for display.
 var statusWords = map[entitlements.Status]string{
 	entitlements.StatusValid: "valid", entitlements.StatusInvalid: "invalid", entitlements.StatusSuspended: "suspended",
 }
 
-// documentStatus is what has become of a document.
+// documentStatus is a document's current status.
 type documentStatus struct {
 	Status string    `json:"status"`
 	AsOf   time.Time `json:"as_of"` // when the list was signed
@@ -86,7 +86,7 @@ func fetchStatusList(ctx context.Context, uri string) (string, error) {
 	return string(token), nil
 }
 
-// mayFetch refuses what others could read on the way, or what is no web address.
+// mayFetch refuses an address that is not a web address, or that others could read on the way.
 func mayFetch(address *url.URL) error {
 	if address.Scheme == "https" && address.Host != "" || address.Scheme == "http" && isLocal(address.Hostname()) {
 		return nil

@@ -12,7 +12,7 @@ import (
 	"holdfast/sql"
 )
 
-// operator is who acts on the command line, as the audit trail names it.
+// operator is the actor in the audit trail for the command line.
 const operator = "operator"
 
 type tokenCreateCommand struct {
@@ -88,7 +88,7 @@ func (c tokenRevokeCommand) Run(ctx context.Context, con console) error {
 	})
 }
 
-// withPasskeys does something with the accounts, or the tokens, of the server's database.
+// withPasskeys calls do with the passkey service on the server's database.
 func withPasskeys(ctx context.Context, database Database, data DataFolder, con console, do func(*passkey.Service) error) error {
 	db, closeDB, err := database.open(ctx, data, newLogger(con.err))
 	if err != nil {
@@ -99,7 +99,7 @@ func withPasskeys(ctx context.Context, database Database, data DataFolder, con c
 		if err != nil {
 			return err
 		}
-		// The tools act for no relying party, so any will do.
+		// The tools act for no relying party, so any name will do.
 		service, err := passkey.New(ctx, passkey.Config{
 			RPID: "localhost", RPName: relyingParty, Origin: "http://localhost", Now: time.Now,
 		}, store)

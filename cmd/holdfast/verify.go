@@ -28,14 +28,14 @@ type verifyCommand struct {
 	File   string    `arg:"" help:"File with the document, passkeys document, keyset or status list; - reads it from standard input."`
 }
 
-// Help is what the command's own help says more.
+// Help returns the additional text of the command's help.
 func (verifyCommand) Help() string {
 	return "Prints what FILE says and the chain of trust behind it: root, keyset, signing key, document, device. If anything is wrong, " +
 		"it prints the one reason instead, a stable code and a sentence, and exits with 1. " +
 		"It needs nothing secret, and no network but for --status."
 }
 
-// The types of what can be verified (RFC 7515 §4.1.9).
+// Types of messages that can be verified (RFC 7515 §4.1.9).
 const (
 	typeDocument   = "entitlement+jwt"
 	typePasskeys   = "passkeys+jwt"
@@ -103,7 +103,7 @@ func (c verifyCommand) Run(ctx context.Context, con console) error {
 	return nil
 }
 
-// verifyKeyset shows a keyset for its own sake.
+// verifyKeyset verifies and shows a keyset.
 func (c verifyCommand) verifyKeyset(con console, trust trustChain, compact string) (err error) {
 	if trust.keyset, err = trust.roots.VerifyKeyset(compact, c.issuer(compact), c.At); err != nil {
 		return c.refused(err)
@@ -112,7 +112,7 @@ func (c verifyCommand) verifyKeyset(con console, trust trustChain, compact strin
 	return c.done(newReport(con.out, c.At).keyset(trust), "a keyset")
 }
 
-// done ends what is no document: nothing else has a status.
+// done refuses --status for anything but a document, since nothing else has a status.
 func (c verifyCommand) done(err error, kind string) error {
 	if err == nil && c.Status {
 		return fmt.Errorf("%s: --status is for entitlement documents, and this is %s", c.File, kind)
@@ -127,13 +127,13 @@ func (c verifyCommand) read(con console) ([]byte, error) {
 	return os.ReadFile(c.File)
 }
 
-// trustChain is what a message is judged by, and where that was found.
+// trustChain is what a message is verified against, and where each part was found.
 type trustChain struct {
 	roots      entitlements.Roots
 	rootsFile  string
 	keyset     entitlements.Keyset
 	keysetFile string
-	signer     entitlements.KeysetKey // the keyset's entry that the message names
+	signer     entitlements.KeysetKey // the keyset entry that the message names
 }
 
 func (c verifyCommand) readRoots() (t trustChain, err error) {
@@ -173,7 +173,8 @@ func (c verifyCommand) readKeyset(t *trustChain) error {
 	return nil
 }
 
-// issuer is whom a keyset may be for: if nobody says, whom it says it is for. The root's signature stands behind that.
+// issuer returns the expected issuer of a keyset: --origin or, without it, the keyset's own claim, which the root's
+// signature confirms.
 func (c verifyCommand) issuer(keyset string) string {
 	if c.Origin != "" {
 		return c.Origin
@@ -192,8 +193,8 @@ type messageClaims struct {
 	Subject string `json:"sub"`
 }
 
-// peek reads what has to be known of a message before it can be verified. Its result may be believed only after it has
-// been; of what is no message it finds nothing.
+// peek reads what is needed to select the keys for verifying a message. Trust its result only after the verification. For
+// input that is not a message, it returns zero values.
 func peek(compact string) (head messageHeader, about messageClaims) {
 	message, err := jose.Parse(compact)
 	if err != nil {
@@ -217,7 +218,7 @@ func signerOf(keyset entitlements.Keyset, id string) entitlements.KeysetKey {
 
 func (c verifyCommand) refused(err error) error { return fmt.Errorf("%s: %w", c.File, explain(err)) }
 
-// explain adds to the code of a refusal what it means.
+// explain adds the meaning of an error code.
 func explain(err error) error {
 	if code, ok := errors.AsType[entitlements.VerificationError](err); ok {
 		return fmt.Errorf("%w: %s", err, reasons[code])
@@ -225,8 +226,8 @@ func explain(err error) error {
 	return err
 }
 
-// reasons are the codes in words. Nothing here is expected of a document beyond what it says of itself, so that the codes
-// of expectations do not occur.
+// reasons are the error codes in words. Codes about expected claims cannot occur, because this command expects nothing of a
+// document beyond its own claims.
 var reasons = map[entitlements.VerificationError]string{
 	entitlements.Malformed:          "it is no compact JWS, three parts in strict base64url of which the first is a JSON object",
 	entitlements.HeaderInvalid:      "its header does not have exactly alg, kid and typ",
@@ -245,7 +246,7 @@ var reasons = map[entitlements.VerificationError]string{
 	entitlements.SubjectMismatch:    "it is not the list that the document names",
 }
 
-// lost is what a status other than valid means for who holds the document.
+// lost says what a status other than valid means for the holder of the document.
 var lost = map[string]string{
 	statusWords[entitlements.StatusInvalid]:   "the document does not count any more, and never will again",
 	statusWords[entitlements.StatusSuspended]: "the document does not count until the suspension ends",

@@ -14,7 +14,7 @@ import (
 	"holdfast/entitlements"
 )
 
-// report shows what was verified: the chain of trust from the root down, and then what the message says.
+// report prints what was verified: the chain of trust from the root down, and then the message's contents.
 type report struct {
 	out   io.Writer
 	table *tabwriter.Writer
@@ -106,7 +106,7 @@ func (r report) keyset(t trustChain) error {
 	return r.table.Flush()
 }
 
-// chain is the verdict, and what stands above every signing key.
+// chain prints the verdict and the part of the chain above the signing key.
 func (r report) chain(t trustChain, kind string) {
 	fmt.Fprintf(r.table, "Valid at %s: %s of %s.\n", r.at.UTC().Format(time.RFC3339), kind, plain(t.keyset.Issuer))
 	r.title("chain of trust")
@@ -126,7 +126,7 @@ func (r report) signer(key entitlements.KeysetKey) {
 	r.row("", "until "+r.when(key.ExpiresAt))
 }
 
-// skewed says what a non-zero skew means. Only the device that the document is for applies it.
+// skewed describes a non-zero skew. Only the device that the document is for applies it.
 func skewed(skew int64) string {
 	if skew < 0 {
 		return fmt.Sprintf("up to %s later on its device, whose clock was behind", span(-skew))
@@ -138,7 +138,7 @@ func (r report) title(text string) { fmt.Fprintf(r.table, "\n%s\n", strings.ToUp
 
 func (r report) row(name, value string) { fmt.Fprintf(r.table, "  %s\t%s\n", name, value) }
 
-// when is a time in unix seconds, and how far it is from the time of the judgement. Not every such distance is a
+// when formats a time in Unix seconds and its distance from the time of the verification. That distance may exceed a
 // time.Duration, which ends at 292 years.
 func (r report) when(seconds int64) string {
 	away := seconds - r.at.Unix()
@@ -154,7 +154,7 @@ func (r report) when(seconds int64) string {
 
 func unixTime(seconds int64) string { return time.Unix(seconds, 0).UTC().Format(time.RFC3339) }
 
-// span is a number of seconds for people, rounded down to a unit of which there is more than one.
+// span formats a number of seconds for people, rounded down to a unit of which there is more than one.
 func span(seconds int64) string {
 	for _, unit := range []struct {
 		name    string
@@ -181,7 +181,7 @@ func list[T any](items []T, say func(T) string) string {
 	return strings.Join(said, ", ")
 }
 
-// plain is text from elsewhere that is safe in a terminal and in a table, and that nobody takes for other text.
+// plain quotes text from elsewhere if it could harm a terminal or a table, or pass for other text.
 func plain(text string) string {
 	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) || r == unicode.ReplacementChar }) {
 		return strconv.Quote(text)

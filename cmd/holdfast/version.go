@@ -15,7 +15,7 @@ func (versionCommand) Run(con console) error {
 	return err
 }
 
-// version is what the Go toolchain has recorded of the source: a tag, or a commit.
+// version returns the version of the source that the Go toolchain has recorded: a tag or a commit.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {

@@ -21,7 +21,7 @@ import (
 	"holdfast/sql"
 )
 
-// webhooks is what the flags say of outgoing webhooks. No error says anything of a secret, or of the credentials in a URL.
+// webhooks returns the configuration of outgoing webhooks. Its errors contain no secret and no credentials of a URL.
 func (c Config) webhooks() (outbox.Config, error) {
 	config := outbox.Config{Now: time.Now}
 	seen := map[string]bool{}
@@ -49,7 +49,7 @@ func (c Config) webhooks() (outbox.Config, error) {
 	return config, nil
 }
 
-// parseEndpoint reads a URL that messages are sent to. The error continues a sentence.
+// parseEndpoint parses an endpoint's URL. The error continues a sentence.
 func parseEndpoint(text string) (outbox.Endpoint, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Fragment != "" {
@@ -68,10 +68,11 @@ func parseEndpoint(text string) (outbox.Endpoint, error) {
 	return outbox.Endpoint{URL: u.String(), Shown: shown.String()}, nil
 }
 
-// wordInPath is what may be shown of a path: many services have their secret in it, and secrets look like no words.
+// wordInPath matches segments of a path that are safe to show: many services have a secret in it, and secrets do not look
+// like words.
 var wordInPath = regexp.MustCompile(`^[a-z_.-]{1,20}[0-9]{0,2}$`)
 
-// ordinal is the place of what cannot be named.
+// ordinal names something by its position.
 func ordinal(i int) string {
 	if words := []string{"first", "second", "third"}; i < len(words) {
 		return words[i]
@@ -79,7 +80,7 @@ func ordinal(i int) string {
 	return strconv.Itoa(i+1) + "th"
 }
 
-// outbox makes what sends webhooks.
+// outbox returns the service that sends webhooks.
 func (c Config) outbox(ctx context.Context, db *sqlx.DB, log *slog.Logger) (*outbox.Service, error) {
 	config, err := c.webhooks()
 	if err != nil {
@@ -92,11 +93,11 @@ func (c Config) outbox(ctx context.Context, db *sqlx.DB, log *slog.Logger) (*out
 	return outbox.New(ctx, config, sql.NewOutbox(db), newWebhookSender())
 }
 
-// maxAnswerHeader is how much of a receiver's answer is read at most, in bytes; of its body, nothing.
+// maxAnswerHeader limits how much of the header of a receiver's answer is read, in bytes. The body is not read.
 const maxAnswerHeader = 64 << 10
 
-// webhookSender is the [outbox.Sender] by HTTP. It trusts a receiver with nothing: no redirect is followed, no body read,
-// no connection used twice, so that an answer cannot reach into the next one.
+// webhookSender is the [outbox.Sender] over HTTP. It does not trust receivers: it follows no redirect, reads no body, and
+// uses no connection twice, so that one answer cannot affect the next.
 type webhookSender struct{ client *http.Client }
 
 func newWebhookSender() *webhookSender {
@@ -120,7 +121,7 @@ func (s *webhookSender) Send(ctx context.Context, message outbox.Request) (statu
 	request.Header = http.Header{
 		"Content-Type": {"application/json"},
 		"User-Agent":   {"Holdfast"},
-		// As Standard Webhooks writes them.
+		// Header names as in the Standard Webhooks specification.
 		"webhook-id":        {message.ID},
 		"webhook-timestamp": {strconv.FormatInt(message.Timestamp.Unix(), 10)},
 		"webhook-signature": {message.Signature},
@@ -139,7 +140,7 @@ func (s *webhookSender) Send(ctx context.Context, message outbox.Request) (statu
 	return answer.StatusCode, outbox.Refused
 }
 
-// failureOf says in a word what was wrong. The error itself names the URL, credentials and all.
+// failureOf returns the kind of failure in one word. The error itself names the URL with its credentials.
 func failureOf(err error) outbox.Failure {
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError

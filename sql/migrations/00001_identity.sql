@@ -1,21 +1,21 @@
--- Who is this? Users, passkeys, spent ceremonies, sessions, admin tokens, and the audit trail that every domain writes to.
+-- Identity: users, passkeys, spent ceremonies, sessions, admin tokens, and the audit trail that every domain writes to.
 --
--- Two roles: the owner runs migrations; holdfast_runtime is what `holdfast serve` acts as. The runtime role owns
--- nothing, cannot alter the schema, and can only add to the audit trail.
+-- There are two roles. The owner runs migrations; `holdfast serve` acts as holdfast_runtime, which owns nothing, cannot
+-- alter the schema, and can only add to the audit trail.
 --
--- Tables that belong to a user carry user_id first in their key, so that they could be sharded by user.
+-- Tables that belong to a user have user_id first in their key, so that they could be sharded by user.
 
 -- +goose Up
 
 -- +goose StatementBegin
 DO $$
 BEGIN
-    -- Roles belong to the cluster: an administrator, or the migration of another database, may have made it.
+    -- Roles belong to the cluster: an administrator, or another database's migration, may have created it.
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'holdfast_runtime') THEN
         CREATE ROLE holdfast_runtime NOLOGIN;
     END IF;
 EXCEPTION
-    WHEN duplicate_object OR unique_violation THEN NULL; -- another one, at the same time
+    WHEN duplicate_object OR unique_violation THEN NULL; -- another transaction created it at the same time
 END
 $$;
 -- +goose StatementEnd
@@ -23,19 +23,19 @@ $$;
 CREATE TABLE users (
     id uuid PRIMARY KEY,
     name text NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
-    words text[] COLLATE "C" NOT NULL DEFAULT '{}', -- of the name, in one case
+    words text[] COLLATE "C" NOT NULL DEFAULT '{}', -- of the name, case-folded
     external_id text CHECK (length(external_id) BETWEEN 1 AND 200),
-    -- Raised, in the same transaction, by every change that may alter what the user is entitled to.
+    -- Raised by every change that may alter the user's entitlements, in the same transaction.
     revision bigint NOT NULL DEFAULT 1,
     trial_started_at timestamptz,
     created_at timestamptz NOT NULL
 );
 CREATE INDEX users_by_name ON users (words, id);
--- By the beginnings of words, too.
+-- For searches by the beginnings of words, too.
 CREATE INDEX users_by_word ON users USING gin (array_to_tsvector(words)) WITH (fastupdate = off);
 
--- What must be unique over all users, and whose it is. Written in the transaction that makes or ends the thing itself, and
--- without foreign keys: other tables could be elsewhere.
+-- Keys that must be unique over all users, with their owners. Written in the transaction that creates or deletes the thing
+-- itself, and without foreign keys, so that other tables could be elsewhere.
 CREATE TABLE directory (
     kind text NOT NULL,
     key text NOT NULL,
@@ -59,10 +59,10 @@ CREATE TABLE passkeys (
     created_at timestamptz NOT NULL,
     last_used_at timestamptz,
     PRIMARY KEY (user_id, credential_id)
-) WITH (fillfactor = 80); -- every sign-in changes its row, within the page
+) WITH (fillfactor = 80); -- every sign-in updates its row within the page
 
--- Ceremonies that were tried: a row is inserted, and that committed, before the answer is verified. The client holds all else
--- about a ceremony.
+-- Ceremonies that were tried. A row is inserted and committed before the answer is verified. The client holds the rest of a
+-- ceremony.
 CREATE TABLE spent (
     id uuid PRIMARY KEY,
     expires_at timestamptz NOT NULL -- the ceremony's end, five minutes after it began
@@ -73,18 +73,18 @@ CREATE TABLE sessions (
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     id uuid NOT NULL,
     token_hash bytea NOT NULL, -- SHA-256 of the cookie's token
-    origin text NOT NULL DEFAULT '', -- of the page whose ceremony began it, as signed; '' is nobody's
+    origin text NOT NULL DEFAULT '', -- of the page whose ceremony began the session, as signed; '' for none
     user_agent text NOT NULL DEFAULT '', -- in words ("Chrome on Windows"); no address is stored
     authenticated_at timestamptz NOT NULL,
     last_active_at timestamptz NOT NULL,
     expires_at timestamptz NOT NULL, -- absolute end; the idle end follows from last_active_at
     PRIMARY KEY (user_id, id),
     UNIQUE (user_id, token_hash)
-) WITH (fillfactor = 80); -- rows in use change, within the page
+) WITH (fillfactor = 80); -- rows in use are updated within the page
 CREATE INDEX sessions_by_end ON sessions (expires_at);
 CREATE INDEX sessions_by_use ON sessions (last_active_at);
 
--- One-time links by which an existing customer registers a first passkey.
+-- One-time links with which an existing customer registers a first passkey.
 CREATE TABLE enrolments (
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     code_hash bytea NOT NULL, -- SHA-256 of a code with 128 random bits
@@ -116,7 +116,7 @@ CREATE TABLE audit (
 );
 CREATE INDEX audit_by_user ON audit (user_id, id DESC);
 
--- The free text that a person gave for a change; apart, so that it can be erased.
+-- The reason that a person gave for a change, in a separate table so that it can be erased.
 CREATE TABLE audit_reasons (
     audit_id bigint PRIMARY KEY REFERENCES audit (id),
     user_id uuid,
@@ -124,7 +124,7 @@ CREATE TABLE audit_reasons (
 );
 CREATE INDEX audit_reasons_by_user ON audit_reasons (user_id);
 
--- What all replicas share: the keys of ceremonies, nonces, lineage tokens and document ids.
+-- Secrets that all replicas share: the keys of ceremonies, nonces, lineage tokens and document ids.
 CREATE TABLE secrets (
     name text PRIMARY KEY,
     value bytea NOT NULL,
@@ -136,6 +136,6 @@ GRANT USAGE ON SCHEMA public TO holdfast_runtime;
 GRANT SELECT ON goose_db_version TO holdfast_runtime;
 GRANT SELECT, INSERT, UPDATE, DELETE ON users, directory, passkeys, spent, sessions, enrolments, admin_tokens TO holdfast_runtime;
 GRANT SELECT, INSERT ON secrets TO holdfast_runtime;
--- Not the id: whoever could choose it could take the next ones and stop every change that has to be audited.
+-- The id is not granted: a writer that could choose it could take the next ids and block every audited change.
 GRANT SELECT, INSERT (at, actor, action, object, user_id, before, after) ON audit TO holdfast_runtime;
 GRANT SELECT, INSERT, DELETE ON audit_reasons TO holdfast_runtime;

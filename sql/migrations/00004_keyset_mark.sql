@@ -1,6 +1,6 @@
--- The highest keyset of each root that any replica has served. A keys folder that is older, restored from a backup say,
--- must not be served again: devices that saw a newer keyset refuse it. Neither may a keyset of another root or issuer, from a
--- wrong setting.
+-- The newest keyset of each root that any replica has served. An older keys folder, for example one restored from a backup,
+-- must not be served again: devices that saw a newer keyset refuse it. Nor may a keyset of another root or issuer be served
+-- because of a wrong setting.
 
 -- +goose Up
 

@@ -1,9 +1,9 @@
--- Staff: users who may call the admin API by their session, as far as their role goes.
+-- Staff: users who may call the admin API with their session, within their role.
 
 -- +goose Up
 
--- The row is made together with the user's: nobody who is a user already becomes staff, so no link that support has made
--- for a user can ever open a staff account.
+-- The row is created together with the user's: an existing user never becomes staff, so a link that support created for a
+-- user can never open a staff account.
 CREATE TABLE staff (
     user_id uuid PRIMARY KEY REFERENCES users (id) ON DELETE CASCADE,
     role text NOT NULL CHECK (role IN ('support', 'admin')),

@@ -1,19 +1,19 @@
--- What billing systems have reported. An event is kept once by its id; what a subscription comes to is worked out from all
--- events of its customer, so that their order does not matter.
+-- Events from billing systems. Each event is stored once by its id. A subscription's state is computed from all events of
+-- its customer, so their order does not matter.
 
 -- +goose Up
 
 CREATE TABLE billing_events (
     source text NOT NULL CHECK (source IN ('stripe', 'webhook')),
     id text NOT NULL CHECK (length(id) BETWEEN 1 AND 255),
-    customer text NOT NULL, -- as the source names them; '' while nobody knows
+    customer text NOT NULL, -- as the source names the customer; '' while unknown
     subject text NOT NULL, -- the subscription, invoice, charge or dispute
-    ties text[] NOT NULL DEFAULT '{}', -- ids that it shares with other events, the subject among them
+    ties text[] NOT NULL DEFAULT '{}', -- ids that it shares with other events, including the subject
     at timestamptz NOT NULL,
     rank integer NOT NULL,
     facts jsonb NOT NULL, -- ids, enumerations, times and amounts
     received_at timestamptz NOT NULL,
-    user_id uuid REFERENCES users (id) ON DELETE CASCADE, -- null while nobody knows
+    user_id uuid REFERENCES users (id) ON DELETE CASCADE, -- null while unknown
     PRIMARY KEY (source, id)
 );
 CREATE INDEX billing_events_by_customer ON billing_events (source, customer);
@@ -23,7 +23,7 @@ CREATE INDEX billing_events_of_nobody ON billing_events (received_at) WHERE user
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON billing_events TO holdfast_runtime;
 
--- Hashes, under a key, of the ids of erased accounts, so that later events about them are recognised.
+-- Keyed hashes of the ids of erased accounts, so that later events about them are recognised.
 CREATE TABLE billing_erased (
     digest bytea PRIMARY KEY CHECK (length(digest) = 32)
 );

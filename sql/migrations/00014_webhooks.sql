@@ -1,29 +1,29 @@
--- Webhooks out: what others are to hear of is written down in the transaction that makes it true, once for each of them,
--- and sent after that.
+-- Outgoing webhooks: a message is stored in the transaction that makes it true, once for each endpoint, and sent
+-- afterwards.
 
 -- +goose Up
 
 CREATE TABLE webhook_endpoints (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    digest bytea NOT NULL UNIQUE, -- SHA-256 of the URL, which may hold credentials and is known to the servers alone
-    shown text NOT NULL, -- the URL without them
-    active boolean NOT NULL -- the server that started last is to send to it
+    digest bytea NOT NULL UNIQUE, -- SHA-256 of the URL, which may contain credentials and is known only to the servers
+    shown text NOT NULL, -- the URL without credentials
+    active boolean NOT NULL -- whether the server that started last sends to it
 );
 
 CREATE TABLE webhook_deliveries (
     id uuid PRIMARY KEY,
     place bigint GENERATED ALWAYS AS IDENTITY UNIQUE, -- the order in which they were written
     endpoint bigint NOT NULL REFERENCES webhook_endpoints (id),
-    message_id uuid NOT NULL, -- the same for all endpoints, and at every attempt
+    message_id uuid NOT NULL, -- the same for all endpoints and all attempts
     type text NOT NULL,
-    user_id uuid, -- no foreign key: that a user was erased is told after that
+    user_id uuid, -- no foreign key: the message about a user's erasure outlives the user
     payload json NOT NULL, -- ids and enumerations only
     created_at timestamptz NOT NULL,
     state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'dead')),
-    attempts integer NOT NULL DEFAULT 0, -- begun, since it was made or resent
+    attempts integer NOT NULL DEFAULT 0, -- begun, since it was created or resent
     next_attempt_at timestamptz NOT NULL, -- while it is being sent, the end of the sender's lease
-    last_status smallint, -- what the receiver answered; null where there was no answer
-    last_error text, -- in a word
+    last_status smallint, -- the receiver's answer; null without one
+    last_error text, -- in one word
     delivered_at timestamptz,
     CHECK ((state = 'delivered') = (delivered_at IS NOT NULL))
 );

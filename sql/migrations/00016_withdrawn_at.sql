@@ -1,9 +1,9 @@
--- What a user whose subscription support has ended is told: since when.
+-- For users whose subscription support has ended: since when.
 
 -- +goose Up
 
--- When support revoked or suspended it; null while it has done neither, and where the program's version before did: then
--- the last change stands in for it.
+-- When support revoked or suspended it; null if it did neither, or did so under the previous version of the program: then
+-- the time of the last change is shown.
 ALTER TABLE subscriptions ADD COLUMN withdrawn_at timestamptz;
 
 UPDATE subscriptions s SET withdrawn_at = (
