@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// Held is all that this package keeps of a user, but for secrets, which are kept as hashes.
+// Held is all data that this package stores about a user, except secrets, which are stored as hashes.
 type Held struct {
 	User          User
 	Role          Role
-	Passkeys      []Credential // of every relying party id that there has been
-	Sessions      []Session    // ended ones too, until they are swept
+	Passkeys      []Credential // of every relying party id ever used
+	Sessions      []Session    // including ended ones, until they are swept
 	Links         []NewLink
 	RecoveryCodes RecoveryCodes
 }
 
-// Export returns all that is held of the session's user.
+// Export returns all data held about the session's user.
 func (s *Service) Export(ctx context.Context, session Session) (held Held, err error) {
 	held.User = session.User
 	if held.Role, err = s.store.RoleOf(ctx, session.User.ID); err != nil {
@@ -37,8 +37,8 @@ func (s *Service) Export(ctx context.Context, session Session) (held Held, err e
 	return held, nil
 }
 
-// Erase deletes the session's user and all that belongs to them, for good. Only the audit trail stays, which holds ids and
-// no names; the reasons that people typed go too.
+// Erase permanently deletes the session's user and all their data. Only the audit trail stays, which holds ids and no
+// names; the reasons that people typed are deleted too.
 func (s *Service) Erase(ctx context.Context, session Session) error {
 	now := s.now()
 	actor := "user:" + string(session.User.ID)

@@ -12,8 +12,8 @@ import (
 	"github.com/go-webauthn/webauthn/protocol"
 )
 
-// parseCreation returns the answer to a registration and the origin of the page that asked. It drops the attestation
-// statement, as a client does for "none": nobody relies on it, so it is not verified, whatever its format.
+// parseCreation returns the answer to a registration and the origin of the requesting page. It drops the attestation
+// statement, as a client does for "none": nothing depends on it, so it is not verified, whatever its format.
 func (s *Service) parseCreation(answer []byte) (*protocol.ParsedCredentialCreationData, string, error) {
 	var response protocol.CredentialCreationResponse
 	if err := stdjson.Unmarshal(answer, &response); err != nil {
@@ -35,7 +35,7 @@ func (s *Service) parseCreation(answer []byte) (*protocol.ParsedCredentialCreati
 	return parsed, origin, nil
 }
 
-// parseAssertion returns the answer to an authentication and the origin of the page that asked.
+// parseAssertion returns the answer to an authentication and the origin of the requesting page.
 func (s *Service) parseAssertion(answer []byte) (*protocol.ParsedCredentialAssertionData, string, error) {
 	var response protocol.CredentialAssertionResponse
 	if err := stdjson.Unmarshal(answer, &response); err != nil {
@@ -51,14 +51,14 @@ func (s *Service) parseAssertion(answer []byte) (*protocol.ParsedCredentialAsser
 	if err != nil {
 		return nil, "", fmt.Errorf("parse: %w", err)
 	}
-	parsed.Raw.AssertionResponse.ClientDataJSON = signed // what the signature is over
+	parsed.Raw.AssertionResponse.ClientDataJSON = signed // the signed bytes
 	return parsed, origin, nil
 }
 
-// readClientData returns a clean copy of the client data, with the members that matter, and the origin, which is one of the
+// readClientData returns a clean copy of the client data, with the relevant members, and the origin, which is one of the
 // service's. The library gets only that copy: its own parser accepts doubled members and names in any case, and its
 // comparison accepts origins with a path, a user or capitals. The page's offline verifier reads client data by the same
-// rules, and both are tested with testdata/assertions.json.
+// rules, and testdata/assertions.json tests both.
 //
 // Specification: §5.8.1, §7.1 steps 5 to 11, §7.2 steps 8 to 14
 func (s *Service) readClientData(text []byte) (plain []byte, origin string, err error) {
@@ -89,9 +89,9 @@ func (s *Service) readClientData(text []byte) (plain []byte, origin string, err 
 const maxDepth = 32
 
 // checkObject requires exactly one JSON object that all parsers read alike (RFC 7493): UTF-8 without byte order mark and
-// lone surrogates, no member twice in any object, nested at most maxDepth deep.
+// lone surrogates, no duplicate member in any object, nested at most maxDepth deep.
 func checkObject(text []byte) error {
-	decoder := jsontext.NewDecoder(bytes.NewReader(text)) // refuses duplicate names, and what is not Unicode
+	decoder := jsontext.NewDecoder(bytes.NewReader(text)) // refuses duplicate names and invalid Unicode
 	if decoder.PeekKind() != '{' {
 		return errors.New("not a JSON object")
 	}
@@ -102,7 +102,7 @@ func checkObject(text []byte) error {
 			return err
 		case depth > maxDepth:
 			return errors.New("nested too deep")
-		case depth == 0: // json.Unmarshal refuses what follows
+		case depth == 0: // json.Unmarshal refuses trailing data
 			return nil
 		}
 	}

@@ -15,13 +15,13 @@ type AuditEntry struct {
 	// "staff.invited", "staff.removed", "token.created" or "token.revoked".
 	Action string
 	Object string // "passkey:<base64url>", "user:<uuid>", "token:<uuid>"
-	User   UserID // whom it concerns; "" for tokens
+	User   UserID // the user concerned; "" for tokens
 	Before json.RawMessage
 	After  json.RawMessage
-	Reason string // free text, kept apart from the entry so that it can be erased; "" = none
+	Reason string // free text, stored apart from the entry so that it can be erased; "" = none
 }
 
-// passkeyEntry is the audit entry for something that the user did with a passkey.
+// passkeyEntry returns the audit entry for a user's action on a passkey.
 func passkeyEntry(at time.Time, action string, user UserID, credentialID []byte) AuditEntry {
 	return AuditEntry{
 		At:     at,

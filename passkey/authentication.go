@@ -25,8 +25,8 @@ var (
 	errEligibility       = fmt.Errorf("%w: backup eligibility changed", ErrCloned)
 )
 
-// suspicions are the causes that come with a good signature, under the names that the audit trail has for them: the
-// passkey may have been copied, or be used by an authenticator that lets anybody at it.
+// suspicions maps the causes that come with a valid signature to their names in the audit trail: the passkey may have
+// been copied, or its authenticator may not verify its user.
 var suspicions = map[error]string{
 	errNotVerified: "user_verification",
 	errCount:       "sign_count",
@@ -36,7 +36,7 @@ var suspicions = map[error]string{
 func suspicious(why error) bool { return suspicions[why] != "" }
 
 // BeginAuthentication begins the ceremony that signs in. It names no user and no credential: the authenticator offers
-// the passkeys that it has.
+// its own passkeys.
 func (s *Service) BeginAuthentication() (Options, error) {
 	challenge, err := s.random(challengeSize)
 	if err != nil {
@@ -50,12 +50,12 @@ func (s *Service) BeginAuthentication() (Options, error) {
 	return s.begin(ceremony{Kind: KindAuthentication, WebAuthn: *session}, assertion.Response)
 }
 
-// maxJudgements bounds how often a sign-in is judged again because another one with the same passkey came in between.
+// maxJudgements bounds how often a sign-in is judged again because a concurrent one used the same passkey.
 const maxJudgements = 20
 
 // FinishAuthentication signs in. The session that previous opens, if any, ends in the transaction that begins the new
-// one. It returns ErrCeremony, or ErrCredentialRejected; a rejection of what the passkey itself has signed is audited, and
-// the user is told of it at the next sign-in.
+// one. It returns ErrCeremony, or ErrCredentialRejected. A rejection of data that the passkey itself has signed is
+// audited, and the user gets a notice at the next sign-in.
 func (s *Service) FinishAuthentication(
 	ctx context.Context, previous SessionToken, sealed string, credential []byte, userAgent string,
 ) (SignedIn, error) {
@@ -63,7 +63,7 @@ func (s *Service) FinishAuthentication(
 	if err != nil {
 		return SignedIn{}, err
 	}
-	// The answer is read first, to know which passkey to look up when the ceremony is spent, and verified afterwards.
+	// The answer is parsed before the ceremony is spent, to know which passkey to look up, and verified afterwards.
 	parsed, origin, unreadable := s.parseAssertion(credential)
 	user, stored, err := s.spend(ctx, begun, parsed)
 	if err != nil {
@@ -116,10 +116,10 @@ func (s *Service) FinishAuthentication(
 	return SignedIn{}, fmt.Errorf("sign in: %w", ErrContended)
 }
 
-// spend spends the ceremony and looks up the credential that the answer names under the user that it names. What is not there
-// is returned as the zero Credential, not as an error: verification then does the same work as for a known one.
+// spend spends the ceremony and looks up the credential that the answer names under the user that it names. A missing
+// one is returned as the zero Credential, not as an error: verification then does the same work as for a known one.
 func (s *Service) spend(ctx context.Context, begun ceremony, parsed *protocol.ParsedCredentialAssertionData) (User, Credential, error) {
-	owner, id := UserID(uuid.Nil.String()), []byte{} // nobody's
+	owner, id := UserID(uuid.Nil.String()), []byte{} // no user's id
 	if parsed != nil {
 		if named, ok := userOf(parsed.Response.UserHandle); ok {
 			owner, id = named, parsed.RawID
@@ -147,13 +147,13 @@ func (s *Service) verifyAssertion(
 		credential = webauthn.Credential{PublicKey: stored.PublicKey}
 	}
 	credential.ID = parsed.RawID
-	// The library would refuse a changed backup eligibility with an error like any other, and missing user verification before
-	// it looks at the signature. Both are judged afterwards, where it is known that the passkey itself has signed them and that
-	// they are worth an audit entry.
+	// The library would refuse a changed backup eligibility with a generic error, and missing user verification before
+	// it checks the signature. Both are judged afterwards, when the passkey's signature over them is known to be valid
+	// and they deserve an audit entry.
 	credential.Flags.BackupEligible = parsed.Response.AuthenticatorData.Flags.HasBackupEligible()
 	session.UserVerification = protocol.VerificationPreferred
 
-	// Step 6: the user handle names the owner of the credential; the lookup was by both.
+	// Step 6: the user handle names the owner of the credential; the lookup used both.
 	owner := func(_, handle []byte) (webauthn.User, error) {
 		return account{handle: bytes.Clone(handle), credentials: []webauthn.Credential{credential}}, nil
 	}
@@ -166,8 +166,8 @@ func (s *Service) verifyAssertion(
 	return nil
 }
 
-// judge compares what a passkey has signed with what is stored of it. Its errors are causes of a rejection, which only a valid
-// signature brings about.
+// judge compares the data that a passkey has signed with the stored credential. Its errors are causes of a rejection,
+// which only a valid signature can trigger.
 //
 // Specification: §7.2, steps 17, 19, 21 and 22
 func judge(stored Credential, said protocol.AuthenticatorData) error {
@@ -176,16 +176,16 @@ func judge(stored Credential, said protocol.AuthenticatorData) error {
 		return errNotVerified
 	case said.Flags.HasAttestedCredentialData(): // §6.3.3: not in an assertion
 		return errors.New("attested credential data in an assertion")
-	case said.Flags.HasBackupEligible() != stored.BackupEligible: // it is for life
+	case said.Flags.HasBackupEligible() != stored.BackupEligible: // it never changes
 		return errEligibility
-	case said.Counter <= stored.SignCount && (said.Counter != 0 || stored.SignCount != 0): // it rises, or there is none
+	case said.Counter <= stored.SignCount && (said.Counter != 0 || stored.SignCount != 0): // it must rise, if used
 		return errCount
 	}
 	return nil
 }
 
-// rejectSigned records and returns the rejection, for a suspicious cause, of what the passkey has signed. If it cannot be
-// recorded, that failure is returned instead.
+// rejectSigned records and returns the rejection of a validly signed assertion, for a suspicious cause. If recording
+// fails, it returns that failure instead.
 func (s *Service) rejectSigned(ctx context.Context, stored Credential, why error, now time.Time) error {
 	entry, err := passkeyEntry(now, ActionRejected, stored.User, stored.ID).with(cause{suspicions[why]})
 	if err != nil {
@@ -197,8 +197,8 @@ func (s *Service) rejectSigned(ctx context.Context, stored Credential, why error
 	return rejected(why)
 }
 
-// newDecoy makes the credential that answers naming an unknown one are verified against, so that both take equally
-// long. Nobody has its private key, and even a signature by it would be rejected.
+// newDecoy makes the credential for verifying answers that name an unknown one, so that both cases take equally long.
+// Nobody has its private key, and even a signature by it would be rejected.
 func newDecoy() (webauthn.Credential, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

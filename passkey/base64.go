@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// encode is base64url without padding.
+// encode returns base64url without padding.
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// decode takes only what encode gives. (Go's decoder skips line breaks, the strict one too.)
+// decode accepts only the output of encode. (Go's decoder skips line breaks, even the strict one.)
 func decode(s string) ([]byte, error) {
 	if strings.ContainsAny(s, "\r\n") {
 		return nil, errors.New("line break in base64url")

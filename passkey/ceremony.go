@@ -14,12 +14,12 @@ import (
 	"github.com/google/uuid"
 )
 
-// CeremonyLife is how long a ceremony can be finished.
+// CeremonyLife is the time limit for finishing a ceremony.
 const CeremonyLife = 5 * time.Minute
 
 const challengeSize = 32 // random bytes; at least 16 by §13.4.3, Cryptographic Challenges
 
-// CeremonyKind tells what a ceremony is for. A ceremony is finished by its own kind only.
+// CeremonyKind is the purpose of a ceremony. A ceremony is finished by its own kind only.
 type CeremonyKind string
 
 const (
@@ -30,19 +30,19 @@ const (
 
 // Options begin a ceremony in a browser.
 type Options struct {
-	Ceremony  string          // to be given back with the answer; opaque
-	PublicKey json.RawMessage // what parseCreationOptionsFromJSON or parseRequestOptionsFromJSON takes
+	Ceremony  string          // opaque; the client returns it with the answer
+	PublicKey json.RawMessage // for parseCreationOptionsFromJSON or parseRequestOptionsFromJSON
 }
 
-// ceremony is what must be known of a ceremony at its second step. The client keeps it in between, sealed.
+// ceremony is the state of a ceremony between its two steps. The client keeps it, sealed.
 type ceremony struct {
 	id       uuid.UUID
 	Kind     CeremonyKind         `json:"kind"`
-	User     UserID               `json:"user,omitempty"` // whose account a passkey is added to; "" where the account comes with it, and for authentication
+	User     UserID               `json:"user,omitempty"` // gets the passkey; "" for a new account or authentication
 	Ends     time.Time            `json:"ends"`
-	WebAuthn webauthn.SessionData `json:"webauthn"` // the library's, as a whole
+	WebAuthn webauthn.SessionData `json:"webauthn"` // the library's state
 	Name     string               `json:"name,omitempty"`
-	Code     *CodeKey             `json:"code,omitempty"` // to be spent
+	Code     *CodeKey             `json:"code,omitempty"` // spent with the ceremony
 }
 
 // begin seals a ceremony that begins now and returns the options for the browser. Nothing is stored.
@@ -62,8 +62,8 @@ func (s *Service) begin(c ceremony, publicKey any) (Options, error) {
 	return Options{Ceremony: sealed, PublicKey: options}, nil
 }
 
-// open returns a ceremony that is to be spent. What this service's replicas have not sealed, or what has ended, is
-// ErrCeremony and leaves no trace in the store.
+// open returns a ceremony that must then be spent. It returns ErrCeremony, and leaves no trace in the store, for text
+// that this service's replicas have not sealed and for a ceremony that has ended.
 func (s *Service) open(sealed string) (ceremony, error) {
 	c, err := s.sealer.open(sealed)
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *Service) open(sealed string) (ceremony, error) {
 	return c, nil
 }
 
-// check returns ErrCeremony if a ceremony that was spent is of another kind.
+// check returns ErrCeremony if a spent ceremony is of another kind.
 func (c ceremony) check(kind CeremonyKind) error {
 	if c.Kind != kind {
 		return fmt.Errorf("%w: kind is %s", ErrCeremony, c.Kind)
@@ -83,7 +83,7 @@ func (c ceremony) check(kind CeremonyKind) error {
 	return nil
 }
 
-// take opens and spends a ceremony, whatever comes of it, and returns it if it is of that kind.
+// take opens and spends a ceremony, whatever follows, and returns it if it is of that kind.
 func (s *Service) take(ctx context.Context, sealed string, kind CeremonyKind) (ceremony, error) {
 	c, err := s.open(sealed)
 	if err != nil {
@@ -95,20 +95,20 @@ func (s *Service) take(ctx context.Context, sealed string, kind CeremonyKind) (c
 	return c, c.check(kind)
 }
 
-// ceremonyFormat is the first byte of a sealed ceremony. It is raised with every change of the sealing or of the type
-// ceremony, and with every release of the WebAuthn library that changes SessionData: a ceremony begun by the version before
-// then counts as ended.
+// ceremonyFormat is the first byte of a sealed ceremony. It must be raised with every change of the sealing or of the
+// type ceremony, and with every release of the WebAuthn library that changes SessionData: a ceremony begun by the
+// version before then counts as ended.
 const ceremonyFormat = 1
 
-// ceremonySecret is how many random bytes the secret has that ceremonies are sealed under.
+// ceremonySecret is the number of random bytes in the secret that ceremonies are sealed under.
 const ceremonySecret = 32
 
 // sealer encrypts and authenticates ceremonies, for one relying party at one origin.
 //
-// Anybody may ask for any number of them, so each has a key of its own, derived from the secret and the ceremony's random
-// id: however many there are, no key is ever used with two nonces, or twice with one.
+// Anybody may request any number of ceremonies, so each has its own key, derived from the secret and the ceremony's
+// random id: however many there are, no key is ever used with two nonces, or twice with one.
 type sealer struct {
-	secret []byte // all replicas share it
+	secret []byte // shared by all replicas
 	bound  []byte // additional data: the format, the relying party id and the server's own origin
 }
 
@@ -134,7 +134,7 @@ func (s sealer) sealPlain(id uuid.UUID, plain []byte) (string, error) {
 	return encode(aead.Seal(sealed, make([]byte, aead.NonceSize()), plain, s.bound)), nil
 }
 
-// open returns what was sealed, or ErrCeremony.
+// open returns the sealed ceremony, or ErrCeremony.
 func (s sealer) open(text string) (ceremony, error) {
 	sealed, err := decode(text)
 	if err != nil || len(sealed) <= 1+len(uuid.UUID{}) || sealed[0] != ceremonyFormat {
@@ -156,7 +156,7 @@ func (s sealer) open(text string) (ceremony, error) {
 	return c, nil
 }
 
-// cipher is AES-256-GCM under the key of one ceremony.
+// cipher returns AES-256-GCM under the key of one ceremony.
 func (s sealer) cipher(id uuid.UUID) (cipher.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, s.secret, id[:], "holdfast ceremony", 32)
 	if err != nil {

@@ -6,15 +6,15 @@ import (
 	"github.com/go-webauthn/webauthn/protocol"
 )
 
-// Claim is whose an authenticator's answer says that it is, before anything of it is verified: what its failure is to be
-// counted by. An empty member is not known.
+// Claim is the identity that an authenticator's answer claims, before verification; failures are counted by it. An empty
+// member is unknown.
 type Claim struct {
 	Credential []byte // credential id
 	User       UserID
 }
 
-// ClaimOf reads the claim of an answer, of either ceremony, just as verification will: however it is written, it is the same
-// one.
+// ClaimOf reads the claim of an answer, of either ceremony, just as verification will: different encodings of one claim
+// are equal.
 func ClaimOf(answer []byte) Claim {
 	var said struct {
 		RawID    protocol.URLEncodedBase64 `json:"rawId"`

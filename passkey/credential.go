@@ -12,20 +12,20 @@ import (
 	"github.com/google/uuid"
 )
 
-// MaxPasskeys is how many passkeys a user can have.
+// MaxPasskeys is the largest number of passkeys of a user.
 const MaxPasskeys = 20
 
-// Passkey is what a user is shown of a passkey.
+// Passkey is the part of a passkey that its user sees.
 type Passkey struct {
 	ID         []byte // WebAuthn credential id
 	Name       string // given by the user; at first the provider's name or "Passkey"
-	Provider   string // where the passkey is kept, going by its AAGUID, which nobody vouches for; "" = unknown
+	Provider   string // the passkey's provider, by its unattested AAGUID; "" = unknown
 	CreatedAt  time.Time
-	LastUsedAt *time.Time // nil: never since it was registered
+	LastUsedAt *time.Time // nil: never since registration
 	Synced     bool       // backed up by its provider as of the last use
 }
 
-// Credential is a passkey as it is stored: WebAuthn's credential record.
+// Credential is a passkey as stored: WebAuthn's credential record.
 //
 // Specification: §4, credential record (https://www.w3.org/TR/webauthn-3/#credential-record)
 type Credential struct {
@@ -33,7 +33,7 @@ type Credential struct {
 	ID             []byte
 	User           UserID
 	Name           string
-	PublicKey      []byte          // COSE_Key, as the authenticator gave it
+	PublicKey      []byte          // COSE_Key, as the authenticator sent it
 	PublicJWK      json.RawMessage // the same key as a JWK
 	AAGUID         uuid.UUID
 	Transports     []string
@@ -44,7 +44,7 @@ type Credential struct {
 	LastUsedAt     *time.Time
 }
 
-// Passkey is the credential as its user sees it.
+// Passkey returns the credential as its user sees it.
 func (c Credential) Passkey() Passkey {
 	return Passkey{
 		ID:         c.ID,
@@ -69,8 +69,8 @@ func (c Credential) descriptor() protocol.CredentialDescriptor {
 	}
 }
 
-// knownTransports keeps of the client's claim what the specification knows, once each, so that a client cannot store
-// text of its own here.
+// knownTransports keeps the claimed transports that the specification knows, once each, so that a client cannot store
+// arbitrary text.
 //
 // Specification: §5.8.4, AuthenticatorTransport
 func knownTransports(claimed []protocol.AuthenticatorTransport) []string {
@@ -85,7 +85,7 @@ func knownTransports(claimed []protocol.AuthenticatorTransport) []string {
 	return known
 }
 
-// account is a user as the WebAuthn library wants to see one.
+// account implements the WebAuthn library's view of a user.
 type account struct {
 	handle      []byte
 	name        string
@@ -130,9 +130,9 @@ func (s *Service) RenamePasskey(ctx context.Context, user UserID, id []byte, nam
 	return credential.Passkey(), nil
 }
 
-// DeletePasskey deletes a passkey of the session's user and audits that. With endSessions, the sessions that the passkey
-// has opened end as well, all but this one. It returns ErrNotFound, or ErrLastPasskey where no recovery code
-// is left, which also one of two callers gets who delete the last two at once.
+// DeletePasskey deletes a passkey of the session's user and audits that. With endSessions, it also ends the sessions
+// that the passkey has opened, except this one. It returns ErrNotFound, or ErrLastPasskey if no recovery code is left;
+// of two callers that delete the last two passkeys at once, one gets ErrLastPasskey.
 func (s *Service) DeletePasskey(ctx context.Context, session Session, id []byte, endSessions bool) error {
 	now := s.now()
 	entry := passkeyEntry(now, "passkey.removed", session.User.ID, id)

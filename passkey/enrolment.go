@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// CreateUser makes an account, for a customer who exists elsewhere already, and a link to enrol with. An externalID
-// of "" is none. It is audited. It returns ErrInvalidName, ErrInvalid for the external id or the reason, or ErrConflict if
+// CreateUser creates an account, for a customer who exists in another system, and an enrolment link. An externalID of ""
+// means none. It is audited. It returns ErrInvalidName, ErrInvalid for the external id or the reason, or ErrConflict if
 // another user has the external id.
 func (s *Service) CreateUser(ctx context.Context, agent Agent, name, externalID string) (User, Link, error) {
 	name, err := cleanName(name)
@@ -37,9 +37,9 @@ func (s *Service) CreateUser(ctx context.Context, agent Agent, name, externalID 
 	return user, link, nil
 }
 
-// SetExternalID changes or, with "", removes the user's external id. It is audited without the ids themselves, which may be
-// e-mail addresses. Setting the id that the user has already does nothing. It returns ErrNotFound, ErrInvalid for the
-// external id or the reason, ErrConflict if another user has the external id, and ErrStaffAccount.
+// SetExternalID changes or, with "", removes the user's external id. It is audited without the ids themselves, which may
+// be e-mail addresses. Setting the present id again does nothing. It returns ErrNotFound, ErrInvalid for the external id
+// or the reason, ErrConflict if another user has the external id, and ErrStaffAccount.
 func (s *Service) SetExternalID(ctx context.Context, agent Agent, user UserID, externalID string) (User, error) {
 	if !isID(string(user)) {
 		return User{}, ErrNotFound

@@ -7,41 +7,41 @@ import (
 	"holdfast/passkey/names"
 )
 
-// The failures that callers tell apart. Everything else that a method returns is a fault of the server or of its
+// The errors that callers distinguish. Any other error that a method returns is a fault of the server or of its
 // database. Compare with errors.Is.
 var (
 	// ErrCeremony: the ceremony (or the one-time code) is unknown, used, has ended, or is of another kind or user.
 	ErrCeremony = errors.New("ceremony is unknown, used or has ended")
 
-	// ErrCredentialRejected: the answer of the authenticator did not verify, whatever the reason. The reason is
-	// wrapped for the log; it holds no secret, but it must not reach the client, which could learn from it.
+	// ErrCredentialRejected: the authenticator's answer did not verify, for any reason. The reason is wrapped for the
+	// log. It holds no secret, but it must not reach the client, which could learn from it.
 	ErrCredentialRejected = errors.New("credential rejected")
 
 	// ErrUnauthenticated: no live session or token.
 	ErrUnauthenticated = errors.New("not authenticated")
 
-	// ErrNotRecent: the session's authentication is too old for what was asked.
+	// ErrNotRecent: the session's authentication is too old for the request.
 	ErrNotRecent = errors.New("authentication is not recent")
 
-	// ErrForbidden: the role does not include what was asked.
+	// ErrForbidden: the role does not include the requested operation.
 	ErrForbidden = errors.New("the role does not include this")
 
-	// ErrForeignOrigin: a staff member's session or passkey was made at another origin than the server's own.
+	// ErrForeignOrigin: a staff member's session or passkey was made at an origin other than the server's own.
 	ErrForeignOrigin = errors.New("staff must use the server's own origin")
 
-	// ErrStaffAccount: the account is a staff member's, and whoever asks may not act on those.
+	// ErrStaffAccount: the account is a staff member's, and the caller may not act on those.
 	ErrStaffAccount = errors.New("the account is a staff member's")
 
 	// ErrBusy: another call is making recovery codes for the same user.
 	ErrBusy = errors.New("recovery codes are already being made")
 
-	// ErrContended: other sign-ins with the same passkey kept coming in between; this one may succeed later.
+	// ErrContended: concurrent sign-ins with the same passkey kept intervening; this one may succeed later.
 	ErrContended = errors.New("the passkey is in use by too many at once")
 
-	// ErrInviteOnly: nobody may register without an enrolment link.
+	// ErrInviteOnly: registration requires an enrolment link.
 	ErrInviteOnly = errors.New("registration is by invitation only")
 
-	// ErrLastPasskey: a user's only passkey cannot be deleted where there are no recovery codes.
+	// ErrLastPasskey: a user's only passkey cannot be deleted if there are no recovery codes.
 	ErrLastPasskey = errors.New("the last passkey cannot be deleted")
 
 	// ErrTooManyPasskeys: the user has MaxPasskeys already.
@@ -50,13 +50,13 @@ var (
 	// ErrNotFound: no such user, passkey, session or token for this caller.
 	ErrNotFound = errors.New("not found")
 
-	// ErrConflict: the external id (or, from a Store, the lookup of a recovery code) belongs to somebody already.
+	// ErrConflict: the external id (or, from a Store, the lookup of a recovery code) is taken already.
 	ErrConflict = errors.New("id is taken")
 
 	// ErrInvalid: an argument is not acceptable; the whole text may be shown to the caller.
 	ErrInvalid = errors.New("invalid")
 
-	// ErrInvalidName: a name is not 1 to 100 characters that can be seen. It is an ErrInvalid.
+	// ErrInvalidName: a name does not have 1 to 100 visible characters. It is an ErrInvalid.
 	ErrInvalidName = fmt.Errorf("%w name: 1 to %d visible characters, without control characters", ErrInvalid, names.MaxLength)
 )
 
@@ -69,7 +69,7 @@ var (
 	ErrCloned = errors.New("passkey shows signs of having been copied")
 )
 
-// rejected is ErrCredentialRejected with its cause.
+// rejected returns ErrCredentialRejected with its cause.
 func rejected(cause error) error {
 	return fmt.Errorf("%w: %w", ErrCredentialRejected, cause)
 }

@@ -14,7 +14,7 @@ const (
 	maxModulus = 4096 // bits; larger keys would only make verification slow
 )
 
-// jwk is a public key for WebCrypto, with no member that importKey does not need.
+// jwk is a public key for WebCrypto, with only the members that importKey needs.
 type jwk struct {
 	Kty string `json:"kty"`
 	Crv string `json:"crv,omitempty"`
@@ -25,11 +25,11 @@ type jwk struct {
 	Alg string `json:"alg"`
 }
 
-// publicJWK converts a COSE_Key (RFC 9052 §7) to a JWK (RFC 7517). It takes the keys of ES256, ES384, ES512, EdDSA
-// with Ed25519, and RS256 with 2048 to 4096 bits and an exponent that authenticators use (TPM 2.0 has 65537 alone), and no
-// key that a page would refuse to verify against offline. The library checks the length of points and then that they are on
-// their curve, and does no arithmetic with RSA keys here. A registration verifies no signature, so no key is used before it
-// has passed this check.
+// publicJWK converts a COSE_Key (RFC 9052 §7) to a JWK (RFC 7517). It accepts keys of ES256, ES384, ES512, EdDSA with
+// Ed25519, and RS256 with 2048 to 4096 bits and an exponent that authenticators use (TPM 2.0 has only 65537), and no key
+// that a page would refuse to verify against offline. The library checks the length of points and then that they are on
+// their curve, and does no arithmetic with RSA keys here. A registration verifies no signature, so no key is used before
+// it has passed this check.
 func publicJWK(cose []byte) (json.RawMessage, error) {
 	parsed, err := webauthncose.ParsePublicKey(cose)
 	if err != nil {

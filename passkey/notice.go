@@ -9,42 +9,42 @@ import (
 	"time"
 )
 
-// The audited actions that give a notice.
+// The audited actions that become notices.
 const (
 	ActionRejected  = "passkey.rejected"
 	ActionRecovered = "account.recovered"
 )
 
-const maxNotices = 20 // of each code in one answer, the newest
+const maxNotices = 20 // per code in one answer, the newest first
 
-// NoticeCode names what a notice is about.
+// NoticeCode is the subject of a notice.
 type NoticeCode string
 
 const (
 	// AccountRecovered: a passkey was registered with a recovery code or a recovery link.
 	AccountRecovered NoticeCode = "account_recovered"
-	// PasskeyRejected: a passkey's signature was right, but something about it means that it may have been copied.
+	// PasskeyRejected: a passkey's signature was valid, but its data suggests that it may have been copied.
 	PasskeyRejected NoticeCode = "passkey_rejected"
 )
 
-// Notice is something that has happened to the account and that its user should hear of. It is read from the audit trail,
-// where nobody can take it away. Whoever signs in is told what has happened since that same passkey was last used: one who
-// has got into the account with another passkey cannot use the notice up, nor hide it behind many of another code.
+// Notice reports an event in the account to its user. It is read from the audit trail, where no user can remove it. A
+// sign-in reports the events since the same passkey was last used. So an intruder with another passkey can neither use
+// up a notice nor hide it behind many of another code.
 type Notice struct {
 	Code    NoticeCode
 	At      time.Time
-	Passkey []byte // credential id of the passkey that it is about
+	Passkey []byte // credential id of the passkey concerned
 	// Reason is for AccountRecovered "recovery_code" or "recovery" (support's link), for PasskeyRejected "sign_count",
 	// "backup_eligible" or "user_verification".
 	Reason string
 }
 
-// cause is the state after the change of the audit entries that become notices.
+// cause is the audited state after the change, in entries that become notices.
 type cause struct {
 	Cause string `json:"cause"`
 }
 
-// Notices lists what the session's user is told during it, the newest first. The recovery that began it, they know of.
+// Notices lists the session's notices, newest first, without the recovery that began the session.
 func (s *Service) Notices(ctx context.Context, session Session) ([]Notice, error) {
 	if session.ToldFrom == nil {
 		return nil, nil

@@ -8,8 +8,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// providersFile names those who keep most people's passkeys by the AAGUID that their authenticators give, and where that is
-// known from. Apple Passwords is listed under the name that more users know, iCloud Keychain.
+// providersFile names the providers of most users' passkeys by the AAGUID of their authenticators, with the source of
+// each entry. Apple Passwords is listed under the name that more users know, iCloud Keychain.
 //
 //go:embed providers.json
 var providersFile []byte
@@ -26,6 +26,6 @@ func readProviders(text []byte) map[uuid.UUID]string {
 	return file.Names
 }
 
-// provider names who keeps the passkeys of that AAGUID; "" if unknown. Without attestation the AAGUID is a claim, good
-// enough to tell one's own passkeys apart.
+// provider returns the name of the provider with that AAGUID; "" if unknown. Without attestation the AAGUID is a claim,
+// good enough for users to tell their own passkeys apart.
 func provider(aaguid uuid.UUID) string { return providers[aaguid] }

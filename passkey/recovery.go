@@ -12,52 +12,53 @@ import (
 
 const (
 	recoveryCodes  = 10 // in a set
-	lookupLength   = 8  // characters of a recovery code that find it
+	lookupLength   = 8  // characters of a recovery code that locate it
 	recoveryRandom = 15 // random bytes in a code: 8 characters to look up and 16 secret ones
 	linkRandom     = 16 // random bytes in a link's code
 
 	linkLife = 15 * time.Minute
 )
 
-// recoveryAlphabet is Crockford's base 32: no letter of it can be taken for a digit when a code is read from paper.
+// recoveryAlphabet is Crockford's base 32: none of its letters can be mistaken for a digit when a code is read from
+// paper.
 //
 // Source: https://www.crockford.com/base32.html
 var recoveryAlphabet = base32.NewEncoding("0123456789ABCDEFGHJKMNPQRSTVWXYZ").WithPadding(base32.NoPadding)
 
-// CodeKind says what a one-time code is, and with that what its use does besides adding a passkey to its account.
+// CodeKind is the kind of a one-time code, and determines what its use does besides adding a passkey to its account.
 type CodeKind string
 
 const (
-	EnrolmentLink CodeKind = "enrolment"     // support's, for a customer who has no passkey yet
-	RecoveryLink  CodeKind = "recovery"      // support's, for a user who has lost theirs
+	EnrolmentLink CodeKind = "enrolment"     // from support, for a customer who has no passkey yet
+	RecoveryLink  CodeKind = "recovery"      // from support, for a user who has lost all passkeys
 	RecoveryCode  CodeKind = "recovery_code" // one of the user's own set
 )
 
-// CodeKey is where a one-time code is found.
+// CodeKey locates a one-time code in the store.
 type CodeKey struct {
 	Kind   CodeKind `json:"kind"`
 	Hash   []byte   `json:"hash,omitempty"`   // SHA-256 of a link's code
 	Lookup string   `json:"lookup,omitempty"` // of a recovery code
 }
 
-// Recovers tells whether the use of the code takes the account back: all sessions end, and the user is told.
+// Recovers reports whether the code recovers the account: all sessions end, and the user gets a notice.
 func (k CodeKey) Recovers() bool { return k.Kind != EnrolmentLink }
 
 // Link is a one-time code that support gives to a user.
 type Link struct {
 	Kind      CodeKind
-	Code      string // a secret, kept as a hash; good for one passkey
+	Code      string // a secret, stored as a hash; valid for one passkey
 	ExpiresAt time.Time
 	Role      Role // of the account that it opens
 }
 
-// RecoveryCodes tells how many codes of the user's set are left.
+// RecoveryCodes counts the remaining codes of the user's set.
 type RecoveryCodes struct {
 	Left      int
-	CreatedAt *time.Time // nil: there are none
+	CreatedAt *time.Time // nil: no codes
 }
 
-// RecoveryCodes tells what is left of the user's recovery codes.
+// RecoveryCodes returns the state of the user's recovery codes.
 func (s *Service) RecoveryCodes(ctx context.Context, user UserID) (RecoveryCodes, error) {
 	codes, err := s.store.RecoveryCodes(ctx, user)
 	if err != nil {
@@ -66,9 +67,9 @@ func (s *Service) RecoveryCodes(ctx context.Context, user UserID) (RecoveryCodes
 	return codes, nil
 }
 
-// CreateRecoveryCodes makes a new set for the session's user, which takes the place of the old one, and returns it: this
-// once, only slow hashes are kept. It is audited. It returns ErrForeignOrigin, ErrBusy while another set is being made for
-// the user, or ErrUnauthenticated if the session has ended meanwhile: hashing takes a while.
+// CreateRecoveryCodes makes a new set for the session's user, which replaces the old one, and returns it: only this
+// once, because only slow hashes are stored. It is audited. It returns ErrForeignOrigin, ErrBusy while another set is
+// being made for the user, or ErrUnauthenticated if the session has ended meanwhile, because hashing takes a while.
 func (s *Service) CreateRecoveryCodes(ctx context.Context, session Session) ([]string, error) {
 	now := s.now()
 	if err := session.MayAdd(); err != nil {
@@ -95,7 +96,7 @@ func (s *Service) CreateRecoveryCodes(ctx context.Context, session Session) ([]s
 			codes[i], stored[i] = forPaper(code), NewRecoveryCode{Lookup: code[:lookupLength], SecretHash: hash}
 		}
 		err := s.store.ReplaceRecoveryCodes(ctx, user, stored, session.ID, entry)
-		if errors.Is(err, ErrConflict) && attempt < 3 { // 40 bits: among many millions of codes it happens
+		if errors.Is(err, ErrConflict) && attempt < 3 { // 40 bits: with many millions of codes, collisions occur
 			continue
 		}
 		if err != nil {
@@ -115,8 +116,8 @@ func forPaper(code string) string {
 	return strings.Join(groups, "-")
 }
 
-// parseRecoveryCode takes a code as people type it: in either case, with or without the hyphens, with letters for the
-// digits that they look like. ok is false for what cannot be a code.
+// parseRecoveryCode accepts a code as people type it: in either case, with or without the hyphens, with letters for the
+// digits that they look like. ok is false for text that cannot be a code.
 func parseRecoveryCode(typed string) (lookup, secret string, ok bool) {
 	code := strings.NewReplacer("-", "", " ", "", "O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(typed))
 	if random, err := recoveryAlphabet.DecodeString(code); err != nil || recoveryAlphabet.EncodeToString(random) != code ||
@@ -126,16 +127,16 @@ func parseRecoveryCode(typed string) (lookup, secret string, ok bool) {
 	return code[:lookupLength], code[lookupLength:], true
 }
 
-// CodeLookup is the part of a recovery code that finds it, by which wrong secrets can be counted; "" for other text. It
-// says nothing about whether there is such a code.
+// CodeLookup returns the part of a recovery code that locates it, by which wrong secrets can be counted; "" for other
+// text. It does not reveal whether such a code exists.
 func CodeLookup(code string) string {
 	lookup, _, _ := parseRecoveryCode(code)
 	return lookup
 }
 
 // CreateRecoveryLink makes a link by which the user, who has lost every passkey, registers a new one within 15 minutes.
-// It takes the place of an earlier one. It is audited. It returns ErrNotFound, ErrStaffAccount unless the agent is an
-// admin, or ErrInvalid for the reason.
+// It replaces an earlier link. It is audited. It returns ErrNotFound, ErrStaffAccount unless the agent is an admin, or
+// ErrInvalid for the reason.
 func (s *Service) CreateRecoveryLink(ctx context.Context, agent Agent, user UserID) (Link, error) {
 	if !isID(string(user)) {
 		return Link{}, ErrNotFound
@@ -155,7 +156,7 @@ func (s *Service) CreateRecoveryLink(ctx context.Context, agent Agent, user User
 	return link, nil
 }
 
-// newLink makes a link that lives 15 minutes from now, and what is kept of it.
+// newLink makes a link that is valid for 15 minutes from now, and its stored form.
 func (s *Service) newLink(kind CodeKind, now time.Time) (Link, NewLink, error) {
 	code, err := s.random(linkRandom)
 	if err != nil {
@@ -166,10 +167,10 @@ func (s *Service) newLink(kind CodeKind, now time.Time) (Link, NewLink, error) {
 	return Link{Kind: kind, Code: encode(code), ExpiresAt: end}, NewLink{Kind: kind, CodeHash: hash[:], ExpiresAt: end}, nil
 }
 
-// BeginRecovery begins the ceremony that adds a passkey to the account of a code: a recovery code, or that of a link. The
-// ceremony can do nothing else, and there is no session until it is finished. The code is not spent yet: a ceremony that
-// fails can be begun anew. It returns ErrCeremony for a code that is wrong, spent or has ended, or ErrTooManyPasskeys,
-// this for an enrolment link only: who has lost all passkeys could not delete one.
+// BeginRecovery begins the ceremony that adds a passkey to the account of a code: a recovery code, or that of a link.
+// The ceremony can do nothing else, and there is no session until it is finished. The code is not spent yet: after a
+// failed ceremony, another can begin. It returns ErrCeremony for a code that is wrong, spent or has ended, or
+// ErrTooManyPasskeys, but only for an enrolment link, because a user who has lost all passkeys could not delete one.
 func (s *Service) BeginRecovery(ctx context.Context, code string) (Options, error) {
 	user, key, err := s.opens(ctx, code)
 	if isNotFound(err) {
@@ -181,7 +182,7 @@ func (s *Service) BeginRecovery(ctx context.Context, code string) (Options, erro
 	return s.beginAddition(ctx, KindEnrolment, user, &key)
 }
 
-// opens returns whose account a code opens, or ErrNotFound.
+// opens returns the user whose account a code opens, or ErrNotFound.
 func (s *Service) opens(ctx context.Context, code string) (User, CodeKey, error) {
 	if random, err := decode(code); err == nil && len(random) == linkRandom {
 		hash := sha256.Sum256(random)
@@ -192,7 +193,7 @@ func (s *Service) opens(ctx context.Context, code string) (User, CodeKey, error)
 	if !ok {
 		return User{}, CodeKey{}, ErrNotFound
 	}
-	// One hash for each try, also where the lookup is nobody's: the time of an answer tells nothing.
+	// Every attempt computes one hash, even if no code has the lookup, so that the response time reveals nothing.
 	user, hash, err := s.store.RecoveryCode(ctx, lookup)
 	if isNotFound(err) {
 		hash = s.hashes.decoy
@@ -210,10 +211,10 @@ func (s *Service) opens(ctx context.Context, code string) (User, CodeKey, error)
 }
 
 // FinishRecovery stores the passkey, spends the code, ends the session that previous opens, if any, and signs in, all in
-// one transaction. Where the code recovers the account, all its other sessions and links end as well, and a notice tells the
-// user at the next sign-in; at once it tells of earlier recoveries and rejections, all that there were: the passkeys whose
-// sign-ins would have told may be gone. It returns ErrCeremony (also if the code was spent, replaced or has ended meanwhile),
-// ErrCredentialRejected, or ErrTooManyPasskeys.
+// one transaction. If the code recovers the account, all its other sessions and links end as well, and the user gets a
+// notice at the next sign-in. This session gets all earlier recoveries and rejections at once, because the passkeys
+// whose sign-ins would have reported them may be gone. It returns ErrCeremony (also if the code was spent, replaced or
+// has ended meanwhile), ErrCredentialRejected, or ErrTooManyPasskeys.
 func (s *Service) FinishRecovery(
 	ctx context.Context, previous SessionToken, sealed string, credential []byte, userAgent string,
 ) (SignedIn, error) {

@@ -21,23 +21,24 @@ var algorithms = []protocol.CredentialParameter{
 	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgRS256},
 }
 
-// hints tell the browser what to offer first: a passkey of this device, then one of a phone near by. They exclude nothing.
+// hints tell the browser what to offer first: a passkey of this device, then one of a nearby phone. They exclude
+// nothing.
 //
 // Specification: §5.8.7, User-agent Hints Enumeration
 var hints = []protocol.PublicKeyCredentialHints{
 	protocol.PublicKeyCredentialHintClientDevice, protocol.PublicKeyCredentialHintHybrid,
 }
 
-// SignedIn is what a finished ceremony gives.
+// SignedIn is the result of a finished ceremony.
 type SignedIn struct {
 	User    User
 	Passkey Passkey
 	Session Session
 	Token   SessionToken // goes to the browser, once
-	Notices []Notice     // what the user is told, the newest first
+	Notices []Notice     // the user's notices, newest first
 }
 
-// BeginRegistration begins the ceremony that makes an account. It returns ErrInvalidName, or ErrInviteOnly.
+// BeginRegistration begins the ceremony that creates an account. It returns ErrInvalidName, or ErrInviteOnly.
 func (s *Service) BeginRegistration(name string) (Options, error) {
 	if s.config.InviteOnly {
 		return Options{}, ErrInviteOnly
@@ -63,13 +64,13 @@ func (s *Service) BeginPasskey(ctx context.Context, session Session) (Options, e
 	return s.beginAddition(ctx, KindRegistration, session.User, nil)
 }
 
-// beginAddition begins a ceremony that adds a passkey to an account which exists.
+// beginAddition begins a ceremony that adds a passkey to an existing account.
 func (s *Service) beginAddition(ctx context.Context, kind CeremonyKind, user User, code *CodeKey) (Options, error) {
 	credentials, err := s.store.Credentials(ctx, s.config.RPID, user.ID)
 	if err != nil {
 		return Options{}, fmt.Errorf("read passkeys: %w", err)
 	}
-	// Finishing checks again, atomically. Here it spares the user a passkey that could not be stored.
+	// Finishing checks again, atomically. This check spares the user a passkey that could not be stored.
 	if len(credentials) >= MaxPasskeys && (code == nil || !code.Recovers()) {
 		return Options{}, ErrTooManyPasskeys
 	}
@@ -93,15 +94,15 @@ func (s *Service) beginCreation(c ceremony, user User, exclusions []protocol.Cre
 		webauthn.WithCredentialParameters(algorithms),
 		webauthn.WithPublicKeyCredentialHints(hints),
 		webauthn.WithExclusions(exclusions),
-		// Firefox on Android keeps a discoverable credential only if credProps is asked for. prf without input asks
-		// whether the authenticator could, and makes those that must decide at creation enable it.
+		// Firefox on Android keeps a discoverable credential only if credProps is requested. prf without input asks
+		// whether the authenticator supports it, and makes those that must decide at creation enable it.
 		webauthn.WithExtensions(webauthn.WithExtensionCredProps(), webauthn.WithExtensionPRFSupport()),
 	)
 	if err != nil {
 		return Options{}, fmt.Errorf("begin registration: %w", err)
 	}
-	// The library derives it from the first hint, for browsers that know no hints: there, phones and security keys would be
-	// excluded.
+	// The library derives it from the first hint, for browsers that do not know hints: there, it would exclude phones
+	// and security keys.
 	creation.Response.AuthenticatorSelection.AuthenticatorAttachment = ""
 	c.WebAuthn, c.Name = *session, user.Name
 	return s.begin(c, creation.Response)
@@ -114,9 +115,9 @@ func withCreationChallenge(challenge []byte) webauthn.RegistrationOption {
 	}
 }
 
-// FinishRegistration finishes what BeginRegistration (session is nil) or BeginPasskey began (session is the live one;
-// it ends and a new one takes its place). It returns ErrForeignOrigin; ErrCeremony, also for a ceremony begun by another user or begun
-// signed in and finished signed out, or the other way round; ErrCredentialRejected; ErrTooManyPasskeys; and
+// FinishRegistration finishes a ceremony of BeginRegistration (session is nil) or BeginPasskey (session is the live one;
+// it ends and a new one takes its place). It returns ErrForeignOrigin; ErrCeremony, also for a ceremony begun by another
+// user, or begun signed in and finished signed out, or the reverse; ErrCredentialRejected; ErrTooManyPasskeys; and
 // ErrUnauthenticated if the session has been ended meanwhile.
 func (s *Service) FinishRegistration(
 	ctx context.Context, session *Session, sealed string, credential []byte, userAgent string,
@@ -152,7 +153,7 @@ func (s *Service) FinishRegistration(
 	})
 }
 
-// creation is what a verified registration leaves to be stored, and what the user is told then.
+// creation holds what a verified registration stores, and the user's notices.
 type creation struct {
 	credential Credential
 	session    NewSession
@@ -160,8 +161,8 @@ type creation struct {
 	notices    []Notice
 }
 
-// create verifies the authenticator's answer and has the result stored by store, which may add to it. It refuses passkeys
-// of staff that were made at another origin than the server's own.
+// create verifies the authenticator's answer and calls store, which may add to the result, to store it. It refuses
+// passkeys of staff that were made at an origin other than the server's own.
 func (s *Service) create(
 	ctx context.Context, user User, begun ceremony, answer []byte, userAgent string, store func(*creation) error,
 ) (SignedIn, error) {
@@ -200,8 +201,8 @@ func (s *Service) create(
 	return SignedIn{User: user, Passkey: credential.Passkey(), Session: made.session.Session, Token: token, Notices: made.notices}, nil
 }
 
-// verifyCreation turns a valid answer into the credential to store and the origin of its page. Its errors are causes of a
-// rejection.
+// verifyCreation turns a valid answer into the credential to store and the origin of its page. Its errors are causes of
+// a rejection.
 //
 // Specification: §7.1, Registering a New Credential. The library does the steps that are not named here; the ceremony
 // holds what it compares with: challenge, origins, RP ID, algorithms, user presence and verification.
@@ -217,7 +218,7 @@ func (s *Service) verifyCreation(user UserID, session webauthn.SessionData, answ
 	if !parsed.Response.AttestationObject.AuthData.Flags.HasUserVerified() {
 		return Credential{}, "", errNotVerified
 	}
-	// §10.1.3: a client that says so has made a credential which could never sign in here.
+	// §10.1.3: a client that reports false has made a credential that could never sign in here.
 	if rk := created.Extensions.RK; rk != nil && !*rk {
 		return Credential{}, "", errors.New("credential is not discoverable")
 	}

@@ -14,30 +14,31 @@ import (
 	"github.com/google/uuid"
 )
 
-// Config is what a Service needs to know of its surroundings.
+// Config configures a [Service].
 type Config struct {
 	// RPID is the WebAuthn relying party id: a host name. Passkeys are bound to it permanently.
 	RPID string
-	// RPName is what authenticators show as the name of the service.
+	// RPName is the service's name, as authenticators show it.
 	RPName string
-	// Origin is the server's own web origin ("https://app.example.org"). Only a ceremony at it begins a session that gives
-	// staff their role, and only there a passkey is added to their accounts.
+	// Origin is the server's own web origin ("https://app.example.org"). Only a ceremony at it begins a session that
+	// gives staff their role, and only there is a passkey added to their accounts.
 	Origin string
-	// AllowOrigins are further origins whose ceremonies count. Optional.
+	// AllowOrigins are further origins whose ceremonies are accepted. Optional.
 	AllowOrigins []string
-	// InviteOnly refuses registrations that do not come from an enrolment link.
+	// InviteOnly refuses registrations without an enrolment link.
 	InviteOnly bool
-	// HashMemory is how much memory, in KiB, the slow hash of a recovery code's secret takes. Zero means 19 MiB. Hashes that
-	// are stored say their own; this is for new ones.
+	// HashMemory is the memory, in KiB, for the slow hash of a recovery code's secret. Zero means 19 MiB. It applies to
+	// new hashes; stored ones carry their own parameters.
 	HashMemory uint32
 	// Now is the clock.
 	Now func() time.Time
-	// Rand is where ids, challenges, tokens and codes come from; it must be fit for secrets. Nil means crypto/rand.
+	// Rand is the source of ids, challenges, tokens and codes; it must be cryptographically secure. Nil means
+	// crypto/rand.
 	Rand io.Reader
 }
 
 // Service holds the rules. It is safe for concurrent use. Its only state is the watches of sessions, the queue of slow
-// hashes and the users whose codes are being made: any number of Services may serve one Store.
+// hashes and the users whose codes are being made: any number of Services may use one Store.
 type Service struct {
 	config   Config
 	store    Store
@@ -49,8 +50,8 @@ type Service struct {
 	making   sync.Map // UserID: whose recovery codes are being made
 }
 
-// New returns a Service, or an error that names the member of config that is missing or wrong. It reads the secret that all
-// replicas share from the store, making it where there is none.
+// New returns a Service, or an error that names the missing or invalid member of config. It reads the secret that all
+// replicas share from the store, and creates it if it does not exist.
 func New(ctx context.Context, config Config, store Store) (*Service, error) {
 	if config.RPID == "" {
 		return nil, errors.New("passkey: RPID is missing")
@@ -82,7 +83,7 @@ func New(ctx context.Context, config Config, store Store) (*Service, error) {
 			UserVerification:   protocol.VerificationRequired,
 		},
 		Timeouts: webauthn.TimeoutsConfig{Login: timeout, Registration: timeout},
-		// Browsers answer extensions that nobody asked for (Safari: appid), and nothing here depends on the answers.
+		// Browsers answer extensions that nobody requested (Safari: appid), and nothing here depends on the answers.
 		ExtensionsUnsolicitedOutputPolicy: protocol.UnsolicitedOutputPolicyIgnore,
 	})
 	if err != nil {
@@ -109,7 +110,7 @@ func New(ctx context.Context, config Config, store Store) (*Service, error) {
 	return s, nil
 }
 
-// now is the time in the precision that PostgreSQL keeps, so that what is returned equals what is read back.
+// now returns the time in PostgreSQL's precision, so that returned values equal those read back.
 func (s *Service) now() time.Time {
 	return s.config.Now().UTC().Truncate(time.Microsecond)
 }
@@ -123,7 +124,7 @@ func (s *Service) random(n int) ([]byte, error) {
 	return b, nil
 }
 
-// newID returns a random (version 4) UUID in its canonical text.
+// newID returns a random (version 4) UUID in its canonical text form.
 func (s *Service) newID() (string, error) {
 	id, err := uuid.NewRandomFromReader(s.config.Rand)
 	if err != nil {
@@ -132,7 +133,7 @@ func (s *Service) newID() (string, error) {
 	return id.String(), nil
 }
 
-// isID tells whether s is a UUID in its canonical text, which is the only form that ids are stored and compared in.
+// isID reports whether s is a UUID in its canonical text form, the only form in which ids are stored and compared.
 func isID(s string) bool {
 	id, err := uuid.Parse(s)
 	return err == nil && id.String() == s

@@ -11,32 +11,32 @@ import (
 const SessionIdleLife = 14 * 24 * time.Hour
 
 const (
-	sessionLife  = 90 * 24 * time.Hour // from authentication to the end, whatever happens
-	sessionTouch = time.Hour           // how exactly the last use is known: it is written this often at most
-	recentLife   = 10 * time.Minute    // how long an authentication is recent
+	sessionLife  = 90 * 24 * time.Hour // from authentication to the absolute end
+	sessionTouch = time.Hour           // precision of the last use: it is written at most this often
+	recentLife   = 10 * time.Minute    // how long an authentication counts as recent
 	tokenSecret  = 32                  // random bytes in a session token
 )
 
 // Session is one signed-in browser. It ends 90 days after its authentication or 14 days after its last use.
 type Session struct {
-	ID     string // UUID; names the session in lists, opens nothing
+	ID     string // UUID; names the session in lists and grants no access
 	User   User
 	Role   Role   // of the user, as of when the session was read; "" = none, or Foreign
-	Origin string // of the page whose ceremony began it, as the authenticator has signed it; "" = unknown
-	// Foreign marks a session of a staff member at another origin than the server's own: it gives no role and adds
-	// nothing to the account.
+	Origin string // of the page whose ceremony began it, as signed by the authenticator; "" = unknown
+	// Foreign marks a staff member's session at an origin other than the server's own: it gives no role and adds nothing
+	// to the account.
 	Foreign         bool
 	UserAgent       string // in words ("Chrome on Windows"); "" = unknown
 	AuthenticatedAt time.Time
 	LastActiveAt    time.Time // true to the hour
-	ExpiresAt       time.Time // absolute end; idleness may end it before
+	ExpiresAt       time.Time // absolute end; idleness may end it earlier
 	Passkey         []byte    // credential id of the passkey that opened it; nil = unknown
-	// ToldFrom is when the passkey had been used before: notices tell the user what has happened since. Nil: nothing.
+	// ToldFrom is the previous use of the passkey: notices report the events since then. Nil: no notices.
 	ToldFrom *time.Time
 }
 
-// Recent reports whether the session's authentication is younger than 10 minutes. Acts that take something from the user or
-// add a way in require that; the API's table of routes names them.
+// Recent reports whether the session's authentication is younger than 10 minutes. Operations that take something from
+// the user or add a way in require that; the API's table of routes names them.
 func (s Session) Recent(now time.Time) bool {
 	return now.Sub(s.AuthenticatedAt) < recentLife
 }
@@ -49,7 +49,7 @@ func (s Session) MayAdd() error {
 	return nil
 }
 
-// confined returns the session without its role if it began at another origin than the server's own.
+// confined returns the session, without its role if it began at an origin other than the server's own.
 func (s *Service) confined(session Session) Session {
 	if session.Role != "" && session.Origin != s.config.Origin {
 		session.Role, session.Foreign = "", true
@@ -57,7 +57,7 @@ func (s *Service) confined(session Session) Session {
 	return session
 }
 
-// SessionToken opens a session: base64url of the user's 16 bytes and 32 random ones. It is a secret, kept as a hash.
+// SessionToken opens a session: base64url of the user's 16 bytes and 32 random ones. It is a secret, stored as a hash.
 type SessionToken string
 
 // NewSession is a session to store, with the hash of the token that opens it.
@@ -66,13 +66,13 @@ type NewSession struct {
 	TokenHash []byte
 }
 
-// TokenKey is where the session of a token is found.
+// TokenKey locates the session of a token in the store.
 type TokenKey struct {
 	User UserID
 	Hash []byte // SHA-256 of the token's bytes
 }
 
-// key takes a token apart; ok is false for text that cannot be a token.
+// key parses a token; ok is false for text that cannot be a token.
 func (t SessionToken) key() (key TokenKey, ok bool) {
 	b, err := decode(string(t))
 	if err != nil || len(b) != 16+tokenSecret {
@@ -83,7 +83,7 @@ func (t SessionToken) key() (key TokenKey, ok bool) {
 	return TokenKey{User: user, Hash: hash[:]}, true
 }
 
-// keyOf is where the session of the token is found; nil if no session can have it.
+// keyOf returns the key of the token's session; nil if no session can have it.
 func keyOf(token SessionToken) *TokenKey {
 	if key, ok := token.key(); ok {
 		return &key
@@ -116,7 +116,7 @@ func (s *Service) newSession(user User, passkey []byte, origin, userAgent string
 	return NewSession{Session: session, TokenHash: hash[:]}, SessionToken(encode(token)), nil
 }
 
-// Session returns the live session that the token opens and notes its use, or ErrUnauthenticated.
+// Session returns the live session that the token opens and records its use, or returns ErrUnauthenticated.
 func (s *Service) Session(ctx context.Context, token SessionToken) (Session, error) {
 	key, ok := token.key()
 	if !ok {
@@ -132,12 +132,12 @@ func (s *Service) Session(ctx context.Context, token SessionToken) (Session, err
 		return Session{}, fmt.Errorf("read session: %w", err)
 	}
 	if !session.LastActiveAt.After(now.Add(-sessionTouch)) {
-		session.LastActiveAt = now // as it is in the store now
+		session.LastActiveAt = now // as stored
 	}
 	return s.confined(session), nil
 }
 
-// end is when the session ends if it is not used again.
+// end returns when the session ends if it is not used again.
 func (s Session) end() time.Time {
 	if idle := s.LastActiveAt.Add(SessionIdleLife); idle.Before(s.ExpiresAt) {
 		return idle
@@ -145,7 +145,7 @@ func (s Session) end() time.Time {
 	return s.ExpiresAt
 }
 
-// Sessions lists the user's live sessions, the latest used first.
+// Sessions lists the user's live sessions, most recently used first.
 func (s *Service) Sessions(ctx context.Context, user UserID) ([]Session, error) {
 	if !isID(string(user)) {
 		return nil, nil
@@ -169,7 +169,7 @@ func (s *Service) EndSession(ctx context.Context, user UserID, id string) error 
 	return nil
 }
 
-// EndOtherSessions ends all sessions of the session's user but this one.
+// EndOtherSessions ends all sessions of the session's user except this one.
 func (s *Service) EndOtherSessions(ctx context.Context, session Session) error {
 	if err := s.store.EndOtherSessions(ctx, session.User.ID, session.ID); err != nil {
 		return fmt.Errorf("end sessions: %w", err)
@@ -192,7 +192,7 @@ func (s *Service) SignOutUser(ctx context.Context, agent Agent, user UserID) err
 	return nil
 }
 
-// SignOut ends the session. One that has ended already is no error.
+// SignOut ends the session. Ending it again is no error.
 func (s *Service) SignOut(ctx context.Context, session Session) error {
 	err := s.EndSession(ctx, session.User.ID, session.ID)
 	if isNotFound(err) {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// SessionWatch learns that a session has ended: by its user, by support, with its user's account, or by its time.
+// SessionWatch reports the end of a session: by its user, by support, with its user's account, or by its time.
 type SessionWatch struct {
 	key   SessionKey
 	of    *sessionWatches
@@ -17,8 +17,8 @@ type SessionWatch struct {
 	once  sync.Once
 }
 
-// Ended is closed when the session has ended. Its idle end is the one that it had when the watch began: whoever uses the
-// session meanwhile may watch again.
+// Ended is closed when the session has ended. The idle end is the one that the session had when the watch began: a
+// caller that uses the session meanwhile may watch it again.
 func (w *SessionWatch) Ended() <-chan struct{} { return w.ended }
 
 // Close ends the watch.
@@ -29,7 +29,7 @@ func (w *SessionWatch) Close() {
 
 func (w *SessionWatch) end() { w.once.Do(func() { close(w.ended) }) }
 
-// sessionWatches are all watches on sessions. The zero value has none.
+// sessionWatches holds all watches on sessions. The zero value has none.
 type sessionWatches struct {
 	mu sync.Mutex
 	by map[string][]*SessionWatch // the session's id
@@ -61,7 +61,7 @@ func (s *sessionWatches) end(id string) {
 	}
 }
 
-// keys are the sessions that are watched.
+// keys returns the keys of the watched sessions.
 func (s *sessionWatches) keys() []SessionKey {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,13 +72,13 @@ func (s *sessionWatches) keys() []SessionKey {
 	return keys
 }
 
-// WatchSession watches a session that [Service.Session] has returned. It fails with ErrUnauthenticated if the session was
-// ended since. It learns of that by [Service.SessionEnded] and [Service.RecheckSessions], which have to be called.
+// WatchSession watches a session that [Service.Session] has returned. It fails with ErrUnauthenticated if the session
+// has ended since. The watch depends on calls of [Service.SessionEnded] and [Service.RecheckSessions].
 func (s *Service) WatchSession(ctx context.Context, session Session) (*SessionWatch, error) {
 	w := &SessionWatch{key: SessionKey{User: session.User.ID, ID: session.ID}, of: &s.watches, ended: make(chan struct{})}
 	w.timer = time.AfterFunc(session.end().Sub(s.now()), w.end)
 	s.watches.add(w)
-	// The watch has missed whatever ended the session before it began.
+	// The watch has missed anything that ended the session before it began.
 	left, err := s.store.SessionsLeft(ctx, []SessionKey{w.key})
 	if err == nil && len(left) == 0 {
 		err = ErrUnauthenticated
@@ -90,11 +90,11 @@ func (s *Service) WatchSession(ctx context.Context, session Session) (*SessionWa
 	return w, nil
 }
 
-// SessionEnded says that the session of that id was ended, on whichever server.
+// SessionEnded reports that the session of that id was ended, on any server.
 func (s *Service) SessionEnded(id string) { s.watches.end(id) }
 
-// RecheckSessions looks whether the sessions that are watched are still there. It is to be called when
-// [Service.SessionEnded] may not have been.
+// RecheckSessions checks whether the watched sessions still exist. It must be called when calls of
+// [Service.SessionEnded] may have been missed.
 func (s *Service) RecheckSessions(ctx context.Context) error {
 	keys := s.watches.keys()
 	if len(keys) == 0 {

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// Parameters of new hashes: argon2id (RFC 9106) with 19 MiB, two passes, one lane, the least that OWASP's Password
-// Storage Cheat Sheet asks for. The secrets have 80 random bits, so the hash is not their only protection.
+// Parameters of new hashes: argon2id (RFC 9106) with 19 MiB, two passes, one lane, the minimum of OWASP's Password
+// Storage Cheat Sheet. The secrets have 80 random bits, so the hash is not their only protection.
 const (
 	argonMemory = 19 << 10 // KiB
 	argonPasses = 2
@@ -30,7 +30,7 @@ const (
 type slowHashes struct {
 	memory uint32 // KiB
 	turns  *turns
-	decoy  string // a hash that no secret has
+	decoy  string // a hash that no secret matches
 }
 
 func newSlowHashes(memory uint32, random io.Reader) (slowHashes, error) {
@@ -43,7 +43,7 @@ func newSlowHashes(memory uint32, random io.Reader) (slowHashes, error) {
 	return slowHashes{memory: memory, turns: &turns{free: runtime.GOMAXPROCS(0)}, decoy: encodeHash(memory, salt, key)}, nil
 }
 
-// make hashes a secret with a salt of its own.
+// make hashes a secret with a fresh salt.
 func (h slowHashes) make(ctx context.Context, random io.Reader, secret string) (string, error) {
 	salt := make([]byte, argonSalt)
 	if _, err := io.ReadFull(random, salt); err != nil {
@@ -56,7 +56,7 @@ func (h slowHashes) make(ctx context.Context, random io.Reader, secret string) (
 	return encodeHash(h.memory, salt, key), nil
 }
 
-// matches hashes the secret as hash was, and tells whether it is the one.
+// matches hashes the secret with the parameters of hash, and reports whether they match.
 func (h slowHashes) matches(ctx context.Context, hash, secret string) (bool, error) {
 	var memory, passes uint32
 	var lanes uint8
@@ -149,7 +149,7 @@ func (t *turns) giveBack() {
 	t.free++
 }
 
-// encodeHash is the form that says its parameters, as the reference implementation of argon2 writes it.
+// encodeHash returns the form with parameters that the reference implementation of argon2 writes.
 func encodeHash(memory uint32, salt, key []byte) string {
 	encode := base64.RawStdEncoding.EncodeToString
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s",

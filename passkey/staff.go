@@ -12,7 +12,7 @@ import (
 // staffReadLife is how long after an authentication staff may read.
 const staffReadLife = 12 * time.Hour
 
-// Role is what a staff member may do. Staff are users who have one; the zero value is no role.
+// Role is the permission level of a staff member. A user with a role is staff; the zero value is no role.
 type Role string
 
 const (
@@ -20,10 +20,10 @@ const (
 	RoleAdmin   Role = "admin"   // every scope
 )
 
-// Roles are all roles that there are.
+// Roles returns all roles.
 func Roles() []Role { return []Role{RoleSupport, RoleAdmin} }
 
-// Allows tells whether the role includes the scope.
+// Allows reports whether the role includes the scope.
 func (r Role) Allows(scope Scope) bool {
 	switch r {
 	case RoleAdmin:
@@ -34,9 +34,9 @@ func (r Role) Allows(scope Scope) bool {
 	return false
 }
 
-// Permits tells whether the session's user may, as a staff member, do now what needs scope: nil, ErrForbidden where the
-// role does not include it, or ErrNotRecent. A change requires a recent authentication, reading one of the last 12 hours.
-// A session of another origin counts as an old one.
+// Permits reports whether the session's user, as a staff member, may now do an operation that needs scope: nil,
+// ErrForbidden if the role does not include it, or ErrNotRecent. A change requires a recent authentication, a read one
+// of the last 12 hours. A session of another origin counts as an old one.
 func (s Session) Permits(scope Scope, change bool, now time.Time) error {
 	switch {
 	case s.Foreign:
@@ -49,13 +49,13 @@ func (s Session) Permits(scope Scope, change bool, now time.Time) error {
 	return nil
 }
 
-// Agent is who acts on an account that is not theirs, or on the operator's behalf.
+// Agent is the caller of an operation on another user's account, or on the operator's behalf.
 type Agent struct {
 	Actor string // as the audit trail names them: "token:<uuid>", "staff:<uuid>" or "operator"
-	// Admin says that they may act on accounts of staff, too. Whoever may only support must not be able to enter, or to
-	// shut out, somebody who may do more.
+	// Admin says that the agent may also act on accounts of staff. An agent limited to support must not be able to enter
+	// an account with more rights, or to shut its owner out.
 	Admin  bool
-	Reason string // what for, in free text, which is kept apart from the trail; "" = not said
+	Reason string // free text, stored apart from the trail; "" = not given
 }
 
 // check judges the reason, with ErrInvalid.
@@ -74,8 +74,8 @@ func (a Agent) mayChange(role Role) error {
 	return nil
 }
 
-// MayChange returns ErrStaffAccount where the agent may not act on the user's account. A user is staff from the first or
-// never, so what it finds cannot become wrong before the change that follows.
+// MayChange returns ErrStaffAccount if the agent may not act on the user's account. A user is staff from the start or
+// never, so the result cannot become wrong before the change that follows.
 func (s *Service) MayChange(ctx context.Context, agent Agent, user UserID) error {
 	role, err := s.RoleOf(ctx, user)
 	if err != nil {
@@ -84,7 +84,7 @@ func (s *Service) MayChange(ctx context.Context, agent Agent, user UserID) error
 	return agent.mayChange(role)
 }
 
-// entry is the audit entry for what the agent does to a user's account.
+// entry returns the audit entry for the agent's action on a user's account.
 func (a Agent) entry(at time.Time, action string, user UserID) AuditEntry {
 	return AuditEntry{At: at, Actor: a.Actor, Action: action, Object: "user:" + string(user), User: user, Reason: a.Reason}
 }
@@ -93,18 +93,18 @@ func (a Agent) entry(at time.Time, action string, user UserID) AuditEntry {
 type StaffMember struct {
 	User      User
 	Role      Role
-	Passkeys  int // none: the invitation has not been taken up
+	Passkeys  int // 0: the invitation is unused
 	CreatedAt time.Time
 }
 
-// roleState is what the trail holds of a staff member.
+// roleState is the audited state of a staff member.
 type roleState struct {
 	Role Role `json:"role"`
 }
 
-// InviteStaff makes an account with a role, and a link by which its owner registers a passkey. It is always a new account:
-// what support has been given to do with a user's account, a link above all, must not turn into something to do with a
-// staff member's. It is audited. It returns ErrInvalidName, or ErrInvalid for the role or the reason.
+// InviteStaff creates an account with a role, and a link by which its owner registers a passkey. It is always a new
+// account: support's means of acting on a user's account, links above all, must not become means of acting on a staff
+// member's. It is audited. It returns ErrInvalidName, or ErrInvalid for the role or the reason.
 func (s *Service) InviteStaff(ctx context.Context, agent Agent, name string, role Role) (StaffMember, Link, error) {
 	name, err := cleanName(name)
 	if err != nil {
@@ -146,7 +146,7 @@ func (s *Service) Staff(ctx context.Context) ([]StaffMember, error) {
 	return staff, nil
 }
 
-// RoleOf returns the role that a user has; "" is none, and an unknown user has none.
+// RoleOf returns the user's role; "" if the user has none or is unknown.
 func (s *Service) RoleOf(ctx context.Context, user UserID) (Role, error) {
 	if !isID(string(user)) {
 		return "", nil
@@ -158,9 +158,9 @@ func (s *Service) RoleOf(ctx context.Context, user UserID) (Role, error) {
 	return role, nil
 }
 
-// RemoveStaff takes the role from a staff member, ends all their sessions and drops the links that open their account, an
-// invitation that was not taken up among them. They stay an ordinary user. It is audited. It returns ErrNotFound where
-// the user is no staff member, or ErrInvalid for the reason.
+// RemoveStaff removes the role of a staff member, ends all their sessions and deletes the links that open their account,
+// including an unused invitation. They remain an ordinary user. It is audited. It returns ErrNotFound if the user is not
+// staff, or ErrInvalid for the reason.
 func (s *Service) RemoveStaff(ctx context.Context, agent Agent, user UserID) error {
 	if !isID(string(user)) {
 		return ErrNotFound

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Store keeps what the package must remember. Every method is one atomic act: all of it is committed when the method
-// returns nil, none of it when it returns an error, and of concurrent callers each sees the others either wholly or not
-// at all. Errors that are not named here are faults of the store. User ids given to it are canonical UUIDs.
+// Store persists the package's state. Every method is atomic: it commits everything if it returns nil and nothing if it
+// returns an error, and concurrent callers see each other's effects either wholly or not at all. Errors that are not
+// named here are faults of the store. User ids passed to it are canonical UUIDs.
 type Store interface {
 	SecretStore
 	CeremonyStore
@@ -19,24 +19,24 @@ type Store interface {
 	TokenStore
 }
 
-// SecretStore keeps the secrets that all replicas share.
+// SecretStore stores the secrets that all replicas share.
 type SecretStore interface {
-	// Secret returns the secret of that name. If there is none yet, the candidate becomes it: all callers get the same.
+	// Secret returns the secret of that name. If none is stored, it stores the candidate: all callers get the same one.
 	Secret(ctx context.Context, name string, candidate []byte) ([]byte, error)
 }
 
-// CeremonyStore remembers which ceremonies were tried.
+// CeremonyStore records which ceremonies were attempted.
 type CeremonyStore interface {
-	// Spend stores that the ceremony of that id, a UUID, was tried, and forgets it only after its end. That is committed
-	// before Spend returns: of any number of callers exactly one gets nil, the others ErrCeremony. A failover to a standby
-	// may lose it unless something later was confirmed as the store is configured.
+	// Spend records that the ceremony of that id, a UUID, was attempted, and keeps the record until its end. That is
+	// committed before Spend returns: of any number of callers exactly one gets nil, the others ErrCeremony. A failover
+	// to a standby may lose it unless a later transaction was confirmed as the store is configured.
 	Spend(ctx context.Context, id string, end time.Time) error
 
-	// SpendOn is Spend and, in the same act, CredentialStore.Credential. With ErrNotFound the ceremony is spent, too.
+	// SpendOn is Spend and, atomically with it, CredentialStore.Credential. With ErrNotFound the ceremony is spent, too.
 	SpendOn(ctx context.Context, id string, end time.Time, rpID string, user UserID, credential []byte) (User, Credential, error)
 }
 
-// CredentialStore keeps passkeys. Credentials of another relying party id than the one given do not exist for it.
+// CredentialStore stores passkeys. It does not see credentials of a relying party id other than the given one.
 type CredentialStore interface {
 	// Credential returns the user's credential of that id, and the user, or ErrNotFound.
 	Credential(ctx context.Context, rpID string, user UserID, id []byte) (User, Credential, error)
@@ -47,29 +47,29 @@ type CredentialStore interface {
 	// EveryCredential returns the user's credentials of every relying party id, oldest first.
 	EveryCredential(ctx context.Context, user UserID) ([]Credential, error)
 
-	// Register stores a new user, the first passkey, the session and the audit entry. If the relying party knows the
-	// credential id already, whoever has it, it returns ErrCredentialTaken.
+	// Register stores a new user, the first passkey, the session and the audit entry. It returns ErrCredentialTaken if
+	// the relying party knows the credential id already, for any user.
 	Register(ctx context.Context, user User, credential Credential, session NewSession, entry AuditEntry) error
 
 	// AddPasskey stores a further passkey of credential.User and the audit entry, ends the session named replaced and
-	// begins another, which tells the user what the replaced one did. It returns ErrUnauthenticated if that session is
-	// not there any more, ErrCredentialTaken, and ErrTooManyPasskeys if the user has limit passkeys: concurrent
-	// additions never exceed it.
+	// begins another, which inherits the replaced one's notices. It returns ErrUnauthenticated if that session no longer
+	// exists, ErrCredentialTaken, and ErrTooManyPasskeys if the user has limit passkeys: concurrent additions never
+	// exceed it.
 	AddPasskey(ctx context.Context, credential Credential, limit int, replaced string, session NewSession, entry AuditEntry) error
 
-	// Recover spends the one-time code, stores the passkey and the audit entries, ends the session of previous (nil, or
-	// gone: no matter) and begins the new session; where the code recovers, it ends every other session of the user and all
-	// their links. If the code is not credential.User's, is spent, or has ended at session.AuthenticatedAt, it returns ErrCeremony: of
-	// concurrent callers with one code exactly one succeeds. It returns ErrCredentialTaken and, unless the code
-	// recovers, ErrTooManyPasskeys as AddPasskey does; the code is not spent then.
+	// Recover spends the one-time code, stores the passkey and the audit entries, ends the session of previous (which
+	// may be nil or gone) and begins the new session. If the code recovers, it also ends every other session of the user
+	// and all their links. It returns ErrCeremony if the code is not credential.User's, is spent, or has ended at
+	// session.AuthenticatedAt: of concurrent callers with one code exactly one succeeds. It returns ErrCredentialTaken
+	// and, unless the code recovers, ErrTooManyPasskeys as AddPasskey does; the code is not spent then.
 	Recover(
 		ctx context.Context, credential Credential, limit int, code CodeKey, previous *TokenKey, session NewSession, entries []AuditEntry,
 	) error
 
-	// SignIn stores what use changes in the credential, ends the session of previous (nil, or gone: no matter), begins the
-	// new session and returns what NoticeEntries does since session.ToldFrom. It does so only if sign count and backup
-	// eligibility of the credential are still as in read; if they have changed, or the credential is gone, changed is true and
-	// nothing is stored. Two callers who read one count and store another: one succeeds.
+	// SignIn stores the changes of use in the credential, ends the session of previous (which may be nil or gone),
+	// begins the new session and returns the result of NoticeEntries since session.ToldFrom. It does so only if sign
+	// count and backup eligibility of the credential still match read; if they have changed, or the credential is gone,
+	// changed is true and nothing is stored. Of two callers that read one count and store another, one succeeds.
 	SignIn(
 		ctx context.Context, read Credential, use CredentialUse, previous *TokenKey, session NewSession, limit int,
 	) (told []AuditEntry, changed bool, err error)
@@ -77,51 +77,52 @@ type CredentialStore interface {
 	// RenamePasskey returns the credential as renamed, or ErrNotFound.
 	RenamePasskey(ctx context.Context, rpID string, user UserID, id []byte, name string) (Credential, error)
 
-	// DeletePasskey deletes the credential and stores the audit entry, or returns ErrNotFound or, where the user has no
-	// recovery code, ErrLastPasskey: of concurrent deletions as many succeed as leave the user one passkey. With kept it
-	// ends the sessions that the passkey has opened, but for the one named so.
+	// DeletePasskey deletes the credential and stores the audit entry, or returns ErrNotFound or, if the user has no
+	// recovery code, ErrLastPasskey: concurrent deletions leave the user one passkey. If kept is not nil, it ends the
+	// sessions that the passkey has opened, except the one named so.
 	DeletePasskey(ctx context.Context, rpID string, user UserID, id []byte, kept *string, entry AuditEntry) error
 
 	// Record stores an audit entry for an act that changed nothing.
 	Record(ctx context.Context, entry AuditEntry) error
 
-	// NoticeEntries returns the newest entries about the user whose action is ActionRejected or ActionRecovered and that are not
-	// older than since, limit of each action at most, the newest first: many of one action hide none of the other.
+	// NoticeEntries returns the newest entries about the user with the action ActionRejected or ActionRecovered that are
+	// not older than since, at most limit of each action, newest first: many of one action do not hide the other.
 	NoticeEntries(ctx context.Context, user UserID, since time.Time, limit int) ([]AuditEntry, error)
 }
 
-// CredentialUse is what an authentication changes in a credential.
+// CredentialUse is the change that an authentication makes to a credential.
 type CredentialUse struct {
 	SignCount   uint32
 	BackupState bool
 	At          time.Time
 }
 
-// SessionStore keeps sessions.
+// SessionStore stores sessions.
 type SessionStore interface {
 	// UseSession returns the live session of the token and raises its last use to use.At if that was at or before
 	// use.TouchSince. It returns ErrUnauthenticated if there is none, if it has ended at use.At, or if it was last
 	// used at or before use.IdleSince. An ended session is never revived.
 	UseSession(ctx context.Context, key TokenKey, use SessionUse) (Session, error)
 
-	// Sessions returns the user's sessions that end after now and were last used after idleSince, the latest first.
+	// Sessions returns the user's sessions that end after now and were last used after idleSince, latest first.
 	Sessions(ctx context.Context, user UserID, now, idleSince time.Time) ([]Session, error)
 
 	// EndSession deletes the user's session of that id, a UUID, or returns ErrNotFound.
 	EndSession(ctx context.Context, user UserID, id string) error
 
-	// EndOtherSessions deletes the user's sessions but the one of that id, also one that AddPasskey is about to begin.
+	// EndOtherSessions deletes the user's sessions except the one of that id, even one that AddPasskey is about to
+	// begin.
 	EndOtherSessions(ctx context.Context, user UserID, but string) error
 
-	// SignOutUser deletes the user's sessions and stores the audit entry. It returns ErrNotFound if there is no such user,
-	// and what may says of the user's role.
+	// SignOutUser deletes the user's sessions and stores the audit entry. It returns ErrNotFound if the user does not
+	// exist, and the error of may for the user's role.
 	SignOutUser(ctx context.Context, user UserID, may func(Role) error, entry AuditEntry) error
 
-	// SessionsLeft returns the ids of those of the sessions that have not been ended. It looks at no time.
+	// SessionsLeft returns the ids of the given sessions that have not been ended. It ignores their times.
 	SessionsLeft(ctx context.Context, sessions []SessionKey) ([]string, error)
 }
 
-// SessionKey names a session in the store.
+// SessionKey identifies a session in the store.
 type SessionKey struct {
 	User UserID
 	ID   string
@@ -132,34 +133,34 @@ type SessionUse struct {
 	At, IdleSince, TouchSince time.Time
 }
 
-// UserStore keeps users.
+// UserStore stores users.
 type UserStore interface {
 	// CreateUser stores a user without passkeys, a link to enrol with and the audit entry. It returns ErrConflict if
 	// another user has the external id.
 	CreateUser(ctx context.Context, user User, enrolment NewLink, entry AuditEntry) error
 
-	// SetExternalID changes a user's external id and stores the audit entry, unless the user has that one already, and
-	// returns the user as they are then. It returns ErrNotFound, ErrConflict if another user has the external id, and
-	// what may says of the user's role.
+	// SetExternalID changes a user's external id and stores the audit entry, unless the user has that id already, and
+	// returns the resulting user. It returns ErrNotFound, ErrConflict if another user has the external id, and the error
+	// of may for the user's role.
 	SetExternalID(ctx context.Context, user UserID, externalID string, may func(Role) error, entry AuditEntry) (User, error)
 
 	// User returns a user or ErrNotFound.
 	User(ctx context.Context, id UserID) (User, error)
 
-	// Users returns those of the users who are there, in no order.
+	// Users returns the existing users of ids, in no order.
 	Users(ctx context.Context, ids []UserID) ([]User, error)
 
 	// FindUsers returns the users that match any of the search's criteria and come after its position, ordered by
 	// lower-case name, byte by byte, and id.
 	FindUsers(ctx context.Context, search UserSearch) ([]User, error)
 
-	// EraseUser deletes the user and all that belongs to them, in every domain, and stores the audit entry; it returns
-	// ErrNotFound if there is no such user. What status lists say of their devices is INVALID from then on, of documents
-	// too that a reconcile under way still gives. Entries of the audit trail stay, without the reasons that people gave.
+	// EraseUser deletes the user and all their data, in every domain, and stores the audit entry; it returns ErrNotFound
+	// if the user does not exist. The status of their devices is INVALID from then on, including documents that a
+	// reconcile under way still issues. Audit entries stay, without the reasons that people gave.
 	EraseUser(ctx context.Context, user UserID, entry AuditEntry) error
 }
 
-// StaffStore keeps who of the users is staff. A user is from the first or never.
+// StaffStore stores which users are staff. A user is staff from the start or never.
 type StaffStore interface {
 	// CreateStaff stores a user with a role, a link to enrol with and the audit entry.
 	CreateStaff(ctx context.Context, user User, role Role, enrolment NewLink, entry AuditEntry) error
@@ -167,49 +168,49 @@ type StaffStore interface {
 	// Staff returns all staff, oldest first.
 	Staff(ctx context.Context) ([]StaffMember, error)
 
-	// RoleOf returns the user's role; "" where there is none, or no such user.
+	// RoleOf returns the user's role; "" if the user has none or does not exist.
 	RoleOf(ctx context.Context, user UserID) (Role, error)
 
-	// RemoveStaff takes the user's role, deletes the user's sessions and links, and stores the audit entry, with the role
-	// that was as its state before; or returns ErrNotFound if the user has none.
+	// RemoveStaff removes the user's role, deletes the user's sessions and links, and stores the audit entry, with the
+	// former role as its state before; or returns ErrNotFound if the user has none.
 	RemoveStaff(ctx context.Context, user UserID, entry AuditEntry) error
 }
 
-// CodeStore keeps one-time codes until CredentialStore.Recover spends them.
+// CodeStore stores one-time codes until CredentialStore.Recover spends them.
 type CodeStore interface {
 	// CreateRecoveryLink stores a recovery link of the user in place of an earlier one, and the audit entry, and returns
-	// the user's role. It returns ErrNotFound if there is no such user, and what may says of that role.
+	// the user's role. It returns ErrNotFound if the user does not exist, and the error of may for that role.
 	CreateRecoveryLink(ctx context.Context, user UserID, may func(Role) error, link NewLink, entry AuditEntry) (Role, error)
 
-	// Link returns whose link has the hash, if it has not ended at that time, and its kind; or ErrNotFound.
+	// Link returns the user and kind of the link with that hash, unless it has ended at that time; or ErrNotFound.
 	Link(ctx context.Context, codeHash []byte, now time.Time) (User, CodeKind, error)
 
-	// Links returns the user's links, ended ones too, the oldest first.
+	// Links returns the user's links, including ended ones, oldest first.
 	Links(ctx context.Context, user UserID) ([]NewLink, error)
 
-	// ReplaceRecoveryCodes stores the codes in place of all that the user had, and the audit entry. It returns
-	// ErrUnauthenticated if the session of that id, which asks for it, is not there any more, and ErrConflict if somebody's
-	// code has one of the lookups.
+	// ReplaceRecoveryCodes stores the codes in place of all earlier codes of the user, and the audit entry. It returns
+	// ErrUnauthenticated if the requesting session of that id no longer exists, and ErrConflict if any user's code has
+	// one of the lookups.
 	ReplaceRecoveryCodes(ctx context.Context, user UserID, codes []NewRecoveryCode, session string, entry AuditEntry) error
 
-	// RecoveryCodes tells how many codes the user has.
+	// RecoveryCodes returns how many codes the user has.
 	RecoveryCodes(ctx context.Context, user UserID) (RecoveryCodes, error)
 
-	// RecoveryCode returns whose code has the lookup, and the hash of its secret; or ErrNotFound.
+	// RecoveryCode returns the user of the code with that lookup, and the hash of its secret; or ErrNotFound.
 	RecoveryCode(ctx context.Context, lookup string) (User, string, error)
 }
 
-// UserSearch says which users to find.
+// UserSearch holds the search criteria for users.
 type UserSearch struct {
 	Name       string // each of its words is the beginning of a word of the name, in any case and order; "" matches all
 	ID         UserID // "" matches none
 	ExternalID string
-	BillingID  string        // what billing calls the user, or one of the user's subscriptions
+	BillingID  string        // billing's id of the user, or of one of the user's subscriptions
 	After      *UserPosition // nil: from the first
 	Limit      int
 }
 
-// UserPosition is a place in the order of users, whether or not somebody is there.
+// UserPosition is a place in the order of users, even if no user is at it.
 type UserPosition struct {
 	Name string
 	ID   UserID
@@ -227,18 +228,18 @@ type NewRecoveryCode struct {
 	Lookup, SecretHash string
 }
 
-// TokenStore keeps the admin API's bearer tokens.
+// TokenStore stores the admin API's bearer tokens.
 type TokenStore interface {
 	// CreateToken stores a token, the hash of its secret and the audit entry.
 	CreateToken(ctx context.Context, token Token, hash []byte, entry AuditEntry) error
 
-	// Tokens returns all tokens, revoked and ended ones too, oldest first.
+	// Tokens returns all tokens, including revoked and ended ones, oldest first.
 	Tokens(ctx context.Context) ([]Token, error)
 
-	// RevokeToken revokes a token at entry.At and stores the audit entry, or returns ErrNotFound. A token that is
-	// revoked already stays as it is, and nothing is stored.
+	// RevokeToken revokes a token at entry.At and stores the audit entry, or returns ErrNotFound. Revoking it again
+	// changes and stores nothing.
 	RevokeToken(ctx context.Context, id string, entry AuditEntry) error
 
-	// Token returns the token with that hash unless it is revoked or has ended at now: then ErrUnauthenticated.
+	// Token returns the token with that hash, or ErrUnauthenticated if it is revoked or has ended at now.
 	Token(ctx context.Context, hash []byte, now time.Time) (Token, error)
 }

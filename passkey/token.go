@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Scope is what a bearer token may be used for.
+// Scope is a permission of a bearer token.
 type Scope string
 
 const (
@@ -18,7 +18,7 @@ const (
 	Admin        Scope = "admin" // everything
 )
 
-// Scopes are all scopes that there are.
+// Scopes returns all scopes.
 func Scopes() []Scope { return []Scope{SupportRead, SupportWrite, BillingWrite, Admin} }
 
 // secretPrefix lets scanners for leaked secrets recognise one.
@@ -34,14 +34,14 @@ type Token struct {
 	RevokedAt *time.Time // nil: not revoked
 }
 
-// Allows tells whether the token may be used for scope.
+// Allows reports whether the token includes the scope.
 func (t Token) Allows(scope Scope) bool {
 	return slices.Contains(t.Scopes, scope) || slices.Contains(t.Scopes, Admin)
 }
 
-// CreateToken makes a token that lives for life, or without end if life is 0, and returns its secret: this once, only
-// a hash is kept. It is audited as done by actor. It returns ErrInvalidName, or ErrInvalid for scopes or a life that
-// cannot be.
+// CreateToken makes a token that is valid for life, or without end if life is 0, and returns its secret: only this once,
+// because only a hash is stored. It is audited with actor. It returns ErrInvalidName, or ErrInvalid for invalid scopes
+// or an invalid life.
 func (s *Service) CreateToken(ctx context.Context, actor, name string, scopes []Scope, life time.Duration) (Token, string, error) {
 	name, err := cleanName(name)
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *Service) CreateToken(ctx context.Context, actor, name string, scopes []
 	return token, secret, nil
 }
 
-// Tokens lists all tokens, revoked and ended ones too, oldest first.
+// Tokens lists all tokens, including revoked and ended ones, oldest first.
 func (s *Service) Tokens(ctx context.Context) ([]Token, error) {
 	tokens, err := s.store.Tokens(ctx)
 	if err != nil {
@@ -97,7 +97,7 @@ func (s *Service) Tokens(ctx context.Context) ([]Token, error) {
 	return tokens, nil
 }
 
-// RevokeToken ends a token for good, or returns ErrNotFound. It is audited as done by actor; to revoke again changes
+// RevokeToken permanently revokes a token, or returns ErrNotFound. It is audited with actor. Revoking it again changes
 // nothing.
 func (s *Service) RevokeToken(ctx context.Context, actor, id string) error {
 	if !isID(id) {
@@ -119,7 +119,7 @@ func (s *Service) Token(ctx context.Context, secret string) (Token, error) {
 	return token, nil
 }
 
-// hashSecret is what is kept of a secret. It has 256 random bits: nothing is gained by a slow hash.
+// hashSecret returns the stored hash of a secret. The secret has 256 random bits, so a slow hash would gain nothing.
 func hashSecret(secret string) []byte {
 	hash := sha256.Sum256([]byte(secret))
 	return hash[:]

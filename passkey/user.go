@@ -30,17 +30,17 @@ func (id UserID) handle() []byte {
 	return u[:]
 }
 
-// userOf is the user whose handle it is.
+// userOf returns the user of the handle.
 func userOf(handle []byte) (UserID, bool) {
 	id, err := uuid.FromBytes(handle)
 	return UserID(id.String()), err == nil
 }
 
-// User is somebody who has, or by an enrolment link may get, passkeys.
+// User is a person who has passkeys, or may get one by an enrolment link.
 type User struct {
 	ID         UserID
 	Name       string // as the user gave it; not unique
-	ExternalID string // what the operator's other systems call the user; unique; "" = none
+	ExternalID string // the user's id in the operator's other systems; unique; "" = none
 	CreatedAt  time.Time
 }
 
@@ -56,7 +56,7 @@ func (s *Service) User(ctx context.Context, id UserID) (User, error) {
 	return user, nil
 }
 
-// Users returns those of the users who are there.
+// Users returns the existing users of ids.
 func (s *Service) Users(ctx context.Context, ids []UserID) (map[UserID]User, error) {
 	found, err := s.store.Users(ctx, ids)
 	if err != nil {
@@ -69,11 +69,11 @@ func (s *Service) Users(ctx context.Context, ids []UserID) (map[UserID]User, err
 	return users, nil
 }
 
-// FindUsers lists, ordered by the words of the name and id, the users in whose name each word of query begins a word (case and
-// order do not matter) or whose id, external id or billing id is query. An empty query finds everybody. It returns limit
-// users (1 to 200) at most, those after cursor; next is the cursor for the following page, "" on the last. Pages neither repeat nor skip
-// users who were there all the time, whatever is written in between. It returns ErrInvalid for a query, cursor or limit
-// that cannot be.
+// FindUsers lists the users in whose name each word of query begins a word (case and order do not matter) or whose id,
+// external id or billing id is query, ordered by the words of the name and id. An empty query matches all users. It
+// returns at most limit users (1 to 200), those after cursor; next is the cursor for the following page, "" on the last.
+// Pages neither repeat nor skip users who existed all the time, whatever is written in between. It returns ErrInvalid
+// for an invalid query, cursor or limit.
 func (s *Service) FindUsers(ctx context.Context, query, cursor string, limit int) (users []User, next string, err error) {
 	query = strings.TrimSpace(query)
 	if !isText(query) || utf8.RuneCountInString(query) > maxExternalID {
@@ -102,7 +102,7 @@ func (s *Service) FindUsers(ctx context.Context, query, cursor string, limit int
 	return users, next, nil
 }
 
-// A cursor is base64url of the last user's handle and name: the place in the order, not a row, so that it holds even
+// A cursor is base64url of the last user's handle and name: a place in the order, not a row, so that it stays valid even
 // when that user is gone.
 func cursorOf(user User) string {
 	return encode(append(user.ID.handle(), user.Name...))
@@ -117,7 +117,7 @@ func parseCursor(cursor string) (*UserPosition, error) {
 	return &UserPosition{Name: string(b[16:]), ID: id}, nil
 }
 
-// cleanName returns the name as it is stored, or ErrInvalidName.
+// cleanName returns the name in its stored form, or ErrInvalidName.
 func cleanName(name string) (string, error) {
 	clean, ok := names.Clean(name)
 	if !ok {
@@ -126,7 +126,7 @@ func cleanName(name string) (string, error) {
 	return clean, nil
 }
 
-// isText tells whether s is valid UTF-8 without control characters.
+// isText reports whether s is valid UTF-8 without control characters.
 func isText(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }

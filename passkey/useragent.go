@@ -2,8 +2,8 @@ package passkey
 
 import "strings"
 
-// A mark is what tells a browser or a system in a User-Agent header. Browsers name the ones that they resemble as
-// well, so the first match counts.
+// A mark identifies a browser or a system in a User-Agent header. Browsers also name the ones that they resemble, so the
+// first match counts.
 type mark struct{ text, name string }
 
 var browsers = []mark{
@@ -25,8 +25,8 @@ var systems = []mark{
 	{"Linux", "Linux"},
 }
 
-// describeUserAgent puts a User-Agent header into words that help somebody to recognise a session ("Chrome on
-// Windows"); "" if nothing is known. Nothing of the header itself is kept.
+// describeUserAgent describes a User-Agent header in words that help users recognise a session ("Chrome on Windows"); ""
+// if nothing is known. The header itself is not stored.
 func describeUserAgent(header string) string {
 	browser, system := first(browsers, header), first(systems, header)
 	switch {

@@ -1,8 +1,6 @@
-// Package web holds the built sample app, "Fieldbook", and the support
-// console as files inside the binary. A checkout in which they were never
-// built embeds only the placeholder dist/.gitignore, so that the module
-// compiles without Node; whoever serves the files tells the two apart by
-// index.html.
+// Package web holds the built sample app, "Fieldbook", and the support console as files inside the binary. Before the
+// first build, a checkout embeds only the placeholder dist/.gitignore, so that the module compiles without Node; servers
+// tell the two apart by index.html.
 package web
 
 import (
@@ -13,12 +11,12 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// Dist returns the root of the built app: index.html, sw.js,
-// manifest.webmanifest, icons/ and assets/ (names with a content hash).
+// Dist returns the root of the built app: index.html, sw.js, manifest.webmanifest, icons/ and assets/ (names with a
+// content hash).
 func Dist() fs.FS { return sub("dist") }
 
-// Console returns the root of the built support console: index.html, icon.svg
-// and assets/. Where it was never built, the root does not exist.
+// Console returns the root of the built support console: index.html, icon.svg and assets/. If the console was never
+// built, the root does not exist.
 func Console() fs.FS { return sub("dist/support") }
 
 func sub(folder string) fs.FS {

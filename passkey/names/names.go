@@ -1,5 +1,5 @@
-// Package names holds the rule of what people may call themselves and their things: one spelling for what looks the
-// same, and nothing in it that cannot be seen.
+// Package names holds the rules for names of people and things: one spelling for names that look the same, and no
+// invisible characters.
 package names
 
 import (
@@ -11,12 +11,12 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// MaxLength is the longest name, in characters.
+// MaxLength is the maximum length of a name, in characters.
 const MaxLength = 100
 
-// Clean returns name as it is stored: in Unicode's NFC, without surrounding white space and without invisible
-// characters. It returns false for a name that is not valid UTF-8, holds control characters, is longer than MaxLength
-// or shows nothing.
+// Clean returns name in its stored form: in Unicode's NFC, without surrounding white space and without invisible
+// characters. It returns false for a name that is not valid UTF-8, holds control characters, is longer than MaxLength or
+// has no visible character.
 func Clean(name string) (string, bool) {
 	name = strings.TrimSpace(name)
 	if !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) {
@@ -30,8 +30,8 @@ func Clean(name string) (string, bool) {
 	return name, true
 }
 
-// Visible returns text in NFC, without surrounding white space and without invisible characters, such as a search for
-// a name compares it.
+// Visible returns text in NFC, without surrounding white space and without invisible characters, the form that a search
+// for a name compares.
 func Visible(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if isInvisible(r) {
@@ -42,8 +42,8 @@ func Visible(text string) string {
 	return norm.NFC.String(strings.TrimSpace(text))
 }
 
-// Words returns the words of a name, or of a search for one, spelled alike where they differ in case alone. A name of signs
-// alone is one word.
+// Words returns the words of a name, or of a search for one, with one spelling for all cases of letters. A name that
+// consists of signs alone is one word.
 func Words(name string) []string {
 	name = norm.NFC.String(cases.Fold().String(Visible(name)))
 	words := strings.FieldsFunc(name, func(r rune) bool {
@@ -55,8 +55,8 @@ func Words(name string) []string {
 	return words
 }
 
-// isInvisible says whether r is a control of direction (Bidi_Control) or shown as nothing, as zero-width characters and
-// variation selectors are (Default_Ignorable_Code_Point, derived as in Unicode's DerivedCoreProperties.txt).
+// isInvisible reports whether r is a directional control (Bidi_Control) or has no visible form, like zero-width
+// characters and variation selectors (Default_Ignorable_Code_Point, derived as in Unicode's DerivedCoreProperties.txt).
 func isInvisible(r rune) bool {
 	if unicode.In(r, unicode.Bidi_Control, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
 		return true
@@ -65,7 +65,7 @@ func isInvisible(r rune) bool {
 	return unicode.Is(unicode.Cf, r) && !annotation && !unicode.Is(unicode.Prepended_Concatenation_Mark, r)
 }
 
-// hasShape says whether r can be seen by itself. U+2800 and U+1D159 are symbols without ink.
+// hasShape reports whether r is visible by itself. U+2800 and U+1D159 are symbols without ink.
 func hasShape(r rune) bool {
 	return r != 0x2800 && r != 0x1d159 && unicode.In(r, unicode.L, unicode.N, unicode.P, unicode.S)
 }

@@ -1,4 +1,4 @@
-// Package reasons holds the rule of the reasons that are given for changes: who must give one, and what it may be.
+// Package reasons holds the rules for the reasons given for changes: who must give one, and what it may contain.
 package reasons
 
 import (
@@ -8,14 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// maxLength is the longest reason, in characters.
+// maxLength is the maximum length of a reason, in characters.
 const maxLength = 1000
 
-// ErrMissing is returned where a reason is needed and there is none.
+// ErrMissing is returned if a required reason is missing.
 var ErrMissing = errors.New("a reason is required")
 
-// Check judges the reason that an actor, as the audit trail names them, gives for a change; "" is none. Staff must give one
-// for every change; programs and the operator need not.
+// Check judges the reason that an actor, as named in the audit trail, gives for a change; "" means none. Staff must give
+// one for every change; programs and the operator need not.
 func Check(actor, reason string) error {
 	if reason == "" && !strings.HasPrefix(actor, "staff:") {
 		return nil
@@ -23,7 +23,7 @@ func Check(actor, reason string) error {
 	return Require(reason)
 }
 
-// Require is Check for a change for which everybody must give a reason.
+// Require is Check for a change that requires a reason from everybody.
 func Require(reason string) error {
 	switch {
 	case strings.TrimSpace(reason) == "":
