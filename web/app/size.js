@@ -1,6 +1,6 @@
-// What the first visit runs: the page's script with all that it loads by itself, and the service worker: at most 60 kB,
-// gzipped. Measured on a build as it is shipped. Signing in, and the page about passkeys and sessions, are files of their
-// own that are loaded when they are wanted.
+// The first visit may load at most 60 kB of script, gzipped: the page's script with everything that it loads automatically,
+// and the service worker. Measured on the production build. Signing in, and the page about passkeys and sessions, are
+// separate files that are loaded on demand.
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -2,8 +2,8 @@ import { defineConfig, type Plugin } from 'vite';
 import { VitePWA } from 'vite-plugin-pwa';
 
 /**
- * Emptying the output folder takes its .gitignore with it; the build writes
- * it again, so that git and go:embed always find the folder.
+ * Emptying the output folder deletes its .gitignore. The build writes it again, so that git and go:embed always find the
+ * folder.
  */
 const keepFolder: Plugin = {
   name: 'keep-folder',
@@ -18,7 +18,7 @@ const keepFolder: Plugin = {
   },
 };
 
-/** Of the page as it was written (Subresource Integrity). */
+/** The hash of the page as written (Subresource Integrity). */
 let pageIntegrity = '';
 
 const hashPage: Plugin = {
@@ -68,20 +68,20 @@ export default defineConfig({
       injectManifest: {
         // The plugin adds the manifest and its icons itself.
         globPatterns: ['**/*.{html,js,css}'],
-        // The support console is built into a folder of its own there, and belongs to the server.
+        // The support console is built into a folder there, and belongs to the server.
         globIgnores: ['support/**'],
         rollupFormat: 'iife',
         sourcemap: false,
         manifestTransforms: [
-          // The page is precached under the address it is opened by. A later version of it has the same address: by its hash,
-          // the worker tells whether it fits the scripts that it keeps.
+          // The page is precached under the URL it is opened by. A later version has the same URL, so the worker checks its
+          // hash to see whether it fits the cached scripts.
           async (entries) => ({
             manifest: entries.map((entry) =>
               entry.url === 'index.html' ? { ...entry, url: '/', integrity: pageIntegrity } : entry,
             ),
           }),
-          // The root keys are the server's, not the build's: it fills both
-          // placeholders in at start. New roots thus arrive as any update does.
+          // The root keys belong to the server, not to the build: it fills in both placeholders at start. So new roots
+          // arrive like any update.
           async (entries) => ({
             manifest: [
               ...entries,

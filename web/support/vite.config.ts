@@ -3,7 +3,7 @@ import { defineConfig } from 'vite';
 export default defineConfig({
   base: '/support/',
   build: {
-    // Inside what the program embeds, beside the app, which is built first.
+    // Inside the folder that the program embeds, beside the app, which is built first.
     outDir: '../dist/support',
     emptyOutDir: true,
     target: 'es2023',

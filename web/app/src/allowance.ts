@@ -10,7 +10,7 @@ export function noteLimit(features: Entitlement['features']): number {
   return feature.limit ?? Number.POSITIVE_INFINITY;
 }
 
-/** Why another note cannot be created, with the way forward, or null. Notes that exist are never taken away. */
+/** Why another note cannot be created, with the way forward, or null. Existing notes are never taken away. */
 export function refusal(count: number, limit: number, free: boolean): string | null {
   if (count < limit) return null;
   const full = `This device holds ${count} notes; ${free ? 'the free plan' : 'your plan'} allows ${limit}.`;

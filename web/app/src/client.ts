@@ -23,58 +23,58 @@ import { forgetTrial, noTrialHere, trialHad } from './trial.ts';
 import { lookForUpdate } from './update.ts';
 import { type Action, failure } from './words/failure.ts';
 
-/** Who is signed in on this device, offline too. */
+/** The user signed in on this device, also offline. */
 export const user = signal<User | null>(null);
 
-/** Their id, or null: what a page knows of one must be forgotten when it changes. */
+/** The user's id, or null. State about one user must be dropped when it changes. */
 export const userId = computed(() => user.value?.id ?? null);
 
-/** What they may use now. Set before the app is shown. */
+/** The user's current rights. Set before the app is shown. */
 export const entitlement = signal<Entitlement>(undefined as never);
 
-/** The UUID under which the server knows this installation; null: not linked. */
+/** The server's UUID of this installation; null: not linked. */
 export const device = signal<string | null>(null);
 
-/** Whether nothing of the user's may be shown. Set before the app is shown. */
+/** Whether the app is locked and must show none of the user's data. Set before the app is shown. */
 export const locked = signal(false);
 
 /** When this app locks by itself. */
 export const lockOptions = signal<LockOptions>({});
 
-/** How this device's storage is. */
+/** The health of this device's storage. */
 export const storage = signal<StorageHealth>('well');
 
-/** What this browser can do with passkeys; null: not known yet. */
+/** The browser's passkey support; null: not known yet. */
 export const support = signal<PasskeySupport | null>(null);
 
-/** What waits for the user to show that it is them, and is told whether to go on; null: nothing. */
+/** The pending callback that waits for the user to confirm with a passkey, called with whether to go on; null: none. */
 export const confirming = signal<((go: boolean) => void) | null>(null);
 
-/** The time that the page's words are about; moves while the page is open. */
+/** The time that the page's texts refer to; it moves while the page is open. */
 export const now = signal(new Date());
 
-/** What the user asked for and is being done, or null. */
+/** The user's action in progress, or null. */
 export const busy = signal<Action | null>(null);
 
-/** The same, once it has taken so long that not to speak of it would look like nothing happens. */
+/** The same, once it has taken so long that silence would look like a hang. */
 export const waiting = signal<Action | null>(null);
 
-/** Milliseconds after which something is worth a word: what is quicker would only flicker. */
+/** Milliseconds before an action in progress is shown, so that quick ones do not flicker. */
 export const noticeable = 100;
 
-/** How what the user asked for ended, in words. */
+/** The outcome of the user's action, in words. */
 export interface Outcome {
   readonly action: Action;
-  /** Nothing went wrong, or the user has ended it. */
+  /** Nothing failed, or the user cancelled. */
   readonly good: boolean;
   readonly text: string;
-  /** A passkey tap is what is missing. */
+  /** A passkey tap is required. */
   readonly signIn?: boolean;
 }
 
 export const outcome = signal<Outcome | null>(null);
 
-/** Devices to choose from when the plan's limit is reached; empty: no choice to make. */
+/** The devices to choose from when the plan's limit is reached; empty: no choice to make. */
 export const replaceable = signal<readonly LinkedDevice[]>([]);
 
 const mendedBySigningIn: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -86,10 +86,10 @@ const mendedBySigningIn: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 const entering: ReadonlySet<Action> = new Set<Action>(['register', 'enrol', 'recover', 'sign-in']);
 
-/** Actions whose outcome speaks of what the user has: true until that changes. */
+/** Actions whose outcome describes the user's rights and is only valid until those change. */
 const ofTheState: ReadonlySet<Action> = new Set<Action>(['trial', 'check']);
 
-/** Codes that end an autofill for good, without a message: the user did not ask for it. */
+/** Codes that end an autofill permanently and without a message, since the user did not ask for it. */
 const unasked: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['cancelled', 'not_supported', 'origin_refused']);
 
 /** Milliseconds before an autofill is offered again after its passkey failed. */
@@ -99,12 +99,12 @@ let holdfast: Holdfast;
 
 /** Opens the SDK and mirrors it into signals. Needs no network once the app is installed. */
 export async function openClient(): Promise<void> {
-  // From the service worker's precache; before it is installed, from the server the page came from.
+  // The roots come from the service worker's precache; before it is installed, from the server of the page.
   const roots = async () => (await fetch('/roots.json')).json();
   holdfast = await openHoldfast({ origin: location.origin, roots });
   mirror();
   holdfast.subscribe(follow);
-  // Time passes without events: a document ends, a renewal falls due.
+  // Time passes without events: documents end and renewals fall due.
   setInterval(follow, 15_000);
   document.addEventListener('visibilitychange', follow);
   effect(() => recallNotices(userId.value, holdfast));
@@ -122,22 +122,22 @@ export function createAccount(name: string): Promise<boolean> {
   return enter('register', () => holdfast.register(name));
 }
 
-/** Makes a passkey for the account of a one-time link. */
+/** Creates a passkey for the account of a one-time link. */
 export function enrol(code: string): Promise<boolean> {
   return enter('enrol', () => comeBack(code));
 }
 
-/** The same for a recovery code that was typed. */
+/** Creates a passkey for the account of a recovery code that the user typed. */
 export function recover(code: string): Promise<boolean> {
   return enter('recover', () => comeBack(code));
 }
 
-/** Signs in; on a device that is signed in, links it again if that is what it needs. */
+/** Signs in. On a signed-in device, links it again if necessary. */
 export function signIn(): Promise<boolean> {
   return enter('sign-in', () => prove());
 }
 
-/** Offers the user's passkeys in the autofill of the form that is seen, until one signs in or `signal` ends it. Never rejects. */
+/** Offers the user's passkeys in the visible form's autofill until one signs in or `signal` ends it. Never rejects. */
 export async function offerAutofill(signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     try {
@@ -147,7 +147,7 @@ export async function offerAutofill(signal: AbortSignal): Promise<void> {
     } catch (error) {
       if (error instanceof HoldfastError && unasked.has(error.code)) return;
       tell('sign-in', error);
-      // Signed in, but not linked: there is the remedy.
+      // Signed in but not linked: the account page offers the remedy.
       if (holdfast.user) {
         go({ at: 'account' }, true);
         return;
@@ -157,7 +157,10 @@ export async function offerAutofill(signal: AbortSignal): Promise<void> {
   }
 }
 
-/** The live session, and with it the user's passkeys, sessions and devices. Rejects where it is over, or is another user's. */
+/**
+ * Returns the live session, which manages the user's passkeys, sessions and devices. Rejects if it is over or another
+ * user's.
+ */
 export async function requireSession(): Promise<Session> {
   const session = userId.value === null ? null : await holdfast.session();
   if (session === null || session.user.id !== userId.value) throw new HoldfastError('unauthenticated');
@@ -165,8 +168,8 @@ export async function requireSession(): Promise<Session> {
 }
 
 /**
- * Does `work` in the session, and where that wants the user to have shown just now that it is them, asks for it in the page: after one
- * tap of a passkey of theirs, and of nobody else, `work` goes on by itself.
+ * Runs `work` in the session. If it requires recent authentication, the page asks for a tap of one of the user's own
+ * passkeys, after which `work` continues automatically.
  */
 export async function confirmed<T>(session: Session, work: () => Promise<T>): Promise<T> {
   try {
@@ -184,7 +187,7 @@ export async function confirmed<T>(session: Session, work: () => Promise<T>): Pr
   return work();
 }
 
-/** Links this device in place of another one. */
+/** Links this device and replaces another one. */
 export function replaceDevice(id: string): Promise<boolean> {
   return attempt('link', async () => {
     await holdfast.link({ replaces: id });
@@ -214,7 +217,7 @@ export function startTrial(): Promise<boolean> {
   });
 }
 
-/** Hides everything in all tabs until a passkey of the user opens it. */
+/** Locks all tabs until the user opens them with a passkey. */
 export function lock(): Promise<boolean> {
   return attempt('lock', async () => {
     await holdfast.lock();
@@ -222,7 +225,7 @@ export function lock(): Promise<boolean> {
   });
 }
 
-/** Opens this tab with a passkey, offline too. */
+/** Unlocks this tab with a passkey, also offline. */
 export function unlock(): Promise<boolean> {
   return attempt('unlock', async () => {
     await holdfast.unlock();
@@ -230,7 +233,7 @@ export function unlock(): Promise<boolean> {
   });
 }
 
-/** Chooses when to lock without being asked. */
+/** Sets when the app locks automatically. */
 export function setLock(options: LockOptions): Promise<boolean> {
   return attempt('lock', async () => {
     await holdfast.setLock(options);
@@ -238,12 +241,15 @@ export function setLock(options: LockOptions): Promise<boolean> {
   });
 }
 
-/** Asks the server for what the user has now. */
+/** Reconciles with the server. */
 export function checkNow(): Promise<boolean> {
   return attempt('check', async () => verdict(await holdfast.reconcile()));
 }
 
-/** Signs out on this device; with `wipe`, the notes go first, so that nobody is signed out with notes that should be gone. */
+/**
+ * Signs out on this device; with `wipe`, the notes are deleted first, so that nobody is signed out with their notes still
+ * there.
+ */
 export function signOut(wipe: boolean): Promise<boolean> {
   const leaving = user.value?.id;
   return attempt('sign-out', async () => {
@@ -262,7 +268,10 @@ export function signOut(wipe: boolean): Promise<boolean> {
   });
 }
 
-/** As {@link attempt}. Once somebody is in, their notes and their device's key are worth keeping: the browser is asked to. */
+/**
+ * As {@link attempt}. Once a user is signed in, asks the browser for persistent storage to keep the notes and the device's
+ * key.
+ */
 async function enter(action: Action, work: () => Promise<unknown>): Promise<boolean> {
   const entered = await attempt(action, async () => {
     await work();
@@ -272,13 +281,13 @@ async function enter(action: Action, work: () => Promise<unknown>): Promise<bool
   return entered;
 }
 
-/** Signs in, and asks what has happened to the account meanwhile: nobody waits for that. */
+/** Signs in, and asks for security notices in the background. */
 async function prove(options?: SignInOptions): Promise<void> {
   const { id } = await holdfast.signIn(options);
   void askNotices(id, holdfast);
 }
 
-/** The same by a one-time code: what else has been done with such codes, the user should hear of as well. */
+/** The same with a one-time code: the user should see earlier uses of such codes as well. */
 async function comeBack(code: string): Promise<void> {
   const { id } = await holdfast.enrol(code);
   void askNotices(id, holdfast);
@@ -288,13 +297,13 @@ function keepStorage(): void {
   navigator.storage?.persist?.().catch(() => {});
 }
 
-/** What {@link attempt}'s work says when it is done; null: what is to be seen then says it all. */
+/** The message of {@link attempt}'s work when done; null: the resulting page says enough. */
 export type Said = Omit<Outcome, 'action'> | null;
 
 export const good = (text: string): Said => ({ good: true, text });
 const bad = (text: string): Said => ({ good: false, text });
 
-/** Runs what the user asked for, one at a time, and says how it ended. True: nothing failed. */
+/** Runs one action of the user at a time and reports its outcome. True: nothing failed. */
 export async function attempt(action: Action, work: () => Promise<Said>): Promise<boolean> {
   if (busy.value !== null) return false;
   const before = user.value?.id;
@@ -320,13 +329,13 @@ export async function attempt(action: Action, work: () => Promise<Said>): Promis
       waiting.value = null;
       mirror();
     });
-    // Signed in, but something after that failed: the account page says what, and offers the remedy.
+    // Signed in, but a later step failed: the account page says which and offers the remedy.
     if (outcome.value?.good === false && user.value && user.value.id !== before && !locked.value)
       go({ at: 'account' }, true);
   }
 }
 
-/** Says why something did not work. */
+/** Reports why an action failed. */
 function tell(action: Action, error: unknown): void {
   if (!(error instanceof HoldfastError)) {
     console.error(error);
@@ -355,7 +364,7 @@ function verdict(result: ReconcileResult): Said {
       return { good: false, text: 'The server does not know this device. Sign in with your passkey.', signIn: true };
     case 'refused':
       if (result.code === 'root_unknown' || result.code === 'key_unknown') {
-        lookForUpdate().catch(() => {}); // out of reach, or no worker: a reload looks too
+        lookForUpdate().catch(() => {}); // server not reached or no worker: a reload checks too
         return bad(
           'This version of Fieldbook does not know the keys of this server. Reload when a new one is offered.',
         );
@@ -370,7 +379,7 @@ function verdict(result: ReconcileResult): Said {
   }
 }
 
-/** Mirrors what comes by itself. What was said of the state before is not left standing beside the new one. */
+/** Mirrors changes from the SDK, and clears messages about the previous state. */
 function follow(): void {
   const { state } = entitlement.value;
   batch(() => {
@@ -381,8 +390,8 @@ function follow(): void {
 }
 
 function mirror(): void {
-  // Entering has several steps, each of which the SDK tells about; the page changes once, at the end. A lock does not wait
-  // for that: a prompt may stay open for minutes.
+  // Signing in has several steps that the SDK announces one by one; the page changes once, at the end. A lock applies at
+  // once, since a prompt may stay open for minutes.
   if (busy.value !== null && entering.has(busy.value)) {
     if (holdfast.locked) locked.value = true;
     return;

@@ -2,15 +2,15 @@ import { HoldfastError, type LinkedDevice } from '@holdfast/client';
 import { effect, signal } from '@preact/signals';
 import { attempt, confirmed, requireSession, userId } from './client.ts';
 
-/** The user's devices, the one last seen first; or why they are not known. */
+/** The user's devices, most recently seen first, or why they are unknown. */
 export type Listing = readonly LinkedDevice[] | 'not asked' | 'out of reach' | 'session over';
 
 export const devices = signal<Listing>('not asked');
 
-/** Only the newest question's answer counts. */
+/** Only the answer to the latest request counts. */
 let asked = 0;
 
-/** Brings {@link devices} up to date. Never rejects. A list that is shown stays while another one cannot be had. */
+/** Refreshes {@link devices}. Never rejects. A failed refresh keeps the list shown. */
 export async function listDevices(): Promise<void> {
   const question = ++asked;
   const listing = await read().catch(why);
@@ -24,17 +24,17 @@ export function forgetDevices(): void {
   devices.value = 'not asked';
 }
 
-// The next one to see the page may be another user.
+// The page may have another user next.
 effect(() => {
   userId.value;
   forgetDevices();
 });
 
-/** Takes another device out of the account: at its next contact premium ends there. */
+/** Removes another device from the account: premium ends there at its next contact. */
 export function unlinkDevice({ id, name }: LinkedDevice): Promise<boolean> {
   return attempt('unlink', async () => {
     const session = await requireSession();
-    // Gone already is as good as unlinked.
+    // A device that is already gone counts as unlinked.
     await confirmed(session, () => session.unlinkDevice(id)).catch((error: unknown) => {
       if (!(error instanceof HoldfastError) || error.code !== 'not_found') throw error;
     });

@@ -4,6 +4,6 @@ export function download(file: Blob, name: string): void {
   link.href = URL.createObjectURL(file);
   link.download = name;
   link.click();
-  // The download has taken its own hold on the data by the next task.
+  // By the next task, the download holds its own reference to the data.
   setTimeout(() => URL.revokeObjectURL(link.href));
 }

@@ -5,15 +5,15 @@ import { download } from './download.ts';
 import { notes } from './notes/book.ts';
 import { exportName, toMarkdown } from './notes/markdown.ts';
 
-/** How far an export is; null: none runs, or none that takes long enough to speak of. */
+/** The progress of an export; null: none is running, or it is too short to show. */
 export const exporting = signal<{ readonly done: number; readonly total: number } | null>(null);
 
-/** How the last one ended, in words. */
+/** The outcome of the last export, in words. */
 export const exported = signal<string | null>(null);
 
 let running: AbortController | undefined;
 
-/** Makes a file of all notes and hands it to the browser. The right is asked for once more: it may just have ended. */
+/** Writes all notes to a file and hands it to the browser. Checks the right again, since it may just have ended. */
 export async function exportNotes(): Promise<void> {
   if (running || !may('export')) return;
   running = new AbortController();

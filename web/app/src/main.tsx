@@ -22,7 +22,7 @@ async function start(): Promise<void> {
   }
   followStanding();
   effect(() => {
-    // Locked: nothing of the notes is even in memory.
+    // While locked, no notes are even in memory.
     void openBook(locked.value ? null : (user.value?.id ?? null));
   });
   render(<App />, root);

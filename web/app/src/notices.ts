@@ -3,7 +3,7 @@ import { signal } from '@preact/signals';
 
 const key = 'fieldbook-notices';
 
-/** What has happened to the account and its user has not read yet. It stays over reloads, until it is dismissed. */
+/** Security notices that the user has not read yet. They survive reloads until dismissed. */
 export const notices = signal<readonly Notice[]>([]);
 
 interface Kept {
@@ -13,17 +13,17 @@ interface Kept {
   readonly notices: readonly Notice[];
 }
 
-/** The user that is being asked about. */
+/** The user whose notices are being fetched. */
 let asking: string | null = null;
 
-/** Asks what the user should hear of after a sign-in; what cannot be asked now is when the page is opened again. Never rejects. */
+/** Fetches the notices after a sign-in; if that fails, the next page load tries again. Never rejects. */
 export async function askNotices(user: string, holdfast: Holdfast): Promise<void> {
   asking = user;
   const unread = read(user)?.notices ?? [];
   keep({ user, asked: false, notices: unread });
   try {
     const session = await holdfast.session();
-    // Who has left meanwhile is told at the next sign-in.
+    // A user who has left meanwhile sees them at the next sign-in.
     if (session?.user.id !== user || holdfast.user?.id !== user) return;
     const name = ({ code, at, passkey }: Notice) => `${code} ${at.toJSON()} ${passkey}`;
     const known = new Map([...session.notices, ...unread].map((notice) => [name(notice), notice]));
@@ -35,20 +35,20 @@ export async function askNotices(user: string, holdfast: Holdfast): Promise<void
   }
 }
 
-/** Brings back what this user has not read in an earlier page. */
+/** Restores this user's unread notices from an earlier page. */
 export function recallNotices(user: string | null, holdfast: Holdfast): void {
   const kept = user === null ? null : read(user);
   notices.value = kept?.notices ?? [];
   if (kept && !kept.asked && asking !== kept.user) void askNotices(kept.user, holdfast);
 }
 
-/** They are read, or their reader leaves. */
+/** Clears the notices: they were read, or their user leaves. */
 export function forgetNotices(): void {
   notices.value = [];
   try {
     localStorage.removeItem(key);
   } catch {
-    // Then nothing is kept there either.
+    // Without storage there is nothing to delete.
   }
 }
 
@@ -57,7 +57,7 @@ function keep(kept: Kept): void {
   try {
     localStorage.setItem(key, JSON.stringify(kept));
   } catch {
-    // They are seen in this page alone.
+    // Without storage they are shown in this page only.
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Returns a function that calls `ask` at most once in `pause` milliseconds; calls during the pause are made up for once, after
- * it. For work to do whenever the network comes back, which may be many times in a minute.
+ * Returns a function that calls `ask` at most once in `pause` milliseconds; calls during the pause cause one call after it.
+ * For work that follows every return of the network, which may happen many times in a minute.
  */
 export function paced(ask: () => unknown, pause: number): () => void {
   let free = Number.NEGATIVE_INFINITY;

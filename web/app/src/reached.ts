@@ -1,4 +1,4 @@
 import { signal } from '@preact/signals';
 
-/** Whether the last request found the server, as the SDK judges it; null: none was made yet. */
+/** Whether the last request reached the server, according to the SDK; null: no request yet. */
 export const reached = signal<boolean | null>(null);

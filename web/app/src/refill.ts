@@ -4,14 +4,15 @@ import { getCacheKeyForURL, type PrecacheEntry } from 'workbox-precaching';
 
 declare const self: ServiceWorkerGlobalScope;
 
-/** Milliseconds until a file that does not arrive is given up for now. */
+/** Milliseconds after which the fetch of a file is abandoned for now. */
 const patience = 15_000;
 
 let filling: Promise<boolean> | undefined;
 
 /**
- * Fetches the files that are missing from the precache, which browsers and cleaners empty without ending the worker. Resolves with
- * whether it is complete now; never rejects. If the server no longer has this version's files, the next version is looked for.
+ * Fetches files missing from the precache, which browsers and cleaning tools empty without ending the worker. Resolves with
+ * whether the precache is now complete; never rejects. If the server no longer has this version's files, looks for an
+ * update.
  */
 export function refill(entries: readonly PrecacheEntry[]): Promise<boolean> {
   filling ??= fill(entries)
@@ -32,7 +33,7 @@ async function fill(entries: readonly PrecacheEntry[]): Promise<boolean> {
         ...(integrity && { integrity }),
         cache: 'no-cache',
         credentials: 'same-origin',
-        // A worker with a pending request does not make way for the next version's.
+        // A worker with a pending request blocks the next version's worker.
         signal: AbortSignal.timeout(patience),
       });
       if (!answer.ok || answer.redirected) throw new Error(`${url}: ${answer.status}`);

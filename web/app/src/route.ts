@@ -1,29 +1,29 @@
 import { signal } from '@preact/signals';
 
-/** Where the user is. Kept in the address's fragment, which never reaches the server. */
+/** The user's place in the app, kept in the URL's fragment, which never reaches the server. */
 export type Route =
   | { readonly at: 'list' }
   | { readonly at: 'note'; readonly id: string }
-  /** A wish for a new note (an app shortcut), turned into a note as soon as that is possible. */
+  /** A request for a new note (from an app shortcut), fulfilled as soon as possible. */
   | { readonly at: 'new' }
   | { readonly at: 'account' }
   | { readonly at: 'security' }
   | { readonly at: 'enrolment'; readonly code: string }
-  /** With the code of support's link, or without one: then it is typed. */
+  /** With the code of support's link, or without one if the user types it. */
   | { readonly at: 'recovery'; readonly code: string | null }
   /** The account was just recovered. */
   | { readonly at: 'recovered' };
 
-/** Those that are called in the address as they are called here. */
+/** Places whose name in the URL is their name here. */
 const named = ['new', 'account', 'security', 'recovered'] as const;
 
 export const route = signal<Route>({ at: 'list' });
 
-/** Follows the address from now on. */
+/** Follows the URL from now on. */
 export function followAddress(): void {
   const follow = () => {
     route.value = parse(location.hash);
-    // The code is a secret and works once: it does not stay in the address and the history.
+    // The code is a one-time secret, so it must not stay in the URL and the history.
     if ('code' in route.value && route.value.code !== null) history.replaceState(null, '', '/');
   };
   follow();
@@ -42,7 +42,7 @@ export function parse(fragment: string): Route {
   return { at: at ?? 'list' };
 }
 
-/** Goes to a place; `replace` leaves no way back to the present one. */
+/** Goes to a place; `replace` replaces the current history entry. */
 export function go(to: Route, replace = false): void {
   const address = addressOf(to);
   if (replace) {
@@ -53,7 +53,7 @@ export function go(to: Route, replace = false): void {
   }
 }
 
-/** Codes are secrets: none of them ever comes into the address from here. */
+/** Codes are secrets, so the app never writes one into the URL. */
 function addressOf(to: Route): string {
   switch (to.at) {
     case 'note':

@@ -8,23 +8,23 @@ import { go } from './route.ts';
 import { forgetTrial } from './trial.ts';
 import type { Action } from './words/failure.ts';
 
-/** How the user's account can be entered, and who has. */
+/** The user's passkeys, recovery codes and sessions. */
 export interface Security {
   readonly passkeys: readonly Passkey[];
   readonly sessions: readonly OpenSession[];
   readonly codes: { readonly left: number; readonly createdAt: Date | null };
 }
 
-/** That, or why it is not known. */
+/** The same, or why it is unknown. */
 export const security = signal<Security | 'not asked' | 'out of reach' | 'session over'>('not asked');
 
-/** Recovery codes that were just made, until they are put away: the server tells them once. */
+/** New recovery codes, until dismissed: the server returns them only once. */
 export const newCodes = signal<readonly string[] | null>(null);
 
-/** Only the newest question's answer counts. */
+/** Only the answer to the latest request counts. */
 let asked = 0;
 
-/** Brings {@link security} up to date. Never rejects. What is shown stays while another answer cannot be had. */
+/** Refreshes {@link security}. Never rejects. A failed refresh keeps the data shown. */
 export async function askSecurity(): Promise<void> {
   const question = ++asked;
   const answer = await read().catch((error: unknown) =>
@@ -39,7 +39,7 @@ export function forgetSecurity(): void {
   security.value = 'not asked';
 }
 
-// The next one to see the page may be another user.
+// The page may have another user next.
 effect(() => {
   userId.value;
   forgetSecurity();
@@ -60,7 +60,7 @@ export function renamePasskey({ id }: Passkey, name: string): Promise<boolean> {
   });
 }
 
-/** With `endSessions`, whoever came in with it is out, too. */
+/** With `endSessions`, also ends the sessions that the passkey opened. */
 export function deletePasskey({ id, name }: Passkey, endSessions: boolean): Promise<boolean> {
   return change('delete-passkey', async (session) => {
     await confirmed(session, () => session.deletePasskey(id, { endSessions }));
@@ -70,7 +70,7 @@ export function deletePasskey({ id, name }: Passkey, endSessions: boolean): Prom
 
 export function endSession({ id }: OpenSession): Promise<boolean> {
   return change('end-session', async (session) => {
-    // Over already is as good as ended.
+    // A session that is already over counts as ended.
     await confirmed(session, () => session.endSession(id)).catch((error: unknown) => {
       if (!(error instanceof HoldfastError) || error.code !== 'not_found') throw error;
     });
@@ -93,7 +93,7 @@ export function makeRecoveryCodes(): Promise<boolean> {
   });
 }
 
-/** All that the server holds of the user, as a file. */
+/** Downloads all of the server's data on the user. */
 export function downloadData(): Promise<boolean> {
   return change('download-data', async (session) => {
     const data = await confirmed(session, () => session.exportAccount());
@@ -103,7 +103,7 @@ export function downloadData(): Promise<boolean> {
   });
 }
 
-/** Deletes the account, and then the notes in this browser, which nobody could open any more. */
+/** Deletes the account, then the notes in this browser, which nobody could open any more. */
 export function deleteAccount(): Promise<boolean> {
   return attempt('delete-account', async () => {
     const session = await requireSession();
@@ -131,7 +131,7 @@ async function read(): Promise<Security> {
   return { passkeys, sessions, codes };
 }
 
-/** Does something in the live session, and shows what came of it. */
+/** Runs an action in the live session and shows the result. */
 function change(action: Action, work: (session: Session) => Promise<Said>): Promise<boolean> {
   return attempt(action, async () => {
     try {

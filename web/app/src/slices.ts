@@ -1,4 +1,4 @@
-/** Milliseconds of work at a stretch: half of a frame, so that the page keeps answering. */
+/** Milliseconds of work without a pause: half a frame, so that the page stays responsive. */
 const slice = 8;
 
 /** See {@link inSlices}. */
@@ -9,7 +9,7 @@ export interface SliceOptions {
   readonly onProgress?: (done: number) => void;
 }
 
-/** Does `count` steps, and lets the browser do what it has to in between. */
+/** Runs `count` steps and yields to the browser between slices. */
 export async function inSlices(
   count: number,
   step: (at: number) => void,

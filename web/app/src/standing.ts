@@ -9,7 +9,7 @@ import { whole } from './whole.ts';
 import { standing } from './words/standing.ts';
 import { partMissing, storageTrouble } from './words/storage.ts';
 
-/** What the user has, in words, as of now. */
+/** The user's current rights, in words. */
 export const here = computed(() =>
   standing(entitlement.value, {
     now: now.value,
@@ -19,12 +19,12 @@ export const here = computed(() =>
   }),
 );
 
-/** What is wrong with this device's storage, in words; null: nothing. */
+/** The failure of this device's storage, in words; null: none. */
 export const storageHere = computed(
   () => storageTrouble(storage.value) ?? (whole.value === false ? partMissing : null),
 );
 
-/** The status line: what matters most now, or nothing. */
+/** The status line: the most important message now, or none. */
 export const line = computed((): { readonly text: string | null; readonly tone: 'calm' | 'good' | 'attention' } => {
   if (trouble.value) return { text: trouble.value, tone: 'attention' };
   const { line: text, tone } = storageHere.value ?? here.value;

@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 
-/** What this app takes of what the browser allows it, in bytes, and whether the browser promised to keep it. */
+/** The app's storage use and quota in bytes, and whether the storage is persistent. */
 export interface StorageUse {
   readonly used: number;
   readonly allowed: number;
@@ -19,14 +19,14 @@ export async function askStorageUse(): Promise<void> {
   }
 }
 
-/** Asks the browser never to clear what is kept here by itself. False: it does not promise that, for now. */
+/** Asks the browser for persistent storage. False: not granted for now. */
 export async function keepStorage(): Promise<boolean> {
   const kept = await navigator.storage.persist().catch(() => false);
   await askStorageUse();
   return kept;
 }
 
-/** A number of bytes as people say it: "640 kB", "1.2 MB", "2.1 GB". */
+/** A number of bytes in human-readable form: "640 kB", "1.2 MB", "2.1 GB". */
 export function inBytes(bytes: number, locale?: string): string {
   const units = ['kilobyte', 'megabyte', 'gigabyte'];
   let [size, unit] = [bytes / 1000, 0];

@@ -13,7 +13,7 @@ import { refill } from './refill.ts';
 
 declare const self: ServiceWorkerGlobalScope & { __WB_MANIFEST: (PrecacheEntry | string)[] };
 
-/** What belongs to the server alone: never cached, never answered from here. Compared with path and query. */
+/** Paths that only the server answers, never this worker or its cache. Matched against path and query. */
 const serverPaths = [
   /^\/v1([/?]|$)/,
   /^\/admin([/?]|$)/,
@@ -24,14 +24,14 @@ const serverPaths = [
 
 const entries = self.__WB_MANIFEST.map((entry) => (typeof entry === 'string' ? { url: entry } : entry));
 
-// If the page is missing here, a newer version from the server is better than none; only a refill requires this version's.
+// If the page is missing here, a newer version from the server is acceptable; only a refill requires this version's.
 precacheAndRoute(
   entries.map(({ integrity, ...entry }) => (entry.url === '/' || !integrity ? entry : { ...entry, integrity })),
 );
 cleanupOutdatedCaches();
 registerRoute(new NavigationRoute(createHandlerBoundToURL('/'), { denylist: serverPaths }));
 
-// What the worker fetches does not pass through it: the roots are those that came with this version.
+// The worker's own fetches do not pass through it, so the roots are taken from this version's precache.
 reconcileInBackground({
   origin: self.location.origin,
   roots: async () => {
@@ -42,16 +42,15 @@ reconcileInBackground({
   },
 });
 
-// The first worker takes the open page over at once. A later one waits until
-// the user agrees in one of the tabs, which reloads; the others, whose pages
-// are of the version before, are asked to reload (update.ts).
+// The first worker takes over the open page at once. A later one waits until the user agrees in one of the tabs, which
+// reloads; the other tabs, with pages of the previous version, offer to reload (update.ts).
 clientsClaim();
 self.addEventListener('message', (event) => {
   if (event.data === 'activate') void self.skipWaiting();
   if (event.data === 'refill') event.waitUntil(refill(entries).then((whole) => event.ports[0]?.postMessage(whole)));
 });
 
-// Each time the app opens, make sure that it can open without the network the next time.
+// Whenever the app opens, make sure that it can open without the network the next time.
 self.addEventListener('fetch', (event) => {
   if (event.request.mode === 'navigate') event.waitUntil(refill(entries));
 });

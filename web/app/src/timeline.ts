@@ -1,28 +1,28 @@
 import type { Entitlement } from '@holdfast/client';
 import { inWords } from '@holdfast/kit/when.ts';
 
-/** What a moment in the life of a document is. */
+/** The kind of a moment in a document's life. */
 export type Event = 'issued' | 'refresh' | 'paid' | 'end';
 
-/** A moment, at its share (0 to 1) of the picture's width. */
+/** A moment and its position (0 to 1) in the picture's width. */
 export interface Mark {
   readonly event: Event;
   readonly time: Date;
   readonly at: number;
 }
 
-/** The life of the document that this device holds, as a picture from left to right. */
+/** The life of this device's document, drawn from left to right. */
 export interface Timeline {
   readonly marks: readonly Mark[];
-  /** Where "now" is; null: this device's clock is not to be believed. */
+  /** The position of "now"; null: this device's clock is not trusted. */
   readonly now: number | null;
-  /** The picture in one or two sentences, for those who do not see it. */
+  /** The picture in one or two sentences, for screen readers. */
   readonly text: string;
 }
 
 /**
- * Draws the document's life from when it was issued to its end, or to now where that is later. Null where there is none to
- * draw: no document, or one that grants nothing and so has nothing to end.
+ * Draws the document's life from its issue to its end, or to now if that is later. Null if there is nothing to draw: no
+ * document, or one that grants nothing and so has no end.
  */
 export function timeline(entitlement: Entitlement, now: Date, locale?: string): Timeline | null {
   const { state, lastContact: issued, until: end, refreshAfter, paidThrough, error } = entitlement;

@@ -7,7 +7,7 @@ import type { Told } from './words/standing.ts';
 
 const key = 'fieldbook-told';
 
-/** One state of one user that has to be explained, as text; null: there is nothing to explain. */
+/** One state of one user that needs an explanation, as text; null: none needed. */
 const subject = computed(() => {
   const { state, reason, revision, error } = entitlement.value;
   if (!user.value || revision === null || error !== null) return null;
@@ -16,16 +16,16 @@ const subject = computed(() => {
 });
 
 interface Kept {
-  /** The {@link subject} that it is about. */
+  /** The {@link subject} that it explains. */
   readonly about: string;
-  /** A time and an address, or whatever else is found in storage. */
+  /** A time and an address; unchecked, since it comes from storage. */
   readonly since: unknown;
   readonly help: unknown;
 }
 
 const kept = signal<Kept | null>(read());
 
-/** What the server told of the state that the document shows: at the last contact, so that it is there offline too. */
+/** The server's explanation of the document's state, kept from the last contact so that it is available offline. */
 export const told = computed((): Told | null => {
   const { about, since, help } = kept.value ?? {};
   if (!about || about !== subject.value) return null;
@@ -35,14 +35,14 @@ export const told = computed((): Told | null => {
 });
 
 /**
- * Asks the server, once in each page, since when a state is so and where its user can turn: the document does not say. Where
- * there is no contact, that is made up for with the next one. Returns how to stop.
+ * Asks the server, once per page, since when a state applies and where the user can get help, which the document does not
+ * say. Without contact, asks again at the next one. Returns a function that stops it.
  */
 export function followStanding(): () => void {
   let asked: string | null = null;
   return effect(() => {
-    const [about, away] = [subject.value, reached.value === false]; // both are followed, whatever comes of them
-    if (!user.value) keep(null); // the next user of this device has no business with it
+    const [about, away] = [subject.value, reached.value === false]; // read both, so that both are tracked
+    if (!user.value) keep(null); // the next user of this device must not see it
     if (about === null || about === asked || away) return;
     asked = about;
     void explain(about).catch((error: unknown) => {
@@ -56,7 +56,7 @@ async function explain(about: string): Promise<void> {
   const explanation = await askServer({ origin: location.origin });
   if (!explanation) return;
   const { state, reason, revision, since, helpUrl: help } = explanation;
-  // It may speak of a later state, which the document will show; and another user may have signed in here meanwhile.
+  // It may describe a later state, which the document will show; or another user may have signed in meanwhile.
   if (`${user.peek()?.id} ${revision} ${state} ${reason}` === about) keep({ about, since: since?.toJSON(), help });
 }
 
@@ -66,7 +66,7 @@ function keep(next: Kept | null): void {
     if (next) localStorage.setItem(key, JSON.stringify(next));
     else localStorage.removeItem(key);
   } catch {
-    // It is asked for again.
+    // The next page asks again.
   }
 }
 

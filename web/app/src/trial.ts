@@ -2,10 +2,10 @@ import { signal } from '@preact/signals';
 
 const key = 'fieldbook-trials-had';
 
-/** Ids of the users who have had their trial, as the server said once, which is final. */
+/** The ids of users who have had their trial, which is final once the server has said so. */
 const had = signal<ReadonlySet<string>>(new Set(read()));
 
-/** Whether the server has trials at all; an operator may change that, so it is asked again when the page is opened anew. */
+/** Whether the server offers trials. An operator may change that, so a new page asks again. */
 const available = signal(true);
 
 /** Whether a trial is worth offering to this user. */
@@ -17,7 +17,7 @@ export function trialHad(user: string): void {
   keep(new Set([...read(), ...had.value, user]));
 }
 
-/** Nothing of this user stays on this device. */
+/** Forgets this user on this device. */
 export function forgetTrial(user: string): void {
   keep(new Set([...read()].filter((other) => other !== user)));
 }
@@ -31,7 +31,7 @@ function keep(users: ReadonlySet<string>): void {
   try {
     localStorage.setItem(key, JSON.stringify([...users]));
   } catch {
-    // The server will say it again.
+    // Without storage, the server will say so again.
   }
 }
 

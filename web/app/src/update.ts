@@ -1,19 +1,19 @@
 import { signal } from '@preact/signals';
 
 /**
- * A new version of the app: it waits for the user, or another tab has put it in charge and left this page behind. Null:
- * there is none, or the user does not want to hear of it now.
+ * A new version of the app: it is waiting for the user, or another tab has activated it and this page is outdated. Null:
+ * none, or dismissed for now.
  */
 export const newVersion = signal<'waiting' | 'in charge' | null>(null);
 
 let waiting: ServiceWorker | null = null;
 
-/** The user has agreed: this page reloads as soon as the new version is in charge. */
+/** Whether the user has agreed: this page then reloads as soon as the new version is active. */
 let agreed = false;
 
 const script = '/sw.js';
 
-/** The one address that may become a worker: the page's only Trusted Types policy. */
+/** The page's only Trusted Types policy, which allows the worker's URL alone. */
 function scriptURL(): TrustedScriptURL | string {
   const types = window.trustedTypes;
   if (!types) return script;
@@ -27,9 +27,8 @@ function scriptURL(): TrustedScriptURL | string {
 }
 
 /**
- * Registers the service worker and keeps {@link newVersion} current. Resolves
- * when the browser has accepted or refused it; a refusal (private window,
- * server out of reach) leaves an app that works, only not offline.
+ * Registers the service worker and keeps {@link newVersion} current. Resolves when the browser has accepted or refused it.
+ * After a refusal (private window, server not reached) the app works, but not offline.
  */
 export async function watchForUpdates(): Promise<void> {
   if (!('serviceWorker' in navigator)) return;
@@ -38,19 +37,19 @@ export async function watchForUpdates(): Promise<void> {
   workers.addEventListener('controllerchange', () => {
     waiting = null;
     if (agreed) location.reload();
-    // The first worker to take this page over is of its own version.
+    // The first worker to control this page is of the page's own version.
     else if (controlled) newVersion.value = 'in charge';
     controlled = true;
   });
   let registration: ServiceWorkerRegistration;
   try {
-    // The DOM types do not know Trusted Types here yet: a TrustedScriptURL is what the browser wants.
+    // The DOM types lack Trusted Types here; the browser expects a TrustedScriptURL.
     registration = await workers.register(scriptURL() as string, { updateViaCache: 'none' });
   } catch {
     return;
   }
   const offer = () => {
-    // Without a controller this is the first installation, not an update.
+    // Without a controller, this is the first installation, not an update.
     if (!registration.waiting || !workers.controller) return;
     waiting = registration.waiting;
     newVersion.value = 'waiting';
@@ -60,18 +59,18 @@ export async function watchForUpdates(): Promise<void> {
     registration.installing?.addEventListener('statechange', offer);
   });
   document.addEventListener('visibilitychange', () => {
-    // Out of reach is no news: the next time the page is shown asks again.
+    // If the server is not reached, the next time the page is shown checks again.
     if (document.visibilityState === 'visible') registration.update().catch(() => {});
   });
 }
 
-/** Asks the server whether there is a new version, which is then offered. */
+/** Checks for a new version, which is then offered. */
 export async function lookForUpdate(): Promise<void> {
   const registration = await navigator.serviceWorker?.getRegistration();
   await registration?.update();
 }
 
-/** Changes over to the new version: reloads the page once it is in charge. */
+/** Activates the new version and reloads the page once it is active. */
 export function reloadIntoUpdate(): void {
   agreed = true;
   if (waiting) waiting.postMessage('activate');

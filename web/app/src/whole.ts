@@ -1,19 +1,19 @@
 import { signal } from '@preact/signals';
 import { paced } from './paced.ts';
 
-/** Whether all of the app is kept here, so that it opens without the network; null: not known. */
+/** Whether the whole app is cached here, so that it opens without the network; null: unknown. */
 export const whole = signal<boolean | null>(null);
 
-/** Milliseconds between two looks, however often something happens, and while nothing does. */
+/** Milliseconds between two checks: the least between events, and the interval without them. */
 const [pause, interval] = [10_000, 60_000];
 
-/** Has the service worker check and refill its cache, now and from time to time. Never rejects. */
+/** Makes the service worker check and refill its cache, now and from time to time. Never rejects. */
 export async function watchWhole(): Promise<void> {
   try {
     const { active } = await navigator.serviceWorker.ready;
     if (!active) return;
   } catch {
-    return; // There is no worker here, and the app never opens without the network.
+    return; // no worker here: the app never opens without the network
   }
   const look = paced(() => {
     const { port1, port2 } = new MessageChannel();

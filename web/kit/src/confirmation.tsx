@@ -2,8 +2,8 @@ import { type Signal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 
 /**
- * Asks for one tap of a passkey before a change, which goes on by itself afterwards. It is open while `confirming` holds
- * a function, and calls that with the answer.
+ * Asks for one passkey tap before a change, which then continues automatically. The dialog is open while `confirming` holds
+ * a function, and calls it with the answer.
  */
 export function Confirmation({
   confirming,
@@ -18,7 +18,7 @@ export function Confirmation({
     if (confirming.value) dialog.current?.showModal();
     else dialog.current?.close();
   });
-  // Leaving the page is a no.
+  // Leaving the page counts as no.
   useEffect(() => () => confirming.peek()?.(false), [confirming]);
   return (
     <dialog class={kind} ref={dialog} aria-labelledby="confirmation" onClose={() => confirming.peek()?.(false)}>

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 
-/** Icons stand beside words and are hidden from those who cannot see them. */
+/** Icons accompany text and are hidden from screen readers. */
 function Icon({ children }: { children: ComponentChildren }) {
   return (
     <svg class="icon" viewBox="0 0 20 20" aria-hidden="true">

@@ -1,7 +1,7 @@
 import type { Notice } from '@holdfast/client';
 import { inWords } from './when.ts';
 
-/** What has happened, and what to do if it was somebody else. `passkey` is what the user calls the passkey it is about. */
+/** Describes a notice, and what to do if somebody else caused it. `passkey` is the user's name for the passkey concerned. */
 export function noticeWords({ code, at, reason }: Notice, passkey: string | null, now: Date): string {
   const when = inWords(at, now);
   const named = passkey === null ? 'a passkey' : `the passkey ${passkey}`;

@@ -1,4 +1,4 @@
-/** The reader's own English, for dates inside English sentences: another language's would stand out of them. */
+/** The reader's variant of English, for dates inside English sentences. */
 export function english(languages: readonly string[] = globalThis.navigator?.languages ?? []): string {
   return languages.find((language) => /^en(-|$)/.test(language)) ?? 'en-GB';
 }
@@ -12,7 +12,7 @@ export function inWords(time: Date, now: Date, locale = english()): string {
   return `${dayInWords(time, now, locale)}, ${clock}`;
 }
 
-/** A moment with weekday, date, year and time, for where "today" would say nothing. */
+/** A moment with weekday, date, year and time, for places where "today" would be ambiguous. */
 export function inFull(time: Date, locale = english()): string {
   return formatter(locale, { dateStyle: 'full', timeStyle: 'short' }).format(time);
 }
@@ -73,7 +73,10 @@ function sameDay(a: Date, b: Date): boolean {
   return a.getFullYear() === b.getFullYear() && a.getMonth() === b.getMonth() && a.getDate() === b.getDate();
 }
 
-/** Making one costs far more than using it, and an export uses it thousands of times. Each keeps the zone it was made in. */
+/**
+ * Creating a formatter costs far more than using it, and an export uses it thousands of times. Each keeps the time zone it
+ * was created in.
+ */
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
 function formatter(locale: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {

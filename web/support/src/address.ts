@@ -1,6 +1,6 @@
 import { signal } from '@preact/signals';
 
-/** Where the staff member is. Kept in the address's fragment, which never reaches the server. */
+/** The staff member's place in the console, kept in the URL's fragment, which never reaches the server. */
 export type Place =
   | { readonly at: 'search' }
   | { readonly at: 'user'; readonly id: string }
@@ -9,19 +9,19 @@ export type Place =
   | { readonly at: 'plans' }
   | { readonly at: 'webhooks' }
   | { readonly at: 'staff' }
-  /** The landing of a one-time link: a new staff member's, or one who has lost every passkey. */
+  /** The landing page of a one-time link: for a new staff member, or one who has lost every passkey. */
   | { readonly at: 'invitation' | 'recovery'; readonly code: string };
 
-/** Those that are called in the address as they are called here. */
+/** Places whose name in the URL is their name here. */
 const named = ['gaps', 'audit', 'plans', 'webhooks', 'staff'] as const;
 
 export const place = signal<Place>({ at: 'search' });
 
-/** Follows the address from now on. */
+/** Follows the URL from now on. */
 export function followAddress(): void {
   const follow = () => {
     place.value = parse(location.hash);
-    // The code is a secret and works once: it does not stay in the address and the history.
+    // The code is a one-time secret, so it must not stay in the URL and the history.
     if ('code' in place.value) history.replaceState(null, '', '#/');
   };
   follow();
@@ -41,7 +41,7 @@ export function go(to: Exclude<Place, { readonly code: string }>): void {
   location.hash = to.at === 'user' ? `#/user/${to.id}` : to.at === 'search' ? '#/' : `#/${to.at}`;
 }
 
-/** The code of the landing is used up, or not wanted: on to the console. */
+/** Leaves the landing page for the console: its code is used up or not wanted. */
 export function passLanding(): void {
   place.value = { at: 'search' };
 }

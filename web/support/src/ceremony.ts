@@ -7,7 +7,7 @@ interface Begun {
   readonly publicKey: unknown;
 }
 
-/** Something that happened to the account and its user has not been told yet. */
+/** A security event of the account that its user has not seen yet. */
 export interface Notice {
   readonly code: string;
   readonly at: string;
@@ -20,10 +20,10 @@ export interface SignedIn {
   readonly notices: readonly Notice[];
 }
 
-/** A ceremony lives five minutes on the server; autofill may wait for hours, so it gets a new one in good time. */
+/** A ceremony lives five minutes on the server; autofill may wait for hours, so it is renewed in time. */
 const ceremonyLife = 4 * 60_000;
 
-/** One prompt at a time: a browser has no more. The one that waits in the autofill makes way. */
+/** Browsers run one prompt at a time: a pending autofill is aborted for the next prompt. */
 let waiting: AbortController | null = null;
 
 export async function signIn(): Promise<SignedIn> {
@@ -55,7 +55,7 @@ export async function autofill(ended: AbortSignal): Promise<SignedIn> {
   return call<SignedIn>('POST', '/v1/authentication', { body: shown });
 }
 
-/** Makes a passkey for the account that a one-time link opens, which signs in. */
+/** Creates a passkey for the account of a one-time link, which signs in. */
 export async function redeem(code: string): Promise<SignedIn> {
   waiting?.abort();
   const { ceremony, publicKey } = await begin('/v1/recovery/options', { code });

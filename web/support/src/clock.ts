@@ -1,15 +1,15 @@
 import { signal } from '@preact/signals';
 
 /**
- * The server's time, as well as this page knows it: what a device may still do is judged by the server's clock, so a wrong
- * clock here must not make anybody promise a wrong hour. Moves every second while the page is seen.
+ * The server's time, as estimated by this page. The server's clock decides what a device may still do, so a wrong clock here
+ * must not lead staff to promise a wrong hour. Updated every second while the page is visible.
  */
 export const now = signal(new Date());
 
 /** Milliseconds by which the server's clock is ahead of this device's. */
 let ahead = 0;
 
-/** An answer's Date header has whole seconds, and the answer was on its way: a smaller difference says nothing. */
+/** A Date header has whole seconds and the answer took time to arrive, so a smaller difference means nothing. */
 const slack = 2_000;
 
 /** Takes the time from an answer. */

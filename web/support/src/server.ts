@@ -5,12 +5,12 @@ const timeout = 15_000;
 
 interface Sent {
   readonly body?: unknown;
-  /** The same for every try of one change: it is done once. */
+  /** The same for every try of one change, so that it is made once. */
   readonly key?: string | undefined;
   readonly signal?: AbortSignal;
 }
 
-/** Asks the server. Rejects with a {@link HoldfastError}: the problem's code and sentence, or `no_contact`. */
+/** Sends a request to the server. Rejects with a {@link HoldfastError}: the problem's code and sentence, or `no_contact`. */
 export async function call<T = void>(method: string, path: string, { body, key, signal }: Sent = {}): Promise<T> {
   let response: Response;
   let text: string;
@@ -37,9 +37,9 @@ export async function call<T = void>(method: string, path: string, { body, key, 
 }
 
 /**
- * Invisible characters: controls of direction, which would turn the page's own words around, and those of no width, which make
- * different texts look the same. The server keeps them out of names (package names); reasons and the ids of
- * other systems may hold them.
+ * Invisible characters: direction controls, which would reorder the page's own text, and zero-width characters, which make
+ * different texts look the same. The server keeps them out of names (package names); reasons and ids of other systems may
+ * contain them.
  */
 export const invisible = /[\p{Bidi_Control}\p{Default_Ignorable_Code_Point}]/gu;
 
@@ -47,7 +47,7 @@ function visible(_: string, value: unknown): unknown {
   return typeof value === 'string' ? value.replace(invisible, '') : value;
 }
 
-/** What is not marked as the server's answer is a portal's or a proxy's, whatever its status says. */
+/** An answer without the server's mark comes from a portal or proxy, whatever its status. */
 function read(response: Response, text: string): unknown {
   const { ok, status } = response;
   if (status === 204 && response.headers.get('Cache-Control') === 'no-store') return undefined;
@@ -71,7 +71,7 @@ function read(response: Response, text: string): unknown {
   });
 }
 
-/** One key for one change: another body is another change. */
+/** One key per change: another body is another change. */
 export function keyring(): (body: unknown) => string {
   let last: { readonly body: string; readonly key: string } | undefined;
   return (body) => {

@@ -4,21 +4,23 @@ import { autofill, type Notice, redeem, type SignedIn, signIn } from './ceremony
 import { call } from './server.ts';
 import type { Me, Scope } from './shapes.ts';
 
-/** Who is there, as far as the server says: a staff member, a user who is none, or nobody. */
+/** The signed-in user according to the server: a staff member, another user, or nobody. */
 export type Present = Me | 'stranger' | 'nobody' | 'out of reach' | 'not asked';
 
 export const me = signal<Present>('not asked');
 
-/** What happened to the account of the one who has just signed in. */
+/** Security notices of the user who has just signed in. */
 export const notices = signal<readonly Notice[]>([]);
 
-/** What waits for the staff member to show that it is them, and is told whether to go on; null: nothing. */
+/**
+ * The pending callback that waits for the staff member to confirm with a passkey, called with whether to go on; null: none.
+ */
 export const confirming = signal<((go: boolean) => void) | null>(null);
 
-/** Only the newest question's answer counts. */
+/** Only the answer to the latest request counts. */
 let asked = 0;
 
-/** Brings {@link me} up to date. Never rejects. */
+/** Refreshes {@link me}. Never rejects. */
 export async function askWho(): Promise<void> {
   const question = ++asked;
   const answer = await call<Me>('GET', '/admin/v1/session').catch((error: HoldfastError): Present => {
@@ -32,20 +34,20 @@ export async function askWho(): Promise<void> {
         return 'out of reach';
     }
   });
-  // What is known stays while the server cannot be reached.
+  // Keep the known state while the server cannot be reached.
   if (question === asked && !(answer === 'out of reach' && staff())) me.value = answer;
 }
 
-/** The other tabs of this browser, which share the session: told when somebody signs in or out. */
+/** The other tabs of this browser, which share the session: notified when somebody signs in or out. */
 const tabs = new BroadcastChannel('holdfast-support');
 
-/** Keeps {@link me} true: another tab may have signed out, or somebody else in. */
+/** Keeps {@link me} current: another tab may have signed out, or another user in. */
 export function followSession(): void {
   tabs.addEventListener('message', () => void askWho());
   document.addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'visible' && staff()) void askWho();
   });
-  // A page that the browser had put by shows nothing before it is known who is there.
+  // A page restored from the back/forward cache shows nothing until the user is known.
   addEventListener('pageshow', (event) => {
     if (!event.persisted) return;
     me.value = 'not asked';
@@ -80,7 +82,7 @@ async function entered({ notices: unread }: SignedIn): Promise<void> {
   await askWho();
 }
 
-/** The page begins afresh: the next one to see it may be another. */
+/** Resets the page, whose next user may be another. */
 export async function leave(): Promise<void> {
   await call('DELETE', '/v1/session');
   tabs.postMessage(null);
@@ -90,8 +92,8 @@ export async function leave(): Promise<void> {
 }
 
 /**
- * Does `work`, and where that wants the staff member to have shown just now that it is them, asks for it in the page: after
- * one tap of a passkey `work` goes on by itself.
+ * Runs `work`. If it requires recent authentication, the page asks for a passkey tap, after which `work` continues
+ * automatically.
  */
 export async function confirmed<T>(work: () => Promise<T>): Promise<T> {
   const asker = staff()?.user?.id;
@@ -99,7 +101,7 @@ export async function confirmed<T>(work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if (!lacksConfirmation(error)) {
-      // A role can be taken away while a page is open: it must not go on showing what is gone.
+      // A role can be revoked while a page is open, which must not keep showing what the role allowed.
       if (error instanceof HoldfastError && error.code === 'forbidden') void askWho();
       throw error;
     }
@@ -110,7 +112,7 @@ export async function confirmed<T>(work: () => Promise<T>): Promise<T> {
   confirming.value = null;
   if (!go) throw new HoldfastError('cancelled');
   const signedIn = await signIn();
-  // Whoever has come in now has not asked for it.
+  // A user who has just signed in did not ask for this work.
   if (signedIn.user.id !== asker) {
     await entered(signedIn);
     throw new HoldfastError('cancelled');
@@ -119,7 +121,7 @@ export async function confirmed<T>(work: () => Promise<T>): Promise<T> {
   return work();
 }
 
-/** Reads for the page. A session that is over leads to the sign-in, and from there back to the same page. */
+/** Reads data for the page. An ended session leads to the sign-in, and from there back to the same page. */
 export async function read<T>(path: string, signal?: AbortSignal): Promise<T> {
   try {
     return await call<T>('GET', path, signal ? { signal } : {});

@@ -1,4 +1,4 @@
-// What the server answers, as api/openapi.yaml describes it. Times are RFC 3339.
+// The shapes of the server's answers, as described in api/openapi.yaml. Times are RFC 3339.
 
 export type Scope = 'support:read' | 'support:write' | 'billing:write' | 'admin';
 export type Role = 'support' | 'admin';
@@ -35,7 +35,7 @@ export interface Plan {
   readonly grace: number;
   readonly device_limit: number;
   readonly rank: number;
-  /** Of what it says; empty: there is none yet. */
+  /** The version of the plan's contents; empty: none yet. */
   readonly version: string;
 }
 
@@ -56,32 +56,32 @@ export interface Subscription {
   readonly paid_through: string;
   readonly revoked: boolean;
   readonly suspended: boolean;
-  /** No payment is awaited at the end of the paid time: no grace follows. */
+  /** No payment is expected at the end of the paid time, so no grace follows. */
   readonly ends: boolean;
   readonly disputes: readonly Dispute[];
   readonly created_at: string;
   readonly updated_at: string;
 }
 
-/** What one subscription is worth at the moment that the server has judged it. */
+/** The server's decision on one subscription at one moment. */
 export interface Worth {
   readonly state: 'active' | 'grace' | 'expired' | 'revoked';
   readonly reason: 'revoked' | 'suspended' | 'disputed' | 'lapsed' | null;
   /** When its features end unless it changes: with the paid time, or the grace after it. */
   readonly ends_at: string;
-  /** It is the best one, which the decision is about. */
+  /** Whether it is the best one, which the decision uses. */
   readonly decides: boolean;
 }
 
 export type Judged = Subscription & { readonly worth: Worth };
 
-/** A plan with when days of it begin to count that are granted now. */
+/** A plan, with when newly granted days of it begin to count. */
 export type HeldPlan = Plan & { readonly grants_from: string };
 
 export interface Decision {
   readonly state: 'active' | 'grace' | 'expired' | 'revoked' | 'none';
   readonly reason: 'revoked' | 'suspended' | 'disputed' | 'lapsed' | null;
-  /** Since when there is less than was paid for; null: there is not, or it is not known. */
+  /** Since when the user has less than was paid for; null: not the case, or unknown. */
   readonly since?: string | null;
   readonly paid_through: string | null;
   readonly plans: readonly string[];
@@ -97,7 +97,7 @@ export interface Device {
   readonly document_revision: number | null;
   readonly quarantined: boolean;
   readonly removed: boolean;
-  /** When it ceases to count against the limit, though it is not linked. */
+  /** When it stops counting against the limit, though it is not linked. */
   readonly frees_up_at: string | null;
 }
 
@@ -130,7 +130,7 @@ export interface AuditEntry {
   readonly reason: string | null;
 }
 
-/** All of one user. */
+/** All data on one user. */
 export interface Account {
   readonly user: User;
   readonly role: Role | null;
@@ -147,7 +147,7 @@ export interface Account {
   readonly audit: readonly AuditEntry[];
 }
 
-/** A device that may hold a document with what a revoke takes. */
+/** A device that may hold a document with the revoked features. */
 export interface Holder {
   readonly id: string;
   readonly name: string;
@@ -163,7 +163,7 @@ export interface Revocation {
   readonly revision: number;
   readonly offline_until: string | null;
   readonly devices: readonly Holder[];
-  /** What the user may use without the subscription. */
+  /** The user's rights without the subscription. */
   readonly kept: Features;
 }
 
@@ -195,7 +195,7 @@ export interface Delivery {
   readonly last_error: string | null;
 }
 
-/** A device knew of a later change than a database that was restored. */
+/** A device that knew of a later change than the restored database. */
 export interface Gap {
   readonly id: number;
   readonly at: string;

@@ -3,13 +3,13 @@ import { call } from './server.ts';
 import { may } from './session.ts';
 import type { Gap, Me, StaffMember } from './shapes.ts';
 
-/** Whether there are gaps that nobody has checked. */
+/** Whether there are unchecked gaps. */
 export const gapsOpen = signal(false);
 
-/** The staff members that this page knows by name: all of them for an administrator, else the one who looks. */
+/** The staff members known by name: all of them for an administrator, otherwise the current one. */
 export const names = signal<ReadonlyMap<string, string>>(new Map());
 
-/** Nobody has asked for it: where it fails, nothing is said. */
+/** Not requested by the user, so a failure is silent. */
 export async function lookForGaps(): Promise<void> {
   const answer = await call<{ gaps: readonly Gap[] }>('GET', '/admin/v1/gaps?limit=1').catch(() => null);
   if (answer) gapsOpen.value = answer.gaps.length > 0;

@@ -4,12 +4,12 @@ import { useEffect } from 'preact/hooks';
 import { read } from './session.ts';
 import { failure } from './words/failure.ts';
 
-/** Something that a staff member asked for, while it is done and when it failed. */
+/** An action of a staff member, while it runs and when it has failed. */
 export interface Work {
   readonly busy: Signal<boolean>;
-  /** Why it failed, in words; null: it did not. */
+  /** Why it failed, in words; null: it has not failed. */
   readonly failed: Signal<string | null>;
-  /** One at a time. True: it is done. */
+  /** Runs one action at a time. True: it succeeded. */
   readonly run: (work: () => Promise<unknown>) => Promise<boolean>;
 }
 
@@ -35,17 +35,17 @@ export function useWork(): Work {
   return { busy, failed, run };
 }
 
-/** What is read from the server for a page. */
+/** Data read from the server for a page. */
 export interface Loaded<T> {
   readonly data: Signal<T | null>;
-  /** Why it could not be read; what was read before stays. */
+  /** Why it could not be read; earlier data stays. */
   readonly failed: Signal<string | null>;
   readonly reload: () => Promise<void>;
 }
 
 /**
- * Reads `path` now, whenever it changes, and when the page is seen again: others may have changed what it shows. Null reads
- * nothing. Of another path, nothing stays.
+ * Reads `path` now, whenever it changes, and when the page becomes visible again, since others may have changed its data.
+ * Null reads nothing. A change of path drops the earlier data.
  */
 export function useLoaded<T>(path: string | null): Loaded<T> {
   const data = useSignal<T | null>(null);
@@ -92,11 +92,13 @@ export interface Paged<T> {
   readonly more: Signal<boolean>;
   readonly loading: Signal<boolean>;
   readonly next: () => Promise<void>;
-  /** From the beginning; what is shown stays until the answer is there. */
+  /** Reads from the start; the data shown stays until the answer arrives. */
   readonly reload: () => Promise<void>;
 }
 
-/** Reads the pages of `path`, whose answer has the list as `name` and the cursor as `next`. A change of `path` begins anew. */
+/**
+ * Reads the pages of `path`, whose answer has the list as `name` and the cursor as `next`. A change of `path` starts again.
+ */
 export function usePaged<T>(path: string | null, name: string): Paged<T> {
   const items = useSignal<readonly T[] | null>(null);
   const failed = useSignal<string | null>(null);
@@ -135,7 +137,7 @@ export function usePaged<T>(path: string | null, name: string): Paged<T> {
   return { items, failed, more, loading, next: () => load(cursor.peek()), reload: () => load(null) };
 }
 
-/** How what was asked for ended, for all of the page, with the way back where there is one. */
+/** The outcome of the last action, for the whole page, with an undo where possible. */
 export interface Said {
   readonly text: string;
   readonly undo?: { readonly label: string; readonly act: () => void };

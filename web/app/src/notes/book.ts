@@ -3,26 +3,26 @@ import { byChange, type Note } from './note.ts';
 import { forgetSearch, prepareSearch } from './search.ts';
 import { readNote, readNotes, removeNote, removeNotes, writeNote } from './store.ts';
 
-/** The open user's notes, newest change first; null until they have been read. */
+/** The open user's notes, most recently changed first; null until they have been read. */
 const pages = signal<readonly Note[] | null>(null);
 
-/** The open user's notes, newest change first. */
+/** The open user's notes, most recently changed first. */
 export const notes = computed(() => pages.value ?? []);
 
-/** Whether the notes have been read, so that "no notes" can be said truthfully. */
+/** Whether the notes have been read, so that "no notes" is true. */
 export const loaded = computed(() => pages.value !== null);
 
-/** What is wrong with storing notes, in words; null when all is well. */
+/** The failure in storing notes, in words; null: none. */
 export const trouble = signal<string | null>(null);
 
-/** What other tabs are told: one note has changed or is gone, or (null) more than that. */
+/** The message to other tabs: one note was changed or deleted, or (null) more than one. */
 type Tidings = { readonly id: string } | null;
 
 let owner: string | null = null;
 let preparing: AbortController | undefined;
 const otherTabs = openChannel();
 
-/** Null where the browser denies channels: other tabs then see changes when they are opened again. */
+/** Null if the browser denies channels: other tabs then see changes when opened again. */
 function openChannel(): BroadcastChannel | null {
   try {
     const channel = new BroadcastChannel('fieldbook-notes');
@@ -33,7 +33,7 @@ function openChannel(): BroadcastChannel | null {
   }
 }
 
-/** Shows the notes of `user`; of nobody: nothing of them stays in memory. */
+/** Opens the notes of `user`; null: clears all notes from memory. */
 export async function openBook(user: string | null): Promise<void> {
   if (user === owner) return;
   owner = user;
@@ -44,7 +44,7 @@ export async function openBook(user: string | null): Promise<void> {
   await read();
 }
 
-/** A new, empty note, stored at once; null: the book is not open yet. */
+/** Creates an empty note and stores it at once; null: the book is not open yet. */
 export function addNote(): Note | null {
   if (owner === null || !loaded.value) return null;
   const now = Date.now();
@@ -66,14 +66,14 @@ export function deleteNote(note: Note): void {
   void keep(removeNote(note.id), { id: note.id });
 }
 
-/** Deletes every note of `user` from this device. Rejects if they are still there. */
+/** Deletes every note of `user` from this device. Rejects if any remain. */
 export async function wipeBook(user: string): Promise<void> {
   await removeNotes(user);
   if (user === owner) pages.value = [];
   otherTabs?.postMessage(null);
 }
 
-/** The order is almost right already, so that sorting costs one comparison for each note. */
+/** The list is almost sorted, so sorting costs one comparison per note. */
 function put(note: Note): void {
   pages.value = [note, ...notes.value.filter(({ id }) => id !== note.id)].sort(byChange);
 }
@@ -99,7 +99,7 @@ async function read(): Promise<void> {
   }
 }
 
-/** Takes over what another tab has done with one note: a keystroke there must not read 5,000 notes here. */
+/** Applies another tab's change to one note: a keystroke there must not read 5,000 notes here. */
 async function reread(id: string): Promise<void> {
   const reader = owner;
   if (reader === null || !loaded.value) return;

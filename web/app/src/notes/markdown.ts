@@ -2,8 +2,8 @@ import { inSlices, type SliceOptions } from '../slices.ts';
 import { type Note, nameOf } from './note.ts';
 
 /**
- * All notes as one Markdown document, in pieces to be joined: a heading and the date of the last change for each, in
- * their order; texts stay as they were written. `say` puts a time into words.
+ * All notes as one Markdown document, in pieces to join: for each note in order, a heading, the date of the last change, and
+ * the text as written. `say` formats a time.
  */
 export async function toMarkdown(
   notes: readonly Note[],
@@ -30,7 +30,7 @@ function section(note: Note, say: (time: Date) => string): string {
   return `## ${escapeInline(nameOf(note))}\n\n${changed}${body ? `\n\n${body}` : ''}`;
 }
 
-/** A title is one line of plain text: characters that Markdown would take for markup are escaped. */
+/** A title is one line of plain text: characters that are Markdown markup are escaped. */
 function escapeInline(text: string): string {
   return text.replace(/\s+/g, ' ').replace(/[\\`*_[\]<>#]/g, '\\$&');
 }

@@ -11,7 +11,7 @@ export interface Note {
   readonly changedAt: number;
 }
 
-/** What is left of a stored note that may be damaged: it never keeps the others from being shown. */
+/** Reads a stored note that may be damaged, keeping what is valid. A damaged note never hides the others. */
 export function mended(note: { readonly [name in keyof Note]?: unknown } & Pick<Note, 'id' | 'user'>): Note {
   const text = (value: unknown) => (typeof value === 'string' ? value : '');
   const time = (value: unknown) =>
@@ -26,24 +26,24 @@ export function mended(note: { readonly [name in keyof Note]?: unknown } & Pick<
   };
 }
 
-/** What a note is called in lists and files: its title, else its first line, else "Untitled". */
+/** The name of a note in lists and files: its title, else its first line, else "Untitled". */
 export function nameOf(note: Note): string {
   return note.title.trim() || firstLine(note.text) || 'Untitled';
 }
 
-/** The line below the name in lists: the first text that the name does not say already. */
+/** The line below the name in lists: the first text that is not part of the name. */
 export function excerptOf(note: Note): string {
   const text = note.text.trim();
   if (note.title.trim()) return firstLine(text);
   return firstLine(text.slice(firstLine(text).length));
 }
 
-/** Newest change first; the id decides between equals, so that the order never flickers. */
+/** Most recently changed first; the id breaks ties, so that the order is stable. */
 export function byChange(a: Note, b: Note): number {
   return b.changedAt - a.changedAt || (a.id < b.id ? -1 : 1);
 }
 
-/** The note that stands in this one's place when it is gone: the next, else the one before, else none. */
+/** The note that takes this one's place when it is deleted: the next, else the previous, else none. */
 export function neighbour(notes: readonly Note[], id: string): Note | null {
   const at = notes.findIndex((note) => note.id === id);
   return at < 0 ? null : (notes[at + 1] ?? notes[at - 1] ?? null);

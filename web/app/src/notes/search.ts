@@ -2,15 +2,15 @@ import { inSlices } from '../slices.ts';
 import type { Note } from './note.ts';
 
 /**
- * Title and text of each note as they are compared, made once: a note never changes, its successor is another object.
- * With this, scanning 5,000 notes takes a few milliseconds; an index would only have to be kept up to date.
+ * The normalized title and text of each note, computed once: notes are immutable, and a changed note is another object. With
+ * this cache, scanning 5,000 notes takes a few milliseconds, so no index is needed.
  */
 const folded = new WeakMap<Note, string>();
 
-/** The search before, among whose finds those of a longer query are. */
+/** The previous search: the results of a longer query are among its results. */
 let last: { notes: readonly Note[]; words: readonly string[]; found: readonly Note[] } | undefined;
 
-/** The notes that contain every word of `query`, in title or text, whatever case and accents. */
+/** The notes that contain every word of `query`, in title or text, ignoring case and accents. */
 export function search(notes: readonly Note[], query: string): readonly Note[] {
   const words = fold(query).split(/\s+/).filter(Boolean);
   if (words.length === 0) return notes;
@@ -23,12 +23,12 @@ export function search(notes: readonly Note[], query: string): readonly Note[] {
   return found;
 }
 
-/** Nothing of the notes stays in memory. */
+/** Clears all notes from memory. */
 export function forgetSearch(): void {
   last = undefined;
 }
 
-/** Does ahead, while nothing else is to be done, what the first search would have to. */
+/** Fills the cache while the browser is idle, ahead of the first search. */
 export function prepareSearch(notes: readonly Note[], signal: AbortSignal): Promise<void> {
   return inSlices(notes.length, (at) => foldedOf(notes[at] as Note), { signal });
 }
@@ -42,7 +42,7 @@ function foldedOf(note: Note): string {
   return text;
 }
 
-/** Lower case without accents, so that "cafe" finds "Café". Most texts have none, which is quicker to see than to remove. */
+/** Lower case without accents, so that "cafe" finds "Café". Most texts have none, and checking is quicker than removing. */
 function fold(text: string): string {
   const plain = /[^\0-\x7f]/.test(text) ? text.normalize('NFD').replace(/\p{M}+/gu, '') : text;
   return plain.toLowerCase();

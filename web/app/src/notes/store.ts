@@ -9,7 +9,7 @@ let connection: Promise<IDBPDatabase<Schema>> | undefined;
 
 const name = 'fieldbook';
 
-/** One connection, made at first use and made anew after the browser has dropped it or an opening failed. */
+/** One connection, opened on first use and again after the browser has dropped it or an opening failed. */
 function open(): Promise<IDBPDatabase<Schema>> {
   connection ??= connect().catch((error: unknown) => {
     forget();
@@ -32,11 +32,11 @@ async function connect(): Promise<IDBPDatabase<Schema>> {
   };
   const db = await openDB<Schema>(name, 1, callbacks).catch((error: unknown) => {
     if (!(error instanceof DOMException) || error.name !== 'VersionError') throw error;
-    // Later versions only add to the schema: what is there can be used as it is.
+    // Later versions only add to the schema, so this version can use the database as it is.
     return openDB<Schema>(name, undefined, callbacks);
   });
   if (db.objectStoreNames.contains('notes')) return db;
-  // Without its object store, it holds nothing that could be lost.
+  // A database without its object store has nothing to lose.
   db.close();
   await deleteDB(name);
   return openDB<Schema>(name, 1, callbacks);
@@ -46,12 +46,12 @@ function forget(): void {
   connection = undefined;
 }
 
-/** All notes of one user, in no order. */
+/** Reads all notes of one user, in no order. */
 export async function readNotes(user: string): Promise<Note[]> {
   return (await (await open()).getAllFromIndex('notes', 'user', user)).map(mended);
 }
 
-/** One note as it is stored now; undefined: it is gone. */
+/** Reads one note as stored now; undefined: deleted. */
 export async function readNote(id: string): Promise<Note | undefined> {
   const note = await (await open()).get('notes', id);
   return note && mended(note);
@@ -62,12 +62,12 @@ export async function writeNote(note: Note): Promise<void> {
   await (await open()).put('notes', note);
 }
 
-/** Removes a note for good; one that is gone already is no error. */
+/** Permanently deletes a note; a missing one is not an error. */
 export async function removeNote(id: string): Promise<void> {
   await (await open()).delete('notes', id);
 }
 
-/** Removes all notes of one user for good, all or none of them. */
+/** Permanently deletes all notes of one user, all or none. */
 export async function removeNotes(user: string): Promise<void> {
   const transaction = (await open()).transaction('notes', 'readwrite', { durability: 'strict' });
   const ids = await transaction.store.index('user').getAllKeys(user);

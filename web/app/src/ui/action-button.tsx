@@ -3,9 +3,9 @@ import type { Action } from '../words/failure.ts';
 
 interface Props {
   readonly action: Action;
-  /** What it says. */
+  /** The label. */
   readonly children: string;
-  /** What it says while that is done, if it takes long enough to be noticed. */
+  /** The label while the action runs, if that takes noticeably long. */
   readonly doing?: string;
   readonly kind?: string;
   readonly label?: string;
@@ -13,8 +13,8 @@ interface Props {
 }
 
 /**
- * A button for something that takes time. Both of its texts have their room from the beginning, so that it never
- * changes its size; and it stays focusable while it has to wait, so that the keyboard does not lose its place.
+ * A button for an action that takes time. Space is reserved for both labels, so that its size never changes, and it stays
+ * focusable while it waits, so that keyboard focus is not lost.
  */
 export function ActionButton({ action, children, doing, kind = '', label, onClick }: Props) {
   const now = doing !== undefined && waiting.value === action;

@@ -7,7 +7,7 @@ import { type Note, nameOf } from '../notes/note.ts';
 import { deleteOpenNote } from './list.tsx';
 import { Question } from './question.tsx';
 
-/** One note, open for writing. Every keystroke is stored. */
+/** One note, open for editing. Every keystroke is stored. */
 export function Editor({ note }: { note: Note }) {
   const title = useRef<HTMLInputElement>(null);
   const text = useRef<HTMLTextAreaElement>(null);

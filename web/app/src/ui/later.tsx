@@ -18,11 +18,11 @@ async function load(): Promise<void> {
 
 interface Props {
   readonly children: (part: Part) => ComponentChildren;
-  /** Nobody has asked for it: where it is missing, nothing is said. */
+  /** Not requested by the user: if it fails to load, show nothing. */
   readonly unasked?: boolean;
 }
 
-/** What has to do with passkeys, sessions and recovery: seldom wanted, so it is a file of its own, loaded when it is. */
+/** The parts for passkeys, sessions and recovery, which are seldom used: a separate file, loaded on demand. */
 export function Later({ children, unasked = false }: Props) {
   useEffect(() => void load(), []);
   if (part.value) return <>{children(part.value)}</>;

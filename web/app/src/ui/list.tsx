@@ -15,15 +15,15 @@ const query = signal('');
 const found = computed(() => search(notes.value, query.value));
 const refused = signal(false);
 
-/** The note at which the keyboard goes on in the list; null: none in particular. */
+/** The note that gets keyboard focus in the list; null: none in particular. */
 let landing: string | null = null;
 
-/** The note made last. */
+/** The note created last. */
 let newest: string | null = null;
 
 /** Opens a new note, or says why it cannot. An empty newest note is opened instead, so that a double click makes one. */
 export function createNote(): void {
-  // The notes are still being read: the wish is remembered in the address.
+  // The notes are still loading: keep the request in the URL.
   if (!loaded.value) {
     go({ at: 'new' }, true);
     return;
@@ -43,14 +43,14 @@ export function createNote(): void {
   }
 }
 
-/** Deletes the open note and goes back to the list, where its neighbour is now. */
+/** Deletes the open note and goes back to the list, with focus on its neighbour. */
 export function deleteOpenNote(note: Note): void {
   landing = neighbour(found.value, note.id)?.id ?? null;
   deleteNote(note);
   go({ at: 'list' }, true);
 }
 
-/** Moves the keyboard into the list: to the note it lands on, else to the list itself. */
+/** Moves keyboard focus into the list: to the remembered note, else to the list itself. */
 export function focusList(list: HTMLElement): void {
   const note = landing && list.querySelector<HTMLElement>(`a[href="#/note/${landing}"]`);
   landing = null;
@@ -58,7 +58,7 @@ export function focusList(list: HTMLElement): void {
 }
 
 export function List({ open, place }: { open: string | null; place: RefObject<HTMLElement | null> }) {
-  // The next one to see a list may be another user.
+  // The list may have another user next.
   useEffect(
     () => () => {
       query.value = '';
@@ -126,7 +126,7 @@ function Found({ open, scroller }: { open: string | null; scroller: RefObject<HT
   );
 }
 
-/** Draws the rows in sight; the room of the others is kept. */
+/** Renders the visible rows and reserves space for the others. */
 function Rows({ open, scroller }: { open: string | null; scroller: RefObject<HTMLElement | null> }) {
   const list = useRef<HTMLUListElement>(null);
   const sight = useSignal({ row: 62, top: 0, height: 1000 });
@@ -138,7 +138,7 @@ function Rows({ open, scroller }: { open: string | null; scroller: RefObject<HTM
     const look = () => {
       const row = list.current?.firstElementChild?.getBoundingClientRect().height;
       const height = view.clientHeight;
-      // Out of sight on a phone while a note is open: nothing to measure.
+      // Hidden on a phone while a note is open: nothing to measure.
       if (!list.current || !row || height === 0) return;
       const top = view.getBoundingClientRect().top - list.current.getBoundingClientRect().top;
       const [before, after] = [rows(sight.peek()), rows({ row, top, height })];
@@ -156,7 +156,7 @@ function Rows({ open, scroller }: { open: string | null; scroller: RefObject<HTM
     };
   }, []);
 
-  // What another search finds is seen from its beginning.
+  // Scroll to the top for the results of another search.
   useSignalEffect(() => {
     query.value;
     scroller.current?.scrollTo(0, 0);

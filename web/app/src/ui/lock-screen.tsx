@@ -7,11 +7,11 @@ import { Mark } from './mark.tsx';
 import { Outcome } from './outcome.tsx';
 import { Question } from './question.tsx';
 
-/** In the place of everything else while the app is locked. Nobody can delete anything from here, only leave it. */
+/** Replaces everything else while the app is locked. Nothing can be deleted from here; signing out is possible. */
 export function LockScreen({ user }: { user: User }) {
   const question = useRef<HTMLDialogElement>(null);
   const screen = useRef<HTMLElement>(null);
-  // What was focused before is gone; the keyboard goes on at the one thing to do.
+  // The focused element is gone, so focus moves to the only action.
   useEffect(() => {
     screen.current?.querySelector('button')?.focus();
   }, []);

@@ -1,4 +1,4 @@
-/** The app's mark: a page and a hill. Decorative: the name stands beside it. */
+/** The app's logo: a page and a hill. Decorative: the name is beside it. */
 export function Mark() {
   return (
     <svg class="mark" viewBox="0 0 32 32" aria-hidden="true">

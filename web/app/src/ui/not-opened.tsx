@@ -1,4 +1,4 @@
-/** Shown instead of a blank page when not even what is stored here can be opened. */
+/** Shown instead of a blank page when local storage cannot be opened. */
 export function NotOpened() {
   return (
     <main class="threshold">

@@ -32,7 +32,7 @@ export function Notebook({ user }: { user: User }) {
     } else if (wanted.at === 'note' && !notes.value.some((note) => note.id === wanted.id)) go({ at: 'list' }, true);
   });
 
-  // Where the focused element went out of sight or is gone, the keyboard goes on in what came into sight.
+  // If the focused element was hidden or removed, focus moves to the view that appeared.
   const account = place.at === 'account' || place.at === 'security';
   const address = place.at === 'note' ? place.id : place.at;
   const shown = useRef(address);

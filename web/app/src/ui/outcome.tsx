@@ -2,8 +2,8 @@ import { busy, outcome } from '../client.ts';
 import type { Action } from '../words/failure.ts';
 
 /**
- * Says how what the user asked for ended: `about` which actions, by default any. The live region is always there, so
- * that it is read out.
+ * Shows the outcome of the user's action: `about` which actions, by default any. The live region always exists, so that
+ * screen readers announce it.
  */
 export function Outcome({ about }: { about?: readonly Action[] }) {
   const latest = outcome.value;

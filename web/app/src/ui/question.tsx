@@ -6,14 +6,14 @@ interface Props {
   readonly id: string;
   readonly title: string;
   readonly children: ComponentChildren;
-  /** The way back, and the way on. */
+  /** The cancel and confirm buttons. */
   readonly no: string;
   readonly yes: string;
   readonly danger?: boolean;
   readonly onYes: () => void;
 }
 
-/** Asks before something that cannot simply be taken back. */
+/** Asks for confirmation of an action that is hard to undo. */
 export function Question({ dialog, id, title, children, no, yes, danger = true, onYes }: Props) {
   return (
     <dialog class="question" ref={dialog} aria-labelledby={id}>

@@ -2,7 +2,7 @@ import { thousands } from '@holdfast/kit/when.ts';
 import { loaded, notes } from '../notes/book.ts';
 import { limit, line } from '../standing.ts';
 
-/** One line at the foot of the page, of fixed height; without words when all is well. */
+/** One line of fixed height at the bottom of the page; empty when all is well. */
 export function StatusBar() {
   const { text, tone } = line.value;
   return (

@@ -1,6 +1,6 @@
 import { newVersion, reloadIntoUpdate } from '../update.ts';
 
-/** Lies over the page instead of pushing it; nothing changes until the user says so. */
+/** Overlays the page without shifting it; nothing changes until the user agrees. */
 export function UpdatePrompt() {
   return (
     <div class="toast-place" role="status">

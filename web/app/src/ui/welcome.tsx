@@ -6,11 +6,11 @@ import { Mark } from './mark.tsx';
 import { Outcome } from './outcome.tsx';
 import { Replaceable } from './replaceable.tsx';
 
-/** For somebody who is not signed in: a new account, or the way back to theirs. */
+/** Shown to visitors who are not signed in: create an account, or sign in. */
 export function Welcome() {
   const name = useSignal('');
   const trouble = storageHere.value;
-  // Passkeys are offered in the field from the beginning, but never beside a prompt that was asked for.
+  // Autofill offers passkeys from the start, but never during a prompt that the user asked for.
   useSignalEffect(() => {
     if (!support.value?.autofill || busy.value !== null || user.value !== null) return;
     const autofill = new AbortController();

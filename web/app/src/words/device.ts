@@ -2,8 +2,8 @@ import type { LinkedDevice } from '@holdfast/client';
 import { inWords } from '@holdfast/kit/when.ts';
 
 /**
- * The name of each device in a list. Devices of the same name are numbered in the order of their linking, so that a number stays
- * the same when another device is seen.
+ * The name of each device in a list. Devices of the same name are numbered in the order of linking, so that the numbers do
+ * not change with activity.
  */
 export function deviceNames(devices: readonly LinkedDevice[]): ReadonlyMap<string, string> {
   const byLinking = [...devices].sort((a, b) => a.linkedAt.getTime() - b.linkedAt.getTime());
@@ -16,7 +16,7 @@ export function deviceNames(devices: readonly LinkedDevice[]): ReadonlyMap<strin
   );
 }
 
-/** Since when a device is linked, and when it was last heard of. */
+/** When a device was linked, and when it was last seen. */
 export function aboutDevice({ linkedAt, lastReconciledAt }: LinkedDevice, now: Date, locale?: string): string {
   const linked = `Linked ${inWords(linkedAt, now, locale)}`;
   return lastReconciledAt

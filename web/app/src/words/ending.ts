@@ -1,17 +1,17 @@
 import type { Entitlement } from '@holdfast/client';
 
-/** How the end of something that no payment was to follow is spoken of. */
+/** The words for an end at which no payment was expected. */
 export interface EndingWords {
   /** "The trial", at the beginning of a sentence. */
   readonly what: string;
-  /** "ran", "were", "was paid": until a time. */
+  /** "ran", "were" or "was paid", followed by "until" and a time. */
   readonly ran: string;
   readonly ended: string;
   /** How to go on. */
   readonly again: string;
 }
 
-/** The words for an ending that is known; null: a payment was to follow. */
+/** The words for a known ending; null: a payment was expected. */
 export function endingWords(ending: Entitlement['ending']): EndingWords | null {
   switch (ending) {
     case 'trial':

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '@holdfast/client';
 import { waiting } from '@holdfast/kit/when.ts';
 
-/** What the user can ask for. */
+/** The user's actions. */
 export type Action =
   | 'register'
   | 'enrol'
@@ -22,9 +22,7 @@ export type Action =
   | 'download-data'
   | 'delete-account';
 
-/**
- * Says what went wrong with something the user asked for, and what to do. `retryAfter` is the server's, in seconds.
- */
+/** Describes the failure of a user's action and what to do. `retryAfter` is the server's, in seconds. */
 export function failure(code: ErrorCode, action: Action, retryAfter?: number): string {
   if (action === 'register') {
     if (code === 'forbidden') return 'New accounts need an invitation here. Open the link that you were sent.';
@@ -114,7 +112,7 @@ export function failure(code: ErrorCode, action: Action, retryAfter?: number): s
   }
 }
 
-/** The browser says the same, on purpose, where the user has ended its prompt, and where there is no passkey. */
+/** By design, the browser reports a cancelled prompt and a missing passkey alike. */
 function cancelled(action: Action): string {
   switch (action) {
     case 'sign-in':

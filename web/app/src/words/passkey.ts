@@ -1,7 +1,7 @@
 import type { OpenSession, Passkey } from '@holdfast/client';
 import { inWords } from '@holdfast/kit/when.ts';
 
-/** Where a passkey is kept, since when, and when it was last used. */
+/** Where a passkey is stored, since when, and when it was last used. */
 export function aboutPasskey({ provider, synced, createdAt, lastUsedAt }: Passkey, now: Date): string {
   const kept = synced ? 'synced between your devices' : 'on one device only';
   const used = lastUsedAt ? `last used ${inWords(lastUsedAt, now)}` : 'not used yet';
@@ -9,7 +9,7 @@ export function aboutPasskey({ provider, synced, createdAt, lastUsedAt }: Passke
   return `${where}. Added ${inWords(createdAt, now)}, ${used}.`;
 }
 
-/** Since when a session is, when something was last heard of it, and how it began. Its activity is known to the hour only. */
+/** When and how a session began, and when it was last active. Its activity is known to the hour only. */
 export function aboutSession(session: OpenSession, passkeys: readonly Passkey[], now: Date): string {
   const { authenticatedAt, lastActiveAt, current } = session;
   const opener = passkeys.find(({ id }) => id === session.passkey);

@@ -4,10 +4,10 @@ import { freeNotes } from '../allowance.ts';
 import type { Event } from '../timeline.ts';
 import { endingWords } from './ending.ts';
 
-/** What the user can do about a state: which button is offered. */
+/** The user's remedy for a state: which button to offer. */
 export type Remedy = 'trial' | 'connect' | 'sign-in' | null;
 
-/** A state of the entitlement, put into plain words. */
+/** A state of the entitlement, in plain words. */
 export interface Standing {
   readonly tone: 'calm' | 'good' | 'attention';
   /** One or two words beside the name. */
@@ -18,24 +18,24 @@ export interface Standing {
   /** What to do about it; null: nothing to do. */
   readonly advice: string | null;
   readonly remedy: Remedy;
-  /** Where the user can turn: an `https:` or `mailto:` address; absent: nowhere that is known. */
+  /** Where the user can get help: an `https:` or `mailto:` address; absent: unknown. */
   readonly help?: string;
-  /** The status line; null when all is well and there is nothing to say. */
+  /** The status line; null when all is well. */
   readonly line: string | null;
 }
 
 interface Circumstances {
   readonly now: Date;
-  /** Whether the last try found the server; null: not tried yet. */
+  /** Whether the last try reached the server; null: not tried yet. */
   readonly reached: boolean | null;
   /** Whether the user may still have a trial, as far as is known. Default: true. */
   readonly trial?: boolean;
-  /** What the server told besides the document; null: nothing, or nothing yet. */
+  /** The server's explanation besides the document; null: none, or none yet. */
   readonly told?: Told | null;
   readonly locale?: string;
 }
 
-/** What only the server can tell of a state in which premium is locked, or soon will be. */
+/** The server's explanation of a state in which premium is locked, or soon will be. */
 export interface Told {
   /** When that state began. */
   readonly since: Date | null;
@@ -43,13 +43,13 @@ export interface Told {
   readonly help: string | null;
 }
 
-/** A device that the server does not know may be of an account that it does not know either. */
+/** If the server does not know the device, it may not know its account either. */
 const unknownAccount =
   'If no passkey of yours is accepted, the account may have been deleted, or the server reinstalled: ask support, or create a new account.';
 
 const kept = 'All your notes stay readable and editable.';
 
-/** Says what an entitlement means for the user at a moment. Pure: same input, same words. */
+/** Describes what an entitlement means for the user at a moment. Pure: same input, same words. */
 export function standing(
   entitlement: Entitlement,
   { now, reached, trial = true, told = null, locale }: Circumstances,
@@ -61,7 +61,7 @@ export function standing(
   const behind = lasting(entitlement.clockBehind ?? 0);
   const help = told?.help ? { help: told.help } : {};
   const ending = endingWords(entitlement.ending);
-  // The paid time ran out after the server was last heard: what has become of it since, this device can only suspect.
+  // The paid time ran out after the last contact, so this device cannot know what has happened since.
   const suspected = paidThrough !== null && now >= paidThrough && (lastContact === null || lastContact < paidThrough);
 
   if (reason === 'device_forked') {
@@ -276,7 +276,7 @@ export function standing(
   }
 }
 
-/** "Until when": the lines under the headline, present only where there is something true to say. */
+/** "Until when": the lines under the headline, each present only if it is known to be true. */
 export function dates(
   entitlement: Entitlement,
   now: Date,
@@ -294,7 +294,7 @@ export function dates(
         value: now >= refreshAfter ? 'as soon as it can be reached' : say(refreshAfter),
       });
     }
-    // A trial looks like any other subscription here: nothing may be said to be paid.
+    // A trial looks like any other subscription here, so nothing may be called paid.
     if (paidThrough) {
       const due = entitlement.ending ? 'Ran until' : 'To be renewed';
       const term = state === 'grace' ? due : 'Runs until';
@@ -308,14 +308,14 @@ export function dates(
   return lines;
 }
 
-/** Until when a subscription ran, and premium, which a time of grace may have kept on for longer. */
+/** Until when the subscription ran, and premium, which grace may have extended. */
 function ran(paidThrough: Date | null, since: Date | null, say: (time: Date) => string): string {
   const [paid, end] = [paidThrough, since].map((time) => (time ? say(time) : null));
   if (!paid) return end ? `Premium ended ${end}. ` : '';
   return end && end !== paid ? `It ran until ${paid}, and premium ended ${end}. ` : `It ran until ${paid}. `;
 }
 
-/** What works now: the features this app knows, by name. */
+/** The features that work now and that this app knows, by name. */
 function granted({ notes, export: exporting }: Entitlement['features']): string {
   const parts = [];
   if (notes) parts.push(notes.limit === undefined ? 'unlimited notes' : `up to ${notes.limit} notes`);

@@ -1,10 +1,10 @@
 import type { StorageHealth } from '@holdfast/client';
 
-/** Something that is wrong with this device's storage, put into plain words. */
+/** A failure of this device's storage, in plain words. */
 export interface StorageTrouble {
   readonly tone: 'calm' | 'attention';
   readonly headline: string;
-  /** What works all the same. */
+  /** What still works. */
   readonly meaning: string;
   /** What to do about it. */
   readonly advice: string;
@@ -13,7 +13,7 @@ export interface StorageTrouble {
   readonly line: string;
 }
 
-/** Says what the state of the storage means for the user; null: all is well. */
+/** Describes what the state of the storage means for the user; null: all is well. */
 export function storageTrouble(health: StorageHealth): StorageTrouble | null {
   switch (health) {
     case 'well':
@@ -68,7 +68,7 @@ export function storageTrouble(health: StorageHealth): StorageTrouble | null {
   }
 }
 
-/** The browser has cleared a part of the app, and it could not be fetched again yet. */
+/** The browser has cleared part of the app, which could not be fetched again yet. */
 export const partMissing: StorageTrouble = {
   tone: 'attention',
   headline: 'Fieldbook does not open offline here just now',

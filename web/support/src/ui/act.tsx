@@ -6,14 +6,14 @@ import { confirmed } from '../session.ts';
 import { said, useWork } from '../work.ts';
 import { Failed, WorkButton } from './button.tsx';
 
-/** The one dialog that is open. */
+/** The open dialog. */
 const asked = signal<VNode | null>(null);
 let count = 0;
 
-/** Closes its element while that is still in the page: the focus then goes back to whatever opened it. */
+/** Closes the element while it is still in the page, so that focus returns to the element that opened it. */
 let close = () => {};
 
-/** Opens a dialog in the place of any other. */
+/** Opens a dialog and replaces any other. */
 export function ask(dialog: VNode): void {
   close();
   said.value = null;
@@ -24,7 +24,7 @@ export function Asked() {
   return asked.value;
 }
 
-/** The page whose question it was is left. */
+/** Closes the dialog when its page is left. */
 export function askNothing(): void {
   close();
   asked.value = null;
@@ -33,12 +33,12 @@ export function askNothing(): void {
 interface FrameProps {
   readonly title: string;
   readonly children: ComponentChildren;
-  /** As long as it is true, Escape does not close it. */
+  /** While true, Escape does not close it. */
   readonly busy?: ReadonlySignal<boolean>;
   readonly wide?: boolean;
 }
 
-/** A dialog, open for as long as it is there. Whoever closes it calls {@link askNothing}, or the user does with Escape. */
+/** A dialog, open while it is rendered. Close it with {@link askNothing}; the user closes it with Escape. */
 export function Frame({ title, children, busy, wide = false }: FrameProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const id = useId();
@@ -67,7 +67,7 @@ export function Frame({ title, children, busy, wide = false }: FrameProps) {
   );
 }
 
-/** What the server takes with a change. */
+/** The reason and key that the server takes with a change. */
 export interface Change {
   readonly reason: string;
   readonly key: (body: unknown) => string;
@@ -75,19 +75,22 @@ export interface Change {
 
 interface ActProps {
   readonly title: string;
-  /** What it means: who, what, until when. And further fields. */
+  /** The consequences of the change, and further fields. */
   readonly children: ComponentChildren;
   readonly yes: string;
   readonly doing: string;
   readonly danger?: boolean;
   readonly wide?: boolean;
-  /** Not yet: something that has to be seen before is not there. */
+  /** Not possible yet: required information is missing. */
   readonly disabled?: boolean;
-  /** Does it. Whatever it shows then takes the place of this dialog; else it closes. */
+  /** Makes the change. If it opens another dialog, that replaces this one; otherwise this one closes. */
   readonly act: (change: Change) => Promise<void>;
 }
 
-/** Asks before a change, and for the reason that the trail keeps. It stays open until the change is made or given up. */
+/**
+ * Asks for confirmation of a change and for its reason, which the trail keeps. Stays open until the change is made or
+ * cancelled.
+ */
 export function Act({ title, children, yes, doing, danger = false, wide = false, disabled = false, act }: ActProps) {
   const reason = useSignal('');
   const work = useWork();
@@ -103,7 +106,7 @@ export function Act({ title, children, yes, doing, danger = false, wide = false,
           const done = await work.run(() => confirmed(() => act({ reason: text, key: key.current })));
           if (!done || asked.peek() !== present) return;
           askNothing();
-          // Where the button that opened this is gone with the change, the keyboard goes on at what is said of it.
+          // If the change has removed the button that opened this, focus moves to the message about it.
           setTimeout(() => {
             if (document.activeElement === document.body) document.querySelector<HTMLElement>('.toast button')?.focus();
           });
@@ -116,7 +119,7 @@ export function Act({ title, children, yes, doing, danger = false, wide = false,
             name="reason"
             autocomplete="off"
             maxLength={1000}
-            // A blank is none.
+            // A blank reason counts as missing.
             pattern=".*\S.*"
             required
             value={reason}

@@ -4,7 +4,7 @@ import { useWork } from '../work.ts';
 import { Failed, WorkButton } from './button.tsx';
 import { Trail } from './trail.tsx';
 
-/** All that was done, by whom and why. */
+/** The whole trail: what was done, by whom and why. */
 export function Audit() {
   const work = useWork();
   return (
@@ -26,7 +26,7 @@ export function Audit() {
   );
 }
 
-/** The browser itself takes the file, of whatever size. What it would be refused for is found out before. */
+/** The browser downloads the file itself, whatever its size. Reasons for a refusal are checked first. */
 async function exportTrail(): Promise<void> {
   await confirmed(() => call('GET', '/admin/v1/session'));
   const link = document.createElement('a');

@@ -2,9 +2,9 @@ import type { Work } from '../work.ts';
 
 interface Props {
   readonly work: Work;
-  /** What it says. */
+  /** The label. */
   readonly children: string;
-  /** What it says while that is done. */
+  /** The label while the action runs. */
   readonly doing?: string;
   readonly kind?: string;
   readonly disabled?: boolean;
@@ -13,8 +13,8 @@ interface Props {
 }
 
 /**
- * A button for something that takes time. Both of its texts have their room from the beginning, so that it never changes
- * its size; and it stays focusable while it has to wait, so that the keyboard does not lose its place.
+ * A button for an action that takes time. Space is reserved for both labels, so that its size never changes, and it stays
+ * focusable while it waits, so that keyboard focus is not lost.
  */
 export function WorkButton({ work, children, doing, kind = '', disabled = false, onClick }: Props) {
   const busy = work.busy.value;
@@ -36,7 +36,7 @@ export function WorkButton({ work, children, doing, kind = '', disabled = false,
   );
 }
 
-/** Says why something failed. The live region is always there, so that it is read out. */
+/** Shows why an action failed. The live region always exists, so that screen readers announce it. */
 export function Failed({ work }: { work: Pick<Work, 'failed'> }) {
   return (
     <p class="outcome bad" role="alert">

@@ -43,7 +43,7 @@ export function Console({ me }: { me: Me }) {
     askNothing();
     said.value = null;
     scrollTo(0, 0);
-    // Who has followed a link goes on from the beginning of the page that it led to; the search takes the focus itself.
+    // After a link, focus moves to the top of its page; the search takes focus itself.
     if (arrived.current && at.at !== 'search') main.current?.focus();
     arrived.current = true;
   }, [key]);
@@ -122,7 +122,7 @@ function Who({ me }: { me: Me }) {
 
 const twoMonths = 60 * 86_400_000;
 
-/** After the keyset's end nobody has paid features: whoever sees this page may be the first to notice. */
+/** After the keyset's end nobody has paid features, and a reader of this page may be the first to notice. */
 function KeysetWarning({ endsAt }: { endsAt: string }) {
   const end = new Date(endsAt);
   if (end.getTime() - now.value.getTime() > twoMonths) return null;
@@ -136,7 +136,7 @@ function KeysetWarning({ endsAt }: { endsAt: string }) {
   );
 }
 
-/** How the last change ended, and the way back where there is one. */
+/** The outcome of the last change, with an undo where possible. */
 function Toast() {
   const latest = said.value;
   return (
@@ -167,7 +167,7 @@ function Toast() {
   );
 }
 
-/** Tells at a sign-in what has happened to one's own account meanwhile. */
+/** Shows the staff member's own security notices at sign-in. */
 function Notices() {
   const dialog = useRef<HTMLDialogElement>(null);
   useSignalEffect(() => {

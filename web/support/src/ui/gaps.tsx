@@ -63,7 +63,10 @@ export function Gaps() {
   );
 }
 
-/** Changes made since the restore can have brought the database as far as the device, and none the less another is missing. */
+/**
+ * Changes since the restore may have raised the database's revision to the device's, although another change is still
+ * missing.
+ */
 function missing({ device_revision, database_revision }: Gap): string {
   const lost = device_revision - database_revision;
   return lost > 0 ? `${count(lost, 'change')} missing.` : 'A change is missing.';

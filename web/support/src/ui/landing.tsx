@@ -4,7 +4,7 @@ import { useWork } from '../work.ts';
 import { Failed, WorkButton } from './button.tsx';
 import { Threshold } from './threshold.tsx';
 
-/** Where a one-time link leads: an invitation, or the way back for who has lost every passkey. */
+/** The page of a one-time link: an invitation, or recovery for a staff member who has lost every passkey. */
 export function Landing({ kind, code }: { kind: 'invitation' | 'recovery'; code: string }) {
   const work = useWork();
   const present = typeof me.value === 'object' ? me.value.user : null;

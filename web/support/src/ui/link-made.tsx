@@ -9,10 +9,10 @@ interface Props {
   readonly link: Link;
 }
 
-/** A one-time link: the server tells it this once. */
+/** A one-time link, which the server returns only once. */
 export function LinkMade({ title, text, link }: Props) {
   const copied = useSignal<boolean | null>(null);
-  // Escape must not lose what is not copied yet.
+  // Escape must not discard a link that is not copied yet.
   const kept = useComputed(() => copied.value !== true);
   return (
     <Frame title={title} busy={kept} wide>

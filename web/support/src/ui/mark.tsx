@@ -1,4 +1,4 @@
-/** The console's mark: an anchor. Decorative: the name stands beside it. */
+/** The console's logo: an anchor. Decorative: the name is beside it. */
 export function Mark() {
   return (
     <svg class="mark" viewBox="0 0 32 32" aria-hidden="true">

@@ -69,7 +69,7 @@ const empty: Plan = { id: '', features: {}, window: null, grace: 259_200, device
 interface EditProps {
   readonly plan: Plan | null;
   readonly changed: () => Promise<void>;
-  /** What is proposed; by default, the plan as it is. */
+  /** The proposed plan; by default, the current one. */
   readonly proposal?: Plan;
 }
 
@@ -90,7 +90,7 @@ function Edit({ plan, changed, proposal = plan ?? empty }: EditProps) {
   const edited = read();
   const changes = edited ? planChanges(plan, edited) : [];
 
-  /** The plan as it is typed; null: that is none yet. */
+  /** The plan as typed; null: not valid yet. */
   function read(): Plan | null {
     const seconds = [life.value.trim() === '' ? null : parseSpan(life.value), parseSpan(grace.value)] as const;
     if ((life.value.trim() !== '' && seconds[0] === null) || seconds[1] === null) return null;
@@ -105,7 +105,7 @@ function Edit({ plan, changed, proposal = plan ?? empty }: EditProps) {
       grace: seconds[1],
       device_limit: Number(devices.value),
       rank: Number(rank.value),
-      // What is replaced is what was seen here, or nothing.
+      // Replaces only the version shown here.
       version: plan?.version ?? '',
     };
   }

@@ -11,10 +11,10 @@ import { Act, ask } from './act.tsx';
 import { LinkMade } from './link-made.tsx';
 import { More } from './state.tsx';
 
-/** What is searched for: it stays while one of those found is looked at. */
+/** The search text, kept while a result is open. */
 const query = signal('');
 
-/** Milliseconds without a further key before the server is asked. */
+/** Milliseconds without another key before the request. */
 const pause = 150;
 
 export function Search() {
@@ -34,7 +34,7 @@ export function Search() {
     'users',
   );
   const users = asked === '' ? null : found.items.value;
-  // Enter may come before the answer does.
+  // Enter may precede the answer.
   const entered = useRef(false);
   const openTheOne = () => {
     const [one, another] = found.items.peek() ?? [];

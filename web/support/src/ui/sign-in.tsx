@@ -18,12 +18,12 @@ export function SignIn() {
     });
   }, []);
   const busy = work.busy.value;
-  // Passkeys are offered in the field from the beginning, but never beside a prompt that was asked for.
+  // Autofill offers passkeys from the start, but never during a prompt that the user asked for.
   useEffect(() => {
     if (!offered.value || busy) return;
     const ended = new AbortController();
     enterFromAutofill(ended.signal).catch((error) => {
-      // A passkey was chosen and refused: that is worth a word. All else was nobody's wish.
+      // Report only a chosen passkey that was refused. The user asked for nothing else.
       if (
         error instanceof HoldfastError &&
         (error.code === 'credential_rejected' || error.code === 'ceremony_invalid')

@@ -1,6 +1,6 @@
 import type { Signal } from '@preact/signals';
 
-/** What stands where nothing can be shown yet: why, or that it is on its way, said only once it takes a while. */
+/** Placeholder for missing data: why it is missing, or that it is loading, shown only after a while. */
 export function Waiting({ failed, retry }: { failed: Signal<string | null>; retry: () => unknown }) {
   if (failed.value === null) return <p class="waiting">One moment…</p>;
   return (
@@ -13,7 +13,7 @@ export function Waiting({ failed, retry }: { failed: Signal<string | null>; retr
   );
 }
 
-/** Where the role does not reach. The server would refuse it, too. */
+/** Shown where the role has no access. The server refuses it too. */
 export function NotAllowed() {
   return (
     <div class="callout" role="alert">
@@ -23,7 +23,7 @@ export function NotAllowed() {
   );
 }
 
-/** The way to the rest of a list. */
+/** The button for the rest of a list. */
 export function More({ of }: { of: { more: Signal<boolean>; loading: Signal<boolean>; next: () => unknown } }) {
   if (!of.more.value) return null;
   return (

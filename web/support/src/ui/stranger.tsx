@@ -3,7 +3,7 @@ import { useWork } from '../work.ts';
 import { Failed, WorkButton } from './button.tsx';
 import { Threshold } from './threshold.tsx';
 
-/** Signed in, but no staff member, or no longer one. */
+/** Shown to a signed-in user who is not a staff member, or no longer one. */
 export function Stranger() {
   const work = useWork();
   return (

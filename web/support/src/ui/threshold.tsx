@@ -1,7 +1,7 @@
 import type { ComponentChildren } from 'preact';
 import { Mark } from './mark.tsx';
 
-/** The frame of what is seen before the console. */
+/** The frame of the pages before the console. */
 export function Threshold({ children }: { children: ComponentChildren }) {
   return (
     <main class="threshold gate">

@@ -7,13 +7,13 @@ import { More, Waiting } from './state.tsx';
 import { When } from './when.tsx';
 
 interface Props {
-  /** Whose; null: everybody's. */
+  /** The user whose trail to show; null: everybody's. */
   readonly user: string | null;
-  /** Another one: there is something new to read. */
+  /** A change of this value reloads the trail. */
   readonly version?: number;
 }
 
-/** What was done, the newest first. */
+/** The trail, newest first. */
 export function Trail({ user, version = 0 }: Props) {
   const trail = usePaged<AuditEntry>(
     `/admin/v1/audit?limit=${user ? 20 : 50}${user ? `&user=${user}` : ''}`,

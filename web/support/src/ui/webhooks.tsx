@@ -10,7 +10,7 @@ import { When } from './when.tsx';
 
 const stateWords = { pending: 'waiting', delivered: 'delivered', dead: 'given up' };
 
-/** What other systems were told, or could not be told. */
+/** The webhook endpoints and their deliveries. */
 export function Webhooks() {
   const state = useSignal('');
   const filter = state.value === '' ? '' : `&state=${state.value}`;

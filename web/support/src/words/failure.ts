@@ -1,7 +1,7 @@
 import type { HoldfastError } from '@holdfast/client';
 import { duration } from './time.ts';
 
-/** Why a change, or something that was only looked up, did not work and what to do; null: nothing has to be said. */
+/** Why a change or a lookup failed and what to do; null: nothing to report. */
 export function failure({ code, message, retryAfter }: HoldfastError, what: 'change' | 'look'): string | null {
   switch (code) {
     case 'cancelled':
@@ -38,7 +38,7 @@ export function failure({ code, message, retryAfter }: HoldfastError, what: 'cha
     case 'cross_origin':
       return 'This page may not do that from here. Open the console at its usual address.';
     case 'unavailable':
-      // Where the outcome is unknown, the server says whether trying again is safe.
+      // If the outcome is unknown, the server says whether a retry is safe.
       return what === 'look' || message === code ? 'The server is busy. Try again in a moment.' : message;
     default:
       return `That did not work (${code}). Try again.`;

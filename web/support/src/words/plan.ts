@@ -2,7 +2,7 @@ import type { Plan } from '../shapes.ts';
 import { span } from './time.ts';
 import { featureWords } from './why.ts';
 
-/** What a change of a plan means for who has it, line by line; what is taken away first. */
+/** The effects of a plan change on its holders, line by line, losses first. */
 export function planChanges(before: Plan | null, after: Plan): { text: string; loss: boolean }[] {
   if (!before) return [];
   const lines: { text: string; loss: boolean }[] = [];

@@ -1,10 +1,10 @@
 import type { Holder, Revocation } from '../shapes.ts';
 import { relative, utcAtLatest } from './time.ts';
 
-/** What a device has made of a revoke: it has been told, or its document has ended, or it may still use it. */
+/** The effect of a revoke on a device: it has been told, its document has ended, or it may still use it. */
 export type Progress = 'told' | 'ended' | 'live';
 
-/** `revision` is the revoke's: a document of that or a later one grants nothing that was revoked. */
+/** `revision` is the revoke's: documents from that revision on do not grant what was revoked. */
 export function progress(device: Holder, revision: number, now: Date): Progress {
   if (device.document_revision !== null && device.document_revision >= revision) return 'told';
   return live(device, now) ? 'live' : 'ended';
@@ -15,22 +15,22 @@ export function live(device: Holder, now: Date): boolean {
   return end(device) > now.getTime();
 }
 
-/** The devices of a revoke as they are now: the server names those alone whose documents have not ended. */
+/** The current devices of a revoke: the server lists only those whose documents have not ended. */
 export function follow(known: readonly Holder[], { devices }: Revocation): Holder[] {
   const gone = known.filter(({ id }) => !devices.some((device) => device.id === id));
   return [...devices, ...gone];
 }
 
-/** The end of the last document that may be anywhere; null: there is none any more. */
+/** The end of the last document that any device may hold; null: none left. */
 export function deadline(devices: readonly Holder[], now: Date): Date | null {
   const last = Math.max(...devices.map(end));
   return last > now.getTime() ? new Date(last) : null;
 }
 
-/** A device that was in contact so lately is likely to be online: it is told at once if the app is open there. */
+/** A device with contact this recent is probably online, and is told at once if the app is open there. */
 const lately = 15 * 60_000;
 
-/** What is done to the subscription, as the words for how it ends on devices. */
+/** The words for a revoke or suspension and its end on devices. */
 export type Withdrawal = 'revoke' | 'suspend';
 
 const words = {
@@ -38,7 +38,9 @@ const words = {
   suspend: 'Paused everywhere',
 };
 
-/** Before it: by when it has ended everywhere, and who hears of it now. What support may tell the customer. */
+/**
+ * Before the change: by when the features end everywhere, and which devices are told now. Support may tell the customer so.
+ */
 export function promise(how: Withdrawal, devices: readonly Holder[], now: Date): string {
   const until = deadline(devices, now);
   if (!until) return `${words[how]} at once: no device holds a document that works offline.`;
@@ -54,7 +56,7 @@ export function promise(how: Withdrawal, devices: readonly Holder[], now: Date):
   return `${by}; ${online} of ${holders.length} devices should hear of it now.`;
 }
 
-/** After it, as it stands now. What was told may have been lost on its way: only the last end makes it certain. */
+/** The progress after the change. An answer to a device may have been lost, so only the last end is certain. */
 export function standing(how: Withdrawal, devices: readonly Holder[], revision: number, now: Date): string {
   const until = deadline(devices, now);
   if (!until) return `${words[how]}: no device can use it any more.`;

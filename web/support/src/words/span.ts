@@ -5,7 +5,7 @@ const units: readonly (readonly [RegExp, number])[] = [
   [/^(s|sec|second|seconds)$/, 1],
 ];
 
-/** The seconds of a length that was typed, as {@link span} writes it: "7 days", "36h", "none"; null: it is none. */
+/** The seconds of a typed duration, in the format of {@link span}: "7 days", "36h", "none"; null: not a duration. */
 export function parseSpan(text: string): number | null {
   const typed = text.trim().toLowerCase();
   if (typed === 'none' || typed === '0') return 0;

@@ -4,12 +4,12 @@ const minute = 60_000;
 
 const date = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', day: 'numeric', month: 'short', year: 'numeric' });
 
-/** "3 Dec 2026, 14:00 UTC": everybody who is told of it can mean the same moment. */
+/** "3 Dec 2026, 14:00 UTC": the same moment for every reader. */
 export function utc(time: Date): string {
   return `${date.format(time)}, ${time.toISOString().slice(11, 16)} UTC`;
 }
 
-/** The same for a moment that is promised as the latest: never earlier than it is, and to the second where it is near. */
+/** The same for a promised latest moment: rounded up, and to the second when it is near. */
 export function utcAtLatest(time: Date, now: Date): string {
   if (time.getTime() - now.getTime() < 10 * minute) {
     const late = new Date(Math.ceil(time.getTime() / 1_000) * 1_000);
@@ -18,7 +18,10 @@ export function utcAtLatest(time: Date, now: Date): string {
   return utc(new Date(Math.ceil(time.getTime() / minute) * minute));
 }
 
-/** "in 7 days", "in 2 h 13 min", "in 45 s", "5 min ago", "now". Rounded towards now: what is left is never overstated. */
+/**
+ * "in 7 days", "in 2 h 13 min", "in 45 s", "5 min ago", "now". Rounded towards now, so that remaining time is never
+ * overstated.
+ */
 export function relative(time: Date, now: Date): string {
   const difference = time.getTime() - now.getTime();
   const size = Math.abs(difference);
@@ -27,7 +30,9 @@ export function relative(time: Date, now: Date): string {
   return difference > 0 ? `in ${span}` : `${span} ago`;
 }
 
-/** "2 years", "14 days", "6 days 4 h", "2 h 13 min", "12 min", "45 s": the largest unit, and the next where it still matters. */
+/**
+ * "2 years", "14 days", "6 days 4 h", "2 h 13 min", "12 min", "45 s": the largest unit, and the next one where it matters.
+ */
 export function duration(milliseconds: number): string {
   const days = count(Math.floor(milliseconds / day), 'day');
   if (milliseconds >= 730 * day) return count(Math.floor(milliseconds / (365.25 * day)), 'year');
@@ -42,7 +47,7 @@ export function duration(milliseconds: number): string {
   return `${seconds} s`;
 }
 
-/** A length that somebody has set, in whole units where it has them: "7 days", "36 h", "90 s". */
+/** A configured duration, in whole units if possible: "7 days", "36 h", "90 s". */
 export function span(seconds: number): string {
   if (seconds === 0) return 'none';
   if (seconds % 86_400 === 0) return count(seconds / 86_400, 'day');

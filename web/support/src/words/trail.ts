@@ -1,7 +1,7 @@
 import type { AuditEntry } from '../shapes.ts';
 import { utc } from './time.ts';
 
-/** What was done, in words; an action that this page does not know stays readable. */
+/** The action in words; an unknown action stays readable. */
 export function actionWords(action: string): string {
   const known = actions[action];
   if (known) return known;
@@ -43,13 +43,13 @@ const actions: Readonly<Record<string, string>> = {
   'webhook.resent': 'Webhook sent again',
 };
 
-/** Who did it. `names` are the staff members that are known by name. */
+/** The actor. `names` maps the staff members known by name. */
 export function actorWords(actor: string, user: string | null, names: ReadonlyMap<string, string>): string {
   const [kind = '', id = ''] = split(actor);
   const name = names.get(id);
   switch (kind) {
     case 'user':
-      // Staff are users too, and do some things as such: they make their own passkeys.
+      // Staff members also act as users: they make their own passkeys.
       return name ?? (id === user ? 'the customer' : `user ${short(id)}`);
     case 'staff':
       return name ?? `staff ${short(id)}`;
@@ -66,20 +66,20 @@ export function actorWords(actor: string, user: string | null, names: ReadonlyMa
   }
 }
 
-/** What it was done to: kind and id; null where that is the user whose trail it is. */
+/** The object: kind and id; null if it is the user whose trail this is. */
 export function objectOf({ object, user }: AuditEntry): { kind: string; id: string } | null {
   const [kind = '', id = ''] = split(object);
   return kind === 'user' && id === user ? null : { kind, id };
 }
 
-/** What was another before, member by member: "paid through: 3 Dec 2026, 14:00 UTC → 10 Dec 2026, 14:00 UTC". */
+/** The changed members with old and new values: "paid through: 3 Dec 2026, 14:00 UTC → 10 Dec 2026, 14:00 UTC". */
 export function changes({ before, after }: Pick<AuditEntry, 'before' | 'after'>): string[] {
   const [was, is] = [members(before), members(after)];
   return [...new Set([...Object.keys(was), ...Object.keys(is)])].flatMap((name) => {
     const [from, to] = [said(name, was[name]), said(name, is[name])];
     if (from === to) return [];
     const label = name.replaceAll('_', ' ');
-    // Of something new, what it is not says nothing.
+    // For a new object, empty members carry no information.
     if (before === null || before === undefined) return is[name] === false ? [] : [`${label}: ${to}`];
     return [`${label}: ${from} → ${to}`];
   });
@@ -93,7 +93,7 @@ function said(name: string, value: unknown): string {
   if (value === undefined || value === null) return 'none';
   if (value === true) return 'yes';
   if (value === false) return 'no';
-  // The trail keeps times as unix seconds.
+  // The trail stores times as unix seconds.
   if (name === 'paid_through' && typeof value === 'number') return utc(new Date(value * 1000));
   if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.join(', ');
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
@@ -104,7 +104,7 @@ function split(text: string): [string, string] {
   return colon < 0 ? [text, ''] : [text.slice(0, colon), text.slice(colon + 1)];
 }
 
-/** Enough of an id to tell it from the others beside it. */
+/** A prefix of an id that distinguishes it from its neighbours. */
 export function short(id: string): string {
   return id.length > 12 ? `${id.slice(0, 8)}…` : id;
 }

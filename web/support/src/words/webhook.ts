@@ -1,7 +1,7 @@
 import type { Delivery } from '../shapes.ts';
 import { count } from './time.ts';
 
-/** How often it was tried, and why the last try failed. */
+/** The number of tries, and why the last one failed. */
 export function tries({ attempts, state, last_status, last_error }: Delivery): string {
   const often = attempts === 0 ? 'Not tried yet' : count(attempts, 'try', 'tries');
   if (attempts === 0 || state === 'delivered' || last_error === null) return `${often}.`;

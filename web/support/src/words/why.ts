@@ -1,7 +1,7 @@
 import type { Decision, Dispute, Features, Judged, Plan, Subscription } from '../shapes.ts';
 import { moment, utc } from './time.ts';
 
-/** Whether a dispute takes the subscription's features. */
+/** Whether a dispute removes the subscription's features. */
 export function withholds({ withholds }: Dispute): boolean {
   return withholds === 'for_now' || withholds === 'for_good';
 }
@@ -18,7 +18,7 @@ export function disputeWords({ status, withholds }: Dispute): string {
   }`;
 }
 
-/** Why a subscription gives what it gives, or nothing. */
+/** Why a subscription grants its features, or nothing. */
 export function because({ paid_through, state, disputes, worth }: Judged, now: Date): string {
   const paid = new Date(paid_through);
   const end = new Date(worth.ends_at);
@@ -51,7 +51,7 @@ const paidWords = {
   cancelled: 'Cancelled, and does not renew: paid',
 };
 
-/** What billing says, in words. */
+/** Billing's status, in words. */
 export const billingWords: Readonly<Record<Subscription['state'], string>> = {
   trialing: 'trial',
   active: 'active',
@@ -65,7 +65,7 @@ export interface Headline {
   readonly text: string;
 }
 
-/** What the user has now, in one sentence. */
+/** The user's current rights, in one sentence. */
 export function headline({ state, reason, since, paid_through }: Decision, now: Date): Headline {
   const paid = paid_through === null ? null : new Date(paid_through);
   const when = since ? `, ${moment(new Date(since), now)}` : '';
@@ -108,7 +108,7 @@ export function headline({ state, reason, since, paid_through }: Decision, now: 
   }
 }
 
-/** "notes without limit, export": what is granted, by its names. */
+/** "notes without limit, export": the granted features, by name. */
 export function featureWords(features: Features): string {
   const names = Object.keys(features).sort();
   if (names.length === 0) return 'none';

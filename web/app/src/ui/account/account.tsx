@@ -11,11 +11,11 @@ import { SecurityLink } from './security-link.tsx';
 import { Storage } from './storage.tsx';
 
 /**
- * What the user has and until when, what they can do about it, and the way out: one card for each matter. The devices come
- * last: their list grows when the server answers, and nothing below it has to make room.
+ * The user's rights and their end, the possible actions, and signing out, with one card each. The devices come last: their
+ * list grows when the server answers, and nothing below it moves.
  */
 export function Account({ user }: { user: User }) {
-  // How something ended is no news any more when the page is opened again; how a sign-out ended is told where it led to.
+  // Outcomes are not shown again when the page is reopened; a sign-out's outcome appears on the page that follows it.
   useEffect(
     () => () => {
       if (signedIn.peek()) outcome.value = null;

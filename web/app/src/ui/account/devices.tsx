@@ -13,10 +13,10 @@ import { Outcome } from '../outcome.tsx';
 import { Question } from '../question.tsx';
 import { SignOut } from './sign-out.tsx';
 
-/** The devices of the account: this one, with the way out, and the others, which can be unlinked from here. */
+/** The devices of the account: this one, with signing out, and the others, which can be unlinked from here. */
 export function Devices() {
   const ask = useMemo(() => paced(listDevices, 10_000), []);
-  // Asked when the page opens, when the server is back, and when what the user has was heard of anew.
+  // Fetched when the page opens, when the server is back, and after a new document.
   useSignalEffect(() => {
     entitlement.value;
     if (reached.value !== false) ask();

@@ -4,7 +4,7 @@ import { exported, exporting, exportNotes, stopExport } from '../../exporting.ts
 import { notes } from '../../notes/book.ts';
 import { here } from '../../standing.ts';
 
-/** All notes as one file; where that is not allowed, why. */
+/** Exports all notes as one file, or says why that is not allowed. */
 export function Export() {
   const allowed = entitlement.value.features.export !== undefined;
   const { headline, tone } = here.value;

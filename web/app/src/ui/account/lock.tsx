@@ -5,7 +5,7 @@ import { Outcome } from '../outcome.tsx';
 
 const minute = 60_000;
 
-/** How long nobody has to be there, as it can be chosen. */
+/** The idle limits to choose from. */
 const waits: readonly { readonly idle: number; readonly text: string }[] = [
   { idle: minute, text: 'After 1 minute' },
   { idle: 5 * minute, text: 'After 5 minutes' },
@@ -13,7 +13,7 @@ const waits: readonly { readonly idle: number; readonly text: string }[] = [
   { idle: 60 * minute, text: 'After 1 hour' },
 ];
 
-/** Locking: now, when the app opens, and when nobody is there. */
+/** Locking: now, when the app opens, and when idle. */
 export function Lock() {
   const { onStart = false, idle = 0 } = lockOptions.value;
   return (
@@ -57,7 +57,7 @@ export function Lock() {
   );
 }
 
-/** Shows again what holds where the choice was not taken. */
+/** Restores the options in force if the choice was refused. */
 async function choose(control: HTMLInputElement | HTMLSelectElement, wanted: { onStart: boolean; idle: number }) {
   const options: LockOptions = {
     ...(wanted.onStart && { onStart: true }),

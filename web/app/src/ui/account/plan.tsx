@@ -6,7 +6,7 @@ import { Outcome } from '../outcome.tsx';
 import { Replaceable } from '../replaceable.tsx';
 import { MarkShape, TimelinePicture } from './timeline.tsx';
 
-/** What the user has, until when, and what to do about it. */
+/** The user's rights, their end, and what to do about it. */
 export function Plan() {
   const { tone, headline, meaning, advice, remedy, help } = here.value;
   const lines = dates(entitlement.value, now.value);

@@ -1,4 +1,4 @@
-/** The way to how the account can be entered. */
+/** The link to the page about passkeys and sessions. */
 export function SecurityLink() {
   return (
     <section class="card" aria-labelledby="security">

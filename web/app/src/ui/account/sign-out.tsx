@@ -6,7 +6,7 @@ import { busy, entitlement, signOut } from '../../client.ts';
 import { notes } from '../../notes/book.ts';
 import { Question } from '../question.tsx';
 
-/** The way out, with the choice of what becomes of the notes: they are kept nowhere else, so they stay unless told otherwise. */
+/** Signing out, with the choice to delete the notes: they are stored nowhere else, so they stay by default. */
 export function SignOut() {
   const question = useRef<HTMLDialogElement>(null);
   const wipe = useSignal(false);

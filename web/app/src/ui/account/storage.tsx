@@ -5,7 +5,7 @@ import { notes } from '../../notes/book.ts';
 import { storageHere } from '../../standing.ts';
 import { askStorageUse, inBytes, keepStorage, storageUse } from '../../storage-use.ts';
 
-/** What is kept in this browser, how much of what it allows that is, and whether it promised not to clear it. */
+/** This browser's storage: its contents, its use of the quota, and whether it is persistent. */
 export function Storage() {
   const refused = useSignal(false);
   useEffect(() => void askStorageUse(), []);

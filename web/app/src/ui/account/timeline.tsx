@@ -2,7 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { entitlement, now } from '../../client.ts';
 import { type Event, timeline } from '../../timeline.ts';
 
-/** The life of the document that this device holds: a line from when it was issued to its end, with now on it. */
+/** The life of this device's document: a line from its issue to its end, with now marked on it. */
 export function TimelinePicture() {
   const line = timeline(entitlement.value, now.value);
   if (!line) return null;
@@ -31,7 +31,7 @@ export function TimelinePicture() {
   );
 }
 
-/** The same shape beside the words: the key to the picture. */
+/** The same shape beside its text, as the legend. */
 export function MarkShape({ event }: { event: Event }) {
   return (
     <svg class="mark-shape" viewBox="-8 -8 16 16" aria-hidden="true">
@@ -45,7 +45,7 @@ function Stretch({ kind, from, to }: { kind: string; from: number; to: number })
   return <rect class={`stretch ${kind}`} x={percent(from)} width={percent(to - from)} y="30" height="4" />;
 }
 
-/** Percentages are for whole elements only, not inside of paths: so each shape stands in a picture of its own. */
+/** SVG percentages work for whole elements only, not inside paths, so each shape has its own svg element. */
 function Place({ at, children }: { at: number; children: ComponentChildren }) {
   return (
     <svg x={percent(at)} y="32" overflow="visible" aria-hidden="true">

@@ -7,7 +7,7 @@ import { ActionButton } from '../action-button.tsx';
 import { Outcome } from '../outcome.tsx';
 import { Question } from '../question.tsx';
 
-/** All that the server holds of the user: as a file, or gone. */
+/** The server's data on the user: export and deletion. */
 export function AccountData() {
   const question = useRef<HTMLDialogElement>(null);
   const count = notes.value.length;

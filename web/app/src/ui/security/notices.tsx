@@ -5,7 +5,7 @@ import { now, requireSession } from '../../client.ts';
 import { forgetNotices, notices } from '../../notices.ts';
 import { go } from '../../route.ts';
 
-/** Tells at a sign-in what has happened to the account meanwhile: nobody gets past it without having seen it. */
+/** Shows security notices at sign-in; the user must dismiss them before going on. */
 export function Notices() {
   const dialog = useRef<HTMLDialogElement>(null);
   const names = useSignal<ReadonlyMap<string, string>>(new Map());

@@ -8,7 +8,7 @@ import { ActionButton } from '../action-button.tsx';
 import { Outcome } from '../outcome.tsx';
 import { Question } from '../question.tsx';
 
-/** The passkeys of the account: each can be renamed and deleted, and there can be more. */
+/** The passkeys of the account: each can be renamed or deleted, and more can be added. */
 export function Passkeys({ passkeys, sessions }: Security) {
   const chosen = useSignal<Passkey | null>(null);
   const name = useSignal('');

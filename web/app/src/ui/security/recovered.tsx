@@ -9,7 +9,7 @@ import { DeviceWords } from '../device-words.tsx';
 import { Mark } from '../mark.tsx';
 import { Outcome } from '../outcome.tsx';
 
-/** After a recovery: whoever has lost a passkey may have lost what it was on, so that can be unlinked at once. */
+/** Shown after a recovery: a user who lost a passkey may have lost its device, which can be unlinked here. */
 export function Recovered() {
   useEffect(() => {
     void listDevices();

@@ -7,7 +7,7 @@ import { ActionButton } from '../action-button.tsx';
 import { Outcome } from '../outcome.tsx';
 import { Question } from '../question.tsx';
 
-/** The way back in when all passkeys are lost: how much of it is left, and a new set. */
+/** The recovery codes for when all passkeys are lost: how many are left, and making a new set. */
 export function RecoveryCodes({ codes }: Security) {
   const question = useRef<HTMLDialogElement>(null);
   const some = codes.left > 0 && codes.createdAt;
@@ -52,7 +52,7 @@ export function RecoveryCodes({ codes }: Security) {
   );
 }
 
-/** Shown this once, so nothing but its button puts it away. */
+/** Shown only once, so only its button dismisses it. */
 function NewCodes() {
   const dialog = useRef<HTMLDialogElement>(null);
   const copied = useSignal('');

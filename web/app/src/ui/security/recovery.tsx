@@ -5,7 +5,7 @@ import { ActionButton } from '../action-button.tsx';
 import { Mark } from '../mark.tsx';
 import { Outcome } from '../outcome.tsx';
 
-/** What brought somebody here: support's link, of either kind, or a code of one's own, which is typed here. */
+/** How the user got here: by either kind of support's link, or to type one of their own codes. */
 type Way = 'enrolment' | 'recovery' | 'typed';
 
 const kept = 'It is kept by this device or your password manager, and signs you in from now on.';
@@ -32,14 +32,17 @@ const words = {
   },
 } as const satisfies Record<Way, unknown>;
 
-/** Where every one-time code makes a passkey: the first one of an account that support has prepared, or one in place of lost ones. */
+/**
+ * The page where a one-time code creates a passkey: the first one of an account prepared by support, or one to replace lost
+ * ones.
+ */
 export function Recovery({ way, code }: { way: Way; code: string | null }) {
   const typed = useSignal('');
   const present = user.value;
   const { heading, promises, task, about } = words[way];
   const start = async () => {
     const entered = await (code === null ? recover(typed.value.trim()) : enrol(code));
-    // Linking may have failed after it: the account page offers the remedy then.
+    // If linking failed afterwards, the account page offers the remedy.
     if (entered) go({ at: way === 'enrolment' ? 'list' : 'recovered' }, true);
   };
   return (

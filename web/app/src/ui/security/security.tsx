@@ -17,7 +17,7 @@ export { Notices } from './notices.tsx';
 export { Recovered } from './recovered.tsx';
 export { Recovery } from './recovery.tsx';
 
-/** How the account can be entered and who has: all of it the server's to tell, so it needs the network. */
+/** Passkeys, recovery codes and sessions. All of it comes from the server, so it needs the network. */
 export function Security() {
   const ask = useMemo(() => paced(askSecurity, 10_000), []);
   useSignalEffect(() => {
@@ -26,7 +26,7 @@ export function Security() {
   useEffect(
     () => () => {
       forgetSecurity();
-      // How a deletion ended is told where it led to.
+      // A deletion's outcome appears on the page that follows it.
       if (user.peek()) outcome.value = null;
     },
     [],

@@ -4,7 +4,7 @@ import { aboutSession } from '../../words/passkey.ts';
 import { ActionButton } from '../action-button.tsx';
 import { Outcome } from '../outcome.tsx';
 
-/** Where the user is signed in. This session ends by signing out, which is on the account page. */
+/** The user's sessions. This session ends by signing out on the account page. */
 export function Sessions({ sessions, passkeys }: Security) {
   const others = sessions.filter(({ current }) => !current);
   const ordered = [...sessions.filter(({ current }) => current), ...others];

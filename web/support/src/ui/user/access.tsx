@@ -10,7 +10,7 @@ import { LinkMade } from '../link-made.tsx';
 import { When } from '../when.tsx';
 import { type CardProps, mayTouchAccess } from './card.ts';
 
-/** How the account can be entered, and who has. */
+/** The user's passkeys, codes and sessions. */
 export function Access({ account, changed }: CardProps) {
   const { passkeys, sessions } = account;
   return (

@@ -1,14 +1,14 @@
 import { may } from '../../session.ts';
 import type { Account } from '../../shapes.ts';
 
-/** What the cards of a user's page share. */
+/** The properties shared by the cards of a user's page. */
 export interface CardProps {
   readonly account: Account;
-  /** Something was changed: reads the account anew. */
+  /** Call after a change: reads the account again. */
   readonly changed: () => Promise<void>;
 }
 
-/** Whether the role reaches so far: who could take a staff member's account over could do what they may. */
+/** Whether the role permits it: a person who could take over a staff member's account would gain that member's role. */
 export function mayTouchAccess({ role }: Account): boolean {
   return may('support:write') && (role === null || may('admin'));
 }

@@ -7,7 +7,7 @@ import { Act, ask } from '../act.tsx';
 import { When } from '../when.tsx';
 import { type CardProps, mayTouchAccess } from './card.ts';
 
-/** Where the user has the app, and until when each device works without contact. */
+/** The user's devices, and until when each works without contact. */
 export function Devices({ account, changed }: CardProps) {
   const { devices } = account;
   const linked = devices.filter((device) => !device.removed).length;

@@ -12,7 +12,7 @@ import { Withdraw } from './withdraw.tsx';
 
 const day = 86_400_000;
 
-/** Gives days of a plan, as a subscription of its own: billing knows nothing of it, and it does not renew. */
+/** Grants days of a plan as a separate subscription, which is unknown to billing and does not renew. */
 export function Grant({ account, changed }: CardProps) {
   const { data, failed, reload } = useLoaded<{ plans: readonly Plan[] }>('/admin/v1/plans');
   const plan = useSignal<string | null>(null);
@@ -85,7 +85,7 @@ export function Grant({ account, changed }: CardProps) {
   );
 }
 
-/** The end of so many days of a plan that the user holds, or has never had. */
+/** The end of that many days of a plan, whether the user already holds it or not. */
 function endOf(held: HeldPlan | undefined, days: number): Date {
   return new Date(Math.max(now.value.getTime(), held ? Date.parse(held.grants_from) : 0) + days * day);
 }

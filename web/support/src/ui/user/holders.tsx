@@ -5,11 +5,11 @@ import { relative, utcAtLatest } from '../../words/time.ts';
 
 interface Props {
   readonly devices: readonly Holder[];
-  /** After the revoke: what each device has made of it. */
+  /** After the revoke: its effect on each device. */
   readonly progress?: (device: Holder) => Progress;
 }
 
-/** The devices that hold documents, or held them: until when each may work offline, or that it has been told. */
+/** The devices that hold or held documents: until when each may work offline, or that it has been told. */
 export function Holders({ devices, progress }: Props) {
   if (devices.length === 0) return null;
   return (

@@ -10,11 +10,11 @@ import { Grant } from './grant.tsx';
 import { Reach } from './reach.tsx';
 import { Reinstate, Withdraw } from './withdraw.tsx';
 
-/** What the user has, and why: the inputs of the server's decision, as it weighs them. */
+/** The user's rights and the reasons: the inputs of the server's decision. */
 export function Holdings({ account, changed }: CardProps) {
   const { decision, subscriptions } = account;
   const said = headline(decision, now.value);
-  // The one that decides is what everybody asks about.
+  // The deciding subscription first, since support asks about it most.
   const listed = [...subscriptions].sort((a, b) => Number(b.worth.decides) - Number(a.worth.decides));
   return (
     <section class={`card ${said.tone}`} aria-labelledby="holdings">

@@ -8,11 +8,11 @@ import { Holders } from './holders.tsx';
 
 const interval = 2_000;
 
-/** How far a revoke or a suspension has come: asked again and again while it is seen, until the last document has ended. */
+/** The progress of a revoke or a suspension, polled while visible until the last document has ended. */
 export function Reach({ subscription, changed }: { subscription: Subscription; changed: () => Promise<void> }) {
   const reach = reachOf(subscription.id);
   const told = reach?.devices.filter((device) => progress(device, reach.revision, now.value) === 'told').length;
-  // The list of devices on the same page has to say of them what is said here.
+  // The list of devices on the same page must agree with this one.
   const before = useRef(told);
   useEffect(() => {
     if (told !== undefined && before.current !== undefined && told > before.current) void changed();
@@ -25,11 +25,11 @@ export function Reach({ subscription, changed }: { subscription: Subscription; c
     const path = `/admin/v1/subscriptions/${encodeURIComponent(subscription.id)}/revocation`;
     const look = async () => {
       if (document.visibilityState !== 'visible') return;
-      // Out of contact, what is known stays, and its ends pass by themselves.
+      // Without contact, the known state stays, and its ends pass with time.
       const answer = await read<Revocation>(path, ended.signal).catch(() => null);
       if (!answer) return;
       goOn(answer);
-      // A colleague was here meanwhile.
+      // A colleague has changed it meanwhile.
       if (answer.subscription.updated_at !== subscription.updated_at) await changed();
     };
     void look();

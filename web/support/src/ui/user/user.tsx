@@ -8,7 +8,7 @@ import { Access } from './access.tsx';
 import { Devices } from './devices.tsx';
 import { Holdings } from './holdings.tsx';
 
-/** One user: what they have and why, on which devices, who can get in, and what was done. */
+/** One user: rights with reasons, devices, access, and trail. */
 export function UserPage({ id }: { id: string }) {
   const { data, failed, reload } = useLoaded<Account>(`/admin/v1/users/${id}`);
   const account = data.value;

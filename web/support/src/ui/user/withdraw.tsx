@@ -13,7 +13,7 @@ interface Props extends CardProps {
   readonly subscription: Subscription;
 }
 
-/** Revokes or suspends, once it has been seen what that reaches and until when. */
+/** Revokes or suspends, after showing which devices that affects and until when. */
 export function Withdraw({ how, account, changed, subscription }: Props & { readonly how: 'revoke' | 'suspend' }) {
   const path = `/admin/v1/subscriptions/${encodeURIComponent(subscription.id)}`;
   const { data, failed, reload } = useLoaded<Revocation>(`${path}/revocation`);
@@ -65,7 +65,7 @@ export function Withdraw({ how, account, changed, subscription }: Props & { read
   );
 }
 
-/** Gives back what a revoke or a suspension took. */
+/** Undoes a revoke or a suspension. */
 export function Reinstate({ account, changed, subscription }: Props) {
   const { name } = account.user;
   return (
