@@ -18,8 +18,8 @@ import (
 	"holdfast/e2e/support"
 )
 
-// siege is one server, and those who attack it. Each request comes from a network of its own, as far as the server can
-// tell: what an attack is refused for must be the attack itself, not the number of its tries.
+// siege is one server and its attackers. Each request comes from its own network, as far as the server can tell, so that
+// the server refuses an attack for what it is, not for the number of attempts.
 type siege struct {
 	t      *testing.T
 	server *support.Server
@@ -46,7 +46,7 @@ type finish struct {
 
 func (s *siege) in(t *testing.T) *siege { return &siege{t, s.server, s.hops} }
 
-// send does a request from a new network and returns the code of its refusal, "" for a success.
+// send sends a request from a new network and returns the code of its refusal, "" for a success.
 func (s *siege) send(client *support.Client, method, path string, body, out any, header http.Header) string {
 	s.t.Helper()
 	hop := s.hops.Add(1)
@@ -73,7 +73,7 @@ func (s *siege) want(what, got, want string) {
 	}
 }
 
-// person registers somebody new.
+// person registers a new user.
 func (s *siege) person(name string) *person {
 	s.t.Helper()
 	client := s.server.Client()
@@ -91,7 +91,7 @@ func (s *siege) begin(client *support.Client, kind string, body any) (b begun) {
 	return b
 }
 
-// authenticate finishes an authentication with what the passkey would say, but for lie.
+// authenticate finishes an authentication with a true assertion, altered by lie.
 func (p *person) authenticate(client *support.Client, lie func(*support.Assertion)) string {
 	p.t.Helper()
 	options := p.begin(client, "authentication", nil)
@@ -152,7 +152,7 @@ func replay(s *siege) {
 	}
 	s.want("first", try(), "")
 	s.want("replayed", try(), "ceremony_invalid")
-	// A try that fails spends it as well.
+	// A failed attempt spends it as well.
 	options = s.begin(ada.client, "authentication", nil)
 	if answer, err = ada.passkey.Assert(options.PublicKey); err != nil {
 		s.t.Fatal(err)
@@ -161,7 +161,7 @@ func replay(s *siege) {
 	s.want("after a spoilt one", try(), "ceremony_invalid")
 }
 
-// race: of fifty who finish one ceremony at once, of whatever kind, one is let in.
+// race: of fifty concurrent attempts to finish one ceremony, of any kind, exactly one succeeds.
 func race(s *siege) {
 	const n = 50
 	ada := s.person("Ada")
@@ -212,7 +212,7 @@ func race(s *siege) {
 				s.t.Errorf("%s: %q with cookies %v", kind, code, cookies)
 			}
 		}
-		// Once the passkey has failed too often, its failures are answered so.
+		// Once the passkey has failed too often, its failures get this answer.
 		if counted[""] != 1 || counted[""]+counted["ceremony_invalid"]+counted["rate_limited"] != n {
 			s.t.Errorf("%s: of %d at once: %v", kind, n, counted)
 		}
@@ -304,7 +304,7 @@ func ofOthers(s *siege) {
 	}
 }
 
-// lies are assertions that are signed well and true but for one thing. Each is of a passkey of its own.
+// lies are well-signed assertions with one false claim. Each uses its own passkey.
 func lies(s *siege) {
 	bob := s.person("Bob")
 	host := s.server.Origin // http://localhost:PORT
@@ -350,7 +350,7 @@ func handle(t *testing.T, id string) []byte {
 	return b
 }
 
-// copied is what the passkey's own signature gives away: refused, audited, and told at the next good sign-in.
+// copied: evidence of copying in the passkey's own signature is refused, audited, and reported at the next good sign-in.
 func copied(s *siege) {
 	ada := s.person("Ada")
 	s.want("sign in", ada.authenticate(ada.client, nil), "")
@@ -403,8 +403,8 @@ func otherOrigin(s *siege) {
 	}
 }
 
-// codes makes recovery codes. Ten slow hashes with the race detector can be too slow for a busy machine: that is a 503, which
-// says to try again.
+// codes makes recovery codes. Ten slow hashes with the race detector can be too slow for a busy machine: the server then
+// answers 503, which allows a retry.
 func (p *person) codes() []string {
 	p.t.Helper()
 	var made struct{ Codes []string }
@@ -416,8 +416,8 @@ func (p *person) codes() []string {
 	return made.Codes
 }
 
-// enumerate: a passkey that is known and one that is not get the same answer; so do codes. That they take equally long is
-// measured elsewhere.
+// enumerate: a known and an unknown passkey get the same answer; so do codes. Package enumeration measures that they
+// take equally long.
 func enumerate(s *siege) {
 	ada, eve := s.person("Ada"), s.person("Eve")
 	var shapes []string
@@ -450,7 +450,7 @@ func enumerate(s *siege) {
 	}
 }
 
-// shape is a whole refusal, but for its request id.
+// shape returns a whole refusal without its request id.
 func (s *siege) shape(path string, body any) string {
 	s.t.Helper()
 	hop := s.hops.Add(1)
@@ -479,7 +479,7 @@ func fixation(s *siege) {
 	}
 	s.want("the planted session", s.send(eve.client, http.MethodGet, "/v1/session", nil, nil, nil), "unauthenticated")
 
-	// A token that the server never gave is not adopted, and each sign-in has a token of its own.
+	// The server does not adopt a token that it never issued, and each sign-in has its own token.
 	victim = s.server.Client()
 	made := *planted
 	made.Value = strings.Repeat("A", 64)
@@ -497,7 +497,7 @@ func fixation(s *siege) {
 	}
 }
 
-// forged: what a page of another site makes the victim's browser send changes nothing.
+// forged: requests that a page of another site triggers in the victim's browser change nothing.
 func forged(s *siege) {
 	ada := s.person("Ada")
 	id := base64.RawURLEncoding.EncodeToString(ada.passkey.ID())
@@ -521,8 +521,8 @@ func forged(s *siege) {
 	}
 }
 
-// guessed: ten wrong codes in place of one, from wherever, and thirty from a network, for whatever account; then one now and
-// then. Nobody else is held up, and no passkey.
+// guessed: ten wrong guesses at one code from any network, and thirty from a network at any account; after that one at
+// intervals. Other users and passkeys are not delayed.
 func guessed(s *siege) {
 	ada := s.person("Ada")
 	made := ada.codes()
@@ -546,7 +546,7 @@ func guessed(s *siege) {
 	s.want("another code of the account", s.send(s.server.Client(), http.MethodPost, "/v1/recovery/options", map[string]string{"code": made[1]}, nil, nil), "")
 }
 
-// lockedOut: however often others fail in the name of a passkey and its account, and from its network, it signs in.
+// lockedOut: a passkey signs in however often others fail in its name and its account's, and from its network.
 func lockedOut(s *siege) {
 	ada, eve := s.person("Ada"), s.person("Eve")
 	network := http.Header{"X-Forwarded-For": {"198.51.100.1"}}
@@ -575,7 +575,7 @@ func lockedOut(s *siege) {
 	s.want("the passkey itself", s.send(ada.client, http.MethodPost, "/v1/authentication", finish{options.Ceremony, answer}, nil, network.Clone()), "")
 }
 
-// operate runs a command of the operator's beside the server, and returns what it prints on standard output.
+// operate runs an operator's command beside the server, and returns its standard output.
 func (s *siege) operate(command ...string) string {
 	s.t.Helper()
 	out, err := exec.CommandContext(s.t.Context(), s.server.Binary, append(command, "--data", s.server.Data)...).Output()
@@ -585,7 +585,7 @@ func (s *siege) operate(command ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// invited is a staff member who was invited on the command line, and has taken the invitation up.
+// invited returns a staff member who was invited on the command line, and has accepted the invitation.
 func (s *siege) invited(name, role string) *person {
 	s.t.Helper()
 	link := s.operate("staff", "invite", "--name", name, "--role", role)
@@ -606,13 +606,11 @@ func (s *siege) invited(name, role string) *person {
 	return &person{s, client, done.User, passkey}
 }
 
-// overreaching: support does nothing that takes an admin, neither to an admin's account nor by a page that was opened when
-// its user still was one.
-// allowedOrigin is that of further pages which may call the server.
+// allowedOrigin is the origin of further pages that may call the server.
 const allowedOrigin = "http://notes.localhost:8090"
 
-// elsewhere: a staff member signs in on a page of an allowed origin, which sends what was signed on without saying who it
-// is. The session is a user's, whatever its requests claim.
+// elsewhere: a staff member signs in on a page of an allowed origin, which forwards the signed assertion without an
+// origin of its own. The session is an ordinary user's, whatever its requests claim.
 func elsewhere(s *siege) {
 	grace := s.invited("Grace", "admin")
 	page := s.server.Client()
@@ -628,7 +626,7 @@ func elsewhere(s *siege) {
 		s.want(name+": a passkey", s.send(page, http.MethodPost, "/v1/registration/options", nil, nil, header.Clone()), "cross_origin")
 	}
 
-	// Nor does a code open the account there; what was refused has not spent it.
+	// A code does not open the account there either, and the refused attempt has not spent it.
 	link := s.operate("staff", "invite", "--name", "Sam", "--role", "support")
 	for what, code := range map[string]string{
 		"a recovery code": grace.codes()[0], "an invitation": strings.TrimPrefix(link, s.server.Origin+"/support#invite="),
@@ -646,6 +644,8 @@ func elsewhere(s *siege) {
 	}
 }
 
+// overreaching: support cannot do anything that needs an admin, neither to an admin's account nor from a page opened while
+// its user still was one.
 func overreaching(s *siege) {
 	admin, member, user := s.invited("Eve", "admin"), s.invited("Sam", "support"), s.person("Ada")
 	try := func(by *person, method, path string, body map[string]any) string {

@@ -14,9 +14,9 @@ import (
 	"holdfast/e2e/support"
 )
 
-// A backup is made while everybody is at work; a day goes on; the machine is lost. What is restored in another place
-// serves: people sign in, and every honest device reconciles, none taken for a copy, although each knows more than the
-// database does.
+// A backup is made under load, work goes on for a day, and the machine is lost. The restored server works elsewhere:
+// users sign in, and every honest device reconciles and is not called a copy, although each has seen more than the
+// database.
 func TestBackupUnderLoadAndRestoreElsewhere(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -95,7 +95,7 @@ func TestBackupUnderLoadAndRestoreElsewhere(t *testing.T) {
 		t.Errorf("the backup: %v, %v", info, err)
 	}
 
-	// The day after the backup, of which nothing will be left but what the devices know.
+	// The day after the backup: only the devices will remember it.
 	for _, action := range []string{"revoke", "reinstate", "revoke"} {
 		if err := act(people[1], action); err != nil {
 			t.Fatal(err)
@@ -123,7 +123,7 @@ func TestBackupUnderLoadAndRestoreElsewhere(t *testing.T) {
 			if err != nil {
 				t.Fatalf("person %d, after the restore: %v", i, err)
 			}
-			// Person 0 is as the backup met them; the revocation of person 1 is lost with the day.
+			// Person 0 is unchanged since the backup; the revocation of person 1 is lost with the day.
 			if state := reconciled.Document.State; reconciled.Status != http.StatusOK || i > 0 && state != "active" {
 				t.Errorf("person %d, after the restore: %d, state %q", i, reconciled.Status, state)
 			}

@@ -10,8 +10,8 @@ import (
 	"holdfast/e2e/support"
 )
 
-// TestCeremonyOnReplicas: a ceremony that was begun on one server is finished once on all of them, also after they were killed
-// or started again.
+// TestCeremonyOnReplicas: a ceremony begun on one server is finished once across all of them, even after they were
+// killed or restarted.
 func TestCeremonyOnReplicas(t *testing.T) {
 	t.Parallel()
 	first := support.NewServer(t, binary)
@@ -59,7 +59,7 @@ func TestCeremonyOnReplicas(t *testing.T) {
 		t.Errorf("of %d on two servers at once: %v", n, counted)
 	}
 
-	// A try that fails is remembered, too, when all servers and PostgreSQL are killed right after it.
+	// A failed attempt is remembered, too, when all servers and PostgreSQL are killed right after it.
 	good, spoilt := begin(first), begin(second)
 	s.want("spoilt", try(first, finish{spoilt.Ceremony, json.RawMessage("{}")}), "credential_rejected")
 	if err := second.Kill(); err != nil {

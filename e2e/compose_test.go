@@ -35,7 +35,7 @@ func loadCompose(ctx context.Context, environment map[string]string) (*types.Pro
 	}, loader.WithProfiles([]string{"setup", "retention", "backup"}))
 }
 
-// compose.yaml means what SECURITY.md says of it.
+// TestCompose checks that compose.yaml keeps the promises of SECURITY.md.
 func TestCompose(t *testing.T) {
 	t.Parallel()
 	project, err := loadCompose(t.Context(), environment)
@@ -44,7 +44,7 @@ func TestCompose(t *testing.T) {
 	}
 
 	t.Run("every secret must be given", func(t *testing.T) {
-		// POSTGRES_PASSWORD is a secret alone: Compose refuses to start without it, but only then.
+		// Compose uses POSTGRES_PASSWORD only as a secret, so it refuses a missing one at start, but not while loading.
 		for _, name := range []string{"HOLDFAST_HOST", "OWNER_PASSWORD", "RUNTIME_PASSWORD"} {
 			short := maps.Clone(environment)
 			delete(short, name)
@@ -213,8 +213,8 @@ func TestCompose(t *testing.T) {
 	})
 }
 
-// lend starts a private cluster that lends its PostgreSQL, and returns its address as the superuser. That is its owner there,
-// so the owner in compose.yaml gets another name.
+// lend starts a private cluster for shared use of its PostgreSQL, and returns its address as the superuser. That user is
+// the owner there, so the owner in compose.yaml gets another name.
 func lend(t *testing.T) *url.URL {
 	t.Helper()
 	lender := support.NewServer(t, binary)
@@ -232,8 +232,8 @@ func lend(t *testing.T) *url.URL {
 	return address
 }
 
-// The script that compose.yaml gives to PostgreSQL makes roles that suffice: the owner, no superuser, migrates; the
-// server runs as the runtime role, which can neither change the schema nor the audit trail.
+// The script that compose.yaml gives to PostgreSQL creates sufficient roles: the owner, who is not a superuser,
+// migrates; the server runs as the runtime role, which can change neither the schema nor the audit trail.
 func TestComposeRoles(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

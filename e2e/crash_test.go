@@ -17,8 +17,8 @@ import (
 	"holdfast/e2e/support"
 )
 
-// kill -9 of the server, then of PostgreSQL, in the middle of registrations and reconciles: whatever was answered
-// with 2xx is still true, nothing half-made exists, and no device is taken for a copy.
+// kill -9 of the server, then of PostgreSQL, during registrations and reconciles: everything answered with 2xx still
+// holds, nothing half-made exists, and no device is called a copy.
 func TestKilledInTheMiddle(t *testing.T) {
 	t.Parallel()
 	accounts, workers := 150, 8
@@ -90,7 +90,7 @@ type crashDrill struct {
 	attempts int // accounts that may exist without our having been told
 }
 
-// life is what one person has been answered with 2xx.
+// life holds the facts of one person that were answered with 2xx.
 type life struct {
 	user         support.User
 	client       *support.Client
@@ -100,7 +100,7 @@ type life struct {
 	revision     int64
 }
 
-// crash kills in the middle of the work and starts the server again.
+// crash kills during the work and starts the server again.
 func (d *crashDrill) crash(kill func() error) {
 	d.t.Helper()
 	if err := kill(); err != nil {
@@ -111,8 +111,8 @@ func (d *crashDrill) crash(kill func() error) {
 	}
 }
 
-// live walks one person through registration, trial, linking and reconciles. A step without an answer is tried again;
-// a refusal is an error of the server's.
+// live takes one person through registration, trial, linking and reconciles. A step without an answer is retried; a
+// refusal is the server's error.
 func (d *crashDrill) live(ctx context.Context, n int) {
 	client := d.server.Client()
 	client.Network = fmt.Sprintf("10.%d.%d.1", n/256, n%256)
@@ -169,7 +169,8 @@ func (d *crashDrill) live(ctx context.Context, n int) {
 	}
 }
 
-// insist tries a step until it is answered. Only what a crash explains is tried again: no answer, half of one, a 5xx.
+// insist retries a step until it is answered. It retries only failures that a crash explains: no answer, half of one, a
+// 5xx.
 func (d *crashDrill) insist(ctx context.Context, step func() error) error {
 	for {
 		err := step()
@@ -216,7 +217,7 @@ func (l *life) reconcile(ctx context.Context) error {
 	return nil
 }
 
-// check asks the server for everything that it once confirmed.
+// check asks the server for everything that it has confirmed.
 func (l *life) check(ctx context.Context, t *testing.T, server *support.Server) {
 	t.Helper()
 	fresh := server.Client()
@@ -272,7 +273,7 @@ func checkNothingHalfMade(ctx context.Context, t *testing.T, server *support.Ser
 		}
 	}
 
-	// As many accounts as were confirmed, and at most those more whose answer was lost.
+	// As many accounts as were confirmed, plus at most those whose answer was lost.
 	var users int
 	if err := db.QueryRowContext(ctx, `SELECT count(*) FROM users`).Scan(&users); err != nil {
 		t.Fatal(err)

@@ -8,8 +8,8 @@ import (
 	"holdfast/e2e/support"
 )
 
-// A page that is open hears of a revoke, on whichever server process either of them is. Its stream ends with its session,
-// and with the server, which then has nothing to wait for.
+// An open page is notified of a revoke, on any server process. Its stream ends with its session, and with the server,
+// which does not wait for it.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

@@ -23,7 +23,7 @@ import (
 
 const everythingSecret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 
-// held is a document that a device was given, with what its JWS says besides.
+// held is a document that a device holds, with further claims of its JWS.
 type held struct {
 	support.Document
 	list, index int
@@ -50,7 +50,7 @@ func hold(d support.Document) (held, error) {
 	return held{d, list, claims.Status.List.Index}, err
 }
 
-// chaos is everything that can be done to an account, by many at once, on two servers.
+// chaos runs all operations on accounts concurrently, on two servers.
 type chaos struct {
 	t       *testing.T
 	ctx     context.Context
@@ -70,7 +70,7 @@ func (c *chaos) note(what string) {
 	c.counts[what]++
 }
 
-// judge counts an answer. No answer may be a failure of the server's; on a slow machine it may put work off.
+// judge counts an answer. No answer may be a server failure; a slow machine may defer work.
 func (c *chaos) judge(what string, err error) {
 	var problem *support.Problem
 	switch {
@@ -125,7 +125,7 @@ func (c *chaos) bill(subscription, user, plan, state string, paid time.Time) {
 
 var plans = []string{"premium", "gold"}
 
-// edit puts a plan as somebody might have it.
+// edit stores a plan with random contents.
 func (c *chaos) edit(plan string) {
 	features := map[string]any{"notes": map[string]any{"offline": true, "limit": 100 * (1 + rand.IntN(5))}}
 	if rand.IntN(2) == 0 {
@@ -140,14 +140,14 @@ func (c *chaos) edit(plan string) {
 	}, nil)
 }
 
-// paid is until when somebody has paid: for ever, soon over, or over.
+// paid returns a paid time: far in the future, soon over, or over.
 func paid() time.Time {
 	return time.Now().Add([]time.Duration{365 * 24 * time.Hour, 48 * time.Hour, 2 * time.Hour, -time.Hour, -100 * time.Hour}[rand.IntN(5)])
 }
 
-// Plans are edited, people pay, are revoked, granted, reinstated, come and are erased, on two servers at once, while their
-// devices reconcile. Nothing of that fails; no device sees its revision go back; and when all is quiet, each device's row
-// bounds what it was given, and the status list says VALID of no document that promises more than its user has.
+// On two servers at once, plans are edited, and users pay, are revoked, granted days, reinstated, registered and erased,
+// while their devices reconcile. No request fails, and no device sees its revision go back. At the end, each device's
+// row bounds the documents it got, and the status list says VALID of no document that promises more than its user has.
 func TestEverythingAtOnce(t *testing.T) {
 	t.Parallel()
 	length := 4 * time.Second
@@ -185,7 +185,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	c := &chaos{t: t, ctx: ctx, servers: []*support.Server{first, second}, db: db, key: key, counts: map[string]int{}}
 	c.edit("gold")
 	c.edit("premium")
-	// Bystanders, so that a plan takes some batches.
+	// Bystanders, so that a plan has several batches of holders.
 	if _, err := db.Exec(`
 		WITH made AS (INSERT INTO users (id, name, created_at) SELECT gen_random_uuid(), 'Holder', now() FROM generate_series(1, 1500) RETURNING id)
 		INSERT INTO subscriptions (id, user_id, plan, state, paid_through, created_at, updated_at)
@@ -279,7 +279,7 @@ func TestEverythingAtOnce(t *testing.T) {
 				_ = c.admin("revoke grant", http.MethodPost, "/admin/v1/subscriptions/"+granted.Subscription.ID+"/revoke", reason, nil)
 			}
 		})
-		// Who comes and goes: registered, billed, linked, sometimes copied, and erased.
+		// Users who come and go: registered, billed, linked, sometimes copied, and erased.
 		again(func() {
 			visitor := c.client()
 			visitor.Network = fmt.Sprintf("10.%d.%d.1", rand.IntN(256), rand.IntN(256))
@@ -334,7 +334,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	c.check(users)
 }
 
-// check looks at what is left when all is quiet.
+// check examines the final state.
 func (c *chaos) check(users []string) {
 	t := c.t
 	type rights struct {

@@ -1,8 +1,7 @@
 // Package e2e runs the real binary from outside: the drills in Go, and the journeys in a browser (*.spec.ts). Nothing
-// here imports the project; only HTTP, the command line and the database say what happened.
+// here imports the project; the tests observe it only through HTTP, the command line and the database.
 //
-// The drills run in a short form by default. With HOLDFAST_DRILLS=full they take the sizes that a release is checked
-// with.
+// The drills run in a short form by default. HOLDFAST_DRILLS=full runs them at release size.
 package e2e
 
 import (

@@ -43,7 +43,7 @@ type operation struct {
 	body         map[string]any // the body's schema; nil: none is taken
 }
 
-// hostile is one request, as it goes over the wire.
+// hostile is one request, as sent over the wire.
 type hostile struct {
 	number  int
 	method  string
@@ -58,7 +58,7 @@ func (h hostile) String() string {
 	return fmt.Sprintf("request %d of seed %d: %s %.300s\n%.600q\n%d bytes: %.600q", h.number, malformedSeed, h.method, h.target, h.header, len(h.body), h.body)
 }
 
-// walk is what the generator draws from.
+// walk is the input of the generator.
 type walk struct {
 	*siege
 	address    string
@@ -72,9 +72,9 @@ type walk struct {
 	mu         sync.Mutex // of the user's passkey
 }
 
-// TestMalformedRequests walks over all routes of openapi.yaml with requests that are wrong somewhere: in method, path,
-// query, headers, cookies, tokens, proofs and bodies, by callers with every kind of right. None is answered with a 5xx, and
-// what is refused leaves nothing behind: no row in any table, no goroutine.
+// TestMalformedRequests sends malformed requests to all routes of openapi.yaml: wrong in method, path, query, headers,
+// cookies, tokens, proofs and bodies, by callers with every kind of right. None is answered with a 5xx, and a refused
+// request leaves nothing behind: no row in any table, no goroutine.
 func TestMalformedRequests(t *testing.T) {
 	t.Parallel()
 	requests := 1000
@@ -233,7 +233,7 @@ func (w *walk) resolve(node any) map[string]any {
 	return object
 }
 
-// countRows counts the rows of every table but that of spent ceremonies: any try spends one.
+// countRows counts the rows of every table except that of spent ceremonies, because any attempt spends one.
 func countRows(t *testing.T, db *sql.DB) map[string]int {
 	t.Helper()
 	found, err := db.QueryContext(t.Context(), `
@@ -258,7 +258,7 @@ func countRows(t *testing.T, db *sql.DB) map[string]int {
 	return rows
 }
 
-// walk sends a batch, and tells whether one that may change something was accepted.
+// walk sends a batch, and reports whether a request that may change something was accepted.
 func (w *walk) walk(from, batch, workers int) (statuses []int, accepted bool) {
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -284,7 +284,7 @@ func (w *walk) walk(from, batch, workers int) (statuses []int, accepted bool) {
 	return statuses, accepted
 }
 
-// exchange sends the request on a connection of its own and judges the answer.
+// exchange sends the request on its own connection and judges the answer.
 func (w *walk) exchange(h hostile) (int, error) {
 	conn, err := net.Dial("tcp", w.address)
 	if err != nil {
@@ -312,7 +312,7 @@ func (w *walk) exchange(h hostile) (int, error) {
 		}
 		return 0, fmt.Errorf("no answer: %w", err)
 	}
-	// The body is left unread with the connection: a stream has no end.
+	// The body is left unread with the connection, because a stream has no end.
 	if h.device != nil {
 		h.device.Hear(response.Header)
 	}
@@ -338,7 +338,7 @@ func isSeconds(text string) bool {
 	return err == nil && n > 0
 }
 
-// request is the request of that number: the same in each run, but for what the server gave.
+// request returns the request of that number: the same in each run, except for values that the server issued.
 func (w *walk) request(number int) hostile {
 	r := &chance{rand.New(rand.NewPCG(malformedSeed, uint64(number)))}
 	o := w.operations[number%len(w.operations)]
@@ -361,7 +361,7 @@ func (w *walk) request(number int) hostile {
 	rights := w.authorise(r, o, &h)
 	media := "application/json"
 
-	// A request that could do harm if it were accepted is certainly wrong.
+	// A request that could do harm if accepted is certainly wrong.
 	bodied := len(o.body) > 0 && changes
 	certain := r.one(2) || changes && (!bodied || o.body["properties"] == nil || o.method == http.MethodDelete)
 	switch {
@@ -431,7 +431,7 @@ func (w *walk) request(number int) hostile {
 	return h
 }
 
-// ceremony is what would finish a ceremony well; nil where the path finishes none. It is read as JSON is.
+// ceremony returns a valid body that finishes a ceremony, decoded from JSON; nil if the path finishes none.
 func (w *walk) ceremony(path string) (finished any) {
 	var said json.RawMessage
 	var options begun
@@ -464,7 +464,7 @@ func (w *walk) ceremony(path string) (finished any) {
 	return finished
 }
 
-// Kinds of rights that a request comes with.
+// Kinds of rights of a request.
 const (
 	open   = iota // none, or none that is good
 	signed        // a session
@@ -495,7 +495,7 @@ func (w *walk) authorise(r *chance, o operation, h *hostile) int {
 	return open
 }
 
-// sign adds what proves who has sent the body: most are good, so that what they prove is looked at.
+// sign adds a proof of the sender: most are good, so that the server examines the rest.
 func (w *walk) sign(r *chance, o operation, h *hostile) {
 	set := func(name, value string) { h.header = append(h.header, [2]string{name, value}) }
 	now := time.Now()

@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 )
 
-// chance is the generator's choice.
+// chance is the generator's random choice.
 type chance struct{ *rand.Rand }
 
 func (r *chance) one(in int) bool { return r.IntN(in) == 0 }
@@ -51,7 +51,7 @@ func (w *walk) path(r *chance, template string) string {
 	return before + url.PathEscape(id) + after
 }
 
-// spoiltPath fills the placeholders with what can be nobody's id.
+// spoiltPath fills the placeholders with ids that cannot exist.
 func (w *walk) spoiltPath(r *chance, template string) string {
 	before, rest, _ := strings.Cut(template, "{")
 	_, after, _ := strings.Cut(rest, "}")
@@ -105,7 +105,7 @@ func (w *walk) example(r *chance, schema map[string]any, depth int) any {
 	return object
 }
 
-// twist puts one or two values in the body's place for others, of the same type or not.
+// twist replaces one or two values of the body by others, of the same type or not.
 func (w *walk) twist(r *chance, body any) any {
 	for range 1 + r.IntN(2) {
 		body = w.twistOnce(r, body)
@@ -148,7 +148,7 @@ func (w *walk) twistOnce(r *chance, value any) any {
 	return hostileNumbers[r.IntN(len(hostileNumbers))]
 }
 
-// spoil is the body with something that no reader of JSON, or no route, may take.
+// spoil returns the body with something that no JSON reader, or no route, may accept.
 func spoil(r *chance, body any, strict bool, path string) []byte {
 	whole, err := json.Marshal(body)
 	if err != nil {
@@ -195,7 +195,7 @@ func spoil(r *chance, body any, strict bool, path string) []byte {
 	return kinds[r.IntN(len(kinds))]()
 }
 
-// spoilBytes changes a binary value, such as what an authenticator says: a bit, a run, its length.
+// spoilBytes changes a binary value, such as authenticator data: a bit, a run, its length.
 func spoilBytes(r *chance, raw []byte) []byte {
 	at := r.IntN(len(raw))
 	switch r.IntN(5) {

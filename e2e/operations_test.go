@@ -19,7 +19,7 @@ import (
 	"holdfast/e2e/support"
 )
 
-// page is what operators are told; the tests below do as it says.
+// page is the operator documentation; the tests below follow it.
 const page = "../cmd/holdfast/README.md"
 
 // commands are the blocks of commands of one section of the page, in order.
@@ -41,7 +41,7 @@ func commands(t *testing.T, section string) []string {
 	return blocks
 }
 
-// desk is where an operator sits: a folder, and the programs that are found there first.
+// desk is an operator's environment: a folder, and programs that take precedence on the path.
 type desk struct {
 	t        *testing.T
 	dir      string
@@ -55,12 +55,12 @@ func newDesk(t *testing.T) *desk {
 	if err := os.Mkdir(d.programs, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// What serves is started by the test, which knows when it is ready.
+	// The test starts the server itself, to know when it is ready.
 	d.program("holdfast", `case "$1" in serve) ;; *) exec `+binary+` "$@" ;; esac`)
 	return d
 }
 
-// program puts a script in the place of a program.
+// program replaces a program with a script.
 func (d *desk) program(name, script string) {
 	d.t.Helper()
 	if err := os.WriteFile(filepath.Join(d.programs, name), []byte("#!/bin/bash\nset -euo pipefail\n"+script+"\n"), 0o755); err != nil {
@@ -68,7 +68,7 @@ func (d *desk) program(name, script string) {
 	}
 }
 
-// types has the operator type a block of commands, and returns what they print.
+// types runs a block of commands as the operator, and returns their output.
 func (d *desk) types(block string) string {
 	d.t.Helper()
 	shell := exec.CommandContext(d.t.Context(), "bash", "-euo", "pipefail", "-c", block)
@@ -82,7 +82,7 @@ func (d *desk) types(block string) string {
 	return string(out)
 }
 
-// checkServed starts a server on what the operator has made, and looks for Ada there.
+// checkServed starts a server on the operator's result, and looks for Ada there.
 func checkServed(t *testing.T, server *support.Server, after string) {
 	t.Helper()
 	if err := server.Start(); err != nil {
@@ -141,9 +141,9 @@ func TestOperationsOfTheProgram(t *testing.T) {
 	checkServed(t, server, "the move to another version")
 }
 
-// composed does what Docker would do with compose.yaml: each service is the program with the service's own command and
-// settings, on a folder in the place of its volume and a database in the place of PostgreSQL's. A volume that is new is
-// an empty database with the roles of the script in compose.yaml.
+// composed does the work of Docker with compose.yaml: each service is the program with the service's own command and
+// settings, on a folder in place of its volume and a database in place of PostgreSQL's. A new volume is an empty
+// database with the roles of the script in compose.yaml.
 const composed = `
 say() { echo "docker: $*" >&2; }
 database() { if grep -q '"database18:' compose.yaml; then echo composed18; else echo composed; fi; }
@@ -190,7 +190,7 @@ case "$1 $2" in
 *) say "no command $*"; exit 1 ;;
 esac`
 
-// The same with compose.yaml, as far as it goes without an engine for containers.
+// The same with compose.yaml, as far as possible without a container engine.
 func TestOperationsWithCompose(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -317,7 +317,7 @@ func TestOperationsWithCompose(t *testing.T) {
 	d.types("grep -q '^FROM postgres:18-bookworm AS backup$' Dockerfile")
 }
 
-// What is watched is there: every metric that the page names, with the labels of its alerts.
+// Every metric that the page names exists, with the labels of its alerts.
 func TestMetricsOfThePage(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

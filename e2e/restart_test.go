@@ -7,8 +7,8 @@ import (
 	"holdfast/e2e/support"
 )
 
-// A stop leaves no process behind and loses nothing: after the next start the same people sign in, their sessions
-// still count, and their devices reconcile.
+// A stop leaves no process behind and loses nothing: after the next start the same people sign in, their sessions are
+// valid, and their devices reconcile.
 func TestSecondStartKeepsEveryUser(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

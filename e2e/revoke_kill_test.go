@@ -11,8 +11,8 @@ import (
 	"holdfast/e2e/support"
 )
 
-// A server is killed between any two statements of a revoke: PostgreSQL is made to hold the revoke up there, and then the
-// server gets SIGKILL. Either nothing has happened or everything has, and whatever a device is given says the same.
+// A server is killed between any two statements of a revoke: PostgreSQL delays the revoke there, and the server gets
+// SIGKILL. Either nothing or everything has happened, and every document issued afterwards agrees.
 func TestKilledBetweenTheStatementsOfARevoke(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
@@ -22,7 +22,7 @@ func TestKilledBetweenTheStatementsOfARevoke(t *testing.T) {
 		t.Fatal(err)
 	}
 	dies := stays.Replica(t)
-	// Held up for as long as the drill takes, and to be told from the others.
+	// The timeouts outlast the drill, and the name distinguishes these connections from others.
 	dies.DatabaseURL += "&application_name=dies&lock_timeout=60s&statement_timeout=60s"
 	cluster, err := support.FindCluster(stays.Data)
 	if err != nil {
@@ -36,7 +36,7 @@ func TestKilledBetweenTheStatementsOfARevoke(t *testing.T) {
 	d := &killDrill{t: t, stays: stays, dies: dies, db: db}
 	d.begin(ctx)
 
-	// Whoever meets a trigger of this function waits while the drill holds the lock.
+	// Transactions that fire a trigger of this function wait while the drill holds the lock.
 	d.exec(ctx, `CREATE FUNCTION held_up() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN PERFORM pg_catalog.pg_advisory_xact_lock_shared(4711); RETURN NULL; END $$`)
 	after := func(event, table string) string {
@@ -117,7 +117,7 @@ func (d *killDrill) begin(ctx context.Context) {
 	d.reconcile(ctx, "at first", true)
 }
 
-// state is all that a revoke changes, and what has become of the documents that were held before it.
+// state is everything that a revoke changes, and the status of the documents held before it.
 type state struct {
 	revision, behind int64 // behind: devices whose revision is not the user's
 	revoked          bool
@@ -138,8 +138,8 @@ func (d *killDrill) state(ctx context.Context) (s state) {
 	return s
 }
 
-// kill lets a revoke run until it waits for what hold locks, and kills the server that carries it out. It finds out
-// whether everything has happened, or nothing.
+// kill lets a revoke run until it waits for the locks of hold, and kills the server that executes it. It reports whether
+// everything has happened, or nothing.
 func (d *killDrill) kill(ctx context.Context, point, hold string) (happened bool) {
 	d.t.Helper()
 	if err := d.dies.Start(); err != nil {
@@ -186,7 +186,7 @@ func (d *killDrill) kill(ctx context.Context, point, hold string) (happened bool
 	return now == all
 }
 
-// recover does again what was cut short, and takes it back.
+// recover repeats the interrupted revoke, and undoes it.
 func (d *killDrill) recover(ctx context.Context, point string) {
 	d.t.Helper()
 	for _, action := range []string{"revoke", "reinstate"} {
@@ -209,7 +209,7 @@ func (d *killDrill) reconcile(ctx context.Context, when string, features bool) {
 	}
 }
 
-// wait asks PostgreSQL until it says yes.
+// wait polls PostgreSQL until the query returns true.
 func (d *killDrill) wait(ctx context.Context, what, query string) {
 	d.t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; {

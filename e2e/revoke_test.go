@@ -20,8 +20,8 @@ type revocation struct {
 	} `json:"devices"`
 }
 
-// Once a revoke has answered, no reconcile that begins later gives the lost features, on whichever server process;
-// and no document that was given before or meanwhile ends after offline_until.
+// Once a revoke has answered, no reconcile that begins later grants the lost features, on any server process; and no
+// document issued before or meanwhile ends after offline_until.
 func TestRevokeRacesReconcile(t *testing.T) {
 	t.Parallel()
 	const (
@@ -60,7 +60,7 @@ func TestRevokeRacesReconcile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Another jar each time: in one browser, linking again replaces the device before.
+		// A separate jar each time, because in one browser, linking again replaces the previous device.
 		browser := first.Client()
 		if i == 0 {
 			browser = owner
@@ -75,7 +75,7 @@ func TestRevokeRacesReconcile(t *testing.T) {
 
 	var given documents
 	for round := range rounds {
-		// Every device reconciles over and over, by turns on both processes, until the revoke has answered.
+		// Every device reconciles repeatedly, alternating between both processes, until the revoke has answered.
 		raced, stop := context.WithCancel(ctx)
 		var before, racing sync.WaitGroup
 		before.Add(len(devices))
@@ -161,7 +161,7 @@ func TestRevokeRacesReconcile(t *testing.T) {
 	t.Logf("%d documents with features, %d rounds", len(given.all), rounds)
 }
 
-// documents are all that were ever given with features.
+// documents are all documents issued with features.
 type documents struct {
 	mu  sync.Mutex
 	all []support.Document
@@ -198,7 +198,7 @@ func (d *documents) check(t *testing.T, revoked revocation) {
 	}
 }
 
-// raiseDeviceLimit lets the premium plan have more devices.
+// raiseDeviceLimit raises the device limit of the premium plan.
 func raiseDeviceLimit(ctx context.Context, t *testing.T, admin *support.Client, limit int) {
 	t.Helper()
 	var plan map[string]any

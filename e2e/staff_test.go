@@ -14,7 +14,7 @@ import (
 	"holdfast/e2e/support"
 )
 
-// hire makes a staff member on the command line, who takes up the invitation.
+// hire creates a staff member on the command line, who accepts the invitation.
 func hire(ctx context.Context, t *testing.T, server *support.Server, name, role string) (*support.Client, support.User, *support.Passkey) {
 	t.Helper()
 	invite := exec.CommandContext(ctx, binary, "staff", "invite", "--name", name, "--role", role, "--data", server.Data, "--origin", server.Origin)
@@ -49,7 +49,7 @@ type entry struct {
 	Reason string `json:"reason"`
 }
 
-// trail is what the audit trail has about a subscription's revocations, oldest first.
+// trail returns the audit entries about a subscription's revocations, oldest first.
 func trail(ctx context.Context, t *testing.T, client *support.Client, user, subscription string) []entry {
 	t.Helper()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, client.Address+"/admin/v1/audit/export?user="+user, nil)
@@ -76,8 +76,8 @@ func trail(ctx context.Context, t *testing.T, client *support.Client, user, subs
 }
 
 // Two staff members revoke and reinstate one subscription at once, on two servers, while its devices reconcile. Every
-// change gets the next revision, the trail tells the same story as the answers, and no device sees a revision go back, or
-// features at a revision at which there were none.
+// change gets the next revision, the audit trail matches the answers, and no device sees a revision go back, or features
+// at a revision that had none.
 func TestTwoStaffMembersAtOnce(t *testing.T) {
 	t.Parallel()
 	each := 250 // changes by each of them
@@ -124,7 +124,7 @@ func TestTwoStaffMembersAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// What was answered: whether the subscription was revoked at a revision, and who was told so.
+	// The answers: whether the subscription was revoked at a revision, and who got the answer.
 	type answered struct {
 		Revision     int64 `json:"revision"`
 		Subscription struct {

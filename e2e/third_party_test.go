@@ -19,8 +19,8 @@ import (
 	"holdfast/e2e/support"
 )
 
-// Who knows nothing of Holdfast but /.well-known/jwks.json verifies its documents: with another Go library, and with
-// jose in Node. Neither takes one that was changed, or meant for somebody else.
+// Third parties that know only /.well-known/jwks.json verify the documents: with another Go library, and with jose in
+// Node. Neither accepts a document that was changed, or meant for another audience.
 func TestThirdPartiesVerifyDocuments(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

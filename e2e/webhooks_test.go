@@ -29,7 +29,7 @@ const (
 	webhookPatience  = 30 * time.Second
 )
 
-// receiver is what the server sends webhooks to. It verifies each with the official library before it does anything else.
+// receiver receives the server's webhooks. It first verifies each with the official library.
 type receiver struct {
 	t    *testing.T
 	http *httptest.Server
@@ -38,7 +38,7 @@ type receiver struct {
 	got []message
 }
 
-// message is a webhook that came.
+// message is a received webhook.
 type message struct {
 	ID, Type      string
 	Authorization string
@@ -49,7 +49,7 @@ type message struct {
 	}
 }
 
-// newReceiver makes a receiver that answers as it is told, with TLS that nobody trusts if so.
+// newReceiver makes a receiver with that answer, optionally with an untrusted TLS certificate.
 func newReceiver(t *testing.T, trusted bool, answer http.HandlerFunc) *receiver {
 	r := &receiver{t: t}
 	r.http = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
@@ -92,14 +92,14 @@ func (r *receiver) receive(request *http.Request) {
 	r.got = append(r.got, m)
 }
 
-// messages is what has come so far.
+// messages returns the webhooks received so far.
 func (r *receiver) messages() []message {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.got)
 }
 
-// times is how often each message has come.
+// times returns how often each message was received.
 func (r *receiver) times() map[string]int {
 	times := map[string]int{}
 	for _, m := range r.messages() {
@@ -108,7 +108,7 @@ func (r *receiver) times() map[string]int {
 	return times
 }
 
-// hijacked lets answer write whatever it likes to the connection.
+// hijacked lets answer write anything to the connection.
 func hijacked(answer func(net.Conn)) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -130,7 +130,7 @@ func eventually(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-// told is a server that tells urls, what its owner sees of it, and a person with a trial.
+// told is a server that notifies urls, its owner's view of it, and a person with a trial.
 type told struct {
 	t            *testing.T
 	server       *support.Server
@@ -161,7 +161,7 @@ func newTold(t *testing.T, urls ...string) *told {
 	return w
 }
 
-// connect connects to the database as its owner; again after the cluster has ended.
+// connect connects to the database as its owner, also again after the cluster has ended.
 func (w *told) connect() {
 	w.t.Helper()
 	if w.db != nil {
@@ -191,7 +191,7 @@ func (w *told) mustChange(action string) {
 	}
 }
 
-// now makes everything that waits for another attempt due, as if its time had come.
+// now makes every delivery that waits for another attempt due.
 func (w *told) now() {
 	w.t.Helper()
 	if _, err := w.db.ExecContext(w.t.Context(), `UPDATE webhook_deliveries SET next_attempt_at = now() WHERE state = 'pending'`); err != nil {
@@ -206,7 +206,7 @@ type delivery struct {
 	LastError                          *string `json:"last_error"`
 }
 
-// deliveries is what staff see of one endpoint, in a state or in any.
+// deliveries returns what staff see of one endpoint, in a state or in any.
 func (w *told) deliveries(endpoint, state string) (found []delivery) {
 	w.t.Helper()
 	for cursor := ""; ; {
@@ -229,8 +229,8 @@ func (w *told) deliveries(endpoint, state string) (found []delivery) {
 	}
 }
 
-// TestHostileReceivers: receivers that fail, hang or lie lose nothing of what others are told, and nothing of what they
-// are told themselves: it waits for them to work again, or, given up, for somebody to send it again.
+// TestHostileReceivers: receivers that fail, hang or lie cause no loss for others, nor for themselves: their messages
+// wait until they work again or, once given up, until an operator resends them.
 func TestHostileReceivers(t *testing.T) {
 	t.Parallel()
 	ok := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }
@@ -308,7 +308,7 @@ func TestHostileReceivers(t *testing.T) {
 	w.mustChange("revoke")
 	w.mustChange("reinstate")
 	want = append(want, "subscription.revoked", "subscription.changed")
-	// The honest one hears of everything at once, though the others are not done for long.
+	// The honest one gets everything at once, though the others will take long.
 	eventually(t, "the honest receiver", func() bool { return len(honest.messages()) == len(want) })
 	revisions := map[int64]string{}
 	for _, m := range honest.messages() {
@@ -328,7 +328,7 @@ func TestHostileReceivers(t *testing.T) {
 		t.Errorf("%d delivered to the honest receiver", first)
 	}
 
-	// Staff see what is wrong with each, and for those who take what they are sent that nothing is.
+	// Staff see each receiver's failure, and that working receivers have none.
 	for name, h := range hostile {
 		endpoint := h.receiver.http.URL
 		eventually(t, name, func() bool {
@@ -376,7 +376,7 @@ func TestHostileReceivers(t *testing.T) {
 		t.Errorf("%d bytes were taken of floods", flooded.Load())
 	}
 
-	// When the one that failed works again, it gets everything, under the ids that it knows.
+	// When the failed one works again, it gets everything, under the same ids.
 	works.Store(true)
 	failing := hostile["fails"].receiver
 	w.now()
@@ -385,7 +385,7 @@ func TestHostileReceivers(t *testing.T) {
 		t.Errorf("it knows %d messages: %v", len(times), times)
 	}
 
-	// What has been given up is logged and counted, and sent again when somebody says so.
+	// A delivery given up is logged and counted, and sent again on request.
 	if _, err := w.db.Exec(`UPDATE webhook_deliveries d SET attempts = 9, next_attempt_at = now() FROM webhook_endpoints e
 		WHERE e.id = d.endpoint AND e.shown = $1`, urls[1]); err != nil {
 		t.Fatal(err)
@@ -410,7 +410,7 @@ func TestHostileReceivers(t *testing.T) {
 	}
 	eventually(t, "resent", func() bool { return len(back.times()) == len(want) })
 
-	// Who is erased leaves the one message that says so.
+	// An erased user leaves the one message that says so.
 	if _, err := w.client.Do(t.Context(), http.MethodDelete, "/v1/account", nil, nil, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -436,8 +436,8 @@ func TestHostileReceivers(t *testing.T) {
 	}
 }
 
-// A server that is killed after a message was sent and before that is noted sends it again, under the same id; one that
-// is killed after a change was answered has not forgotten to tell of it.
+// A server killed after sending a message and before recording it sends it again, under the same id. A server killed
+// after answering a change still sends its message.
 func TestKilledWhileSending(t *testing.T) {
 	t.Parallel()
 	var w *told
@@ -491,7 +491,7 @@ func TestKilledWhileSending(t *testing.T) {
 	}
 }
 
-// Two servers share the work: each message comes once, whichever of them made it.
+// Two servers share the work: each message arrives once, whichever of them sends it.
 func TestTwoServersSend(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, true, func(http.ResponseWriter, *http.Request) {})
@@ -526,7 +526,7 @@ func TestTwoServersSend(t *testing.T) {
 	}
 }
 
-// A receiver that hangs makes no revoke slower: side by side with a server that tells nobody.
+// A hanging receiver makes no revoke slower, compared side by side with a server without receivers.
 func TestRevokeBesideReceiversThatHang(t *testing.T) {
 	t.Parallel()
 	const pairs = 60
@@ -559,8 +559,8 @@ func TestRevokeBesideReceiversThatHang(t *testing.T) {
 	}
 }
 
-// A plan is changed for ten thousand holders, and the server killed while it tells them: it goes on with its next start,
-// and tells nobody twice.
+// A plan with ten thousand holders is changed, and the server killed while it notifies them: it continues after its next
+// start, and notifies nobody twice.
 func TestKilledWhileRaising(t *testing.T) {
 	t.Parallel()
 	const holders = 10_000

@@ -13,9 +13,9 @@ import (
 	"holdfast/e2e/support"
 )
 
-// The data folder of yesterday takes the place of today's. Every device that it knows reconciles and none is taken for a
-// copy; the users of whom a change is lost are listed, and nobody else; and a revoke that is done again knows until when
-// the documents live that were given on the day that is lost.
+// Yesterday's data folder replaces today's. Every device that it knows reconciles and none is called a copy. The users
+// with a lost change are listed, and nobody else. A repeated revoke knows how long documents issued on the lost day are
+// valid.
 func TestYesterdaysFolderIsRestored(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -31,7 +31,7 @@ func TestYesterdaysFolderIsRestored(t *testing.T) {
 	}
 	because := map[string]string{"reason": "drill"}
 
-	// What becomes of each of them on the day that will be lost.
+	// The changes of each of them on the day that will be lost.
 	const (
 		nothing     = iota // only reconciles
 		revoked            // revoked, and the device told
@@ -168,7 +168,7 @@ func TestYesterdaysFolderIsRestored(t *testing.T) {
 		t.Errorf("others are listed: %v", listed)
 	}
 
-	// Somebody looks, revokes again what has to be, and closes.
+	// An operator examines the gaps, repeats the revokes, and closes them.
 	var again revocation
 	admin(http.MethodPost, "/subscriptions/"+people[revoked].subscription+"/revoke", because, &again)
 	if ends := people[revoked].held.Ends(); again.OfflineUntil == nil || again.OfflineUntil.Before(ends) || again.Revision <= people[revoked].held.Revision {

@@ -17,23 +17,23 @@ import (
 type Client struct {
 	// Origin is the public origin, which ceremonies and proofs name.
 	Origin string
-	// Address is where requests really go: Origin itself, or another process that serves the same origin.
+	// Address is where requests actually go: Origin itself, or another process that serves the same origin.
 	Address string
-	// Network is an address that requests are said to come from, for a server with the setting [Networks]; "" is loopback.
+	// Network is the claimed client address of requests, for a server with the setting [Networks]; "" is loopback.
 	Network string
 
 	http *http.Client
 }
 
-// Networks is a server's setting under which each client can have a network of its own: what one network may do in a short
-// time is limited.
+// Networks is a server setting with which each client can have its own network, because the server limits the short-term
+// rate of each network.
 const Networks = "HOLDFAST_TRUSTED_PROXIES=127.0.0.0/8,::1/128"
 
-// NewClient returns a client without cookies. An empty address means the origin itself.
+// NewClient returns a client without cookies. An empty address means the origin.
 func NewClient(origin, address string) *Client {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
-		panic(err) // only options can be wrong, and there are none
+		panic(err) // only options can be wrong, and none are given
 	}
 	if address == "" {
 		address = origin
@@ -47,10 +47,10 @@ func (c *Client) At(address string) *Client {
 	return &Client{Origin: c.Origin, Address: address, Network: c.Network, http: c.http}
 }
 
-// Close gives idle connections back.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Cookies are those that the client would send to its origin.
+// Cookies returns the cookies that the client would send to its origin.
 func (c *Client) Cookies() []*http.Cookie { return c.http.Jar.Cookies(mustParse(c.Origin)) }
 
 // SetCookie adds a cookie as if the origin had set it.
@@ -61,7 +61,7 @@ func (c *Client) SetCookie(cookie *http.Cookie) {
 func mustParse(origin string) *url.URL {
 	u, err := url.Parse(origin)
 	if err != nil {
-		panic(err) // an origin of the test's own
+		panic(err) // the test's own origin
 	}
 	return u
 }
@@ -81,15 +81,15 @@ func (p *Problem) Error() string {
 	return fmt.Sprintf("%d %s: %s %s", p.Status, p.Code, p.Title, p.Detail)
 }
 
-// Answer is a successful answer's status and header.
+// Answer is the status and header of a successful answer.
 type Answer struct {
 	Status int
 	Header http.Header
 }
 
-// Do sends body as JSON (none if nil) and reads the answer into out (not read if nil). An answer that is not 2xx is
-// a *Problem; a body of another type than application/problem+json is an error of its own, so that no page of a
-// proxy passes for an answer.
+// Do sends body as JSON (none if nil) and reads the answer into out (not read if nil). It returns a *Problem for an
+// answer that is not 2xx, and another error for a body that is not application/problem+json, so that a proxy's page does
+// not pass for an answer.
 func (c *Client) Do(ctx context.Context, method, path string, body, out any, header http.Header) (Answer, error) {
 	var payload []byte
 	if body != nil {
@@ -144,7 +144,7 @@ func (c *Client) send(ctx context.Context, method, path string, payload []byte, 
 	return answer, nil
 }
 
-// Discard sends a request and reads its answer to the end; one that is not 2xx is an error.
+// Discard sends a request and reads its answer to the end; an answer that is not 2xx is an error.
 func (c *Client) Discard(request *http.Request) error {
 	response, err := c.http.Do(request)
 	if err != nil {
@@ -158,7 +158,7 @@ func (c *Client) Discard(request *http.Request) error {
 	return err
 }
 
-// User is whom a ceremony signed in.
+// User is the user whom a ceremony signed in.
 type User struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
@@ -178,8 +178,8 @@ type signedIn struct {
 	User User `json:"user"`
 }
 
-// Register makes an account with a new passkey; the client is signed in afterwards. The passkey is returned with an
-// error too once it was sent: whether the server kept it is then unknown.
+// Register creates an account with a new passkey; the client is signed in afterwards. Once the passkey was sent, it is
+// also returned with an error: whether the server stored it is then unknown.
 func (c *Client) Register(ctx context.Context, name string) (User, *Passkey, error) {
 	var begun ceremony
 	if _, err := c.Do(ctx, http.MethodPost, "/v1/registration/options", map[string]string{"name": name}, &begun, nil); err != nil {
@@ -194,7 +194,7 @@ func (c *Client) Register(ctx context.Context, name string) (User, *Passkey, err
 	return done.User, passkey, err
 }
 
-// Enrol registers the first passkey of an account by the code of a one-time link; the client is signed in afterwards.
+// Enrol registers the first passkey of an account with the code of a one-time link; the client is signed in afterwards.
 func (c *Client) Enrol(ctx context.Context, code string) (User, *Passkey, error) {
 	var begun ceremony
 	if _, err := c.Do(ctx, http.MethodPost, "/v1/recovery/options", map[string]string{"code": code}, &begun, nil); err != nil {
@@ -235,7 +235,7 @@ func (c *Client) Trial(ctx context.Context) (string, error) {
 	return started.Subscription.ID, err
 }
 
-// Bearer is the header of an admin token.
+// Bearer returns the header for an admin token.
 func Bearer(token string) http.Header {
 	return http.Header{"Authorization": {"Bearer " + token}}
 }

@@ -16,12 +16,12 @@ import (
 	"time"
 )
 
-// reconcileTries bounds the tries of one reconcile. One try without a nonce, one with it and one after a stale
-// lineage are ordinary; more happen only where several reconciles of one device run at once.
+// reconcileTries bounds the attempts of one reconcile. One attempt without a nonce, one with it and one after a stale
+// lineage are ordinary; more happen only if several reconciles of one device run at once.
 const reconcileTries = 12
 
-// Device is one installation: a key pair and what it stores. It is safe for concurrent use, as the storage that
-// tabs and the service worker share is.
+// Device is one installation: a key pair and its storage. It is safe for concurrent use, like the storage that tabs and
+// the service worker share.
 type Device struct {
 	ID string
 
@@ -29,7 +29,7 @@ type Device struct {
 	public jwk
 
 	mu    sync.Mutex
-	held  reconcileRequest // as the next one says what the device holds
+	held  reconcileRequest // what the device holds, as its next request says
 	nonce string
 }
 
@@ -86,7 +86,7 @@ func (d *Device) Link(ctx context.Context, c *Client, name string) error {
 	return errors.New("link: the server asked for a new nonce every time")
 }
 
-// Reconciled is what a reconcile gave.
+// Reconciled is the result of a reconcile.
 type Reconciled struct {
 	Document Document
 	Status   int // 200, or 409 for a quarantined device
@@ -106,9 +106,9 @@ type reconcileAnswer struct {
 	Keyset   string `json:"keyset"`
 }
 
-// Reconcile asks for a new document through c and keeps to the device's side of the contract: every try reads the
-// lineage from storage anew, and an answer's lineage is stored only where storage still holds the one that was sent.
-// A quarantined device is no error here: its document says so.
+// Reconcile requests a new document through c and follows the device's side of the contract: every attempt reads the
+// lineage from storage again, and an answer's lineage is stored only if storage still holds the one that was sent. A
+// quarantined device is not an error here: its document says so.
 func (d *Device) Reconcile(ctx context.Context, c *Client) (Reconciled, error) {
 	for range reconcileTries {
 		nonce, sent := d.stored()
@@ -154,15 +154,15 @@ func (d *Device) Reconcile(ctx context.Context, c *Client) (Reconciled, error) {
 	return Reconciled{}, errors.New("reconcile: the server asked for a new nonce every time")
 }
 
-// stored reads the nonce and the lineage at one instant: a nonce that a stale lineage was answered with must never go
-// out with a lineage that was read before that nonce came, or an honest device looks like a copy.
+// stored reads the nonce and the lineage at one instant. A nonce that answers a stale lineage must never be sent with a
+// lineage read before that nonce arrived, or an honest device looks like a copy.
 func (d *Device) stored() (nonce string, held reconcileRequest) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.nonce, d.held
 }
 
-// keep stores an answer where storage still holds the lineage that was sent for it.
+// keep stores an answer if storage still holds the lineage that was sent for it.
 func (d *Device) keep(sent string, given reconcileAnswer) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -233,23 +233,23 @@ func sign(key *ecdsa.PrivateKey, header, claims any) (string, error) {
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// Prove is the header of a proof for one request, under the nonce that the device heard last.
+// Prove returns the header of a proof for one request, under the latest nonce that the device received.
 func (d *Device) Prove(method, url string, body []byte) (http.Header, error) {
 	nonce, _ := d.stored()
 	header, _, err := d.proof(method, url, nonce, body)
 	return header, err
 }
 
-// Hear keeps the nonce that an answer carries.
+// Hear stores the nonce that an answer carries.
 func (d *Device) Hear(header http.Header) { d.keepNonce(header) }
 
-// Lineage is what the device would send with its next reconcile.
+// Lineage returns the lineage that the device would send with its next reconcile.
 func (d *Device) Lineage() string {
 	_, held := d.stored()
 	return held.Lineage
 }
 
-// Nonce is the one that the device heard last.
+// Nonce returns the latest nonce that the device received.
 func (d *Device) Nonce() string {
 	nonce, _ := d.stored()
 	return nonce

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Document is an entitlement document's claims, as far as the drills look at them.
+// Document holds the claims of an entitlement document that the drills use.
 type Document struct {
 	Issuer   string                     `json:"iss"`
 	Subject  string                     `json:"sub"`
@@ -31,7 +31,7 @@ type Document struct {
 	Compact string `json:"-"` // the JWS itself
 }
 
-// Ends is when the document stops counting.
+// Ends returns the end of the document.
 func (d Document) Ends() time.Time { return time.Unix(d.Expires, 0) }
 
 // ParseDocument reads the claims of a compact JWS without verifying it; see [JWKS.Verify].

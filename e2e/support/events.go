@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Events opens the client's event stream. Each revision that it tells comes on the channel, which is closed at the end of
-// the stream. The stream lasts for as long as the server and ctx let it.
+// Events opens the client's event stream. The channel delivers each reported revision and is closed at the end of the
+// stream. The stream lasts until the server or ctx ends it.
 func (c *Client) Events(ctx context.Context) (<-chan int64, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.Address+"/v1/events", nil)
 	if err != nil {
@@ -46,7 +46,7 @@ func (c *Client) Events(ctx context.Context) (<-chan int64, error) {
 	return revisions, nil
 }
 
-// Told waits until a stream tells the revision, over those before it.
+// Told waits until a stream reports the revision, and skips those before it.
 func Told(revisions <-chan int64, want int64) error {
 	for timeout := time.After(30 * time.Second); ; {
 		select {

@@ -13,7 +13,7 @@ import (
 	"github.com/descope/virtualwebauthn"
 )
 
-// Passkey is a discoverable credential in an authenticator of its own. It is not safe for concurrent use.
+// Passkey is a discoverable credential in its own authenticator. It is not safe for concurrent use.
 type Passkey struct {
 	party         virtualwebauthn.RelyingParty
 	authenticator virtualwebauthn.Authenticator
@@ -40,7 +40,7 @@ func CreatePasskey(origin string, publicKey []byte) (*Passkey, json.RawMessage, 
 	return createWith(credential, origin, options)
 }
 
-// Copy answers creation options with the credential id and key of a passkey that there is already.
+// Copy answers creation options with the credential id and key of an existing passkey.
 func (p *Passkey) Copy(publicKey []byte) (*Passkey, json.RawMessage, error) {
 	options, err := virtualwebauthn.ParseAttestationOptions(string(publicKey))
 	if err != nil {
@@ -64,8 +64,8 @@ func createWith(
 	return passkey, json.RawMessage(answer), nil
 }
 
-// Assert answers request options as navigator.credentials.get() and toJSON() would. The sign counter rises with
-// every try, whether its answer arrives or not.
+// Assert answers request options as navigator.credentials.get() and toJSON() would. The sign counter rises with every
+// attempt, whether its answer arrives or not.
 func (p *Passkey) Assert(publicKey []byte) (json.RawMessage, error) {
 	options, err := virtualwebauthn.ParseAssertionOptions(string(publicKey))
 	if err != nil {
@@ -75,10 +75,10 @@ func (p *Passkey) Assert(publicKey []byte) (json.RawMessage, error) {
 	return json.RawMessage(virtualwebauthn.CreateAssertionResponse(p.party, p.authenticator, p.credential, *options)), nil
 }
 
-// ID is the credential id.
+// ID returns the credential id.
 func (p *Passkey) ID() []byte { return p.credential.ID }
 
-// Assertion is what browser and authenticator say before the authenticator signs it.
+// Assertion is the data of browser and authenticator before the authenticator signs it.
 //
 // Specification: §5.8.1, CollectedClientData; §6.1, Authenticator Data
 type Assertion struct {
@@ -103,7 +103,7 @@ const (
 	BackupState    = 1 << 4
 )
 
-// Say is the truth about request options. The sign counter rises.
+// Say returns a true assertion for request options. The sign counter rises.
 func (p *Passkey) Say(publicKey []byte) (Assertion, error) {
 	options, err := virtualwebauthn.ParseAssertionOptions(string(publicKey))
 	if err != nil {
@@ -117,7 +117,7 @@ func (p *Passkey) Say(publicKey []byte) (Assertion, error) {
 	}, nil
 }
 
-// Sign signs what is said, true or not, with the passkey's key.
+// Sign signs the assertion, true or not, with the passkey's key.
 func (p *Passkey) Sign(said Assertion) (json.RawMessage, error) {
 	client, err := json.Marshal(said)
 	if err != nil {

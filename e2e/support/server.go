@@ -28,12 +28,12 @@ const (
 // AdminToken is the bootstrap token of every server that [Server.Start] starts.
 const AdminToken = "drill-token-0123456789-0123456789-0123456789"
 
-// Server is one server process, which can be started, stopped and killed again and again on the same addresses.
+// Server is one server process, which can be started, stopped and killed repeatedly on the same addresses.
 type Server struct {
 	Binary string
 	Data   string // --data; holds the private cluster unless DatabaseURL is set
-	Origin string // the public origin: of the first of several processes
-	// DatabaseURL is the database of a further process. Empty: a private cluster below Data.
+	Origin string // the public origin, that of the first of several processes
+	// DatabaseURL is the database of a further process. Empty means a private cluster below Data.
 	DatabaseURL string
 	// Settings are further environment variables, NAME=value.
 	Settings []string
@@ -45,8 +45,8 @@ type Server struct {
 	exit        error
 }
 
-// NewServer chooses free addresses for a server with a private cluster in a new folder. When the test ends, the
-// process is stopped, its log is searched for data races and panics, and is shown if the test failed.
+// NewServer chooses free addresses for a server with a private cluster in a new folder. When the test ends, it stops the
+// process, searches its log for data races and panics, and shows the log if the test failed.
 func NewServer(t testing.TB, binary string) *Server {
 	t.Helper()
 	s := &Server{Binary: binary, Data: Folder(t), listen: FreeAddress(t), ops: FreeAddress(t)}
@@ -55,7 +55,7 @@ func NewServer(t testing.TB, binary string) *Server {
 	return s
 }
 
-// Replica is a second process on the first one's running database, keys and origin.
+// Replica returns a second process on the first one's running database, keys and origin.
 func (s *Server) Replica(t testing.TB) *Server {
 	t.Helper()
 	cluster, err := FindCluster(s.Data)
@@ -89,13 +89,13 @@ func (s *Server) cleanUp(t testing.TB, name string) {
 	})
 }
 
-// Address is the process's own address, whatever the origin.
+// Address returns the process's own address, whatever the origin.
 func (s *Server) Address() string { return "http://" + s.listen }
 
 // Client returns a new client of this process.
 func (s *Server) Client() *Client { return NewClient(s.Origin, s.Address()) }
 
-// Start starts the process and waits until it says that it is ready.
+// Start starts the process and waits until it reports that it is ready.
 func (s *Server) Start() error {
 	cmd := exec.Command(s.Binary, "serve", "--app", "none", "--data", s.Data,
 		"--listen", s.listen, "--ops-listen", s.ops, "--origin", s.Origin)
@@ -130,7 +130,7 @@ func (s *Server) Start() error {
 	return fmt.Errorf("the server is not ready after %v\n%s", startTime, tail(s.log.String(), 4<<10))
 }
 
-// PID is the process's id.
+// PID returns the process id.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
 
 // Ready asks /readyz.
@@ -160,10 +160,10 @@ func (s *Server) Metrics() (string, error) {
 	return string(text), err
 }
 
-// Log is what the process has written so far, over all its starts.
+// Log returns the output of the process so far, over all its starts.
 func (s *Server) Log() string { return s.log.String() }
 
-// Running tells whether the process lives.
+// Running reports whether the process is alive.
 func (s *Server) Running() bool {
 	if s.cmd == nil {
 		return false
@@ -226,7 +226,7 @@ func FindCluster(data string) (Cluster, error) {
 	return Cluster{PID: pid, port: lines[3], socket: lines[4]}, err
 }
 
-// URL is the address of the server's database for a role.
+// URL returns the address of the server's database for a role.
 func (c Cluster) URL(role string) string {
 	query := url.Values{"host": {c.socket}, "port": {c.port}, "sslmode": {"disable"}}
 	return (&url.URL{Scheme: "postgres", User: url.User(role), Path: "/holdfast", RawQuery: query.Encode()}).String()
@@ -247,8 +247,8 @@ func Processes(folder string) ([]string, error) {
 	return found, nil
 }
 
-// Folder makes a folder that is removed after the test and that any user may pass through: PostgreSQL does not run
-// as root, and [testing.T.TempDir] is closed to all others.
+// Folder creates a folder that is removed after the test and that any user may enter: PostgreSQL does not run as root,
+// and [testing.T.TempDir] is closed to all others.
 func Folder(t testing.TB) string {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "hf-")
@@ -281,7 +281,7 @@ func FreeAddress(t testing.TB) string {
 	return "localhost:" + port
 }
 
-// withoutSettings drops what would configure the server from outside the test.
+// withoutSettings removes variables that would configure the server from outside the test.
 func withoutSettings(environment []string) []string {
 	var kept []string
 	for _, pair := range environment {
@@ -318,7 +318,7 @@ func tail(text string, size int) string {
 	return text
 }
 
-// Goroutines is the number of goroutines of the process, and the profile that tells what they do.
+// Goroutines returns the number of goroutines of the process, and their profile.
 func (s *Server) Goroutines() (int, string, error) {
 	response, err := http.Get("http://" + s.ops + "/debug/pprof/goroutine?debug=1")
 	if err != nil {
@@ -334,5 +334,5 @@ func (s *Server) Goroutines() (int, string, error) {
 	return total, string(profile), err
 }
 
-// ListenAddress is the host and port of the public listener.
+// ListenAddress returns the host and port of the public listener.
 func (s *Server) ListenAddress() string { return s.listen }

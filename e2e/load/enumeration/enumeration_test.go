@@ -1,10 +1,10 @@
-// Package enumeration measures whether the time of an answer tells who has an account:
+// Package enumeration measures whether response times reveal who has an account:
 //
 //	go test -run '^$' -bench . -benchtime 2000x ./e2e/load/enumeration
 //
-// Each benchmark makes that many tries that must fail with something that is known, and as many with something that is
-// not, in random order, and compares the two samples by rank: AUC is the probability that an answer about what is known
-// took longer than one about what is not. 0.5 is no difference; outside of 0.45 to 0.55 the benchmark fails.
+// Each benchmark makes that many attempts that must fail with a known credential or code, and as many with an unknown
+// one, in random order, and compares the two samples by rank: AUC is the probability that an answer about a known one
+// took longer than one about an unknown one. 0.5 means no difference; outside 0.45 to 0.55 the benchmark fails.
 package enumeration
 
 import (
@@ -24,10 +24,10 @@ import (
 	"holdfast/e2e/support"
 )
 
-// enough is from how many tries of each kind on the verdict is sound: the standard error of the AUC is 0.009 with 2,000.
+// enough is the number of attempts of each kind for a sound verdict: the standard error of the AUC is 0.009 with 2,000.
 const enough = 500
 
-// compare fails the benchmark if the times of the two tell them apart.
+// compare fails the benchmark if the response times distinguish known from unknown.
 func compare(b *testing.B, known, unknown func() time.Duration) {
 	for range 50 { // caches, connections
 		known()
@@ -66,7 +66,7 @@ func median(times []time.Duration) time.Duration {
 	return slices.Sorted(slices.Values(times))[len(times)/2]
 }
 
-// start serves the program as it is released, without the race detector.
+// start starts the release build, without the race detector.
 func start(b *testing.B) *support.Server {
 	b.Helper()
 	binary := filepath.Join(b.TempDir(), "holdfast")
@@ -81,7 +81,7 @@ func start(b *testing.B) *support.Server {
 	return server
 }
 
-// refused does a request that must be refused with one of the codes, and returns how long that took.
+// refused sends a request that must be refused with one of the codes, and returns how long that took.
 func refused(b *testing.B, client *support.Client, path string, body any, header http.Header, codes ...string) time.Duration {
 	b.Helper()
 	began := time.Now()
@@ -93,7 +93,7 @@ func refused(b *testing.B, client *support.Client, path string, body any, header
 	return took
 }
 
-// BenchmarkPasskey tries passkeys with a key that is not theirs: one that is registered, and one that is not.
+// BenchmarkPasskey tries registered and unregistered passkeys with a wrong key.
 func BenchmarkPasskey(b *testing.B) {
 	server := start(b)
 	ada, eve := server.Client(), server.Client()
@@ -133,7 +133,7 @@ func BenchmarkPasskey(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			// After some tries both are told that they are too many, and are looked at all the same.
+			// After some attempts both get a rate-limit refusal, but are verified all the same.
 			return refused(b, eve, "/v1/authentication", map[string]any{"ceremony": begun.Ceremony, "credential": answer}, nil,
 				"credential_rejected", "rate_limited")
 		}
@@ -142,9 +142,9 @@ func BenchmarkPasskey(b *testing.B) {
 	b.Run("OfSomebody", func(b *testing.B) { compare(b, try(b, passkey.ID(), handle), try(b, nobodys, handle)) })
 }
 
-// BenchmarkCode tries recovery codes with a wrong secret: such as can be looked up, and such as cannot.
+// BenchmarkCode tries recovery codes with a wrong secret, some with a known lookup, some with an unknown one.
 func BenchmarkCode(b *testing.B) {
-	const each = 9 // wrong secrets for a code: with the tenth it would have to wait
+	const each = 9 // wrong secrets for a code: the tenth would have to wait
 	server := start(b)
 	var codes []string
 	more := func() {

@@ -1,6 +1,6 @@
-// Command plain is what Holdfast's speed is measured against: sign-in with passkeys and a signed answer, written on
-// net/http and database/sql as most people would. It knows no devices, proofs, lineage, limits, audit or notices, and
-// nobody should run it for anything else.
+// Command plain is the baseline for Holdfast's speed: sign-in with passkeys and a signed answer, written on net/http and
+// database/sql as most people would. It has no devices, proofs, lineage, limits, audit or notices, and must not be used
+// for anything else.
 //
 //	DATABASE_URL=postgres://… LISTEN=localhost:9000 ORIGIN=http://localhost:9000 plain
 package main
@@ -88,7 +88,7 @@ func main() {
 	log.Fatal(http.ListenAndServe(os.Getenv("LISTEN"), mux))
 }
 
-// handle answers what f returns as JSON.
+// handle answers with the result of f as JSON.
 func (s *server) handle(f func(http.ResponseWriter, *http.Request) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := f(w, r)
@@ -156,7 +156,7 @@ func (s *server) keep(session *webauthn.SessionData, u user) (uuid.UUID, error) 
 	return id, err
 }
 
-// take reads what a request finishes, and forgets the ceremony.
+// take reads the request that finishes a ceremony, and deletes the ceremony.
 func (s *server) take(r *http.Request) (request finish, session webauthn.SessionData, u user, err error) {
 	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
 		return request, session, u, err
@@ -261,7 +261,7 @@ func (s *server) authenticate(w http.ResponseWriter, r *http.Request) (any, erro
 	return s.signedIn(u), tx.Commit()
 }
 
-// open opens a session.
+// open starts a session.
 func (s *server) open(tx *sql.Tx, w http.ResponseWriter, user uuid.UUID) error {
 	token := rand.Text()
 	hash := sha256.Sum256([]byte(token))

@@ -12,7 +12,7 @@ import (
 // tick is the unit of CPU time in /proc (USER_HZ, 100 a second on Linux).
 const tick = 10 * time.Millisecond
 
-// stat is a process's parent and CPU time, of its ended children too.
+// stat holds a process's parent and CPU time, including its ended children.
 type stat struct {
 	parent int
 	cpu    time.Duration
@@ -40,13 +40,13 @@ func readStat(pid int) (stat, error) {
 	return stat{parent, time.Duration(ticks) * tick}, nil
 }
 
-// cpu is the CPU time of a process.
+// cpu returns the CPU time of a process.
 func cpu(pid int) (time.Duration, error) {
 	s, err := readStat(pid)
 	return s.cpu, err
 }
 
-// familyCPU is the CPU time of a process and its children.
+// familyCPU returns the CPU time of a process and its children.
 func familyCPU(pid int) (time.Duration, error) {
 	folders, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil {
@@ -69,7 +69,7 @@ func familyCPU(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
-// peakMemory is the most resident memory that a process has had, in bytes.
+// peakMemory returns the peak resident memory of a process, in bytes.
 func peakMemory(pid int) (int, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

@@ -1,12 +1,12 @@
-// Package ratios measures what a request costs, as ratios to what is measured beside it in the same run, so that they
-// hold on any machine:
+// Package ratios measures the cost of requests relative to a baseline in the same run, so that the ratios hold on any
+// machine:
 //
 //	go test -run '^$' -bench . -benchtime 1x ./e2e/load/ratios
 //
-// It serves the real program on a private, durable PostgreSQL, and beside it, on the same PostgreSQL, the plain peer of
-// e2e/load/plain. Work alternates between the two. U is the least that a reconcile can cost: one P-256 verification, one
-// signature, and one prepared round trip that is committed. CPU is that of the server and of PostgreSQL together, without
-// the load generator's.
+// It runs the real program on a private, durable PostgreSQL and, on the same PostgreSQL, the baseline program of
+// e2e/load/plain. Work alternates between the two. U is the minimum cost of a reconcile: one P-256 verification, one
+// signature, and one prepared round trip that is committed. CPU is that of the server and of PostgreSQL together,
+// without the load generator's.
 package ratios
 
 import (
@@ -38,15 +38,15 @@ import (
 )
 
 const (
-	rounds  = 3               // how often each side has its turn
-	turn    = 2 * time.Second // how long one lasts
-	perUser = 8               // accounts and devices a client goes round
+	rounds  = 3               // turns of each side
+	turn    = 2 * time.Second // duration of a turn
+	perUser = 8               // accounts and devices that each client cycles through
 )
 
-// work is one request, or what belongs together, of client number i in its n-th try.
+// work is one request, or a group of requests, by client number i in its n-th attempt.
 type work func(ctx context.Context, i, n int) error
 
-// cost is what work has cost.
+// cost is the cost of work.
 type cost struct {
 	times       []time.Duration
 	elapsed     time.Duration
@@ -66,7 +66,7 @@ func (c *cost) add(o cost) {
 
 func (c *cost) rate() float64 { return float64(len(c.times)) / c.elapsed.Seconds() }
 
-// each is the CPU time of one.
+// each returns the CPU time per unit of work.
 func (c *cost) each() time.Duration { return (c.server + c.sql) / time.Duration(max(1, len(c.times))) }
 
 func (c *cost) percentile(p int) time.Duration {
@@ -77,17 +77,17 @@ func (c *cost) percentile(p int) time.Duration {
 	return c.times[min(len(c.times)-1, len(c.times)*p/100)]
 }
 
-// world is what is measured, and what measures it.
+// world holds the measured processes and the clients.
 type world struct {
 	b        *testing.B
 	db       *sql.DB
 	postgres int // process id
 	holdfast *support.Server
 	peer     *exec.Cmd
-	plain    string // the peer's address
+	plain    string // the baseline's address
 }
 
-// measure lets clients work for a turn.
+// measure runs clients for one turn.
 func (w *world) measure(server int, clients int, do work) (c cost) {
 	w.b.Helper()
 	before := w.now(server)
@@ -153,7 +153,7 @@ func (w *world) now(server int) (c cost) {
 
 var mallocs = regexp.MustCompile(`(?m)^go_memstats_mallocs_total (\S+)$`)
 
-// account is a signed-in client with its passkey and, of Holdfast, a device.
+// account is a signed-in client with its passkey and, for Holdfast, a device.
 type account struct {
 	client  *support.Client
 	passkey *support.Passkey
@@ -283,7 +283,7 @@ func (w *world) get(path string, header http.Header) work {
 	}
 }
 
-// unit is U.
+// unit measures U.
 func (w *world) unit() work {
 	w.b.Helper()
 	if _, err := w.db.Exec(`CREATE TABLE plain.unit AS SELECT n AS id, 0 AS value FROM generate_series(0, 999) n; ALTER TABLE plain.unit ADD PRIMARY KEY (id)`); err != nil {
@@ -314,7 +314,7 @@ func (w *world) unit() work {
 	}
 }
 
-// start serves the program as it is released, without the race detector, and the peer.
+// start starts the release build, without the race detector, and the baseline.
 func start(b *testing.B) *world {
 	b.Helper()
 	folder := b.TempDir()
