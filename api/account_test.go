@@ -13,7 +13,7 @@ import (
 	"holdfast/passkey"
 )
 
-// enough gives ada a row in every table that can hold one of a user's, and returns her id and her device with its lineage.
+// enough gives ada a row in every table with user data. It returns her user id and her device with its lineage.
 func enough(t *testing.T, ada *browser) (user, device, lineage string) {
 	t.Helper()
 	user = ada.register("Ada Tell-tale")
@@ -22,7 +22,7 @@ func enough(t *testing.T, ada *browser) (user, device, lineage string) {
 	ada.do("POST", "/v1/trial", nil).want(t, 201, "")
 	reconciled := ada.reconcile(device, lineage).want(t, 200, "")
 	ada.do("POST", "/v1/recovery-codes", nil).want(t, 201, "")
-	ada.do("POST", "/v1/registration/options", nil).want(t, 200, "") // a ceremony
+	ada.do("POST", "/v1/registration/options", nil).want(t, 200, "") // begins a ceremony
 	ada.keyed("recover-ada", "/admin/v1/users/"+user+"/recovery", "").want(t, 201, "")
 	subscription := ada.admin("GET", "/admin/v1/users/"+user, nil).member("subscriptions").([]any)[0].(map[string]any)["id"].(string)
 	ada.admin("POST", "/admin/v1/subscriptions/"+subscription+"/suspend", `{"reason":"Ms Tell-tale called"}`).want(t, 200, "")
@@ -46,7 +46,7 @@ func TestEraseAccount(t *testing.T) {
 	}
 	bystanders := map[string]int{"users": 2, "passkeys": 1, "sessions": 1, "devices": 1, "idempotency": 1}
 
-	// What support was answered holds the devices' names, though no path names their user.
+	// Support's stored answers contain the devices' names, though no path names their user.
 	ada.admin("PUT", "/admin/v1/subscriptions/of-ada", `{"user":"`+user+`","plan":"premium","state":"active","paid_through":"2030-01-01T00:00:00Z"}`).want(t, 200, "")
 	ada.keyed("1", "/admin/v1/subscriptions/of-ada/suspend", `{"reason":"a test"}`).want(t, 200, "")
 	ada.keyed("1", "/admin/v1/devices/"+device+"/revoke", `{"reason":"a test"}`).want(t, 204, "")
@@ -84,7 +84,7 @@ func TestEraseAccount(t *testing.T) {
 		}
 	}
 
-	// No row of the whole schema names the user; the audit trail has ids, and nothing else of them.
+	// No row of the whole schema names the user, except for ids in the audit trail.
 	id := ada.credential.ID
 	names := []string{"tell-tale", hex.EncodeToString([]byte("Tell-tale"))}
 	nameless(t, owner, names, append(idsOf(t, user), device, hex.EncodeToString(id), base64.RawURLEncoding.EncodeToString(id)))
@@ -93,13 +93,13 @@ func TestEraseAccount(t *testing.T) {
 	if last != fmt.Sprintf("user:%s account.erased user:%s", user, user) {
 		t.Errorf("audited: %s", last)
 	}
-	// The same person may come back, as somebody new.
+	// The same person may return as a new user.
 	if again := w.browser().register("Ada Tell-tale"); again == user {
 		t.Error("the id is given again")
 	}
 }
 
-// TestEraseStaff: a staff member who leaves for good leaves no more than a user does.
+// TestEraseStaff checks that erasing a staff member leaves no more than erasing a user.
 func TestEraseStaff(t *testing.T) {
 	w := newWorld(t)
 	eve, id := w.staff("Eve Tell-tale", passkey.RoleAdmin)
@@ -112,7 +112,7 @@ func TestEraseStaff(t *testing.T) {
 	nameless(t, w.connect(), []string{"tell-tale"}, idsOf(t, id))
 }
 
-// idsOf are the forms that a user's id can be stored in.
+// idsOf returns the forms in which a user's id can be stored.
 func idsOf(t *testing.T, user string) []string {
 	t.Helper()
 	bare := strings.ReplaceAll(user, "-", "")
@@ -123,7 +123,7 @@ func idsOf(t *testing.T, user string) []string {
 	}
 }
 
-// nameless looks through the whole schema for names and ids; the ids may be in the audit trail alone.
+// nameless checks that the whole schema contains no names, and ids only in the audit trail.
 func nameless(t *testing.T, owner *sqlx.DB, names, ids []string) {
 	t.Helper()
 	var tables []string
@@ -147,8 +147,8 @@ func nameless(t *testing.T, owner *sqlx.DB, names, ids []string) {
 	}
 }
 
-// TestEraseRacesReconcile: a reconcile that is under way is waited for or finds nobody, and whatever document it gives, the
-// status list says INVALID of it.
+// TestEraseRacesReconcile checks that an erasure waits for a running reconcile, or that the reconcile finds no account, and
+// that the status list says INVALID for any document issued.
 func TestEraseRacesReconcile(t *testing.T) {
 	w := newWorld(t)
 	owner := w.connect()
@@ -167,7 +167,7 @@ func TestEraseRacesReconcile(t *testing.T) {
 				if first {
 					close(began)
 				}
-				if got.code() == "unavailable" { // on a slow machine, the lock lasts longer than these tests let it
+				if got.code() == "unavailable" { // on a slow machine the lock lasts longer than these tests' lock_timeout
 					continue
 				}
 				if got.StatusCode != 200 {
@@ -180,7 +180,7 @@ func TestEraseRacesReconcile(t *testing.T) {
 			}
 		}()
 		<-began
-		eraser := w.browser() // of the same user, by the same cookies; the nonce is the other's alone
+		eraser := w.browser() // the same user by the same cookies, but with its own nonce
 		eraser.client = ada.client
 		eraser.do("DELETE", "/v1/account", nil).want(t, 204, "")
 		<-done
@@ -204,13 +204,13 @@ func TestExportAccount(t *testing.T) {
 	if got := file.Header.Get("Content-Disposition"); got != `attachment; filename="account.json"` {
 		t.Errorf("Content-Disposition: %q", got)
 	}
-	// Every table with something of a user's has its place in the file, and is in it.
+	// Every table with user data has a member in the file, and its rows are there.
 	members := map[string]string{
 		"audit": "audit", "audit_reasons": "audit", "billing_events": "billing_events", "devices": "devices", "enrolments": "links", "passkeys": "passkeys",
 		"recovery_codes": "recovery_codes", "sessions": "sessions", "subscriptions": "subscriptions",
 		"staff":              "role",
-		"webhook_deliveries": "", // hold what the trail holds, for some time
-		"directory":          "", // the keys of what is in it
+		"webhook_deliveries": "", // repeat the trail, for some time
+		"directory":          "", // the keys of the rows themselves
 	}
 	owner := w.connect()
 	var tables []string
@@ -226,7 +226,7 @@ func TestExportAccount(t *testing.T) {
 		if member == "" {
 			continue
 		}
-		if table == "staff" { // whom a user is not
+		if table == "staff" { // not a role of users
 			if !strings.Contains(string(file.body), `"role":null`) {
 				t.Errorf("the export says nothing of a role: %s", file.body)
 			}
@@ -268,7 +268,7 @@ func TestRecoverUser(t *testing.T) {
 	if again := support.keyed("one", "/admin/v1/users/"+user+"/recovery", "").want(t, 201, ""); string(again.body) != string(made.body) {
 		t.Errorf("repeated: %s", again.body)
 	}
-	// The ceremony of the code opens nothing: there is no session until the passkey is registered.
+	// The code's ceremony opens nothing: there is no session until the passkey is registered.
 	found := w.browser()
 	options := found.do("POST", "/v1/recovery/options", map[string]string{"code": code})
 	if len(options.Cookies()) != 0 {
@@ -317,7 +317,7 @@ func TestSignOutUser(t *testing.T) {
 		t.Errorf("document: %v", document)
 	}
 	ada.admin("POST", "/admin/v1/users/"+user+"/sign-out", `{"devices":true}`).want(t, 204, "") // again
-	// All sessions but one's own.
+	// All sessions except the current one.
 	ada.signIn()
 	elsewhere.signIn()
 	ada.do("DELETE", "/v1/sessions", nil).want(t, 204, "")
@@ -344,7 +344,7 @@ func TestDeletePasskeyAndItsSessions(t *testing.T) {
 	ada.do("DELETE", "/v1/passkeys/"+first, `{"end_sessions":true}`).want(t, 204, "")
 	lost.do("GET", "/v1/session", nil).want(t, 401, "unauthenticated")
 	ada.do("GET", "/v1/session", nil).want(t, 200, "")
-	// The last one goes only with recovery codes to come back by.
+	// The last passkey can be deleted only if there are recovery codes to come back with.
 	last := base64.RawURLEncoding.EncodeToString(ada.credential.ID)
 	ada.do("DELETE", "/v1/passkeys/"+last, nil).want(t, 409, "last_passkey")
 	if left := ada.do("GET", "/v1/recovery-codes", nil).want(t, 200, ""); left.member("left") != 0.0 || left.member("created_at") != nil {
@@ -359,8 +359,8 @@ func TestDeletePasskeyAndItsSessions(t *testing.T) {
 	}
 }
 
-// TestExternalIDChangesLater: an account that is there is tied to what other systems call its user, tied to something else,
-// and untied; billing goes by that.
+// TestExternalIDChangesLater checks that an existing account's external id can be set, changed and removed, and that
+// billing follows it.
 func TestExternalIDChangesLater(t *testing.T) {
 	w := newWorld(t)
 	ada, bob, support := w.browser(), w.browser(), w.browser()

@@ -13,7 +13,7 @@ import (
 	"github.com/jmoiron/sqlx"
 )
 
-// TestAuditExport: every entry once, as the pages show it, the oldest first.
+// TestAuditExport checks that the export has every entry once, in the format of the pages, oldest first.
 func TestAuditExport(t *testing.T) {
 	w := newWorld(t)
 	ada, support := w.browser(), w.browser()
@@ -60,10 +60,10 @@ func TestAuditExport(t *testing.T) {
 	}
 }
 
-// TestAuditExportIsWholeOrCut takes the database away behind the first piece: the answer must not look complete.
+// TestAuditExportIsWholeOrCut takes the database away after the first piece: the answer must not look complete.
 func TestAuditExportIsWholeOrCut(t *testing.T) {
 	w := newWorld(t)
-	// The first 500 entries fill more than any socket holds: no more is read before we have read them.
+	// The first 500 entries fill more than any socket buffers: the server reads no more before we have read them.
 	w.db.MustExec(`INSERT INTO audit (at, actor, action, object, after)
 		SELECT now(), 'server', 'test', 'test:' || i, to_jsonb(repeat('x', 50000)) FROM generate_series(1, 600) i`)
 	request, err := http.NewRequestWithContext(t.Context(), "GET", w.url+"/admin/v1/audit/export", nil)
@@ -86,7 +86,7 @@ func TestAuditExportIsWholeOrCut(t *testing.T) {
 		t.Error("nothing is logged")
 	}
 
-	// Nothing sent yet, it is an answer like any other.
+	// If nothing was sent yet, the answer is an ordinary one.
 	tx = owner.MustBegin()
 	tx.MustExec(`LOCK TABLE audit IN ACCESS EXCLUSIVE MODE`)
 	refused := w.browser().admin("GET", "/admin/v1/audit/export", nil).want(t, 503, "unavailable")

@@ -43,11 +43,11 @@ const (
 	adminSecret = "bootstrap-0123456789abcdef0123456789abcdef"
 )
 
-// clock is a time that tests move.
+// clock is a clock that tests move.
 type clock struct {
 	mu    sync.Mutex
 	at    time.Time
-	works int // how often it still answers before it panics; negative: always
+	works int // how many more calls it answers before it panics; negative: no limit
 }
 
 func (c *clock) now() time.Time {
@@ -90,7 +90,7 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// world is a whole server on a database of its own.
+// world is a whole server with its own database.
 type world struct {
 	t        *testing.T
 	clock    *clock
@@ -100,10 +100,10 @@ type world struct {
 	roots    []byte
 	origin   string
 	url      string
-	owner    string // the address of the database, as its owner
+	owner    string // the address of the database for its owner
 	db       *sqlx.DB
 	rights   *entitlements.Service
-	runtime  string // the address of the database, as the server's login
+	runtime  string // the address of the database for the server's login
 	keys     entitlements.Keys
 	server   *httptest.Server
 	webhooks outbox.Config
@@ -165,7 +165,7 @@ func newWorld(t *testing.T, options ...option) *world {
 	return w
 }
 
-// start starts a server on the world's database and keys.
+// start starts a server with the world's database and keys.
 func (w *world) start(build func(api.Config) (http.Handler, error), options ...option) {
 	t := w.t
 	t.Helper()
@@ -207,7 +207,7 @@ func (w *world) start(build func(api.Config) (http.Handler, error), options ...o
 	w.url = w.server.URL
 }
 
-// issuer is the origin that the options choose.
+// issuer returns the origin that the options choose.
 func (w *world) issuer(options []option) string {
 	e := entitlements.Config{Issuer: origin}
 	for _, o := range options {
@@ -223,13 +223,13 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// answer is an HTTP answer, read to the end.
+// answer is an HTTP answer whose body was read to the end.
 type answer struct {
 	*http.Response
 	body []byte
 }
 
-// member is a member of the JSON body by its path, such as "subscription.id".
+// member returns a member of the JSON body by its path, such as "subscription.id".
 func (a answer) member(path string) any {
 	var v any
 	if json.Unmarshal(a.body, &v) != nil {
@@ -283,8 +283,8 @@ func (w *world) browser() *browser {
 	}
 }
 
-// newCredential makes a P-256 credential. The authenticator drops the leading zeros of a coordinate, which makes one key
-// in 128 invalid: those are passed over.
+// newCredential makes a P-256 credential. The virtual authenticator drops a coordinate's leading zeros, which makes one key
+// in 128 invalid; newCredential skips those.
 func newCredential() virtualwebauthn.Credential {
 	const whole = 77 // bytes of a COSE_Key on P-256
 	for {
@@ -294,8 +294,8 @@ func newCredential() virtualwebauthn.Credential {
 	}
 }
 
-// do sends body (nil, a string or []byte as it is, or a value as JSON) with further headers as name, value pairs.
-// A name that begins with "-" drops that header.
+// do sends body (nil, a string or []byte unchanged, or any other value as JSON) with further headers as name, value pairs.
+// A name that begins with "-" removes that header.
 func (b *browser) do(method, path string, body any, headers ...string) answer {
 	b.w.t.Helper()
 	var payload []byte
@@ -371,7 +371,7 @@ func finishBody(options answer, credential string) string {
 	return fmt.Sprintf(`{"ceremony":%q,"credential":%s}`, options.text("ceremony"), credential)
 }
 
-// register makes an account.
+// register creates an account.
 func (b *browser) register(name string) (user string) {
 	b.w.t.Helper()
 	options := b.do("POST", "/v1/registration/options", map[string]string{"name": name})
@@ -384,7 +384,7 @@ func (b *browser) signIn() answer {
 	return b.do("POST", "/v1/authentication", b.assert(b.do("POST", "/v1/authentication/options", "{}"))).want(b.w.t, http.StatusOK, "")
 }
 
-// proof makes a DPoP proof; change, if not nil, spoils its claims or its header.
+// proof makes a DPoP proof; change, if not nil, alters its claims or header.
 func (b *browser) proof(method, path string, body []byte, change func(header, claims map[string]any)) string {
 	point := must1(b.key.PublicKey.Bytes())(b.w.t)
 	encode := base64.RawURLEncoding.EncodeToString
@@ -405,7 +405,7 @@ func (b *browser) proof(method, path string, body []byte, change func(header, cl
 	return signed + "." + encode(append(r.FillBytes(make([]byte, 32)), s.FillBytes(make([]byte, 32))...))
 }
 
-// prove sends body under a proof with the nonce that the browser holds.
+// prove sends body with a proof that uses the browser's current nonce.
 func (b *browser) prove(method, path string, body any) answer {
 	b.w.t.Helper()
 	var payload []byte
@@ -416,7 +416,7 @@ func (b *browser) prove(method, path string, body any) answer {
 	return b.do(method, path, nil, "DPoP", b.proof(method, path, nil, nil))
 }
 
-// fetchNonce asks for a nonce the way a device does: by a proof without a good one.
+// fetchNonce requests a nonce as a device does: with a proof that has no valid one.
 func (b *browser) fetchNonce() {
 	b.w.t.Helper()
 	b.nonce = "none"
@@ -436,7 +436,7 @@ func (b *browser) reconcile(device, lineage string) answer {
 	return b.prove("POST", "/v1/reconcile", map[string]any{"device": device, "lineage": lineage, "keyset_version": 0})
 }
 
-// claims reads a JWS without verifying it.
+// claims returns the claims of a JWS without verifying it.
 func claims(t *testing.T, compact string) map[string]any {
 	t.Helper()
 	parts := strings.Split(compact, ".")

@@ -69,7 +69,7 @@ func TestApp(t *testing.T) {
 		client.do(c.method, c.path, nil, "Accept", c.accept).want(t, 404, "not_found")
 	}
 
-	// The worker pins the very bytes that are served as roots.
+	// The worker pins the exact bytes that are served as roots.
 	roots := client.do("GET", "/roots.json", nil).want(t, 200, "")
 	sum := sha256.Sum256(roots.body)
 	worker := client.do("GET", "/sw.js", nil)
@@ -91,7 +91,8 @@ func TestApp(t *testing.T) {
 	}
 }
 
-// The console is there whichever app is served, and no app stands in for what is missing of it.
+// TestConsole checks that the console is served whichever app is, and that the app's index never stands in for a missing
+// file of the console.
 func TestConsole(t *testing.T) {
 	for name, app := range map[string]fs.FS{
 		"the app": builtApp, "none": nil,
@@ -133,7 +134,7 @@ func TestConsole(t *testing.T) {
 	}
 }
 
-func TestAppThatDoesNotFit(t *testing.T) {
+func TestUnsuitableAppIsRefused(t *testing.T) {
 	for name, worker := range map[string]string{
 		"no placeholder":     "precache([])",
 		"no integrity":       "__ROOTS_REVISION__",

@@ -46,7 +46,7 @@ func receiving(receiver *stripe.Receiver) option {
 	return func(a *api.Config, _ *passkey.Config, _ *entitlements.Config) { a.Stripe = receiver }
 }
 
-// stripeEvent is a fixture of package stripe, of a customer of this name who is user.
+// stripeEvent returns a fixture of package stripe, about a customer of this name who is user.
 func stripeEvent(t *testing.T, fixture, customer, user string) []byte {
 	t.Helper()
 	text := string(must1(os.ReadFile("stripe/testdata/" + fixture + ".json"))(t))
@@ -67,7 +67,7 @@ func (b *browser) stripes(body []byte) answer {
 	return b.do("POST", "/v1/billing/stripe", body, "Stripe-Signature", stripeSignature(body, time.Now()), "Content-Type", "application/json; charset=utf-8")
 }
 
-// webhookMessage is a message of the generic webhook, with its id.
+// webhookMessage returns a message of the generic webhook, and its id.
 func webhookMessage(id, subscription, user string, paidThrough time.Time) (messageID, body string) {
 	return id, fmt.Sprintf(`{"type":"subscription.updated","timestamp":%q,"data":{"id":%q,"user":%q,"plan":"premium","state":"active","paid_through":%q}}`,
 		time.Now().UTC().Format(time.RFC3339Nano), subscription, user, paidThrough.UTC().Format(time.RFC3339))
@@ -80,13 +80,13 @@ func webhookHeaders(t *testing.T, id string, at time.Time, body string) []string
 	}
 }
 
-// sends sends a message as a system does that follows Standard Webhooks.
+// sends sends a message as a system that follows Standard Webhooks does.
 func (b *browser) sends(id, body string) answer {
 	b.w.t.Helper()
 	return b.do("POST", "/v1/billing/webhook", body, webhookHeaders(b.w.t, id, time.Now(), body)...)
 }
 
-// newUser makes a user without a passkey, who costs nothing.
+// newUser creates a user without a passkey, which is cheap.
 func (w *world) newUser(external string) (id string) {
 	w.t.Helper()
 	must(w.t, w.db.Get(&id, `INSERT INTO users (id, name, external_id, created_at) VALUES (gen_random_uuid(), 'Ada', nullif($1, ''), now()) RETURNING id`, external))
@@ -152,7 +152,7 @@ func TestStripeWebhook(t *testing.T) {
 		t.Errorf("another type: %s", got.body)
 	}
 
-	// What there is to read about it names no person.
+	// The log and the metrics name no person.
 	log, metrics := w.log.String(), w.scrape()
 	for _, line := range []string{
 		`msg="billing event" request=`, `source=stripe event=evt_12paused outcome=unchanged`, `source=stripe event=evt_16refunded outcome=applied`,
@@ -186,7 +186,8 @@ func (w *world) scrape() string {
 	return recorded.Body.String()
 }
 
-// TestBillingRefusals: what is forged, old, foreign, huge, deep or odd is refused with its code, and nothing of it is kept.
+// TestBillingRefusals checks that forged, old, foreign, huge, deep or malformed webhooks are refused with their codes and
+// nothing of them is stored.
 func TestBillingRefusals(t *testing.T) {
 	w := newWorld(t, func(a *api.Config, _ *passkey.Config, _ *entitlements.Config) {
 		a.Stripe = stripeReceiver(t, func(c *stripe.Config) { c.APIKey, c.APIURL = "sk_test_0123456789", "http://localhost:1" })
@@ -306,7 +307,7 @@ func TestBillingRefusals(t *testing.T) {
 		t.Errorf("the log tells of %d forged events, or what is in them", refused)
 	}
 
-	// A page of another origin is no obstacle to a good signature, and no help to a bad one.
+	// Another page's origin neither blocks a good signature nor helps a bad one.
 	foreign := []string{"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"}
 	sender.do("POST", "/v1/billing/webhook", message, foreign...).want(t, 401, "unauthenticated")
 	sender.do("POST", "/v1/billing/webhook", message, append(at(message), foreign...)...).want(t, 200, "")
@@ -314,8 +315,8 @@ func TestBillingRefusals(t *testing.T) {
 	sender.do("POST", "/v1/billing/webhook", big, webhookHeaders(t, "msg-big", now, big)...).want(t, 200, "")
 }
 
-// TestUnknownCustomer: Stripe is asked to try again where the user that is named is not known, or the plan; not where the price
-// means nothing here. What names nobody is kept until somebody is known.
+// TestUnknownCustomer checks that Stripe must try again if the named user or the plan is unknown, but not if the price is
+// not mapped. An event that names nobody is stored until its user is known.
 func TestUnknownCustomer(t *testing.T) {
 	w := newWorld(t)
 	sender := w.browser()
@@ -329,13 +330,13 @@ func TestUnknownCustomer(t *testing.T) {
 	if got := sender.stripes(byCustomer).want(t, 200, ""); got.text("outcome") != "unclaimed" {
 		t.Errorf("of nobody: %s", got.body)
 	}
-	// The customer is made, and the same event is sent again.
+	// The customer is created, and the same event is sent again.
 	user := w.newUser("cus_Ada1")
 	sender.stripes(byCustomer).want(t, 200, "")
 	if rows := w.subscriptions(user); len(rows) != 1 || rows[0].State != "trialing" {
 		t.Errorf("%+v", rows)
 	}
-	// A later event says that it is another user's.
+	// A later event assigns it to another user.
 	next := w.newUser("")
 	sender.stripes(stripeEvent(t, "trial_ended", "1", next)).want(t, 200, "")
 	if before, after := w.subscriptions(user), w.subscriptions(next); len(before) != 0 || len(after) != 1 {
@@ -346,7 +347,7 @@ func TestUnknownCustomer(t *testing.T) {
 	absent.sends(webhookMessage("m", "s", user, time.Now())).want(t, 404, "not_found")
 }
 
-// stripeAbout is an event of Stripe's about the customer, made of a fixture's frame.
+// stripeAbout returns a Stripe event about the customer, in a fixture's frame.
 func stripeAbout(t *testing.T, customer, id, kind string, at int64, object, previous any) []byte {
 	t.Helper()
 	return must1(json.Marshal(map[string]any{
@@ -355,8 +356,8 @@ func stripeAbout(t *testing.T, customer, id, kind string, at int64, object, prev
 	}))(t)
 }
 
-// TestStripeMeaning tells of the same mishaps without an API key and with one: what was paid is what counts.
-func TestStripeMeaning(t *testing.T) {
+// TestStripeOutcomes checks the outcomes of typical mishaps without an API key and with one: paid time is what counts.
+func TestStripeOutcomes(t *testing.T) {
 	const day = 86400
 	prices := billing.Prices{{Price: "price_gold", Plan: "premium"}, {Price: "price_silver", Plan: "basic"}}
 	open := make(chan struct{})
@@ -488,7 +489,7 @@ func TestStripeMeaning(t *testing.T) {
 	}
 }
 
-// TestStripeAfterErasure: events about an account that is erased are taken and dropped, and the log says so.
+// TestStripeAfterErasure checks that events about an erased account are accepted and dropped, and that the log says so.
 func TestStripeAfterErasure(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()
@@ -511,8 +512,9 @@ func TestStripeAfterErasure(t *testing.T) {
 	}
 }
 
-// TestStripePermutations sends two hundred sets of five events over HTTP, each in an order of its own, some doubled, one
-// dropped and sent again, several customers at once: the end is what the pure reducer says of the set.
+// TestStripePermutations sends two hundred sets of five events over HTTP, each in its own order, with duplicates and one
+// event lost and redelivered, for several customers concurrently. The final state is the one that the pure reducer computes
+// for the set.
 func TestStripePermutations(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -536,7 +538,7 @@ func TestStripePermutations(t *testing.T) {
 			known, deliveries = append(known, event), append(deliveries, body)
 		}
 		again := deliveries[random.IntN(5)]
-		deliveries = append(deliveries[1:], again, deliveries[0]) // the first is lost, and sent at last
+		deliveries = append(deliveries[1:], again, deliveries[0]) // the first is lost and redelivered last
 		want := billing.Reduce(known, stripePrices)["sub_1Fieldbook"+customer]
 		ends[fmt.Sprint(want.State, want.PaidThrough.Unix())]++
 		turns <- struct{}{}
@@ -567,7 +569,7 @@ func TestStripePermutations(t *testing.T) {
 	}
 }
 
-// TestBillingWebhook: the generic webhook's newest word counts, whatever came last.
+// TestBillingWebhook checks that the newest message of the generic webhook counts, whatever arrives last.
 func TestBillingWebhook(t *testing.T) {
 	w := newWorld(t)
 	user, sender, base := w.newUser("crm-1"), w.browser(), time.Now().UTC().Add(-2*time.Hour).Truncate(time.Second)
@@ -585,13 +587,13 @@ func TestBillingWebhook(t *testing.T) {
 		now     string
 	}{
 		{"b", base, "active", 30, "applied", "active 30"},
-		{"b", base.Add(time.Hour), "cancelled", 1, "unchanged", "active 30"}, // an id is one message
+		{"b", base.Add(time.Hour), "cancelled", 1, "unchanged", "active 30"}, // an id identifies one message
 		{"c", base.Add(-time.Second), "past_due", 1, "unchanged", "active 30"},
-		{"a", base, "past_due", 2, "unchanged", "active 30"}, // equal times: the higher id
+		{"a", base, "past_due", 2, "unchanged", "active 30"}, // equal times: the higher id wins
 		{"d", base, "past_due", 3, "applied", "past_due 3"},
 		{"e", base.Add(time.Millisecond), "trialing", 9, "applied", "trialing 9"},
 		{"f", base.Add(time.Minute), "cancelled", 9, "applied", "cancelled 9"},
-		{"g", base.Add(2 * time.Minute), "cancelled", 9, "unchanged", "cancelled 9"}, // nothing new in it
+		{"g", base.Add(2 * time.Minute), "cancelled", 9, "unchanged", "cancelled 9"}, // nothing changes
 	} {
 		got := message(c.id, c.at, c.state, c.days)
 		rows := w.subscriptions(user)
@@ -612,7 +614,7 @@ func TestBillingWebhook(t *testing.T) {
 	}
 }
 
-// TestBillingKeepsRevoke: nothing from billing gives back what support has taken, over both routes.
+// TestBillingKeepsRevoke checks that no billing event, on either route, restores what support has revoked.
 func TestBillingKeepsRevoke(t *testing.T) {
 	w := newWorld(t)
 	user, sender := w.newUser(""), w.browser()
@@ -637,13 +639,13 @@ func TestBillingKeepsRevoke(t *testing.T) {
 	}
 }
 
-// stripeAPI stands in for Stripe's API: what it knows by path, and how it answers.
+// stripeAPI is a fake of Stripe's API: the objects that it knows by path, and how it answers.
 type stripeAPI struct {
 	mu     sync.Mutex
 	knows  map[string]string
-	status int // 0: as usual
+	status int // 0 for the usual one
 	asked  []string
-	hang   chan struct{} // closed: does not
+	hang   chan struct{} // while open, requests hang
 }
 
 func (s *stripeAPI) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -674,7 +676,7 @@ func (s *stripeAPI) set(change func()) {
 	change()
 }
 
-// TestStripeFetch: with an API key an event is a hint, and the subscription is fetched again.
+// TestStripeFetch checks that with an API key an event is only a hint, and the subscription is fetched again.
 func TestStripeFetch(t *testing.T) {
 	open := make(chan struct{})
 	close(open)
@@ -708,11 +710,11 @@ func TestStripeFetch(t *testing.T) {
 	if want := path + " Bearer rk_test_0123456789 acct_1"; len(fake.asked) != 1 || fake.asked[0] != want {
 		t.Errorf("asked %q, want %q", fake.asked, want)
 	}
-	// A late event finds what is so now, not what it says.
+	// A late event leads to the current state, not to its own.
 	sender.stripes(event("paused")).want(t, 200, "")
 	state("active 1771113600")
 
-	// Money back: what for is looked up.
+	// For a refund, the subscription is looked up.
 	fake.set(func() {
 		fake.knows["/v1/invoice_payments?payment%5Bpayment_intent%5D=pi_21&payment%5Btype%5D=payment_intent"] =
 			`{"object":"list","data":[` + object("invoice_payment_paid") + `],"has_more":false,"url":"/v1/invoice_payments"}`
@@ -721,7 +723,7 @@ func TestStripeFetch(t *testing.T) {
 	sender.stripes(event("refunded")).want(t, 200, "")
 	state("active 1769472000")
 
-	// Stripe is away, or does not want to: the event is not taken, so it comes again.
+	// If Stripe is down or refuses, the event is not accepted, so that Stripe sends it again.
 	for _, status := range []int{400, 401, 403, 409, 429, 500, 503} {
 		fake.set(func() { fake.status = status })
 		got := sender.stripes(event("deleted")).want(t, 503, "unavailable")
@@ -739,10 +741,10 @@ func TestStripeFetch(t *testing.T) {
 			t.Errorf("the log holds %q", part)
 		}
 	}
-	// It knows nothing of it any longer: then the event's own word has to do.
+	// If Stripe no longer knows the subscription, the event's own facts count.
 	fake.set(func() { delete(fake.knows, path) })
 	got := sender.stripes(event("deleted")).want(t, 200, "")
-	state("active 1769472000") // which is older than what was fetched today
+	state("active 1769472000") // older than what was fetched today
 	if got.text("outcome") != "unchanged" {
 		t.Errorf("gone: %s", got.body)
 	}
@@ -751,7 +753,7 @@ func TestStripeFetch(t *testing.T) {
 	state("cancelled 1771718400")
 }
 
-// TestStripeHangs: a Stripe that does not answer holds nobody up for long.
+// TestStripeHangs checks that a Stripe API that does not answer blocks nobody for long.
 func TestStripeHangs(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})

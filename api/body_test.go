@@ -14,14 +14,14 @@ import (
 	"holdfast/api"
 )
 
-// stall sends the head of a request and a part of the body that it announces, and reads what is answered to that. Nothing
-// but the answer, or the end of the connection, lets it go on.
+// stall sends the head of a request and part of its announced body, and reads the answer. It continues only after the
+// answer or the end of the connection.
 func (b *browser) stall(method, path, length string, body []byte, headers ...string) (*http.Response, net.Conn, error) {
 	t := b.w.t
 	t.Helper()
 	conn := must1((&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(b.w.url, "http://")))(t)
 	t.Cleanup(func() { conn.Close() })
-	must(t, conn.SetDeadline(time.Now().Add(time.Minute))) // far more than it takes
+	must(t, conn.SetDeadline(time.Now().Add(time.Minute))) // far more than needed
 	head := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n%s\r\n", method, path, length)
 	for i := 0; i < len(headers); i += 2 {
 		head += headers[i] + ": " + headers[i+1] + "\r\n"
@@ -32,8 +32,9 @@ func (b *browser) stall(method, path, length string, body []byte, headers ...str
 	return answer, conn, err
 }
 
-// TestUnknownKeySendsNoLargeBody: a sound proof under a key that nobody knows is worth 64 KiB, however much is announced.
-func TestUnknownKeySendsNoLargeBody(t *testing.T) {
+// TestUnknownKeyCannotSendLargeBody checks that a valid proof with an unknown key admits at most 64 KiB, whatever length is
+// announced.
+func TestUnknownKeyCannotSendLargeBody(t *testing.T) {
 	w := newWorld(t)
 	nobody := w.browser()
 	nobody.fetchNonce()
@@ -44,11 +45,11 @@ func TestUnknownKeySendsNoLargeBody(t *testing.T) {
 		if err != nil || answer.StatusCode != http.StatusNotFound {
 			t.Fatalf("%s: %v, %v", length, answer, err)
 		}
-		if _, err := io.Copy(io.Discard, conn); err != nil { // it ends by itself
+		if _, err := io.Copy(io.Discard, conn); err != nil { // the server ends it
 			t.Errorf("%s: %v", length, err)
 		}
 	}
-	// One that is known sends as much as it likes, one body at a time.
+	// A known key may send large bodies, one at a time.
 	ada := w.browser()
 	ada.register("Ada")
 	device, lineage := ada.link()
@@ -59,8 +60,8 @@ func TestUnknownKeySendsNoLargeBody(t *testing.T) {
 	ada.do("POST", "/v1/reconcile", huge, "DPoP", ada.proof("POST", "/v1/reconcile", huge, nil)).want(t, 413, "payload_too_large")
 }
 
-// TestOneLargeBodyADevice: a device that sends a large body cannot send another one meanwhile.
-func TestOneLargeBodyADevice(t *testing.T) {
+// TestOneLargeBodyPerDevice checks that a device that is sending a large body cannot send another one meanwhile.
+func TestOneLargeBodyPerDevice(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()
 	ada.register("Ada")
@@ -81,7 +82,7 @@ func TestOneLargeBodyADevice(t *testing.T) {
 		done <- response
 	}()
 	<-body.gone
-	for refused := false; !refused; { // as soon as the first has been taken up
+	for refused := false; !refused; { // until the first is being read
 		got := ada.do("POST", "/v1/reconcile", large, "DPoP", ada.proof("POST", "/v1/reconcile", large, nil))
 		refused = got.StatusCode == 429 && got.code() == "rate_limited" && got.Header.Get("Retry-After") == "1"
 		if !refused && got.StatusCode != 200 {
@@ -95,7 +96,7 @@ func TestOneLargeBodyADevice(t *testing.T) {
 	ada.do("POST", "/v1/reconcile", large, "DPoP", ada.proof("POST", "/v1/reconcile", large, nil)).want(t, 200, "")
 }
 
-// stalling is a body whose rest comes when it is released.
+// stalling is a body that sends its rest when released.
 type stalling struct {
 	first, rest    []byte
 	gone, released chan struct{}
@@ -121,7 +122,7 @@ func (s *stalling) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// TestStalledBodiesEnd: whoever announces a body and does not send it is let go, whatever the route makes of it.
+// TestStalledBodiesEnd checks that a client that announces a body and does not send it is disconnected, whatever the route.
 func TestStalledBodiesEnd(t *testing.T) {
 	w := newWorld(t).replica(func(cfg api.Config) (http.Handler, error) { return api.NewImpatient(cfg, 200*time.Millisecond) })
 	nobody := w.browser()

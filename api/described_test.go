@@ -56,8 +56,8 @@ var described = sync.OnceValues(func() (*description, error) {
 	return d, nil
 })
 
-// closeObjects refuses members that a schema does not name. A schema stays open where it is a part of another one, which
-// is closed as a whole.
+// closeObjects makes schemas refuse unnamed members. A schema that is part of another one stays open, because the whole is
+// closed.
 func closeObjects(node any, part bool) {
 	switch node := node.(type) {
 	case []any:
@@ -74,7 +74,7 @@ func closeObjects(node any, part bool) {
 		}
 		if named, ok := node["schemas"].(map[string]any); ok {
 			for _, schema := range named {
-				delete(schema.(map[string]any), "unevaluatedProperties") // whoever refers to it closes it
+				delete(schema.(map[string]any), "unevaluatedProperties") // the referring schema closes it
 			}
 		}
 	}
@@ -127,9 +127,9 @@ func (a answer) checkDescribed(t *testing.T) {
 	}
 }
 
-// schema is the schema at a place in the document.
+// schema compiles the schema at a place in the document.
 func (d *description) schema(at string) (*jsonschema.Schema, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.schemas.Compile("openapi.json" + at) // once: it keeps what it has compiled
+	return d.schemas.Compile("openapi.json" + at) // the compiler caches the result
 }

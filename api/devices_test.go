@@ -16,7 +16,7 @@ import (
 	"holdfast/passkey"
 )
 
-// newDevice gives the browser a key that no device has.
+// newDevice gives the browser a new device key.
 func (b *browser) newDevice() {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	must(b.w.t, err)
@@ -29,7 +29,7 @@ func (b *browser) forget() {
 	b.signIn()
 }
 
-// tryLink links a key of its own as a device, gets its first document, and tells when every document of it has ended.
+// tryLink links the browser's new key as a device, gets its first document, and returns when its last document ends.
 func (b *browser) tryLink(replaces string) (linked answer, end time.Time) {
 	t := b.w.t
 	t.Helper()
@@ -51,7 +51,7 @@ func (b *browser) tryLink(replaces string) (linked answer, end time.Time) {
 	return linked, end
 }
 
-// limited is a device in a refusal for the limit.
+// limited is a device listed in a refusal for the limit.
 type limited struct {
 	ID          string
 	FreesUpAt   *time.Time `json:"frees_up_at"`
@@ -65,7 +65,7 @@ func limitedOf(t *testing.T, refused answer) []limited {
 	return problem.Devices
 }
 
-// living counts documents that go on.
+// living counts the documents that have not ended.
 func living(ends []time.Time, now time.Time) (n int) {
 	for _, end := range ends {
 		if end.After(now) {
@@ -75,8 +75,8 @@ func living(ends []time.Time, now time.Time) (n int) {
 	return n
 }
 
-// TestDeviceLimitCountsLivingDocuments: whatever is done to a device after its document was given, no account gets more of
-// them than its plan allows: what was unlinked or quarantined counts until its document has ended, and is said to.
+// TestDeviceLimitCountsLivingDocuments checks that no account gets more living documents than its plan allows, whatever
+// happens to the devices: a removed or quarantined device counts until its document has ended, and the refusal says so.
 func TestDeviceLimitCountsLivingDocuments(t *testing.T) {
 	const limit = 5
 	w := newWorld(t)
@@ -108,20 +108,20 @@ func TestDeviceLimitCountsLivingDocuments(t *testing.T) {
 			}
 		}
 	}
-	// Each place frees up when it was said to.
+	// Each place frees up at the announced time.
 	w.clock.forward(ends[0].Sub(w.clock.now()))
 	ada.forget()
 	linked, _ := ada.tryLink("")
 	linked.want(t, 201, "")
 	linked, _ = ada.tryLink("")
-	linked.want(t, 201, "") // the same browser goes on
+	linked.want(t, 201, "") // the same browser continues
 	ada.forget()
 	linked, _ = ada.tryLink("")
 	if counted := limitedOf(t, linked); len(counted) != limit {
 		t.Errorf("%+v", counted)
 	}
 
-	// A device without a document holds nothing.
+	// A device without a document holds no place.
 	bob := w.browser()
 	bob.register("Bob")
 	for range 10 {
@@ -134,9 +134,9 @@ func TestDeviceLimitCountsLivingDocuments(t *testing.T) {
 	}
 }
 
-// TestPlacesArePassedOn: who has lost what a browser had stored goes on at once, as the same browser or by choosing the
-// device to replace, and has the document of what was lost for nothing; but not without end.
-func TestPlacesArePassedOn(t *testing.T) {
+// TestReplacementTakesDevicePlace checks that a user whose browser lost its storage can continue at once, as the same
+// browser or by choosing the device to replace, although the old document still counts; but only a limited number of times.
+func TestReplacementTakesDevicePlace(t *testing.T) {
 	const limit = 5
 	for name, next := range map[string]func(b *browser, last string) (answer, time.Time){
 		"the same browser": func(b *browser, _ string) (answer, time.Time) { b.signIn(); return b.tryLink("") },
@@ -205,7 +205,7 @@ func TestPlacesArePassedOn(t *testing.T) {
 	}
 }
 
-// TestReleaseDevice: support frees the place of a device whose document goes on.
+// TestReleaseDevice checks that support can free the place of a device whose document has not ended.
 func TestReleaseDevice(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()
@@ -251,8 +251,9 @@ func TestReleaseDevice(t *testing.T) {
 	}
 }
 
-// TestLinksAnHour: an account links so many devices in an hour, whatever becomes of them; the refused leave nothing behind.
-func TestLinksAnHour(t *testing.T) {
+// TestLinksPerHourAreLimited checks the limit on links per hour, whatever becomes of the devices, and that refused links
+// store nothing.
+func TestLinksPerHourAreLimited(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()
 	ada.register("Ada")
@@ -283,7 +284,7 @@ func TestLinksAnHour(t *testing.T) {
 	linked.want(t, 201, "")
 }
 
-// TestReconcileLeavesOutThePasskeysHeld tells what travels; when it is sent, the store's tests tell.
+// TestReconcileLeavesOutThePasskeysHeld checks what a reconcile sends. The store's tests check when.
 func TestReconcileLeavesOutThePasskeysHeld(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()

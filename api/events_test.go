@@ -25,12 +25,12 @@ import (
 	"holdfast/sql"
 )
 
-// paced builds a server whose event streams comment often.
+// paced returns a constructor for a server whose event streams comment often.
 func paced(comment, patience time.Duration) func(api.Config) (http.Handler, error) {
 	return func(cfg api.Config) (http.Handler, error) { return api.NewPaced(cfg, comment, patience) }
 }
 
-// replica is one more server on the database, with a pool of its own, that listens.
+// replica starts another server on the database, with its own pool and listener.
 func (w *world) replica(build func(api.Config) (http.Handler, error), options ...option) *world {
 	w.t.Helper()
 	r := *w
@@ -68,11 +68,11 @@ func (w *world) replica(build func(api.Config) (http.Handler, error), options ..
 type stream struct {
 	t      *testing.T
 	answer *http.Response
-	blocks chan string // each event or comment, as it came; closed at the end of the answer
-	end    error       // how the answer ended: io.EOF is well
+	blocks chan string // each event or comment as received; closed at the end of the answer
+	end    error       // how the answer ended: io.EOF is a clean end
 }
 
-// patience is how long tests wait for what must come.
+// patience is how long tests wait for expected events.
 const patience = 30 * time.Second
 
 // events opens a stream at w.
@@ -115,7 +115,7 @@ func (b *browser) events(w *world, headers ...string) *stream {
 	return s
 }
 
-// next is the next event or comment.
+// next returns the next event or comment.
 func (s *stream) next() string {
 	s.t.Helper()
 	select {
@@ -130,7 +130,7 @@ func (s *stream) next() string {
 	return ""
 }
 
-// want waits for the event that names a revision, over comments.
+// want waits for the event with a revision, skipping comments.
 func (s *stream) want(revision any) {
 	s.t.Helper()
 	for {
@@ -145,7 +145,7 @@ func (s *stream) want(revision any) {
 	}
 }
 
-// wantEnd waits for the end of the answer, as the server ends it.
+// wantEnd waits until the server ends the answer.
 func (s *stream) wantEnd() {
 	s.t.Helper()
 	timeout := time.After(patience)
@@ -172,7 +172,7 @@ func (b *browser) revision() any {
 	return b.do("GET", "/v1/entitlements", nil).want(b.w.t, 200, "").member("revision")
 }
 
-// openStreams is what the metrics say.
+// openStreams returns the number of open streams in the metrics.
 func (w *world) openStreams() int {
 	w.t.Helper()
 	recorder := httptest.NewRecorder()
@@ -186,7 +186,7 @@ func (w *world) openStreams() int {
 	return 0
 }
 
-// TestEvents: whatever changes for a user at one server, the user's streams at another one tell, and nobody else's.
+// TestEvents checks that a user's change at one server reaches that user's streams at another server, and no other user's.
 func TestEvents(t *testing.T) {
 	w := newWorld(t)
 	other := w.replica(api.New)
@@ -221,7 +221,7 @@ func TestEvents(t *testing.T) {
 	ada.admin("PUT", "/admin/v1/plans/premium", strings.Replace(string(plan.body), `"id":"premium",`, "", 1)).want(t, 200, "")
 	events.want(before.(float64) + 1) // soon after the answer
 
-	// A copy of the profile is found out: the second to come with a spent token, over and over.
+	// A copied profile is detected: it spends the same token as the original, repeatedly.
 	next := ada.reconcile(device, lineage).want(t, 200, "").text("lineage")
 	ada.reconcile(device, next).want(t, 200, "")
 	ada.reconcile(device, lineage).want(t, 401, "use_dpop_nonce")
@@ -234,7 +234,7 @@ func TestEvents(t *testing.T) {
 	ada.do("DELETE", "/v1/devices/"+device, nil).want(t, 204, "")
 	events.want(ada.revision())
 	bob.do("POST", "/v1/trial", nil).want(t, 201, "")
-	bobs.want(bob.revision()) // the next that it tells after the first
+	bobs.want(bob.revision()) // the next event after the first
 	if len(events.blocks) > 0 {
 		t.Errorf("more: %q", <-events.blocks)
 	}
@@ -245,7 +245,8 @@ func TestEvents(t *testing.T) {
 	ada.w = w
 }
 
-// TestEventsEndWithSession: a stream ends when its session does, for whatever reason, and others go on.
+// TestEventsEndWithSession checks that a stream ends when its session does, for whatever reason, and that other streams
+// continue.
 func TestEventsEndWithSession(t *testing.T) {
 	w := newWorld(t)
 	other := w.replica(api.New)
@@ -292,8 +293,8 @@ func TestEventsEndWithSession(t *testing.T) {
 	})
 }
 
-// TestEventsDatabaseAway: while the database is away a stream stays open and a new one is refused; what changes in the
-// meantime, and what ends, is made up for.
+// TestEventsDatabaseAway checks that while the database is away a stream stays open and a new one is refused, and that
+// changes and ends of sessions in the meantime are delivered afterwards.
 func TestEventsDatabaseAway(t *testing.T) {
 	w := newWorld(t)
 	other := w.replica(paced(20*time.Millisecond, 10*time.Second))
@@ -339,7 +340,7 @@ func TestEventsDatabaseAway(t *testing.T) {
 	bobs.wantEnd()
 }
 
-// TestEventsOutlastTimeouts: the server's timeouts are for other answers.
+// TestEventsOutlastTimeouts checks that the server's timeouts do not end streams.
 func TestEventsOutlastTimeouts(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()
@@ -364,7 +365,7 @@ func TestEventsOutlastTimeouts(t *testing.T) {
 	events.want(2)
 }
 
-// pipes is a listener without any buffer: what is written has been read.
+// pipes is an unbuffered listener: whatever was written has been read.
 type pipes struct{ conns chan net.Conn }
 
 func (p pipes) Accept() (net.Conn, error) {
@@ -377,8 +378,8 @@ func (p pipes) Accept() (net.Conn, error) {
 func (p pipes) Close() error   { return nil }
 func (p pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
-// TestEventsSlowClient: of what a client does not read in time, only the latest revision is left; one that does not read
-// at all is dropped.
+// TestEventsSlowClient checks that a slow client gets only the latest revision, and that a client that does not read at all
+// is disconnected.
 func TestEventsSlowClient(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()
@@ -428,7 +429,7 @@ func TestEventsSlowClient(t *testing.T) {
 		t.Errorf("%d events were held for the client", n)
 	}
 
-	other.rights.RevisionRaised(adaID, 20_000) // which the client never reads
+	other.rights.RevisionRaised(adaID, 20_000) // the client never reads these
 	for begun := time.Now(); other.openStreams() != 0; time.Sleep(10 * time.Millisecond) {
 		if time.Since(begun) > patience {
 			t.Fatal("the client is not dropped")
@@ -436,9 +437,9 @@ func TestEventsSlowClient(t *testing.T) {
 	}
 }
 
-// TestEventsMany: streams cost one goroutine each besides the server's own two, which go with them; a user with too many
-// loses the oldest.
-func TestEventsMany(t *testing.T) {
+// TestEventStreamsAreBounded checks that a stream costs one goroutine besides the server's own two, that they end with it,
+// and that a user with too many streams loses the oldest.
+func TestEventStreamsAreBounded(t *testing.T) {
 	const most, users = 20, 5
 	w := newWorld(t)
 	other := w.replica(api.New)
@@ -457,7 +458,8 @@ func TestEventsMany(t *testing.T) {
 			streams = append(streams, s)
 		}
 	}
-	// Per stream: the server's for the connection, which is the handler's, and its reader; here, the client's two and ours.
+	// Per stream: the server's goroutine for the connection, which is the handler's, and its reader; here, the client's two
+	// and ours.
 	if more := runtime.NumGoroutine() - before; more > 5*len(streams)+10 {
 		t.Errorf("%d goroutines for %d streams", more, len(streams))
 	}
@@ -481,7 +483,7 @@ func TestEventsMany(t *testing.T) {
 	}
 }
 
-// TestEventsDrain: a server that is asked to end ends its streams and has nothing to wait for.
+// TestEventsDrain checks that a server that is shutting down ends its streams and need not wait for them.
 func TestEventsDrain(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()

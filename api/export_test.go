@@ -7,23 +7,23 @@ import (
 	"time"
 )
 
-// NewPaced is New with event streams of another pace.
+// NewPaced is New with another pace of event streams.
 func NewPaced(cfg Config, comment, patience time.Duration) (http.Handler, error) {
 	return newServer(cfg, pace{usualPace.body, comment, patience})
 }
 
-// NewImpatient is New with bodies that have to come within that time.
+// NewImpatient is New with another time limit for bodies.
 func NewImpatient(cfg Config, body time.Duration) (http.Handler, error) {
 	return newServer(cfg, pace{body, usualPace.comment, usualPace.patience})
 }
 
-// Row is what a test may know of a route.
+// Row is the part of a route that tests may see.
 type Row struct {
 	Method, Path, Scope string
 	Admin, Proof        bool
 	Webhook, Public     bool
 	Query               []string
-	Session             bool // of a user, not of staff: it is wanted, or made use of where there is one
+	Session             bool // a user's, not staff's: required, or used if present
 	Recent              bool
 }
 
@@ -36,16 +36,16 @@ func Routes() []Row {
 	return rows
 }
 
-// CheckApp says whether New would take the app.
+// CheckApp returns an error if New would refuse the app.
 func CheckApp(files fs.FS) error {
 	_, err := loadApp(files, []byte("{}"))
 	return err
 }
 
-// ClientAddress is clientAddress.
+// ClientAddress exports clientAddress.
 var ClientAddress = clientAddress
 
-// MaxNames is how many names a generation of failures holds.
+// MaxNames is the number of names in one generation of failures.
 const MaxNames = maxNames
 
 // NewFailures counts the failures of one kind of name, up to ten at once and one more each minute.
@@ -54,15 +54,15 @@ func NewFailures(now func() time.Time) func(name string) time.Duration {
 	return func(value string) time.Duration { return f.take([]name{f.name("test", value, accountLimit)}) }
 }
 
-// ParseWebhook is parseWebhook.
+// ParseWebhook exports parseWebhook.
 var ParseWebhook = parseWebhook
 
-// Refuse answers err as a handler's error is answered.
+// Refuse answers err as if a handler had returned it.
 func Refuse(w http.ResponseWriter, r *http.Request, err error) {
 	(&server{log: slog.New(slog.DiscardHandler)}).fail(w, r, err)
 }
 
-// Refusals are all errors that the tables of this package know.
+// Refusals returns all errors in the tables of this package.
 func Refusals() []error {
 	errs := []error{
 		invalidRequest, unsupportedMediaType, payloadTooLarge, methodNotAllowed, notFound, unauthenticated, notRecent, forbidden,

@@ -49,7 +49,7 @@ func TestIdempotencyKey(t *testing.T) {
 	support.keyed(strings.Repeat("~", 255), users, body).want(t, 201, "")
 	support.admin("POST", users, body).want(t, 201, "")
 
-	// The same key by another token, or for another path, names another request.
+	// The same key with another token, or for another path, identifies another request.
 	_, secret, err := w.passkeys.CreateToken(t.Context(), "operator", "CRM", []passkey.Scope{passkey.SupportWrite}, 0)
 	must(t, err)
 	other := support.keyed("k-1", users, `{"name":"Bob"}`, secret).want(t, 201, "")
@@ -75,7 +75,7 @@ func TestIdempotencyKey(t *testing.T) {
 		}
 	}
 
-	// What was refused can be tried again, also with another body.
+	// A refused request can be tried again, even with another body.
 	support.keyed("k-2", users, `{"name":""}`).want(t, 400, "invalid_request")
 	support.keyed("k-2", users, `{"name":"Cleo"}`).want(t, 201, "")
 
@@ -84,7 +84,7 @@ func TestIdempotencyKey(t *testing.T) {
 	must(t, err)
 	support.keyed("k-1", users, body, reader).want(t, 403, "forbidden")
 
-	// A day later the key is free.
+	// A day later the key can be reused.
 	w.clock.forward(24*time.Hour - time.Second)
 	support.keyed("k-1", users, body).want(t, 201, "")
 	if n := w.count("users"); n != 6 {
@@ -94,7 +94,7 @@ func TestIdempotencyKey(t *testing.T) {
 	support.keyed("k-1", users, `{"name":"Dan"}`).want(t, 201, "")
 }
 
-// TestIdempotencyInProgress: of requests at once one is carried out, and a claim whose server died passes on.
+// TestIdempotencyInProgress checks that of concurrent requests one is executed, and that a dead server's claim passes on.
 func TestIdempotencyInProgress(t *testing.T) {
 	w := newWorld(t)
 	support := w.browser()
@@ -124,7 +124,7 @@ func TestIdempotencyInProgress(t *testing.T) {
 		t.Errorf("%d users", n)
 	}
 
-	// A request that fails frees its key: by an error, and by a panic.
+	// A request that fails, by an error or a panic, frees its key.
 	db.MustExec(`
 		CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE division_by_zero; END';
 		CREATE TRIGGER fail BEFORE INSERT ON users EXECUTE FUNCTION fail()`)
@@ -136,8 +136,8 @@ func TestIdempotencyInProgress(t *testing.T) {
 	support.keyed("failing", users, body).want(t, 201, "")
 }
 
-// TestGrantsOfUnknownOutcome: days that were granted are not granted again under the same key, though their answer was lost:
-// the server died, or the commit was not confirmed. A day later the key is free.
+// TestGrantsOfUnknownOutcome checks that days are not granted twice under one key, even if the answer was lost because the
+// server died or the commit was not confirmed. A day later the key can be reused.
 func TestGrantsOfUnknownOutcome(t *testing.T) {
 	w := newWorld(t)
 	support, db := w.browser(), w.connect()
@@ -169,8 +169,8 @@ func TestGrantsOfUnknownOutcome(t *testing.T) {
 	}
 }
 
-// TestKeptAnswersAreSealed: an enrolment link that is kept for a repetition cannot be read from the database.
-func TestKeptAnswersAreSealed(t *testing.T) {
+// TestStoredAnswersAreEncrypted checks that an enrolment link in a stored answer cannot be read from the database.
+func TestStoredAnswersAreEncrypted(t *testing.T) {
 	w := newWorld(t)
 	made := w.browser().keyed("k", "/admin/v1/users", `{"name":"Tell-tale"}`).want(t, 201, "")
 	var kept []byte

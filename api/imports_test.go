@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// imports says what each package of the program may import besides the standard library: itself a prefix, so that a
+// imports lists what each package of the program may import besides the standard library. Entries are prefixes, so that a
 // module's packages are named once. Test files may import more.
 var imports = map[string]struct {
 	may    []string
@@ -36,7 +36,7 @@ var imports = map[string]struct {
 		may:    []string{"holdfast/entitlements/jose", "github.com/go-json-experiment/json"},
 		mayNot: []string{"net/http", "database/sql"},
 	},
-	"entitlements/host": { // for back ends of others: the one part of the domain that knows HTTP
+	"entitlements/host": { // for other back ends: the only part of the domain that knows HTTP
 		may:    []string{"holdfast/entitlements"},
 		mayNot: []string{"database/sql"},
 	},
@@ -59,7 +59,7 @@ var imports = map[string]struct {
 		"holdfast/api/stripe", "holdfast/passkey", "holdfast/entitlements", "github.com/go-chi", "github.com/go-json-experiment/json", "github.com/google/uuid",
 		"github.com/prometheus/client_golang", "github.com/standard-webhooks/standard-webhooks/libraries/go",
 	}, mayNot: []string{"database/sql"}},
-	"api/stripe": { // all that knows Stripe's library
+	"api/stripe": { // the only user of Stripe's library
 		may:    []string{"holdfast/entitlements/billing", "github.com/stripe/stripe-go/v85", "github.com/go-json-experiment/json"},
 		mayNot: []string{"database/sql"},
 	},
@@ -67,7 +67,7 @@ var imports = map[string]struct {
 	"cmd/holdfast": {may: []string{"holdfast/", "github.com/alecthomas/kong", "github.com/jmoiron/sqlx", "golang.org/x/sync/errgroup"}, mayNot: []string{"testing"}},
 }
 
-// TestImports holds the program to its architecture. The end-to-end tests import nothing of it: they see a binary.
+// TestImports enforces the program's architecture. The end-to-end tests import nothing of it: they see a binary.
 func TestImports(t *testing.T) {
 	seen := 0
 	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {

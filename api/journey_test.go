@@ -15,7 +15,7 @@ import (
 	"holdfast/passkey"
 )
 
-// TestJourney is the main path, over HTTP alone: sign up, trial, link, reconcile, revoke, reinstate, sign out.
+// TestJourney follows the main path over HTTP alone: sign up, trial, link, reconcile, revoke, reinstate, sign out.
 func TestJourney(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()
@@ -104,7 +104,7 @@ func TestJourney(t *testing.T) {
 	}
 	until, err := time.Parse(time.RFC3339, revoked.text("offline_until"))
 	must(t, err)
-	// The proofs of this device say 1970: its clock may be corrected for by a day, which is counted.
+	// This device's proofs say 1970: its clock may be corrected by a day, which counts.
 	if end := time.Unix(int64(document["exp"].(float64)), 0).Add(24 * time.Hour); document["skew"] != -86400.0 || !until.Equal(end) {
 		t.Fatalf("offline_until %v with skew %v, want %v", until, document["skew"], end)
 	}
@@ -143,8 +143,8 @@ func TestJourney(t *testing.T) {
 	}
 }
 
-// TestForkedDevice stages a copied profile: the copy's stale lineage, tried again with the nonce it is given, puts the
-// device in quarantine, and the refusal carries the signed document that says so.
+// TestForkedDevice simulates a copied profile: the copy's stale lineage, tried again with the nonce that it was given,
+// quarantines the device, and the refusal contains the signed document about that.
 func TestForkedDevice(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()
@@ -181,7 +181,7 @@ func TestPasskeys(t *testing.T) {
 	}
 	ada.do("DELETE", "/v1/passkeys/"+id, nil).want(t, 409, "last_passkey")
 
-	// A second passkey: the session changes, and the old cookie is worth nothing.
+	// A second passkey changes the session, and the old cookie is invalid.
 	before := ada.do("GET", "/v1/session", nil).Request.Header.Get("Cookie")
 	first := ada.credential
 	ada.credential = w.browser().credential
@@ -191,7 +191,7 @@ func TestPasskeys(t *testing.T) {
 	stranger.do("GET", "/v1/session", nil, "Cookie", before).want(t, 401, "unauthenticated")
 	ada.do("DELETE", "/v1/passkeys/"+base64.RawURLEncoding.EncodeToString(first.ID), nil).want(t, 204, "")
 
-	// Ten minutes later the authentication is not recent any more.
+	// Ten minutes later the authentication is no longer recent.
 	w.clock.forward(10 * time.Minute)
 	ada.do("POST", "/v1/registration/options", nil).want(t, 403, "reauthentication_required")
 	ada.do("DELETE", "/v1/passkeys/"+base64.RawURLEncoding.EncodeToString(ada.credential.ID), nil).want(t, 403, "reauthentication_required")
@@ -208,7 +208,7 @@ func TestEnrolment(t *testing.T) {
 	if !ok || made.text("enrolment.expires_at") == "" {
 		t.Fatalf("enrolment: %s", made.body)
 	}
-	// Somebody else is signed in at the browser where the link is opened.
+	// Another user is signed in at the browser in which the link is opened.
 	bob := w.browser()
 	bob.register("Bob")
 	before := bob.do("GET", "/v1/session", nil).want(t, 200, "").Request.Header.Get("Cookie")
@@ -234,7 +234,7 @@ func TestEnrolment(t *testing.T) {
 		t.Fatalf("entitlements: %s", e.body)
 	}
 
-	// Days that support gives are another subscription, which a revoke takes back.
+	// Days granted by support are a separate subscription, which a revocation takes back.
 	granted := support.admin("POST", "/admin/v1/users/"+in.text("user.id")+"/grants", `{"plan":"premium","days":14,"reason":"goodwill"}`).want(t, 201, "")
 	if granted.text("subscription.state") != "cancelled" || granted.text("subscription.paid_through") != w.clock.now().AddDate(0, 0, 14).Format(time.RFC3339) {
 		t.Fatalf("grant: %s", granted.body)
@@ -248,8 +248,9 @@ func TestEnrolment(t *testing.T) {
 	}
 }
 
-// TestSince: whoever has lost what they had is told since when and where to turn, and no change but support's moves that time.
-func TestSince(t *testing.T) {
+// TestWithdrawalShowsSinceAndHelp checks that a user who lost entitlements is told since when and where to get help, and
+// that only support's changes move that time.
+func TestWithdrawalShowsSinceAndHelp(t *testing.T) {
 	w := newWorld(t, func(a *api.Config, _ *passkey.Config, _ *entitlements.Config) {
 		a.HelpURL = "https://help.example.org/lost"
 	})
@@ -286,12 +287,12 @@ func TestSince(t *testing.T) {
 	told(nil, nil)
 	suspended := act("suspend")
 	told("suspended", suspended)
-	act("suspend") // again: nothing happens
+	act("suspend") // again: nothing changes
 	put(paid.Add(time.Hour))
 	told("suspended", suspended)
 	revoked := act("revoke")
 	told("revoked", revoked)
-	act("suspend") // it is gone already
+	act("suspend") // it is withdrawn already
 	act("revoke")
 	put(paid)
 	told("revoked", revoked)
@@ -335,7 +336,7 @@ func TestSessionsAndDevices(t *testing.T) {
 	if len(devices) != 1 || again == device || devices[0].(map[string]any)["id"] != again {
 		t.Fatalf("devices: %v", devices)
 	}
-	// Other browsers of the user add up, until the plan's limit.
+	// Other browsers of the user count up to the plan's limit.
 	for range 4 {
 		fresh := w.browser()
 		fresh.authenticator, fresh.credential = ada.authenticator, ada.credential
@@ -357,8 +358,8 @@ func TestSessionsAndDevices(t *testing.T) {
 	full.admin("POST", "/admin/v1/devices/"+listed[1].(map[string]any)["id"].(string)+"/revoke", `{"reason":"lost"}`).want(t, 204, "")
 }
 
-// TestFarewell: the device cookie goes when its own device was unlinked, and not before.
-func TestFarewell(t *testing.T) {
+// TestUnlinkingClearsDeviceCookie checks that the device cookie is cleared only when its own device is unlinked.
+func TestUnlinkingClearsDeviceCookie(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()
 	ada.register("Ada")
@@ -394,7 +395,7 @@ func TestFarewell(t *testing.T) {
 	}
 }
 
-// TestNamesOfAllKinds: quotes and backslashes come through JSON, PostgreSQL and documents as they are.
+// TestNamesOfAllKinds checks that quotes and backslashes pass unchanged through JSON, PostgreSQL and documents.
 func TestNamesOfAllKinds(t *testing.T) {
 	w := newWorld(t)
 	const name, feature = `Ada "the\" O'Hara \u0041 </script> {}`, `say "hi"\u0041,"revoked":{}`
@@ -403,7 +404,7 @@ func TestNamesOfAllKinds(t *testing.T) {
 		ada.admin("GET", "/admin/v1/users/"+user, nil).text("user.name") != name {
 		t.Errorf("the user's name has changed")
 	}
-	// The catalogue takes no such feature; whoever may write to the database could put it there.
+	// The catalogue refuses such a feature; somebody with write access to the database could add it.
 	owner, err := sqlx.Connect("postgres", w.owner)
 	must(t, err)
 	defer owner.Close()
@@ -426,8 +427,8 @@ func TestPlansAndAudit(t *testing.T) {
 	if plan.member("window") != 3600.0 || plan.member("grace") != 60.0 || plan.member("features.seats.limit") != 5.0 || plan.member("device_limit") != 9.0 {
 		t.Fatalf("plan: %s", plan.body)
 	}
-	support.admin("PUT", "/admin/v1/plans/team", plan.body).want(t, 200, "") // what GET gives can be put back
-	// Nobody undoes what they have not seen: another's change meanwhile, or a plan that they take for a new one.
+	support.admin("PUT", "/admin/v1/plans/team", plan.body).want(t, 200, "") // the output of GET can be put back
+	// A change is refused if somebody else changed the plan meanwhile, or if an existing plan is taken for a new one.
 	edited := strings.Replace(string(plan.body), `"device_limit":9`, `"device_limit":8`, 1)
 	support.admin("PUT", "/admin/v1/plans/team", edited).want(t, 200, "")
 	support.admin("PUT", "/admin/v1/plans/team", strings.Replace(string(plan.body), `"rank":20`, `"rank":21`, 1)).want(t, 409, "conflict")
@@ -473,7 +474,7 @@ func TestPlansAndAudit(t *testing.T) {
 	}
 }
 
-// TestGaps lists what a restored database has lost, until somebody has looked.
+// TestGaps lists what a restored database has lost, until support has reviewed it.
 func TestGaps(t *testing.T) {
 	w := newWorld(t)
 	ada, support := w.browser(), w.browser()
@@ -509,7 +510,7 @@ func TestGaps(t *testing.T) {
 	}
 }
 
-// TestLogIsSilent runs a whole journey and looks for secrets and addresses in what was logged.
+// TestLogIsSilent runs a whole journey and searches the log for secrets and addresses.
 func TestLogIsSilent(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()

@@ -30,7 +30,7 @@ func TestClientAddress(t *testing.T) {
 		{peer: "10.0.0.1:1", want: "10.0.0.1"},
 		{peer: "10.0.0.1:1", xff: []string{"198.51.100.7"}, want: "198.51.100.7"},
 		{peer: "[::ffff:10.0.0.1]:1", xff: []string{"::ffff:198.51.100.7"}, want: "198.51.100.7"},
-		{peer: "10.0.0.1:1", xff: []string{"192.0.2.1, 198.51.100.7"}, want: "198.51.100.7"}, // made up by the client
+		{peer: "10.0.0.1:1", xff: []string{"192.0.2.1, 198.51.100.7"}, want: "198.51.100.7"}, // invented by the client
 		{peer: "10.0.0.1:1", xff: []string{"192.0.2.1", "198.51.100.7, 10.2.3.4"}, want: "198.51.100.7"},
 		{peer: "10.0.0.1:1", xff: []string{"10.9.9.9, 10.2.3.4"}, want: "10.9.9.9"},
 		{peer: "10.0.0.1:1", xff: []string{"198.51.100.7, unknown"}, want: "10.0.0.1"},
@@ -42,7 +42,7 @@ func TestClientAddress(t *testing.T) {
 		{peer: "10.0.0.1:1", forwarded: []string{"for=198.51.100.7, for=10.2.3.4"}, want: "198.51.100.7"},
 		{peer: "10.0.0.1:1", forwarded: []string{"for=198.51.100.7, proto=https"}, want: "10.0.0.1"},
 		{peer: "10.0.0.1:1", forwarded: []string{"for=_hidden"}, want: "10.0.0.1"},
-		// The proxy writes one header; the client has sent the other.
+		// The proxy writes one header; the client sent the other.
 		{peer: "10.0.0.1:1", forwarded: []string{"for=192.0.2.1"}, xff: []string{"198.51.100.7"}, want: "10.0.0.1"},
 		{peer: "10.0.0.1:1", forwarded: []string{"for=198.51.100.7"}, xff: []string{"198.51.100.7"}, want: "198.51.100.7"},
 		{peer: "@", want: "invalid IP"},
@@ -68,7 +68,7 @@ func TestFailures(t *testing.T) {
 			t.Fatalf("failure %d: wait %s", i, wait)
 		}
 	}
-	for range 3 { // what is refused is not counted
+	for range 3 { // refused tries are not counted
 		if wait := fail("ada"); wait != time.Minute {
 			t.Errorf("after ten: wait %s", wait)
 		}
@@ -84,7 +84,7 @@ func TestFailures(t *testing.T) {
 	if wait := fail("ada"); wait != 0 {
 		t.Errorf("after a minute: wait %s", wait)
 	}
-	// A crowd of others pushes out only who has not failed for long.
+	// Many other names push out only those that have not failed for long.
 	for i := range api.MaxNames - 1 {
 		fail(strconv.Itoa(i))
 	}
@@ -93,10 +93,11 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// guess is a recovery code that is nobody's.
+// guess returns a recovery code that belongs to nobody.
 func guess(account, i int) string { return fmt.Sprintf("%08d-%016d", account, i) }
 
-// TestRecoveryCodesCannotBeGuessed: few guesses, and those of others hold up neither a passkey nor another network.
+// TestRecoveryCodesCannotBeGuessed checks that guesses are limited, and that other people's guesses block neither a passkey
+// nor another network.
 func TestRecoveryCodesCannotBeGuessed(t *testing.T) {
 	w := newWorld(t, behind("127.0.0.0/8"))
 	ada := w.browser()
@@ -105,7 +106,7 @@ func TestRecoveryCodesCannotBeGuessed(t *testing.T) {
 	try := func(code, address string) answer {
 		return w.browser().do("POST", "/v1/recovery/options", map[string]string{"code": code}, "X-Forwarded-For", address)
 	}
-	// In place of one code, from wherever.
+	// For one code, from any network.
 	lookup := code[:9]
 	var limited int
 	for i := range 14 {
@@ -122,9 +123,9 @@ func TestRecoveryCodesCannotBeGuessed(t *testing.T) {
 	if limited != 4 {
 		t.Errorf("%d of 14 guesses were held up, want 4", limited)
 	}
-	try(code, "203.0.113.1").want(t, 429, "rate_limited") // the code itself too: there are nine others
+	try(code, "203.0.113.1").want(t, 429, "rate_limited") // even the right code: there are nine others
 
-	// From one network, for whatever account.
+	// From one network, for any account.
 	limited = 0
 	for i := range 34 {
 		if try(guess(i, i), fmt.Sprintf("192.0.2.%d", i)).StatusCode == 429 {
@@ -136,7 +137,7 @@ func TestRecoveryCodesCannotBeGuessed(t *testing.T) {
 	}
 	try(guess(99, 0), "2001:db8:1::1").want(t, 400, "ceremony_invalid")
 
-	// A passkey goes on working, also from that network.
+	// A passkey still works, even from that network.
 	in := ada.do("POST", "/v1/authentication", ada.assert(ada.do("POST", "/v1/authentication/options", nil)), "X-Forwarded-For", "192.0.2.1")
 	in.want(t, 200, "")
 	w.clock.forward(10 * time.Minute)
@@ -146,8 +147,8 @@ func TestRecoveryCodesCannotBeGuessed(t *testing.T) {
 	}
 }
 
-// TestOnlyFailuresCount: a plane full of people who sign in well is never held up, and neither is a good passkey by the
-// failures of whoever shares its network, or pretends to be it.
+// TestOnlyFailuresCount checks that many successful sign-ins behind one address are never limited, and that a good passkey
+// is not blocked by the failures of others who share, or pretend to share, its network.
 func TestOnlyFailuresCount(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()
@@ -172,7 +173,7 @@ func TestOnlyFailuresCount(t *testing.T) {
 		t.Errorf("%d of 14 failures were held up, want 4", limited)
 	}
 	ada.signIn()
-	// Ten failures of the network have been counted so far; twenty more may come.
+	// Ten failures of the network have been counted so far; twenty more are allowed.
 	for i := range 24 {
 		got := w.browser().do("POST", "/v1/authentication", `{"ceremony":"x","credential":{}}`)
 		if want := i >= 20; (got.StatusCode == 429) != want {
@@ -185,8 +186,9 @@ func TestOnlyFailuresCount(t *testing.T) {
 	w.browser().do("POST", "/v1/authentication", `{"ceremony":"x","credential":{}}`).want(t, 400, "ceremony_invalid")
 }
 
-// TestFailuresAreCountedByWhatTheyAreOf: however a passkey is written, and from wherever it is tried, its failures are its own.
-func TestFailuresAreCountedByWhatTheyAreOf(t *testing.T) {
+// TestFailuresCountPerPasskeyAndAccount checks that failures count for their passkey and account, however these are spelled
+// and from whichever network they come.
+func TestFailuresCountPerPasskeyAndAccount(t *testing.T) {
 	w := newWorld(t, behind("127.0.0.0/8"))
 	ada := w.browser()
 	ada.register("Ada")
@@ -194,9 +196,9 @@ func TestFailuresAreCountedByWhatTheyAreOf(t *testing.T) {
 	handle := `"userHandle":"`
 	spellings := []func(try int, answer string) string{
 		func(_ int, answer string) string { return answer },
-		// Another passkey of the account each time.
+		// A different passkey of the account each time.
 		func(try int, answer string) string { return strings.ReplaceAll(answer, id, fmt.Sprintf("%043d", try)) },
-		// The passkey and its account, in as many forms as there are tries.
+		// The passkey and its account, spelled differently in each try.
 		func(try int, answer string) string {
 			answer = strings.Replace(answer, `"id":"`+id, fmt.Sprintf(`"id":"%04d`, try), 1) // beside rawId
 			return strings.Replace(answer, handle, `"UserHandle":"`, 1)
@@ -229,8 +231,9 @@ func TestFailuresAreCountedByWhatTheyAreOf(t *testing.T) {
 	ada.signIn()
 }
 
-// TestProxyHasTheLastWord: whatever a client sends, it is counted under the address that our proxy has added.
-func TestProxyHasTheLastWord(t *testing.T) {
+// TestTrustedProxyDecidesClientAddress checks that a client counts under the address that our proxy has added, whatever the
+// client sends.
+func TestTrustedProxyDecidesClientAddress(t *testing.T) {
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
 	pieces := []string{
 		"for=", "For=", "by=", ";", ",", `"`, "=", "[", "]", ":", "\\", " ", "\t", "10.0.0.1", "fd00::1", "192.0.2.1", "::ffff:10.0.0.1", "2001:db8::1", "unknown",
@@ -247,7 +250,7 @@ func TestProxyHasTheLastWord(t *testing.T) {
 			"Forwarded":       {"for=203.0.113.7;proto=https", `proto=https;For="[2001:db8:7::7]:4711"`},
 		} {
 			for i, want := range []string{"203.0.113.7", "2001:db8:7::7"} {
-				// Proxies append to the value, or add a line of their own.
+				// Proxies append to the value, or add another header line.
 				for _, values := range [][]string{{made.String() + ", " + added[i]}, {made.String(), added[i]}, {made.String(), added[i] + ", " + strings.Replace(added[0], "203.0.113.7", "10.1.2.3", 1)}} {
 					r := &http.Request{RemoteAddr: "10.0.0.1:1", Header: http.Header{header: values}}
 					if got := api.ClientAddress(r, trusted).String(); got != want {
@@ -263,8 +266,8 @@ func TestProxyHasTheLastWord(t *testing.T) {
 	}
 }
 
-// TestUntrustedProxyIsReported: a proxy that is not trusted makes all of its users one network. The log says so, once, and
-// says no address.
+// TestUntrustedProxyIsReported checks that the log warns once, without an address, about a proxy that is not trusted: all
+// of its users count as one network.
 func TestUntrustedProxyIsReported(t *testing.T) {
 	const warning = "level=WARN msg=\"proxy is not in --trusted-proxies: its users count as one network\""
 	for header, value := range map[string]string{"X-Forwarded-For": "203.0.113.9", "Forwarded": "for=203.0.113.9"} {
@@ -287,7 +290,8 @@ func TestUntrustedProxyIsReported(t *testing.T) {
 	}
 }
 
-// TestRecoveryCodesAreLimited: a set takes ten slow hashes, so an account makes five at once and one more each ten minutes.
+// TestRecoveryCodesAreLimited checks that an account makes five sets at once and one more every ten minutes: a set takes
+// ten slow hashes.
 func TestRecoveryCodesAreLimited(t *testing.T) {
 	w := newWorld(t)
 	ada, bob := w.browser(), w.browser()
@@ -305,7 +309,7 @@ func TestRecoveryCodesAreLimited(t *testing.T) {
 	ada.do("POST", "/v1/recovery-codes", nil).want(t, 201, "")
 }
 
-// count is how many of the tries from that network are answered with the status.
+// count returns how many of the tries from that network are answered with the status.
 func (b *browser) count(tries, status int, path, body, network string) (times int) {
 	for i := range tries {
 		if b.do("POST", path, body, "X-Forwarded-For", fmt.Sprintf(network, i%250)).StatusCode == status {
@@ -315,8 +319,8 @@ func (b *browser) count(tries, status int, path, body, network string) (times in
 	return times
 }
 
-// TestRegistrationsAreLimited: a network makes 500 accounts at once and one more each six seconds. Only accounts that were
-// made count, and only for further ones.
+// TestRegistrationsAreLimited checks that a network creates 500 accounts at once and one more every six seconds. Only
+// created accounts count, and only against further ones.
 func TestRegistrationsAreLimited(t *testing.T) {
 	w := newWorld(t, behind("127.0.0.0/8"))
 	register := func(b *browser, network string) answer {
@@ -341,7 +345,7 @@ func TestRegistrationsAreLimited(t *testing.T) {
 		register(b, fmt.Sprintf("192.0.2.%d", i%250)).want(t, 201, "")
 	}
 	w.clock.forward(time.Second)
-	refused := register(w.browser(), "192.0.2.9") // before a passkey is made
+	refused := register(w.browser(), "192.0.2.9") // before a passkey is created
 	if wait := refused.want(t, 429, "rate_limited").Header.Get("Retry-After"); wait != "5" {
 		t.Errorf("Retry-After %q, want 5", wait)
 	}
@@ -359,8 +363,8 @@ func TestRegistrationsAreLimited(t *testing.T) {
 	}
 }
 
-// TestSignInsAreLimited: an account gets 300 sessions at once and one more each minute. What others try in its name does not
-// count.
+// TestSignInsAreLimited checks that an account gets 300 sessions at once and one more every minute. Other people's tries in
+// its name do not count.
 func TestSignInsAreLimited(t *testing.T) {
 	w := newWorld(t, behind("127.0.0.0/8"))
 	ada, bob := w.browser(), w.browser()
@@ -377,7 +381,7 @@ func TestSignInsAreLimited(t *testing.T) {
 	if wait := ada.do("POST", "/v1/authentication", answerOf(ada)).want(t, 429, "rate_limited").Header.Get("Retry-After"); wait != "60" {
 		t.Errorf("Retry-After %q, want 60", wait)
 	}
-	ada.do("POST", "/v1/registration/options", nil).want(t, 429, "rate_limited") // a passkey that is added signs in, too
+	ada.do("POST", "/v1/registration/options", nil).want(t, 429, "rate_limited") // adding a passkey signs in, too
 	bob.signIn()
 	ada.do("GET", "/v1/session", nil).want(t, 200, "")
 	w.clock.forward(time.Minute)
@@ -385,8 +389,8 @@ func TestSignInsAreLimited(t *testing.T) {
 	ada.do("POST", "/v1/authentication", answerOf(ada)).want(t, 429, "rate_limited")
 }
 
-// TestBeginningIsNotLimited: it stores nothing.
-func TestBeginningIsNotLimited(t *testing.T) {
+// TestBeginCeremonyIsNotLimited checks that beginning a ceremony, which stores nothing, is not limited.
+func TestBeginCeremonyIsNotLimited(t *testing.T) {
 	w := newWorld(t, behind("127.0.0.0/8"))
 	eve := w.browser()
 	for path, body := range map[string]string{"/v1/authentication/options": `{}`, "/v1/registration/options": `{"name":"Eve"}`} {
@@ -396,8 +400,8 @@ func TestBeginningIsNotLimited(t *testing.T) {
 	}
 }
 
-// TestSpentCeremoniesAreLimited: a network spends 1,000 ceremonies at once and ten more each second by failed tries. Those that
-// succeed do not count, nor does beginning.
+// TestSpentCeremoniesAreLimited checks that a network spends 1,000 ceremonies at once, and ten more every second, by failed
+// tries. Successful tries do not count, nor does beginning.
 func TestSpentCeremoniesAreLimited(t *testing.T) {
 	w := newWorld(t, behind("127.0.0.0/8"))
 	ada := w.browser()
@@ -423,7 +427,7 @@ func TestSpentCeremoniesAreLimited(t *testing.T) {
 	if wait := ada.do("POST", "/v1/authentication", late, "X-Forwarded-For", "192.0.2.77").want(t, 429, "rate_limited").Header.Get("Retry-After"); wait != "1" {
 		t.Errorf("Retry-After %q, want 1", wait)
 	}
-	ada.do("POST", "/v1/authentication", late, "X-Forwarded-For", "192.0.3.1").want(t, 200, "") // what had to wait is not spent
+	ada.do("POST", "/v1/authentication", late, "X-Forwarded-For", "192.0.3.1").want(t, 200, "") // not spent by waiting
 	w.clock.forward(time.Second)
 	for i := range 20 {
 		fail(i)
@@ -433,7 +437,7 @@ func TestSpentCeremoniesAreLimited(t *testing.T) {
 	}
 }
 
-// TestGoodRecoveryCodesAreLimited: to check a code takes a slow hash, whoever has it.
+// TestGoodRecoveryCodesAreLimited checks that good codes are limited, too: checking one takes a slow hash.
 func TestGoodRecoveryCodesAreLimited(t *testing.T) {
 	w := newWorld(t, behind("127.0.0.0/8"))
 	ada := w.browser()

@@ -10,14 +10,15 @@ import (
 	"holdfast/passkey"
 )
 
-// Every route that takes a name takes it by one rule: two spellings of a name are one, and one that shows nothing is none.
+// TestNames checks that every route that takes a name applies the same rule: two spellings of a name are equal, and an
+// invisible name counts as missing.
 func TestNames(t *testing.T) {
 	w := newWorld(t)
 	admin := func(path string, body map[string]string) answer {
 		return w.browser().admin("POST", "/admin/v1"+path, body)
 	}
 	const unreadable = "\u200b\u2067\ufeff"
-	// As two keyboards may write it, with characters that nobody sees.
+	// As two keyboards may write it, with invisible characters.
 	const decomposed, composed = "\u200bJose\u0301 \u2067Luis\u202c", "José Luis"
 
 	jose := w.browser()

@@ -58,10 +58,10 @@ func TestOps(t *testing.T) {
 	}
 	b.do("GET", "/healthz", nil).want(t, 200, "")
 	b.do("GET", "/debug/pprof/goroutine", nil).want(t, 200, "")
-	b.do("GET", "/debug/pprof/cmdline", nil).want(t, 404, "") // the arguments may hold a token
+	b.do("GET", "/debug/pprof/cmdline", nil).want(t, 404, "") // the arguments may contain a token
 }
 
-// TestUnavailable: a database that does not answer in time is a 503 that says when to come back, not a 500.
+// TestUnavailable checks that a database that does not answer in time leads to a 503 with Retry-After, not to a 500.
 func TestUnavailable(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()
@@ -88,7 +88,8 @@ func TestUnavailable(t *testing.T) {
 	}
 }
 
-// TestPanic: a fault of ours is a 500 with a fixed text; the cause is in the log alone, and the server lives on.
+// TestPanic checks that a panic leads to a 500 with a fixed text, that only the log has the cause, and that the server
+// continues.
 func TestPanic(t *testing.T) {
 	w := newWorld(t)
 	client := w.browser()
@@ -107,7 +108,7 @@ func TestPanic(t *testing.T) {
 	w.clock.forward(time.Second)
 }
 
-// TestRetryAfter: whatever says that a request may be tried again says when.
+// TestRetryAfter checks that every refusal that allows another try says when.
 func TestRetryAfter(t *testing.T) {
 	seen := map[int]int{}
 	errs := append(api.Refusals(), context.DeadlineExceeded, fmt.Errorf("read: %w", context.Canceled), errors.New("unknown"))
@@ -125,7 +126,7 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
-// eventually waits until it is so.
+// eventually waits until so returns true.
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !so(); time.Sleep(5 * time.Millisecond) {
@@ -135,7 +136,7 @@ func eventually(t *testing.T, what string, so func() bool) {
 	}
 }
 
-// TestClientGone: a request whose client has gone is nobody's fault: no error in the log, and no 5xx in log and metrics.
+// TestClientGone checks that a request whose client disconnected causes no error in the log and no 5xx in log and metrics.
 func TestClientGone(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()

@@ -15,8 +15,8 @@ import (
 	"holdfast/api"
 )
 
-// TestBadRequests sends what no good client would, over all routes. Each gets its problem document and its code; none
-// is a 5xx.
+// TestBadRequests sends, over all routes, requests that no good client would send. Each gets a problem document with its
+// code; none is a 5xx.
 func TestBadRequests(t *testing.T) {
 	w := newWorld(t)
 	ada, bob, nobody := w.browser(), w.browser(), w.browser()
@@ -68,7 +68,7 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "BREW", "/v1/unknown", nil, nil, 404, "not_found"},
 		{nobody, "OPTIONS", "/v1/session", nil, nil, 405, "method_not_allowed"},
 
-		// Status lists that are not there. The one after the last that was begun is.
+		// Status lists that do not exist. The one after the newest list does.
 		{nobody, "GET", "/v1/status-lists/2", nil, nil, 404, "not_found"},
 		{nobody, "GET", "/v1/status-lists/-1", nil, nil, 404, "not_found"},
 		{nobody, "GET", "/v1/status-lists/00", nil, nil, 404, "not_found"},
@@ -82,7 +82,7 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "GET", "/v1/unknown?a=50%", nil, nil, 400, "invalid_request"},
 		{nobody, "POST", "/v1/status-lists/0", "{}", nil, 405, "method_not_allowed"},
 
-		// Bodies, on the first route that takes one.
+		// Bodies, on the first route that has one.
 		{nobody, "POST", "/v1/registration/options", `{"name":"A"}`, []string{"Content-Type", "text/plain"}, 415, "unsupported_media_type"},
 		{nobody, "POST", "/v1/registration/options", `{"name":"A"}`, []string{"Content-Type", "application/json; charset=latin1"}, 415, "unsupported_media_type"},
 		{nobody, "POST", "/v1/registration/options", `{"name":"A"}`, []string{"-Content-Type", ""}, 415, "unsupported_media_type"},
@@ -120,7 +120,7 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "POST", "/v1/recovery/options", `{"code":"0123-4567-89AB-CDEF-GHJK-MNPQ"}`, nil, 400, "ceremony_invalid"},
 		{nobody, "POST", "/v1/recovery", `{"ceremony":"x","credential":` + credential + `}`, nil, 400, "ceremony_invalid"},
 
-		// The account, without a session and with.
+		// The account, without and with a session.
 		{nobody, "GET", "/v1/session", nil, nil, 401, "unauthenticated"},
 		{nobody, "GET", "/v1/session", nil, []string{"Cookie", "holdfast=%00"}, 401, "unauthenticated"},
 		{nobody, "GET", "/v1/session", nil, []string{"Cookie", "holdfast=" + strings.Repeat("A", 64)}, 401, "unauthenticated"},
@@ -163,7 +163,7 @@ func TestBadRequests(t *testing.T) {
 		{bob, "DELETE", "/v1/devices/" + device, nil, nil, 404, "not_found"},
 		{ada, "DELETE", "/v1/devices/x", nil, nil, 404, "not_found"},
 
-		// Proofs that are none.
+		// Invalid proofs.
 		{nobody, "POST", "/v1/nonce", nil, nil, 405, "method_not_allowed"},
 		{ada, "POST", "/v1/devices", `{"name":"Laptop"}`, nil, 401, "invalid_dpop_proof"},
 		{ada, "POST", "/v1/devices", `{"name":"Laptop"}`, []string{"DPoP", ""}, 401, "invalid_dpop_proof"},
@@ -298,7 +298,7 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "GET", "/admin/v1/audit?cursor=-1", nil, admin, 400, "invalid_request"},
 		{nobody, "GET", "/admin/v1/audit?cursor=99999999999999999999", nil, admin, 400, "invalid_request"},
 	}
-	// Sound proofs of something else, or of nothing good.
+	// Valid proofs of something else, or of nothing valid.
 	proven := func(who *browser, method, path, body string, change func(header, claims map[string]any), status int, code string) {
 		who.nonce = ada.do("GET", "/v1/entitlements", nil).Header.Get("DPoP-Nonce")
 		table = append(table, bad{who, method, path, body, []string{"DPoP", who.proof(method, path, []byte(body), change)}, status, code})
@@ -380,11 +380,11 @@ func TestBadRequests(t *testing.T) {
 	if len(table) < 60 {
 		t.Errorf("only %d bad requests", len(table))
 	}
-	// Nothing that was refused has changed anything.
+	// No refused request has changed anything.
 	ada.reconcile(device, lineage).want(t, 200, "")
 }
 
-// matches says whether path, without its query, fits the pattern.
+// matches reports whether path, without its query, matches the pattern.
 func matches(pattern, path string) bool {
 	path, _, _ = strings.Cut(path, "?")
 	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
@@ -416,7 +416,7 @@ func TestAllow(t *testing.T) {
 	}
 }
 
-// TestCrossOrigin: pages of other origins can change nothing, by any route.
+// TestCrossOrigin checks that pages of other origins can change nothing on any route.
 func TestCrossOrigin(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()
@@ -460,7 +460,7 @@ func TestCrossOrigin(t *testing.T) {
 		if row.Method == http.MethodGet {
 			continue
 		}
-		if row.Webhook { // which believes a signature alone, and no cookie
+		if row.Webhook { // webhooks trust only a signature, never a cookie
 			ada.do(row.Method, path(row.Path), "{}", foreign...).want(t, 401, "unauthenticated")
 			continue
 		}
@@ -571,8 +571,8 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// TestRejectedAlike: whether a passkey is known at all, nobody learns from an answer.
-func TestRejectedAlike(t *testing.T) {
+// TestRejectionsRevealNoAccounts checks that no answer reveals whether a passkey is known.
+func TestRejectionsRevealNoAccounts(t *testing.T) {
 	w := newWorld(t)
 	ada, stranger := w.browser(), w.browser()
 	ada.register("Ada")
@@ -586,7 +586,7 @@ func TestRejectedAlike(t *testing.T) {
 	}
 }
 
-// TestProofOnAnotherCurve: ES256 is P-256, whatever key has signed.
+// TestProofOnAnotherCurve checks that ES256 requires P-256, whatever key has signed.
 func TestProofOnAnotherCurve(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()

@@ -9,8 +9,9 @@ import (
 	"holdfast/api"
 )
 
-// TestReplays: the same bytes again are answered while their nonce lives, since an answer may have been lost: with what is true
-// then, bound to the same device and proof. They take nothing forward, and never make a device look copied.
+// TestReplays checks that repeated bytes are answered while their nonce is valid, since an answer may have been lost. The
+// answer has the current state and is bound to the same device and proof. Repetitions advance nothing and never make a
+// device look copied.
 func TestReplays(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()
@@ -44,8 +45,8 @@ func TestReplays(t *testing.T) {
 	thief.do("GET", "/v1/entitlements", nil, "DPoP", read).want(t, 401, "use_dpop_nonce")
 }
 
-// TestSealedCeremonies: what was not sealed here, was changed, is another's or has ended is one and the same refusal, on every
-// route; and what was begun before a restart can be finished once after it.
+// TestSealedCeremonies checks that a foreign, changed or ended ceremony gets the same refusal on every route, and that a
+// ceremony begun before a restart can be finished once after it.
 func TestSealedCeremonies(t *testing.T) {
 	w := newWorld(t)
 	ada, bob := w.browser(), w.browser()
@@ -73,7 +74,7 @@ func TestSealedCeremonies(t *testing.T) {
 		good, sealed := answerTo(ada, kind, begun), begun.text("ceremony")
 		half := len(sealed) / 2
 		flipped := sealed[:half] + string(sealed[half]^1) + sealed[half+1:]
-		if sealed[half] == '-' || sealed[half] == '_' || sealed[half] == 'z' || sealed[half] == 'Z' || sealed[half] == '9' { // the flipped one is no base64url
+		if sealed[half] == '-' || sealed[half] == '_' || sealed[half] == 'z' || sealed[half] == 'Z' || sealed[half] == '9' { // the flipped one is not base64
 			flipped = sealed[:half] + "A" + sealed[half+1:]
 		}
 		for what, forged := range map[string]string{

@@ -17,7 +17,7 @@ import (
 	"holdfast/passkey"
 )
 
-// TestOpenAPI holds the route table against the document that describes it, both ways.
+// TestOpenAPI compares the route table with openapi.yaml in both directions.
 func TestOpenAPI(t *testing.T) {
 	source, err := os.ReadFile("openapi.yaml")
 	must(t, err)
@@ -74,10 +74,10 @@ func TestOpenAPI(t *testing.T) {
 		t.Errorf("described:\n%s\nrouted:\n%s", strings.Join(described, "\n"), strings.Join(routed, "\n"))
 	}
 
-	// Every reference leads somewhere.
+	// Every reference resolves.
 	var all any
 	must(t, yaml.Unmarshal(source, &all))
-	// Every code that a refusal can have is listed, and no other.
+	// Exactly the codes that a refusal can have are listed.
 	var codes struct {
 		Components struct {
 			Schemas struct {
@@ -111,7 +111,7 @@ func TestOpenAPI(t *testing.T) {
 	}
 }
 
-// path fills a pattern with ids that are well-formed and unknown.
+// path fills a pattern with well-formed, unknown ids.
 func path(pattern string) string {
 	switch {
 	case strings.HasPrefix(pattern, "/v1/passkeys/"):
@@ -125,8 +125,8 @@ func path(pattern string) string {
 	return strings.ReplaceAll(pattern, "{id}", "00000000-0000-4000-8000-000000000000")
 }
 
-// TestScopes walks the whole table with whoever there can be: a token opens exactly what its scope says, a staff member's
-// session what the role says, and nobody else anything of the admin API.
+// TestScopes calls the whole table as every kind of caller: a token opens exactly what its scope allows, a staff session
+// what its role allows, and nothing else opens the admin API.
 func TestScopes(t *testing.T) {
 	w := newWorld(t)
 	read, write, billing, admin := string(passkey.SupportRead), string(passkey.SupportWrite), string(passkey.BillingWrite), string(passkey.Admin)
@@ -136,7 +136,7 @@ func TestScopes(t *testing.T) {
 		browser *browser
 		headers []string
 		scopes  []string
-		code    string // how what is not allowed is refused
+		code    string // the code of a refusal
 	}
 	var callers []caller
 	for _, scope := range passkey.Scopes() {
@@ -172,7 +172,7 @@ func TestScopes(t *testing.T) {
 		caller{"basic", w.browser(), []string{"Authorization", "Basic " + adminSecret}, nil, "unauthenticated"},
 		caller{"empty", w.browser(), []string{"Authorization", "Bearer "}, nil, "unauthenticated"},
 		caller{"half", w.browser(), []string{"Authorization", "Bearer " + adminSecret[:40]}, nil, "unauthenticated"},
-		// Whoever shows a token is judged by it, and not by a session that is there too.
+		// A token in the request decides, even if there is a session, too.
 		caller{"role admin, unknown token", eve, unknown, nil, "unauthenticated"},
 		caller{"role admin, token support:read", eve, callers[0].headers, []string{read}, "forbidden"},
 	)
@@ -186,7 +186,7 @@ func TestScopes(t *testing.T) {
 		}
 		for _, c := range callers {
 			if !row.Admin && (len(c.headers) == 0 || c.browser == eve) {
-				continue // what users may do by their session is not for this table to say
+				continue // users' own rights by session are tested elsewhere
 			}
 			got := c.browser.do(row.Method, path(row.Path), body, c.headers...)
 			refused := got.code() == "forbidden" || row.Admin && got.code() == "unauthenticated"
@@ -206,7 +206,7 @@ func TestScopes(t *testing.T) {
 	}
 }
 
-// TestExpiredToken wants dead tokens to open nothing.
+// TestExpiredToken checks that expired and revoked tokens open nothing.
 func TestExpiredToken(t *testing.T) {
 	w := newWorld(t)
 	_, secret, err := w.passkeys.CreateToken(t.Context(), "operator", "short", []passkey.Scope{passkey.Admin}, time.Hour)
@@ -222,7 +222,7 @@ func TestExpiredToken(t *testing.T) {
 	client.do("GET", "/admin/v1/users", nil, "Authorization", "Bearer "+revokedSecret).want(t, 401, "unauthenticated")
 }
 
-// TestNonceOnEveryAnswer wants the next nonce on whatever a proof route answers, one and only one.
+// TestNonceOnEveryAnswer checks that every answer of a proof route has exactly one next nonce.
 func TestNonceOnEveryAnswer(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()
@@ -241,7 +241,7 @@ func TestNonceOnEveryAnswer(t *testing.T) {
 		"not signed in":  w.browser().do("GET", "/v1/entitlements", nil),
 		"link, no proof": ada.do("POST", "/v1/devices", `{"name":"Laptop"}`),
 	}
-	// Two sound proofs are one too many.
+	// Two valid proofs are one too many.
 	twice := []string{"DPoP", ada.proof("GET", "/v1/entitlements", nil, nil), "DPoP", ada.proof("GET", "/v1/entitlements", nil, nil)}
 	answers["two sound proofs"] = ada.do("GET", "/v1/entitlements", nil, twice...).want(t, 401, "invalid_dpop_proof")
 	for name, got := range answers {
@@ -263,7 +263,8 @@ func TestNonceOnEveryAnswer(t *testing.T) {
 	}
 }
 
-// TestQueryIsHeededOrRefused walks the table: no route ignores a query parameter, and the description names those it takes.
+// TestQueryIsHeededOrRefused checks that no route ignores a query parameter, and that the description names those that it
+// takes.
 func TestQueryIsHeededOrRefused(t *testing.T) {
 	w := newWorld(t)
 	client := w.browser()
@@ -314,7 +315,8 @@ func TestQueryIsHeededOrRefused(t *testing.T) {
 	}
 }
 
-// TestNothingOfTheAPIIsCached walks the table, and what is not in it: what is not public is for its asker alone.
+// TestNothingOfTheAPIIsCached checks that every answer that is not public, on routes in the table and elsewhere, is private
+// to its requester.
 func TestNothingOfTheAPIIsCached(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()
@@ -332,7 +334,7 @@ func TestNothingOfTheAPIIsCached(t *testing.T) {
 		}
 	}
 	for _, row := range api.Routes() {
-		if row.Public || row.Path == "/v1/events" { // whose answer does not end; its headers are looked at below
+		if row.Public || row.Path == "/v1/events" { // its answer does not end; its headers are checked below
 			continue
 		}
 		for _, client := range []*browser{ada, w.browser()} {
@@ -341,7 +343,7 @@ func TestNothingOfTheAPIIsCached(t *testing.T) {
 		}
 		check("TRACE", row.Path, ada.do("TRACE", path(row.Path), nil))
 		check("OPTIONS", row.Path, ada.do("OPTIONS", path(row.Path), nil, "Origin", allowed, "Access-Control-Request-Method", row.Method))
-		if row.Method == http.MethodDelete { // which has signed her out, or erased her
+		if row.Method == http.MethodDelete { // it has signed her out, or erased her
 			ada = w.browser()
 			ada.register("Ada")
 		}
@@ -352,16 +354,16 @@ func TestNothingOfTheAPIIsCached(t *testing.T) {
 	}
 }
 
-// TestRecentAuthentication walks the whole table with a session of ten minutes: whatever takes something from its owner, or
-// adds a way in, wants the passkey once more. SECURITY.md lists the same routes.
+// TestRecentAuthentication calls the whole table with a session that is ten minutes old: every route that takes something
+// from its owner, or adds a way in, requires a new authentication. SECURITY.md lists the same routes.
 func TestRecentAuthentication(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()
 	ada.register("Ada")
 	device, _ := ada.link()
 	w.clock.forward(10 * time.Minute)
-	ada.fetchNonce()                            // the other one has ended
-	reads := []string{"GET /v1/account/export"} // the only reading that wants it: the whole account in one file
+	ada.fetchNonce()                            // the previous one has expired
+	reads := []string{"GET /v1/account/export"} // the only read that requires it: the whole account in one file
 	var listed []string
 	for _, row := range api.Routes() {
 		if !row.Session {
@@ -372,7 +374,7 @@ func TestRecentAuthentication(t *testing.T) {
 			t.Errorf("%s: recent %v, want %v", name, row.Recent, wanted)
 		}
 		if row.Path == "/v1/events" || row.Path == "/v1/session" && row.Method != http.MethodGet {
-			continue // an answer without end; and the end of the session
+			continue // an endless answer, and the end of the session
 		}
 		headers := []string{}
 		if row.Proof && row.Recent {
@@ -395,22 +397,22 @@ func TestRecentAuthentication(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z]+ /v1/[^`]*)`").FindAllStringSubmatch(section, -1) {
 		told = append(told, row[1])
 	}
-	listed = append(listed, "DELETE /v1/session") // with another browser's device: see TestSignOutTakesItsOwnDeviceAlong
+	listed = append(listed, "DELETE /v1/session") // with another browser's device: see TestSignOutUnlinksOnlyOwnDevice
 	slices.Sort(listed)
 	slices.Sort(told)
 	if !slices.Equal(told, listed) {
 		t.Errorf("SECURITY.md has:\n%s\nthe table has:\n%s", strings.Join(told, "\n"), strings.Join(listed, "\n"))
 	}
 
-	// A ten-minute-old session is still one.
+	// The session still works otherwise.
 	if left := ada.do("GET", "/v1/devices", nil).want(t, 200, "").member("devices").([]any); len(left) != 1 {
 		t.Errorf("device %s is gone: %v", device, left)
 	}
 }
 
-// TestSignOutTakesItsOwnDeviceAlong: leaving is always free. To unlink a device with it is so for the browser that was given
-// the device, and for nobody who has merely read its id.
-func TestSignOutTakesItsOwnDeviceAlong(t *testing.T) {
+// TestSignOutUnlinksOnlyOwnDevice checks that signing out never requires a recent authentication, but unlinking a device
+// with it does, except for the browser that holds the device's cookie. Knowing a device's id is not enough.
+func TestSignOutUnlinksOnlyOwnDevice(t *testing.T) {
 	w := newWorld(t)
 	ada := w.browser()
 	ada.register("Ada")

@@ -10,7 +10,7 @@ import (
 	"holdfast/passkey"
 )
 
-// site is a server at one origin of a site, and apps at others.
+// site configures a server at one origin of a site, and apps at others.
 func site(rpID, origin string, allowed ...string) option {
 	return func(a *api.Config, p *passkey.Config, e *entitlements.Config) {
 		a.Origin, a.AllowOrigins, e.Issuer = origin, allowed, origin
@@ -18,7 +18,7 @@ func site(rpID, origin string, allowed ...string) option {
 	}
 }
 
-// TestAppOfTheSameSite: the server is at auth., the app at app. of one site, and they share passkeys.
+// TestAppOfTheSameSite checks that a server at auth. and an app at app. of one site share passkeys.
 func TestAppOfTheSameSite(t *testing.T) {
 	const server, app, other = "https://auth.example.org", "https://app.example.org", "https://other.example.org"
 	w := newWorld(t, site("example.org", server, app))
@@ -39,7 +39,7 @@ func TestAppOfTheSameSite(t *testing.T) {
 	}
 	ada.do("GET", "/v1/session", nil, append(page(app), "Cookie", cookie.Name+"="+cookie.Value)...).want(t, 200, "")
 
-	// The same passkey signs in on the server's own pages; on another origin of the site nothing does.
+	// The same passkey signs in on the server's own pages, but not at another origin of the site.
 	ada.rp.Origin = server
 	ada.signIn()
 	ada.rp.Origin = other
@@ -64,7 +64,8 @@ func TestPasskeyEndpointsWithoutApp(t *testing.T) {
 	}
 }
 
-// TestInviteOnly: without a link nobody registers; with one, and after that with the passkey, everything works.
+// TestInviteOnly checks that registration requires a link, and that everything works with one and, afterwards, with the
+// passkey.
 func TestInviteOnly(t *testing.T) {
 	w := newWorld(t, func(_ *api.Config, p *passkey.Config, _ *entitlements.Config) { p.InviteOnly = true })
 	ada := w.browser()

@@ -17,10 +17,10 @@ import (
 	"holdfast/passkey"
 )
 
-// operator may do everything.
+// operator is an agent with all rights.
 var operator = passkey.Agent{Actor: "operator", Admin: true}
 
-// staff is the browser of a staff member who has taken up the invitation.
+// staff returns the browser of a staff member who has accepted the invitation.
 func (w *world) staff(name string, role passkey.Role) (b *browser, id string) {
 	w.t.Helper()
 	member, link, err := w.passkeys.InviteStaff(w.t.Context(), operator, name, role)
@@ -30,14 +30,14 @@ func (w *world) staff(name string, role passkey.Role) (b *browser, id string) {
 	return b, string(member.User.ID)
 }
 
-// enrol registers the browser's passkey by a one-time code.
+// enrol registers the browser's passkey with a one-time code.
 func (b *browser) enrol(code string) {
 	b.w.t.Helper()
 	options := b.do("POST", "/v1/recovery/options", map[string]string{"code": code})
 	b.do("POST", "/v1/recovery", b.attest(options)).want(b.w.t, http.StatusCreated, "")
 }
 
-// TestAdminSession: who calls, and what they may do.
+// TestAdminSession checks the identity and the scopes that callers are shown.
 func TestAdminSession(t *testing.T) {
 	w := newWorld(t)
 	signedIn := w.clock.now().Format(time.RFC3339)
@@ -60,7 +60,7 @@ func TestAdminSession(t *testing.T) {
 			[]any{"support:read", "support:write", "billing:write", "admin"}},
 		{w.browser().do("GET", "/admin/v1/session", nil, "Authorization", "Bearer "+secret), "token:" + token.ID, nil, nil, nil,
 			[]any{"support:read", "billing:write"}},
-		// A token is what counts, whoever shows it.
+		// A token in the request decides, whoever sends it.
 		{sam.do("GET", "/admin/v1/session", nil, "Authorization", "Bearer "+secret), "token:" + token.ID, nil, nil, nil,
 			[]any{"support:read", "billing:write"}},
 	} {
@@ -75,7 +75,7 @@ func TestAdminSession(t *testing.T) {
 	}
 }
 
-// TestStaffSessionAges: staff read for half a day, and change for ten minutes.
+// TestStaffSessionAges checks that staff may read for half a day, and make changes for ten minutes.
 func TestStaffSessionAges(t *testing.T) {
 	w := newWorld(t)
 	eve, _ := w.staff("Eve", passkey.RoleAdmin)
@@ -98,7 +98,7 @@ func TestStaffSessionAges(t *testing.T) {
 		t.Errorf("%d users, want Eve and two", n)
 	}
 
-	// A session that has ended opens nothing, and its cookie is cleared.
+	// An expired session opens nothing, and its cookie is cleared.
 	w.clock.forward(15 * 24 * time.Hour)
 	ended := read().want(t, 401, "unauthenticated")
 	if len(ended.Cookies()) != 1 || ended.Cookies()[0].MaxAge >= 0 || ended.Header.Get("WWW-Authenticate") != "Bearer" {
@@ -106,8 +106,9 @@ func TestStaffSessionAges(t *testing.T) {
 	}
 }
 
-// TestStaffPagesAlone: another site, a same-site page and an allowed origin can do nothing with a staff member's cookie.
-func TestStaffPagesAlone(t *testing.T) {
+// TestStaffSessionsRefuseOtherOrigins checks that pages of another site, of the same site and of an allowed origin can do
+// nothing with a staff member's cookie.
+func TestStaffSessionsRefuseOtherOrigins(t *testing.T) {
 	w := newWorld(t)
 	eve, eveID := w.staff("Eve", passkey.RoleAdmin)
 	const body = `{"name":"Mallory","role":"admin","reason":"x"}`
@@ -129,8 +130,8 @@ func TestStaffPagesAlone(t *testing.T) {
 	eve.do("POST", "/admin/v1/users", `{"name":"Ada","reason":"x"}`, "Origin", origin, "Sec-Fetch-Site", "same-origin").want(t, 201, "")
 }
 
-// TestRoleIsReadAtEveryRequest: a page that was opened with a role has it no longer than it lasts.
-func TestRoleIsReadAtEveryRequest(t *testing.T) {
+// TestRoleChangesApplyAtOnce checks that a session loses its rights as soon as its user's role ends or is reduced.
+func TestRoleChangesApplyAtOnce(t *testing.T) {
 	w := newWorld(t)
 	sam, samID := w.staff("Sam", passkey.RoleSupport)
 	eve, eveID := w.staff("Eve", passkey.RoleAdmin)
@@ -141,7 +142,7 @@ func TestRoleIsReadAtEveryRequest(t *testing.T) {
 	sam.do("GET", "/admin/v1/users", nil).want(t, 403, "forbidden")
 	sam.do("GET", "/v1/session", nil).want(t, 200, "")
 
-	// Also where the session outlives the role, and where the role becomes less.
+	// Also if the session outlives the role, and if the role is reduced.
 	eve.do("POST", "/admin/v1/users", `{"name":"Ada","reason":"x"}`).want(t, 201, "")
 	db := w.connect()
 	db.MustExec(`UPDATE staff SET role = 'support' WHERE user_id = $1`, eveID)
@@ -156,7 +157,7 @@ func TestRoleIsReadAtEveryRequest(t *testing.T) {
 	}
 }
 
-// TestStaffRoutes: an admin invites, lists and removes staff from the console.
+// TestStaffRoutes checks that an admin can invite, list and remove staff from the console.
 func TestStaffRoutes(t *testing.T) {
 	w := newWorld(t)
 	eve, eveID := w.staff("Eve", passkey.RoleAdmin)
@@ -177,7 +178,7 @@ func TestStaffRoutes(t *testing.T) {
 		t.Errorf("staff: %v", list)
 	}
 
-	// What support sees of them.
+	// What support sees of staff members.
 	shown := sam.do("GET", "/admin/v1/users/"+eveID, nil).want(t, 200, "")
 	sessions := shown.member("sessions").([]any)
 	if shown.text("role") != "admin" || len(sessions) != 1 {
@@ -189,7 +190,7 @@ func TestStaffRoutes(t *testing.T) {
 		t.Errorf("session: %v, Eve's own: %v", session, own)
 	}
 
-	// A link for who has lost every passkey leads to the console, too.
+	// A recovery link for a staff member leads to the console, too.
 	if recovery := eve.do("POST", "/admin/v1/users/"+samID+"/recovery", `{"reason":"lost the phone"}`).want(t, 201, ""); !strings.HasPrefix(
 		recovery.text("recovery.url"), origin+"/support#recover=") {
 		t.Errorf("recovery: %s", recovery.body)
@@ -216,15 +217,15 @@ func TestStaffRoutes(t *testing.T) {
 		t.Errorf("trail: %q", trail)
 	}
 
-	// Staff can leave by themselves, too.
+	// Staff can also remove themselves.
 	eve.do("DELETE", "/admin/v1/staff/"+eveID, `{"reason":"left"}`).want(t, 204, "")
 	eve.do("GET", "/admin/v1/staff", nil).want(t, 401, "unauthenticated")
-	w.browser().admin("POST", "/admin/v1/staff", `{"name":"Ann","role":"admin"}`).want(t, 201, "") // a program need not say why
+	w.browser().admin("POST", "/admin/v1/staff", `{"name":"Ann","role":"admin"}`).want(t, 201, "") // optional for tokens
 }
 
-// TestKeptAnswersOfSessions: what is kept for a session's Idempotency-Key is for that very session, and nobody else can
-// open it.
-func TestKeptAnswersOfSessions(t *testing.T) {
+// TestStoredAnswersAreBoundToSession checks that only the session that used an Idempotency-Key can get, and decrypt, its
+// stored answer.
+func TestStoredAnswersAreBoundToSession(t *testing.T) {
 	w := newWorld(t)
 	eve, eveID := w.staff("Eve", passkey.RoleAdmin)
 	ann, _ := w.staff("Ann", passkey.RoleAdmin)
@@ -249,14 +250,15 @@ func TestKeptAnswersOfSessions(t *testing.T) {
 	eve.signIn() // another session of the same actor
 	invite(eve).want(t, 409, "conflict")
 
-	// With the role goes what was kept under it.
+	// Losing the role deletes the answers stored under it.
 	must(t, w.passkeys.RemoveStaff(t.Context(), operator, passkey.UserID(eveID)))
 	eve.signIn()
 	invite(eve).want(t, 403, "forbidden")
 }
 
-// TestEveryChangeHasItsReason: no route lets staff change something without saying why, and what they say is in the trail.
-func TestEveryChangeHasItsReason(t *testing.T) {
+// TestStaffChangesRequireReason checks that every route requires a reason for a staff member's change and stores it in the
+// trail.
+func TestStaffChangesRequireReason(t *testing.T) {
 	w := newTelling(t)
 	eve, eveID := w.staff("Eve", passkey.RoleAdmin)
 	_, samID := w.staff("Sam", passkey.RoleSupport)
@@ -321,8 +323,8 @@ func TestEveryChangeHasItsReason(t *testing.T) {
 	}
 }
 
-// TestSupportNeverBecomesAdmin: nothing that support may do, by a session or by a token, leads into the account of a staff
-// member or makes another one.
+// TestSupportNeverBecomesAdmin checks that nothing that support may do, by session or by token, opens a staff member's
+// account or creates another one.
 func TestSupportNeverBecomesAdmin(t *testing.T) {
 	w := newWorld(t)
 	eve, eveID := w.staff("Eve", passkey.RoleAdmin)
@@ -362,7 +364,7 @@ func TestSupportNeverBecomesAdmin(t *testing.T) {
 		by("PUT", "/admin/v1/subscriptions/s1", `{"user":"`+eveID+`","plan":"premium","state":"active","paid_through":"2099-01-01T00:00:00Z","reason":"x"}`).
 			want(t, 403, "forbidden")
 
-		// An account that support makes, and can enter, is nobody's but a user's.
+		// An account that support creates, and can enter, is an ordinary user's.
 		made := by("POST", "/admin/v1/users", `{"name":"`+name+`","reason":"x"}`).want(t, 201, "")
 		puppet := w.browser()
 		_, code, _ := strings.Cut(made.text("enrolment.url"), "#enrol=")
@@ -381,7 +383,7 @@ func TestSupportNeverBecomesAdmin(t *testing.T) {
 		t.Errorf("devices: %v", devices)
 	}
 
-	// An admin may all of it, and whoever was staff is a user like any other.
+	// An admin may do all of it, and a former staff member is an ordinary user.
 	eve.do("POST", "/admin/v1/devices/"+device+"/revoke", `{"reason":"lost"}`).want(t, 204, "")
 	eve.do("POST", "/admin/v1/users/"+samID+"/sign-out", `{"reason":"left"}`).want(t, 204, "")
 	sam.signIn()
@@ -389,8 +391,8 @@ func TestSupportNeverBecomesAdmin(t *testing.T) {
 	sam.do("POST", "/admin/v1/users/"+string(invited.User.ID)+"/recovery", `{"reason":"asked"}`).want(t, 201, "")
 }
 
-// TestStaffAccountsAtAllowedOrigins: a page of an allowed origin acts as its user, but cannot make anything that opens a
-// staff member's account for good. No authenticator is needed for that: a script can play one.
+// TestStaffAccountsAtAllowedOrigins checks that a page of an allowed origin acts as its user, but cannot add lasting access
+// to a staff member's account. That takes no real authenticator: a script can play one.
 func TestStaffAccountsAtAllowedOrigins(t *testing.T) {
 	w := newWorld(t)
 	eve, _ := w.staff("Eve", passkey.RoleAdmin)
@@ -412,8 +414,8 @@ func TestStaffAccountsAtAllowedOrigins(t *testing.T) {
 	}
 }
 
-// TestRoleFollowsTheOriginOfTheCeremony: what the authenticator has signed says which page a session was begun at. A
-// request without Origin changes nothing about that.
+// TestRoleFollowsTheOriginOfTheCeremony checks that the origin that the authenticator signed decides which page a session
+// belongs to. Omitting the Origin header does not change that.
 func TestRoleFollowsTheOriginOfTheCeremony(t *testing.T) {
 	w := newWorld(t)
 	eve, eveID := w.staff("Eve", passkey.RoleAdmin)
@@ -440,15 +442,15 @@ func TestRoleFollowsTheOriginOfTheCeremony(t *testing.T) {
 	eve.rp.Origin = origin
 	eve.signIn()
 	eve.do("GET", "/admin/v1/session", nil).want(t, 200, "")
-	// A session of before the column, or one that was damaged, gives nothing.
+	// A session older than the column, or a damaged one, has no rights.
 	_, err := w.db.Exec(`UPDATE sessions SET origin = '' WHERE user_id = $1`, eveID)
 	must(t, err)
 	eve.do("GET", "/admin/v1/session", nil).want(t, 403, "reauthentication_required")
 	eve.do("POST", "/v1/recovery-codes", nil).want(t, 403, "cross_origin")
 }
 
-// TestStaffPasskeysAreMadeAtTheServersOrigin: neither the session that asks, nor a link or code, lets a page of an allowed
-// origin add a passkey to a staff account.
+// TestStaffPasskeysAreMadeAtTheServersOrigin checks that a page of an allowed origin cannot add a passkey to a staff
+// account, by session, link or code.
 func TestStaffPasskeysAreMadeAtTheServersOrigin(t *testing.T) {
 	w := newWorld(t)
 	eve, eveID := w.staff("Eve", passkey.RoleAdmin)
@@ -469,7 +471,7 @@ func TestStaffPasskeysAreMadeAtTheServersOrigin(t *testing.T) {
 		thief.rp.Origin = allowed
 		options := thief.do("POST", "/v1/recovery/options", map[string]string{"code": code})
 		thief.do("POST", "/v1/recovery", thief.attest(options)).want(t, 403, "cross_origin")
-		// The code is not spent, and works at home.
+		// The code is not spent, and works at the server's own origin.
 		owner := w.browser()
 		owner.do("POST", "/v1/recovery/options", map[string]string{"code": code}).want(t, 200, "")
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// publish has the world's server publish status lists as the program does.
+// publish makes the world's server publish status lists as the program does.
 func (w *world) publish() {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.t.Context())
@@ -53,7 +53,7 @@ func TestStatusList(t *testing.T) {
 		t.Errorf("HEAD: %d %v", head.StatusCode, head.Header)
 	}
 
-	// No request for a list asks the database, not even for one that is not there.
+	// No request for a list queries the database, not even for a missing list.
 	must(t, w.db.Close())
 	if plans := client.admin("GET", "/admin/v1/plans", nil); plans.StatusCode < 500 {
 		t.Fatalf("the database is still there: %d", plans.StatusCode)
@@ -66,8 +66,8 @@ func TestStatusList(t *testing.T) {
 	client.do("GET", "/v1/status-lists/1", nil).want(t, 404, "not_found")
 }
 
-// Third parties read our lists with nothing of ours: a Go program with another JWT library, and a Node program with jose
-// alone. Both know the keys from the JWK set.
+// TestThirdPartiesReadStatusLists reads the lists without any of our code: with a Go program that uses another JWT library,
+// and a Node program that uses only jose. Both take the keys from the JWK set.
 func TestThirdPartiesReadStatusLists(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -120,7 +120,7 @@ func TestThirdPartiesReadStatusLists(t *testing.T) {
 	}
 }
 
-// readWithGolangJWT is what somebody else would write in Go.
+// readWithGolangJWT is what a third party would write in Go.
 func readWithGolangJWT(server string, indices []int) ([]int, error) {
 	get := func(path string) ([]byte, error) {
 		answer, err := http.Get(server + path)

@@ -9,8 +9,8 @@ import (
 	"holdfast/entitlements/billing"
 )
 
-// FuzzWebhookMessage gives the parser any body: what it takes can be kept, unless it is not complete, and comes to the one
-// subscription that it is about, in a state that we have.
+// FuzzWebhookMessage feeds arbitrary bodies to the parser: what it accepts, if complete, can be stored and leads to the one
+// subscription that it is about, in a valid state.
 func FuzzWebhookMessage(f *testing.F) {
 	if seeds, err := os.ReadDir("testdata/fuzz/" + f.Name()); err != nil || len(seeds) == 0 {
 		f.Fatalf("no seeds: %v", err)
@@ -26,7 +26,7 @@ func FuzzWebhookMessage(f *testing.F) {
 			t.Fatalf("%+v", event)
 		}
 		if event.Validate() != nil {
-			return // too long, out of range, or of nobody: refused when it is taken
+			return // too long, out of range or without a user: the service refuses it
 		}
 		outcomes := billing.Reduce([]billing.Event{event}, nil)
 		outcome := outcomes[event.Subject]

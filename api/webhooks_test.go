@@ -11,7 +11,7 @@ import (
 	"holdfast/passkey"
 )
 
-// newTelling is a world that tells endpoints of changes, but sends nothing.
+// newTelling returns a world that stores webhooks for endpoints but sends none.
 func newTelling(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t)
@@ -27,8 +27,8 @@ func newTelling(t *testing.T) *world {
 	return w
 }
 
-// What is told is listed, page by page and by its state, with endpoints as they may be shown; support may look, and
-// admins send again.
+// TestWebhooks checks that webhooks are listed by page and by state, with endpoints without their credentials, and that
+// support may read and admins may resend.
 func TestWebhooks(t *testing.T) {
 	w := newTelling(t)
 	ada := w.browser()
@@ -59,7 +59,7 @@ func TestWebhooks(t *testing.T) {
 		if cursor = page.text("next"); cursor == "" {
 			break
 		}
-		// What comes in meanwhile moves no page.
+		// New webhooks do not shift the pages.
 		ada.admin("POST", "/admin/v1/subscriptions/adas/reinstate", `{"reason":"drill"}`).want(t, 200, "")
 	}
 	if len(ids) != 8 {
@@ -109,7 +109,7 @@ func TestWebhooks(t *testing.T) {
 		ada.admin(refused.method, refused.path, body).want(t, refused.status, refused.code)
 	}
 
-	// By their session, support may look, and admins say what for.
+	// By session, support may read, and admins must give a reason.
 	support, _ := w.staff("Sue", passkey.RoleSupport)
 	admin, _ := w.staff("Ann", passkey.RoleAdmin)
 	support.do("GET", "/admin/v1/webhooks", nil).want(t, 200, "")
@@ -117,7 +117,7 @@ func TestWebhooks(t *testing.T) {
 	admin.do("POST", resend, nil).want(t, 400, "invalid_request")
 	admin.do("POST", resend, `{"reason":"drill"}`).want(t, 200, "")
 
-	// An endpoint that is gone is sent nothing, and what was told stays to be read.
+	// A removed endpoint is sent nothing more, and its webhooks stay readable.
 	w.server.Close()
 	w.metrics, w.webhooks = api.NewMetrics(), outbox.Config{Now: w.clock.now}
 	w.start(api.New)

@@ -303,8 +303,8 @@ func TestBillingDisputes(t *testing.T) {
 	}
 }
 
-// TestNoGraceAfterAWantedEnd: what was to end ends with its paid time, for documents too.
-func TestNoGraceAfterAWantedEnd(t *testing.T) {
+// TestNoGraceAfterPlannedEnd: what was to end ends with its paid time, for documents too.
+func TestNoGraceAfterPlannedEnd(t *testing.T) {
 	b := newBench(t)
 	c := b.biller(t)
 	b.mustTake(t, c.active(30), entitlements.BillingApplied)
@@ -412,8 +412,8 @@ func TestBillingCustomers(t *testing.T) {
 	}
 }
 
-// TestBillingStrangers: what is for a named user who is not here is refused, what buys nothing is ignored.
-func TestBillingStrangers(t *testing.T) {
+// TestBillingOfUnknownUsers: what is for a named user who is not here is refused, what buys nothing is ignored.
+func TestBillingOfUnknownUsers(t *testing.T) {
 	b := newBench(t)
 	c, other := b.biller(t), b.biller(t)
 	unknown := c.active(30)
@@ -496,8 +496,8 @@ func TestBillingTies(t *testing.T) {
 	}
 }
 
-// TestBillingTogether sends the same and different events of several customers at once, on two replicas.
-func TestBillingTogether(t *testing.T) {
+// TestConcurrentBilling sends the same and different events of several customers at once, on two replicas.
+func TestConcurrentBilling(t *testing.T) {
 	b := newBench(t)
 	replica := b.replica(t)
 	customers := make([]*biller, 4)

@@ -31,9 +31,9 @@ func TestSchemaHasNoCode(t *testing.T) {
 	}
 }
 
-// TestEveryRowIsAtHomeWithItsUser: the tables that hold something of a user can be distributed by user. Each of their keys
+// TestTablesCanBeShardedByUser: the tables that hold something of a user can be distributed by user. Each of their keys
 // contains the user, and their foreign keys lead to rows of the same user, or to what all share.
-func TestEveryRowIsAtHomeWithItsUser(t *testing.T) {
+func TestTablesCanBeShardedByUser(t *testing.T) {
 	t.Parallel()
 	elsewhere := map[string]string{
 		"directory":          "finds the user",

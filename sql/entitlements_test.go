@@ -159,7 +159,7 @@ func (b *bench) subscribe(t *testing.T, user entitlements.UserID, id string, pai
 	}
 }
 
-func TestReconcileGivesWhatIsTrue(t *testing.T) {
+func TestReconcileReturnsCurrentEntitlements(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	user := b.user(t)
@@ -290,9 +290,9 @@ func TestRevokeAndReinstate(t *testing.T) {
 	}
 }
 
-// TestRevocationTellsWhoHasBeenTold asks before and after a revoke: the question changes nothing, and each device that holds
+// TestRevocationReportsToldDevices asks before and after a revoke: the question changes nothing, and each device that holds
 // a document counts as told from its first document after the revoke on, whatever that says.
-func TestRevocationTellsWhoHasBeenTold(t *testing.T) {
+func TestRevocationReportsToldDevices(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	user := b.user(t)
@@ -665,9 +665,9 @@ func TestForkedDevice(t *testing.T) {
 	}
 }
 
-// TestNothingIsStoredThatCannotBeSigned: a server that must not sign now stores nothing: not a step, not a quarantine, and
+// TestUnsignableChangesAreNotStored: a server that must not sign now stores nothing: not a step, not a quarantine, and
 // not what lost commits make necessary.
-func TestNothingIsStoredThatCannotBeSigned(t *testing.T) {
+func TestUnsignableChangesAreNotStored(t *testing.T) {
 	t.Parallel()
 	for cause, hinder := range map[string]func(t *testing.T, b *bench) error{
 		"clock far from the database's": func(t *testing.T, b *bench) error {

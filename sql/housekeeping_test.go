@@ -13,8 +13,8 @@ import (
 	"holdfast/sql/sqltest"
 )
 
-// TestEveryTableHasAnEnd walks the schema: a table is swept, or it is said here what keeps it from growing.
-func TestEveryTableHasAnEnd(t *testing.T) {
+// TestEveryTableIsBounded walks the schema: a table is swept, or it is said here what keeps it from growing.
+func TestEveryTableIsBounded(t *testing.T) {
 	t.Parallel()
 	kept := map[string]string{
 		"admin_tokens":       "the operator makes them",
@@ -86,8 +86,8 @@ func left(t *testing.T, db *sqlx.DB) map[string]int {
 	return counts
 }
 
-// TestHousekeepingDeletesWhatHasEnded: all of it, in batches, and nothing else; also while a dump reads an old snapshot.
-func TestHousekeepingDeletesWhatHasEnded(t *testing.T) {
+// TestHousekeepingDeletesExpiredRows: all of it, in batches, and nothing else; also while a dump reads an old snapshot.
+func TestHousekeepingDeletesExpiredRows(t *testing.T) {
 	t.Parallel()
 	db := sqltest.New(t)
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -151,9 +151,9 @@ func TestHousekeepingDeletesWhatHasEnded(t *testing.T) {
 	}
 }
 
-// TestStatusIndicesEnd: the row of an index goes 400 days after it became INVALID and its last document ended, from lists that give
+// TestStatusIndicesExpire: the row of an index goes 400 days after it became INVALID and its last document ended, from lists that give
 // no more indices away, and not while a device has it.
-func TestStatusIndicesEnd(t *testing.T) {
+func TestStatusIndicesExpire(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	user := b.user(t)

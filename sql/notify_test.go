@@ -256,7 +256,7 @@ func TestListenPlan(t *testing.T) {
 
 // A connection that is lost is made anew, and whoever listens is told that there is something to read; over and over
 // until that has worked.
-func TestListenAgain(t *testing.T) {
+func TestListenReconnects(t *testing.T) {
 	t.Parallel()
 	l := listen(t, 0)
 	user := l.user()

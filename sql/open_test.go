@@ -106,7 +106,7 @@ func TestRuntimeRole(t *testing.T) {
 	}
 }
 
-func TestUnavailableIsSaidOnce(t *testing.T) {
+func TestUnavailableIsWrappedOnce(t *testing.T) {
 	t.Parallel()
 	_, err := sql.Open(t.Context(), "postgres:///holdfast?host="+t.TempDir())
 	if err == nil || strings.Count(err.Error(), "database unavailable") != 1 {
@@ -115,7 +115,7 @@ func TestUnavailableIsSaidOnce(t *testing.T) {
 }
 
 // A login that may not act as the runtime role is refused, and the error says what to do.
-func TestStranger(t *testing.T) {
+func TestUnrelatedLoginIsRefused(t *testing.T) {
 	t.Parallel()
 	owner, runtime := sqltest.Database(t)
 	connect(t, owner).MustExec("CREATE ROLE stranger LOGIN")

@@ -86,7 +86,7 @@ func (o *outgoing) sweep(t *testing.T) {
 
 // Each change that others are to hear of is written down once for each endpoint, in ids and enumerations; no other is, nor
 // one that does not happen.
-func TestMessages(t *testing.T) {
+func TestMessagesPerEndpoint(t *testing.T) {
 	t.Parallel()
 	o := newOutgoing(t, "https://a.example.org/hook", "https://b.example.org/hook")
 	other := o.user(t)

@@ -545,8 +545,8 @@ func (w *world) rows() map[string]int {
 	return rows
 }
 
-// TestBeginningStoresNothing: nobody fills the database by asking.
-func TestBeginningStoresNothing(t *testing.T) {
+// TestBeginCeremonyStoresNothing: nobody fills the database by asking.
+func TestBeginCeremonyStoresNothing(t *testing.T) {
 	w := newWorld(t)
 	_, ada := w.register("Ada")
 	_, link, err := w.CreateUser(t.Context(), passkey.Agent{Actor: "operator"}, "Bob", "")
@@ -1056,7 +1056,7 @@ func TestSessionEnds(t *testing.T) {
 	wantLive(w, used.Token, false)
 }
 
-func TestSessionUseIsNotedHourly(t *testing.T) {
+func TestSessionUseIsStoredHourly(t *testing.T) {
 	w := newWorld(t)
 	_, in := w.register("Ada")
 	began := w.clock.Now()

@@ -120,7 +120,7 @@ func TestPutPlanReachesItsHolders(t *testing.T) {
 
 // Whatever the plan takes away, the documents given before are invalid, and devices get another index. What it does not
 // take away leaves them as they are.
-func TestPlanTakesAway(t *testing.T) {
+func TestPlanChangeWithdrawsDocuments(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	b.change(t, func(plan *entitlements.Plan) {
@@ -298,7 +298,7 @@ func TestRaisingTenThousand(t *testing.T) {
 }
 
 // A server that ends in the middle of a batch has raised nobody of it; another goes on where the last whole one ended.
-func TestRaisingIsCutOff(t *testing.T) {
+func TestInterruptedRaiseResumes(t *testing.T) {
 	t.Parallel()
 	const batch, holders = sql.HoldersAtOnce, 5 * sql.HoldersAtOnce / 2
 	b, ownerURL, _ := newStatusBench(t)
@@ -386,7 +386,7 @@ func TestPlanChangesAgain(t *testing.T) {
 }
 
 // Who changes to another plan before the batch comes has a document of the old one withdrawn with that.
-func TestLeavingAPlanThatTakesAway(t *testing.T) {
+func TestLeavingPlanWithdrawsDocument(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	if _, err := b.PutPlan(t.Context(), "operator", entitlements.Plan{
@@ -414,7 +414,7 @@ func TestLeavingAPlanThatTakesAway(t *testing.T) {
 }
 
 // Indices in a list that is nearly full come from the next one.
-func TestIndicesOfAFullList(t *testing.T) {
+func TestFullStatusListBeginsNewList(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("HOLDFAST_DRILLS") != "full" {
 		t.Skip("a million rows; HOLDFAST_DRILLS=full")
@@ -455,7 +455,7 @@ func (s *interrupted) Update(
 }
 
 // Whoever goes over to a plan while it loses a feature is reached by that, whichever of the two is first.
-func TestOverToAPlanThatChanges(t *testing.T) {
+func TestSubscribeWhilePlanLosesFeature(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	gold, err := b.Plan(t.Context(), "premium")

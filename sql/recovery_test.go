@@ -335,7 +335,7 @@ func TestEndSessions(t *testing.T) {
 }
 
 // What the passkey itself has signed, but was refused, its user hears of at the next good sign-in.
-func TestRejectedPasskeyIsTold(t *testing.T) {
+func TestRejectedPasskeyIsReported(t *testing.T) {
 	w := newWorld(t)
 	a := newAuthenticator()
 	a.credential.Counter = 5
@@ -382,7 +382,7 @@ func TestRejectedPasskeyIsTold(t *testing.T) {
 }
 
 // Whoever has come in by a code cannot push the notice of it out of what is told, by having a passkey rejected many times.
-func TestRejectionsHideNoRecovery(t *testing.T) {
+func TestRejectionsCannotHideRecovery(t *testing.T) {
 	w := newWorld(t)
 	owner, in := w.register("Ada")
 	code := w.codes(in.Session)[0]
@@ -431,7 +431,7 @@ func TestRecoveryCodesOfASessionThatHasEnded(t *testing.T) {
 
 // Who comes back by a code hears of those who did so before them: a thief may have deleted every passkey that could have been
 // told. Of their own recovery they know.
-func TestRecoveryTellsOfEarlierOnes(t *testing.T) {
+func TestRecoveryReportsEarlierRecoveries(t *testing.T) {
 	w := newWorld(t)
 	owner, in := w.register("Ada")
 	codes := w.codes(in.Session)

@@ -101,7 +101,7 @@ func TestInviteStaffRefuses(t *testing.T) {
 }
 
 // An invitation that is taken back opens no account any more, also where its use has begun.
-func TestInvitationTakenBack(t *testing.T) {
+func TestWithdrawnInvitationOpensNoAccount(t *testing.T) {
 	w := newWorld(t)
 	eve, link, err := w.InviteStaff(t.Context(), operator, "Eve", passkey.RoleAdmin)
 	if err != nil {

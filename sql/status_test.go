@@ -123,7 +123,7 @@ func (b *bench) within(t *testing.T, replica publishing, name string, want map[s
 }
 
 // Whatever ends a document's rights shows in the lists of all replicas within their ttl, and nothing else does.
-func TestStatusListsShowWhatHappens(t *testing.T) {
+func TestStatusListsShowEveryChange(t *testing.T) {
 	t.Parallel()
 	b, _, runtime := newStatusBench(t)
 	replicas := map[string]publishing{

@@ -20,7 +20,7 @@ import (
 	"holdfast/entitlements/billing"
 )
 
-// The story that the fixtures tell: a trial, one paid month, one that is not paid.
+// The events of the fixtures: a trial, one paid month, one unpaid month.
 const (
 	begin    = 1767225600 // 2026-01-01
 	trialEnd = begin + 14*day
@@ -65,7 +65,7 @@ func parsed(t testing.TB, name string) billing.Event {
 	return event
 }
 
-// story is the fixtures in the order in which they happened.
+// story lists the fixtures in the order in which they happened.
 var story = []string{
 	"created", "paused", "trial_ended", "invoice_paid", "invoice_payment_paid", "updated", "refunded", "renewed", "past_due", "deleted",
 }
@@ -81,19 +81,19 @@ func events(t testing.TB, names []string) []billing.Event {
 
 func unix(seconds int64) time.Time { return time.Unix(seconds, 0).UTC() }
 
-func TestStory(t *testing.T) {
+func TestFixturesInOrder(t *testing.T) {
 	all := events(t, story)
 	for i, want := range []struct {
 		state billing.Status
 		until int64
 	}{
 		{billing.Trialing, trialEnd},
-		{billing.Cancelled, trialEnd},          // paused: nobody pays any longer
-		{billing.Active, firstEnd},             // the trial has ended in a purchase
+		{billing.Cancelled, trialEnd},          // paused: nobody pays any more
+		{billing.Active, firstEnd},             // the trial ended in a purchase
 		{billing.Active, firstEnd},             // which is paid
 		{billing.Active, firstEnd},             // by this payment
 		{billing.Active, firstEnd},             // cancelled at the end of the month
-		{billing.Active, trialEnd + 12*day},    // money back: over now
+		{billing.Active, trialEnd + 12*day},    // refunded: over now
 		{billing.Active, nextEnd},              // a later period outranks that
 		{billing.PastDue, trialEnd + 12*day},   // but is not paid
 		{billing.Cancelled, trialEnd + 12*day}, // and never will be
@@ -109,7 +109,7 @@ func TestStory(t *testing.T) {
 	}
 }
 
-// deliver hands events over one by one, as the store does: each is kept once, and what it concerns is put anew.
+// deliver delivers events one by one, as the store does: it keeps each once and recomputes the subscriptions concerned.
 func deliver(deliveries []billing.Event) map[string]billing.Outcome {
 	var known []billing.Event
 	rows := map[string]billing.Outcome{}
@@ -127,9 +127,9 @@ func deliver(deliveries []billing.Event) map[string]billing.Outcome {
 	return rows
 }
 
-// TestEveryOrderOfAnyFive: one set of events comes to one state, in every order, each doubled, and with each one dropped and
-// sent again after all others.
-func TestEveryOrderOfAnyFive(t *testing.T) {
+// TestEventOrderDoesNotMatter checks that a set of events leads to one state in every order, with every event doubled, and
+// with each one dropped and redelivered last.
+func TestEventOrderDoesNotMatter(t *testing.T) {
 	all := events(t, story)
 	orders := 0
 	for five := range subsets(all, 5) {
@@ -173,7 +173,7 @@ func ids(events []billing.Event) []string {
 	return names
 }
 
-// subsets yields all subsets of n of them, each in the given order.
+// subsets yields all subsets of n events, each in the given order.
 func subsets(all []billing.Event, n int) func(func([]billing.Event) bool) {
 	return func(yield func([]billing.Event) bool) {
 		var choose func(from int, chosen []billing.Event) bool
@@ -214,7 +214,7 @@ func permutations(all []billing.Event) func(func([]billing.Event) bool) {
 	}
 }
 
-// checkout and dispute are events as Stripe documents them.
+// checkout and dispute return events in the form that Stripe documents.
 func checkout(t testing.TB, reference any) []byte {
 	return edited(t, "created", "id", "evt_checkout", "type", "checkout.session.completed", "data", map[string]any{"object": map[string]any{
 		"id": "cs_1", "object": "checkout.session", "client_reference_id": reference, "customer": "cus_Ada", "mode": "subscription",
@@ -228,8 +228,8 @@ func dispute(t testing.TB, kind, status string, at int64) []byte {
 	}})
 }
 
-// TestParseMeaning: what the shapes say of pauses, of why a subscription ended, of what was before, of checkouts and disputes.
-func TestParseMeaning(t *testing.T) {
+// TestParseFacts checks the facts about pauses, reasons for an end, previous states, checkouts and disputes.
+func TestParseFacts(t *testing.T) {
 	receiver := newReceiver(t, nil)
 	take := func(body []byte) billing.Facts {
 		t.Helper()
@@ -257,7 +257,7 @@ func TestParseMeaning(t *testing.T) {
 			t.Errorf("%s: %+v", reason, f)
 		}
 	}
-	// An event names the attributes that were others before it; all else was the same.
+	// An event lists the attributes that it changed; the others were the same before.
 	was := take(edited(t, "renewed", object+"metadata", map[string]string{"external_id": "old"}, object+"cancel_at", 1780000000))
 	event := take(edited(t, "past_due", previous, map[string]any{"status": "active", "cancel_at": 1780000000, "metadata": map[string]any{"external_id": "old"}}))
 	if event.Before != was.Digest() || event.Before == event.Digest() {
@@ -306,7 +306,7 @@ func TestParseMeaning(t *testing.T) {
 	}
 }
 
-// TestOldShapes: API versions before 2025-03-31.basil say the same in other places.
+// TestOldShapes checks that API versions before 2025-03-31.basil yield the same facts from other places.
 func TestOldShapes(t *testing.T) {
 	old := events(t, []string{"2023-updated", "2023-invoice_paid", "2023-refunded"})
 	now := events(t, []string{"trial_ended", "invoice_paid", "invoice_payment_paid", "refunded"})
@@ -316,7 +316,7 @@ func TestOldShapes(t *testing.T) {
 			t.Errorf("%d: %+v, and now %+v", n, before, after)
 		}
 	}
-	// The charge names its invoice, so that no payment intent is needed.
+	// The charge names its invoice, so no payment intent is needed.
 	old[2].Facts.PaymentIntent, old[1].Facts.PaymentIntent, old[1].Facts.Charge = "", "", ""
 	if got := billing.Reduce(old, prices)[subscription]; !got.PaidThrough.Equal(unix(trialEnd + 12*day)) {
 		t.Errorf("refunded: %+v", got)
@@ -366,7 +366,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// edited is a fixture with members changed: path, value pairs.
+// edited returns a fixture with changed members: path, value pairs.
 func edited(t testing.TB, name string, changes ...any) []byte {
 	t.Helper()
 	var event map[string]any
@@ -459,36 +459,36 @@ func TestParse(t *testing.T) {
 		}
 	}
 
-	// The user is found by our id, else by theirs.
+	// The user is found by our id or else by the billing system's reference.
 	for _, c := range []struct {
 		metadata       map[string]string
 		user, external string
 	}{
 		{map[string]string{"holdfast_user": "u", "external_id": "e"}, "u", ""},
 		{map[string]string{"external_id": "e"}, "", "e"},
-		{nil, "", ""}, // then the checkout says, or the customer
+		{nil, "", ""}, // then the checkout or the customer tells
 	} {
 		event, _, err := receiver.Parse(edited(t, "created", object+"metadata", c.metadata))
 		if err != nil || event.Facts.User != c.user || event.Facts.ExternalID != c.external {
 			t.Errorf("%v: %+v, %v", c.metadata, event.Facts, err)
 		}
 	}
-	// Objects that are there as a whole.
+	// Expanded objects.
 	event, _, err := receiver.Parse(edited(t, "created", object+"customer", map[string]string{"id": "cus_Ada", "email": "ada@example.org"}))
 	if err != nil || event.Customer != "cus_Ada" {
 		t.Errorf("expanded customer: %+v, %v", event, err)
 	}
-	// A payment for a change within a period is for no period.
+	// A payment for a change within a period pays for no period.
 	proration := strings.Replace(string(fixture(t, "invoice_paid")), `"proration": false`, `"proration": true`, 1)
 	if event, ok, err := receiver.Parse([]byte(proration)); !ok || err != nil || event.Facts.Until != 0 {
 		t.Errorf("proration: %+v, %v, %v", event, ok, err)
 	}
-	// Of equal seconds, what comes later in life counts, whatever the ids.
+	// In the same second, the later state in a subscription's life counts, whatever the ids.
 	past, renewed := parsed(t, "past_due"), parsed(t, "renewed")
 	if !past.At.Equal(renewed.At) || past.Rank <= renewed.Rank || past.ID >= renewed.ID {
 		t.Errorf("past due %+v, renewed %+v", past, renewed)
 	}
-	// Facts hold nothing but ids, enumerations and times.
+	// Facts contain only ids, enumerations and times.
 	for _, name := range story {
 		text, err := json.Marshal(parsed(t, name).Facts)
 		if err != nil || strings.ContainsAny(string(text), "@ ") || strings.Contains(string(text), "4242") {
@@ -511,7 +511,7 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// FuzzParse gives the parser any body: what it takes can be kept, says the same when it is read back, and never comes to
+// FuzzParse feeds arbitrary bodies to the parser: what it accepts can be stored, reads back unchanged, and never leads to
 // more than one state.
 func FuzzParse(f *testing.F) {
 	if seeds, err := os.ReadDir("testdata/fuzz/" + f.Name()); err != nil || len(seeds) == 0 {

@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// call runs a command in this process. One that should refuse to serve, and serves, is asked to end after a while.
+// call runs a command in this process. If the command should refuse to serve but serves, call ends it after a while.
 func call(t *testing.T, args ...string) (code int, out, errs string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -28,7 +28,7 @@ func call(t *testing.T, args ...string) (code int, out, errs string) {
 	return code, stdout.String(), stderr.String()
 }
 
-// succeed is call where nothing may fail.
+// succeed is call for commands that must not fail.
 func succeed(t *testing.T, args ...string) string {
 	t.Helper()
 	code, out, errs := call(t, args...)
@@ -38,8 +38,8 @@ func succeed(t *testing.T, args ...string) string {
 	return out
 }
 
-// backedUp is a backup of a server that Ada is a user of, made while it serves, and the data folder that it is of. The
-// server has ended.
+// backedUp returns a backup and the data folder of a server with the user Ada. The backup was made while the server ran;
+// the server has ended since.
 func backedUp(t *testing.T) (file, data string) {
 	t.Helper()
 	dir := folder(t)
@@ -56,13 +56,13 @@ func backedUp(t *testing.T) (file, data string) {
 	return file, data
 }
 
-// address is where a server listens, whatever its origin.
+// address returns where a server listens, whatever its origin.
 func address(t *testing.T, s *server) string {
 	t.Helper()
 	return "http://" + find(t, `"listen":"([^"]+)"`, s.log.String())
 }
 
-// knowsAda starts a server on a data folder and says whether Ada is a user there.
+// knowsAda starts a server on a data folder and reports whether Ada is a user there.
 func knowsAda(t *testing.T, data string) bool {
 	t.Helper()
 	s := serve(t, configure(t, "--data", data, "--origin", "http://localhost:8080", "--admin-token", bootstrapToken))
@@ -83,7 +83,7 @@ func TestBackup(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(filepath.Dir(file), ".holdfast-*")); err != nil || len(left) > 0 {
 		t.Errorf("left beside it: %v, %v", left, err)
 	}
-	// Without this program: what tar and sha256sum make of it.
+	// Without this program: tar, sha256sum and pg_restore accept it.
 	check := exec.Command("sh", "-c", "tar xf ../backup.tar && sha256sum --check --strict --quiet SHA256SUMS && pg_restore --list database.dump")
 	check.Dir = filepath.Join(filepath.Dir(file), "apart")
 	if err := os.Mkdir(check.Dir, 0o700); err != nil {
@@ -100,7 +100,7 @@ func TestBackup(t *testing.T) {
 		t.Errorf("of nothing: %d %s", code, errs)
 	}
 
-	// Killed, it leaves no file of that name.
+	// A killed backup leaves no file of that name.
 	cut := filepath.Join(filepath.Dir(file), "cut.tar")
 	backup := exec.Command("holdfast", "backup", cut, "--data", data)
 	if err := backup.Start(); err != nil {
@@ -121,7 +121,7 @@ func TestBackup(t *testing.T) {
 		t.Errorf("a backup that was killed: %v", err)
 	}
 
-	// A private cluster that does not run, through standard output and input.
+	// A private cluster without a running server, through standard output and input.
 	piped := filepath.Join(filepath.Dir(file), "piped")
 	pipe := exec.Command("sh", "-c", `holdfast backup - --data "$1" | holdfast restore - --data "$2"`, "sh", data, piped)
 	if out, err := pipe.CombinedOutput(); err != nil || !strings.Contains(string(out), "Whoever has it can sign documents") {
@@ -147,7 +147,7 @@ func TestRestore(t *testing.T) {
 		t.Errorf("keys: %v, want %v", slices.Sorted(maps.Keys(after)), slices.Sorted(maps.Keys(before)))
 	}
 
-	// Nothing is overwritten: not a database, and not keys, but for the very same ones.
+	// Nothing is overwritten: not a database, and not keys unless they are identical.
 	if code, _, errs := call(t, "restore", file, "--data", restored); code != 1 || !strings.Contains(errs, "there is a database in "+filepath.Join(restored, "postgres")) {
 		t.Errorf("onto a database: %d %s", code, errs)
 	}
@@ -167,7 +167,7 @@ func TestRestore(t *testing.T) {
 		t.Error("Ada is not in the database that was restored beside its keys")
 	}
 
-	// Keys that lie elsewhere.
+	// Keys in a separate folder.
 	apart := filepath.Join(dir, "apart", "keys")
 	succeed(t, "restore", file, "--data", filepath.Join(dir, "beside"), "--keys", apart)
 	if got := keyFiles(t, apart); !maps.Equal(before, got) {
@@ -175,7 +175,7 @@ func TestRestore(t *testing.T) {
 	}
 }
 
-// keyFiles are the files of a keys folder with their modes, and those of the folders.
+// keyFiles returns the files and folders of a keys folder with their modes.
 func keyFiles(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -201,13 +201,14 @@ func keyFiles(t *testing.T, dir string) map[string]string {
 	return found
 }
 
-// member is one of an archive's.
+// member is a member of an archive.
 type member struct {
 	header  tar.Header
 	content []byte
 }
 
-// Whatever an archive says, nothing is written but what a backup has, and nothing before it was read to its end.
+// TestRestoreRefuses checks that restore writes only the files of a backup, whatever an archive contains, and none before
+// it has read the archive to its end.
 func TestRestoreRefuses(t *testing.T) {
 	t.Parallel()
 	file, _ := backedUp(t)
@@ -234,7 +235,7 @@ func TestRestoreRefuses(t *testing.T) {
 		t.Fatalf("the same members, packed again: %v", err)
 	}
 
-	// Cut short anywhere, up to the last digest.
+	// Truncated anywhere, up to the last digest.
 	end := bytes.LastIndex(whole, members[len(members)-1].content) + len(members[len(members)-1].content)
 	for size := 0; size < end; size += 509 {
 		if _, err := readArchive(t.Context(), bytes.NewReader(whole[:size])); err == nil {
@@ -328,8 +329,9 @@ func TestRestoreRefuses(t *testing.T) {
 	}
 }
 
-// A backup that takes long to read is given up when the program is asked to end, and so is waiting for its input.
-func TestRestoreEndsWhenAsked(t *testing.T) {
+// TestRestoreCanBeInterrupted checks that a shutdown request interrupts both the reading of a large backup and the wait for
+// input.
+func TestRestoreCanBeInterrupted(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(folder(t), "data")
 	backup := filepath.Join(folder(t), "backup.tar")
@@ -358,7 +360,7 @@ func TestRestoreEndsWhenAsked(t *testing.T) {
 	}
 }
 
-// sparse writes an archive of one member that is one hole of that size, in the format that GNU tar calls PAX 1.0.
+// sparse writes an archive with one member that is a hole of that size, in the format that GNU tar calls PAX 1.0.
 func sparse(t *testing.T, name string, size int64) []byte {
 	t.Helper()
 	record := func(key, value string) string {
@@ -375,7 +377,7 @@ func sparse(t *testing.T, name string, size int64) []byte {
 	if err := errors.Join(w.addBytes("attributes", []byte(attributes)), w.addBytes("hole", append([]byte("0\n"), make([]byte, 510)...)), w.finish()); err != nil {
 		t.Fatal(err)
 	}
-	// The library does not write such members: the type of the first, and with it the sum over its header, is put in.
+	// The library cannot write such members, so we patch the type of the first one and its header's checksum.
 	const kind, sum = 156, 148
 	header := packed.Bytes()[:512]
 	header[kind] = tar.TypeXHeader
@@ -388,7 +390,7 @@ func sparse(t *testing.T, name string, size int64) []byte {
 	return packed.Bytes()
 }
 
-// pack writes members as an archive, with digests that fit them.
+// pack writes members as an archive with matching digests.
 func pack(t *testing.T, members []member) []byte {
 	t.Helper()
 	var packed bytes.Buffer
@@ -408,8 +410,8 @@ func pack(t *testing.T, members []member) []byte {
 	return packed.Bytes()
 }
 
-// A restore that is killed leaves nothing that a start takes for whole: the server refuses to start, or there is nothing
-// yet, or everything is there. Run again, it does its work.
+// TestRestoreKilled checks that a killed restore leaves nothing that could pass for a complete server: the server refuses
+// to start, or there is nothing yet, or everything is there. Running restore again completes it.
 func TestRestoreKilled(t *testing.T) {
 	t.Parallel()
 	file, _ := backedUp(t)
@@ -430,7 +432,7 @@ func TestRestoreKilled(t *testing.T) {
 		".restoring/postgres/data.new",
 		".restoring/postgres/data/postmaster.pid",
 		".restoring/postgres/socket/.s.PGSQL.5432",
-		"", // a while after that
+		"", // some time after that
 		"postgres",
 	} {
 		restore := run()
@@ -474,7 +476,7 @@ func TestRestoreKilled(t *testing.T) {
 		t.Error("Ada is not there")
 	}
 
-	// Killed between its two last steps: the keys are in their place, the cluster is not.
+	// Killed between the two last steps: the keys are in place, the cluster is not.
 	if err := os.MkdirAll(filepath.Join(data, restoring), 0o711); err != nil {
 		t.Fatal(err)
 	}

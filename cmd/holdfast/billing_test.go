@@ -13,8 +13,8 @@ import (
 	"github.com/stripe/stripe-go/v85/webhook"
 )
 
-// TestBilling: the flags reach the routes; a price without its plan is told of at the start, and its events are refused until
-// the plan is there.
+// TestBilling checks that the flags reach the routes, that the start warns of a price whose plan is missing, and that its
+// events are refused until the plan exists.
 func TestBilling(t *testing.T) {
 	t.Parallel()
 	const stripeSecret, nextSecret, billingSecret = "whsec_0123456789abcdef", "whsec_fedcba9876543210", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="

@@ -14,8 +14,8 @@ import (
 
 const origin = "https://app.example.org"
 
-// A server on a database elsewhere takes the keys that are there. One with a private cluster makes them at its first start,
-// and signs the keyset again where only the port of this machine has changed.
+// TestServerKeys checks that a server with an external database uses the existing keys, and that one with a private cluster
+// creates keys at its first start and signs the keyset again if only this machine's port has changed.
 func TestServerKeys(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)
@@ -70,7 +70,7 @@ func TestServerKeys(t *testing.T) {
 	}
 }
 
-// Nothing is made or signed that the cluster would not serve.
+// TestClusterKeysOfAnotherServer checks that no key is created and no keyset signed that the cluster would refuse to serve.
 func TestClusterKeysOfAnotherServer(t *testing.T) {
 	t.Parallel()
 	log := slog.New(slog.DiscardHandler)
@@ -104,7 +104,7 @@ func TestClusterKeysOfAnotherServer(t *testing.T) {
 	}
 }
 
-// A keys folder in which any file or folder belongs to somebody else, or can be changed by others, is refused.
+// TestForeignKeysFolder checks that a keys folder is refused if another user owns or can change any file or folder in it.
 func TestForeignKeysFolder(t *testing.T) {
 	t.Parallel()
 	const nobody = 65534
@@ -133,7 +133,7 @@ func TestForeignKeysFolder(t *testing.T) {
 		if err := os.Chmod(path, info.Mode()); err != nil {
 			t.Fatal(err)
 		}
-		if os.Geteuid() != 0 { // nobody else may give files away
+		if os.Geteuid() != 0 { // only root may give files away
 			continue
 		}
 		if err := os.Chown(path, nobody, -1); err != nil {
@@ -145,12 +145,13 @@ func TestForeignKeysFolder(t *testing.T) {
 	}
 }
 
-// A start that is cut short leaves no half-made keys, and a folder that holds anything is left as it is.
-func TestMakeKeysWholeOrNotAtAll(t *testing.T) {
+// TestMakeKeysIsAtomic checks that an interrupted start leaves no incomplete keys, and that a folder with any content is
+// left alone.
+func TestMakeKeysIsAtomic(t *testing.T) {
 	t.Parallel()
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "keys")
-	if err := os.Mkdir(dir, 0o700); err != nil { // empty: a volume, say
+	if err := os.Mkdir(dir, 0o700); err != nil { // an empty folder, such as a volume
 		t.Fatal(err)
 	}
 	if _, err := makeKeys(dir, origin, "", time.Now()); err != nil {

@@ -20,7 +20,7 @@ import (
 	"holdfast/entitlements/jose"
 )
 
-// keysBench is a server and its keys folder.
+// keysBench is a server with its keys folder.
 type keysBench struct {
 	*server
 	config Config
@@ -37,7 +37,7 @@ func serveKeys(t *testing.T, every time.Duration) *keysBench {
 	return b
 }
 
-// start serves the folder, as after a restart.
+// start loads the folder as after a restart.
 func (b *keysBench) start(t *testing.T) {
 	t.Helper()
 	b.server = serve(t, b.config)
@@ -69,7 +69,7 @@ func (b *keysBench) served(t *testing.T) string {
 	return body
 }
 
-// within waits for what must come by itself.
+// within waits for an expected condition.
 func within(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !condition(); time.Sleep(5 * time.Millisecond) {
@@ -79,8 +79,8 @@ func within(t *testing.T, what string, condition func() bool) {
 	}
 }
 
-// The server takes a keyset from its folder while it serves, and refuses those that devices would refuse, with one line
-// each, keeping what it has.
+// TestKeysetFileChanges checks that a running server takes a new keyset from its folder. It refuses keysets that devices
+// would refuse, with one log line each, and keeps the current one.
 func TestKeysetFileChanges(t *testing.T) {
 	t.Parallel()
 	b := serveKeys(t, 10*time.Millisecond)
@@ -115,7 +115,7 @@ func TestKeysetFileChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(b.dir, entitlements.KeysetFile)
-	// Each reason is another one: the same one twice in a row, with nothing good seen between, is told once.
+	// The reasons differ: a repeated reason, with no good keyset in between, is logged once.
 	for name, test := range map[string]struct{ keyset, reason string }{
 		"older":                 {first.Compact, "is version 1, but version 2 has been served"},
 		"the version once more": {sign(first.Root, func(k *entitlements.Keyset) { k.Version = 2; k.ExpiresAt-- }), "another of that version has been served"},
@@ -132,7 +132,7 @@ func TestKeysetFileChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		within(t, name+" is refused", func() bool { return strings.Count(b.log.String(), "refused the keyset") > before })
-		time.Sleep(50 * time.Millisecond) // several more looks
+		time.Sleep(50 * time.Millisecond) // several more checks
 		lines := strings.Split(strings.TrimSpace(b.log.String()), "\n")
 		if got := strings.Count(b.log.String(), "refused the keyset"); got != before+1 || !strings.Contains(lines[len(lines)-1], test.reason) {
 			t.Errorf("%s: %d lines, the last: %s", name, got-before, lines[len(lines)-1])
@@ -145,7 +145,7 @@ func TestKeysetFileChanges(t *testing.T) {
 		}
 	}
 
-	// Private keys that others can read are refused here too; and once all is well, the next keyset is taken.
+	// Private keys that others can read are refused here, too; once they are fixed, the next keyset is taken.
 	signing, err := filepath.Glob(filepath.Join(b.dir, "signing", "*.jwk"))
 	if err != nil || len(signing) == 0 {
 		t.Fatal(err)
@@ -167,8 +167,9 @@ func TestKeysetFileChanges(t *testing.T) {
 	within(t, "the keyset is served", func() bool { return b.served(t) == good })
 }
 
-// SIGHUP has the server look at once. The signal is for the whole process: no other server's test may run beside.
-func TestKeysetHangup(t *testing.T) {
+// TestHangupReloadsKeyset checks that SIGHUP makes the server check at once. The signal reaches the whole process, so no
+// other server's test may run in parallel.
+func TestHangupReloadsKeyset(t *testing.T) {
 	b := serveKeys(t, time.Hour)
 	b.command(t, "renew")
 	renewed := b.keys(t)
@@ -185,7 +186,7 @@ func TestKeysetHangup(t *testing.T) {
 	hangup()
 	within(t, "the renewed keyset is served", func() bool { return b.served(t) == renewed.Compact })
 
-	// Each signal gets its answer in the log, the same refusal too.
+	// Each signal is answered in the log, even with a repeated refusal.
 	if err := writeFile(filepath.Join(b.dir, entitlements.KeysetFile), []byte("nothing")); err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +196,7 @@ func TestKeysetHangup(t *testing.T) {
 	}
 }
 
-// New roots are served from the next start on, and a keyset that only they vouch for is taken then.
+// TestRootSwitchWhileServing checks that new roots, and a keyset that only they sign, are served from the next start on.
 func TestRootSwitchWhileServing(t *testing.T) {
 	t.Parallel()
 	b := serveKeys(t, 10*time.Millisecond)
@@ -222,14 +223,15 @@ func TestRootSwitchWhileServing(t *testing.T) {
 	if _, roots := ask(t, "GET", b.origin+"/roots.json", "", ""); !strings.Contains(roots, switched.Roots.Next.JWK().X) {
 		t.Errorf("the next root is not served: %s", roots)
 	}
-	// The promotion is no reason to stop: the keyset is by a root that the server knows.
+	// The promotion does not stop the server: the keyset is signed by a root that it knows.
 	b.command(t, "root-next", "--promote")
 	b.command(t, "rotate")
 	rotated := b.keys(t)
 	within(t, "a keyset after the promotion is served", func() bool { return b.served(t) == rotated.Compact })
 }
 
-// Commands that run at once on one folder exclude each other: each has its own version, and none is lost.
+// TestKeysCommandsExcludeEachOther checks that concurrent commands on one folder each make their own version, and that none
+// is lost.
 func TestKeysCommandsExcludeEachOther(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "keys")
@@ -253,7 +255,7 @@ func TestKeysCommandsExcludeEachOther(t *testing.T) {
 	}
 }
 
-// A change that is cut short leaves a folder that loads, with every private key it had.
+// TestKeysSurviveFailures checks that an interrupted change leaves a folder that loads, with every private key it had.
 func TestKeysSurviveFailures(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "keys")
@@ -261,7 +263,8 @@ func TestKeysSurviveFailures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Where withdrawn keys go there is a file: the last step of a retirement fails, after the keyset is in force.
+	// A file is in the place of the folder for withdrawn keys: the last step of a retirement fails, after the keyset is in
+	// force.
 	if err := os.WriteFile(filepath.Join(dir, entitlements.WithdrawnDir), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +281,8 @@ func TestKeysSurviveFailures(t *testing.T) {
 	}
 }
 
-// A command that is killed at any moment leaves a folder that loads, with every private key it had.
+// TestKeysSurviveKills checks that a command killed at any moment leaves a folder that loads, with every private key it
+// had.
 func TestKeysSurviveKills(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "keys")
@@ -332,7 +336,7 @@ func TestKeysSurviveKills(t *testing.T) {
 	t.Logf("%d of 60 commands came to their end", finished)
 }
 
-// The JSON form says what the table says.
+// TestKeysListJSON checks that the JSON output has the same contents as the table.
 func TestKeysListJSON(t *testing.T) {
 	t.Parallel()
 	b := &keysBench{dir: filepath.Join(t.TempDir(), "keys")}
@@ -371,7 +375,8 @@ func TestKeysListJSON(t *testing.T) {
 	}
 }
 
-// Near its end, the keyset is on the console, in the log and in the metrics of a server that starts.
+// TestKeysetEndIsNear checks that a starting server reports the keyset's approaching end on the console, in the log and in
+// the metrics.
 func TestKeysetEndIsNear(t *testing.T) {
 	t.Parallel()
 	for life, warned := range map[time.Duration]bool{59 * 24 * time.Hour: true, 61 * 24 * time.Hour: false} {

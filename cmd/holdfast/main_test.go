@@ -10,7 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets the scripts, and tests of signals, run this binary as holdfast.
+// TestMain lets the scripts, and the tests of signals, run this binary as holdfast.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"holdfast": main})
 }
@@ -44,7 +44,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// folder is a folder that any user can pass, as PostgreSQL must when the tests run as root.
+// folder returns a folder that any user can pass through, as PostgreSQL must when the tests run as root.
 func folder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "holdfast-")

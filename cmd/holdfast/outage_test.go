@@ -25,7 +25,7 @@ func serveOn(t *testing.T, url string) *server {
 	return s
 }
 
-// want asks with the bootstrap token, and wants an answer of that status and code in time.
+// want sends a request with the bootstrap token, and checks that an answer with that status and code arrives in time.
 func (s *server) want(t *testing.T, method, path, body string, status int, part string) string {
 	t.Helper()
 	got, text := ask(t, method, s.origin+path, bootstrapToken, body)
@@ -35,7 +35,7 @@ func (s *server) want(t *testing.T, method, path, body string, status int, part 
 	return text
 }
 
-// customer is a user who has registered, with a linked device that has reconciled.
+// customer is a registered user with a linked device that has reconciled.
 type customer struct {
 	*support.Client
 	user    support.User
@@ -62,12 +62,12 @@ func (s *server) customer(t *testing.T) customer {
 	return c
 }
 
-// browser is a profile without cookies.
+// browser returns a profile without cookies.
 func (s *server) browser() *support.Client {
 	return support.NewClient("http://localhost:8080", s.origin)
 }
 
-// ceremony begins a ceremony at path, and returns what finishes it.
+// ceremony begins a ceremony at path and returns the function that finishes it.
 func (s *server) ceremony(t *testing.T, path, body string, do func(publicKey []byte) (json.RawMessage, error)) func() error {
 	t.Helper()
 	browser := s.browser()
@@ -88,9 +88,10 @@ func (s *server) ceremony(t *testing.T, path, body string, do func(publicKey []b
 	}
 }
 
-// A 2xx answer means that the synchronous standby has confirmed the change. While the standby is cut off, the outcome is
-// unknown, and the answer says whether the request may simply be sent again. Once it is back, requests succeed.
-func TestNothingIsAcknowledgedWithoutTheStandby(t *testing.T) {
+// TestNoAcknowledgementWithoutStandby checks that a 2xx means that the synchronous standby has confirmed the change. While
+// the standby is cut off the outcome is unknown, and the answer says whether the request may be sent again. Once it is
+// back, requests succeed.
+func TestNoAcknowledgementWithoutStandby(t *testing.T) {
 	t.Parallel()
 	primary := sqltest.NewNode(t)
 	standby := primary.Standby(t)
@@ -98,7 +99,7 @@ func TestNothingIsAcknowledgedWithoutTheStandby(t *testing.T) {
 	put := func(user string) string {
 		return fmt.Sprintf(`{"user":%q,"plan":"premium","state":"active","paid_through":"2099-01-01T00:00:00Z"}`, user)
 	}
-	// One for each request that changes somebody, as requests of one user wait for each other.
+	// One user for each changing request, because requests about one user wait for each other.
 	revoked, subscribed, recovered, granted, keyed := s.customer(t), s.customer(t), s.customer(t), s.customer(t), s.customer(t)
 	returning, reconciling := s.customer(t), s.customer(t)
 	var made *support.Passkey
@@ -126,7 +127,7 @@ func TestNothingIsAcknowledgedWithoutTheStandby(t *testing.T) {
 		grant  = `{"plan":"premium","days":30,"reason":"sorry"}`
 	)
 	var group sync.WaitGroup
-	var announced sync.Mutex // PostgreSQL commits what it announces (NOTIFY) one at a time
+	var announced sync.Mutex // PostgreSQL serialises commits of transactions with NOTIFY
 	for name, request := range map[string]struct {
 		advice string
 		send   func() error
@@ -166,7 +167,7 @@ func TestNothingIsAcknowledgedWithoutTheStandby(t *testing.T) {
 	if _, err := reconciling.device.Reconcile(t.Context(), reconciling.Client); err != nil {
 		t.Errorf("the reconcile again: %v", err)
 	}
-	// As the answer said: the passkey opens the account, or was never heard of, and then a registration works.
+	// As the answer says: either the passkey opens the account, or it is unknown and a new registration works.
 	if _, err := s.browser().SignIn(t.Context(), made); err != nil {
 		if _, _, err := s.browser().Register(t.Context(), "Joan"); err != nil {
 			t.Errorf("a registration again: %v", err)
@@ -174,8 +175,8 @@ func TestNothingIsAcknowledgedWithoutTheStandby(t *testing.T) {
 	}
 }
 
-// A failover behind one address leaves connections to a database that has become read-only. Each of them is left at once,
-// and readiness says so until a write works.
+// TestReadOnlyDatabase simulates a failover behind one address, which leaves connections to a database that has become
+// read-only. Each connection is dropped at once, and readiness fails until a write works.
 func TestReadOnlyDatabase(t *testing.T) {
 	t.Parallel()
 	primary := sqltest.NewNode(t)
@@ -184,7 +185,7 @@ func TestReadOnlyDatabase(t *testing.T) {
 	if got := status(t, s.ops+"/readyz"); got != 200 {
 		t.Fatalf("readiness: %d", got)
 	}
-	// As a full disk would, this refuses what has to be put there.
+	// Like a full disk, this makes writes to temporary files fail.
 	primary.Exec(t, `ALTER SYSTEM SET temp_file_limit = 0`)
 	primary.Exec(t, `SELECT pg_reload_conf()`)
 	await(t, "readiness is red without room on the disk", func() bool { return status(t, s.ops+"/readyz") == 503 })
@@ -203,7 +204,7 @@ func TestReadOnlyDatabase(t *testing.T) {
 	s.want(t, "POST", "/admin/v1/users", `{"name":"Eve"}`, 201, "")
 }
 
-// fill makes as many requests at once as fill the pool.
+// fill sends enough concurrent requests to fill the pool.
 func fill(t *testing.T, s *server) {
 	t.Helper()
 	var group sync.WaitGroup
@@ -219,7 +220,7 @@ func status(t *testing.T, url string) int {
 	return got
 }
 
-// await asks again and again until done, for half a minute.
+// await polls until done returns true, for half a minute.
 func await(t *testing.T, what string, done func() bool) time.Duration {
 	t.Helper()
 	begun := time.Now()
@@ -232,8 +233,8 @@ func await(t *testing.T, what string, done func() bool) time.Duration {
 	return time.Since(begun)
 }
 
-// The primary hangs, or its packets are dropped, while the pool is full; the standby is promoted. Every request ends in
-// its time, readiness says what is the case, and the server is back soon after.
+// TestSilentDatabase lets the primary hang, or drops its packets, while the pool is full, and promotes the standby. Every
+// request ends in time, readiness is correct, and the server recovers soon.
 func TestSilentDatabase(t *testing.T) {
 	t.Parallel()
 	for name, silence := range map[string]func(t *testing.T, primary *sqltest.Node, proxy *sqltest.Proxy){
@@ -288,12 +289,12 @@ func TestSilentDatabase(t *testing.T) {
 	}
 }
 
-// A server whose clock is far from the database's refuses what it would judge or sign by it, says so, and goes on when the
-// clock is right again.
+// TestClockFarFromTheDatabase checks that a server whose clock is far from the database's refuses requests and signs
+// nothing, reports that, and continues when the clock is right again.
 func TestClockFarFromTheDatabase(t *testing.T) {
 	t.Parallel()
 	primary := sqltest.NewNode(t)
-	// In front of pg_catalog's function there is one that can be set.
+	// A function that the test can set hides the one in pg_catalog.
 	primary.Exec(t, `CREATE TABLE test_clock (off interval)`)
 	primary.Exec(t, `INSERT INTO test_clock VALUES ('0')`)
 	primary.Exec(t, `CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz SECURITY DEFINER LANGUAGE sql

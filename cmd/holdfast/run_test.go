@@ -28,7 +28,7 @@ import (
 	"holdfast/sql/local"
 )
 
-// configure is what a command line with these arguments would serve: with the defaults, on free ports.
+// configure returns the configuration for a command line with these arguments, with defaults and on free ports.
 func configure(t *testing.T, args ...string) Config {
 	t.Helper()
 	var command serveCommand
@@ -42,7 +42,7 @@ func configure(t *testing.T, args ...string) Config {
 	return command.Config
 }
 
-// server is a run that serves.
+// server is a running server.
 type server struct {
 	origin, ops string
 	greeting    *buffer
@@ -69,7 +69,7 @@ func (b *buffer) String() string {
 	return b.text.String()
 }
 
-// serve runs a server until the test ends, and returns when it serves.
+// serve starts a server that runs until the test ends, and returns when it serves.
 func serve(t *testing.T, config Config) *server {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -89,7 +89,7 @@ func serve(t *testing.T, config Config) *server {
 	return s
 }
 
-// stop asks the server to end and waits for it. A second time it does nothing.
+// stop stops the server and waits for its end. A second call does nothing.
 func (s *server) stop(t *testing.T) {
 	t.Helper()
 	s.end()
@@ -109,7 +109,7 @@ func find(t *testing.T, pattern, text string) string {
 	return match[1]
 }
 
-// ask sends a request, with a bearer token if one is given, and returns the answer's status and body.
+// ask sends a request, with a bearer token if given, and returns the status and body.
 func ask(t *testing.T, method, url, token, body string) (int, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -136,7 +136,8 @@ func ask(t *testing.T, method, url, token, body string) (int, string) {
 
 const bootstrapToken = "0123456789abcdef0123456789abcdef"
 
-// A first start makes all that it needs; a second one finds it, also on another port.
+// TestServe checks that a first start creates everything that it needs, and that a second start, even on another port, uses
+// it.
 func TestServe(t *testing.T) {
 	t.Parallel()
 	config := configure(t, "--data", filepath.Join(folder(t), "data"), "--admin-token", bootstrapToken)
@@ -168,14 +169,14 @@ func TestServe(t *testing.T) {
 		t.Errorf("the enrolment link %s does not lead to %s", made.Enrolment.URL, first.origin)
 	}
 
-	// A tool finds the cluster of the running server.
+	// A tool finds the running server's cluster.
 	var out, errs bytes.Buffer
 	if code := execute(t.Context(), []string{"token", "create", "--scope", "support:read", "--data", config.Data}, console{nil, &out, &errs}); code != 0 {
 		t.Fatalf("token create: %d %s", code, &errs)
 	}
 	token := strings.TrimSpace(out.String())
 
-	// Another server on the same folder is refused, in one line.
+	// A second server on the same folder is refused in one line.
 	if err := run(t.Context(), config, io.Discard, io.Discard); err == nil || err.Error() != "another holdfast is running on "+config.Data {
 		t.Errorf("a second server: %v", err)
 	}
@@ -185,7 +186,7 @@ func TestServe(t *testing.T) {
 	config.AuditRetention = AuditRetention{minAuditRetention}
 	second := serve(t, config)
 	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(second.log.String(), `"deleted":`); {
-		if time.Now().After(deadline) { // it is pruned beside the serving, soon
+		if time.Now().After(deadline) { // it is pruned soon, while the server runs
 			t.Fatalf("nothing is pruned:\n%s", second.log)
 		}
 		time.Sleep(5 * time.Millisecond)
@@ -207,7 +208,7 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// ageTrail puts an entry into the audit trail that is older than anybody keeps.
+// ageTrail adds an audit entry older than any retention.
 func ageTrail(t *testing.T, data DataFolder) {
 	t.Helper()
 	cluster, err := attach(t.Context(), data, slog.New(slog.DiscardHandler))
@@ -239,7 +240,7 @@ func exportTrail(t *testing.T, data string) string {
 	return out.String()
 }
 
-// A folder of one's own takes the place of the sample app.
+// TestServeFolder checks that a custom folder replaces the sample app.
 func TestServeFolder(t *testing.T) {
 	t.Parallel()
 	app := t.TempDir()
@@ -257,7 +258,7 @@ func TestServeFolder(t *testing.T) {
 	}
 }
 
-// A request that is under way when the server is asked to end is finished; new ones are not taken.
+// TestShutdownFinishes checks that a request that is running at a shutdown is finished and new ones are refused.
 func TestShutdownFinishes(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "localhost:0")
@@ -285,7 +286,7 @@ func TestShutdownFinishes(t *testing.T) {
 	<-begun
 	done := make(chan error, 1)
 	go func() { done <- shutdown(context.Background(), []*http.Server{httpServer}) }()
-	for { // until it takes no more
+	for { // until it accepts no more
 		conn, err := net.Dial("tcp", listener.Addr().String())
 		if err != nil {
 			break
@@ -301,7 +302,8 @@ func TestShutdownFinishes(t *testing.T) {
 	}
 }
 
-// SIGTERM ends the program with 0 and PostgreSQL with it; SIGKILL ends PostgreSQL too, and the next start goes well.
+// TestSignals checks that SIGTERM ends the program with 0, and PostgreSQL with it, and that SIGKILL ends PostgreSQL too and
+// the next start succeeds.
 func TestSignals(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(folder(t), "data")
@@ -343,7 +345,7 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-// When PostgreSQL dies, the server does not linger.
+// TestClusterDies checks that the server ends when PostgreSQL dies.
 func TestClusterDies(t *testing.T) {
 	t.Parallel()
 	config := configure(t, "--data", filepath.Join(folder(t), "data"))
@@ -382,7 +384,8 @@ func TestNoMigrate(t *testing.T) {
 	}
 }
 
-// Asked to end while it starts, the server ends without complaint, and without having served.
+// TestEndWhileStarting checks that a server that is stopped during its start ends without an error and without having
+// served.
 func TestEndWhileStarting(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -391,7 +394,7 @@ func TestEndWhileStarting(t *testing.T) {
 	ended := make(chan error, 1)
 	greeting := &buffer{}
 	go func() { ended <- run(ctx, config, greeting, io.Discard) }()
-	for begun := false; !begun; time.Sleep(time.Millisecond) { // until the cluster is being made, which takes a while
+	for begun := false; !begun; time.Sleep(time.Millisecond) { // until the cluster is being created, which takes a while
 		_, err := os.Stat(config.clusterDir())
 		begun = err == nil
 	}
@@ -401,7 +404,7 @@ func TestEndWhileStarting(t *testing.T) {
 	}
 }
 
-// A program that was built without its app serves what api has to say about it, and a folder without one is refused.
+// TestApp checks that a program built without its app serves api's notice, and that a folder without an app is refused.
 func TestApp(t *testing.T) {
 	t.Parallel()
 	for args, served := range map[string]bool{"fieldbook": true, "none": false} {
@@ -414,7 +417,7 @@ func TestApp(t *testing.T) {
 	}
 }
 
-// A link that leads out of the folder keeps the server from starting.
+// TestAppWithLinks checks that the server does not start if a link leads out of the folder.
 func TestAppWithLinks(t *testing.T) {
 	t.Parallel()
 	secret := filepath.Join(t.TempDir(), "secret")
@@ -447,7 +450,7 @@ func TestAppWithLinks(t *testing.T) {
 	}
 }
 
-// greeting ends a server that was to be refused.
+// greeting stops a server that should have been refused.
 type greeting struct{ then func() }
 
 func (g *greeting) Write(p []byte) (int, error) {
@@ -455,7 +458,8 @@ func (g *greeting) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// The operations' listener gives way where its port is taken, unless it was told where to be.
+// TestOpsPortTaken checks that the operations listener moves to another port if its default is taken, unless its address
+// was set.
 func TestOpsPortTaken(t *testing.T) {
 	t.Parallel()
 	first, err := listenOps(t.Context(), "")
@@ -522,7 +526,7 @@ func TestTrustedProxies(t *testing.T) {
 	}
 }
 
-// The commands that the greeting shows find the server's database and, for links, its keys.
+// TestGreetingCommands checks that the commands in the greeting find the server's database and, for links, its keys.
 func TestGreetingCommands(t *testing.T) {
 	t.Parallel()
 	for want, config := range map[string]Config{

@@ -17,7 +17,7 @@ import (
 	"holdfast/entitlements/statuslist"
 )
 
-// TestVerifyStatus asks for documents whose list a server of our own gives.
+// TestVerifyStatus verifies documents whose status list a test server returns.
 func TestVerifyStatus(t *testing.T) {
 	t.Parallel()
 	var answer func(http.ResponseWriter, *http.Request)
@@ -79,7 +79,7 @@ func TestVerifyStatus(t *testing.T) {
 		index  int
 		uri    string
 		answer func(http.ResponseWriter, *http.Request)
-		out    string // "": it fails
+		out    string // "" if it fails
 		err    string
 	}{
 		"valid":               {0, uri, good, "\nstatus: valid, says the list", ""},
@@ -124,7 +124,7 @@ func TestVerifyStatus(t *testing.T) {
 	}
 }
 
-// TestPublishedList wants the program to publish, from its start, what any reader can verify.
+// TestPublishedList checks that the program publishes, from its start, a list that any reader can verify.
 func TestPublishedList(t *testing.T) {
 	t.Parallel()
 	s := serve(t, configure(t, "--data", filepath.Join(folder(t), "data")))

@@ -17,8 +17,8 @@ import (
 	"holdfast/entitlements/statuslist"
 )
 
-// vectorFile is one file of the test vectors, as far as a command line can follow: it remembers no marks, and expects
-// nothing of a document beyond what it says of itself.
+// vectorFile is a file of test vectors. The command can follow only some: it remembers no marks, and expects nothing of a
+// document beyond its own claims.
 type vectorFile struct {
 	Roots   map[string]json.RawMessage
 	Keysets map[string]string
@@ -38,7 +38,7 @@ func readVectors(path string) (file vectorFile, err error) {
 	return file, json.Unmarshal(text, &file)
 }
 
-// vectorPaths is where the files are.
+// vectorPaths returns the paths of the files.
 func vectorPaths(t *testing.T) []string {
 	t.Helper()
 	paths, err := filepath.Glob("../../entitlements/testdata/vectors/*.json")
@@ -72,11 +72,11 @@ func instant(milliseconds int64) string {
 	return time.UnixMilli(milliseconds).UTC().Format(time.RFC3339Nano)
 }
 
-// TestVerifyVectors gives the command every vector that it can follow: it takes and refuses what every verifier does,
-// and prints a report, or nothing and fails with the code.
+// TestVerifyVectors runs the command on every vector that it can follow. It accepts and refuses the same as every verifier,
+// and either prints a report or fails with the code and prints nothing.
 func TestVerifyVectors(t *testing.T) {
 	t.Parallel()
-	// A keyset that has ended ends the command before it looks at the document.
+	// An expired keyset stops the command before it checks the document.
 	keysetFirst := []string{"time: the key's time before the keyset's end"}
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
@@ -116,7 +116,7 @@ func TestVerifyVectors(t *testing.T) {
 	}
 }
 
-// TestVerifyKinds shows what else a signing key signs.
+// TestVerifyKinds verifies the other kinds of messages that a signing key signs.
 func TestVerifyKinds(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "keys")

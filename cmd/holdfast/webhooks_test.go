@@ -5,14 +5,14 @@ import (
 	"testing"
 )
 
-// What the flags say of webhooks is refused by name where it makes no sense, and no refusal tells a secret.
+// TestWebhookFlags checks that invalid webhook flags are refused by name, and that no error contains a secret.
 func TestWebhookFlags(t *testing.T) {
 	t.Parallel()
 	secret := "whsec_" + strings.Repeat("S3cr", 10)
 	url := func(text string) string { return "--webhook-url=" + text }
 	for _, test := range []struct {
 		args []string
-		want string // of the refusal; "" is none
+		want string // of the refusal; "" for none
 	}{
 		{nil, ""},
 		{[]string{"--webhook-secret=" + secret}, ""},

@@ -170,7 +170,7 @@ func TestAttachStarts(t *testing.T) {
 }
 
 // What a killed first start may leave: half an initdb, or a cluster without its roles and database.
-func TestHalfMade(t *testing.T) {
+func TestStartAfterKilledFirstStart(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
 	half := filepath.Join(dir, "data.new", "base")
@@ -478,7 +478,7 @@ func TestLinksAreNotFollowed(t *testing.T) {
 }
 
 // A stop that was asked for is nothing to warn of, though PostgreSQL calls the end of open connections FATAL.
-func TestStopWarnsOfNothing(t *testing.T) {
+func TestStopLogsNoWarning(t *testing.T) {
 	t.Parallel()
 	var log lockedBuffer
 	cluster, err := local.Start(t.Context(), local.Options{
@@ -559,8 +559,8 @@ func (b *lockedBuffer) String() string {
 	return b.text.String()
 }
 
-// TestEnvironmentStaysHere: what the server's process is told must not be readable for PostgreSQL's account.
-func TestEnvironmentStaysHere(t *testing.T) {
+// TestEnvironmentIsNotInherited: what the server's process is told must not be readable for PostgreSQL's account.
+func TestEnvironmentIsNotInherited(t *testing.T) {
 	t.Setenv("HOLDFAST_ADMIN_TOKEN", "not for PostgreSQL")
 	t.Setenv("PGDATA", "/elsewhere")
 	dir := filepath.Join(folder(t), "cluster")

@@ -9,7 +9,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(sqltest.Main(m)) }
 
-func TestDatabasesAreApart(t *testing.T) {
+func TestDatabasesAreIsolated(t *testing.T) {
 	t.Parallel()
 	insert := "INSERT INTO secrets (name, value) VALUES ('only-one', '')"
 	for range 4 {
