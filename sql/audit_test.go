@@ -11,7 +11,7 @@ import (
 	"holdfast/sql/sqltest"
 )
 
-// TestPruneAudit deletes what is old, whatever its place in the trail, but no gap that is still open.
+// TestPruneAudit checks that old entries are deleted wherever they are in the trail, except those of open gaps.
 func TestPruneAudit(t *testing.T) {
 	t.Parallel()
 	owner, _ := sqltest.Database(t)

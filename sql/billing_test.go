@@ -16,7 +16,7 @@ import (
 
 var billingTerms = billing.Terms{Prices: billing.Prices{{Price: "gold", Plan: "premium"}}, Disputes: billing.DisputesSuspend}
 
-// biller makes events of one customer, who is user.
+// biller makes events of one customer, who belongs to user.
 type biller struct {
 	b        *bench
 	user     entitlements.UserID
@@ -40,7 +40,7 @@ func (c *biller) event(subject string, facts billing.Facts) billing.Event {
 	}
 }
 
-// active says that the subscription is paid for these days.
+// active returns an event for a subscription that is paid for this many days.
 func (c *biller) active(days int) billing.Event {
 	start := c.b.clock.Now()
 	return c.event(c.subscription(), billing.Facts{
@@ -78,7 +78,7 @@ func (c *biller) dispute(status billing.DisputeStatus) billing.Event {
 	return e
 }
 
-// everyOrder calls do with every order of events, as made for a customer who is new each time.
+// everyOrder calls do with every order of events, each made for a new customer.
 func (b *bench) everyOrder(t *testing.T, events func(*biller) []billing.Event, do func(*biller, []billing.Event)) {
 	t.Helper()
 	n, orders := 1, 1
@@ -97,7 +97,8 @@ func (b *bench) everyOrder(t *testing.T, events func(*biller) []billing.Event, d
 	}
 }
 
-// TestBillingMoves: a subscription ends with the user whom its newest events name, in every order, with what support has set.
+// TestBillingMoves checks that, in every order of events, a subscription ends up with the user whom its newest events name,
+// and keeps support's flags.
 func TestBillingMoves(t *testing.T) {
 	b := newBench(t)
 	var next entitlements.UserID
@@ -147,8 +148,8 @@ func TestBillingMoves(t *testing.T) {
 	}
 }
 
-// TestBillingCheckout: a checkout ties customer and subscription to the user whom its reference names, in every order; what
-// came before is kept.
+// TestBillingCheckout checks that, in every order, a checkout ties customer and subscription to the user whom its reference
+// names, and that earlier events are kept.
 func TestBillingCheckout(t *testing.T) {
 	b := newBench(t)
 	for _, reference := range []func(*biller) string{
@@ -185,7 +186,7 @@ func TestBillingCheckout(t *testing.T) {
 			}
 		})
 	}
-	// A user who comes later is found, too.
+	// A user created later is found, too.
 	c := b.biller(t)
 	late := c.active(30)
 	late.Facts.User = ""
@@ -206,8 +207,8 @@ func TestBillingCheckout(t *testing.T) {
 	b.only(t, c.user)
 }
 
-// TestBillingDisputes: a dispute withholds the subscription while it is open and once it is lost, in every order of what
-// ties it to the payment; one that is won, or that support has waived, does not.
+// TestBillingDisputes checks that, in every order of the events that tie it to the payment, a dispute withholds the
+// subscription while it is open and after it is lost; a dispute that was won, or that support has waived, does not.
 func TestBillingDisputes(t *testing.T) {
 	b := newBench(t)
 	decide := func(c *biller) entitlements.Decision {
@@ -259,7 +260,7 @@ func TestBillingDisputes(t *testing.T) {
 		}
 	}
 
-	// Support's own flags are apart from that; its reinstating is final for a dispute, not for the next.
+	// Support's own flags are independent of that; reinstating is final for one dispute, not for the next.
 	c := b.biller(t)
 	device := b.link(t, c.user)
 	for _, event := range []billing.Event{c.active(30), c.payment(30), c.link()} {
@@ -303,7 +304,8 @@ func TestBillingDisputes(t *testing.T) {
 	}
 }
 
-// TestNoGraceAfterPlannedEnd: what was to end ends with its paid time, for documents too.
+// TestNoGraceAfterPlannedEnd checks that a subscription with a planned end ends with its paid time, and so do its
+// documents.
 func TestNoGraceAfterPlannedEnd(t *testing.T) {
 	b := newBench(t)
 	c := b.biller(t)
@@ -379,7 +381,7 @@ func TestTakeBilling(t *testing.T) {
 		t.Errorf("%d events kept", n)
 	}
 
-	// What support or the admin API does is not undone by an event that is known, but the newest word of billing counts again.
+	// A known event does not undo a change by support or the admin API, but the next new event counts again.
 	put := entitlements.SubscriptionChange{User: c.user, Plan: "premium", State: "past_due", PaidThrough: b.clock.Now()}
 	if _, _, err := b.PutSubscription(t.Context(), "token:x", sub.ID, put); err != nil {
 		t.Fatal(err)
@@ -390,7 +392,8 @@ func TestTakeBilling(t *testing.T) {
 	}
 }
 
-// TestBillingCustomers: which customer an event names does not decide which is the newer one about a subscription.
+// TestBillingCustomers checks that the customer that an event names does not decide which event is newer for a
+// subscription.
 func TestBillingCustomers(t *testing.T) {
 	b := newBench(t)
 	for _, reversed := range []bool{false, true} {
@@ -412,7 +415,8 @@ func TestBillingCustomers(t *testing.T) {
 	}
 }
 
-// TestBillingOfUnknownUsers: what is for a named user who is not here is refused, what buys nothing is ignored.
+// TestBillingOfUnknownUsers checks that an event for an unknown named user is refused, and that one that buys nothing is
+// ignored.
 func TestBillingOfUnknownUsers(t *testing.T) {
 	b := newBench(t)
 	c, other := b.biller(t), b.biller(t)
@@ -445,7 +449,7 @@ func TestBillingOfUnknownUsers(t *testing.T) {
 	if _, err := b.take(t.Context(), odd); !errors.Is(err, entitlements.ErrInvalid) {
 		t.Errorf("odd id: %v", err)
 	}
-	// An id is kept once: for another customer it does nothing.
+	// An id is stored once: for another customer it has no effect.
 	reused := other.active(60)
 	reused.ID = unknown.ID
 	b.mustTake(t, reused, entitlements.BillingUnchanged)
@@ -457,7 +461,8 @@ func TestBillingOfUnknownUsers(t *testing.T) {
 	}
 }
 
-// TestBillingTies: a refund that names neither invoice nor customer finds what it is for in every order of arrival.
+// TestBillingTies checks that a refund that names neither invoice nor customer finds its subscription in every order of
+// arrival.
 func TestBillingTies(t *testing.T) {
 	b := newBench(t)
 	for round := range 24 {
@@ -481,7 +486,7 @@ func TestBillingTies(t *testing.T) {
 			t.Errorf("round %d: %d events are the user's", round, n)
 		}
 	}
-	// What is nobody's goes after a month.
+	// Events without a user are deleted after a month.
 	stray := b.biller(t)
 	b.mustTake(t, stray.link(), entitlements.BillingUnchanged)
 	b.mustTake(t, stray.payment(30), entitlements.BillingUnchanged)
@@ -496,7 +501,7 @@ func TestBillingTies(t *testing.T) {
 	}
 }
 
-// TestConcurrentBilling sends the same and different events of several customers at once, on two replicas.
+// TestConcurrentBilling delivers equal and different events of several customers concurrently, on two replicas.
 func TestConcurrentBilling(t *testing.T) {
 	b := newBench(t)
 	replica := b.replica(t)
@@ -539,7 +544,7 @@ func TestConcurrentBilling(t *testing.T) {
 	}
 }
 
-// TestBillingAndSupport: nothing from billing ever undoes what support has done.
+// TestBillingAndSupport checks that no billing event ever undoes a change by support.
 func TestBillingAndSupport(t *testing.T) {
 	b := newBench(t)
 	c := b.biller(t)
@@ -564,7 +569,7 @@ func TestBillingAndSupport(t *testing.T) {
 	if account, err := b.Account(t.Context(), c.user); err != nil || account.Revision <= revocation.Revision {
 		t.Errorf("revision %d, %v: billing was not heard at all", account.Revision, err)
 	}
-	// Support and billing at once.
+	// Support and billing concurrently.
 	var group sync.WaitGroup
 	for i := range 20 {
 		event := c.active(100 + i)
@@ -589,7 +594,7 @@ func TestBillingAndSupport(t *testing.T) {
 	}
 }
 
-// TestFetchedBilling: of what was fetched, the later asked for counts, whichever answer came first.
+// TestFetchedBilling checks that the state that was requested later counts, whichever response arrives first.
 func TestFetchedBilling(t *testing.T) {
 	b := newBench(t)
 	c := b.biller(t)
@@ -617,7 +622,7 @@ func TestFetchedBilling(t *testing.T) {
 		}
 	}
 	until(20)
-	// An event that is sent again is asked about again.
+	// A redelivered event is fetched again.
 	if _, err := b.TakeBilling(t.Context(), slow, billingTerms, fetch(30, func() {})); err != nil {
 		t.Fatal(err)
 	}
@@ -648,7 +653,7 @@ func TestEraseBilling(t *testing.T) {
 	if n := b.count(t, `SELECT count(*) FROM billing_events WHERE position($1 IN billing_events::text) > 0`, c.user); n != 0 {
 		t.Errorf("%d events are left", n)
 	}
-	// Later events are dropped, whatever they name; the ids themselves are nowhere.
+	// Later events are dropped, whatever they name; the ids themselves are stored nowhere.
 	named, unnamed, checkout := c.active(60), c.active(90), c.checkout("ext-"+string(c.user))
 	unnamed.Facts.User = ""
 	for _, event := range []billing.Event{named, unnamed, checkout, c.payment(60), c.link(), c.refund(), c.dispute(billing.DisputeOpen)} {

@@ -13,7 +13,7 @@ import (
 	"holdfast/sql/sqltest"
 )
 
-// TestSchemaHasNoCode: rules are Go. The schema has neither triggers nor functions of its own.
+// TestSchemaHasNoCode checks that the schema has neither triggers nor functions: rules are written in Go.
 func TestSchemaHasNoCode(t *testing.T) {
 	t.Parallel()
 	var found []string
@@ -31,8 +31,8 @@ func TestSchemaHasNoCode(t *testing.T) {
 	}
 }
 
-// TestTablesCanBeShardedByUser: the tables that hold something of a user can be distributed by user. Each of their keys
-// contains the user, and their foreign keys lead to rows of the same user, or to what all share.
+// TestTablesCanBeShardedByUser checks that tables with user data can be sharded by user: each key contains the user, and
+// foreign keys lead to rows of the same user or to shared tables.
 func TestTablesCanBeShardedByUser(t *testing.T) {
 	t.Parallel()
 	elsewhere := map[string]string{
@@ -77,15 +77,15 @@ func TestTablesCanBeShardedByUser(t *testing.T) {
 	}
 }
 
-// TestWhatHasConsequencesHasOnePlace: a statement from which something else has to follow, such as an announcement, is in
-// the one function that sees to it.
+// TestWhatHasConsequencesHasOnePlace checks that a statement that requires a further step, such as an announcement, occurs
+// only in the function that takes that step.
 func TestWhatHasConsequencesHasOnePlace(t *testing.T) {
 	t.Parallel()
 	places := map[string]*regexp.Regexp{ // by function
 		"audit":           regexp.MustCompile(`INSERT INTO audit\b`),
 		"writeDeliveries": regexp.MustCompile(`INSERT INTO webhook_deliveries\b`),
 		"raise":           regexp.MustCompile(`UPDATE users\b[^;]*\bSET[^;]*\brevision =`),
-		"endedSessions":   regexp.MustCompile(`DELETE FROM sessions\b( \w+)? (WHERE [^f]|USING)`), // WHERE false deletes nothing
+		"endedSessions":   regexp.MustCompile(`DELETE FROM sessions\b( \w+)? (WHERE [^f]|USING)`), // not WHERE false
 		"setStatuses":     regexp.MustCompile(`UPDATE status_entries\b[^;]*\bSET[^;]*\bstatus =`),
 		"insertUser":      regexp.MustCompile(`INSERT INTO users\b`),
 		"erase":           regexp.MustCompile(`DELETE FROM users\b`),
@@ -105,7 +105,7 @@ func TestWhatHasConsequencesHasOnePlace(t *testing.T) {
 	}
 }
 
-// texts returns the string literals of each function of the package, joined; those outside functions under "".
+// texts returns the joined string literals of each function of the package; those outside functions are under "".
 func texts(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := os.ReadDir(".")

@@ -17,8 +17,8 @@ import (
 	"holdfast/sql/sqltest"
 )
 
-// Whatever the way in which a statement is committed, it counts as done once the synchronous standby has it, and not
-// before; and no request's end cuts the wait for that short.
+// TestCommitWithoutStandby checks that a statement, however it is committed, succeeds only after the synchronous standby
+// has it, and that the end of a request does not interrupt that wait.
 func TestCommitWithoutStandby(t *testing.T) {
 	t.Parallel()
 	primary := sqltest.NewNode(t)
@@ -62,7 +62,7 @@ func TestCommitWithoutStandby(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+			defer tx.Rollback() //nolint:errcheck // does nothing after a commit
 			if _, err := tx.ExecContext(ctx, `INSERT INTO secrets (name, value) VALUES ($1, '')`, secret); err != nil {
 				return err
 			}
@@ -92,7 +92,7 @@ func TestCommitWithoutStandby(t *testing.T) {
 		}
 	})
 	claim := sql.NewAnswers(db)
-	for range 2 { // a try that ended unknown does not stand in the way of the next one
+	for range 2 { // a try of unknown outcome does not block the next one
 		at := time.Now().UTC().Truncate(time.Microsecond)
 		if claimed, _, _, err := claim.Claim(t.Context(), "a", "r", "k", []byte("hash"), at); err != nil || !claimed {
 			t.Errorf("a claim: %v, %v", claimed, err)
@@ -102,7 +102,8 @@ func TestCommitWithoutStandby(t *testing.T) {
 		}
 	}
 
-	// The request ends while its commit waits for the standby, which then comes back: it was committed as configured.
+	// The request ends while its commit waits for the standby, which then comes back: the commit is confirmed as
+	// configured.
 	for way, write := range map[string]func(context.Context, string) error{"transaction": ways["transaction"], "exec": ways["exec"]} {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error, 1)
@@ -130,7 +131,8 @@ func isThere(db *sqlx.DB, secret string) error {
 	return err
 }
 
-// Many statements warn, ANALYZE of a table that it skips among them; only a wait that was given up casts doubt on a commit.
+// TestHarmlessWarning checks that only an abandoned wait casts doubt on a commit. Many other statements warn, such as
+// ANALYZE of a table that it skips.
 func TestHarmlessWarning(t *testing.T) {
 	t.Parallel()
 	db := sqltest.New(t)
@@ -139,8 +141,8 @@ func TestHarmlessWarning(t *testing.T) {
 	}
 }
 
-// A spent ceremony is on the disk when Spend returns, but waits for no standby: what it lets in afterwards does, and with that
-// for all that was committed before.
+// TestSpentCeremoniesAreDurable checks that a spent ceremony is on the disk when Spend returns. It waits for no standby; a
+// sign-in after it does, and that covers all earlier commits.
 func TestSpentCeremoniesAreDurable(t *testing.T) {
 	t.Parallel()
 	primary := sqltest.NewNode(t)
@@ -170,7 +172,7 @@ func TestSpentCeremoniesAreDurable(t *testing.T) {
 	if err := store.Spend(t.Context(), id, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if err := syscall.Kill(backend, syscall.SIGKILL); err != nil { // all of PostgreSQL starts again, without its memory
+	if err := syscall.Kill(backend, syscall.SIGKILL); err != nil { // all of PostgreSQL restarts without its memory
 		t.Fatal(err)
 	}
 	for _, id := range append(ids, id) {

@@ -40,7 +40,7 @@ func newManualClock(t time.Time) *manualClock {
 func (c *manualClock) Now() time.Time          { return time.Unix(0, c.nanos.Load()) }
 func (c *manualClock) Advance(d time.Duration) { c.nanos.Add(int64(d)) }
 
-// bench is a service over a fresh database.
+// bench is a service on a fresh database.
 type bench struct {
 	*entitlements.Service
 	db       *sqlx.DB
@@ -66,7 +66,7 @@ func newBench(t *testing.T) *bench {
 	return b
 }
 
-// replica is another server process over the same database.
+// replica returns another server process's service on the same database.
 func (b *bench) replica(t *testing.T) *entitlements.Service {
 	t.Helper()
 	service, err := entitlements.New(t.Context(), entitlements.Config{
@@ -93,8 +93,8 @@ type device struct {
 	id      entitlements.DeviceID
 	jkt     string
 	lineage string
-	nonce   []byte // what the nonce it holds is bound to
-	held    string // digest of the passkeys document it holds
+	nonce   []byte // what its nonce is bound to
+	held    string // digest of its passkeys document
 	proofs  int
 	clock   *manualClock
 	ahead   time.Duration // of the true time
@@ -140,7 +140,7 @@ func (b *bench) verify(t *testing.T, compact string) entitlements.Document {
 	return document
 }
 
-// count is the one number that a query yields.
+// count returns the single number that a query yields.
 func (b *bench) count(t *testing.T, query string, arguments ...any) (n int) {
 	t.Helper()
 	if err := b.db.Get(&n, query, arguments...); err != nil {
@@ -191,7 +191,8 @@ func TestReconcileReturnsCurrentEntitlements(t *testing.T) {
 		t.Errorf("a second trial: %v", err)
 	}
 
-	// The window is 7 days, paid time and grace end before: that is the document's end, to the second. The trial alone has no grace.
+	// The window is 7 days; paid time and grace end before it, so they determine the document's end, to the second. The
+	// trial alone has no grace.
 	b.subscribe(t, user, "sub-"+string(user), 14*24*time.Hour)
 	b.clock.Advance(13 * 24 * time.Hour)
 	document = b.refresh(t, d)
@@ -290,8 +291,8 @@ func TestRevokeAndReinstate(t *testing.T) {
 	}
 }
 
-// TestRevocationReportsToldDevices asks before and after a revoke: the question changes nothing, and each device that holds
-// a document counts as told from its first document after the revoke on, whatever that says.
+// TestRevocationReportsToldDevices asks for the progress before and after a revocation: asking changes nothing, and a
+// device that holds a document counts as told from its first document after the revocation on, whatever that contains.
 func TestRevocationReportsToldDevices(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -468,7 +469,7 @@ func TestNoDocumentOutlivesARevoke(t *testing.T) {
 				}
 			})
 		}
-		for range round * 3 { // the revoke falls on another moment in every round
+		for range round * 3 { // each round hits another moment
 			<-reconciled
 		}
 		r, err := b.Revoke(t.Context(), "operator", id, "test")
@@ -483,8 +484,8 @@ func TestNoDocumentOutlivesARevoke(t *testing.T) {
 	}
 }
 
-// TestSkewIsCounted: what a device may correct its clock for is in its document and in what support is told, and a day at
-// most, whatever the device claims.
+// TestSkewIsCounted checks that a device's permitted clock correction is in its document and in what support is shown, and
+// is at most a day, whatever the device claims.
 func TestSkewIsCounted(t *testing.T) {
 	t.Parallel()
 	const hour, day = int64(3600), int64(86_400)
@@ -522,7 +523,7 @@ func TestSkewIsCounted(t *testing.T) {
 	}
 }
 
-// TestLostSkewIsCounted: a document whose commit was lost may have allowed the most.
+// TestLostSkewIsCounted checks that a document whose commit was lost counts with the largest skew.
 func TestLostSkewIsCounted(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -538,8 +539,8 @@ func TestLostSkewIsCounted(t *testing.T) {
 	}
 }
 
-// TestReconcileRacesErasure: an account that is erased after a reconcile has read it, and before it changes it, is one whose
-// devices are unknown.
+// TestReconcileRacesErasure checks that an account erased after a reconcile has read it, and before it writes, makes the
+// device unknown.
 func TestReconcileRacesErasure(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -576,7 +577,7 @@ func TestReconcileRacesErasure(t *testing.T) {
 	}
 }
 
-// TestStepIsConditional changes each part of what a reconcile read before it stores its step: then nothing is stored.
+// TestStepIsConditional changes each part of what a reconcile has read before it stores its step: then nothing is stored.
 func TestStepIsConditional(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -637,7 +638,7 @@ func TestForkedDevice(t *testing.T) {
 	if !errors.As(err, &stale) || !errors.Is(err, dpop.ErrUseNonce) {
 		t.Fatalf("a stale token: %v", err)
 	}
-	// The nonce comes back in a real proof.
+	// The nonce returns in a real proof.
 	thief.nonce = boundNonce(t, b, &thief, stale.Nonce)
 	_, err = thief.reconcile(t.Context(), b.Service)
 	var forked *entitlements.ForkedError
@@ -656,7 +657,7 @@ func TestForkedDevice(t *testing.T) {
 	if status != 1 || audited != 1 {
 		t.Errorf("status %d, audited %d times", status, audited)
 	}
-	// One tap links anew in its place, and five devices can be linked.
+	// One tap links again in its place, and five devices can be linked.
 	if _, err := b.Link(t.Context(), user, dpop.Proof{JKT: "anew", JTI: "x"}, entitlements.LinkRequest{Name: "Laptop", Cookie: d.id}); err != nil {
 		t.Fatal(err)
 	}
@@ -665,13 +666,13 @@ func TestForkedDevice(t *testing.T) {
 	}
 }
 
-// TestUnsignableChangesAreNotStored: a server that must not sign now stores nothing: not a step, not a quarantine, and
-// not what lost commits make necessary.
+// TestUnsignableChangesAreNotStored checks that a server that must not sign stores nothing: no step, no quarantine, and no
+// consequence of lost commits.
 func TestUnsignableChangesAreNotStored(t *testing.T) {
 	t.Parallel()
 	for cause, hinder := range map[string]func(t *testing.T, b *bench) error{
 		"clock far from the database's": func(t *testing.T, b *bench) error {
-			if err := b.CheckClock(t.Context()); !errors.Is(err, entitlements.ErrClockOff) { // whose clock is the machine's
+			if err := b.CheckClock(t.Context()); !errors.Is(err, entitlements.ErrClockOff) { // its clock is the machine's
 				t.Fatal(err)
 			}
 			return entitlements.ErrClockOff
@@ -780,14 +781,14 @@ func TestRestoredDatabaseCatchesUp(t *testing.T) {
 	today := b.refresh(t, d).Revision
 	b.clock.Advance(time.Hour)
 	b.db.MustExec(`UPDATE devices SET document_bound = $2 WHERE id = $1`, d.id, b.clock.Now())
-	b.subscribe(t, user, "sub", -2*24*time.Hour) // what is left now is less than what was given
+	b.subscribe(t, user, "sub", -2*24*time.Hour) // less is left now than was granted
 	b.db.MustExec(`UPDATE devices SET lineage_n = $2, lineage_parent = $3, revision = $4 WHERE id = $1`, d.id, n, parent, yesterday)
 	b.db.MustExec(`UPDATE users SET revision = $2 WHERE id = $1`, user, yesterday)
 
 	if document := b.refresh(t, d); document.Revision != today || document.State != entitlements.StateGrace {
 		t.Errorf("after the restore: revision %d, was %d", document.Revision, today)
 	}
-	// What was issued since the backup is unknown: the bound is the latest that any document can have.
+	// What was issued since the backup is unknown, so the bound is the latest that any document can have.
 	if bound, want := devices(t, b, user)[0].DocumentExpiresAt, b.clock.Now().Add(7*24*time.Hour); bound == nil || bound.Before(want) {
 		t.Errorf("after the restore the bound is %v, want at least %v", bound, want)
 	}
@@ -886,7 +887,7 @@ func TestLink(t *testing.T) {
 		t.Errorf("unlinking another's device: %v", err)
 	}
 
-	// Twenty at once: the limit holds.
+	// Twenty concurrent links: the limit holds.
 	crowd := b.user(t)
 	var wg sync.WaitGroup
 	for i := range 20 {
@@ -975,7 +976,8 @@ func TestPutSubscription(t *testing.T) {
 	}
 }
 
-// TestGrant: days come after what there is of the plan, and to take them back leaves what there was before.
+// TestGrant checks that granted days follow the existing days of the plan, and that taking them back restores the previous
+// state.
 func TestGrant(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -1029,7 +1031,7 @@ func TestGrant(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, err, refused.want)
 		}
 	}
-	// Billing knows of no grant, and cannot take one back either.
+	// Billing knows nothing of grants and cannot take one back either.
 	if _, _, err := b.PutSubscription(t.Context(), "token:1", first.ID, entitlements.SubscriptionChange{
 		User: user, Plan: "premium", State: entitlements.SubscriptionCancelled, PaidThrough: b.clock.Now(),
 	}); !errors.Is(err, entitlements.ErrInvalid) {
@@ -1073,7 +1075,8 @@ func TestPasskeysDocument(t *testing.T) {
 	}
 }
 
-// TestPasskeysDocumentIsSentWhenItDiffers also shows that the one held never ends before the entitlement document.
+// TestPasskeysDocumentIsSentWhenItDiffers checks also that the held passkeys document never ends before the entitlement
+// document.
 func TestPasskeysDocumentIsSentWhenItDiffers(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -1162,7 +1165,7 @@ func TestPasskeysDocumentIsSentWhenItDiffers(t *testing.T) {
 	expect("the same fork", false)
 }
 
-// TestShorterPaidTimeWithdrawsTheIndex: a document that outlives what is paid for now must not stay VALID.
+// TestShorterPaidTimeWithdrawsTheIndex checks that a document that outlasts the shortened paid time does not stay VALID.
 func TestShorterPaidTimeWithdrawsTheIndex(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -1206,8 +1209,8 @@ func TestReplacingRaisesTheRevisionAndKeepsNoIndex(t *testing.T) {
 	}
 }
 
-// TestStoredBound holds the bound that SQL stores against the decision: never below the document's end, and the same for
-// a single subscription.
+// TestStoredBound compares the bound that SQL stores with the decision: it is never below the document's end, and equal to
+// it for a single subscription.
 func TestStoredBound(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -8,19 +8,19 @@ import (
 	"holdfast/passkey"
 )
 
-// FindUsers is the statement of [Passkeys.FindUsers] and its arguments, for EXPLAIN.
+// FindUsers returns the statement of [Passkeys.FindUsers] and its arguments, for EXPLAIN.
 func FindUsers(search passkey.UserSearch) (string, []any) { return findUsersQuery(search) }
 
-// SignInStatement is the second statement of a sign-in.
+// SignInStatement returns the second statement of a sign-in.
 func SignInStatement() string { return signIn }
 
-// Sweep is one round of KeepHouse.
+// Sweep runs one round of KeepHouse.
 var Sweep = sweep
 
-// HousekeepingBatch is how many rows it deletes in one transaction.
+// HousekeepingBatch is how many rows KeepHouse deletes in one transaction.
 const HousekeepingBatch = housekeepingBatch
 
-// Swept are the tables that it sweeps.
+// Swept returns the tables that KeepHouse sweeps.
 func Swept() (tables []string) {
 	for _, h := range housekeeping {
 		tables = append(tables, h.table)
@@ -31,10 +31,10 @@ func Swept() (tables []string) {
 // HoldersAtOnce is how many users are raised in one transaction.
 const HoldersAtOnce = holdersAtOnce
 
-// ListGaps is the statement of [Entitlements.Gaps], for EXPLAIN: $1 is the id that they come before, $2 how many.
+// ListGaps is the statement of [Entitlements.Gaps], for EXPLAIN: $1 is the id before which to start, $2 the limit.
 const ListGaps = listGaps
 
-// MigrateTo stops at a version: what an earlier program would have made.
+// MigrateTo migrates up to a version, to get the schema of an earlier program.
 func MigrateTo(ctx context.Context, url string, version int64) error {
 	return migrate(ctx, url, func(p *goose.Provider, ctx context.Context) ([]*goose.MigrationResult, error) {
 		return p.UpTo(ctx, version)

@@ -14,7 +14,7 @@ import (
 	"holdfast/sql/sqltest"
 )
 
-// backup keeps what the database knows of a device's user; the function that it returns restores it.
+// backup saves what the database knows about a device's user. The returned function restores it.
 func backup(t *testing.T, b *bench, d *device) (restore func()) {
 	t.Helper()
 	for _, statement := range []string{
@@ -37,11 +37,11 @@ func backup(t *testing.T, b *bench, d *device) (restore func()) {
 	}
 }
 
-// TestGaps restores what was known of users after they were revoked and their devices told so.
+// TestGaps restores the previous state of users after they were revoked and their devices told.
 func TestGaps(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	b.db.SetMaxOpenConns(1) // of whose session the kept tables are
+	b.db.SetMaxOpenConns(1) // the temporary tables belong to its session
 	gaps := func(query entitlements.GapQuery) []entitlements.Gap {
 		t.Helper()
 		gaps, err := b.Gaps(t.Context(), query)
@@ -76,7 +76,7 @@ func TestGaps(t *testing.T) {
 		t.Errorf("after the restore: %+v", document)
 	}
 
-	// As many changes have come since as were lost.
+	// As many changes were made since the restore as were lost.
 	hidden := begin("hidden")
 	restore = backup(t, b, hidden)
 	same := revoke("hidden")
@@ -87,7 +87,7 @@ func TestGaps(t *testing.T) {
 		t.Errorf("after the restore and a change: %+v", document)
 	}
 
-	// Here only reconciles are lost.
+	// Only reconciles are lost here.
 	idle := begin("idle")
 	restore = backup(t, b, idle)
 	b.refresh(t, idle)
@@ -144,7 +144,7 @@ func TestGaps(t *testing.T) {
 		t.Errorf("without a reason: %v", err)
 	}
 
-	// Of an erased user there is nothing to look at, nor to write about.
+	// An erased user's gap is neither listed nor recorded.
 	if err := newPasskeys(t, b.db).EraseUser(t.Context(), passkey.UserID(hidden.user), passkey.AuditEntry{
 		At: b.clock.Now(), Actor: "user:" + string(hidden.user), Action: "user.erased", Object: "user:" + string(hidden.user),
 	}); err != nil {
@@ -158,7 +158,7 @@ func TestGaps(t *testing.T) {
 	}
 }
 
-// Gaps are found among many other entries without reading those, of recoveries that are none too.
+// TestGapsAreFoundByTheirIndex checks that gaps are found by the index, without reading the many other entries.
 func TestGapsAreFoundByTheirIndex(t *testing.T) {
 	t.Parallel()
 	owner, _ := sqltest.Database(t)

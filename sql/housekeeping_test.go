@@ -13,7 +13,8 @@ import (
 	"holdfast/sql/sqltest"
 )
 
-// TestEveryTableIsBounded walks the schema: a table is swept, or it is said here what keeps it from growing.
+// TestEveryTableIsBounded checks that each table of the schema is swept, or is listed here with the reason why it does not
+// grow.
 func TestEveryTableIsBounded(t *testing.T) {
 	t.Parallel()
 	kept := map[string]string{
@@ -48,12 +49,12 @@ func TestEveryTableIsBounded(t *testing.T) {
 	}
 }
 
-// litter puts rows that end at that time into every table that is swept, n into each.
+// litter inserts n rows that end at that time into every swept table.
 func litter(t *testing.T, db *sqlx.DB, user string, end time.Time, n int) {
 	t.Helper()
 	for _, statement := range []string{
 		`INSERT INTO spent (id, expires_at) SELECT gen_random_uuid(), $2::timestamptz - interval '10 minutes' FROM generate_series(1, $3) WHERE $1::uuid IS NOT NULL`,
-		// Every other one by 14 idle days.
+		// Every other session ends after 14 idle days.
 		`INSERT INTO sessions (user_id, id, token_hash, authenticated_at, last_active_at, expires_at)
 			SELECT $1, g, uuid_send(g), $2, $2::timestamptz - idle * interval '14 days', $2::timestamptz + idle * interval '76 days'
 			FROM (SELECT gen_random_uuid() AS g, i % 2 AS idle FROM generate_series(1, $3) i) s`,
@@ -72,7 +73,7 @@ func litter(t *testing.T, db *sqlx.DB, user string, end time.Time, n int) {
 	}
 }
 
-// left counts the rows of the tables that are swept.
+// left counts the rows of the swept tables.
 func left(t *testing.T, db *sqlx.DB) map[string]int {
 	t.Helper()
 	counts := map[string]int{}
@@ -86,7 +87,8 @@ func left(t *testing.T, db *sqlx.DB) map[string]int {
 	return counts
 }
 
-// TestHousekeepingDeletesExpiredRows: all of it, in batches, and nothing else; also while a dump reads an old snapshot.
+// TestHousekeepingDeletesExpiredRows checks that all expired rows and nothing else are deleted, in batches, even while a
+// dump reads an old snapshot.
 func TestHousekeepingDeletesExpiredRows(t *testing.T) {
 	t.Parallel()
 	db := sqltest.New(t)
@@ -97,7 +99,7 @@ func TestHousekeepingDeletesExpiredRows(t *testing.T) {
 	litter(t, db, user, now.Add(-time.Hour), ended-7)
 	litter(t, db, user, now, 7)
 	litter(t, db, user, now.Add(time.Microsecond), 3)
-	// Linked, a device never ends; nor does one whose document was given for longer, nor an event of somebody.
+	// A linked device never expires; nor does one whose document ends later, or an event that belongs to a user.
 	db.MustExec(`UPDATE devices SET removed_at = NULL WHERE id IN (SELECT id FROM devices WHERE linked_at = $1 LIMIT 1)`, now)
 	db.MustExec(`UPDATE devices SET document_bound = $2 WHERE id IN (SELECT id FROM devices WHERE linked_at = $1 AND removed_at IS NOT NULL LIMIT 1)`, now, now)
 	db.MustExec(`UPDATE billing_events SET user_id = $1 WHERE id IN (SELECT id FROM billing_events WHERE at = $2 LIMIT 1)`, user, now)
@@ -118,7 +120,7 @@ func TestHousekeepingDeletesExpiredRows(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// Another replica is at it: nothing to do here.
+	// Another replica is sweeping: there is nothing to do here.
 	other := db.MustBegin()
 	other.MustExec(`SELECT pg_advisory_xact_lock(hashtextextended('housekeeping', 0))`)
 	if err := sql.Sweep(t.Context(), db, now); err != nil || left(t, db)["sessions"] != ended+3 {
@@ -134,7 +136,7 @@ func TestHousekeepingDeletesExpiredRows(t *testing.T) {
 		}
 	}
 	for table, n := range left(t, db) {
-		want := map[string]int{"devices": 3 + 2, "billing_events": 3 + 1, "status_entries": indices}[table] // the newest list goes on
+		want := map[string]int{"devices": 3 + 2, "billing_events": 3 + 1, "status_entries": indices}[table] // the newest list stays
 		if want == 0 {
 			want = 3
 		}
@@ -151,8 +153,8 @@ func TestHousekeepingDeletesExpiredRows(t *testing.T) {
 	}
 }
 
-// TestStatusIndicesExpire: the row of an index goes 400 days after it became INVALID and its last document ended, from lists that give
-// no more indices away, and not while a device has it.
+// TestStatusIndicesExpire checks that an index's row is deleted 400 days after it became INVALID and its last document
+// ended, if its list allots no more indices and no device has it.
 func TestStatusIndicesExpire(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

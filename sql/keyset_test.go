@@ -15,7 +15,7 @@ import (
 	"holdfast/sql"
 )
 
-// changed is keys after a change that their own root has signed.
+// changed returns keys after a change signed by their own root.
 func changed(t *testing.T, keys entitlements.Keys, at time.Time, proposal entitlements.Proposal, made jose.PrivateKey) entitlements.Keys {
 	t.Helper()
 	if !made.IsZero() {
@@ -31,8 +31,8 @@ func changed(t *testing.T, keys entitlements.Keys, at time.Time, proposal entitl
 	return keys
 }
 
-// A running service takes a rotated keyset, signs with the new key when its time has come and not before, and gives
-// devices the keyset that they need for it.
+// TestTakeKeys checks that a running service takes a rotated keyset, signs with the new key once its time has come, and
+// sends devices the keyset that they need for that.
 func TestTakeKeys(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -78,7 +78,7 @@ func TestTakeKeys(t *testing.T) {
 		}
 	}
 
-	// What is refused changes nothing.
+	// A refused keyset changes nothing.
 	elsewhere, err := rotated.ForIssuer("https://elsewhere.example.com", b.clock.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +95,7 @@ func TestTakeKeys(t *testing.T) {
 		t.Error("a refused keyset is served")
 	}
 
-	// Nor does a server start with yesterday's keys: the mark outlives it.
+	// Nor does a server start with yesterday's keys: the database remembers the newer keyset.
 	_, err = entitlements.New(t.Context(), entitlements.Config{
 		Issuer: issuer, RPID: "app.example.com", Keys: b.keys, OfflineWindow: time.Hour, Now: b.clock.Now, Rand: rand.Reader,
 	}, b.store)
@@ -104,8 +104,8 @@ func TestTakeKeys(t *testing.T) {
 	}
 }
 
-// Requests and a change of keys at the same time: each answer is of one piece, its document good under the keyset that
-// comes with it.
+// TestTakeKeysWhileServing makes requests during changes of the keys: each answer is consistent, and its document verifies
+// under its keyset.
 func TestTakeKeysWhileServing(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -153,7 +153,7 @@ func TestTakeKeysWhileServing(t *testing.T) {
 	group.Wait()
 }
 
-// Of two replicas that take different keysets of one version, one is refused, whichever comes second.
+// TestMarkKeysetOnce checks that if two replicas take different keysets of one version, the second is refused.
 func TestMarkKeysetOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -187,7 +187,7 @@ func TestMarkKeysetOnce(t *testing.T) {
 			t.Errorf("version %d was taken for %d keysets", version, taken)
 		}
 	}
-	// The roots keep the order in which they came, also when an earlier one tries again.
+	// The roots keep their order, even if an earlier one tries again.
 	both, _, err := b.keys.AddNextRoot(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -203,7 +203,8 @@ func TestMarkKeysetOnce(t *testing.T) {
 	}
 }
 
-// A keyset of another root or origin changes nothing, until the owner has the database adopt it.
+// TestForeignKeyset checks that a keyset of another root or origin changes nothing until the owner makes the database adopt
+// it.
 func TestForeignKeyset(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

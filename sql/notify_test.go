@@ -18,7 +18,7 @@ import (
 	"holdfast/sql/sqltest"
 )
 
-// audience puts a value on changed when a status may have changed, and passes the rest over.
+// audience returns an audience that puts a value on changed when a status may have changed, and ignores the rest.
 func audience(changed chan<- struct{}) sql.Audience {
 	return sql.Audience{
 		Status: func() {
@@ -35,7 +35,7 @@ func audience(changed chan<- struct{}) sql.Audience {
 	}
 }
 
-// listening is a database and what is heard of it.
+// listening is a database and the announcements received from it.
 type listening struct {
 	t     *testing.T
 	db    *sqlx.DB
@@ -43,15 +43,14 @@ type listening struct {
 	heard chan string
 }
 
-// listen hears everything, and has been told that it has missed what was before. failures is how often catching up
-// fails.
+// listen listens to all announcements, after the first Missed. failures is how often Missed fails.
 func listen(t *testing.T, failures int) *listening {
 	t.Helper()
 	ownerURL, runtime := sqltest.Database(t)
 	return listenAt(t, runtime, ownerURL, runtime, failures)
 }
 
-// listenAt listens at address, to the database that has those URLs.
+// listenAt listens at address, which leads to the database with those URLs.
 func listenAt(t *testing.T, address, ownerURL, runtime string, failures int) *listening {
 	t.Helper()
 	l := &listening{t: t, heard: make(chan string, 10_000)}
@@ -83,7 +82,7 @@ func listenAt(t *testing.T, address, ownerURL, runtime string, failures int) *li
 	return l
 }
 
-// until returns what is heard before want, status and plan changes left out.
+// until returns the announcements before want, except changes of statuses and plans.
 func (l *listening) until(want string) []string {
 	l.t.Helper()
 	var before []string
@@ -134,7 +133,7 @@ func (l *listening) announce(user string, revision int64) {
 	l.owner.MustExec(`SELECT pg_notify('holdfast_revision', $1)`, fmt.Sprint(user, " ", revision))
 }
 
-// What is committed is heard, once, with its revision; what is rolled back is not.
+// TestListen checks that a committed change is announced once, with its revision, and a rolled back one is not.
 func TestListen(t *testing.T) {
 	t.Parallel()
 	l := listen(t, 0)
@@ -158,7 +157,7 @@ func TestListen(t *testing.T) {
 	if before := l.until("end of " + session); len(before) > 0 {
 		t.Errorf("heard %q", before)
 	}
-	// An account that goes takes its sessions with it.
+	// Erasing an account ends its sessions.
 	entry := passkey.AuditEntry{At: time.Now(), Actor: "user:" + bob, Action: "account.erased", Object: "user:" + bob, User: passkey.UserID(bob)}
 	if err := passkeys.EraseUser(t.Context(), passkey.UserID(bob), entry); err != nil {
 		t.Fatal(err)
@@ -172,7 +171,8 @@ func TestListen(t *testing.T) {
 	}
 }
 
-// The session that a sign-in replaces is announced, too, though not by the transaction that ends it.
+// TestListenReplacedSession checks that the end of a session that a sign-in replaces is announced, too, although by another
+// transaction.
 func TestListenReplacedSession(t *testing.T) {
 	t.Parallel()
 	l := listen(t, 0)
@@ -192,7 +192,7 @@ func TestListenReplacedSession(t *testing.T) {
 	}
 }
 
-// A status that changes is announced.
+// TestListenStatus checks that a changed status is announced.
 func TestListenStatus(t *testing.T) {
 	t.Parallel()
 	l := listen(t, 0)
@@ -209,7 +209,7 @@ func TestListenStatus(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	status(entitlements.StatusValid, true) // which it is
+	status(entitlements.StatusValid, true) // unchanged
 	if got := <-l.heard; got != user+" 3" {
 		t.Errorf("heard %s", got)
 	}
@@ -219,7 +219,7 @@ func TestListenStatus(t *testing.T) {
 	}
 }
 
-// A plan that takes something from its holders is announced.
+// TestListenPlan checks that a plan change that takes something from its holders is announced.
 func TestListenPlan(t *testing.T) {
 	t.Parallel()
 	l := listen(t, 0)
@@ -241,7 +241,7 @@ func TestListenPlan(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	put(false) // for nobody
+	put(false) // the plan has no holders
 	if err := l.change(user, entitlements.Change{Raise: true}); err != nil {
 		t.Fatal(err)
 	}
@@ -254,8 +254,7 @@ func TestListenPlan(t *testing.T) {
 	}
 }
 
-// A connection that is lost is made anew, and whoever listens is told that there is something to read; over and over
-// until that has worked.
+// TestListenReconnects checks that a lost connection is replaced, and that Missed is called until it succeeds.
 func TestListenReconnects(t *testing.T) {
 	t.Parallel()
 	l := listen(t, 0)
@@ -271,8 +270,8 @@ func TestListenReconnects(t *testing.T) {
 	l.until(user + " 2")
 }
 
-// TestListenNoticesSilence: a proxy that acknowledges every packet but passes none on keeps TCP's own measures quiet. The
-// connection counts as lost all the same, and is made again as soon as the proxy lets it.
+// TestListenNoticesSilence checks that a connection counts as lost, and is replaced as soon as possible, if a proxy
+// acknowledges every packet but forwards none, which TCP itself does not notice.
 func TestListenNoticesSilence(t *testing.T) {
 	t.Parallel()
 	node := sqltest.NewNode(t)

@@ -33,7 +33,7 @@ func connect(t *testing.T, url string) *sqlx.DB {
 	return db
 }
 
-// What the runtime role may not do, whichever login it came by.
+// TestRuntimeRole checks what the runtime role may not do, whichever login it acts for.
 func TestRuntimeRole(t *testing.T) {
 	t.Parallel()
 	owner, runtime := sqltest.Database(t)
@@ -54,7 +54,7 @@ func TestRuntimeRole(t *testing.T) {
 				"INSERT INTO secrets (name, value) VALUES (gen_random_uuid()::text, '')",
 				"UPDATE users SET name = 'Ada'",
 				"DELETE FROM devices",
-				"CREATE TEMPORARY TABLE audit (a int)", // which is not taken for the real one below
+				"CREATE TEMPORARY TABLE audit (a int)", // must not be used below instead of the real one
 			} {
 				if _, err := db.Exec(allowed); err != nil {
 					t.Errorf("%s: %v", allowed, err)
@@ -72,7 +72,8 @@ func TestRuntimeRole(t *testing.T) {
 				"TRUNCATE audit CASCADE",
 				"MERGE INTO audit a USING (SELECT 1) one ON true WHEN MATCHED THEN DELETE",
 				"SELECT FROM audit FOR UPDATE",
-				// The id is not for the server to choose: whoever could would stop all changes, or hide an entry among older ones.
+				// The server must not choose the id: otherwise it could block all changes, or hide an entry among older
+				// ones.
 				"INSERT INTO audit (id, at, actor, action, object) OVERRIDING SYSTEM VALUE VALUES (1000, now(), 'server', 'test', 'test:1')",
 				"INSERT INTO audit (at, actor, action, object) VALUES (now(), 'a', 'gap.closed', 'b') ON CONFLICT (object) WHERE action = 'gap.closed' DO UPDATE SET actor = 'c'",
 				"SELECT setval('audit_id_seq', 1)",
@@ -85,7 +86,7 @@ func TestRuntimeRole(t *testing.T) {
 			} {
 				_, err := db.Exec(forbidden)
 				if refused := (*pq.Error)(nil); !errors.As(err, &refused) || refused.Code != pqerror.InsufficientPrivilege {
-					// A GRANT of what one does not have is a warning only; what counts is that it changes nothing.
+					// A GRANT without the right to grant is only a warning; what counts is that it changes nothing.
 					if !strings.HasPrefix(forbidden, "GRANT") {
 						t.Errorf("%s: %v", forbidden, err)
 					}
@@ -114,7 +115,7 @@ func TestUnavailableIsWrappedOnce(t *testing.T) {
 	}
 }
 
-// A login that may not act as the runtime role is refused, and the error says what to do.
+// TestUnrelatedLoginIsRefused checks that a login that may not act as the runtime role is refused with advice.
 func TestUnrelatedLoginIsRefused(t *testing.T) {
 	t.Parallel()
 	owner, runtime := sqltest.Database(t)
@@ -125,7 +126,7 @@ func TestUnrelatedLoginIsRefused(t *testing.T) {
 	}
 }
 
-// What needs the owner refuses any other login by that name, whether the database has a schema or not.
+// TestOwnerOnly checks that the owner's operations refuse any other login by name, with or without a schema.
 func TestOwnerOnly(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -177,13 +178,13 @@ func TestSessionSettings(t *testing.T) {
 	if got := settings(runtime); got != "holdfast_runtime holdfast 6s 5s 10s on" {
 		t.Errorf("by default: %s", got)
 	}
-	// What the address says goes first, but for the role.
+	// Settings in the address take precedence, except the role.
 	if got := settings(runtime + "&statement_timeout=3s&application_name=mine&synchronous_commit=off&role=holdfast_owner"); got != "holdfast_runtime mine 3s 5s 10s off" {
 		t.Errorf("with settings of its own: %s", got)
 	}
 }
 
-// Both forms of an address, and one whose first host is down.
+// TestAddressForms checks both forms of an address, and an address whose first host is down.
 func TestAddressForms(t *testing.T) {
 	t.Parallel()
 	_, address := sqltest.Database(t)
@@ -269,14 +270,14 @@ func TestOtherVersions(t *testing.T) {
 	}
 }
 
-// Callers find out that the database is away without importing this package.
+// TestUnavailable checks that callers can detect an unavailable database without importing this package.
 func TestUnavailable(t *testing.T) {
 	t.Parallel()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close() // takes connections and never answers
+	defer listener.Close() // accepts connections and never answers
 	silent := fmt.Sprintf("postgres://%s/holdfast?sslmode=disable", listener.Addr())
 
 	_, runtime := sqltest.Database(t)

@@ -21,7 +21,7 @@ import (
 	"holdfast/sql/sqltest"
 )
 
-// outgoing is a bench whose changes are told to endpoints.
+// outgoing is a bench whose changes are sent to endpoints.
 type outgoing struct {
 	*bench
 	outbox    *sql.Outbox
@@ -76,7 +76,7 @@ func (o *outgoing) list(t *testing.T, state outbox.State) []outbox.Delivery {
 	return deliveries
 }
 
-// sweep makes dead what nobody is sent any more, and deletes nothing.
+// sweep marks deliveries to removed endpoints dead, and deletes nothing.
 func (o *outgoing) sweep(t *testing.T) {
 	t.Helper()
 	if err := o.outbox.Sweep(t.Context(), time.Time{}, time.Time{}); err != nil {
@@ -84,8 +84,8 @@ func (o *outgoing) sweep(t *testing.T) {
 	}
 }
 
-// Each change that others are to hear of is written down once for each endpoint, in ids and enumerations; no other is, nor
-// one that does not happen.
+// TestMessagesPerEndpoint checks that each change of interest is stored once for each endpoint, as ids and enumerations,
+// and that other changes, and rolled back ones, are not.
 func TestMessagesPerEndpoint(t *testing.T) {
 	t.Parallel()
 	o := newOutgoing(t, "https://a.example.org/hook", "https://b.example.org/hook")
@@ -94,7 +94,7 @@ func TestMessagesPerEndpoint(t *testing.T) {
 	user := o.user(t)
 	d := o.link(t, user)
 	o.subscribe(t, user, "billing:1", 30*24*time.Hour)
-	o.subscribe(t, user, "billing:1", 30*24*time.Hour) // as it is already
+	o.subscribe(t, user, "billing:1", 30*24*time.Hour) // unchanged
 	o.refresh(t, d)
 	spent := d.lineage
 	o.refresh(t, d)
@@ -113,7 +113,7 @@ func TestMessagesPerEndpoint(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// A copy of the profile is found out.
+	// A copied profile is detected.
 	o.refresh(t, d)
 	d.lineage = spent
 	_, err := d.reconcile(t.Context(), o.Service)
@@ -191,8 +191,8 @@ func TestMessagesPerEndpoint(t *testing.T) {
 	}
 }
 
-// A delivery that was claimed is nobody else's until its lease ends; then it is somebody's again, and what the one before
-// learns of it no longer counts, unless it arrived.
+// TestLeases checks that a claimed delivery is exclusive until its lease ends. Then another claim may take it, and the
+// earlier claim's result no longer counts, unless it was delivered.
 func TestLeases(t *testing.T) {
 	t.Parallel()
 	o := newOutgoing(t, "https://a.example.org")
@@ -252,13 +252,13 @@ func TestLeases(t *testing.T) {
 			t.Errorf("an attempt that is over counts: %+v", delivery)
 		}
 	}
-	o.settle(t, lost[2], outbox.Dead, outbox.Refused) // what was delivered stays so
+	o.settle(t, lost[2], outbox.Dead, outbox.Refused) // a delivered message stays delivered
 	if n := len(o.list(t, outbox.Delivered)); n != 1 {
 		t.Errorf("%d delivered", n)
 	}
 }
 
-// What failed is due again after its pause, for one endpoint as for the other.
+// TestSettle checks that a failed delivery is due again after its pause, independently for each endpoint.
 func TestSettle(t *testing.T) {
 	t.Parallel()
 	o := newOutgoing(t, "https://a.example.org", "https://b.example.org")
@@ -288,8 +288,8 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// An endpoint that is no longer configured gets nothing more. What was pending for it is dead, and can be resent when it
-// is configured again.
+// TestRegister checks that an endpoint that is no longer configured gets nothing more. Its pending deliveries are dead, and
+// can be resent when it is configured again.
 func TestRegister(t *testing.T) {
 	t.Parallel()
 	o := newOutgoing(t, "https://a.example.org", "https://b.example.org")
@@ -327,7 +327,7 @@ func TestRegister(t *testing.T) {
 		t.Errorf("the trail: %+v, %v", trail, err)
 	}
 
-	// Servers that start at once agree.
+	// Servers that start at the same time agree.
 	var starting sync.WaitGroup
 	for i := range 8 {
 		starting.Go(func() {
@@ -371,7 +371,7 @@ func TestSweepWebhooks(t *testing.T) {
 		{o.clock.Now().Add(-time.Second), claimed[1].CreatedAt, 4},
 		{o.clock.Now(), claimed[1].CreatedAt, 3},
 		{o.clock.Now(), claimed[1].CreatedAt.Add(time.Second), 2},
-		{o.clock.Now().Add(time.Second), o.clock.Now().Add(time.Hour), 1}, // what is pending stays
+		{o.clock.Now().Add(time.Second), o.clock.Now().Add(time.Hour), 1}, // pending deliveries stay
 	} {
 		if err := o.outbox.Sweep(t.Context(), test.delivered, test.dead); err != nil {
 			t.Fatal(err)
@@ -382,7 +382,7 @@ func TestSweepWebhooks(t *testing.T) {
 	}
 }
 
-// tell makes an entry in the trail that endpoints hear of.
+// tell adds an audit entry that is sent to endpoints.
 func tell(t *testing.T, db *sqlx.DB, user passkey.UserID) {
 	t.Helper()
 	err := newPasskeys(t, db).Record(t.Context(), passkey.AuditEntry{
@@ -393,7 +393,7 @@ func tell(t *testing.T, db *sqlx.DB, user passkey.UserID) {
 	}
 }
 
-// An account that is deleted leaves no message but the one that tells of it.
+// TestEraseWebhooks checks that an erased account leaves no message but the one about its erasure.
 func TestEraseWebhooks(t *testing.T) {
 	w := newWorld(t)
 	o := sql.NewOutbox(w.db)
@@ -416,7 +416,7 @@ func TestEraseWebhooks(t *testing.T) {
 	if err := json.Unmarshal(deliveries[0].Payload, &message); err != nil || len(message.Data) != 1 || message.Data["user"] != string(in.User.ID) {
 		t.Errorf("%s, %v", deliveries[0].Payload, err)
 	}
-	// Why somebody sends it again is no more of the user's.
+	// The reason for resending is not stored as one of the erased user's.
 	entry := entitlements.AuditEntry{Actor: "operator", Action: "webhook.resent", Object: "webhook:" + deliveries[0].ID, Reason: "it was lost"}
 	if _, err := o.Resend(t.Context(), deliveries[0].ID, time.Now(), entry); err != nil {
 		t.Fatal(err)
@@ -427,7 +427,8 @@ func TestEraseWebhooks(t *testing.T) {
 	}
 }
 
-// A reason for sending a message again does not outlive its user, though the user is erased at that moment.
+// TestEraseRacesResend checks that a reason for resending a message does not outlive its user, even if the erasure is
+// concurrent.
 func TestEraseRacesResend(t *testing.T) {
 	w := newWorld(t)
 	o := sql.NewOutbox(w.db)
@@ -450,10 +451,10 @@ func TestEraseRacesResend(t *testing.T) {
 		}
 	}
 
-	// The erasure is held up when it has deleted the user's reasons, and somebody gives one.
+	// The erasure is blocked after it has deleted the user's reasons, while a new reason is given.
 	w.db.MustExec(`INSERT INTO idempotency (actor, route, key, body_hash, created_at) VALUES ('operator', $1, '1', '', now())`, "POST /admin/v1/users/"+string(in.User.ID)+"/sign-out")
 	hold := w.db.MustBegin()
-	defer hold.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	defer hold.Rollback() //nolint:errcheck // does nothing after a commit
 	hold.MustExec(`SELECT FROM idempotency FOR UPDATE`)
 	erased, resent := make(chan error, 1), make(chan error, 1)
 	go func() { erased <- w.Erase(context.Background(), in.Session) }()
@@ -478,7 +479,7 @@ func TestEraseRacesResend(t *testing.T) {
 	}
 }
 
-// A message that is written is announced when that commits; one for nobody is not.
+// TestListenWebhook checks that a stored message is announced when it commits, and a change without endpoints is not.
 func TestListenWebhook(t *testing.T) {
 	t.Parallel()
 	ownerURL, runtime := sqltest.Database(t)

@@ -26,7 +26,7 @@ import (
 
 const chromeOnWindows = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"
 
-// relyingParty is what honest clients talk to.
+// relyingParty is the relying party of honest clients.
 var relyingParty = virtualwebauthn.RelyingParty{ID: "example.org", Name: "Example", Origin: "https://app.example.org"}
 
 // wristwatch is a clock that tests set.
@@ -47,7 +47,7 @@ func (c *wristwatch) advance(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// world is a passkey service on a database of its own.
+// world is a passkey service with its own database.
 type world struct {
 	*passkey.Service
 	t     *testing.T
@@ -80,7 +80,7 @@ func newPasskeys(t *testing.T, db *sqlx.DB) *sql.Passkeys {
 	return store
 }
 
-// replica is another service on the world's database; its clock is the world's if config has none.
+// replica returns another service on the world's database, with the world's clock if config has none.
 func (w *world) replica(config passkey.Config) *passkey.Service {
 	w.t.Helper()
 	if config.Now == nil {
@@ -93,7 +93,7 @@ func (w *world) replica(config passkey.Config) *passkey.Service {
 	return service
 }
 
-// authenticator holds one passkey. Tests lie by changing a copy.
+// authenticator holds one passkey. Tests change a copy to make it lie.
 type authenticator struct {
 	rp         virtualwebauthn.RelyingParty
 	options    virtualwebauthn.AuthenticatorOptions
@@ -128,7 +128,7 @@ func (a *authenticator) virtual() virtualwebauthn.Authenticator {
 	return virtualwebauthn.Authenticator{Options: a.options, Aaguid: a.aaguid}
 }
 
-// create answers registration options, and keeps the user handle as a discoverable credential does.
+// create answers registration options, and stores the user handle as a discoverable credential does.
 func (a *authenticator) create(t *testing.T, options passkey.Options) []byte {
 	t.Helper()
 	parsed, err := virtualwebauthn.ParseAttestationOptions(string(options.PublicKey))
@@ -175,7 +175,7 @@ func (w *world) begun(options passkey.Options, err error) passkey.Options {
 	return options
 }
 
-// register makes an account with a new passkey.
+// register creates an account with a new passkey.
 func (w *world) register(name string) (*authenticator, passkey.SignedIn) {
 	w.t.Helper()
 	a := newAuthenticator()
@@ -192,7 +192,7 @@ func (w *world) registerWith(a *authenticator, name string) passkey.SignedIn {
 	return in
 }
 
-// addPasskey adds a passkey to the account of the session.
+// addPasskey adds a passkey to the session's account.
 func (w *world) addPasskey(session passkey.Session, a *authenticator) (passkey.SignedIn, error) {
 	w.t.Helper()
 	options := w.begun(w.BeginPasskey(w.t.Context(), session))
@@ -223,7 +223,7 @@ func scan[T any](w *world, query string, args ...any) (value T) {
 	return value
 }
 
-// actions are the audited actions of a user, in order.
+// actions returns the audited actions of a user, in order.
 func (w *world) actions(user passkey.UserID) (actions []string) {
 	w.t.Helper()
 	err := w.db.SelectContext(w.t.Context(), &actions, `
@@ -252,10 +252,10 @@ func wantLive(w *world, token passkey.SessionToken, live bool) {
 	}
 }
 
-// together runs f n times at once and returns how many calls gave no error; the errors must all be target.
+// together runs f n times concurrently and returns how many calls succeeded; all errors must be target.
 func (w *world) together(n int, target error, f func(i int) error) (succeeded int) {
 	w.t.Helper()
-	// Connections that must be opened first would make the calls take turns.
+	// If connections had to be opened first, the calls would run one after another.
 	var open []*sqlx.Conn
 	for range min(n, 10) {
 		conn, err := w.db.Connx(w.t.Context())
@@ -365,7 +365,7 @@ func TestOptions(t *testing.T) {
 	if creation.RP.ID != "example.org" || len(creation.User.ID) != 22 || len(creation.Challenge) != 43 ||
 		creation.Timeout != 300_000 || creation.Attestation != "none" || creation.Selection.ResidentKey != "required" ||
 		!creation.Selection.RequireResidentKey || creation.Selection.UserVerification != "required" ||
-		creation.Selection.Attachment != "" || // a phone or a security key is as good
+		creation.Selection.Attachment != "" || // a phone or a security key is equally good
 		!slices.Equal(algorithms, []int{-7, -8, -35, -36, -257}) ||
 		!slices.Equal(creation.Hints, []string{"client-device", "hybrid"}) {
 		t.Errorf("creation options: %s", options.PublicKey)
@@ -433,7 +433,7 @@ func TestFailedTrySpendsTheCeremony(t *testing.T) {
 
 func TestConcurrentFinishesOfOneCeremony(t *testing.T) {
 	w := newWorld(t)
-	a, _ := w.register("Ada") // keeps no sign count, so that only the ceremony stands in the way
+	a, _ := w.register("Ada") // keeps no sign count, so that only the ceremony can cause a refusal
 	options := w.begun(w.BeginAuthentication())
 	answer := a.get(t, options)
 	n := w.together(50, passkey.ErrCeremony, func(int) error {
@@ -497,7 +497,7 @@ func TestCeremonyOfAnotherKind(t *testing.T) {
 	}
 }
 
-// answerTo creates a credential whatever the options are for.
+// answerTo creates a credential, whatever the options are for.
 func answerTo(t *testing.T, a *authenticator, options passkey.Options) []byte {
 	t.Helper()
 	request, err := virtualwebauthn.ParseAssertionOptions(string(options.PublicKey))
@@ -545,7 +545,7 @@ func (w *world) rows() map[string]int {
 	return rows
 }
 
-// TestBeginCeremonyStoresNothing: nobody fills the database by asking.
+// TestBeginCeremonyStoresNothing checks that beginning ceremonies cannot fill the database.
 func TestBeginCeremonyStoresNothing(t *testing.T) {
 	w := newWorld(t)
 	_, ada := w.register("Ada")
@@ -567,7 +567,8 @@ func TestBeginCeremonyStoresNothing(t *testing.T) {
 	}
 }
 
-// TestCeremonyOnAnotherReplica: a ceremony is good once on all replicas together, and on one that starts later.
+// TestCeremonyOnAnotherReplica checks that a ceremony can be used once across all replicas, including one that starts
+// later.
 func TestCeremonyOnAnotherReplica(t *testing.T) {
 	w := newWorld(t)
 	a, _ := w.register("Ada")
@@ -594,7 +595,7 @@ func TestCeremonyOnAnotherReplica(t *testing.T) {
 	}
 }
 
-// TestCeremonyOfAnotherRelyingParty: services that share a database share its secret, but not their ceremonies.
+// TestCeremonyOfAnotherRelyingParty checks that services that share a database share its secret but not their ceremonies.
 func TestCeremonyOfAnotherRelyingParty(t *testing.T) {
 	w := newWorld(t)
 	a, _ := w.register("Ada")
@@ -613,8 +614,8 @@ func TestCeremonyOfAnotherRelyingParty(t *testing.T) {
 	}
 }
 
-// TestSpentOutlivesSlowClocks: where a ceremony has ended by the clock of the replica that keeps house, it has not by one that
-// is as far behind as clocks may be; what was spent is remembered as long.
+// TestSpentOutlivesSlowClocks checks that a spent ceremony is remembered until it has ended by the slowest permitted clock,
+// not just by the clock of the replica that sweeps.
 func TestSpentOutlivesSlowClocks(t *testing.T) {
 	w := newWorld(t)
 	a, _ := w.register("Ada")
@@ -668,7 +669,7 @@ func TestRejectedAssertions(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	// A challenge that was not this ceremony's.
+	// A challenge of another ceremony.
 	one, other := w.begun(w.BeginAuthentication()), w.begun(w.BeginAuthentication())
 	_, err := w.FinishAuthentication(t.Context(), "", one.Ceremony, a.but(func(a *authenticator) { a.credential.Counter = 10 }).get(t, other), "")
 	want(t, err, passkey.ErrCredentialRejected)
@@ -676,7 +677,7 @@ func TestRejectedAssertions(t *testing.T) {
 	if after := scan[int](w, `SELECT count(*) FROM sessions`); after != before {
 		t.Errorf("%d sessions began", after-before)
 	}
-	// None of them changed anything. What the passkey itself has signed is audited, once.
+	// None of them changed anything. A refusal of what the passkey itself has signed is audited, once.
 	for user, audited := range map[passkey.UserID][]string{
 		ada.User.ID: {"passkey.added", "passkey.rejected user_verification"},
 		bob.User.ID: {"passkey.added"},
@@ -721,7 +722,7 @@ func TestSignCount(t *testing.T) {
 	a.credential.Counter = 4294967295
 	w.mustSignIn(a)
 
-	// No count at all is fine for ever; once it counts, it counts.
+	// A passkey may never count; once it counts, its count must rise.
 	b, _ := w.register("Bob")
 	w.mustSignIn(b)
 	w.mustSignIn(b)
@@ -753,7 +754,8 @@ func TestConcurrentSignInsWithOneSignCount(t *testing.T) {
 	}
 }
 
-// A sign-in is stored only on what it was judged by: another one may have come in between.
+// TestSignInComparesAndSets checks that a sign-in is stored only if the passkey is still as it was judged: another sign-in
+// may have come in between.
 func TestSignInComparesAndSets(t *testing.T) {
 	w := newWorld(t)
 	a := newAuthenticator()
@@ -796,8 +798,8 @@ func TestSignInComparesAndSets(t *testing.T) {
 	}
 }
 
-// Sign-ins with rising counts that run at once are each judged by what the others have stored, and none is taken for a copy
-// that is above them all.
+// TestConcurrentSignInsWithRisingCounts checks that each concurrent sign-in is judged by what the others have stored, and
+// that a count above all others is never taken for a copy.
 func TestConcurrentSignInsWithRisingCounts(t *testing.T) {
 	w := newWorld(t)
 	a, in := w.register("Ada")
@@ -833,7 +835,7 @@ func TestBackupEligibilityNeverChanges(t *testing.T) {
 		changed := a.but(func(a *authenticator) { a.options.BackupEligible = !eligible })
 		_, err := w.signIn(changed, "")
 		want(t, err, passkey.ErrCredentialRejected)
-		// Without the passkey's signature the flag says nothing.
+		// Without the passkey's signature the flag means nothing.
 		_, err = w.signIn(changed.but(func(a *authenticator) { a.credential.Key = newAuthenticator().credential.Key }), "")
 		want(t, err, passkey.ErrCredentialRejected)
 		if got := w.actions(in.User.ID); !slices.Equal(got, []string{"passkey.added", "passkey.rejected backup_eligible"}) {
@@ -880,7 +882,7 @@ func TestCredentialIDBelongsToOneUser(t *testing.T) {
 	for _, in := range []passkey.SignedIn{ada, bob} {
 		_, err := w.addPasskey(in.Session, thief)
 		want(t, err, passkey.ErrCredentialRejected)
-		wantLive(w, in.Token, true) // nothing of the addition is left, the end of the old session neither
+		wantLive(w, in.Token, true) // nothing of the addition is left, not even the end of the old session
 	}
 	if n := scan[int](w, `SELECT count(*) FROM users`); n != 2 {
 		t.Errorf("%d users, want 2", n)
@@ -893,7 +895,7 @@ func TestExtensionResults(t *testing.T) {
 	a := newAuthenticator()
 	const secret = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U"
 	prf := map[string]any{"enabled": true, "results": map[string]any{"first": secret}}
-	// Neither was asked for by all ceremonies: Safari sends appid, others what they like.
+	// Results that not every ceremony requested: Safari sends appid, and others send anything.
 	a.extensions = map[string]any{"appid": false, "credProps": map[string]any{"rk": true}, "prf": prf, "unheardOf": []int{1}}
 	w.registerWith(a, "Ada")
 	w.mustSignIn(a)
@@ -955,7 +957,7 @@ func TestPasskeyLimit(t *testing.T) {
 		}
 		in = added
 	}
-	// One place is left and several sessions want it.
+	// One place is left, and several sessions compete for it.
 	const n = 8
 	sessions, ceremonies, answers := make([]passkey.Session, n), make([]string, n), make([][]byte, n)
 	for i := range n {
@@ -1090,7 +1092,7 @@ func TestSessionRotation(t *testing.T) {
 	w := newWorld(t)
 	a, in := w.register("Ada")
 	b, _ := w.register("Bob")
-	// A failed sign-in leaves the session as it is.
+	// A failed sign-in does not change the session.
 	_, err := w.signIn(a.but(func(a *authenticator) { a.options.UserNotVerified = true }), in.Token)
 	want(t, err, passkey.ErrCredentialRejected)
 	wantLive(w, in.Token, true)
@@ -1101,14 +1103,14 @@ func TestSessionRotation(t *testing.T) {
 	}
 	wantLive(w, in.Token, false)
 	wantLive(w, again.Token, true)
-	// Somebody else signs in at the same browser.
+	// Another user signs in at the same browser.
 	other, err := w.signIn(b, again.Token)
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantLive(w, again.Token, false)
 	wantLive(w, other.Token, true)
-	// A token that is none does not hinder.
+	// An invalid token does not prevent the sign-in.
 	if _, err := w.signIn(a, "nonsense"); err != nil {
 		t.Error(err)
 	}
@@ -1144,7 +1146,7 @@ func TestEnrolment(t *testing.T) {
 	if !enrolment.ExpiresAt.Equal(w.clock.Now().Add(15 * time.Minute)) {
 		t.Errorf("ends at %s", enrolment.ExpiresAt)
 	}
-	// A try that fails spends the ceremony, not the code.
+	// A failed try spends the ceremony, not the code.
 	options := w.begun(w.BeginRecovery(t.Context(), enrolment.Code))
 	_, err = w.FinishRecovery(t.Context(), "", options.Ceremony, []byte("{}"), "")
 	want(t, err, passkey.ErrCredentialRejected)
@@ -1183,7 +1185,7 @@ func TestEnrolment(t *testing.T) {
 	}
 }
 
-// Whoever was signed in at the browser where somebody enrols is signed out with it, or not at all.
+// TestEnrolmentEndsThePreviousSession checks that an enrolment atomically ends the session that was live in its browser.
 func TestEnrolmentEndsThePreviousSession(t *testing.T) {
 	w := newWorld(t)
 	_, bob := w.register("Bob")
@@ -1227,7 +1229,7 @@ func TestInviteOnly(t *testing.T) {
 	_, err := w.BeginRegistration("Ada")
 	want(t, err, passkey.ErrInviteOnly)
 
-	// A ceremony begun before the operator closed the door.
+	// A ceremony that began before the operator closed registration.
 	open, err := passkey.New(t.Context(), passkey.Config{
 		RPID: relyingParty.ID, RPName: relyingParty.Name, Origin: relyingParty.Origin, Now: w.clock.Now,
 	}, newPasskeys(t, w.db))
@@ -1306,7 +1308,7 @@ func TestFindUsers(t *testing.T) {
 		}
 	}
 
-	// Users who come and go between the pages do not disturb those who stay.
+	// Users created or deleted between the pages do not shift the others.
 	page, cursor, err := w.FindUsers(t.Context(), "", "", 4)
 	if err != nil {
 		t.Fatal(err)
@@ -1346,7 +1348,8 @@ func TestFindUsers(t *testing.T) {
 	}
 }
 
-// Among many users a search reads those that it finds, by indexes alone, whether there are any or not.
+// TestFindUsersReadsLittle checks that among many users a search reads only its results, and only by indexes, even if there
+// are none.
 func TestFindUsersReadsLittle(t *testing.T) {
 	t.Parallel()
 	owner, runtime := sqltest.Database(t)
@@ -1461,7 +1464,7 @@ func TestTokens(t *testing.T) {
 	want(t, err, passkey.ErrInvalidName)
 }
 
-// A database that fails is not a credential that fails.
+// TestStoreFailureIsNotRejection checks that a failing database is not reported as a rejected credential.
 func TestStoreFailureIsNotRejection(t *testing.T) {
 	w := newWorld(t)
 	a, _ := w.register("Ada")

@@ -18,7 +18,7 @@ import (
 	"holdfast/sql"
 )
 
-// change puts the plan premium as edit leaves it, and raises nobody.
+// change edits the plan premium and raises nobody.
 func (b *bench) change(t *testing.T, edit func(*entitlements.Plan)) {
 	t.Helper()
 	plan, err := b.Plan(t.Context(), "premium")
@@ -31,7 +31,7 @@ func (b *bench) change(t *testing.T, edit func(*entitlements.Plan)) {
 	}
 }
 
-// raise raises everybody who is to be raised, and returns how many batches that took.
+// raise raises all waiting holders and returns the number of batches.
 func (b *bench) raise(t *testing.T) (batches int) {
 	t.Helper()
 	for more := true; more; batches++ {
@@ -43,11 +43,11 @@ func (b *bench) raise(t *testing.T) (batches int) {
 	return batches - 1 // the last found nobody
 }
 
-// holders makes users of premium with a device each, which holds a document.
+// holders creates users of premium, each with a device that holds a document.
 func (b *bench) holders(t *testing.T, n int) {
 	t.Helper()
 	tx := b.db.MustBegin()
-	defer tx.Rollback() //nolint:errcheck // after a commit there is nothing to roll back
+	defer tx.Rollback() //nolint:errcheck // does nothing after a commit
 	now := b.clock.Now()
 	for _, statement := range []string{
 		`CREATE TEMPORARY TABLE made ON COMMIT DROP AS SELECT i, gen_random_uuid() AS id FROM generate_series(1, $1::int) i WHERE $2::timestamptz IS NOT NULL`,
@@ -69,7 +69,7 @@ func (b *bench) holders(t *testing.T, n int) {
 
 const (
 	raisedOnce = `SELECT count(*) FROM users u JOIN devices d ON d.user_id = u.id WHERE u.revision = 2 AND d.revision = 2`
-	// newIndex is the devices with an index, a good one, above those of the holders at first.
+	// newIndex selects the devices that have a valid index above those that the holders had at first.
 	newIndex = `SELECT count(*) FROM devices d JOIN status_entries e ON e.list = d.status_list AND e.idx = d.status_idx
 		WHERE e.status = 0 AND e.idx >= $1`
 	withdrawn = `SELECT count(*) FROM status_entries WHERE status = 1 AND list = 0`
@@ -87,7 +87,7 @@ func TestPutPlanReachesItsHolders(t *testing.T) {
 		plan.Features["chat"] = entitlements.Feature{}
 		plan.Window = 24 * time.Hour
 	})
-	// The plan decides at once; that there is something new is told by the revision, soon after.
+	// The new plan takes effect at once; its higher revision follows soon.
 	if now := b.refresh(t, d); len(now.Features) != 3 || now.Revision != before.Revision {
 		t.Errorf("before anybody is raised: %+v", now)
 	}
@@ -118,8 +118,8 @@ func TestPutPlanReachesItsHolders(t *testing.T) {
 	}
 }
 
-// Whatever the plan takes away, the documents given before are invalid, and devices get another index. What it does not
-// take away leaves them as they are.
+// TestPlanChangeWithdrawsDocuments checks that a plan change that takes something away invalidates earlier documents and
+// gives devices new indices, and that any other change leaves them alone.
 func TestPlanChangeWithdrawsDocuments(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -176,7 +176,7 @@ func TestPlanChangeWithdrawsDocuments(t *testing.T) {
 			t.Errorf("%s: index %v, then %v; status %d; revision %d, then %d", name, before.Status, after.Status, status, before.Revision, after.Revision)
 		}
 	}
-	// A window above the server's is worth no more than the server's.
+	// A window above the server's counts only as the server's.
 	b.change(t, func(plan *entitlements.Plan) { plan.Window = 2000 * time.Hour })
 	b.raise(t)
 	before := b.refresh(t, d)
@@ -185,7 +185,7 @@ func TestPlanChangeWithdrawsDocuments(t *testing.T) {
 	if after := b.refresh(t, d); after.Status != before.Status {
 		t.Error("a window that never counted is withdrawn")
 	}
-	// Who holds no document has nothing to lose, and who has another plan hears nothing.
+	// A device without a document loses nothing, and holders of another plan are not affected.
 	if after := b.refresh(t, none); after.Revision != linked {
 		t.Error("somebody without the plan was raised")
 	}
@@ -198,8 +198,8 @@ func TestPlanChangeWithdrawsDocuments(t *testing.T) {
 	}
 }
 
-// Ten thousand holders, raised by two replicas while devices of theirs reconcile: nobody is forgotten, nobody is raised
-// twice, every document is withdrawn, and no reconcile waits longer than a batch takes.
+// TestRaisingTenThousand raises ten thousand holders by two replicas while their devices reconcile: each holder is raised
+// exactly once, every document is withdrawn, and no reconcile waits longer than one batch takes.
 func TestRaisingTenThousand(t *testing.T) {
 	t.Parallel()
 	const holders, reconciling = 10_000, 30
@@ -291,13 +291,14 @@ func TestRaisingTenThousand(t *testing.T) {
 	if len(batches) < holders/sql.HoldersAtOnce {
 		t.Errorf("%d batches", len(batches))
 	}
-	// Besides the batch there is the time that a reconcile takes on a machine that is busy.
+	// Besides the batch, this allows for a reconcile on a busy machine.
 	if longest > batch+time.Second {
 		t.Errorf("a reconcile waited %v, a batch takes %v", longest, batch)
 	}
 }
 
-// A server that ends in the middle of a batch has raised nobody of it; another goes on where the last whole one ended.
+// TestInterruptedRaiseResumes checks that a server that dies in the middle of a batch has raised none of it, and that
+// another continues after the last complete batch.
 func TestInterruptedRaiseResumes(t *testing.T) {
 	t.Parallel()
 	const batch, holders = sql.HoldersAtOnce, 5 * sql.HoldersAtOnce / 2
@@ -310,7 +311,7 @@ func TestInterruptedRaiseResumes(t *testing.T) {
 		t.Fatal(more, err)
 	}
 
-	// The second batch is held up at the last of its holders, and its connection dies there.
+	// The second batch is blocked at its last holder, and its connection dies there.
 	holder := owner.MustBegin()
 	holder.MustExec(`SELECT FROM users WHERE id = (SELECT id FROM users ORDER BY id OFFSET $1 LIMIT 1) FOR UPDATE`, 2*batch-1)
 	died := make(chan error, 1)
@@ -327,13 +328,13 @@ func TestInterruptedRaiseResumes(t *testing.T) {
 	if err := <-died; err == nil {
 		t.Fatal("the batch went well")
 	}
-	// While one replica is at it, another has nothing to do.
+	// While one replica is raising, another has nothing to do.
 	busy := owner.MustBegin()
 	busy.MustExec(`SELECT FROM plans WHERE id = 'premium' FOR NO KEY UPDATE`)
 	if more, err := b.store.RaiseHolders(t.Context(), b.clock.Now()); more || err != nil {
 		t.Errorf("a second replica: %v, %v", more, err)
 	}
-	// Nor do those wait who subscribe meanwhile.
+	// New subscriptions do not wait meanwhile.
 	newcomer := b.user(t)
 	b.subscribe(t, newcomer, "newcomer", time.Hour)
 	for _, tx := range []*sqlx.Tx{holder, busy} {
@@ -359,8 +360,8 @@ func TestInterruptedRaiseResumes(t *testing.T) {
 	}
 }
 
-// A plan that is changed again while its holders are raised: all are raised for the new change, and the documents of
-// those who had not been reached are withdrawn for the first.
+// TestPlanChangesAgain changes a plan again while its holders are being raised: all are raised for the new change, and
+// holders not yet reached also have their documents withdrawn for the first.
 func TestPlanChangesAgain(t *testing.T) {
 	t.Parallel()
 	const batch, holders = sql.HoldersAtOnce, 3 * sql.HoldersAtOnce / 2
@@ -385,7 +386,8 @@ func TestPlanChangesAgain(t *testing.T) {
 	}
 }
 
-// Who changes to another plan before the batch comes has a document of the old one withdrawn with that.
+// TestLeavingPlanWithdrawsDocument checks that a user who changes to another plan before the batch arrives has the old
+// plan's document withdrawn by that change.
 func TestLeavingPlanWithdrawsDocument(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -413,7 +415,7 @@ func TestLeavingPlanWithdrawsDocument(t *testing.T) {
 	}
 }
 
-// Indices in a list that is nearly full come from the next one.
+// TestFullStatusListBeginsNewList checks that indices come from the next list when the newest is nearly full.
 func TestFullStatusListBeginsNewList(t *testing.T) {
 	t.Parallel()
 	if os.Getenv("HOLDFAST_DRILLS") != "full" {
@@ -436,7 +438,7 @@ func TestFullStatusListBeginsNewList(t *testing.T) {
 	}
 }
 
-// interrupted is a store in which something happens after an account has been read to be changed.
+// interrupted is a store that runs a function between the read of an account and its change.
 type interrupted struct {
 	entitlements.Store
 	by func()
@@ -454,7 +456,8 @@ func (s *interrupted) Update(
 	})
 }
 
-// Whoever goes over to a plan while it loses a feature is reached by that, whichever of the two is first.
+// TestSubscribeWhilePlanLosesFeature checks that a user who subscribes to a plan while it loses a feature is affected,
+// whichever commits first.
 func TestSubscribeWhilePlanLosesFeature(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

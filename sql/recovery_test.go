@@ -59,7 +59,7 @@ func TestRecoveryCodes(t *testing.T) {
 	if n := w.left(in.User.ID); len(codes) != 10 || n != 10 {
 		t.Errorf("%d codes, %d are left", len(codes), n)
 	}
-	// Of the secret nothing but a slow hash is kept, each with a salt of its own.
+	// The secret is stored only as a slow hash, each with its own salt.
 	var kept []string
 	if err := w.db.SelectContext(t.Context(), &kept, `SELECT lookup || ' ' || secret_hash FROM recovery_codes`); err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func TestRecoveryCodes(t *testing.T) {
 	}
 }
 
-// flip is another character of the alphabet.
+// flip returns another character of the alphabet.
 func flip(character string) string {
 	if character == "7" {
 		return "8"
@@ -112,7 +112,7 @@ func TestRecovery(t *testing.T) {
 	codes := w.codes(in.Session)
 	w.clock.advance(time.Second)
 
-	// What fails spends the ceremony, not the code.
+	// A failed try spends the ceremony, not the code.
 	options := w.begun(w.BeginRecovery(t.Context(), codes[0]))
 	_, err := w.FinishRecovery(t.Context(), "", options.Ceremony, []byte("{}"), "")
 	want(t, err, passkey.ErrCredentialRejected)
@@ -146,7 +146,7 @@ func TestRecovery(t *testing.T) {
 		t.Errorf("audited: %q", got)
 	}
 
-	// Each passkey's next sign-in tells of it, once: the other's does not use it up.
+	// Each passkey's next sign-in reports it once, independently of the other passkey.
 	for _, a := range []*authenticator{fresh, old} {
 		told := w.clock.Now()
 		w.clock.advance(time.Minute)
@@ -172,7 +172,8 @@ func TestRecovery(t *testing.T) {
 	}
 }
 
-// One code registers one passkey, however many try at once; a set that is replaced meanwhile registers none.
+// TestConcurrentRecoveries checks that one code registers one passkey, however many tries are concurrent, and that a code
+// from a set replaced meanwhile registers none.
 func TestConcurrentRecoveries(t *testing.T) {
 	w := newWorld(t)
 	a, in := w.register("Ada")
@@ -204,7 +205,7 @@ func TestRecoveryFromZeroPasskeys(t *testing.T) {
 	if err := w.DeletePasskey(t.Context(), in.Session, a.credential.ID, true); err != nil {
 		t.Fatal(err)
 	}
-	wantLive(w, in.Token, true) // that of the request stays
+	wantLive(w, in.Token, true) // the request's own session stays
 	_, err := w.signIn(a, "")
 	want(t, err, passkey.ErrCredentialRejected)
 	recovered, err := w.recover(codes[9], newAuthenticator())
@@ -212,7 +213,7 @@ func TestRecoveryFromZeroPasskeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantLive(w, in.Token, false)
-	// With codes left, the new one can be deleted as well; the last code gone, it cannot.
+	// While codes are left, the new passkey can be deleted as well; without any, it cannot.
 	for _, code := range codes[:9] {
 		if recovered, err = w.recover(code, newAuthenticator()); err != nil {
 			t.Fatal(err)
@@ -277,7 +278,8 @@ func TestRecoveryLink(t *testing.T) {
 	}
 }
 
-// A full account can be recovered: nobody could delete one of the lost passkeys first.
+// TestRecoveryOfAFullAccount checks that an account at the passkey limit can be recovered, since nobody could delete one of
+// the lost passkeys first.
 func TestRecoveryOfAFullAccount(t *testing.T) {
 	w := newWorld(t)
 	_, in := w.register("Ada")
@@ -334,7 +336,8 @@ func TestEndSessions(t *testing.T) {
 	}
 }
 
-// What the passkey itself has signed, but was refused, its user hears of at the next good sign-in.
+// TestRejectedPasskeyIsReported checks that a refusal of what the passkey itself has signed is reported at the user's next
+// good sign-in.
 func TestRejectedPasskeyIsReported(t *testing.T) {
 	w := newWorld(t)
 	a := newAuthenticator()
@@ -354,7 +357,7 @@ func TestRejectedPasskeyIsReported(t *testing.T) {
 		a.credential.Counter++
 		_, err := w.signIn(a.but(c.lie), "")
 		want(t, err, passkey.ErrCredentialRejected)
-		// The same by somebody without the key is noise.
+		// The same from somebody without the key is noise.
 		_, err = w.signIn(a.but(c.lie).but(func(a *authenticator) { a.credential.Key = newAuthenticator().credential.Key }), "")
 		want(t, err, passkey.ErrCredentialRejected)
 
@@ -365,7 +368,7 @@ func TestRejectedPasskeyIsReported(t *testing.T) {
 			string(in.Notices[0].Passkey) != string(a.credential.ID) {
 			t.Errorf("%s: told %+v", c.reason, in.Notices)
 		}
-		// The step that comes with another passkey goes on telling.
+		// The session that follows the addition of another passkey still reports it.
 		added, err := w.addPasskey(in.Session, newAuthenticator())
 		if err != nil {
 			t.Fatal(err)
@@ -381,7 +384,8 @@ func TestRejectedPasskeyIsReported(t *testing.T) {
 	}
 }
 
-// Whoever has come in by a code cannot push the notice of it out of what is told, by having a passkey rejected many times.
+// TestRejectionsCannotHideRecovery checks that somebody who came in by a code cannot displace the notice of that with many
+// rejected sign-ins.
 func TestRejectionsCannotHideRecovery(t *testing.T) {
 	w := newWorld(t)
 	owner, in := w.register("Ada")
@@ -407,8 +411,8 @@ func TestRejectionsCannotHideRecovery(t *testing.T) {
 	}
 }
 
-// Codes take long to hash. A session that is ended meanwhile, by a recovery too, leaves none behind to come back with, and
-// those of the user stay.
+// TestRecoveryCodesOfASessionThatHasEnded checks that a session that ends while its codes are being hashed stores none of
+// them, so that they open no way back, and leaves the user's codes unchanged.
 func TestRecoveryCodesOfASessionThatHasEnded(t *testing.T) {
 	w := newWorld(t)
 	owner, in := w.register("Ada")
@@ -429,8 +433,8 @@ func TestRecoveryCodesOfASessionThatHasEnded(t *testing.T) {
 	want(t, err, passkey.ErrUnauthenticated)
 }
 
-// Who comes back by a code hears of those who did so before them: a thief may have deleted every passkey that could have been
-// told. Of their own recovery they know.
+// TestRecoveryReportsEarlierRecoveries checks that a recovery reports earlier ones: a thief may have deleted every passkey
+// whose sign-in would have. It does not report itself.
 func TestRecoveryReportsEarlierRecoveries(t *testing.T) {
 	w := newWorld(t)
 	owner, in := w.register("Ada")
@@ -464,7 +468,7 @@ func TestRecoveryReportsEarlierRecoveries(t *testing.T) {
 	}
 }
 
-// A recovery also ends what links are still about: one of them may have gone to the wrong person.
+// TestRecoveryEndsLinks checks that a recovery also ends unused links: one of them may have gone to the wrong person.
 func TestRecoveryEndsLinks(t *testing.T) {
 	w := newWorld(t)
 	_, in := w.register("Ada")
@@ -491,7 +495,8 @@ func TestRecoveryEndsLinks(t *testing.T) {
 	}
 }
 
-// A passkey that is being added when all other sessions are ended does not bring its session over.
+// TestEndOtherSessionsWhileAPasskeyIsAdded checks that adding a passkey while all other sessions are ended does not
+// preserve its session.
 func TestEndOtherSessionsWhileAPasskeyIsAdded(t *testing.T) {
 	w := newWorld(t)
 	owner, in := w.register("Ada")
@@ -501,7 +506,7 @@ func TestEndOtherSessionsWhileAPasskeyIsAdded(t *testing.T) {
 	options := w.begun(w.BeginPasskey(t.Context(), stolen.Session))
 	answer := thiefs.create(t, options)
 
-	// A registration of the same credential id by somebody else, not committed yet, holds up the thief's in the middle.
+	// Another user's uncommitted registration of the same credential id blocks the thief's halfway.
 	tx := w.db.MustBeginTx(t.Context(), nil)
 	defer func() { _ = tx.Rollback() }()
 	tx.MustExec(`INSERT INTO directory (kind, key, user_id) SELECT 'passkey', rp_id || ' ' || $2, $1 FROM passkeys WHERE user_id = $1`,
@@ -536,7 +541,7 @@ func TestEndOtherSessionsWhileAPasskeyIsAdded(t *testing.T) {
 	wantLive(w, in.Token, true)
 }
 
-// A ceremony does not outlive the account that it would add a passkey to.
+// TestCeremonyOfAnErasedAccount checks that a ceremony does not outlive the account to which it would add a passkey.
 func TestCeremonyOfAnErasedAccount(t *testing.T) {
 	w := newWorld(t)
 	_, in := w.register("Ada")
@@ -556,7 +561,8 @@ func TestCeremonyOfAnErasedAccount(t *testing.T) {
 	}
 }
 
-// An export has all passkeys that are held, also those of the name that the relying party had before.
+// TestExportHasPasskeysOfEveryRelyingPartyID checks that an export has all stored passkeys, even those of a previous
+// relying party ID.
 func TestExportHasPasskeysOfEveryRelyingPartyID(t *testing.T) {
 	w := newWorld(t)
 	_, in := w.register("Ada")

@@ -11,8 +11,8 @@ import (
 	"holdfast/sql/sqltest"
 )
 
-// A dump of an older schema is brought to this program's version, and what it holds is kept: here, that of the version
-// before support's withdrawals had a time of their own.
+// TestRestoreOlderSchema checks that a dump of an older schema is migrated to this program's version with its data: here,
+// the version before support's withdrawals stored their own time.
 func TestRestoreOlderSchema(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -105,7 +105,8 @@ func TestRestoreOlderSchema(t *testing.T) {
 	}
 }
 
-// A database that a newer program has made is refused after its restore too, whatever the backup said of it.
+// TestFinishRestoreRefusesNewer checks that a database made by a newer program is refused even after its restore, whatever
+// the backup claimed.
 func TestFinishRestoreRefusesNewer(t *testing.T) {
 	t.Parallel()
 	owner, _ := sqltest.Database(t)

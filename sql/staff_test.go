@@ -50,7 +50,7 @@ func TestStaff(t *testing.T) {
 		t.Errorf("audited: %s", got)
 	}
 
-	// An ordinary user has no role, nor has nobody.
+	// An ordinary user has no role, nor does an unknown one.
 	_, bob, err := w.CreateUser(t.Context(), support, "Bob", "")
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func TestStaff(t *testing.T) {
 		want(t, w.RemoveStaff(t.Context(), operator, nobody), passkey.ErrNotFound)
 	}
 
-	// Without the role they are signed out, and an ordinary user.
+	// Without the role they are signed out and become ordinary users.
 	if err := w.RemoveStaff(t.Context(), operator, eve.User.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +100,7 @@ func TestInviteStaffRefuses(t *testing.T) {
 	}
 }
 
-// An invitation that is taken back opens no account any more, also where its use has begun.
+// TestWithdrawnInvitationOpensNoAccount checks that a withdrawn invitation opens no account, even if its use has begun.
 func TestWithdrawnInvitationOpensNoAccount(t *testing.T) {
 	w := newWorld(t)
 	eve, link, err := w.InviteStaff(t.Context(), operator, "Eve", passkey.RoleAdmin)
@@ -117,7 +117,7 @@ func TestWithdrawnInvitationOpensNoAccount(t *testing.T) {
 	want(t, err, passkey.ErrCeremony)
 }
 
-// Whoever may only support can neither enter a staff member's account nor shut its owner out.
+// TestStaffAccountsAreForAdmins checks that support can neither enter a staff member's account nor lock its owner out.
 func TestStaffAccountsAreForAdmins(t *testing.T) {
 	w := newWorld(t)
 	for _, role := range passkey.Roles() {
@@ -125,7 +125,7 @@ func TestStaffAccountsAreForAdmins(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = w.CreateRecoveryLink(t.Context(), support, member.User.ID) // the invitation not taken up yet
+		_, err = w.CreateRecoveryLink(t.Context(), support, member.User.ID) // the invitation is not yet accepted
 		want(t, err, passkey.ErrStaffAccount)
 		in, err := w.recover(link.Code, newAuthenticator())
 		if err != nil {
@@ -147,7 +147,7 @@ func TestStaffAccountsAreForAdmins(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantLive(w, in.Token, false)
-		// Once they are not staff any more, they are users like others; the link that was made before is gone.
+		// Former staff members are ordinary users; the link that was created before is gone.
 		if err := w.RemoveStaff(t.Context(), operator, member.User.ID); err != nil {
 			t.Fatal(err)
 		}

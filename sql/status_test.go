@@ -19,13 +19,13 @@ import (
 	"holdfast/sql/sqltest"
 )
 
-// publishing is a replica that publishes status lists, with connections of its own.
+// publishing is a replica that publishes status lists, with its own connections.
 type publishing struct {
 	*entitlements.Service
 	reports chan error
 }
 
-// publishingReplica is one more server over the database at address. Deaf, it does not hear of changes.
+// publishingReplica starts another server on the database at address. If deaf, it hears no announcements.
 func (b *bench) publishingReplica(t *testing.T, address string, deaf bool) publishing {
 	t.Helper()
 	db, err := sql.Open(t.Context(), address)
@@ -56,7 +56,7 @@ func (b *bench) publishingReplica(t *testing.T, address string, deaf bool) publi
 	return p
 }
 
-// newStatusBench is a bench with the addresses of its database.
+// newStatusBench returns a bench and the addresses of its database.
 func newStatusBench(t *testing.T) (b *bench, owner, runtime string) {
 	t.Helper()
 	owner, runtime = sqltest.Database(t)
@@ -78,7 +78,7 @@ func newStatusBench(t *testing.T) (b *bench, owner, runtime string) {
 	return b, owner, runtime
 }
 
-// status is what a replica's list says of a document.
+// status returns a document's status in a replica's list.
 func (b *bench) status(t *testing.T, replica publishing, document entitlements.Document) entitlements.Status {
 	t.Helper()
 	reference := document.Status.StatusList
@@ -100,7 +100,8 @@ func (b *bench) status(t *testing.T, replica publishing, document entitlements.D
 	return status
 }
 
-// within waits, for as long as a list may be kept, until all that is wanted is so, and says how long it took.
+// within waits, at most for as long as a list may be cached, until all statuses are as wanted, and returns how long it
+// took.
 func (b *bench) within(t *testing.T, replica publishing, name string, want map[string]entitlements.Status, documents map[string]entitlements.Document) {
 	t.Helper()
 	start := time.Now()
@@ -122,7 +123,8 @@ func (b *bench) within(t *testing.T, replica publishing, name string, want map[s
 	}
 }
 
-// Whatever ends a document's rights shows in the lists of all replicas within their ttl, and nothing else does.
+// TestStatusListsShowEveryChange checks that everything that ends a document's rights appears in all replicas' lists within
+// their ttl, and nothing else does.
 func TestStatusListsShowEveryChange(t *testing.T) {
 	t.Parallel()
 	b, _, runtime := newStatusBench(t)
@@ -194,8 +196,8 @@ func TestStatusListsShowEveryChange(t *testing.T) {
 	all("after reinstating", map[string]entitlements.Status{"suspended": valid, "revoked": invalid, "reinstated": valid, "bystander": valid})
 }
 
-// While the database is away the last list is served; when it is back, what was changed meanwhile comes by itself. A
-// listener's connection that is lost alone is made anew.
+// TestStatusListsWhileTheDatabaseIsAway checks that the last list is served while the database is away, that changes appear
+// by themselves afterwards, and that a lost listening connection is replaced.
 func TestStatusListsWhileTheDatabaseIsAway(t *testing.T) {
 	t.Parallel()
 	b, owner, runtime := newStatusBench(t)
@@ -256,12 +258,12 @@ func TestStatusListsWhileTheDatabaseIsAway(t *testing.T) {
 	b.within(t, replica, "listening again", want, documents)
 }
 
-// disconnect ends the connections to a database whose last statement begins so.
+// disconnect ends the connections to a database whose last statement begins with that text.
 func disconnect(admin *sqlx.DB, database, statement string) {
 	admin.MustExec(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND query ILIKE $2 || '%'`, database, statement)
 }
 
-// What the store promises: no committed change is missed, however transactions overlap.
+// TestStatusChanges checks the store's promise that no committed change is missed, however transactions overlap.
 func TestStatusChanges(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -294,7 +296,7 @@ func TestStatusChanges(t *testing.T) {
 		t.Errorf("lists without a change: %+v", first)
 	}
 
-	// One transaction begins first and commits last, with a reading between the two commits.
+	// One transaction begins first and commits last, with a read between the two commits.
 	early, late := b.db.MustBegin(), b.db.MustBegin()
 	early.MustExec(`UPDATE status_entries SET status = 1, changed = pg_current_xact_id() WHERE list = 0 AND idx = 3`)
 	late.MustExec(`UPDATE status_entries SET status = 2, changed = pg_current_xact_id() WHERE list = 1 AND idx = 0`)
@@ -312,8 +314,8 @@ func TestStatusChanges(t *testing.T) {
 	third := read(second.Mark)
 	same(third, map[int]map[int]entitlements.Status{0: {3: 1}})
 
-	// Nothing new: nothing to read, as soon as nothing else in the cluster has been under way since. Back to VALID is a
-	// change too.
+	// Without changes there is nothing to read once no earlier transaction of the cluster is running. A return to VALID is
+	// a change, too.
 	quiet := read(third.Mark)
 	for range 1000 {
 		if len(quiet.Lists) == 0 {
@@ -329,13 +331,13 @@ func TestStatusChanges(t *testing.T) {
 	fourth := read(quiet.Mark)
 	same(fourth, map[int]map[int]entitlements.Status{1: {}})
 
-	// From the beginning, and from a mark of the future of a database that was restored: all of it.
+	// From the beginning, and from a mark in the future, as after a restore: everything.
 	for _, since := range []entitlements.StatusMark{0, fourth.Mark + 1_000_000} {
 		same(read(since), map[int]map[int]entitlements.Status{0: {3: 1}, 1: {}})
 	}
 }
 
-// BenchmarkStatusChanges reads a list of 2^20 entries, all of them in use, of which one in ten is INVALID.
+// BenchmarkStatusChanges reads a list of 2^20 entries, all in use, of which one in ten is INVALID.
 func BenchmarkStatusChanges(b *testing.B) {
 	owner, runtime := sqltest.Database(b)
 	admin, err := sqlx.Connect("postgres", owner)
@@ -345,7 +347,7 @@ func BenchmarkStatusChanges(b *testing.B) {
 	defer admin.Close()
 	admin.MustExec(`INSERT INTO status_entries (list, idx) SELECT 0, n FROM generate_series(0, $1::int) n`, statuslist.MaxLen-1)
 	admin.MustExec(`UPDATE status_entries SET status = 1, changed = pg_current_xact_id() WHERE idx % 10 = 0`)
-	admin.MustExec(`VACUUM ANALYZE status_entries`) // as PostgreSQL does by itself, in time
+	admin.MustExec(`VACUUM ANALYZE status_entries`) // as autovacuum does in time
 	db, err := sql.Open(b.Context(), runtime)
 	if err != nil {
 		b.Fatal(err)

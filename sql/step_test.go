@@ -13,12 +13,11 @@ import (
 	"holdfast/sql/sqltest"
 )
 
-// TestStepIsCheap holds what every reconcile asks of the database to its budget: two prepared statements. The one that
-// commits, on rows that lie as close together as a bulk load leaves them, writes to no index (PostgreSQL calls such an
-// update HOT), and at most 300 bytes of WAL.
+// TestStepIsCheap checks a reconcile's database budget: two prepared statements. The one that commits, on rows as densely
+// packed as after a bulk load, updates no index (a HOT update in PostgreSQL) and writes at most 300 bytes of WAL.
 func TestStepIsCheap(t *testing.T) {
 	t.Parallel()
-	// Of its own: in a cluster where other databases have transactions under way, dead rows go later.
+	// It has its own cluster: where other databases have running transactions, dead rows are removed later.
 	db, err := sql.Open(t.Context(), sqltest.NewNode(t).URL(local.Runtime))
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +59,7 @@ func TestStepIsCheap(t *testing.T) {
 		}
 	}
 
-	// What is sent by its name alone is one round trip, and planned no more.
+	// A statement sent only by its name takes one round trip and is not planned again.
 	var uses []int
 	if err := db.Select(&uses, `SELECT generic_plans + custom_plans FROM pg_prepared_statements WHERE NOT from_sql`); err != nil {
 		t.Fatal(err)
@@ -80,7 +79,7 @@ func TestStepIsCheap(t *testing.T) {
 		var explained []struct {
 			Plan struct {
 				Bytes  int `json:"WAL Bytes"`
-				Images int `json:"WAL FPI"` // of whole pages, at the first change after a checkpoint
+				Images int `json:"WAL FPI"` // full pages, at the first change after a checkpoint
 			}
 		}
 		if err := json.Unmarshal(plans, &explained); err != nil {
@@ -90,12 +89,12 @@ func TestStepIsCheap(t *testing.T) {
 			most = max(most, plan.Bytes)
 		}
 	}
-	const commit = 64 // bytes of the record that ends the transaction
+	const commit = 64 // bytes of the commit record
 	if most == 0 || most+commit > 300 {
 		t.Errorf("%d bytes of WAL", most)
 	}
 
-	// A connection reports what it did when it ends, at the latest.
+	// A connection reports its statistics at the latest when it ends.
 	db.SetMaxIdleConns(0)
 	var updated, hot int
 	for deadline := time.Now().Add(30 * time.Second); updated < devices*passes; time.Sleep(10 * time.Millisecond) {

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// folder is a folder that any user can pass.
+// folder returns a folder that any user can pass through.
 func folder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "local-")
@@ -83,7 +83,7 @@ func query(t *testing.T, cluster *local.Cluster, role, statement string) string 
 	return answer
 }
 
-// serverPID is the number of the server that runs, or ran, in dir.
+// serverPID returns the process id of the server that runs, or ran, in dir.
 func serverPID(t *testing.T, dir string) int {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
@@ -111,7 +111,7 @@ func TestStartStopStart(t *testing.T) {
 	query(t, first, local.Owner, "CREATE TABLE kept (a int); SELECT ''")
 	pid := serverPID(t, dir)
 	stop(t, first)
-	stop(t, first) // harmless
+	stop(t, first) // stopping again is harmless
 	select {
 	case <-first.Done():
 	default:
@@ -169,7 +169,8 @@ func TestAttachStarts(t *testing.T) {
 	start(t, dir) // the folder is free
 }
 
-// What a killed first start may leave: half an initdb, or a cluster without its roles and database.
+// TestStartAfterKilledFirstStart starts after what a killed first start may leave: half an initdb, or a cluster without its
+// roles and database.
 func TestStartAfterKilledFirstStart(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
@@ -216,7 +217,7 @@ func TestFindProgram(t *testing.T) {
 	}
 }
 
-// Neither an address's password nor a failure's many lines are for everybody to see.
+// TestProgramFails checks that errors contain neither an address's password nor a program's many lines.
 func TestProgramFails(t *testing.T) {
 	t.Parallel()
 	pgDump, err := local.FindProgram(t.Context(), "pg_dump", 9)
@@ -233,7 +234,7 @@ func TestProgramFails(t *testing.T) {
 	}
 }
 
-// What a killed start left behind, running or not, is removed; what is in use is not.
+// TestRemove checks that the remains of a killed start, running or not, are removed, but not a folder in use.
 func TestRemove(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(folder(t), "cluster")
@@ -295,7 +296,7 @@ func TestClosedParent(t *testing.T) {
 	}
 }
 
-// startChild has another process start the cluster.
+// startChild starts the cluster in another process.
 func startChild(t *testing.T, dir string) *exec.Cmd {
 	t.Helper()
 	child := exec.Command(os.Args[0])
@@ -314,7 +315,7 @@ func startChild(t *testing.T, dir string) *exec.Cmd {
 	return child
 }
 
-// However often the process that started the cluster is killed, the next start finds its way.
+// TestParentKilled checks that the next start succeeds, however often the process that started the cluster is killed.
 func TestParentKilled(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
@@ -339,8 +340,8 @@ func TestParentKilled(t *testing.T) {
 	}
 }
 
-// A server that recovers from a crash and is told to stop, for its parent was killed, may wait for ever: the next start does
-// not wait with it.
+// TestParentKilledWhileRecovering checks that the next start does not wait for a server that was told to stop during crash
+// recovery: such a server may wait forever.
 func TestParentKilledWhileRecovering(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
@@ -357,7 +358,7 @@ func TestParentKilledWhileRecovering(t *testing.T) {
 		if err := syscall.Kill(backend, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(delay) // the moment matters, not how it is found
+		time.Sleep(delay) // the exact moment matters
 		if err := child.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -375,8 +376,8 @@ func TestParentKilledWhileRecovering(t *testing.T) {
 	}
 }
 
-// The server itself is killed: Done tells, and the next start recovers, also when its number belongs to some other
-// process by then, as happens in containers.
+// TestServerKilled kills the server itself: Done is closed, and the next start recovers, even if another process has the
+// server's process id by then, as happens in containers.
 func TestServerKilled(t *testing.T) {
 	t.Parallel()
 	dir := folder(t)
@@ -407,13 +408,14 @@ func TestServerKilled(t *testing.T) {
 	}
 	defer func() {
 		_ = other.Process.Kill()
-		_ = other.Wait() // by the kill
+		_ = other.Wait() // killed
 	}()
 	stale := strings.Replace(string(text), strconv.Itoa(pid), strconv.Itoa(other.Process.Pid), 1)
 	if err := os.WriteFile(pidFile, []byte(stale), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// The killed server's children need a moment to notice; until then its memory is in use, and PostgreSQL says so.
+	// The killed server's children need a moment to notice. Until then its shared memory is in use, and PostgreSQL reports
+	// that.
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for {
@@ -432,8 +434,8 @@ func TestServerKilled(t *testing.T) {
 	}
 }
 
-// TestLinksAreNotFollowed: PostgreSQL's account owns what is in its folders, and this process may be root. Links that the
-// account, or whoever is it, leaves there must not hand over, or be written through to, what they name.
+// TestLinksAreNotFollowed checks that links in PostgreSQL's folders, which its account owns, cannot make this process,
+// possibly root, hand over or write to their targets.
 func TestLinksAreNotFollowed(t *testing.T) {
 	t.Parallel()
 	above := folder(t)
@@ -477,7 +479,8 @@ func TestLinksAreNotFollowed(t *testing.T) {
 	}
 }
 
-// A stop that was asked for is nothing to warn of, though PostgreSQL calls the end of open connections FATAL.
+// TestStopLogsNoWarning checks that a requested stop logs no warning, although PostgreSQL logs the end of open connections
+// as FATAL.
 func TestStopLogsNoWarning(t *testing.T) {
 	t.Parallel()
 	var log lockedBuffer
@@ -503,8 +506,8 @@ func TestStopLogsNoWarning(t *testing.T) {
 	}
 }
 
-// A folder can be used again as soon as the cluster in it was stopped, whatever this process is starting just then: a child
-// has copies of all open files until its program begins.
+// TestStartRightAfterStop checks that a folder can be used again as soon as its cluster was stopped, even while this
+// process is starting a child, which has copies of all open files until its program begins.
 func TestStartRightAfterStop(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(folder(t), "cluster")
@@ -559,7 +562,7 @@ func (b *lockedBuffer) String() string {
 	return b.text.String()
 }
 
-// TestEnvironmentIsNotInherited: what the server's process is told must not be readable for PostgreSQL's account.
+// TestEnvironmentIsNotInherited checks that PostgreSQL's account cannot read the environment of the server's process.
 func TestEnvironmentIsNotInherited(t *testing.T) {
 	t.Setenv("HOLDFAST_ADMIN_TOKEN", "not for PostgreSQL")
 	t.Setenv("PGDATA", "/elsewhere")
@@ -567,7 +570,7 @@ func TestEnvironmentIsNotInherited(t *testing.T) {
 	start(t, dir)
 	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", serverPID(t, dir)))
 	if errors.Is(err, os.ErrNotExist) {
-		return // no such file system here
+		return // this system has no such file system
 	}
 	if err != nil {
 		t.Fatal(err)
