@@ -11,8 +11,8 @@ import (
 	"holdfast/entitlements"
 )
 
-// BenchmarkVerify measures a document's verification against the bare one of a signature over as many bytes: both in
-// turn, in one run, so that the ratio holds on any machine.
+// BenchmarkVerify compares the verification of a document with that of a bare signature over as many bytes. Both
+// alternate in one run, so that the ratio holds on any machine.
 func BenchmarkVerify(b *testing.B) {
 	keys := generateKeys(b)
 	verifier := entitlements.Verifier{Keyset: keys.Keyset, Issuer: issuer}

@@ -10,8 +10,8 @@ import (
 	"holdfast/entitlements"
 )
 
-// Keys that are yet to begin have not ended: what is wrong is the clock.
-func TestClockBeforeTheKeys(t *testing.T) {
+// Before the start of its keys, a keyset has not ended: the clock is wrong.
+func TestUsableBeforeKeysBegin(t *testing.T) {
 	t.Parallel()
 	made := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	keys, err := entitlements.GenerateKeys(rand.Reader, "https://app.example.com", made)

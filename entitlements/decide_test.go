@@ -152,7 +152,7 @@ func TestDecideEnding(t *testing.T) {
 	}
 }
 
-// Since is when what has to be explained began, by the best subscription.
+// Since is the start of the state to explain, of the best subscription.
 func TestDecideSince(t *testing.T) {
 	const active, pastDue = entitlements.SubscriptionActive, entitlements.SubscriptionPastDue
 	withdrawn := func(s entitlements.Subscription, at time.Duration) entitlements.Subscription {
@@ -212,7 +212,7 @@ func TestWorth(t *testing.T) {
 	if got := account.Worth(noon); !slices.Equal(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	// Days that are granted come after what was paid for, though the last payment is missing.
+	// Granted days begin after the paid time, even if the last payment is missing.
 	for plan, from := range map[entitlements.PlanID]time.Duration{"plus": 9 * day, "premium": day, "addon": 0, "support": 0, "basic": 0, "unknown": 0} {
 		if got := account.GrantsFrom(plan, noon); !got.Equal(noon.Add(from)) {
 			t.Errorf("days of %s are granted from %v, want %v", plan, got, noon.Add(from))

@@ -12,7 +12,7 @@ import (
 	"holdfast/entitlements"
 )
 
-// fuzzed is the world of the vectors, with keys that never change: a finding of one run means the same in the next.
+// fuzzed is the world of the vectors with fixed keys, so that a finding means the same in every run.
 type fuzzed struct {
 	vectorWorld
 	roots    entitlements.Roots
@@ -41,11 +41,11 @@ func newFuzzed(f *testing.F) fuzzed {
 func mustBeVerificationError(t *testing.T, err error) {
 	t.Helper()
 	if !errors.As(err, new(entitlements.VerificationError)) {
-		t.Errorf("an error of no kind: %v", err)
+		t.Errorf("unexpected kind of error: %v", err)
 	}
 }
 
-// FuzzDocument gives the verifier any text: none is taken but those that were signed.
+// FuzzDocument gives the verifier any text: it accepts only signed documents.
 func FuzzDocument(f *testing.F) {
 	w := newFuzzed(f)
 	known := vectorInputs(f, "document")
@@ -56,12 +56,12 @@ func FuzzDocument(f *testing.F) {
 		if _, err := w.verifier.Verify(text, w.now); err != nil {
 			mustBeVerificationError(t, err)
 		} else if !slices.Contains(known, text) {
-			t.Errorf("made up: %q", text)
+			t.Errorf("forged input accepted: %q", text)
 		}
 	})
 }
 
-// FuzzDocumentClaims signs what it is given: what is taken says the same when it is written anew.
+// FuzzDocumentClaims signs its input: an accepted document survives a round trip.
 func FuzzDocumentClaims(f *testing.F) {
 	w := newFuzzed(f)
 	f.Add(jsonText(usualClaims()))
@@ -78,7 +78,7 @@ func FuzzDocumentClaims(f *testing.F) {
 			t.Fatal(err)
 		}
 		if again, err := w.verifier.Verify(w.signing.sign(head, string(text)), w.now); err != nil || !reflect.DeepEqual(document, again) {
-			t.Errorf("%+v, written anew %+v, %v", document, again, err)
+			t.Errorf("%+v, re-encoded %+v, %v", document, again, err)
 		}
 	})
 }
@@ -94,7 +94,7 @@ func FuzzKeyset(f *testing.F) {
 		if _, err := w.roots.VerifyKeyset(text, issuer, w.now); err != nil {
 			mustBeVerificationError(t, err)
 		} else if !slices.Contains(known, text) {
-			t.Errorf("made up: %q", text)
+			t.Errorf("forged input accepted: %q", text)
 		}
 	})
 }
@@ -116,7 +116,7 @@ func FuzzKeysetClaims(f *testing.F) {
 		}
 		again, err := w.roots.VerifyKeyset(w.current.sign(head, string(text)), issuer, w.now)
 		if err != nil || !reflect.DeepEqual(keyset.Keys, again.Keys) || keyset.Mark().Version != again.Mark().Version || keyset.End() != again.End() {
-			t.Errorf("%+v, written anew %+v, %v", keyset, again, err)
+			t.Errorf("%+v, re-encoded %+v, %v", keyset, again, err)
 		}
 	})
 }
@@ -138,10 +138,10 @@ func FuzzPasskeysClaims(f *testing.F) {
 		}
 		again, err := w.verifier.VerifyPasskeys(w.signing.sign(head, string(text)), w.now)
 		if err != nil {
-			t.Fatalf("%s, written anew: %v", text, err)
+			t.Fatalf("%s, re-encoded: %v", text, err)
 		}
 		if textAgain, err := json.Marshal(again); err != nil || string(text) != string(textAgain) { // white space in a JWK is gone
-			t.Errorf("%s, written anew %s, %v", text, textAgain, err)
+			t.Errorf("%s, re-encoded %s, %v", text, textAgain, err)
 		}
 	})
 }

@@ -9,17 +9,17 @@ import (
 	"holdfast/entitlements"
 )
 
-// The promise of a lineage, played out: devices, a network that loses, delays and doubles what it carries, and a server
-// that loses commits. A history is a random sequence of such events; after each, the promise must stand.
+// A simulation of the lineage promise: devices, a network that loses, delays and duplicates messages, and a server that
+// loses commits. A history is a random sequence of such events; the promise must hold after each.
 
-// judge is the rule under test: entitlements.Lineage.Judge, or one that was weakened.
+// judge is the rule under test: entitlements.Lineage.Judge, or a weakened one.
 type judge func(l entitlements.Lineage, t entitlements.Token, bound int64) entitlements.Verdict
 
 // profile is one copy of a device's profile. Tabs and workers share its storage.
 type profile struct {
 	stored entitlements.Token
-	nonces []int64 // what the nonces it was given are bound to; -1: to nothing
-	// completed counts reconciles whose answer was stored, since the profile was copied. A commit of ours that is lost
+	nonces []int64 // bindings of the nonces it received; -1: unbound
+	// completed counts reconciles whose answer was stored since the profile was copied. A lost commit of the server
 	// restarts the count, both when it is lost and when a device shows a token that followed from it.
 	completed int
 }
@@ -42,7 +42,7 @@ type world struct {
 	random   *rand.Rand
 	tags     uint64
 	row      entitlements.Lineage
-	commits  []entitlements.Lineage // what can be restored, oldest first
+	commits  []entitlements.Lineage // the restorable states, oldest first
 	profiles []*profile
 	requests []request
 	answers  []answer
@@ -54,7 +54,7 @@ func newWorld(judge judge, seed uint64) *world {
 	return w
 }
 
-// child makes the token that follows the row.
+// child makes the child of the row's token.
 func (w *world) child() entitlements.Token {
 	w.tags++
 	t := entitlements.Token{Generation: w.row.N, Parent: w.row.Parent}
@@ -78,12 +78,12 @@ func (w *world) send(p *profile) {
 	w.requests = append(w.requests, request{from: p, token: p.stored, bound: p.nonces[w.random.IntN(len(p.nonces))]})
 }
 
-// serve is what the server does with a request. It returns nil to a quarantined device, which is then told by a
-// document and has no lineage any more.
+// serve is the server's side of a request. It returns nil for a quarantined device, which gets a document instead, and
+// has no lineage any more.
 func (w *world) serve(r request) *answer {
 	verdict := w.judge(w.row, r.token, r.bound)
 	if verdict == entitlements.Advances && r.token.Generation > w.row.N {
-		w.restartCount() // commits of ours were lost, and here it shows
+		w.restartCount() // the server has lost commits, and this token shows it
 	}
 	if next := w.row.Advance(r.token, verdict); next != w.row {
 		w.commits = append(w.commits, w.row)
@@ -99,7 +99,7 @@ func (w *world) serve(r request) *answer {
 	return nil
 }
 
-// receive is what a device does with an answer: compare and swap.
+// receive is the device's side of an answer: compare and swap.
 func (w *world) receive(a answer) {
 	a.to.nonces = append(a.to.nonces, a.bound)
 	if a.child != nil && a.to.stored == a.sent {
@@ -108,7 +108,7 @@ func (w *world) receive(a answer) {
 	}
 }
 
-// reconcile is one undisturbed reconcile, with the second try that a stale token gets.
+// reconcile is one undisturbed reconcile, with the retry that a stale token allows.
 func (w *world) reconcile(p *profile) (completed bool) {
 	bound := int64(-1)
 	for range 2 {
@@ -125,7 +125,7 @@ func (w *world) reconcile(p *profile) (completed bool) {
 	return false
 }
 
-// step lets one thing happen.
+// step runs one random event.
 func (w *world) step() {
 	switch n := w.random.IntN(100); {
 	case n < 35:
@@ -164,7 +164,7 @@ func (w *world) lose(commits int) {
 	w.restartCount()
 }
 
-// honest plays one history with one device and says how the promise was broken, if it was.
+// honest plays one history with one device and returns how the promise was broken, if it was.
 func honest(judge judge, seed uint64) string {
 	w := newWorld(judge, seed)
 	for range 20 + w.random.IntN(60) {
@@ -180,7 +180,7 @@ func honest(judge judge, seed uint64) string {
 	return ""
 }
 
-// copied plays one history in which a profile is copied and both copies go on.
+// copied plays one history in which a profile is copied and both copies continue.
 func copied(judge judge, seed uint64) string {
 	w := newWorld(judge, seed)
 	for range w.random.IntN(20) {
@@ -220,8 +220,8 @@ func TestLineagePromise(t *testing.T) {
 	}
 }
 
-// TestLineageRulesAreNeeded weakens one rule at a time and expects the histories to find out.
-func TestLineageRulesAreNeeded(t *testing.T) {
+// TestWeakenedLineageRulesAreDetected weakens one rule at a time and expects the histories to detect it.
+func TestWeakenedLineageRulesAreDetected(t *testing.T) {
 	type (
 		lineage = entitlements.Lineage
 		token   = entitlements.Token

@@ -203,7 +203,7 @@ func (k Keys) propose(keyset Keyset, root string, now time.Time, made jose.Priva
 		return Proposal{}, jose.PrivateKey{}, fmt.Errorf("%w: renew it first", ErrKeysetEnded)
 	}
 	if err := keyset.check(); err != nil {
-		return Proposal{}, jose.PrivateKey{}, fmt.Errorf("that would be no good keyset: %w", err)
+		return Proposal{}, jose.PrivateKey{}, fmt.Errorf("the proposed keyset is invalid: %w", err)
 	}
 	if err := k.Usable(now); err != nil {
 		return Proposal{}, jose.PrivateKey{}, err

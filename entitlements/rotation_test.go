@@ -15,7 +15,7 @@ import (
 
 const window = 7 * day
 
-// apply signs a proposal with a root that is here and takes it.
+// apply signs a proposal with a root of keys and accepts the keyset.
 func apply(t testing.TB, keys entitlements.Keys, at time.Time) func(entitlements.Proposal, jose.PrivateKey, error) entitlements.Keys {
 	return func(proposal entitlements.Proposal, made jose.PrivateKey, err error) entitlements.Keys {
 		t.Helper()
@@ -44,7 +44,7 @@ func apply(t testing.TB, keys entitlements.Keys, at time.Time) func(entitlements
 	}
 }
 
-// renew is a renewal for apply: it makes no signing key.
+// renew adapts Renew to apply: it makes no signing key.
 func renew(keys entitlements.Keys, at time.Time, life time.Duration, above int64) (entitlements.Proposal, jose.PrivateKey, error) { //nolint:unparam // for apply
 	proposal, err := keys.Renew(at, life, above)
 	return proposal, jose.PrivateKey{}, err
@@ -147,12 +147,12 @@ func TestRetire(t *testing.T) {
 
 	both := apply(t, keys, noon)(keys.Rotate(rand.Reader, noon, day, window))
 	b := both.Signing[1]
-	// The next key goes: the present one signs on until the end, and no key is made.
+	// Without the next key, the present one signs until the end, and no key is made.
 	alone := apply(t, both, noon)(both.Retire(rand.Reader, noon.Add(time.Hour), b.ID(), true))
 	if len(alone.Keyset.Keys) != 1 || len(alone.Signing) != 2 || entry(t, alone, a.ID()).ExpiresAt != alone.Keyset.ExpiresAt {
 		t.Errorf("without the next key: %+v", alone.Keyset.Keys)
 	}
-	// The present key goes: its replacement signs until the next one's turn, which stays as it was published.
+	// Without the present key, its replacement signs until the next one's turn, which stays as published.
 	at := noon.Add(time.Hour)
 	if _, _, err := both.Retire(rand.Reader, at, a.ID(), false); !errors.Is(err, entitlements.ErrLastSigningKey) {
 		t.Errorf("the present key was withdrawn before the next one's turn: %v", err)
@@ -163,7 +163,7 @@ func TestRetire(t *testing.T) {
 	if got := entry(t, bridged, bridged.Signing[2].ID()); got.ExpiresAt != noon.Add(day).Unix() {
 		t.Errorf("the replacement's turn does not end with the next one's: %+v", got)
 	}
-	// A key that has had its turn goes: nothing else changes, and none that has had it comes back.
+	// Without a key whose turn is over, nothing else changes, and no such key returns.
 	at = noon.Add(2 * day)
 	wantSigner(t, apply(t, both, at)(both.Retire(rand.Reader, at, a.ID(), false)), at, b.ID())
 	if _, _, err := both.Retire(rand.Reader, at, b.ID(), false); !errors.Is(err, entitlements.ErrLastSigningKey) {
@@ -191,7 +191,7 @@ func TestRenew(t *testing.T) {
 	if _, err := keys.Renew(noon, time.Hour, 0); err == nil {
 		t.Error("a keyset that ends before the next key's turn")
 	}
-	// What the keyset's end makes impossible until it is renewed.
+	// These operations fail after the keyset's end until it is renewed.
 	late := keys.Keyset.End()
 	if _, _, err := keys.Rotate(rand.Reader, late, day, window); err == nil {
 		t.Error("rotated after the keyset's end")
@@ -336,8 +336,8 @@ func TestProposal(t *testing.T) {
 	}
 }
 
-// A database takes what follows on the keysets that it has served; an older one is refused as devices refuse it, and one of
-// another root or origin before it changes anything.
+// A database accepts keysets that follow those it has served. It refuses an older one as devices do, and one of another
+// root or origin before anything changes.
 func TestServedKeysetFollows(t *testing.T) {
 	keys, others := generateKeys(t), generateKeys(t)
 	both, next, err := keys.AddNextRoot(rand.Reader)
@@ -388,7 +388,7 @@ func TestServedKeysetFollows(t *testing.T) {
 	}
 }
 
-// An operator can have the database adopt any keyset but an older one of the same root and origin.
+// An operator can make the database adopt any keyset except an older one of the same root and origin.
 func TestServedKeysetAdopt(t *testing.T) {
 	keyset := generateKeys(t).Keyset.Served()
 	newer, moved, other := keyset, keyset, generateKeys(t).Keyset.Served()
@@ -408,7 +408,7 @@ func TestServedKeysetAdopt(t *testing.T) {
 	}
 }
 
-// A folder is read whatever was cut short in it, and refused for service when a key to come is missing.
+// A folder can be read whatever operation was cut short in it, and is refused for service if a future key is missing.
 func TestReadKeys(t *testing.T) {
 	keys := generateKeys(t)
 	keys = apply(t, keys, noon)(keys.Rotate(rand.Reader, noon, day, window))
@@ -442,7 +442,7 @@ func TestReadKeys(t *testing.T) {
 	if promoted.Roots, err = promoted.PromoteRoot(); err != nil {
 		t.Fatal(err)
 	}
-	// roots.json is the promotion; the files have yet to get their names.
+	// roots.json is the promotion; the files have not been renamed yet.
 	if read, err := entitlements.ReadKeys(files(promoted)); err != nil || read.Root.ID() != next.ID() || !read.NextRoot.IsZero() {
 		t.Errorf("a promotion that was cut short: %v", err)
 	}
@@ -455,7 +455,7 @@ func TestReadKeys(t *testing.T) {
 	if _, err := entitlements.ReadKeys(folder); err != nil {
 		t.Errorf("an operator cannot mend it: %v", err)
 	}
-	// The old one's is not needed after its turn.
+	// The old key's private half is not needed after its turn.
 	folder = files(keys)
 	delete(folder, "signing/"+keys.Signing[0].ID()+".jwk")
 	if _, err := entitlements.LoadKeys(folder, issuer, noon.Add(day)); err != nil {

@@ -50,7 +50,7 @@ func FuzzLineageToken(f *testing.F) {
 	if seeds, err := os.ReadDir("testdata/fuzz/" + f.Name()); err != nil || len(seeds) == 0 {
 		f.Fatalf("no seeds: %v", err)
 	}
-	// The tag is fixed, so that the seeds hold tokens that open.
+	// The tag is fixed, so that the seeds contain tokens that open.
 	s := sealer{secret: bytes.Repeat([]byte{7}, 32), rand: bytes.NewReader(bytes.Repeat([]byte{9}, 16))}
 	good, err := s.first(someDevice, someUser, 1)
 	if err != nil {
@@ -61,7 +61,7 @@ func FuzzLineageToken(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		token, err := s.open(text)
 		if err == nil && text != good {
-			t.Errorf("made up: %q", text)
+			t.Errorf("forged input accepted: %q", text)
 		}
 		if err == nil {
 			again := sealer{secret: s.secret, rand: bytes.NewReader(token.Tag[:])}
@@ -69,7 +69,7 @@ func FuzzLineageToken(f *testing.F) {
 				t.Errorf("sealed again: %q, %v", sealed, err)
 			}
 		} else if !errors.Is(err, ErrLineageInvalid) {
-			t.Errorf("an error of no kind: %v", err)
+			t.Errorf("unexpected kind of error: %v", err)
 		}
 	})
 }

@@ -18,9 +18,9 @@ import (
 
 const statusIssuer = "https://app.example.com"
 
-// statusStore is a store of statuses alone.
+// statusStore is a store that only has statuses.
 type statusStore struct {
-	entitlements.Store // nil: nothing else is asked for
+	entitlements.Store // nil: no other method is called
 	mu                 sync.Mutex
 	err                error
 	count              int
@@ -61,12 +61,12 @@ func (s *statusStore) set(list int, entries ...entitlements.StatusEntry) {
 	s.count, s.lists[list], s.changed[list] = max(s.count, list+1), entries, s.mark
 }
 
-// MarkKeyset takes every keyset: the marks have tests of their own.
+// MarkKeyset accepts every keyset: the marks have their own tests.
 func (*statusStore) MarkKeyset(context.Context, entitlements.ServedKeyset, entitlements.Roots) error {
 	return nil
 }
 
-// readings is when the store was asked, and for what.
+// readings are the times and arguments of the reads.
 func (s *statusStore) readings() ([]time.Time, []entitlements.StatusMark) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -79,7 +79,7 @@ func (s *statusStore) fail(err error) {
 	s.err = err
 }
 
-// publisher is a service that publishes, in a bubble of time.
+// publisher is a service that publishes, in a synctest bubble.
 type publisher struct {
 	*entitlements.Service
 	t        *testing.T
@@ -124,7 +124,7 @@ func (p *publisher) token(list int) string {
 	return string(token)
 }
 
-// list is a list as a host sees it now.
+// list returns a list as a host sees it now.
 func (p *publisher) list(n int) entitlements.StatusList {
 	p.t.Helper()
 	list, err := p.verifier.VerifyStatusList(p.token(n), uri(n), time.Now())
@@ -179,7 +179,7 @@ func TestStatusListsFollowChanges(t *testing.T) {
 		p.wants(0, 8, entitlements.StatusValid)
 		p.wants(1, 7, entitlements.StatusValid) // the list that comes next is there already
 
-		// Without a word it takes a little longer.
+		// Without a notification it takes a little longer.
 		first := p.token(1)
 		p.store.set(0, entitlements.StatusEntry{Index: 7, Status: entitlements.StatusInvalid})
 		wait(4 * time.Second)
@@ -189,12 +189,12 @@ func TestStatusListsFollowChanges(t *testing.T) {
 		p.store.set(0, entitlements.StatusEntry{Index: 7, Status: entitlements.StatusInvalid})
 		wait(4 * time.Second)
 		if p.token(0) != second || p.token(1) != first {
-			t.Error("a list that has not changed was signed anew")
+			t.Error("a list that has not changed was signed again")
 		}
 	})
 }
 
-// However much changes, lists are read at most once a second; and if nothing does, every few seconds.
+// The lists are read at most once a second under any load, and every few seconds if nothing changes.
 func TestStatusListsAreReadAtMostOnceASecond(t *testing.T) {
 	bubble(t, func(t *testing.T, ctx context.Context) {
 		p := publish(ctx, t, statusKeys(t))
@@ -218,7 +218,7 @@ func TestStatusListsAreReadAtMostOnceASecond(t *testing.T) {
 	})
 }
 
-// While the store fails the last list stays, unchanged: to sign it anew would be to say that it is true now.
+// While the store fails the last list stays unchanged: signing it again would claim that it is true now.
 func TestStatusListsStayWhileTheStoreFails(t *testing.T) {
 	bubble(t, func(t *testing.T, ctx context.Context) {
 		p := publish(ctx, t, statusKeys(t))
@@ -249,7 +249,7 @@ func TestStatusListsStayWhileTheStoreFails(t *testing.T) {
 	})
 }
 
-// A list never ends, and is never older than an hour and a little.
+// A valid list is always published, never older than little more than an hour.
 func TestStatusListsAreRenewed(t *testing.T) {
 	bubble(t, func(t *testing.T, ctx context.Context) {
 		p := publish(ctx, t, statusKeys(t))
@@ -281,7 +281,7 @@ func TestStatusListsAreRenewed(t *testing.T) {
 	})
 }
 
-// Another key signs all lists as soon as it signs documents; no list outlives the keyset.
+// When the signing key changes, it signs all lists as soon as it signs documents; no list outlives the keyset.
 func TestStatusListsFollowTheKey(t *testing.T) {
 	bubble(t, func(t *testing.T, ctx context.Context) {
 		keys := statusKeys(t)

@@ -19,8 +19,8 @@ import (
 	"testing"
 )
 
-// What follows makes the test vectors. It shares no code with the verifier: messages are put together by hand, so that
-// they can be wrong in any way. Keys are fixed and signatures deterministic (RFC 6979): the same files come out each time.
+// The code below makes the test vectors. It shares no code with the verifier: messages are built by hand, so that they
+// can be wrong in any way. Keys are fixed and signatures deterministic (RFC 6979), so the files are reproducible.
 
 const (
 	begin  = int64(1_772_366_400) // 2026-03-01T12:00:00Z: the usual document's iat
@@ -86,7 +86,7 @@ func (k vectorKey) rs(input string) (r, s []byte) {
 	return signature.R.FillBytes(make([]byte, 32)), signature.S.FillBytes(make([]byte, 32))
 }
 
-// sign signs a header and a payload as they are written.
+// sign signs a header and a payload without changing them.
 func (k vectorKey) sign(header, payload string) string {
 	return k.signInput(base64url([]byte(header)) + "." + base64url([]byte(payload)))
 }
@@ -96,7 +96,7 @@ func (k vectorKey) signInput(input string) string {
 	return input + "." + base64url(append(r, s...))
 }
 
-// pem is the public key as programs exchange it, and as a confused one would take it for a secret.
+// pem returns the public key in PEM, which a confused verifier would take for a secret.
 func (k vectorKey) pem() []byte {
 	der, err := x509.MarshalPKIXPublicKey(&k.private.PublicKey)
 	if err != nil {
@@ -112,7 +112,7 @@ func (k vectorKey) header(typ string) string {
 // vectorWriter collects the cases of one file.
 type vectorWriter struct {
 	file vectorFile
-	// The key, keyset, roots and clock of a case that does not say otherwise.
+	// The default key, keyset, roots and clock of a case.
 	key           vectorKey
 	keyset, roots string
 	now           int64 // unix milliseconds
@@ -148,7 +148,7 @@ func (w *vectorWriter) accept(name string, claims object) {
 	w.add(vector{Name: name, Kind: "document", Input: w.document(claims)}, "", documentResultOf(claims))
 }
 
-// at is a document judged at a time, in milliseconds from another one in seconds.
+// at returns a document judged at a time, in milliseconds from another one in seconds.
 func (w *vectorWriter) at(code, name string, claims object, keyset string, seconds, milliseconds int64) {
 	v := vector{Name: name, Kind: "document", Input: w.document(claims), Keyset: keyset, Now: seconds*1000 + milliseconds}
 	w.add(v, code, documentResultOf(claims))
@@ -164,7 +164,7 @@ func usualClaims() object {
 	}
 }
 
-// changed is the usual claims with others in their place: names and values in turn.
+// changed returns the usual claims with some replaced: names and values alternate.
 func changed(namesAndValues ...any) object {
 	claims := usualClaims()
 	for i := 0; i < len(namesAndValues); i += 2 {
@@ -191,7 +191,7 @@ func documentResultOf(claims object) object {
 	return result
 }
 
-// vectorWorld is the keys and keysets of all vectors.
+// vectorWorld holds the keys and keysets of all vectors.
 type vectorWorld struct {
 	current, next, foreign            vectorKey // roots
 	signing, second, removed, strange vectorKey
@@ -219,7 +219,7 @@ func newVectorWorld(t testing.TB) vectorWorld {
 	return w
 }
 
-// entry is a key in a keyset: good for documents issued from two days before the usual one until 90 days after it.
+// entry returns a keyset entry, valid for documents issued from two days before the usual one until 90 days after it.
 func (w vectorWorld) entry(k vectorKey) object {
 	entry := maps.Clone(k.jwk)
 	maps.Copy(entry, object{"kid": k.kid, "alg": "ES256", "use": "sig", "nbf": begin - 2*daily, "exp": begin + 90*daily})
@@ -264,7 +264,7 @@ func generateVectors(t *testing.T) map[string][]byte {
 	return files
 }
 
-// form is what a text has to be before it is read: RFC 7515 §7.1 in its one spelling.
+// form tests the form of a text before it is read: RFC 7515 §7.1 in its one canonical spelling.
 func (w vectorWorld) form() *vectorWriter {
 	f := w.writer("Form: a compact JWS in strict base64url whose header is one JSON object. Anything else is malformed.")
 	good := f.document(usualClaims())
@@ -324,7 +324,7 @@ func (w vectorWorld) form() *vectorWriter {
 	} {
 		f.refuse("malformed", "form: "+c.name, c.input)
 	}
-	// RFC 7797 §3: the payload stands as it is, and was signed as it is.
+	// RFC 7797 §3: the payload is neither encoded in the message nor for signing.
 	bare := base64url([]byte(fmt.Sprintf(`{"alg":"ES256","b64":false,"crit":["b64"],"kid":"%s","typ":"entitlement+jwt"}`, w.signing.kid)))
 	f.refuse("malformed", "form: an unencoded payload", w.signing.signInput(bare+"."+jsonText(object{"sub": user})))
 	for _, c := range []struct{ name, header string }{
@@ -369,10 +369,10 @@ func padded(part string) string {
 	return part + strings.Repeat("=", 4-len(part)%4)
 }
 
-// pad is what makes a text's length one more than a multiple of three, so that its base64url has unused bits.
+// pad makes a text's length one more than a multiple of three, so that its base64url has unused bits.
 func pad(text string) string { return strings.Repeat(" ", (4-len(text)%3)%3) }
 
-// twin is another spelling of the same bytes: the last letter differs in bits that no byte uses.
+// twin returns another spelling of the same bytes: the last letter differs in unused bits.
 func twin(part string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := strings.IndexByte(alphabet, part[len(part)-1])
@@ -381,7 +381,7 @@ func twin(part string) string {
 
 func nest(depth int) string { return strings.Repeat("[", depth) + strings.Repeat("]", depth) }
 
-// header is what a header may say: exactly alg, kid and typ, of fixed values, and a key that is known.
+// header tests the header: exactly alg, kid and typ, of fixed values, and a known key.
 func (w vectorWorld) header() *vectorWriter {
 	f := w.writer("Header: exactly alg, kid and typ, all strings; one algorithm, one type, a key of the keyset.")
 	payload := jsonText(usualClaims())
@@ -466,7 +466,7 @@ func (w vectorWorld) header() *vectorWriter {
 	return f
 }
 
-// missing in place of a member's value means that it is not there.
+// missing in place of a member's value removes the member.
 const missing = "\x00missing"
 
 func deepest(depth int) any {
@@ -484,7 +484,7 @@ func macced(header, payload string, secret []byte) string {
 	return input + "." + base64url(mac.Sum(nil))
 }
 
-// signature is r and s, 32 bytes each (RFC 7518 §3.4), both from 1 to n-1.
+// signature tests the signature: r and s, 32 bytes each (RFC 7518 §3.4), both from 1 to n-1.
 func (w vectorWorld) signature() *vectorWriter {
 	f := w.writer("Signature: ES256, r and s of 32 bytes each, over the very bytes of header and payload.")
 	good := f.document(usualClaims())
@@ -581,7 +581,7 @@ func (w vectorWorld) signature() *vectorWriter {
 	return f
 }
 
-// claims is every claim: there, of its type, and in agreement with the others.
+// claims tests every claim: present, of its type, and consistent with the others.
 func (w vectorWorld) claims() *vectorWriter {
 	f := w.writer("Claims: each is there, of its type, and contradicts no other. Numbers are what IEEE 754 makes of them; claims that nobody knows are passed over.")
 	head := w.signing.header("entitlement+jwt")
@@ -774,7 +774,7 @@ func (w vectorWorld) claims() *vectorWriter {
 	return f
 }
 
-// time is the edges: a second and a millisecond before, the moment itself, a second after.
+// time tests the edges: a second and a millisecond before, the moment itself, a second after.
 func (w vectorWorld) time() *vectorWriter {
 	f := w.writer("Time: a document counts from its iat until its exp, its key for documents with an iat from nbf until exp, its keyset until exp. Ends do not belong to what they end.")
 	usual := usualClaims()
@@ -816,7 +816,7 @@ func (w vectorWorld) time() *vectorWriter {
 	return f
 }
 
-// expectations is what a document is compared with, beyond what it says of itself.
+// expectations tests what a document is compared with besides its own claims.
 func (w vectorWorld) expectations() *vectorWriter {
 	f := w.writer("Expectations: what is expected is compared, in the order subject, device and key, proof, revision; what is not expected is not.")
 	usual := usualClaims()
@@ -858,7 +858,7 @@ func (w vectorWorld) expectations() *vectorWriter {
 	return f
 }
 
-// keysetVectors is the ways in which a keyset fails.
+// keysetVectors tests the ways in which a keyset fails.
 func (w vectorWorld) keysetVectors() *vectorWriter {
 	f := w.writer("Keysets: signed by an embedded root, each key complete and its own kid's. A keyset's beginning is not judged, its end is.")
 	f.file.Keysets = nil
@@ -1045,7 +1045,7 @@ func decoded(text string) []byte {
 	return b
 }
 
-// entryOf is a key of these coordinates under its own thumbprint.
+// entryOf returns an entry for a key of these coordinates under its own thumbprint.
 func entryOf(w vectorWorld, x, y string) object {
 	entry := w.entry(w.signing)
 	entry["x"], entry["y"] = x, y
@@ -1053,7 +1053,7 @@ func entryOf(w vectorWorld, x, y string) object {
 	return entry
 }
 
-// smallPoint is the point with the smallest x from 1 on: x+p still fits into 32 bytes.
+// smallPoint returns the point with the smallest x from 1 on: x+p still fits into 32 bytes.
 func smallPoint() (x, y *big.Int) {
 	params := elliptic.P256().Params()
 	for x = big.NewInt(1); ; x.Add(x, big.NewInt(1)) {
@@ -1070,7 +1070,7 @@ func markOf(root vectorKey, version any, keyset string) object {
 	return object{"root": root.kid, "version": version, "digest": base64url(sum[:])}
 }
 
-// marks is the memory that keeps an old keyset from coming back.
+// marks tests the marks that refuse an old keyset.
 func (w vectorWorld) marks() *vectorWriter {
 	f := w.writer("Marks: a keyset by next outranks all by current; a lower version, or other bytes of the same version, are refused; marks of roots that are not embedded are dropped. Each result holds the marks to keep.")
 	f.file.Keysets = nil

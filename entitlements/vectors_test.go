@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/vectors anew")
 
-// vectorFile is one file of testdata/vectors. README.md beside them says what the members mean.
+// vectorFile is one file of testdata/vectors. The README.md there explains the members.
 type vectorFile struct {
 	About   string                     `json:"about"`
 	Roots   map[string]json.RawMessage `json:"roots"`
@@ -51,8 +51,8 @@ type vectorExpectation struct {
 
 type vectorMark = entitlements.KeysetMark
 
-// documentResult and keysetResult are what a verifier makes of an input that it accepts, in words that are the same in
-// every language.
+// documentResult and keysetResult are a verifier's results for an accepted input, in words that are the same in every
+// language.
 type documentResult struct {
 	Subject  entitlements.UserID                     `json:"sub"`
 	Device   entitlements.DeviceID                   `json:"device"`
@@ -74,7 +74,7 @@ type keysetResult struct {
 	Marks   []vectorMark `json:"marks"`
 }
 
-// TestVectors holds the verifier to the files that every other verifier of ours is held to as well.
+// TestVectors tests the verifier with the files that also test every other Holdfast verifier.
 func TestVectors(t *testing.T) {
 	if *update {
 		writeVectors(t)
@@ -101,7 +101,7 @@ func TestVectors(t *testing.T) {
 			result, err := v.run(t, file)
 			code := entitlements.VerificationError("")
 			if err != nil && !errors.As(err, &code) {
-				t.Errorf("%s: %s: an error of no kind: %v", path, v.Name, err)
+				t.Errorf("%s: %s: unexpected kind of error: %v", path, v.Name, err)
 			}
 			switch {
 			case string(code) != v.Code:
@@ -195,7 +195,8 @@ func sameJSON(t *testing.T, got any, want json.RawMessage) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// TestVectorsAreGenerated: the files are what the generator makes, so that a case can be changed where its meaning is.
+// TestVectorsAreGenerated: the files equal the generator's output, so that a case is changed where its meaning is
+// stated.
 func TestVectorsAreGenerated(t *testing.T) {
 	files := generateVectors(t)
 	for name, text := range files {
@@ -221,7 +222,7 @@ func writeVectors(t *testing.T) {
 	}
 }
 
-// vectorInputs is every input in the files, for the fuzz targets to begin with.
+// vectorInputs returns every input in the files, as seeds for the fuzz targets.
 func vectorInputs(t testing.TB, kind string) []string {
 	t.Helper()
 	var inputs []string

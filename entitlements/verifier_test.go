@@ -57,7 +57,7 @@ func signed(t testing.TB, key jose.PrivateKey, typ string, claims any) string {
 	return text
 }
 
-// reheaded gives a message another header, and leaves the signature as it is.
+// reheaded gives a message another header, and keeps the signature.
 func reheaded(message, header string) string {
 	return jose.EncodeBase64([]byte(header)) + message[strings.Index(message, "."):]
 }
@@ -138,7 +138,7 @@ func passkeysClaims(iat int64) map[string]any {
 	}
 }
 
-// TestVerifyPasskeys: what it shares with documents is tested there.
+// TestVerifyPasskeys tests only the differences from documents.
 func TestVerifyPasskeys(t *testing.T) {
 	keys := generateKeys(t)
 	verifier := entitlements.Verifier{Keyset: keys.Keyset, Issuer: issuer}

@@ -9,7 +9,7 @@ import (
 	"holdfast/entitlements/billing"
 )
 
-// paused is an active snapshot whose invoices are not collected.
+// paused returns an active snapshot whose invoices are not collected.
 func paused(at, start, end int64, price ...string) billing.Event {
 	return with(snapshot(at, billing.Active, start, end, price...), func(f *billing.Facts) { f.Paused = true })
 }
@@ -32,7 +32,7 @@ func moneyBack(at int64, rank int, intent string, amount int64) billing.Event {
 	return other(at, rank, billing.Facts{Kind: billing.Refund, Charge: "ch " + intent, PaymentIntent: intent, Full: rank == billing.RankFull, Amount: amount})
 }
 
-// TestReduceMeaning: what billing means, case by case, in every order of the events.
+// TestReduceMeaning tests the meaning of billing events case by case, in every order of the events.
 func TestReduceMeaning(t *testing.T) {
 	const active, trialing, pastDue, unpaid, cancelled = billing.Active, billing.Trialing, billing.PastDue, billing.Unpaid, billing.Cancelled
 	first, renewal := snapshot(100, active, 100, 200), paused(200, 200, 300)
@@ -184,7 +184,7 @@ func TestReduceNames(t *testing.T) {
 	}
 }
 
-// TestDisputes: the newest word about a dispute counts, for the subscription whose payment is disputed.
+// TestDisputes: the newest status of a dispute counts, for the subscription whose payment is disputed.
 func TestDisputes(t *testing.T) {
 	dispute := func(at int64, id, intent string, status billing.DisputeStatus) billing.Event {
 		e := other(at, billing.DisputeRank(status), billing.Facts{Kind: billing.Dispute, Charge: "ch " + intent, PaymentIntent: intent, Dispute: status})
@@ -234,9 +234,9 @@ func permutations(all []billing.Event) func(func([]billing.Event) bool) {
 	}
 }
 
-// TestEverySetOfEventsHasOneEnd: sets of events of every kind, of a customer with two subscriptions, in every order: what
-// was put last for each subscription is what the set comes to.
-func TestEverySetOfEventsHasOneEnd(t *testing.T) {
+// TestReduceIsIndependentOfOrder: sets of events of every kind, of a customer with two subscriptions, in every order. The
+// last stored outcome of each subscription equals the outcome of the whole set.
+func TestReduceIsIndependentOfOrder(t *testing.T) {
 	of := func(subscription string, e billing.Event) billing.Event {
 		e.ID, e.Facts.Subscription = subscription+" "+e.ID, subscription
 		return e

@@ -13,7 +13,7 @@ import (
 
 var prices = billing.Prices{{Price: "gold", Plan: "premium"}, {Price: "silver", Plan: "basic"}}
 
-// snapshot is what one subscription was like at a time, in a period, all in days.
+// snapshot returns a snapshot of one subscription at a time, in a period, all in days.
 func snapshot(at int64, status billing.Status, start, end int64, price ...string) billing.Event {
 	facts := billing.Facts{Kind: billing.Snapshot, Subscription: "sub", ExternalID: "cus", Status: status}
 	if len(price) == 0 {
@@ -140,7 +140,7 @@ func TestRank(t *testing.T) {
 			}
 		}
 	}
-	// Nothing but the id is left.
+	// Only the id is left to compare.
 	a, b := snapshot(100, billing.Active, 100, 200), snapshot(100, billing.Active, 100, 250)
 	a.ID, b.ID = "evt_a", "evt_b"
 	if got := billing.Reduce([]billing.Event{b, a}, prices)["sub"]; !got.PaidThrough.Equal(day(250)) {

@@ -162,7 +162,7 @@ func TestBody(t *testing.T) {
 	}
 }
 
-// The examples of RFC 9449: figures 2, 6 and 12 (sections 4.1, 5 and 7.1). Their iat is years old, and is not looked at.
+// The examples of RFC 9449: figures 2, 6 and 12 (sections 4.1, 5 and 7.1). Their iat is years old, and is not checked.
 func TestExamplesOfTheRFC(t *testing.T) {
 	const (
 		header = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19."
@@ -277,7 +277,7 @@ func mustJSON(t testing.TB, v any) []byte {
 	return b
 }
 
-// fixedSigner has the same key each time, so that seeds and findings mean the same.
+// fixedSigner has a fixed key, so that seeds and findings mean the same in every run.
 func fixedSigner(t testing.TB) signer {
 	t.Helper()
 	d := sha256.Sum256([]byte("holdfast proofs"))
@@ -304,14 +304,14 @@ func FuzzParse(f *testing.F) {
 		proof, err := dpop.Parse(text, "POST", target)
 		switch {
 		case err != nil && !errors.Is(err, dpop.ErrInvalidProof):
-			t.Errorf("an error of no kind: %v", err)
+			t.Errorf("unexpected kind of error: %v", err)
 		case err == nil && (proof.JKT == "" || proof.JTI == ""):
 			t.Errorf("accepted: %+v", proof)
 		}
 	})
 }
 
-// FuzzProof signs what it is given: header and claims are then all that stands between a text and a proof.
+// FuzzProof signs its input, so that only the checks of header and claims can refuse it.
 func FuzzProof(f *testing.F) {
 	requireSeeds(f)
 	s := fixedSigner(f)
@@ -322,15 +322,15 @@ func FuzzProof(f *testing.F) {
 		proof, err := dpop.Parse(s.signBytes(t, []byte(header), []byte(claims)), "POST", target)
 		if err != nil {
 			if !errors.Is(err, dpop.ErrInvalidProof) {
-				t.Errorf("an error of no kind: %v", err)
+				t.Errorf("unexpected kind of error: %v", err)
 			}
 			return
 		}
-		// What is accepted says the same when it is written anew.
+		// An accepted proof survives a round trip.
 		said := map[string]any{"jti": proof.JTI, "htm": "POST", "htu": target, "iat": 1, "nonce": proof.Nonce}
 		again, err := dpop.Parse(s.sign(t, s.header(), said), "POST", target)
 		if err != nil || again.JKT != proof.JKT || again.JTI != proof.JTI || again.Nonce != proof.Nonce {
-			t.Errorf("%+v, written anew %+v, %v", proof, again, err)
+			t.Errorf("%+v, re-encoded %+v, %v", proof, again, err)
 		}
 	})
 }
@@ -349,7 +349,7 @@ func FuzzNonce(f *testing.F) {
 	f.Add(nonce)
 	f.Fuzz(func(t *testing.T, text string) {
 		if _, err := nonces.Check(dpop.Proof{Nonce: text}); err == nil && text != nonce {
-			t.Errorf("made up: %q", text)
+			t.Errorf("forged input accepted: %q", text)
 		}
 	})
 }

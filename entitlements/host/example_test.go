@@ -14,8 +14,8 @@ import (
 	"holdfast/entitlements/host"
 )
 
-// A back end that exports for those whose document has the feature. It takes the roots from where they were handed over,
-// once, and each keyset from /.well-known/holdfast-keyset; its marks keep an old keyset from coming back.
+// A back end that offers an export only to users whose document has the feature. It gets the roots once, out of band,
+// and each keyset from /.well-known/holdfast-keyset; its marks refuse an old keyset.
 func ExampleGuard_Require() {
 	now := func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 	const issuer = "https://app.example.com"

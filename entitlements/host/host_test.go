@@ -29,7 +29,7 @@ const (
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// world is a server's keys, a device, and a back end that is guarded.
+// world holds a server's keys, a device, and a guarded back end.
 type world struct {
 	now     time.Time
 	keys    entitlements.Keys
@@ -225,7 +225,7 @@ func TestRequire(t *testing.T) {
 	}
 }
 
-func TestNonceOfTheRefusalIsGood(t *testing.T) {
+func TestRefusalCarriesUsableNonce(t *testing.T) {
 	w := newWorld(t)
 	good := w.document(t, nil)
 	claims := w.claims(t, good)
@@ -283,8 +283,8 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// TestManyAtOnce is for the race detector.
-func TestManyAtOnce(t *testing.T) {
+// TestGuardConcurrentUse exercises concurrent use under the race detector.
+func TestGuardConcurrentUse(t *testing.T) {
 	w := newWorld(t)
 	good := w.document(t, nil)
 	verifier := entitlements.Verifier{Keyset: w.keys.Keyset, Issuer: issuer}

@@ -10,7 +10,7 @@ import (
 	"holdfast/entitlements/jose"
 )
 
-// signProof makes a DPoP proof as a device does: the public key stands in the header.
+// signProof makes a DPoP proof as a device does: the header holds the public key.
 func signProof(key jose.PrivateKey, claims map[string]any) (string, error) {
 	header, err := json.Marshal(map[string]any{"typ": "dpop+jwt", "alg": "ES256", "jwk": key.JWK()})
 	if err != nil {

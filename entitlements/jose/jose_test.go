@@ -55,7 +55,7 @@ func TestSignAndVerify(t *testing.T) {
 	}
 }
 
-func TestEveryBitCounts(t *testing.T) {
+func TestVerifyRefusesChangedBytes(t *testing.T) {
 	k := key(t)
 	text := sign(t, k)
 	for i := range text {

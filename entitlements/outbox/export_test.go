@@ -1,6 +1,6 @@
 package outbox
 
-// Judge and Sign are the rules themselves.
+// Judge and Sign export the rules for tests.
 var (
 	Judge = judge
 	Sign  = sign

@@ -15,7 +15,7 @@ import (
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// An attempt that fails is followed by another, each after a longer pause, until three days are over.
+// A failed attempt is followed by another, each after a longer pause, until three days are over.
 func TestSchedule(t *testing.T) {
 	t.Parallel()
 	delivery := outbox.Delivery{ID: "1"}
@@ -60,7 +60,7 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// Whoever has one of the secrets can verify a message with the official library, and nobody else can.
+// A holder of one of the secrets can verify a message with the official library, and nobody else can.
 func TestSignatures(t *testing.T) {
 	t.Parallel()
 	text := func(c string) string {

@@ -25,7 +25,7 @@ type vector struct {
 	Packed  string // hexadecimal, where the draft shows it
 }
 
-// vectors are the examples that the draft gives, in its §4 and in its appendix of test vectors.
+// vectors are the draft's examples, in its §4 and in its appendix of test vectors.
 func vectors(t testing.TB) []vector {
 	t.Helper()
 	text, err := os.ReadFile("testdata/draft-20.json")
@@ -39,8 +39,8 @@ func vectors(t testing.TB) []vector {
 	return file.Vectors
 }
 
-// Every list of the draft decodes to the draft's values, all of them, and encodes to a list that decodes to the same. The
-// compressed bytes differ from the draft's: DEFLATE leaves open how to compress.
+// Every list of the draft decodes to all of the draft's values, and encodes to a list that decodes to the same. The
+// compressed bytes differ from the draft's, because DEFLATE does not prescribe how to compress.
 func TestDraft(t *testing.T) {
 	t.Parallel()
 	for _, v := range vectors(t) {
@@ -73,7 +73,7 @@ func TestDraft(t *testing.T) {
 	}
 }
 
-// The draft's list of two bits, made entry by entry.
+// The draft's list of two bits, built entry by entry.
 func TestSet(t *testing.T) {
 	t.Parallel()
 	for _, v := range vectors(t) {
@@ -161,8 +161,8 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// A bomb costs no more than a list of the allowed length.
-func TestBombIsBounded(t *testing.T) { // not in parallel: it counts all that is allocated
+// A decompression bomb costs no more than a list of the allowed length.
+func TestDecodeBoundsDecompression(t *testing.T) { // not in parallel: it counts all that is allocated
 	bomb := statuslist.Encoded{Bits: 2, List: zeros(t, 1<<24)}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -173,8 +173,8 @@ func TestBombIsBounded(t *testing.T) { // not in parallel: it counts all that is
 	}
 }
 
-// The worst that can be written is read again: entries at random do not compress.
-func TestIncompressible(t *testing.T) {
+// The largest encoding that can be written can be read: random entries do not compress.
+func TestDecodeIncompressibleList(t *testing.T) {
 	t.Parallel()
 	list := random(statuslist.MaxLen, 1)
 	again, err := statuslist.Decode(list.Encode())
@@ -215,7 +215,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// BenchmarkEncode writes lists of 2^20 entries, of which the named share is INVALID.
+// BenchmarkEncode writes lists of 2^20 entries, of which the given share is INVALID.
 func BenchmarkEncode(b *testing.B) {
 	for name, share := range shares {
 		list := random(statuslist.MaxLen, share)
@@ -242,7 +242,7 @@ func BenchmarkDecode(b *testing.B) {
 
 var shares = map[string]float64{"0": 0, "0.01%": 0.0001, "1%": 0.01, "10%": 0.1}
 
-// random is a list with about that share of its entries set, at random but always the same.
+// random returns a list with about that share of its entries set, pseudorandom and reproducible.
 func random(length int, share float64) statuslist.List {
 	source := rand.New(rand.NewPCG(1, 2))
 	list := statuslist.New(length)
@@ -275,7 +275,7 @@ func zeros(t testing.TB, n int) string {
 	return base64.RawURLEncoding.EncodeToString(compressed.Bytes())
 }
 
-// loosen sets a bit of the last character that stands for no bit of the bytes.
+// loosen sets an unused bit of the last character.
 func loosen(text string) string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := strings.IndexByte(alphabet, text[len(text)-1])
