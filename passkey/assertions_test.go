@@ -14,14 +14,14 @@ import (
 	"github.com/go-webauthn/webauthn/protocol"
 )
 
-// said is what a vector says, or leaves to the good one.
+// said holds a vector's changes to the good assertion.
 type said struct {
 	ClientData        *string
 	ClientDataHex     hexBytes
 	AuthenticatorData *hexBytes
 }
 
-// TestAssertionVectors holds the server to the vectors that the page's offline verifier is held to: see
+// TestAssertionVectors tests the server with the vectors of the page's offline verifier: see
 // web/sdk/test/assertion-vectors.test.ts.
 func TestAssertionVectors(t *testing.T) {
 	text, err := os.ReadFile("testdata/assertions.json")

@@ -14,7 +14,8 @@ import (
 	"github.com/go-webauthn/webauthn/protocol/webauthncbor"
 )
 
-// TestAttestationIsNotVerified: none is asked for, so what comes of it is neither calculated with nor a reason to refuse.
+// TestAttestationIsNotVerified: the server requests no attestation, so it neither computes with one nor refuses because
+// of one.
 func TestAttestationIsNotVerified(t *testing.T) {
 	modulus := func(bits uint) []byte {
 		n := new(big.Int).Lsh(big.NewInt(1), bits-1)

@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// What is sealed must come back whole: the library compares with every member of its data.
+// A sealed ceremony must survive a round trip: the library compares every member of its data.
 func TestSealedCeremonyRoundTrip(t *testing.T) {
 	service := newBench(t)
 	_, session, err := service.webauthn.BeginMediatedRegistration(
@@ -42,8 +42,8 @@ func TestSealedCeremonyRoundTrip(t *testing.T) {
 	}
 }
 
-// TestSealedCeremonyCannotBeForged changes a sealed ceremony in every bit, cuts it everywhere, and takes it to services that
-// have not sealed it. Nothing of that is stored.
+// TestSealedCeremonyCannotBeForged changes a sealed ceremony in every bit, cuts it everywhere, and presents it to
+// services that have not sealed it. Nothing of that is stored.
 func TestSealedCeremonyCannotBeForged(t *testing.T) {
 	b := newBench(t)
 	options, err := b.BeginRegistration("Ada")
@@ -96,7 +96,7 @@ func TestSealedCeremonyCannotBeForged(t *testing.T) {
 	}
 }
 
-// A ceremony that has ended needs no row to be refused.
+// Refusing a ceremony that has ended needs no row.
 func TestEndedCeremonyIsNotStored(t *testing.T) {
 	b := newBench(t)
 	begun := time.Now()
@@ -111,7 +111,7 @@ func TestEndedCeremonyIsNotStored(t *testing.T) {
 	}
 }
 
-// FuzzOpenCeremony opens any text, and any text that was sealed: all that is refused is ErrCeremony.
+// FuzzOpenCeremony opens any text, and any sealed text: every refusal is ErrCeremony.
 func FuzzOpenCeremony(f *testing.F) {
 	requireSeeds(f)
 	s := newSealer(make([]byte, ceremonySecret), "example.org", "https://example.org")

@@ -87,7 +87,7 @@ func TestRecent(t *testing.T) {
 	}
 }
 
-func TestNewNamesWhatIsMissing(t *testing.T) {
+func TestNewNamesMissingMember(t *testing.T) {
 	good := Config{RPID: "localhost", RPName: "Example", Origin: "http://localhost:8080", Now: time.Now}
 	if _, err := New(t.Context(), good, &memory{}); err != nil {
 		t.Error(err)

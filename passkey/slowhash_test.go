@@ -13,8 +13,8 @@ func (t *turns) queued(rank rank) int {
 	return len(t.waiting[rank])
 }
 
-// TestRecoveriesHashFirst: however many codes are to be made, a check gets the next turn.
-func TestRecoveriesHashFirst(t *testing.T) {
+// TestRecoveryHashesGoFirst: however many codes are waiting to be made, a check gets the next turn.
+func TestRecoveryHashesGoFirst(t *testing.T) {
 	turns := &turns{free: 1}
 	if err := turns.take(t.Context(), making); err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func TestRecoveriesHashFirst(t *testing.T) {
 	}
 	turns.giveBack()
 
-	// Those who have gone leave nothing behind.
+	// Cancelled callers leave nothing behind.
 	if err := turns.take(t.Context(), checking); err != nil {
 		t.Fatal(err)
 	}
@@ -60,8 +60,8 @@ func TestRecoveriesHashFirst(t *testing.T) {
 	}
 }
 
-// TestCodesAreMadeOnceAtATime: a user's second making is refused while the first one waits.
-func TestCodesAreMadeOnceAtATime(t *testing.T) {
+// TestCreateRecoveryCodesRefusesConcurrentCall: a user's second request for codes is refused while the first one waits.
+func TestCreateRecoveryCodesRefusesConcurrentCall(t *testing.T) {
 	b := newBench(t)
 	b.hashes.turns.free = 0
 	session := Session{ID: "a", User: User{ID: "5f6d2a4e-0000-4000-8000-000000000001"}}

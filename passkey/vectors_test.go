@@ -54,15 +54,15 @@ func vectors(t *testing.T) []vector {
 	return file.Vectors
 }
 
-// bench is the service over a store in memory.
+// bench is the service on an in-memory store.
 type bench struct {
 	*Service
 	*memory
 	t *testing.T
 }
 
-// inject returns the ceremony with that challenge, as if it had been drawn; those of the vectors have various lengths. The
-// library need not ask for user verification then: our own code does.
+// inject returns the ceremony with that challenge, as if the server had drawn it; the vectors' challenges have various
+// lengths. With another verification than required, the library does not check user verification, but this package does.
 func (b *bench) inject(sealed string, challenge []byte, verification protocol.UserVerificationRequirement) string {
 	b.t.Helper()
 	c, err := b.sealer.open(sealed)
@@ -76,7 +76,7 @@ func (b *bench) inject(sealed string, challenge []byte, verification protocol.Us
 	return sealed
 }
 
-// memory is as much of a Store as ceremonies need. What is not there panics.
+// memory implements the part of Store that ceremonies need. Other methods panic.
 type memory struct {
 	Store
 	spent       []string
@@ -150,7 +150,7 @@ func publicKeyCredential(t *testing.T, id []byte, response map[string]string) []
 	return text
 }
 
-// register takes the vector's registration, with that attestation object.
+// register submits the vector's registration, with that attestation object.
 func (b *bench) register(v vector, attestation []byte, verification protocol.UserVerificationRequirement) error {
 	b.t.Helper()
 	options, err := b.BeginRegistration("Ada")
@@ -164,7 +164,7 @@ func (b *bench) register(v vector, attestation []byte, verification protocol.Use
 	return err
 }
 
-// authenticate takes the vector's authentication, with other authenticator data and signature.
+// authenticate submits the vector's authentication, with that authenticator data and signature.
 func (b *bench) authenticate(v vector, user UserID, authenticatorData, signature []byte) error {
 	b.t.Helper()
 	options, err := b.BeginAuthentication()
@@ -179,7 +179,7 @@ func (b *bench) authenticate(v vector, user UserID, authenticatorData, signature
 	return err
 }
 
-// attestation is what a test needs to know of an attestation object.
+// attestation is the part of an attestation object that tests need.
 type attestation struct {
 	Format    string         `json:"fmt"`
 	Data      []byte         `json:"authData"`
@@ -197,7 +197,7 @@ func (v vector) attestation(t *testing.T) (a attestation, data protocol.Authenti
 	return a, data
 }
 
-// known is the vector's credential as a registration would have stored it, whatever its user verification.
+// known returns the vector's credential as a registration would have stored it, whatever its user verification.
 func (v vector) known(t *testing.T) (Credential, error) {
 	t.Helper()
 	_, data := v.attestation(t)
@@ -208,16 +208,16 @@ func (v vector) known(t *testing.T) (Credential, error) {
 	}, err
 }
 
-// What is refused of the vectors whatever their flags, and why.
+// refused lists the vectors that are refused whatever their flags, and why.
 var refused = map[string]string{
 	"none-es256-crossOrigin": "made in a frame of another origin",
 	"none-es256-topOrigin":   "made in a frame of another origin",
 	"packed-ed448":           "no algorithm that was asked for",
 }
 
-// TestVectorsOfTheSpecification: what verifies its user is taken, what does not is refused. Where the signature was good,
-// a refusal is on record.
-func TestVectorsOfTheSpecification(t *testing.T) {
+// TestSpecificationVectors: vectors with user verification are accepted, those without are refused. A refusal is
+// recorded if the signature was valid.
+func TestSpecificationVectors(t *testing.T) {
 	taken := map[string]int{}
 	for _, v := range vectors(t) {
 		b := newBench(t)
@@ -231,7 +231,7 @@ func TestVectorsOfTheSpecification(t *testing.T) {
 		case expected:
 			taken["registration "+object.Format]++
 		case refused[v.Name] == "":
-			// All else about it is good.
+			// Everything else about it is valid.
 			if err := b.register(v, v.Registration.AttestationObject, protocol.VerificationPreferred); !errors.Is(err, errNotVerified) {
 				t.Errorf("%s: registration: %v", v.Name, err)
 			}
@@ -273,7 +273,7 @@ func TestVectorsOfTheSpecification(t *testing.T) {
 	}
 }
 
-// altered calls f with each copy of whole in which one byte of part is another.
+// altered calls f with each copy of whole in which one byte of part differs.
 func altered(t *testing.T, whole, part []byte, f func(i int, changed []byte)) {
 	t.Helper()
 	at := bytes.Index(whole, part)
@@ -287,9 +287,9 @@ func altered(t *testing.T, whole, part []byte, f func(i int, changed []byte)) {
 	}
 }
 
-// TestAlteredVectorsAreRefused changes one byte in turn at every position of signature and authenticator data of every
-// assertion, and of the RP ID hash of every attestation. Without user verification they would be refused anyway; so it is
-// asked, too, that none got as far as that: only what the passkey has signed goes on record.
+// TestAlteredVectorsAreRefused changes one byte at a time at every position of signature and authenticator data of every
+// assertion, and of the RP ID hash of every attestation. Because missing user verification would be refused anyway, it
+// also checks that none got as far as that: only a validly signed refusal is recorded.
 func TestAlteredVectorsAreRefused(t *testing.T) {
 	tried := map[string]int{}
 	for _, v := range vectors(t) {
@@ -314,7 +314,7 @@ func TestAlteredVectorsAreRefused(t *testing.T) {
 			check("signature", i, b.authenticate(v, credential.User, authenticatorData, changed))
 		})
 
-		// Of an attestation nothing is signed that anybody verifies: what ties it to this relying party is its RP ID hash.
+		// No signature in an attestation is verified; only its RP ID hash ties it to this relying party.
 		object, _ := v.attestation(t)
 		altered(t, v.Registration.AttestationObject, object.Data[:32], func(i int, changed []byte) {
 			check("attested RP ID hash", i, b.register(v, changed, protocol.VerificationPreferred))
