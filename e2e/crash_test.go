@@ -19,7 +19,7 @@ import (
 
 // kill -9 of the server, then of PostgreSQL, during registrations and reconciles: everything answered with 2xx still
 // holds, nothing half-made exists, and no device is called a copy.
-func TestKilledInTheMiddle(t *testing.T) {
+func TestServerKilledUnderLoad(t *testing.T) {
 	t.Parallel()
 	accounts, workers := 150, 8
 	if full {

@@ -148,7 +148,7 @@ func paid() time.Time {
 // On two servers at once, plans are edited, and users pay, are revoked, granted days, reinstated, registered and erased,
 // while their devices reconcile. No request fails, and no device sees its revision go back. At the end, each device's
 // row bounds the documents it got, and the status list says VALID of no document that promises more than its user has.
-func TestEverythingAtOnce(t *testing.T) {
+func TestConcurrentOperations(t *testing.T) {
 	t.Parallel()
 	length := 4 * time.Second
 	if full {

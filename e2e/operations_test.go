@@ -106,7 +106,7 @@ func usersCalledAda(t *testing.T, server *support.Server) int {
 }
 
 // The bare program: backup, drill, restore, update, and the move to another version of PostgreSQL.
-func TestOperationsOfTheProgram(t *testing.T) {
+func TestOperationsPageWithProgram(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	server := support.NewServer(t, binary)
@@ -191,7 +191,7 @@ case "$1 $2" in
 esac`
 
 // The same with compose.yaml, as far as possible without a container engine.
-func TestOperationsWithCompose(t *testing.T) {
+func TestOperationsPageWithCompose(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	project, err := loadCompose(ctx, environment)
@@ -318,7 +318,7 @@ func TestOperationsWithCompose(t *testing.T) {
 }
 
 // Every metric that the page names exists, with the labels of its alerts.
-func TestMetricsOfThePage(t *testing.T) {
+func TestDocumentedMetricsExist(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	server := support.NewServer(t, binary)

@@ -13,7 +13,7 @@ import (
 
 // A server is killed between any two statements of a revoke: PostgreSQL delays the revoke there, and the server gets
 // SIGKILL. Either nothing or everything has happened, and every document issued afterwards agrees.
-func TestKilledBetweenTheStatementsOfARevoke(t *testing.T) {
+func TestServerKilledBetweenRevokeStatements(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()

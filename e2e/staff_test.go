@@ -78,7 +78,7 @@ func trail(ctx context.Context, t *testing.T, client *support.Client, user, subs
 // Two staff members revoke and reinstate one subscription at once, on two servers, while its devices reconcile. Every
 // change gets the next revision, the audit trail matches the answers, and no device sees a revision go back, or features
 // at a revision that had none.
-func TestTwoStaffMembersAtOnce(t *testing.T) {
+func TestConcurrentStaffChanges(t *testing.T) {
 	t.Parallel()
 	each := 250 // changes by each of them
 	if full {

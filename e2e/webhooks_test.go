@@ -438,7 +438,7 @@ func TestHostileReceivers(t *testing.T) {
 
 // A server killed after sending a message and before recording it sends it again, under the same id. A server killed
 // after answering a change still sends its message.
-func TestKilledWhileSending(t *testing.T) {
+func TestServerKilledWhileSending(t *testing.T) {
 	t.Parallel()
 	var w *told
 	var kill atomic.Bool
@@ -492,7 +492,7 @@ func TestKilledWhileSending(t *testing.T) {
 }
 
 // Two servers share the work: each message arrives once, whichever of them sends it.
-func TestTwoServersSend(t *testing.T) {
+func TestTwoServersShareDeliveries(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, true, func(http.ResponseWriter, *http.Request) {})
 	w := newTold(t, r.http.URL)
@@ -527,7 +527,7 @@ func TestTwoServersSend(t *testing.T) {
 }
 
 // A hanging receiver makes no revoke slower, compared side by side with a server without receivers.
-func TestRevokeBesideReceiversThatHang(t *testing.T) {
+func TestHangingReceiversDoNotSlowRevoke(t *testing.T) {
 	t.Parallel()
 	const pairs = 60
 	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
@@ -561,7 +561,7 @@ func TestRevokeBesideReceiversThatHang(t *testing.T) {
 
 // A plan with ten thousand holders is changed, and the server killed while it notifies them: it continues after its next
 // start, and notifies nobody twice.
-func TestKilledWhileRaising(t *testing.T) {
+func TestServerKilledWhileRaisingHolders(t *testing.T) {
 	t.Parallel()
 	const holders = 10_000
 	w := newTold(t)

@@ -16,7 +16,7 @@ import (
 // Yesterday's data folder replaces today's. Every device that it knows reconciles and none is called a copy. The users
 // with a lost change are listed, and nobody else. A repeated revoke knows how long documents issued on the lost day are
 // valid.
-func TestYesterdaysFolderIsRestored(t *testing.T) {
+func TestRestoreOfOlderDataFolder(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	server := support.NewServer(t, binary)
