@@ -7,6 +7,7 @@ test('the lock file names no place to download from', () => {
   expect(workspaces.map(([path]) => path).sort()).toEqual([
     'node_modules/@holdfast/client',
     'node_modules/@holdfast/fieldbook',
+    'node_modules/@holdfast/kit',
     'node_modules/@holdfast/support',
   ]);
   const elsewhere = Object.entries(packages).filter(([, { resolved, link }]) => resolved !== undefined && !link);
