@@ -1,12 +1,12 @@
-// Package api is the HTTP surface: it turns requests into domain types, asks passkey and entitlements, and turns what
-// they say into answers. It decides nothing about users or rights itself.
+// Package api is the HTTP surface. It converts requests to domain types, calls passkey and entitlements, and converts their
+// results to answers. It decides nothing about users or rights itself.
 //
-// The whole surface is the table in routes.go: for each route who may call it, and with which scope. Around every
-// handler, in this order: the cross-origin guard, the proof or the session or the token, the Idempotency-Key, and the
-// body's limit. Every answer that is not a success is a problem document (RFC 9457) with a stable code; see problem.go.
+// The table in routes.go lists the whole surface: for each route its callers and its scope. Every handler is wrapped, in
+// this order, in the cross-origin guard, the check of the proof, session or token, the Idempotency-Key, and the body's
+// limit. Every answer that is not a success is a problem document (RFC 9457) with a stable code; see problem.go.
 //
-// What the package promises: nothing that a client sends becomes a 5xx; no log line or metric holds an address, a
-// token, a cookie, a body or a query; and an answer below /v1 or /admin is never cached.
+// The package guarantees that nothing a client sends causes a 5xx, that no log line or metric contains an address, token,
+// cookie, body or query, and that answers below /v1 and /admin are never cached unless they are public documents.
 package api
 
 import (

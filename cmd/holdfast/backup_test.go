@@ -289,19 +289,19 @@ func TestRestoreRefuses(t *testing.T) {
 		"without keys":                    {pack(t, without(keysMembers)), "it is not a holdfast backup"},
 		"without saying what it is":       {pack(t, without(manifestMember)), "it is not a holdfast backup"},
 		"keys that do not fit each other": {pack(t, without("keys/roots.json")), "the backup's "},
-		"a format of tomorrow": {
+		"a newer format": {
 			pack(t, change(manifestMember, func(s string) string { return strings.Replace(s, `"format": 1`, `"format": 2`, 1) })),
 			"its format is 2, this program knows 1",
 		},
-		"a schema of tomorrow": {
+		"a newer schema": {
 			pack(t, change(manifestMember, func(s string) string { return strings.Replace(s, `"schema": `, `"schema": 9`, 1) })),
 			"of this program: restore it with holdfast",
 		},
-		"a pg_dump of tomorrow": {
+		"a newer pg_dump": {
 			pack(t, change(manifestMember, func(s string) string { return strings.Replace(s, `"pg_dump": `, `"pg_dump": 9`, 1) })),
 			"no pg_restore of PostgreSQL 9",
 		},
-		"a PostgreSQL of tomorrow": {
+		"a newer PostgreSQL": {
 			pack(t, change(manifestMember, func(s string) string { return strings.Replace(s, `"postgres": `, `"postgres": 9`, 1) })),
 			"and the server here is of version",
 		},
