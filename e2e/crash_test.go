@@ -87,7 +87,7 @@ type crashDrill struct {
 
 	mu       sync.Mutex
 	lives    []*life
-	attempts int // accounts that may exist without our having been told
+	attempts int // accounts that may exist although the answer was lost
 }
 
 // life holds the facts of one person that were answered with 2xx.
@@ -141,7 +141,7 @@ func (d *crashDrill) live(ctx context.Context, n int) {
 		subscription, err := client.Trial(ctx)
 		var problem *support.Problem
 		if errors.As(err, &problem) && problem.Code == "conflict" {
-			return nil // it began, and the answer was lost
+			return nil // it began, but the answer was lost
 		}
 		l.subscription = subscription
 		return err

@@ -40,7 +40,7 @@ const (
 type operation struct {
 	method, path string
 	query        []string
-	body         map[string]any // the body's schema; nil: none is taken
+	body         map[string]any // the body's schema; nil: no body
 }
 
 // hostile is one request, as sent over the wire.
@@ -50,7 +50,7 @@ type hostile struct {
 	target  string
 	header  [][2]string
 	body    []byte
-	refused bool // whether nothing but a refusal is right
+	refused bool // whether the request must be refused
 	device  *support.Device
 }
 
@@ -101,7 +101,7 @@ func TestMalformedRequests(t *testing.T) {
 	t.Cleanup(func() { db.Close() })
 
 	const batch, workers = 20, 4
-	w.walk(0, batch, workers) // the pool of connections is open then
+	w.walk(0, batch, workers) // the connection pool is open then
 	before, _, err := server.Goroutines()
 	if err != nil {
 		t.Fatal(err)
@@ -466,7 +466,7 @@ func (w *walk) ceremony(path string) (finished any) {
 
 // Kinds of rights of a request.
 const (
-	open   = iota // none, or none that is good
+	open   = iota // no valid credentials
 	signed        // a session
 	bearer        // an admin token
 )

@@ -150,7 +150,7 @@ func (d *killDrill) kill(ctx context.Context, point, hold string) (happened bool
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	defer held.Rollback() //nolint:errcheck // rolled back below already, unless the drill fails before
+	defer held.Rollback() //nolint:errcheck // already rolled back below, unless the drill fails earlier
 	if _, err := held.ExecContext(ctx, hold); err != nil {
 		d.t.Fatal(err)
 	}

@@ -257,7 +257,7 @@ func TestHostileReceivers(t *testing.T) {
 
 	hostile := map[string]struct {
 		receiver  *receiver
-		failure   string // what staff are told; empty where the receiver takes messages
+		failure   string // the failure that staff see; empty if the receiver accepts messages
 		status    int
 		deaf, tls bool // nothing reaches it
 	}{
@@ -300,7 +300,7 @@ func TestHostileReceivers(t *testing.T) {
 	for _, h := range hostile {
 		urls = append(urls, h.receiver.http.URL)
 	}
-	plain := newReceiver(t, true, ok) // spoken to with TLS, which it has not
+	plain := newReceiver(t, true, ok) // contacted with TLS, which it does not support
 	urls = append(urls, strings.Replace(plain.http.URL, "http:", "https:", 1))
 
 	w := newTold(t, urls...)
@@ -372,7 +372,7 @@ func TestHostileReceivers(t *testing.T) {
 	if redirected.Load() != 0 {
 		t.Error("a redirect was followed")
 	}
-	if most := int64(len(want)) * 2 * (16 << 20); flooded.Load() > most { // what the kernel holds of each connection
+	if most := int64(len(want)) * 2 * (16 << 20); flooded.Load() > most { // the kernel's buffer for each connection
 		t.Errorf("%d bytes were taken of floods", flooded.Load())
 	}
 
@@ -444,7 +444,7 @@ func TestServerKilledWhileSending(t *testing.T) {
 	var kill atomic.Bool
 	killed := make(chan struct{})
 	r := newReceiver(t, true, func(http.ResponseWriter, *http.Request) {
-		if kill.CompareAndSwap(true, false) { // it has the message, and nobody will hear that it does
+		if kill.CompareAndSwap(true, false) { // it has the message, but the server will not learn that
 			if err := w.server.Kill(); err != nil {
 				t.Error(err)
 			}
@@ -456,14 +456,14 @@ func TestServerKilledWhileSending(t *testing.T) {
 	eventually(t, "the trial", func() bool { return len(w.deliveries(r.http.URL, "delivered")) == 1 })
 	kill.Store(true)
 	if err := w.change(w.server.Client(), "revoke"); err != nil {
-		t.Logf("the revoke was cut off: %v", err) // it was committed, since it was told
+		t.Logf("the revoke was cut off: %v", err) // it was committed, since a message was sent
 	}
 	<-killed
 	if err := w.server.Start(); err != nil {
 		t.Fatal(err)
 	}
 	w.connect()
-	w.now() // the lease of the server that is gone
+	w.now() // the lease of the killed server
 	eventually(t, "the message again", func() bool { return len(w.deliveries(r.http.URL, "delivered")) == 2 })
 	times := r.times()
 	if len(times) != 2 || times[r.messages()[1].ID] != 2 {

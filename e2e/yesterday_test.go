@@ -34,11 +34,11 @@ func TestRestoreOfOlderDataFolder(t *testing.T) {
 	// The changes of each of them on the day that will be lost.
 	const (
 		nothing     = iota // only reconciles
-		revoked            // revoked, and the device told
+		revoked            // revoked, and the device has reconciled since
 		undone             // revoked and reinstated
-		overtaken          // revoked, and after the restore changed as often as that
+		overtaken          // revoked, and changed as often after the restore
 		newcomer           // linked on that day
-		circumspect        // revoked, and the device not told
+		circumspect        // revoked, and the device has not reconciled since
 	)
 	type person struct {
 		user         support.User
@@ -136,7 +136,7 @@ func TestRestoreOfOlderDataFolder(t *testing.T) {
 			}
 		}
 	}
-	link(newcomer) // whom nobody here knows any more
+	link(newcomer) // the restored database does not know its device
 
 	type gap struct {
 		ID   int64 `json:"id"`

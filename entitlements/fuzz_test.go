@@ -140,7 +140,7 @@ func FuzzPasskeysClaims(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%s, re-encoded: %v", text, err)
 		}
-		if textAgain, err := json.Marshal(again); err != nil || string(text) != string(textAgain) { // white space in a JWK is gone
+		if textAgain, err := json.Marshal(again); err != nil || string(text) != string(textAgain) { // a JWK loses its white space
 			t.Errorf("%s, re-encoded %s, %v", text, textAgain, err)
 		}
 	})

@@ -18,8 +18,8 @@ type ReconcileRequest struct {
 	Device         DeviceID
 	Lineage        string
 	KeysetVersion  int64
-	PasskeysDigest string // of the passkeys document held ([jose.Unsigned.Digest]); empty where there is none
-	Ledger         string // empty where there is none
+	PasskeysDigest string // of the passkeys document held ([jose.Unsigned.Digest]); empty if none
+	Ledger         string // empty if none
 }
 
 // Reconciled is the answer to a reconcile. Lineage is empty if the device is quarantined; Passkeys and Keyset are empty

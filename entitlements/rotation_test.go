@@ -223,7 +223,7 @@ func TestRootSwitch(t *testing.T) {
 	}
 
 	byCurrent := apply(t, keys, noon)(renew(keys, noon, 300*day, 90))
-	keys.Root = jose.PrivateKey{} // lost or stolen: the switch needs nothing of it
+	keys.Root = jose.PrivateKey{} // lost or stolen: the switch does not need it
 	proposal, err := keys.SwitchRoot(noon)
 	switched := apply(t, keys, noon)(proposal, jose.PrivateKey{}, err)
 	if _, err := switched.SwitchRoot(noon); err == nil {
@@ -429,7 +429,7 @@ func TestReadKeys(t *testing.T) {
 	}
 
 	begun := keys
-	begun.NextRoot = next // its private key is there, roots.json does not name it yet
+	begun.NextRoot = next // its private key exists, but roots.json does not name it yet
 	if read, err := entitlements.ReadKeys(files(begun)); err != nil || !read.NextRoot.IsZero() || read.Root.ID() != keys.Root.ID() {
 		t.Errorf("a next root that was begun: %v", err)
 	}

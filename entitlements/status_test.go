@@ -177,7 +177,7 @@ func TestStatusListsFollowChanges(t *testing.T) {
 		p.wants(0, 7, entitlements.StatusInvalid)
 		p.wants(0, 9, entitlements.StatusSuspended)
 		p.wants(0, 8, entitlements.StatusValid)
-		p.wants(1, 7, entitlements.StatusValid) // the list that comes next is there already
+		p.wants(1, 7, entitlements.StatusValid) // the next list is published already
 
 		// Without a notification it takes a little longer.
 		first := p.token(1)
