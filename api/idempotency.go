@@ -97,7 +97,7 @@ func (s *server) once(w http.ResponseWriter, r *http.Request, route route, by ca
 	}
 	// The answer is stored before it is sent, so that a client that saw it can rely on it. It is sent even if storing
 	// fails, because the change has been made.
-	kept := seal.Seal(nil, nil, answer.body.Bytes(), hash[:]) //nolint:gosec // this kind makes its nonce by itself
+	kept := seal.Seal(nil, nil, answer.body.Bytes(), hash[:]) //nolint:gosec // this AEAD generates its own nonce
 	if err := s.answers.Keep(ctx, by.actor, path, key, now, answer.status, kept); err != nil {
 		s.log.LogAttrs(ctx, slog.LevelWarn, "answer not kept", slog.String("request", requestID(ctx)), slog.Any("error", err))
 	}

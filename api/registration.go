@@ -68,7 +68,7 @@ func (s *server) setSession(w http.ResponseWriter, in passkey.SignedIn) {
 func userAgent(r *http.Request) string { return strings.ToValidUTF8(r.UserAgent(), "") }
 
 // beginRegistration begins a new account, or adds a passkey to the signed-in account. A dead cookie is an error: a user who
-// believes to be signed in must not end up with a second account.
+// believes they are signed in must not end up with a second account.
 func (s *server) beginRegistration(w http.ResponseWriter, r *http.Request, by caller) error {
 	var request struct {
 		Name string `json:"name"`

@@ -1,5 +1,5 @@
-// Package sql keeps the domains' data in PostgreSQL. It persists and decides nothing: each store implements the Store
-// interface beside its consumer, whose comments say what is atomic.
+// Package sql stores the domains' data in PostgreSQL. It decides nothing: each store implements the Store interface of its
+// domain package, whose comments say what is atomic.
 //
 // The database has two roles. The owner migrates ([Migrate]); the server acts as holdfast_runtime ([Open]), which can
 // neither alter the schema nor change or delete the audit trail.
