@@ -20,7 +20,7 @@ interface Vectors {
   readonly cases: readonly (Said & { readonly name: string; readonly signature?: string; readonly valid: boolean })[];
 }
 
-// The server is held to the same vectors, by passkey/assertions_test.go.
+// The server is tested with the same vectors in passkey/assertions_test.go.
 const [text = ''] = Object.values(
   import.meta.glob<string>('../../../passkey/testdata/assertions.json', {
     query: '?raw',

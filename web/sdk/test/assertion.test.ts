@@ -12,7 +12,7 @@ const user = '5f6d2a4e-0000-4000-8000-000000000001';
 const handle = 'X20qTgAAQACAAAAAAAAAAQ';
 const prompt: Ceremony = { challenge, origin, rpId };
 
-/** Expects what this prompt wants, of these passkeys. */
+/** The expectations of this prompt, for these passkeys. */
 async function expecting(...passkeys: { id: string; jwk: JsonObject }[]): Promise<AssertionExpectations> {
   const keys = new Map<string, PasskeyKey>();
   for (const { id, jwk } of passkeys) {
@@ -31,10 +31,10 @@ beforeAll(async () => {
 });
 
 describe.each(allAlgorithms)('%s', (algorithm) => {
-  it('opens with its own signature, and no other', async () => {
+  it('accepts only its own signature', async () => {
     const own = await SoftPasskey.create(algorithm);
     const keys = await expecting(own.entry);
-    // Often enough that r and s come short and long.
+    // Often enough to produce short and long r and s.
     for (let i = 0; i < 12; i++) await verifyAssertion(await own.assert({ ...prompt, userHandle: handle }), keys);
 
     const flip = (signature: Uint8Array) => signature.with(-1, (signature.at(-1) ?? 0) ^ 1);
@@ -109,7 +109,7 @@ describe('an assertion is refused', () => {
     await expect(assertion).rejects.toMatchObject({ code: 'passkey_unknown' });
   });
 
-  it('whose shape is another', async () => {
+  it('of another shape', async () => {
     const good = await passkey.assert(prompt);
     const response = good.response as JsonObject;
     for (const odd of [
@@ -127,7 +127,7 @@ describe('an assertion is refused', () => {
     }
   });
 
-  it('whose data were altered after signing', async () => {
+  it('with data altered after signing', async () => {
     const good = await passkey.assert(prompt);
     const response = good.response as JsonObject;
     const counter = decodeBase64url(String(response.authenticatorData))?.with(36, 9) ?? new Uint8Array();
@@ -136,7 +136,7 @@ describe('an assertion is refused', () => {
   });
 });
 
-describe('a key under which nothing can be trusted is not used', () => {
+describe('an unsafe key is refused', () => {
   const imported = (jwk: JsonObject) => importPasskeyKey(jwk);
   const point = (hex: string) => ({
     kty: 'OKP',
@@ -147,7 +147,7 @@ describe('a key under which nothing can be trusted is not used', () => {
   const zeros = (count: number) => '00'.repeat(count);
   const ones = (count: number) => 'ff'.repeat(count);
 
-  it('one of small order, whose signatures anybody can make', async () => {
+  it('of small order, for which anybody can make signatures', async () => {
     const identity = point(`01${zeros(31)}`);
     // With A the identity, [S]B = R + [k]A holds for S = 0 and R the identity, whatever was signed.
     const forged = new Uint8Array([1, ...new Uint8Array(63)]);
@@ -159,7 +159,8 @@ describe('a key under which nothing can be trusted is not used', () => {
     await expect(verifyAssertion(assertion, keys)).rejects.toMatchObject({ code: 'passkey_unknown' });
   });
 
-  // All encodings of the points of small order, and of other points a second time: "Taming the many EdDSAs", RFC 8032 §5.1.3.
+  // All encodings of the points of small order, and second encodings of other points: "Taming the many EdDSAs", RFC 8032
+  // §5.1.3.
   it.each([
     ['0, order 4', zeros(32)],
     ['0, negative', `${zeros(31)}80`],
@@ -181,7 +182,7 @@ describe('a key under which nothing can be trusted is not used', () => {
     expect(await imported(point(hex))).toBeNull();
   });
 
-  it('but its neighbours, which are sound, are', async () => {
+  it('while neighbouring valid keys are accepted', async () => {
     // RFC 8032 §7.1, test 1; and the base point.
     expect(await imported(point('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a'))).not.toBeNull();
     expect(await imported(point(`58${'66'.repeat(31)}`))).not.toBeNull();
@@ -199,7 +200,7 @@ describe('a key under which nothing can be trusted is not used', () => {
     e: encodeBase64url(new Uint8Array(e)),
   });
 
-  it('RSA, its exponent 1, even, padded, or neither 3 nor 65537', async () => {
+  it('RSA with an exponent of 1, even, padded, or neither 3 nor 65537', async () => {
     for (const e of [[3], [1, 0, 1]]) expect(await imported(rsa(modulus(2048), ...e))).not.toBeNull();
     for (const e of [
       [],
@@ -219,7 +220,7 @@ describe('a key under which nothing can be trusted is not used', () => {
     }
   });
 
-  it('RSA, its modulus short, long, even or padded', async () => {
+  it('RSA with a short, long, even or padded modulus', async () => {
     expect(await imported(rsa(modulus(2048), 3))).not.toBeNull();
     expect(await imported(rsa(modulus(4096), 3))).not.toBeNull();
     for (const n of [
@@ -233,7 +234,7 @@ describe('a key under which nothing can be trusted is not used', () => {
     }
   });
 
-  it('another type or curve than its algorithm has, a coordinate short, a point off the curve, another algorithm', async () => {
+  it('with another type or curve than its algorithm, a short coordinate, a point off the curve, or another algorithm', async () => {
     const { jwk } = (await SoftPasskey.create('ES256')).entry;
     const p384 = (await SoftPasskey.create('ES384')).entry.jwk;
     const x = decodeBase64url(String(jwk.x)) ?? new Uint8Array();
@@ -258,13 +259,13 @@ describe('a key under which nothing can be trusted is not used', () => {
     }
   });
 
-  it('while members that the algorithm does not need do nothing', async () => {
+  it('while members that the algorithm does not need are ignored', async () => {
     const { jwk } = passkey.entry;
     expect(await imported({ ...jwk, use: 'enc', key_ops: ['sign'], ext: false, d: 'AAAA' })).not.toBeNull();
   });
 });
 
-/** The signature as WebCrypto would take it: a browser never gives this. */
+/** The signature in WebCrypto's format, which no browser returns. */
 function p1363(der: Uint8Array): Uint8Array {
   const out = new Uint8Array(64);
   const length = der[3] ?? 0;

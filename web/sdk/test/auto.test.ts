@@ -27,7 +27,7 @@ const offline = async () => Promise.reject(new TypeError('offline'));
 const reconciles = () => server.requests.filter((request) => request === 'POST /v1/reconcile').length;
 const eventually = (check: () => unknown) => vi.waitFor(check, { timeout: 30_000, interval: 20 });
 
-/** A tab of the signed-in user that has been reconciled at its start and rests. */
+/** A tab of the signed-in user that has reconciled at its start and is idle. */
 async function openTab(): Promise<Holdfast> {
   const before = reconciles();
   const tab = await profile.open({ autoReconcile: true });
@@ -41,10 +41,10 @@ async function signedIn(): Promise<void> {
   profile.close();
 }
 
-/** Lets everything happen that was set off: what waits does so for no more than half a second here. */
+/** Lets pending work finish: waits take at most half a second here. */
 const rest = () => new Promise((resolve) => setTimeout(resolve, 700));
 
-describe('by itself', () => {
+describe('automatically', () => {
   beforeEach(signedIn);
 
   it('reconciles at the start, and when the browser is online again', async () => {
@@ -54,7 +54,7 @@ describe('by itself', () => {
     await eventually(() => expect(reconciles()).toBe(1));
   });
 
-  it('reconciles when the page is seen, and not when it is hidden', async () => {
+  it('reconciles when the page becomes visible, not when it is hidden', async () => {
     await openTab();
     server.requests.length = 0;
     browser.show('hidden');
@@ -64,7 +64,7 @@ describe('by itself', () => {
     await eventually(() => expect(reconciles()).toBe(1));
   });
 
-  it('stops when told to', async () => {
+  it('stops on request', async () => {
     const tab = await openTab();
     tab.start()();
     expect(FakeEventSource.open).toHaveLength(0);
@@ -75,7 +75,7 @@ describe('by itself', () => {
     expect(server.requests).toEqual([]);
   });
 
-  it('two tabs and the worker at once make one request, and all hold the answer', async () => {
+  it('two tabs and the worker share one request and its answer', async () => {
     reconcileInBackground({ origin, roots: server.roots, database: profile.database, fetch: server.fetch });
     const tabs = [await openTab(), await openTab()];
     server.interfere = offline;
@@ -93,25 +93,25 @@ describe('by itself', () => {
     expect(server.requests).not.toContain('GET /v1/session');
   });
 
-  it('so do tabs that come to the lock one after the other', async () => {
+  it('tabs that get the lock one after the other share one request', async () => {
     const tabs = [await openTab(), await openTab()];
     server.requests.length = 0;
-    // Seen at the same time: no jitter keeps them apart, only the lock does.
+    // Visible at the same time: only the lock separates them, not jitter.
     browser.show('visible');
     await rest();
     expect(reconciles()).toBe(1);
-    // What the app asks for is always asked: the answer is never older than the call.
+    // A call by the app always sends a request: the answer is never older than the call.
     await Promise.all(tabs.map((tab) => tab.reconcile()));
     expect(reconciles()).toBe(3);
   });
 
-  it('tries again when the app had contact and something is due', async () => {
+  it('retries after contact by the app if something is due', async () => {
     const tab = await openTab();
     server.requests.length = 0;
     tab.contacted();
     await rest();
     expect(server.requests).toEqual([]);
-    // Due for ten minutes; the device keeps to its share of the spread, but contact comes first.
+    // Due for ten minutes; the device waits for its share of the spread, but contact comes first.
     random.mockReturnValue(0.99);
     await tab.reconcile();
     server.now += day + 600;
@@ -139,7 +139,7 @@ describe('by itself', () => {
     await eventually(() => expect(tab.entitlement.signInNeeded).toBe(false));
   });
 
-  it('asks for both kinds of sync, where they are permitted', async () => {
+  it('registers both kinds of sync where permitted', async () => {
     const tab = await openTab();
     await eventually(() => expect(browser.worker.registered).toEqual(['holdfast-reconcile every 12 h']));
     server.interfere = async () => problem(500, 'internal');
@@ -147,7 +147,7 @@ describe('by itself', () => {
     await tab.reconcile();
     await eventually(() => expect(browser.worker.registered).toHaveLength(2));
     expect((await profile.held()).owed).toBe((await profile.held()).lineage);
-    // The browser gives a sync up after a few tries: a page that may not come back asks for another one.
+    // The browser abandons a sync after a few tries, so a page that may not come back registers another one.
     browser.show('hidden');
     await eventually(() => expect(browser.worker.registered).toHaveLength(3));
     profile.close();
@@ -159,19 +159,19 @@ describe('by itself', () => {
     expect(browser.worker.registered).toEqual([]);
   });
 
-  it('tells the server of an offline sign-out as soon as it is there', async () => {
+  it('tells the server of an offline sign-out as soon as it is reachable', async () => {
     const tab = await openTab();
     server.interfere = offline;
     expect(await tab.signOut()).toBe(false);
     await eventually(() => expect(browser.worker.registered).toContain('holdfast-reconcile'));
     server.interfere = () => undefined;
-    // Nobody does anything: the retry does.
+    // No user action: the retry does it.
     await eventually(() => expect(server.signedIn).toBe(false));
     expect(server.devices.size).toBe(0);
   });
 });
 
-describe('a lock that was not to be expected', () => {
+describe('an unexpected lock', () => {
   beforeEach(signedIn);
   const over = { state: 'expired', reason: 'lapsed', features: {}, plans: [] };
   const twoMinutes = () => {
@@ -195,7 +195,7 @@ describe('a lock that was not to be expected', () => {
     server.now -= ahead;
     server.claims = paid;
     twoMinutes();
-    // A timer of a minute does not come in a test; what it would do is done by contact, if it is due.
+    // A timer of a minute does not fire in a test; contact triggers the same work, if it is due.
     tab.contacted();
     await eventually(() => expect(tab.has('export')).toBe(true));
   });
@@ -226,7 +226,7 @@ describe('by push', () => {
     return FakeEventSource.last;
   };
 
-  it('what was revoked goes from all tabs by one request', async () => {
+  it('a revocation locks all tabs with one request', async () => {
     const tabs = [await openTab(), await openTab()];
     const events = await stream();
     server.requests.length = 0;
@@ -242,7 +242,7 @@ describe('by push', () => {
     expect(reconciles()).toBe(1);
   });
 
-  it('news that comes while an older answer is under way is asked for again', async () => {
+  it('asks again for a revision announced during a request', async () => {
     const tab = await openTab();
     const events = await stream();
     let release = () => {};
@@ -264,10 +264,10 @@ describe('by push', () => {
     await eventually(() => expect(tab.entitlement.revision).toBe(2));
   });
 
-  it('so is news that is newer than what another tab has just taken', async () => {
+  it('asks for a revision newer than another tab has just taken', async () => {
     const tab = await openTab();
     const events = await stream();
-    // Another tab's answer is on disk, but this tab has not been told of it.
+    // Another tab's answer is on disk, but this tab has not been notified.
     const tell = vi.spyOn(BroadcastChannel.prototype, 'postMessage').mockReturnValue();
     await (await profile.open()).reconcile();
     tell.mockRestore();
@@ -276,7 +276,7 @@ describe('by push', () => {
     await eventually(() => expect(tab.entitlement.revision).toBe(2));
   });
 
-  it('is not forgotten over an older answer that another tab takes before it is asked for', async () => {
+  it('keeps an announced revision when another tab takes an older answer first', async () => {
     const tab = await openTab();
     const events = await stream();
     const other = await profile.open();
@@ -288,7 +288,7 @@ describe('by push', () => {
     await eventually(() => expect(tab.entitlement.revision).toBe(2));
   });
 
-  it('is heard again after a sign-in, where the session was over', async () => {
+  it('follows events again after a sign-in when the session was over', async () => {
     const tab = await openTab();
     const events = await stream();
     server.interfere = (request) =>

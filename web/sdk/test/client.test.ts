@@ -26,7 +26,7 @@ afterEach(() => {
 const end = (epoch + 7 * day) * 1000;
 const offline = async () => Promise.reject(new TypeError('offline'));
 
-describe('a browser that denies something', () => {
+describe('a browser that denies a feature', () => {
   const denied = () => {
     throw new DOMException('denied', 'SecurityError');
   };
@@ -45,7 +45,7 @@ describe('a browser that denies something', () => {
     stop();
   });
 
-  it('storage: an open page goes on, and each failure has its code', async () => {
+  it('storage: an open page keeps working, and each failure has its code', async () => {
     const hf = await profile.openPremium();
     vi.stubGlobal('indexedDB', { open: denied, deleteDatabase: denied });
     vi.spyOn(IDBDatabase.prototype, 'transaction').mockImplementation(denied);
@@ -60,7 +60,7 @@ describe('a browser that denies something', () => {
   });
 });
 
-describe('what is handed out', () => {
+describe('the entitlement', () => {
   it.each([
     ['while something is granted', () => {}],
     ['while nothing is', () => (server.claims = { state: 'none', reason: null, features: {}, plans: [] })],
@@ -76,7 +76,7 @@ describe('what is handed out', () => {
     expect(hf.has('vip')).toBe(false);
   });
 
-  it.each(['none', 'revoked', 'expired'])('has no end where nothing is granted: %s', async (state) => {
+  it.each(['none', 'revoked', 'expired'])('has no end if nothing is granted: %s', async (state) => {
     server.claims = { state, reason: null, features: {}, plans: [] };
     const hf = await profile.openPremium();
     expect(hf.entitlement).toMatchObject({ state, until: null });
@@ -84,30 +84,30 @@ describe('what is handed out', () => {
 });
 
 describe('roots', () => {
-  it.each([[{}], [{ current: null, next: null }], [{ next: {} }], [null]])('%j are none', async (none) => {
+  it.each([[{}], [{ current: null, next: null }], [{ next: {} }], [null]])('%j are refused', async (none) => {
     await profile.openPremium();
     const roots = vi.fn(async () => server.roots).mockResolvedValueOnce(none as never);
     const hf = await profile.open({ roots });
     expect(hf.entitlement).toMatchObject({ state: 'none', error: 'roots_unavailable' });
-    // The next look, with the right ones there.
+    // The next load, with the right roots.
     await hf.reconcile();
     expect(hf.entitlement).toMatchObject({ state: 'active', error: null });
   });
 
-  it('given as they are have the same code', async () => {
+  it('given directly fail with the same code', async () => {
     await profile.openPremium();
     const hf = await profile.open({ roots: {} as never });
     expect(hf.entitlement).toMatchObject({ error: 'roots_unavailable' });
     expect(await hf.reconcile()).toEqual({ outcome: 'refused', code: 'roots_unavailable' });
   });
 
-  it('that do not fit what is held are asked for once more', async () => {
+  it('that do not fit the stored keyset are loaded once more', async () => {
     await profile.openPremium();
     const roots = vi.fn(async () => server.roots).mockResolvedValueOnce((await FakeServer.create()).roots);
     expect((await profile.open({ roots })).entitlement).toMatchObject({ state: 'active', error: null });
   });
 
-  it('that never come are asked for once more, and do not keep the page from opening', async () => {
+  it('that never arrive are loaded once more, and do not keep the page from opening', async () => {
     await profile.openPremium();
     const never = new Promise<never>(() => {});
     const roots = vi.fn(async () => server.roots).mockReturnValueOnce(never);
@@ -117,13 +117,13 @@ describe('roots', () => {
   });
 });
 
-describe('what storage holds is verified again at every start', () => {
+describe('storage is verified again at every start', () => {
   const edit = (jws: string) => {
     const [head, , signature] = jws.split('.');
     return `${head}.${btoa('{"state":"active"}').replaceAll('=', '')}.${signature}`;
   };
 
-  it('an edited document is refused, and the next reconcile brings it back', async () => {
+  it('an edited document is refused, and the next reconcile replaces it', async () => {
     await profile.openPremium();
     await profile.tamper({ document: edit((await profile.held()).document ?? '') });
     profile.close();
@@ -161,7 +161,7 @@ describe('what storage holds is verified again at every start', () => {
     other.close();
   });
 
-  it('nor does it with that device claimed, but not its key', async () => {
+  it('a document of another device does not count without its key', async () => {
     await profile.openPremium();
     const other = new Profile(server);
     await other.openPremium();
@@ -185,7 +185,7 @@ describe('what storage holds is verified again at every start', () => {
   });
 });
 
-describe('what cannot be opened is told, not thrown', () => {
+describe('failures to open are reported, not thrown', () => {
   it('storage', async () => {
     vi.stubGlobal('indexedDB', {
       open: () => {
@@ -199,7 +199,7 @@ describe('what cannot be opened is told, not thrown', () => {
     await expect(hf.signIn()).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
 
-  it('roots, which are asked for again', async () => {
+  it('roots, which are loaded again', async () => {
     await profile.openPremium();
     const offline = new TypeError('offline');
     const roots = vi
@@ -214,7 +214,7 @@ describe('what cannot be opened is told, not thrown', () => {
 });
 
 describe('time', () => {
-  it('does not follow time zone and daylight saving, which leave the clock as it is', async () => {
+  it('is independent of time zone and daylight saving', async () => {
     vi.stubEnv('TZ', 'Pacific/Kiritimati');
     const hf = await profile.openPremium();
     const { entitlement } = hf;
@@ -266,7 +266,7 @@ describe('time', () => {
     expect(hf.entitlement.state).toBe('expired');
   });
 
-  it('does not run backwards: a clock set back makes premium wait', async () => {
+  it('does not run backwards: a clock set back suspends premium', async () => {
     const hf = await profile.openPremium();
     profile.pass(day * 1000);
     expect(hf.has('export')).toBe(true);
@@ -278,7 +278,7 @@ describe('time', () => {
     expect(hf.has('export')).toBe(true);
   });
 
-  it('seen while open is remembered over a restart', async () => {
+  it('observed while open is kept across a restart', async () => {
     const hf = await profile.openPremium();
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     await (hf as unknown as { load(): Promise<void> }).load();
@@ -291,7 +291,7 @@ describe('time', () => {
     expect((await profile.open()).entitlement.state).toBe('clock_behind');
   });
 
-  it('a jump of the clock counts once it has stood for ten minutes, over restarts too', async () => {
+  it('a jump of the clock counts once it has lasted ten minutes, also across restarts', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const open = async () => {
       profile.close();
@@ -322,7 +322,7 @@ describe('time', () => {
     expect(hf.entitlement).toMatchObject({ state: 'clock_behind', clockBehind: 7_200_000 });
   });
 
-  it('premium is back as soon as the clock is right, without anybody asking', async () => {
+  it('premium returns as soon as the clock is right, without a user action', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const hf = await profile.openPremium();
     await (hf as unknown as { load(): Promise<void> }).load();
@@ -348,12 +348,12 @@ describe('time', () => {
     expect(hf.has('export')).toBe(true);
     profile.close();
     expect((await profile.open()).has('export')).toBe(false);
-    // Put right, offline.
+    // Corrected offline.
     profile.clock -= off * 1000;
     expect((await profile.open()).has('export')).toBe(true);
   });
 
-  it('is corrected by what the server has signed', async () => {
+  it('is corrected by the signed skew', async () => {
     profile.clock += 3_600_000;
     const hf = await profile.openPremium();
     profile.clock = end + 3_600_000 - 1;
@@ -362,7 +362,7 @@ describe('time', () => {
     expect(hf.has('export')).toBe(false);
   });
 
-  it('does not end what grants nothing: a revoked document stays revoked', async () => {
+  it('does not end a document that grants nothing: revoked stays revoked', async () => {
     server.claims = { state: 'revoked', reason: 'revoked', features: {}, plans: [] };
     const hf = await profile.openPremium();
     profile.clock = end;
@@ -371,7 +371,7 @@ describe('time', () => {
 });
 
 describe('signing in and linking', () => {
-  it('registers, enrols, and finds the trial', async () => {
+  it('registers, enrols, and starts the trial', async () => {
     const hf = await profile.open();
     expect(await hf.register('Ada')).toEqual(server.user);
     expect(await hf.startTrial()).toEqual({ outcome: 'reconciled' });
@@ -380,7 +380,7 @@ describe('signing in and linking', () => {
     other.close();
   });
 
-  it('keeps the key of a link whose answer was lost, and finishes by itself', async () => {
+  it('keeps the key of a link whose answer was lost, and finishes automatically', async () => {
     const hf = await profile.open();
     server.interfere = async (request, pass) => {
       const response = await pass();
@@ -400,7 +400,7 @@ describe('signing in and linking', () => {
     expect((await profile.held()).pending).toBeUndefined();
   });
 
-  it('links with another key where the first one has moved on', async () => {
+  it('links with another key if the first one has moved on', async () => {
     const hf = await profile.open();
     let conflicts = 0;
     server.interfere = (request) =>
@@ -409,7 +409,7 @@ describe('signing in and linking', () => {
     expect(hf.has('export')).toBe(true);
   });
 
-  it('tells which devices can be replaced', async () => {
+  it('lists the devices that can be replaced', async () => {
     const hf = await profile.open();
     const device = { name: 'Old phone', linked_at: '2026-01-01T00:00:00Z', last_reconciled_at: null };
     const devices = [
@@ -430,14 +430,14 @@ describe('signing in and linking', () => {
     expect(hf.has('export')).toBe(true);
   });
 
-  it('signing in again keeps a device that is still good', async () => {
+  it('signing in again keeps a device that is still valid', async () => {
     const hf = await profile.openPremium();
     const { device } = hf;
     await hf.signIn();
     expect(hf.device).toBe(device);
   });
 
-  it('another user starts with nothing of the first', async () => {
+  it('another user starts without data of the first', async () => {
     const hf = await profile.openPremium();
     server.user = { id: '5f6d2a4e-0000-4000-8000-000000000002', name: 'Grace' };
     server.claims = { state: 'none', reason: null, features: {}, plans: [] };
@@ -446,13 +446,13 @@ describe('signing in and linking', () => {
     expect(hf.entitlement).toMatchObject({ state: 'none', error: null, features: {} });
   });
 
-  it('a browser that makes no key is told by its code', async () => {
+  it('a browser that cannot make keys has its own code', async () => {
     const hf = await profile.open();
     vi.spyOn(crypto.subtle, 'generateKey').mockRejectedValue(new DOMException('', 'NotSupportedError'));
     await expect(hf.signIn()).rejects.toMatchObject({ name: 'HoldfastError', code: 'device_key_unavailable' });
   });
 
-  it('ends a waiting autofill before the dialog opens', async () => {
+  it('aborts a pending autofill before the dialog opens', async () => {
     const hf = await profile.open();
     const log: string[] = [];
     const credentials = stubPasskeys();
@@ -483,7 +483,7 @@ describe('signing in and linking', () => {
 });
 
 describe('signing out', () => {
-  it('forgets everything of the user, and tells the server', async () => {
+  it('deletes all of the user’s data, and tells the server', async () => {
     const hf = await profile.openPremium();
     expect(await hf.signOut()).toBe(true);
     expect(server.requests.at(-1)).toBe('DELETE /v1/session');
@@ -497,7 +497,7 @@ describe('signing out', () => {
     server.interfere = offline;
     expect(await hf.signOut()).toBe(false);
     expect(hf.has('export')).toBe(false);
-    // Not to have been heard is no contact: it is tried again.
+    // A sign-out that the server has not heard counts as no contact and is retried.
     expect(await hf.reconcile()).toEqual({ outcome: 'no_contact' });
     server.interfere = () => undefined;
     expect(await hf.reconcile()).toEqual({ outcome: 'signed_out' });
@@ -505,7 +505,7 @@ describe('signing out', () => {
     expect((await profile.held()).farewell).toBeUndefined();
   });
 
-  it('ends the session without the device where that wants a tap, and unlinks it after the next one', async () => {
+  it('ends the session without the device if that requires a tap, and unlinks it after the next one', async () => {
     const hf = await profile.openPremium();
     const device = hf.device;
     server.stale = true;
@@ -533,7 +533,7 @@ describe('signing out', () => {
     return { hf, device: String(device) };
   };
 
-  it('under a session that is over, unlinks the device at the next sign-in', async () => {
+  it('with an ended session, unlinks the device at the next sign-in', async () => {
     const hf = await profile.openPremium();
     const device = String(hf.device);
     server.signedIn = false;
@@ -551,7 +551,7 @@ describe('signing out', () => {
     expect((await profile.held()).farewell).toBeUndefined();
   });
 
-  it('offline, with the session over before the server hears of it, does so too', async () => {
+  it('offline, with the session ended before contact, unlinks the device at the next sign-in', async () => {
     const { hf, device } = await signOutOffline();
     server.signedIn = false;
     await hf.signIn();
@@ -559,7 +559,7 @@ describe('signing out', () => {
     expect(hf.device).not.toBe(device);
   });
 
-  it('unlinks later what could not be unlinked at the sign-in', async () => {
+  it('retries the unlinking that failed at the sign-in', async () => {
     const { hf, device } = await signOutOffline();
     server.deviceCookie = null;
     server.signedIn = false;
@@ -573,7 +573,7 @@ describe('signing out', () => {
     expect(server.signedIn).toBe(true);
   });
 
-  it('is told before another user signs in', async () => {
+  it('is sent before another user signs in', async () => {
     const { hf, device } = await signOutOffline();
     server.user = { id: '5f6d2a4e-0000-4000-8000-000000000002', name: 'Grace' };
     await hf.signIn();
@@ -581,7 +581,7 @@ describe('signing out', () => {
     expect(server.devices.has(device)).toBe(false);
   });
 
-  it('is dropped when another user signs in and the session that could tell it is over', async () => {
+  it('is dropped when another user signs in and its session is over', async () => {
     const { hf, device } = await signOutOffline();
     server.signedIn = false;
     server.user = { id: '5f6d2a4e-0000-4000-8000-000000000002', name: 'Grace' };
@@ -590,7 +590,7 @@ describe('signing out', () => {
     expect((await profile.held()).farewell).toBeUndefined();
   });
 
-  it('keeps a new account from becoming a passkey of the one that was left', async () => {
+  it('keeps a new passkey from joining the previous user’s account', async () => {
     const { hf } = await signOutOffline();
     server.interfere = (request) => (request.method === 'DELETE' ? offline() : undefined);
     await expect(hf.register('Grace')).rejects.toMatchObject({ code: 'no_contact' });
@@ -599,7 +599,7 @@ describe('signing out', () => {
     await hf.register('Grace');
   });
 
-  it('offline, is told at the next start, before anybody signs in', async () => {
+  it('offline, is sent at the next start, before anybody signs in', async () => {
     const { device } = await signOutOffline();
     profile.close();
     const hf = await profile.open({ autoReconcile: true });
@@ -610,7 +610,7 @@ describe('signing out', () => {
     expect(server.signedIn).toBe(false);
   });
 
-  it('offline, is told by a worker too', async () => {
+  it('offline, is sent by a worker too', async () => {
     const { device } = await signOutOffline();
     const { origin, roots, fetch } = { origin: 'https://holdfast.test', roots: server.roots, fetch: server.fetch };
     const context = makeContext({ origin, roots, fetch, database: profile.database, clock: () => profile.clock });
@@ -622,7 +622,7 @@ describe('signing out', () => {
     await context.store.close();
   });
 
-  it('heard, but its answer lost, is settled at the next contact', async () => {
+  it('with a lost answer, is completed at the next contact', async () => {
     const hf = await profile.openPremium();
     const { device } = hf;
     server.interfere = async (_, pass) => {
@@ -650,7 +650,7 @@ describe('signing out', () => {
   });
 });
 
-describe('the authenticator is told what counts', () => {
+describe('the authenticator gets signals', () => {
   const signals = () => {
     const [all, details] = [vi.fn(async () => {}), vi.fn(async () => {})];
     Object.assign(globalThis.PublicKeyCredential, {
@@ -670,7 +670,7 @@ describe('the authenticator is told what counts', () => {
     expect(details).toHaveBeenCalledWith({ ...who, name: 'Ada', displayName: 'Ada' });
   });
 
-  it('each by itself, where the browser can be told', async () => {
+  it('each separately, where the browser supports it', async () => {
     const { details } = signals();
     Object.assign(globalThis.PublicKeyCredential, { signalAllAcceptedCredentials: undefined });
     await profile.openPremium();
@@ -690,7 +690,7 @@ describe('the authenticator is told what counts', () => {
     expect(all).not.toHaveBeenCalled();
   });
 
-  it('and its failure is nobody else’s', async () => {
+  it('and their failure has no effect', async () => {
     const { all, details } = signals();
     for (const signal of [all, details]) signal.mockRejectedValue(new DOMException('', 'SecurityError'));
     const hf = await profile.openPremium();

@@ -54,7 +54,7 @@ describe('an ECDSA signature in DER', () => {
     expect(p1363FromDer(der, 32)).toBeNull();
   });
 
-  it('is taken at its own size only', () => {
+  it('is accepted only at its own size', () => {
     expect(p1363FromDer(whole, 32)).not.toBeNull();
     expect(p1363FromDer(whole, 31)).toBeNull();
   });

@@ -32,7 +32,7 @@ function tab(hasSession: () => Promise<boolean> = async () => true) {
 const settled = () => vi.advanceTimersByTimeAsync(0);
 
 describe('the event stream', () => {
-  it('is opened for who is signed in, and hears revisions', async () => {
+  it('opens for the signed-in user, and receives revisions', async () => {
     const { stream, audience } = tab();
     stream.follow(null);
     await settled();
@@ -49,7 +49,7 @@ describe('the event stream', () => {
     expect(audience.heard.mock.calls).toEqual([[12]]);
   });
 
-  it('is one over all tabs; when its tab goes, the next one takes over', async () => {
+  it('is shared by all tabs; when its tab closes, the next one takes over', async () => {
     const [first, second] = [tab(), tab()];
     first.stream.follow(ada);
     second.stream.follow(ada);
@@ -63,7 +63,7 @@ describe('the event stream', () => {
     expect(second.audience.heard).toHaveBeenCalledWith(2);
   });
 
-  it('ends at the sign-out, also for a tab whose turn has not come', async () => {
+  it('ends at sign-out, also for a tab waiting for its turn', async () => {
     const [first, second] = [tab(), tab()];
     for (const { stream } of [first, second]) stream.follow(ada);
     await settled();
@@ -73,7 +73,7 @@ describe('the event stream', () => {
     expect(FakeEventSource.opened).toHaveLength(1);
   });
 
-  it('is another one for another user', async () => {
+  it('is replaced for another user', async () => {
     const { stream } = tab();
     stream.follow(ada);
     await settled();
@@ -84,7 +84,7 @@ describe('the event stream', () => {
     expect(FakeEventSource.open).toHaveLength(1);
   });
 
-  it('that breaks is opened again after a wait that is drawn, not the browser’s', async () => {
+  it('reopens after a random wait, not the browser’s', async () => {
     const { stream, audience } = tab();
     stream.follow(ada);
     await settled();
@@ -102,7 +102,7 @@ describe('the event stream', () => {
       await vi.advanceTimersByTimeAsync(1);
       expect(FakeEventSource.opened).toHaveLength(count + 1);
     }
-    // Once open, it starts anew.
+    // Once open, the waits start over.
     FakeEventSource.last.accept();
     FakeEventSource.last.lose();
     await vi.advanceTimersByTimeAsync(16_000);
@@ -110,7 +110,7 @@ describe('the event stream', () => {
     expect(audience.hasSession).not.toHaveBeenCalled();
   });
 
-  it('waits no longer once the server was reached', async () => {
+  it('reopens once the server was reached', async () => {
     const { stream } = tab();
     stream.follow(ada);
     await settled();
@@ -123,7 +123,7 @@ describe('the event stream', () => {
     expect(FakeEventSource.opened).toHaveLength(2);
   });
 
-  it('is silent without a session, until somebody signs in, in whichever tab', async () => {
+  it('stays closed without a session, until a sign-in in any tab', async () => {
     const [first, second] = [tab(async () => false), tab(async () => false)];
     first.stream.follow(ada);
     second.stream.follow(ada);
@@ -141,7 +141,7 @@ describe('the event stream', () => {
     expect(FakeEventSource.open).toHaveLength(1);
   });
 
-  it('refused for another reason is tried again, no sooner than the server asked', async () => {
+  it('refused for another reason is retried, no sooner than the server asked', async () => {
     const { stream } = tab(async () => {
       throw new HoldfastError('unavailable', undefined, { retryAfter: 100 });
     });
@@ -155,7 +155,7 @@ describe('the event stream', () => {
     expect(FakeEventSource.opened).toHaveLength(2);
   });
 
-  it('that was ended while it was asked why stays ended', async () => {
+  it('that was ended during the session check stays ended', async () => {
     let answer = (_: boolean) => {};
     const { stream } = tab(() => new Promise((resolve) => (answer = resolve)));
     stream.follow(ada);
@@ -167,7 +167,7 @@ describe('the event stream', () => {
     expect(FakeEventSource.opened).toHaveLength(1);
   });
 
-  it('is one per tab where there are no locks, and none where the browser has no EventSource', async () => {
+  it('is one per tab without locks, and absent without EventSource', async () => {
     vi.stubGlobal('navigator', {});
     tab().stream.follow(ada);
     await settled();

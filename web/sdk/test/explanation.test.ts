@@ -45,7 +45,7 @@ function ask(answer: Response | Error, options: Partial<ExplainOptions> = {}) {
   return explain({ origin, database: profile.database, clock: () => profile.clock, fetch, ...options });
 }
 
-it('tells since when, and where to turn, on the word of the device alone', async () => {
+it('says since when, and where to get help, with the device’s key alone', async () => {
   await profile.openPremium();
   expect(await ask(json(revoked))).toEqual({
     revision: 7,
@@ -67,7 +67,7 @@ it('tells since when, and where to turn, on the word of the device alone', async
   });
 });
 
-it('asks nothing where no device is linked', async () => {
+it('sends nothing if no device is linked', async () => {
   expect(await ask(json(revoked))).toBeNull();
   expect(asked).toEqual([]);
 });

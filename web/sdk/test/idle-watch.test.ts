@@ -4,7 +4,7 @@ import { IdleWatch, quietSince } from '../src/idle-watch.ts';
 const second = 1000;
 const limit = 60 * second;
 
-/** One page in a browser of its own events; pages of one test share what was noted, and the clock. */
+/** One page with its own events; the pages of a test share the stored activity and the clock. */
 class TestPage {
   static clock = 0;
   static noted: number | undefined;
@@ -16,7 +16,7 @@ class TestPage {
   readonly watch: IdleWatch;
 
   constructor() {
-    // The watch listens to the global object: here, each page has its own.
+    // The watch listens to the global object; here, each page has its own.
     vi.stubGlobal('addEventListener', this.events.addEventListener.bind(this.events));
     this.watch = new IdleWatch(limit, {
       clock: () => TestPage.clock,
@@ -31,7 +31,7 @@ class TestPage {
   }
 }
 
-/** Lets time pass by all clocks; `asleep` stops the timers and the monotonic clock. */
+/** Advances all clocks; `asleep` stops the timers and the monotonic clock. */
 async function pass(time: number, asleep = false): Promise<void> {
   for (let left = time; left > 0; left -= second) {
     TestPage.clock += Math.min(left, second);
@@ -50,7 +50,9 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** What happens, and whether the page has been found idle after it. Seconds pass; `!` sleeps them; the rest are events. */
+/**
+ * The steps, and whether the page is found idle after them. Numbers are seconds, `!` seconds asleep; the rest are events.
+ */
 const table: [string, (number | string)[], boolean][] = [
   ['not before the limit', [59], false],
   ['within a tenth after it', [67], true],
@@ -82,7 +84,7 @@ describe('a page is found idle', () => {
     expect(page.idle.mock.calls.length > 0).toBe(expected);
   });
 
-  it('again, where it stays as it is', async () => {
+  it('again, if it stays unlocked', async () => {
     const page = new TestPage();
     await pass(4 * limit);
     expect(page.idle.mock.calls.length).toBeGreaterThanOrEqual(2);
@@ -97,7 +99,7 @@ describe('a page is found idle', () => {
     expect(page.idle).not.toHaveBeenCalled();
   });
 
-  it('with a clock that is set back, by the time that passed; with one that is set ahead, at once', async () => {
+  it('by elapsed time if the clock is set back; at once if it is set ahead', async () => {
     const back = new TestPage();
     TestPage.clock -= 3600 * second;
     await pass(67 * second);
@@ -110,7 +112,7 @@ describe('a page is found idle', () => {
     expect(ahead.idle).toHaveBeenCalled();
   });
 
-  it('by a limit longer than any timer', async () => {
+  it('with a limit longer than any timer', async () => {
     vi.stubGlobal('addEventListener', () => {});
     const idle = vi.fn(async () => {});
     const clock = () => TestPage.clock;
@@ -122,7 +124,7 @@ describe('a page is found idle', () => {
 });
 
 describe('pages count together', () => {
-  it('one in use keeps the other open, and both end together', async () => {
+  it('a page in use keeps the other open, and both become idle together', async () => {
     const used = new TestPage();
     const other = new TestPage();
     for (let i = 0; i < 30; i++) {
@@ -138,7 +140,7 @@ describe('pages count together', () => {
     expect(other.idle).toHaveBeenCalled();
   });
 
-  it('a page that was frozen looks before it locks', async () => {
+  it('a frozen page checks before it locks', async () => {
     const frozen = new TestPage();
     TestPage.clock += 600 * second;
     TestPage.noted = TestPage.clock - 5 * second;
@@ -150,7 +152,7 @@ describe('pages count together', () => {
     expect(frozen.idle).not.toHaveBeenCalled();
   });
 
-  it('notes are few, and the last one is made on leaving', async () => {
+  it('activity is stored rarely, and finally on leaving', async () => {
     const page = new TestPage();
     for (let i = 0; i < 600; i++) {
       await pass(100);
@@ -166,7 +168,7 @@ describe('pages count together', () => {
   });
 });
 
-it('a note from the future shows a clock that was set, not somebody', () => {
+it('a stored time in the future means a changed clock, not activity', () => {
   const now = 1_767_225_600_000;
   expect(quietSince(now, now, limit)).toBe(0);
   expect(quietSince(now - 5 * second, now, limit)).toBe(0);

@@ -21,14 +21,14 @@ const open = (jws: string, marks: readonly KeysetMark[] = [], trusted = roots) =
 const version = (value: number, root?: Signer) => server.keyset(root, (claims) => ({ ...claims, version: value }));
 
 describe('a keyset', () => {
-  it('is taken from either root', async () => {
+  it('is accepted from either root', async () => {
     for (const root of [current, next]) {
       const keyset = await open(await server.keyset(root));
       expect([...keyset.keys.keys()]).toEqual([server.signer.kid]);
     }
   });
 
-  it('is refused by code', async () => {
+  it('is refused with its code', async () => {
     const cases: [string, Promise<string>][] = [
       ['root_unknown', server.keyset(stranger)],
       ['claims_invalid', server.keyset(current, (claims) => ({ ...claims, version: '1' }))],
@@ -60,7 +60,7 @@ describe('marks', () => {
   };
   const rolledBack = { code: 'keyset_rollback' };
 
-  it('take the same bytes again, and a higher version', async () => {
+  it('accept the same bytes again, and a higher version', async () => {
     const second = await version(2);
     const marks = await taken(await version(1), second);
     await open(second, marks);
@@ -73,7 +73,7 @@ describe('marks', () => {
     await expect(open(await version(2), marks)).rejects.toMatchObject(rolledBack);
   });
 
-  it('let the next root outrank the current one, whatever the version', async () => {
+  it('rank the next root above the current one, whatever the version', async () => {
     const marks = await taken(await version(9), await version(1, next));
     await expect(open(await version(10), marks)).rejects.toMatchObject(rolledBack);
     await open(await version(2, next), marks);

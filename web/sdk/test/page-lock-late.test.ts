@@ -4,7 +4,7 @@ import { asCredential, Profile, stubPasskeys } from './support/device.ts';
 import { FakeServer } from './support/fake-server.ts';
 import { SoftPasskey } from './support/soft-passkey.ts';
 
-// The file that locks and opens pages arrives, but not at the first attempt.
+// The file that locks and opens pages loads, but not at the first attempt.
 const file = vi.hoisted(() => ({ arrives: true }));
 vi.mock('../src/sign-in.ts', async (original) => {
   const parts = await original<typeof import('../src/sign-in.ts')>();
@@ -42,7 +42,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** A page that began while the file could not be had, which now can. */
+/** A page that started while the file was unavailable; it is available now. */
 async function openLate(): Promise<Holdfast & { load(): Promise<void> }> {
   profile.close();
   file.arrives = false;
@@ -52,7 +52,7 @@ async function openLate(): Promise<Holdfast & { load(): Promise<void> }> {
   return hf as Holdfast & { load(): Promise<void> };
 }
 
-it('a page that begins locked does not open by the file that arrives late', async () => {
+it('a page that starts locked stays locked when the file arrives late', async () => {
   const hf = await profile.openPremium();
   await hf.setLock({ onStart: true });
   const late = await openLate();
@@ -61,7 +61,7 @@ it('a page that begins locked does not open by the file that arrives late', asyn
   expect(late.locked).toBe(true);
 });
 
-it('nor where nobody was there for long', async () => {
+it('a page idle for too long stays locked when the file arrives late', async () => {
   const hf = await profile.openPremium();
   await hf.setLock({ idle: 300_000 });
   await vi.waitFor(async () => expect((await profile.held()).active).toBeDefined());
@@ -71,7 +71,7 @@ it('nor where nobody was there for long', async () => {
   expect(late.locked).toBe(true);
 });
 
-it('one that has no reason to be locked opens then', async () => {
+it('a page without a reason to lock opens then', async () => {
   const hf = await profile.openPremium();
   await hf.setLock({ idle: 300_000 });
   await vi.waitFor(async () => expect((await profile.held()).active).toBeDefined());

@@ -29,7 +29,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** What the page asked an authenticator for. */
+/** The page's requests to an authenticator. */
 interface Request {
   readonly challenge: Uint8Array;
   readonly rpId: string;
@@ -37,7 +37,7 @@ interface Request {
   readonly allowCredentials: { readonly type: string; readonly id: Uint8Array }[];
 }
 
-/** The authenticator answers with `holder`'s assertions, bent by `change`. */
+/** The authenticator answers with `holder`'s assertions, altered by `change`. */
 function answerWith(holder: SoftPasskey, change: Partial<Ceremony> = {}): void {
   credentials.get.mockImplementation((async ({ publicKey }: { publicKey: Request }) => {
     const { challenge } = publicKey;
@@ -89,7 +89,7 @@ describe('a locked page', () => {
     expect(hf.locked).toBe(false);
   });
 
-  it('asks with another challenge every time, and takes no answer to an earlier one', async () => {
+  it('uses a new challenge every time, and refuses answers to earlier ones', async () => {
     const hf = await openLocked();
     await hf.unlock();
     await hf.lock();
@@ -134,7 +134,7 @@ describe('a locked page', () => {
     expect(hf.locked).toBe(true);
   });
 
-  it('ends its prompt by signal, and when another begins', async () => {
+  it('ends its prompt on the signal, and when another begins', async () => {
     const hf = await openLocked();
     credentials.get.mockImplementation(
       (({ signal }: { signal: AbortSignal }) =>
@@ -157,7 +157,7 @@ describe('a locked page', () => {
     await expect(third).rejects.toMatchObject({ code: 'cancelled' });
   });
 
-  it('is locked again by a reload, and grants what the document grants all the while', async () => {
+  it('is locked after a reload, and keeps granting features', async () => {
     await openLocked();
     profile.close();
     const hf = await profile.open();
@@ -183,14 +183,14 @@ describe('a locked page', () => {
     expect(hf.locked).toBe(false);
   });
 
-  it('needs nothing of the entitlement document', async () => {
+  it('does not need the entitlement document', async () => {
     const hf = await openLocked();
     await profile.tamper({ document: 'rubbish', time: 'rubbish' as never, lineage: undefined });
     await hf.unlock();
     expect(hf.locked).toBe(false);
   });
 
-  it('opens between linking anew and the first document', async () => {
+  it('opens between a new linking and the first document', async () => {
     await openLocked();
     const { device } = await profile.held();
     profile.close();
@@ -204,7 +204,7 @@ describe('a locked page', () => {
     expect(hf.locked).toBe(false);
   });
 
-  it('tells its listeners', async () => {
+  it('notifies its listeners', async () => {
     const hf = await profile.openPremium();
     const listener = vi.fn();
     hf.subscribe(listener);
@@ -215,7 +215,7 @@ describe('a locked page', () => {
     await until(() => listener.mock.calls.length > 0);
   });
 
-  it('asks nothing while it is open', async () => {
+  it('prompts for nothing while it is open', async () => {
     const hf = await profile.openPremium();
     credentials.get.mockClear();
     await hf.unlock();
@@ -224,7 +224,7 @@ describe('a locked page', () => {
 });
 
 describe('other pages', () => {
-  it('are told of a lock, and each is opened for itself', async () => {
+  it('follow a lock, and each is opened separately', async () => {
     const first = await profile.openPremium();
     const second = await profile.open();
     await first.lock();
@@ -237,7 +237,7 @@ describe('other pages', () => {
     expect(second.locked).toBe(false);
   });
 
-  it('lock again what was opened', async () => {
+  it('lock an opened page again', async () => {
     const first = await profile.openPremium();
     const second = await profile.open();
     await first.lock();
@@ -252,7 +252,7 @@ describe('other pages', () => {
   });
 });
 
-describe('nobody is locked out for good', () => {
+describe('nobody is locked out permanently', () => {
   const refused: [string, () => Promise<unknown> | unknown][] = [
     ['none', () => profile.tamper({ passkeys: undefined })],
     ['rubbish', () => profile.tamper({ passkeys: 'rubbish' })],
@@ -311,7 +311,7 @@ describe('nobody is locked out for good', () => {
     return signer.sign({ alg: 'ES256', kid: signer.kid, typ: 'passkeys+jwt' }, claims);
   }
 
-  it('a forged document that is none, for comparison, is taken', async () => {
+  it('for comparison, an unmodified document is accepted', async () => {
     const hf = await openLocked();
     await profile.tamper({ passkeys: await forged(server.signer) });
     await hf.unlock();
@@ -328,14 +328,14 @@ describe('nobody is locked out for good', () => {
     expect((await profile.open({ lock: { onStart: true } })).locked).toBe(false);
   });
 
-  it.each(refused)('what is locked opens by signing in as the same user: %s', async (name, tamper) => {
+  it.each(refused)('a locked page opens by signing in as the same user: %s', async (name, tamper) => {
     const hf = await openLocked();
     await tamper();
     await expect(hf.unlock()).rejects.toMatchObject({ code: 'passkeys_unavailable' });
     expect(hf.locked).toBe(true);
     server.interfere = () => undefined;
     await hf.signIn().catch((error) => {
-      // What else is broken is another's to mend; the page is open.
+      // Other damage is not the lock's concern; the page is open.
       if (name !== 'with unreadable marks') throw error;
     });
     expect(hf.locked).toBe(false);
@@ -360,7 +360,7 @@ describe('nobody is locked out for good', () => {
     await expect((await profile.open()).lock()).rejects.toMatchObject({ code: 'storage_unavailable' });
   });
 
-  it('storage that fails while opening does not matter', async () => {
+  it('opens although storage fails meanwhile', async () => {
     const hf = await openLocked();
     const put = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(() => {
       throw new DOMException('full', 'QuotaExceededError');
@@ -372,7 +372,7 @@ describe('nobody is locked out for good', () => {
     put.mockRestore();
   });
 
-  it('nor does storage that is gone once the passkey was shown', async () => {
+  it('opens although storage is gone after the prompt', async () => {
     const hf = await openLocked();
     const assert = credentials.get.getMockImplementation() as ((options: never) => unknown) | undefined;
     credentials.get.mockImplementation((async (options: never) => {
@@ -388,7 +388,7 @@ describe('nobody is locked out for good', () => {
 });
 
 describe('a lock belongs to its user', () => {
-  it('one that another page began during the prompt holds', async () => {
+  it('a lock that another page begins during the prompt holds', async () => {
     const hf = await openLocked();
     const locked = { id: 'a later lock', user: server.user.id };
     const assert = credentials.get.getMockImplementation() as ((options: never) => unknown) | undefined;
@@ -401,7 +401,7 @@ describe('a lock belongs to its user', () => {
     expect((await profile.held()).locked).toEqual(locked);
   });
 
-  it('sign-out ends it', async () => {
+  it('sign-out ends the lock', async () => {
     const hf = await openLocked();
     await hf.signOut();
     expect(hf.locked).toBe(false);
@@ -410,7 +410,7 @@ describe('a lock belongs to its user', () => {
     expect([locked, lock, active]).toEqual([undefined, undefined, undefined]);
   });
 
-  it('another user who signs in has none', async () => {
+  it('another user who signs in has no lock', async () => {
     const hf = await openLocked();
     server.interfere = () => undefined;
     server.user = { id: '5f6d2a4e-0000-4000-8000-000000000002', name: 'Eve' };
@@ -421,7 +421,7 @@ describe('a lock belongs to its user', () => {
     expect((await profile.held()).locked).toBeUndefined();
   });
 
-  it('a prompt of the user before opens nothing of theirs, not for a moment', async () => {
+  it('a prompt of the previous user never opens the page', async () => {
     const hf = await openLocked();
     const assert = credentials.get.getMockImplementation() as ((options: never) => unknown) | undefined;
     const finger = new EventTarget();
@@ -451,7 +451,7 @@ describe('a lock belongs to its user', () => {
     expect((await profile.held()).locked).toEqual(locked);
   });
 
-  it('a passkey that a session has added opens nothing; a code of the user does', async () => {
+  it('adding a passkey in a session opens nothing; a code of the user does', async () => {
     const hf = await openLocked();
     server.interfere = () => undefined;
     await hf.register('Ada');
@@ -462,7 +462,7 @@ describe('a lock belongs to its user', () => {
 });
 
 describe('on start', () => {
-  it('a page is locked before it can be seen, a reloaded one too, but no other', async () => {
+  it('a page is locked before it is visible, also after a reload, but no other page', async () => {
     const first = await profile.openPremium();
     await first.setLock({ onStart: true });
     expect(first.locked).toBe(false);
@@ -478,7 +478,7 @@ describe('on start', () => {
     expect((await profile.open()).locked).toBe(true);
   });
 
-  it('a page whose roots do not arrive waits locked, and is then what it would have been', async () => {
+  it('a page without its roots stays locked until they arrive', async () => {
     const first = await profile.openPremium();
     await first.setLock({ onStart: true });
     profile.close();
@@ -521,7 +521,7 @@ describe('on start', () => {
     expect((await profile.open({ lock })).locked).toBe(false);
   });
 
-  it('what nobody can read sets nothing', async () => {
+  it('ignores unreadable options', async () => {
     await profile.openPremium();
     profile.close();
     for (const lock of [7, 'on', { onStart: 'yes', idle: -1 }, { idle: Number.NaN }, []]) {
@@ -534,16 +534,16 @@ describe('on start', () => {
   });
 });
 
-describe('when nobody is there', () => {
+describe('when idle', () => {
   const idle = 40_000;
   const page = new EventTarget();
 
-  /** The pages' clocks and timers go on together. */
+  /** Advances the pages' clocks and timers together. */
   async function pass(time: number): Promise<void> {
     for (let left = time; left > 0; left -= 10_000) {
       profile.clock += Math.min(left, 10_000);
       await vi.advanceTimersByTimeAsync(Math.min(left, 10_000));
-      // What the timers have asked of IndexedDB comes before this.
+      // IndexedDB requests made by the timers finish before this one.
       await profile.held();
     }
   }
@@ -553,7 +553,7 @@ describe('when nobody is there', () => {
     vi.stubGlobal('addEventListener', page.addEventListener.bind(page));
   });
 
-  it('all pages lock, and stay open as long as one is used', async () => {
+  it('all pages lock together, and stay open while one is used', async () => {
     const first = await profile.openPremium();
     const second = await profile.open();
     await first.setLock({ idle });
@@ -568,7 +568,7 @@ describe('when nobody is there', () => {
     expect(first.locked).toBe(false);
   });
 
-  it('a page that was closed meanwhile begins locked; one that was closed just now does not', async () => {
+  it('a page starts locked after a long close, not after a short one', async () => {
     const hf = await profile.openPremium();
     await hf.setLock({ idle });
     await pass(idle / 2);
@@ -580,13 +580,13 @@ describe('when nobody is there', () => {
     profile.clock += 2 * idle;
     const late = await profile.open();
     expect(late.locked).toBe(true);
-    // Who touches a locked page does not make it look used.
+    // Input to a locked page does not count as activity.
     page.dispatchEvent(new Event('keydown'));
     profile.close();
     expect((await profile.open()).locked).toBe(true);
   });
 
-  it('a page opens as before where it could not be opened again', async () => {
+  it('a page that could not be opened again does not lock', async () => {
     const hf = await profile.openPremium();
     await hf.setLock({ idle });
     await profile.tamper({ passkeys: undefined });
@@ -595,7 +595,7 @@ describe('when nobody is there', () => {
     expect((await profile.held()).locked).toBeUndefined();
   });
 
-  it('somebody who is seen at the last moment keeps them open', async () => {
+  it('activity at the last moment keeps them open', async () => {
     const hf = await profile.openPremium();
     await hf.setLock({ idle });
     const verify = crypto.subtle.verify.bind(crypto.subtle);
@@ -611,7 +611,7 @@ describe('when nobody is there', () => {
     await until(() => hf.locked);
   });
 
-  it('a page that was closed watches no longer', async () => {
+  it('a closed page stops watching', async () => {
     const hf = await profile.openPremium();
     await hf.setLock({ idle });
     const { active } = await profile.held();
@@ -623,7 +623,7 @@ describe('when nobody is there', () => {
     expect((await profile.held()).locked).toBeUndefined();
   });
 
-  it('a note that cannot be read is none', async () => {
+  it('ignores an unreadable stored time', async () => {
     const hf = await profile.openPremium();
     await hf.setLock({ idle });
     await profile.tamper({ active: 'rubbish' as never });
@@ -631,7 +631,7 @@ describe('when nobody is there', () => {
     await until(() => hf.locked);
   });
 
-  it('a limit can be changed and ended while the page is open, from any page', async () => {
+  it('the limit can be changed or removed from any open page', async () => {
     const first = await profile.openPremium();
     const second = await profile.open();
     await first.setLock({ idle });

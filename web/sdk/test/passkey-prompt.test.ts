@@ -8,7 +8,7 @@ const options = { challenge: 'AQID', user: { id: 'BAUG' }, rpId: 'holdfast.test'
 afterEach(() => vi.unstubAllGlobals());
 
 describe('the passkey prompt', () => {
-  it('keeps PRF outputs here', async () => {
+  it('removes PRF outputs', async () => {
     const prf = { enabled: true, results: { first: 'secret' } };
     stubPasskeys(async () => asCredential({ clientExtensionResults: { prf, credProps: { rk: true } } }));
     for (const credential of [await createPasskey(options, signal), await pickPasskey(options, signal, undefined)]) {
@@ -48,7 +48,7 @@ describe('the passkey prompt', () => {
     await expect(createPasskey(options, signal)).rejects.toMatchObject({ code: 'not_supported' });
   });
 
-  it('needs none of the platform’s JSON methods', async () => {
+  it('works without the platform’s JSON methods', async () => {
     const bytes = (...values: number[]) => Uint8Array.from(values);
     const credentials = stubPasskeys(async () => ({
       rawId: bytes(1, 2, 3).buffer,
@@ -95,7 +95,7 @@ describe('the passkey prompt', () => {
     }
   });
 
-  it('ended by its signal is cancelled, whatever the reason', async () => {
+  it('aborted by its signal is cancelled, whatever the reason', async () => {
     const ended = new AbortController();
     ended.abort('enough');
     stubPasskeys(() => Promise.reject(ended.signal.reason));

@@ -31,8 +31,8 @@ const only =
     request.url.endsWith(path) ? interfere(request, pass) : undefined;
 const html = () => new Response('<h1>Sign in to the airport</h1>', { headers: { 'Content-Type': 'text/html' } });
 
-describe('an answer that is taken', () => {
-  it('gives features and limits', () => {
+describe('an accepted answer', () => {
+  it('grants features and limits', () => {
     expect(hf.has('export')).toBe(true);
     expect(hf.has('toString')).toBe(false);
     expect(hf.limit('notes')).toBe(500);
@@ -48,7 +48,7 @@ describe('an answer that is taken', () => {
     expect(hf.entitlement).toMatchObject({ state: 'revoked', reason: 'revoked', features: {} });
   });
 
-  it('is there after a restart, without the server', async () => {
+  it('survives a restart without the server', async () => {
     profile.close();
     server.interfere = async () => Promise.reject(new TypeError('offline'));
     const again = await profile.open();
@@ -56,14 +56,14 @@ describe('an answer that is taken', () => {
     expect(again.user).toEqual(server.user);
   });
 
-  it('settles a clock that is years off', async () => {
+  it('corrects a clock that is years off', async () => {
     profile.clock += 400 * day * 1000;
     expect(hf.entitlement).toMatchObject({ state: 'expired', error: 'keyset_expired' });
     expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
     expect(hf.has('export')).toBe(true);
   });
 
-  it('brings a newer keyset with it', async () => {
+  it('includes a newer keyset', async () => {
     server.keysetVersion = 2;
     server.signer = await newSigner();
     expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
@@ -71,7 +71,7 @@ describe('an answer that is taken', () => {
     expect(hf.has('export')).toBe(true);
   });
 
-  it('may be a fork, signed', async () => {
+  it('may be a signed fork', async () => {
     server.forked = true;
     server.revision++;
     expect(await hf.reconcile()).toEqual({ outcome: 'forked' });
@@ -79,7 +79,7 @@ describe('an answer that is taken', () => {
     expect(hf.entitlement).toMatchObject({ state: 'revoked', reason: 'device_forked', signInNeeded: true });
   });
 
-  it('brings keyset and passkeys with a fork too', async () => {
+  it('includes keyset and passkeys with a fork too', async () => {
     server.forked = true;
     server.keysetVersion = 2;
     server.signer = await newSigner();
@@ -114,7 +114,7 @@ describe('the passkeys document', () => {
     expect((await profile.held()).passkeys).toBe(passkeys);
   });
 
-  it('is taken when it has changed', async () => {
+  it('is replaced when it has changed', async () => {
     server.passkeys = ['BBBB'];
     expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
     expect(await list()).toMatchObject([{ id: 'BBBB' }]);
@@ -139,7 +139,7 @@ describe('the passkeys document', () => {
     expect(await list()).toMatchObject([{ id: 'AAAA' }]);
   });
 
-  it('is missed where the server leaves it out unasked', async () => {
+  it('is refused if the server omits it without a matching digest', async () => {
     const before = await profile.tamper({ passkeys: undefined }).then(() => profile.held());
     server.interfere = only('/v1/reconcile', async (_, pass) => {
       const { passkeys: _left, ...rest } = await (await pass()).json();
@@ -150,7 +150,7 @@ describe('the passkeys document', () => {
   });
 });
 
-describe('what is no answer of the server changes nothing', () => {
+describe('an answer that is not the server’s changes nothing', () => {
   const cases: [string, Interference][] = [
     ['no network', async () => Promise.reject(new TypeError('offline'))],
     ['a captive portal', async () => html()],
@@ -208,7 +208,7 @@ describe('what is no answer of the server changes nothing', () => {
   });
 });
 
-describe('an answer that fails a check is refused by its code, and changes nothing', () => {
+describe('an answer that fails a check is refused with its code, and changes nothing', () => {
   const cases: [string, () => void][] = [
     ['revision_rollback', () => (server.revision = 0)],
     ['device_mismatch', () => (server.bend = (claims) => ({ ...claims, device: crypto.randomUUID() }))],
@@ -252,7 +252,7 @@ describe('an answer that fails a check is refused by its code, and changes nothi
     expect(hf.has('export')).toBe(true);
   });
 
-  it('root_unknown: the roots are asked for once more, and the answer is taken with those', async () => {
+  it('root_unknown: the roots are loaded once more, and the answer is accepted with those', async () => {
     const roots = vi.fn(async () => server.roots);
     const tab = await profile.open({ roots });
     [server.signer, server.root] = [await newSigner(), await newSigner()];
@@ -263,7 +263,7 @@ describe('an answer that fails a check is refused by its code, and changes nothi
   });
 });
 
-describe('a sound answer that was not made for this request is no contact, and changes nothing that is shown', () => {
+describe('a valid answer to another request counts as no contact, and changes nothing', () => {
   const bends: [string, Record<string, unknown>][] = [
     ['the same user’s and device’s, of another time', {}],
     ['another device’s', { device: crypto.randomUUID(), cnf: { jkt: 'another' } }],
@@ -281,7 +281,7 @@ describe('a sound answer that was not made for this request is no contact, and c
     expect(await profile.held()).toEqual(before);
   });
 
-  it('an answer that is replayed byte for byte', async () => {
+  it('an answer replayed byte for byte', async () => {
     let recorded = '';
     server.interfere = only('/v1/reconcile', async (_, pass) => {
       const response = await pass();
@@ -326,7 +326,7 @@ describe('the server does not know the device', () => {
     expect(hf.entitlement.signInNeeded).toBe(true);
   });
 
-  it('one tap links it anew, and premium is never gone in between', async () => {
+  it('one tap links it again, without losing premium in between', async () => {
     const before = hf.device;
     server.devices.clear();
     server.interfere = only('/v1/reconcile', async (_, pass) => {
@@ -354,14 +354,14 @@ describe('lineage and nonces', () => {
     expect((await profile.held()).lineage).not.toBe(lineage);
   });
 
-  it('takes another nonce and tries again at once', async () => {
+  it('takes the new nonce and retries at once', async () => {
     server.changeNonce();
     server.requests.length = 0;
     expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
     expect(server.requests).toEqual(['POST /v1/reconcile', 'POST /v1/reconcile']);
   });
 
-  it('asks for a nonce where it has none, or an old one', async () => {
+  it('fetches a nonce if it has none, or an old one', async () => {
     profile.clock += 4 * 60_000;
     server.requests.length = 0;
     expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
@@ -381,7 +381,7 @@ describe('lineage and nonces', () => {
     expect(hf.has('export')).toBe(true);
   });
 
-  it('goes on without where the server has no route for nonces: the refusal brings one', async () => {
+  it('gets the nonce from the refusal if the server has no route for nonces', async () => {
     profile.clock += 4 * 60_000;
     server.changeNonce();
     server.requests.length = 0;
@@ -397,7 +397,7 @@ describe('lineage and nonces', () => {
     expect(server.requests).toHaveLength(3);
   });
 
-  it('reads the lineage anew for every try', async () => {
+  it('reads the lineage again for every try', async () => {
     const sent: unknown[] = [];
     let first = true;
     server.interfere = only('/v1/reconcile', async (request, pass) => {
@@ -411,8 +411,8 @@ describe('lineage and nonces', () => {
     expect(sent[1]).toBe('moved-on');
   });
 
-  it('has its nonce before it reads the lineage, which may move on meanwhile', async () => {
-    // A nonce that answers a stale lineage must only ever travel with what storage holds after it.
+  it('takes the nonce before it reads the lineage, which may advance meanwhile', async () => {
+    // A nonce that answers a stale lineage must only be sent with storage as read after it.
     profile.clock += 4 * 60_000;
     const sent: unknown[] = [];
     server.interfere = async (request, pass) => {
@@ -437,7 +437,7 @@ describe('lineage and nonces', () => {
     expect(await profile.held()).toMatchObject({ document, lineage: 'of another tab' });
   });
 
-  it('two tabs without locks both end with what one of them took', async () => {
+  it('two tabs without locks end with the same answer', async () => {
     const other = await profile.open();
     free();
     const outcomes = (await Promise.all([hf.reconcile(), other.reconcile()])).map(({ outcome }) => outcome);
@@ -446,7 +446,7 @@ describe('lineage and nonces', () => {
     await vi.waitFor(() => expect([hf.has('export'), other.has('export')]).toEqual([false, false]));
   });
 
-  it('a call during a run is answered by the next run, and all such calls share it', async () => {
+  it('calls during a run share the next run', async () => {
     server.requests.length = 0;
     const first = hf.reconcile();
     const [second, third] = [hf.reconcile(), hf.reconcile()];
@@ -456,10 +456,10 @@ describe('lineage and nonces', () => {
   });
 });
 
-it('a key that signs no longer is mended by a tap', async () => {
+it('a key that no longer signs is replaced with a tap', async () => {
   const real = crypto.subtle.sign.bind(crypto.subtle);
   const sign = vi.spyOn(crypto.subtle, 'sign').mockImplementation((algorithm, key, data) =>
-    // The challenge that shows the key to be at hand has 32 bytes; the proof's text is longer.
+    // The challenge that checks for the key has 32 bytes; the proof's text is longer.
     data.byteLength > 32 ? Promise.reject(new DOMException('', 'OperationError')) : real(algorithm, key, data),
   );
   try {
@@ -470,7 +470,7 @@ it('a key that signs no longer is mended by a tap', async () => {
   expect(hf.has('export')).toBe(true);
 });
 
-describe('nobody', () => {
+describe('without a user', () => {
   it('has nothing to reconcile', async () => {
     const empty = new Profile(server);
     const tab = await empty.open();
@@ -480,7 +480,7 @@ describe('nobody', () => {
   });
 });
 
-it('follows no redirect: what answers elsewhere is not the server', async () => {
+it('follows no redirect: an answer from elsewhere is not the server’s', async () => {
   const redirects: unknown[] = [];
   const tab = await profile.open({
     fetch: (input, init) => {
@@ -493,7 +493,7 @@ it('follows no redirect: what answers elsewhere is not the server', async () => 
   expect(new Set(redirects)).toEqual(new Set(['error']));
 });
 
-it('asks only its own origin', async () => {
+it('sends requests only to its own origin', async () => {
   const seen: string[] = [];
   server.interfere = (request) => {
     seen.push(new URL(request.url).origin);

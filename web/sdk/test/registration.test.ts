@@ -23,7 +23,7 @@ afterEach(() => {
 
 const posted = () => server.requests.filter((request) => request === 'POST /v1/registration').length;
 
-/** The fate of the request that gives a new passkey to the server, in turn; undefined: it passes. */
+/** The outcomes, in order, of requests that send a new passkey to the server; undefined: it passes. */
 function meddle(...outcomes: ((pass: () => Promise<Response>) => Promise<Response>)[]): void {
   server.interfere = (request, pass) => {
     if (new URL(request.url).pathname !== '/v1/registration') return undefined;
@@ -36,7 +36,7 @@ const lost = async (pass: () => Promise<Response>) => pass().then(offline);
 const spent = async () => problem(400, 'ceremony_invalid');
 
 describe('a registration that fails after the passkey was made', () => {
-  it('goes on with that passkey when the server was out of reach', async () => {
+  it('continues with that passkey when the server was not reached', async () => {
     const hf = await profile.open();
     meddle(offline);
     await expect(hf.register('Ada')).rejects.toMatchObject({ code: 'no_contact' });
@@ -60,7 +60,7 @@ describe('a registration that fails after the passkey was made', () => {
     expect(signalled).not.toHaveBeenCalled();
   });
 
-  it('takes that passkey off the list when the server says that it has not got it', async () => {
+  it('removes that passkey from the list when the server does not have it', async () => {
     const hf = await profile.open();
     server.interfere = (request) => {
       const { pathname } = new URL(request.url);
@@ -101,7 +101,7 @@ describe('a registration that fails after the passkey was made', () => {
     expect(signalled).not.toHaveBeenCalled();
   });
 
-  it('is not mixed up with another wish', async () => {
+  it('is not confused with another registration', async () => {
     const hf = await profile.open();
     meddle(offline);
     await expect(hf.register('Ada')).rejects.toMatchObject({ code: 'no_contact' });
@@ -112,7 +112,7 @@ describe('a registration that fails after the passkey was made', () => {
 
 describe('an autofill', () => {
   const returning = new EventTarget();
-  /** The test's clock, without the timers of storage. */
+  /** The test's clock, without storage timers. */
   const fake = () => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
   const asked = () => server.requests.filter((request) => request === 'POST /v1/authentication/options').length;
 
@@ -135,7 +135,7 @@ describe('an autofill', () => {
     await expect(offer).resolves.toMatchObject({ name: 'Ada' });
   });
 
-  it.each(['focus', 'online'])('is offered again at %s, but not at each of them', async (type) => {
+  it.each(['focus', 'online'])('is offered again at %s, but not at every event', async (type) => {
     const hf = await profile.open();
     server.interfere = offline;
     fake();
@@ -159,7 +159,7 @@ describe('an autofill', () => {
     await offer;
   });
 
-  it('is not offered where it can never be', async () => {
+  it('is not offered again after a permanent failure', async () => {
     const hf = await profile.open();
     credentials.get.mockRejectedValue(new DOMException('', 'SecurityError'));
     await expect(hf.signIn({ mediation: 'conditional' })).rejects.toMatchObject({ code: 'origin_refused' });

@@ -7,7 +7,7 @@ function clocked(random: number) {
 }
 
 describe('retrying', () => {
-  it('keeps a wait that was asked for, but not for more than ten minutes', () => {
+  it('honours Retry-After for at most ten minutes', () => {
     const { clock, retry } = clocked(0);
     retry.failed(999_999);
     expect(retry.barred).toBe(600_000);
@@ -17,7 +17,7 @@ describe('retrying', () => {
     expect(retry.barred).toBe(0);
   });
 
-  it('doubles its range up to ten minutes, and starts anew after success', () => {
+  it('doubles its range up to ten minutes, and resets after success', () => {
     const { retry } = clocked(1);
     const waits = Array.from({ length: 9 }, () => {
       retry.failed();
@@ -35,7 +35,7 @@ describe('retrying', () => {
     expect(retry.wait).toBe(1_000);
   });
 
-  it('comes no sooner than the server asked', () => {
+  it('waits at least as long as the server asked', () => {
     const { clock, retry } = clocked(0);
     retry.failed(30);
     expect(retry.wait).toBe(31_000);

@@ -9,7 +9,7 @@ function clocked(random = 0) {
 }
 
 describe('the next run', () => {
-  it('is when it is due, but at least a second after the last', () => {
+  it('comes when due, but at least a second after the last', () => {
     const { clock, schedule } = clocked();
     schedule.settled({ outcome: 'reconciled' });
     expect(schedule.wait(90_000)).toBe(90_000);
@@ -19,16 +19,16 @@ describe('the next run', () => {
     expect(schedule.wait(0)).toBe(0);
   });
 
-  it('after a failure is when the retry says, whatever is due', () => {
+  it('comes at the retry time after a failure, whatever is due', () => {
     const { schedule } = clocked(0.5);
     for (const outcome of ['no_contact', 'storage_unavailable'] as const) schedule.settled({ outcome });
     schedule.settled({ outcome: 'refused', code: 'signature_invalid' });
     expect(schedule.wait(90_000)).toBe(21_000);
-    // What only the user can do is not waited for.
+    // A failure that only the user can resolve sets no timer.
     expect(schedule.wait(never)).toBe(never);
   });
 
-  it('is at once for somebody who looks, even where nothing is due', () => {
+  it('comes at once when the page becomes visible, even if nothing is due', () => {
     const { schedule } = clocked();
     schedule.settled({ outcome: 'no_contact' });
     schedule.atOnce();
@@ -37,7 +37,7 @@ describe('the next run', () => {
     expect(schedule.wait(0)).toBeGreaterThan(0);
   });
 
-  it.each([0, 0.5, 0.99999])('is soon after an event for all: %d', (random) => {
+  it.each([0, 0.5, 0.99999])('comes soon after an event for all clients: %d', (random) => {
     const { schedule } = clocked(random);
     schedule.soon();
     const wait = schedule.wait(never);
@@ -45,7 +45,7 @@ describe('the next run', () => {
     expect(wait).toBeLessThan(5_000);
   });
 
-  it('is not brought forward by many events: whoever sends them gets no storm, and whoever hears them keeps to their moment', () => {
+  it('keeps the scheduled time when events repeat', () => {
     let drawn = 0.9;
     const schedule = new Schedule({ now: () => 0, random: () => drawn });
     schedule.soon();
@@ -55,7 +55,7 @@ describe('the next run', () => {
     expect(schedule.wait(never)).toBe(wait);
   });
 
-  it('is not put off by a further event', () => {
+  it('is not delayed by a further event', () => {
     const { clock, schedule } = clocked();
     schedule.soon();
     clock.now += 300;
@@ -63,7 +63,7 @@ describe('the next run', () => {
     expect(schedule.wait(never)).toBe(200);
   });
 
-  it('comes for no event sooner than the server asked', () => {
+  it('comes no sooner than the server asked, whatever the event', () => {
     const { clock, schedule } = clocked();
     schedule.settled({ outcome: 'no_contact', retryAfter: 30 });
     schedule.atOnce();
@@ -72,7 +72,7 @@ describe('the next run', () => {
     expect(schedule.wait(0)).toBe(0);
   });
 
-  it('is needless once another document is held', () => {
+  it('is cancelled once another document is held', () => {
     const { schedule } = clocked();
     schedule.settled({ outcome: 'no_contact', retryAfter: 30 });
     schedule.atOnce();
@@ -82,7 +82,7 @@ describe('the next run', () => {
     expect(schedule.wait(5_000)).toBe(5_000);
   });
 
-  it('is at once after contact, if it is due or has failed', () => {
+  it('comes at once after contact, if due or failed', () => {
     const { clock, schedule } = clocked(0.9);
     schedule.settled({ outcome: 'reconciled' });
     clock.now += 60_000;
@@ -93,7 +93,7 @@ describe('the next run', () => {
 
     for (let failures = 0; failures < 8; failures++) schedule.settled({ outcome: 'no_contact' });
     schedule.contacted(false);
-    // It was there half a second ago, and did not help.
+    // The contact half a second ago did not help.
     expect(schedule.wait(0)).toBeGreaterThan(60_000);
     clock.now += 30_000;
     schedule.contacted(false);

@@ -6,7 +6,7 @@ import { FakeServer, json, noContent, problem } from './support/fake-server.ts';
 let server: FakeServer;
 let profile: Profile;
 let hf: Holdfast;
-/** What the server answers, by method and path, and the bodies that it was sent. */
+/** The server's answers by method and path, and the bodies that it received. */
 let answers: Record<string, () => Response>;
 let sent: Record<string, unknown>;
 
@@ -53,7 +53,7 @@ async function live(): Promise<Session> {
 }
 
 describe('a live session', () => {
-  it('says whose it is, and what the user should hear of', async () => {
+  it('has its user and notices', async () => {
     expect(await live()).toMatchObject({
       user: server.user,
       authenticatedAt: new Date(at),
@@ -137,7 +137,7 @@ describe('a live session', () => {
   });
 });
 
-describe('a passkey that is shown once more', () => {
+describe('a passkey confirmation', () => {
   const shows = (user: string) => stubPasskeys(async () => asCredential({ response: { userHandle: user } }));
 
   it('confirms its user', async () => {
@@ -147,7 +147,7 @@ describe('a passkey that is shown once more', () => {
     expect(server.requests.filter((request) => request === 'POST /v1/authentication')).toHaveLength(2);
   });
 
-  it('confirms them also where there is no room for this device', async () => {
+  it('confirms the user also if there is no room for this device', async () => {
     const session = await live();
     Object.assign(server, { deviceCookie: null, deviceLimit: 0 });
     server.devices.clear();
@@ -170,7 +170,7 @@ describe('a passkey that is shown once more', () => {
   );
 });
 
-describe('a passkey that this device keeps', () => {
+describe('a passkey stored by this device', () => {
   const listed = async () => {
     answers['GET /v1/passkeys'] = () =>
       json(200, { passkeys: ['AAAA', 'BBBB'].map((id) => ({ id, name: 'Mine', provider: '', created_at: at })) });
@@ -186,7 +186,7 @@ describe('a passkey that this device keeps', () => {
     expect(await listed()).toEqual(['AAAA', 'BBBB']);
   });
 
-  it.each([['cross-platform'], [null]])('is not one that came by other ways: %s', async (attachment) => {
+  it.each([['cross-platform'], [null]])('does not include other attachments: %s', async (attachment) => {
     uses('BBBB', attachment);
     await hf.signIn();
     expect(await listed()).toEqual(['AAAA']);
@@ -202,8 +202,8 @@ describe('a passkey that this device keeps', () => {
   });
 });
 
-describe('one more passkey', () => {
-  it('is made without a name: it is never an account of its own', async () => {
+describe('an additional passkey', () => {
+  it('is made without a name, so that it never creates an account', async () => {
     answers['POST /v1/registration/options'] = () =>
       json(200, { ceremony: 'c', publicKey: { challenge: 'AAAA', user: { id: 'AAAA' } } });
     await (await live()).addPasskey();
@@ -224,7 +224,7 @@ describe('one more passkey', () => {
   });
 });
 
-describe('authenticators hear of it', () => {
+describe('authenticators are notified', () => {
   const signals = { all: vi.fn(async () => {}), details: vi.fn(async () => {}), unknown: vi.fn(async () => {}) };
   beforeEach(() => {
     for (const signal of Object.values(signals)) signal.mockClear();
@@ -248,7 +248,7 @@ describe('authenticators hear of it', () => {
     await vi.waitFor(() => expect(signals.details).toHaveBeenCalledWith({ rpId, userId, name: 'Ada', displayName }));
   });
 
-  it('not when it is kept elsewhere: the name would go to the one that is kept here', async () => {
+  it('not of a passkey stored elsewhere: the name would go to the one stored here', async () => {
     answers['PATCH /v1/passkeys/BBBB'] = () => json(200, { id: 'BBBB', name: 'Phone', provider: '' });
     answers['DELETE /v1/passkeys/AAAA'] = () => noContent();
     const session = await live();
@@ -258,7 +258,7 @@ describe('authenticators hear of it', () => {
     expect(signals.details).not.toHaveBeenCalled();
   });
 
-  it('at a sign-in: which passkeys count, and the name of the one that was used', async () => {
+  it('at a sign-in: of the accepted passkeys, and the name of the one used', async () => {
     await hf.signIn();
     await vi.waitFor(() =>
       expect(signals.all).toHaveBeenCalledWith({ rpId, userId, allAcceptedCredentialIds: ['AAAA'] }),
@@ -268,7 +268,7 @@ describe('authenticators hear of it', () => {
     );
   });
 
-  it('when one is deleted, and of that one alone', async () => {
+  it('of a deleted passkey only', async () => {
     answers['DELETE /v1/passkeys/BBBB'] = () => noContent();
     await (await live()).deletePasskey('BBBB', { endSessions: true });
     expect(sent['DELETE /v1/passkeys/BBBB']).toEqual({ end_sessions: true });
@@ -276,13 +276,13 @@ describe('authenticators hear of it', () => {
     expect(signals.all).not.toHaveBeenCalled();
   });
 
-  it('when the server refused, nothing', async () => {
+  it('of nothing when the server refused', async () => {
     answers['DELETE /v1/passkeys/BBBB'] = () => problem(404, 'not_found');
     await expect((await live()).deletePasskey('BBBB')).rejects.toMatchObject({ code: 'not_found' });
     expect(signals.unknown).not.toHaveBeenCalled();
   });
 
-  it('when the account is deleted; and nothing of the user is left here, nor left to be said', async () => {
+  it('of a deleted account; no data of the user and no pending sign-out is left here', async () => {
     answers['DELETE /v1/account'] = () => noContent();
     await (await live()).deleteAccount();
     expect(hf.user).toBeNull();

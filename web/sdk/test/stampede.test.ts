@@ -2,18 +2,18 @@ import { describe, expect, it } from 'vitest';
 import { unhurried } from '../src/spread.ts';
 import { Arrivals, Crowd } from './support/crowd.ts';
 
-// A hundred thousand devices meet the same event in the same millisecond. The dice are the same at every run; the picture
-// of what arrives at the server is in the test's output.
+// A hundred thousand devices meet the same event in the same millisecond. Random numbers are the same in every run; the
+// test's output shows the requests that arrive at the server.
 const devices = 100_000;
 const hour = 3_600_000;
 
-/** What one server on two cores signs in a second, with a margin. */
+/** The signatures per second of one server on two cores, with a margin. */
 const capacity = 2_000;
 
 describe('a hundred thousand devices at once', { timeout: 120_000 }, () => {
-  it('find the server that was down for an hour, over ten minutes', () => {
+  it('come back over ten minutes after an hour of downtime', () => {
     const crowd = new Crowd(devices, { up: (now) => now >= hour, capacity });
-    // All streams break, and everybody wants something, when it goes down.
+    // When it goes down, all streams break and all clients have a request.
     for (const member of crowd.members) {
       member.streamBreaks();
       member.hear((schedule) => schedule.soon());
@@ -27,7 +27,7 @@ describe('a hundred thousand devices at once', { timeout: 120_000 }, () => {
     expect(crowd.reconciles.total(3_600, 4_202)).toBeGreaterThanOrEqual(devices);
   });
 
-  it('are online again: each asks within five seconds, and who is turned away comes back spread', () => {
+  it('come back online: each asks within five seconds, and refused ones come back spread', () => {
     const crowd = new Crowd(devices, { capacity });
     for (const member of crowd.members) member.hear((schedule) => schedule.soon());
     crowd.agenda.run(hour);
@@ -36,11 +36,11 @@ describe('a hundred thousand devices at once', { timeout: 120_000 }, () => {
     expect(crowd.reconciles.total(0, 6)).toBeGreaterThanOrEqual(devices);
     expect(crowd.reconciles.peak()).toBeLessThan(25_000);
     expect(crowd.reconciles.peak(30)).toBeLessThan(5_000);
-    // Being turned away costs a device a few tries, not dozens.
+    // A refused device needs a few tries, not dozens.
     expect(crowd.reconciles.total() / devices).toBeLessThan(6);
   });
 
-  it('are online again, but their network is not quite: the next try is spread further with every failure', () => {
+  it('come back online with a failing network: tries spread further with every failure', () => {
     const crowd = new Crowd(devices, { up: (now) => now >= 60_000 });
     for (const member of crowd.members) member.hear((schedule) => schedule.soon());
     crowd.agenda.run(hour);
@@ -58,7 +58,7 @@ describe('a hundred thousand devices at once', { timeout: 120_000 }, () => {
     expect(crowd.reconciles.total()).toBe(0);
   });
 
-  it('hold documents of the same second, which are all due at once', () => {
+  it('renew documents of the same second', () => {
     const crowd = new Crowd(devices, { capacity });
     const [refreshAfter, exp] = [0, 6 * 86_400];
     for (const member of crowd.members) member.holds(member.schedule.spread({ refreshAfter, exp }));

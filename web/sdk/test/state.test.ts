@@ -31,10 +31,10 @@ function document(state: DocumentState, claims: Partial<Document> = {}): Documen
 
 const [millisecond, keyset] = [0.001, { exp: taken + 400 * day }];
 
-describe('what a document says, by the moment', () => {
+describe('the state of a document at a moment', () => {
   const ends = { exp: taken + 3 * day };
   it.each([
-    // A document that grants, over its life.
+    // A document that grants features, over its life.
     ['active', {}, keyset, 0, 'active', null],
     ['active', {}, keyset, 5 * day - millisecond, 'active', null],
     ['active', {}, keyset, 5 * day, 'grace', null],
@@ -49,7 +49,7 @@ describe('what a document says, by the moment', () => {
     ['grace', {}, keyset, 0, 'grace', null],
     ['grace', { paidThrough: null }, keyset, 6 * day, 'grace', null],
     ['grace', {}, keyset, 7 * day, 'expired', 'expired'],
-    // One that says why there is nothing has no end of its own.
+    // A document that grants nothing has no end.
     ...(['none', 'expired', 'revoked'] as const).flatMap((state) =>
       [0, day, 7 * day, 401 * day].map((moment) => [state, {}, keyset, moment, state, null] as const),
     ),
@@ -57,7 +57,7 @@ describe('what a document says, by the moment', () => {
     expect(stateOf(document(state, claims), under, at(moment))).toEqual({ state: expected, error });
   });
 
-  it('when to ask the server next ends nothing', () => {
+  it('refresh_after ends nothing', () => {
     expect(stateOf(document('active'), keyset, at(day))).toEqual(stateOf(document('active'), keyset, at(day - 1)));
   });
 
@@ -69,12 +69,12 @@ describe('what a document says, by the moment', () => {
     }
   });
 
-  it.each(['active', 'grace'] as const)('a clock that is behind does not wait for what has ended: %s', (state) => {
+  it.each(['active', 'grace'] as const)('a clock that is behind does not revive an ended document: %s', (state) => {
     expect(stateOf(document(state), keyset, { ...at(7 * day), behind: 601_000 }).state).toBe('expired');
     expect(stateOf(document(state), keyset, { ...at(400 * day), behind: 601_000 }).error).toBe('keyset_expired');
   });
 
-  it.each(['none', 'expired', 'revoked'] as const)('takes nothing away that is not there: %s', (state) => {
+  it.each(['none', 'expired', 'revoked'] as const)('does not change a state without features: %s', (state) => {
     expect(stateOf(document(state), keyset, { ...at(0), behind: 601_000 })).toEqual({ state, error: null });
   });
 
@@ -85,7 +85,7 @@ describe('what a document says, by the moment', () => {
   });
 });
 
-/** What the pure functions see of a device, and what happens to it. Seconds. */
+/** A device as the pure functions see it, and its events. Seconds. */
 class World {
   document: Document | null = null;
   watch: Watch = { mark: 0, at: 0, ahead: null };
@@ -139,7 +139,7 @@ describe('every transition', () => {
     revoked: () => new World().reconcile('revoked'),
     clock_behind: () => {
       const world = new World().reconcile('active').pass(2 * day);
-      // Seen, and so remembered.
+      // Observed, and so stored.
       expect(world.state).toBe('active');
       return world.turnClock(-2 * day);
     },
@@ -159,7 +159,7 @@ describe('every transition', () => {
     'reconcile: none': (world) => world.reconcile('none'),
     'storage lost, or signed out': (world) => world.forget(),
   };
-  /** By the columns of `events`; a dash: as it was. */
+  /** By the columns of `events`; a dash: unchanged. */
   const table: Record<string, string> = {
     none: '- - - - - - - active grace expired revoked none none',
     'none, signed': '- - - - - - - active grace expired revoked none none',
@@ -180,14 +180,14 @@ describe('every transition', () => {
     expect((events[event] as (world: World) => World)(world).state).toBe(next === '-' ? before : next);
   });
 
-  it('the table is whole', () => {
+  it('the table is complete', () => {
     expect(Object.keys(table)).toEqual(Object.keys(from));
     expect(rows).toHaveLength(Object.keys(from).length * Object.keys(events).length);
   });
 });
 
 describe('a clock that is years off', () => {
-  it.each([3 * 365 * day, -3 * 365 * day])('by %d s is corrected for, and may be put right', (off) => {
+  it.each([3 * 365 * day, -3 * 365 * day])('by %d s is corrected, and may be set right', (off) => {
     const world = new World().turnClock(off).reconcile('active');
     expect(world.pass(4 * day).state).toBe('active');
     expect(world.pass(day).state).toBe('grace');
@@ -195,7 +195,7 @@ describe('a clock that is years off', () => {
     expect(world.pass(7 * day).state).toBe('expired');
   });
 
-  it('fast, and put right without contact, does not lock out', () => {
+  it('ahead, and set right without contact, does not lock out', () => {
     const world = new World()
       .turnClock(3 * 365 * day)
       .reconcile('active')

@@ -28,7 +28,7 @@ afterEach(() => {
 
 const becomes = (hf: Holdfast, health: StorageHealth) => vi.waitFor(() => expect(hf.storage).toBe(health));
 
-/** Premium was held here, and the page is closed. */
+/** A closed page with premium in storage. */
 async function heldPremium(): Promise<string> {
   const hf = await profile.openPremium();
   const device = String(hf.device);
@@ -37,7 +37,7 @@ async function heldPremium(): Promise<string> {
   return device;
 }
 
-/** Premium again with one tap; the device takes the place of the one before. */
+/** Premium returns with one tap; the device replaces the previous one. */
 async function comesBack(hf: Holdfast): Promise<void> {
   await hf.signIn();
   expect(hf.has('export')).toBe(true);
@@ -69,7 +69,7 @@ describe('records that are damaged, one at a time', () => {
     await heldPremium();
     await profile.tamper({ [record]: damage });
     const hf = await profile.open();
-    // Whatever it does, it ends; and the server's refusals are few.
+    // Whatever the damage, the run ends, with few refusals by the server.
     server.requests.length = 0;
     const { outcome } = await hf.reconcile();
     expect(server.requests.length).toBeLessThan(5);
@@ -95,7 +95,7 @@ describe('records that are damaged, one at a time', () => {
   );
 });
 
-describe('what is lost', () => {
+describe('lost storage', () => {
   const emptied = async () => {
     const database = await openDB(profile.database);
     await database.clear('state');
@@ -120,7 +120,7 @@ describe('what is lost', () => {
     expect(server.devices.has(before)).toBe(false);
   });
 
-  it('with all else of the browser: the user picks which device is replaced', async () => {
+  it('together with the cookies: the user picks the device to replace', async () => {
     const before = await heldPremium();
     await deleteDB(profile.database);
     stubLocalStorage();
@@ -135,7 +135,7 @@ describe('what is lost', () => {
     expect([...server.devices.keys()]).toEqual([hf.device]);
   });
 
-  it('is not said where nothing was ever held, nor after a sign-out', async () => {
+  it('is not reported before any use, nor after a sign-out', async () => {
     const hf = await profile.open();
     await hf.reconcile();
     expect(hf.storage).toBe('well');
@@ -149,7 +149,7 @@ describe('what is lost', () => {
 });
 
 describe('versions', () => {
-  it('an upgrade keeps what is held, and takes over from the page of the version before', async () => {
+  it('an upgrade keeps the data, and takes over from a page of the previous version', async () => {
     const old = new Store(profile.database, 1);
     await old.update(() => ({ lineage: 'kept' }));
     const next = new Store(profile.database, 2);
@@ -159,7 +159,7 @@ describe('versions', () => {
     await next.close();
   });
 
-  it('what a newer version has written is used, and told', async () => {
+  it('data of a newer version is used and reported', async () => {
     await heldPremium();
     (await openDB(profile.database, 7)).close();
     const hf = await profile.open();
@@ -172,7 +172,7 @@ describe('versions', () => {
     expect(hf.storage).toBe('newer');
   });
 
-  it('an open page of the version before lets the newer one through, and keeps what it shows', async () => {
+  it('an open page of the previous version makes way for the newer one, and keeps its state', async () => {
     const hf = await profile.openPremium();
     (await openDB(profile.database, 7)).close();
     expect(hf.has('export')).toBe(true);
@@ -182,7 +182,7 @@ describe('versions', () => {
     expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
   });
 
-  it('blocked by a page that does not let go: told, tried again, and opened once it is gone', async () => {
+  it('a blocked database is reported, retried, and opened once the blocking page is gone', async () => {
     const stubborn = await openDB(profile.database, 1, { upgrade: (db) => void db.createObjectStore('state') });
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const store = new Store(profile.database, 2);
@@ -208,7 +208,7 @@ describe('versions', () => {
 });
 
 describe('storage that fails', () => {
-  it('is tried again by itself, ever less often, and shows what it holds once it works', async () => {
+  it('is retried at growing intervals, and its data is shown once it works', async () => {
     await heldPremium();
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const open = vi.spyOn(indexedDB, 'open').mockImplementation(() => {
@@ -222,7 +222,7 @@ describe('storage that fails', () => {
     // Each try opens twice.
     expect(open.mock.calls.length).toBeLessThan(40);
     open.mockRestore();
-    // In steps: an opening has its own timeout, and goes on in turns that fake time does not give.
+    // In steps: an opening has its own timeout, and proceeds in event loop turns that fake time does not run.
     for (let second = 0; second < 60 && !hf.has('export'); second++) {
       await vi.advanceTimersByTimeAsync(1_000);
       await new Promise((resolve) => realTimeout(resolve, 5));
@@ -241,7 +241,7 @@ describe('storage that fails', () => {
     expect(hf.entitlement).toMatchObject({ state: 'active', error: null });
   });
 
-  it('for good is given up when the user signs in', async () => {
+  it('permanently is replaced when the user signs in', async () => {
     await heldPremium();
     const getAll = vi.spyOn(IDBObjectStore.prototype, 'getAll').mockImplementation(() => {
       throw new DOMException('Failed to read large IndexedDB value', 'DataError');
@@ -252,7 +252,7 @@ describe('storage that fails', () => {
     });
     const hf = await profile.open();
     await becomes(hf, 'unavailable');
-    // An autofill that waits in a form is not the user.
+    // A pending autofill is not a user action.
     const signal = AbortSignal.abort();
     await expect(hf.signIn({ mediation: 'conditional', signal })).rejects.toMatchObject({ code: 'cancelled' });
     expect(indexedDB.deleteDatabase).not.toHaveBeenCalled();
@@ -266,14 +266,14 @@ describe('no room', () => {
       throw new DOMException('', 'QuotaExceededError');
     });
 
-  it('is told; what is held stays, the answer is not taken, and the next one is once there is room', async () => {
+  it('is reported; the data stays, the answer is refused, and the next one accepted once there is room', async () => {
     const hf = await profile.openPremium();
     const before = await profile.held();
     const put = fill();
     server.revision++;
     expect(await hf.reconcile()).toEqual({ outcome: 'storage_unavailable' });
     await becomes(hf, 'full');
-    // Reading goes well, and is no sign of room.
+    // Reading succeeds, which proves no room to write.
     await (hf as unknown as { load(): Promise<void> }).load();
     await vi.waitFor(() => expect(put.mock.calls.length).toBeGreaterThan(1));
     expect(hf.storage).toBe('full');
@@ -286,11 +286,11 @@ describe('no room', () => {
     expect(hf.entitlement.revision).toBe(server.revision);
   });
 
-  it('is told although storage was read since', async () => {
+  it('is reported although storage was read since', async () => {
     const hf = await profile.openPremium();
     const put = fill();
     const reconciling = hf.reconcile();
-    // Another tab's change makes this one read, time and again.
+    // Another tab's changes make this one read repeatedly.
     const channel = new BroadcastChannel('holdfast');
     for (let n = 0; n < 20; n++) channel.postMessage(null);
     expect(await reconciling).toEqual({ outcome: 'storage_unavailable' });
@@ -300,7 +300,7 @@ describe('no room', () => {
     channel.close();
   });
 
-  it('refuses a sign-in, by its code', async () => {
+  it('refuses a sign-in with its code', async () => {
     const hf = await profile.open();
     fill();
     await expect(hf.signIn()).rejects.toMatchObject({ code: 'storage_unavailable' });
@@ -348,12 +348,12 @@ function stubLocalStorage() {
   });
 }
 
-/** Where timers are faked, which waitFor would move on. The test's own timeout ends it. */
+/** For faked timers, which waitFor would advance. The test's own timeout ends it. */
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => realTimeout(resolve, 1));
 }
 
-describe('storage that cannot be read for a while', () => {
+describe('temporarily unreadable storage', () => {
   const offline = async () => Promise.reject(new TypeError('offline'));
   const refuse = async () => Promise.reject(new DOMException('', 'NotAllowedError'));
 

@@ -29,7 +29,7 @@ it.each(['InvalidStateError', 'UnknownError'])('a lost connection (%s) is reopen
   expect(openDB).toHaveBeenCalledTimes(2);
 });
 
-it('and never in a loop', async () => {
+it('a connection lost again is not reopened in a loop', async () => {
   const database = broken('UnknownError');
   openDB.mockResolvedValue(database);
   await expect(new Store('any').read()).rejects.toMatchObject({ code: 'storage_unavailable' });
@@ -37,13 +37,13 @@ it('and never in a loop', async () => {
   expect(database.transaction).toHaveBeenCalledTimes(2);
 });
 
-it('what is no lost connection is not tried again', async () => {
+it('other failures are not retried', async () => {
   openDB.mockResolvedValue(broken('QuotaExceededError'));
   await expect(new Store('any').read()).rejects.toMatchObject({ code: 'storage_unavailable' });
   expect(openDB).toHaveBeenCalledTimes(1);
 });
 
-it('an opening that comes too late is closed: it would stand in the way of the next version', async () => {
+it('a late connection is closed, since it would block the next version', async () => {
   vi.useFakeTimers();
   const late = deferred<{ close: () => void }>();
   openDB.mockReturnValue(late.promise);

@@ -5,10 +5,10 @@ const [second, minute, hour, day] = [1_000, 60_000, 3_600_000, 86_400_000];
 const life = 7 * day;
 const start = 1_767_225_600_000;
 
-/** The rule that a page applies to a reading; weakened rules take its place. */
+/** The rule that a page applies to a reading; tests replace it with weakened ones. */
 type Rule = (watch: Watch, skew: number, clocks: Clocks) => { watch: Watch; moment: Moment };
 
-/** How the server measures a skew, as it does in Go (entitlements/skew.go). Seconds. */
+/** The server's measurement of a skew, as in Go (entitlements/skew.go). Seconds. */
 const signed = (off: number, cap = 86_400) => Math.max(-cap, Math.min(cap, Math.floor(off / second)));
 
 /** A device and the server, under true time. Milliseconds. */
@@ -23,9 +23,9 @@ class World {
   skew = 0;
   stored: TrustedTime = { mark: 0 };
   #watch: Watch | null = null;
-  /** For how long, since the last contact, a page was open while its estimate was ahead of the truth. */
+  /** How long since the last contact a page was open with its estimate ahead of the true time. */
   misled = 0;
-  /** For how long premium was open, since the last contact. */
+  /** How long premium was open since the last contact. */
   used = 0;
 
   constructor(rule: Rule = readClocks, cap?: number) {
@@ -37,7 +37,7 @@ class World {
     return this.iat + life;
   }
 
-  /** The bound that support reads. */
+  /** The bound shown to support. */
   get bound(): number {
     return this.exp + Math.abs(signed(this.skew * second)) * second;
   }
@@ -50,7 +50,7 @@ class World {
     return { ...moment, granted: !moment.behind && moment.now < this.exp };
   }
 
-  /** The page is open, and notes the time at each of its ticks. */
+  /** An open page stores the time at each tick. */
   open(time: number, ticks = 1): this {
     for (let tick = 0; tick < ticks; tick++) {
       const before = this.look();
@@ -81,7 +81,7 @@ class World {
     return this;
   }
 
-  /** `way`: for how long the request and the answer were under way. */
+  /** `way`: the travel time of the request and of the answer. */
   reconcile(way = 0): this {
     const ahead = this.off;
     this.now += way / 2;
@@ -107,7 +107,7 @@ class World {
 const world = () => new World();
 const granted = (is: World) => is.look().granted;
 
-describe('premium, by what happened to the clock', () => {
+describe('premium after clock changes', () => {
   it.each<[string, boolean, () => World]>([
     [
       'right, to the last millisecond',
@@ -323,7 +323,7 @@ describe('premium, by what happened to the clock', () => {
     expect(granted(happen())).toBe(expected);
   });
 
-  it('says by how much the clock is behind, and not before it matters', () => {
+  it('reports how far the clock is behind, beyond the leeway only', () => {
     const traveller = world().reconcile().open(day, 1_440);
     expect(traveller.set(-6 * hour).look().behind).toBe(6 * hour);
     expect(traveller.open(hour, 60).look().behind).toBe(6 * hour);
@@ -331,7 +331,7 @@ describe('premium, by what happened to the clock', () => {
     expect(traveller.set(-10 * minute).look().behind).toBe(0);
   });
 
-  it('estimates the time to the second of a clock that is steadily off', () => {
+  it('estimates the time to the second with a constant clock error', () => {
     for (const off of [-day, -hour, 0, hour, day, 400 * day, -400 * day]) {
       const device = world()
         .set(off)
@@ -342,7 +342,7 @@ describe('premium, by what happened to the clock', () => {
   });
 });
 
-/** Mulberry32: the same numbers from the same seed. */
+/** Mulberry32: the same seed gives the same numbers. */
 function random(seed: number): () => number {
   let state = seed;
   return () => {
@@ -353,7 +353,7 @@ function random(seed: number): () => number {
   };
 }
 
-/** Lives through some weeks of a device, and says which promise was broken first; null: none was. */
+/** Simulates some weeks of a device, and returns the first broken promise; null: none. */
 function live(seed: number, rule?: Rule, cap?: number): string | null {
   const next = random(seed);
   const pick = <T>(...items: T[]) => items[Math.floor(next() * items.length)] as T;
@@ -393,7 +393,7 @@ function live(seed: number, rule?: Rule, cap?: number): string | null {
     history.push(
       `${kind} ${Math.round(time / minute)} min: ${Math.round((device.now - device.iat) / minute)} since contact, off ${Math.round(device.off / minute)}`,
     );
-    // The server counts what it has signed; the clock may be as wrong as that says, but no further behind.
+    // The server counts the signed skew; the clock may be wrong by that, but no further behind.
     const honest = device.off >= Math.min(0, device.skew * second) - second;
     if (granted && honest && device.now >= device.bound + 2 * second) return broken('premium after the bound');
     const misled = Math.abs(device.skew) < 86_400 && device.misled >= 10 * minute;
@@ -406,10 +406,10 @@ function live(seed: number, rule?: Rule, cap?: number): string | null {
   return null;
 }
 
-describe('whatever happens to the clock', () => {
+describe('random clock changes', () => {
   const lives = 2_000;
 
-  it('no premium after the bound, and nobody locked out whose clock is right', () => {
+  it('give no premium after the bound, and lock out no correct clock', () => {
     let broken: string | null = null;
     for (let seed = 0; seed < lives && !broken; seed++) broken = live(seed);
     expect(broken).toBeNull();

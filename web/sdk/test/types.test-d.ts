@@ -14,7 +14,7 @@ import {
 } from '../src/index.ts';
 
 describe('the public types', () => {
-  it('open with an origin and roots, given or to be loaded', () => {
+  it('open with an origin and roots, given or loaded', () => {
     expectTypeOf(openHoldfast).returns.resolves.toEqualTypeOf<Holdfast>();
     const roots: Roots = { current: {}, next: null };
     expectTypeOf(openHoldfast).toBeCallableWith({ origin: 'https://holdfast.test', roots });
@@ -23,20 +23,20 @@ describe('the public types', () => {
     expectTypeOf(openHoldfast).toBeCallableWith({ origin: 'https://holdfast.test' });
   });
 
-  it('answer about features at once', () => {
+  it('report features synchronously', () => {
     expectTypeOf<Holdfast['has']>().returns.toEqualTypeOf<boolean>();
     expectTypeOf<Holdfast['limit']>().returns.toEqualTypeOf<number | undefined>();
     expectTypeOf<Entitlement['until']>().toEqualTypeOf<Date | null>();
   });
 
-  it('name every state of the two axes, and no other', () => {
+  it('name exactly the states of the two axes', () => {
     expectTypeOf<EntitlementState>().toEqualTypeOf<
       'none' | 'active' | 'grace' | 'expired' | 'revoked' | 'clock_behind'
     >();
     expectTypeOf<Entitlement['state']>().toEqualTypeOf<EntitlementState>();
     expectTypeOf<StorageHealth>().toEqualTypeOf<'well' | 'full' | 'blocked' | 'newer' | 'unavailable' | 'reset'>();
     expectTypeOf<Holdfast['storage']>().toEqualTypeOf<StorageHealth>();
-    // @ts-expect-error storage is looked after by the SDK
+    // @ts-expect-error storage is managed by the SDK
     const write = (hf: Holdfast) => (hf.storage = 'well');
     expectTypeOf(write).toBeFunction();
   });
@@ -47,14 +47,14 @@ describe('the public types', () => {
     expectTypeOf<Holdfast['start']>().returns.toEqualTypeOf<() => void>();
   });
 
-  it('carry a code where there is one', () => {
+  it('carry a code if there is one', () => {
     expectTypeOf<Extract<ReconcileResult, { outcome: 'refused' }>['code']>().toEqualTypeOf<ErrorCode>();
     expectTypeOf(new HoldfastError('device_limit').devices).toEqualTypeOf<readonly LinkedDevice[]>();
     // @ts-expect-error not a code
     new HoldfastError('whatever');
   });
 
-  it('lock, and open by a promise', () => {
+  it('lock and unlock with a promise', () => {
     expectTypeOf<Holdfast['locked']>().toEqualTypeOf<boolean>();
     expectTypeOf<Holdfast['unlock']>().toBeCallableWith({ signal: new AbortController().signal });
     expectTypeOf<Holdfast['setLock']>().toBeCallableWith({ onStart: true, idle: 60_000 });
@@ -62,7 +62,7 @@ describe('the public types', () => {
     expectTypeOf<Holdfast['setLock']>().toBeCallableWith({ idle: '5m' });
   });
 
-  it('look after the account by the live session', () => {
+  it('manage the account with the live session', () => {
     expectTypeOf<Holdfast['session']>().returns.resolves.toEqualTypeOf<Session | null>();
     expectTypeOf<Session['deletePasskey']>().toBeCallableWith('id', { endSessions: true });
     expectTypeOf<Session['createRecoveryCodes']>().returns.resolves.toEqualTypeOf<readonly string[]>();

@@ -7,7 +7,7 @@ import type { Roots } from '../src/roots.ts';
 import { trustRoots } from '../src/trusted-roots.ts';
 import { judge } from './support/judge.ts';
 
-/** One file of entitlements/testdata/vectors; its README says what the members mean. */
+/** One file of entitlements/testdata/vectors; its README explains the members. */
 interface VectorFile {
   readonly about: string;
   readonly roots: Readonly<Record<string, Roots>>;
@@ -29,7 +29,7 @@ interface Vector {
   readonly result?: unknown;
 }
 
-// As text: a bundler's JSON import would take a member named __proto__ for the prototype.
+// As text: a bundler's JSON import would treat a member named __proto__ as the prototype.
 const files = Object.entries(
   import.meta.glob<string>('../../../entitlements/testdata/vectors/*.json', {
     query: '?raw',
@@ -66,7 +66,7 @@ describe.each(files)('%s', (_, text) => {
   });
 });
 
-/** Whether a document was accepted that grants nothing: for a page it stays true beyond its end. */
+/** Whether the accepted document grants nothing: for a page it stays in force beyond its end. */
 function grantsNothing(outcome: string): boolean {
   return /"state":"(none|expired|revoked)"/.test(outcome);
 }
@@ -80,7 +80,7 @@ function keysetResult({ version, exp, keys }: Keyset, marks: readonly KeysetMark
   return { version, exp, keys: [...keys.keys()], marks };
 }
 
-/** JSON with its members in order: also for what `toEqual` passes over, a member named __proto__. */
+/** JSON with sorted members; includes a member named __proto__, which `toEqual` ignores. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, inner) =>
     typeof inner === 'object' && inner !== null && !Array.isArray(inner)

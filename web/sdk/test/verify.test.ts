@@ -54,11 +54,11 @@ describe('a document', () => {
     });
   });
 
-  it('is malformed in any other spelling', async () => {
+  it('is malformed in any other encoding', async () => {
     const jws = await good();
     const [head, claims, signature] = jws.split('.');
     const last = signature?.at(-1) ?? '';
-    // The last character of a 64-byte signature carries 2 bits: its neighbour decodes to the same bytes.
+    // The last character of a 64-byte signature carries 2 bits, so its neighbour decodes to the same bytes.
     const twin = String.fromCharCode(last.charCodeAt(0) + 1);
     const bad = [
       '',
@@ -154,7 +154,7 @@ describe('a document', () => {
     await refused('claims_invalid', await signed(header(), '{"a":{"b":1,"b":2}}'));
   });
 
-  it('is for us, and signed in the time of its key', async () => {
+  it('is for this audience, and signed within its key’s validity', async () => {
     await refused('issuer_mismatch', await good({ iss: 'https://other.test' }));
     await refused('audience_mismatch', await good({ aud: 'https://other.test' }));
     const early = epoch - 2 * day;
@@ -181,7 +181,7 @@ describe('a document', () => {
     await refused('revision_rollback', await good({ rev: 0 }));
   });
 
-  it('names the first failure', async () => {
+  it('reports the first failure', async () => {
     await refused('issuer_mismatch', await good({ iss: 'https://other.test', aud: 'x', sub: 'y', rev: 0 }));
     await refused('expired', await good({ sub: 'y', rev: 0 }), { now: (epoch + 8 * day) * 1000 });
   });

@@ -37,7 +37,7 @@ function install(options: Partial<WorkerOptions> = {}): void {
   });
 }
 
-it.each(['sync', 'periodicsync'] as const)('%s reconciles, and tells the tabs', async (type) => {
+it.each(['sync', 'periodicsync'] as const)('%s reconciles, and notifies the tabs', async (type) => {
   const tab = await profile.open();
   install();
   server.revision = 2;
@@ -46,7 +46,7 @@ it.each(['sync', 'periodicsync'] as const)('%s reconciles, and tells the tabs', 
   await vi.waitFor(() => expect(tab.entitlement.revision).toBe(2));
 });
 
-it('another tag, or nobody signed in, asks nothing', async () => {
+it('sends nothing for another tag, or if nobody is signed in', async () => {
   install();
   await worker.wake('sync', 'fieldbook-notes');
   const tab = await profile.open();
@@ -66,7 +66,7 @@ it('rejects while there is no contact, so that the browser wakes it again', asyn
   expect(reconciles()).toBe(1);
 });
 
-it('asks nothing where a page has made up for what was owed, once', async () => {
+it('sends nothing if a page has made up for the owed run, once', async () => {
   install();
   const { lineage } = await profile.held();
   await profile.tamper({ owed: lineage });
@@ -79,7 +79,7 @@ it('asks nothing where a page has made up for what was owed, once', async () => 
   expect(reconciles()).toBe(1);
 });
 
-it('keeps what is owed until it is made up for', async () => {
+it('keeps the owed run until it is made up for', async () => {
   install();
   const { lineage } = await profile.held();
   await profile.tamper({ owed: lineage });
@@ -104,7 +104,7 @@ it('finishes an offline sign-out', async () => {
   expect(await profile.held()).not.toHaveProperty('farewell');
 });
 
-it('settles the time by its own clock', async () => {
+it('sets the time by its own clock', async () => {
   const [ahead, now] = [3 * 365 * day * 1000, (epoch + day) * 1000];
   server.now = now / 1000;
   install({ clock: () => now + ahead });
@@ -112,7 +112,7 @@ it('settles the time by its own clock', async () => {
   expect((await profile.held()).time).toEqual({ mark: now });
 });
 
-it('closes the database, so that no newer version of the app waits for it', async () => {
+it('closes the database, so that it does not block a newer version', async () => {
   install();
   await worker.wake('sync');
   profile.close();

@@ -1,7 +1,7 @@
 import { vi } from 'vitest';
 import { stubPasskeys } from './device.ts';
 
-/** Web Locks as the browser has them, for the tabs that a test opens in one page: exclusive, in order, abortable. */
+/** Web Locks as in a browser, for the tabs that a test opens in one page: exclusive, in order, abortable. */
 export class FakeLocks {
   readonly #queues = new Map<string, Promise<unknown>>();
 
@@ -24,7 +24,7 @@ export class FakeLocks {
   }
 }
 
-/** The streams that were opened, in order. A test is the server at their other end. */
+/** The opened streams, in order. The test acts as the server. */
 export class FakeEventSource extends EventTarget {
   static opened: FakeEventSource[] = [];
   readonly CLOSED = 2;
@@ -52,7 +52,7 @@ export class FakeEventSource extends EventTarget {
     return last;
   }
 
-  /** Those that are not closed. */
+  /** The open streams. */
   static get open(): FakeEventSource[] {
     return FakeEventSource.opened.filter(({ readyState }) => readyState !== 2);
   }
@@ -66,13 +66,13 @@ export class FakeEventSource extends EventTarget {
     this.dispatchEvent(new MessageEvent('entitlements', { data }));
   }
 
-  /** The connection is lost: left alone, a browser would try again. */
+  /** Breaks the connection: left alone, a browser would reconnect. */
   lose(): void {
     this.readyState = 0;
     this.onerror?.();
   }
 
-  /** There was an answer, but no stream. */
+  /** Answers with something other than a stream. */
   refuse(): void {
     this.readyState = 2;
     this.onerror?.();
@@ -83,7 +83,7 @@ export class FakeEventSource extends EventTarget {
   }
 }
 
-/** What `reconcileInBackground` finds in a service worker. A test is the browser that wakes it. */
+/** A service worker's globals for `reconcileInBackground`. The test acts as the browser that wakes it. */
 export class FakeWorker extends EventTarget {
   readonly registered: string[] = [];
 
@@ -93,7 +93,7 @@ export class FakeWorker extends EventTarget {
     return worker;
   }
 
-  /** Wakes it; settles as the event does. */
+  /** Wakes the worker; settles as the event does. */
   async wake(type: 'sync' | 'periodicsync', tag = 'holdfast-reconcile'): Promise<unknown> {
     const works: Promise<unknown>[] = [];
     this.dispatchEvent(
@@ -103,7 +103,7 @@ export class FakeWorker extends EventTarget {
   }
 }
 
-/** A browser with everything that this package makes use of. Returns the page it shows. */
+/** A browser with all features that this package uses. Returns its page. */
 export function stubBrowser({ periodic = 'granted' } = {}) {
   stubPasskeys();
   FakeEventSource.stub();

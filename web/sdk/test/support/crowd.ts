@@ -1,7 +1,7 @@
 import { Retry } from '../../src/retry.ts';
 import { Schedule } from '../../src/schedule.ts';
 
-/** Numbers from 0 up to 1 that are the same at every run (mulberry32). */
+/** Random numbers from 0 to 1 that are the same in every run (mulberry32). */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {
@@ -12,7 +12,7 @@ function seeded(seed: number): () => number {
   };
 }
 
-/** Simulated time, milliseconds, in steps of a hundred: what is to happen in each of them. */
+/** Simulated time in milliseconds, in steps of a hundred, with the events of each step. */
 class Agenda {
   now = 0;
   readonly #steps = new Map<number, (() => void)[]>();
@@ -24,7 +24,7 @@ class Agenda {
     else this.#steps.set(step, [work]);
   }
 
-  /** Lets time pass until `end`. What happens may ask for more to happen at once. */
+  /** Advances time to `end`. Events may add events to the current step. */
   run(end: number): void {
     for (let step = this.now / 100; step <= end / 100; step++) {
       this.now = step * 100;
@@ -51,7 +51,7 @@ export class Arrivals {
     return this.#slice(from, to).reduce((highest, count) => Math.max(highest, count), 0);
   }
 
-  /** A picture: a line for every `step` seconds, as long as the busiest of them is busy. */
+  /** A chart with one line for every `step` seconds; its length is the busiest second's count. */
   draw(title: string, from: number, to: number, step: number): string {
     const highest = this.peak(from, to);
     const lines = Array.from({ length: Math.ceil((to - from) / step) }, (_, index) => {
@@ -71,16 +71,16 @@ export class Arrivals {
 export interface Weather {
   /** Whether the server is up, by the simulated clock. */
   readonly up?: (now: number) => boolean;
-  /** So many reconciles a second; what is more gets 503 with the Retry-After that the server gives. */
+  /** The reconciles per second; more get 503 with the server's Retry-After. */
   readonly capacity?: number;
 }
 
-/** As api/problem.go has it. */
+/** As in api/problem.go. */
 const retryAfter = 2;
 
 /**
- * Devices with a page open, each with the schedule and the retrying of its stream as {@link Automatic} and
- * {@link EventStream} use them, and one server.
+ * Devices with a page open, each with the schedule of {@link Automatic} and the stream retries of {@link EventStream}, and
+ * one server.
  */
 export class Crowd {
   readonly agenda = new Agenda();
@@ -97,7 +97,7 @@ export class Crowd {
     this.members = Array.from({ length: size }, () => new Member(this));
   }
 
-  /** How many hold an answer to what they asked. */
+  /** The number of devices with an answer. */
   get served(): number {
     return this.members.filter(({ served }) => served).length;
   }
@@ -134,13 +134,13 @@ class Member {
     this.#stream = new Retry(30_000, chance);
   }
 
-  /** Does what `event` asks of the schedule. */
+  /** Applies `event` to the schedule. */
   hear(event: (schedule: Schedule) => void): void {
     event(this.schedule);
     this.#next();
   }
 
-  /** A document was taken whose `refresh_after` is at `due`, by the simulated clock. */
+  /** Takes a document with its `refresh_after` at `due`, by the simulated clock. */
   holds(due: number): void {
     this.#due = due;
     this.#next();
@@ -180,7 +180,7 @@ class Member {
       this.schedule.settled({ outcome: 'reconciled' });
       if (!this.#streamOpen) this.#openStream();
     } else {
-      // What failed is due until it has succeeded.
+      // A failed run stays due until it succeeds.
       this.#due = Math.min(this.#due, this.#crowd.agenda.now);
       this.schedule.settled({ outcome: 'no_contact', ...(answer === 'unavailable' && { retryAfter }) });
     }

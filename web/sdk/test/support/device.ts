@@ -14,7 +14,7 @@ export class Profile {
   readonly #tabs: Holdfast[] = [];
   /** The device's clock, milliseconds. */
   clock = epoch * 1000;
-  /** The clock that nobody sets. */
+  /** The monotonic clock. */
   monotonic = 0;
 
   constructor(server: FakeServer) {
@@ -37,13 +37,13 @@ export class Profile {
     return tab;
   }
 
-  /** Time passes, as both clocks see it. */
+  /** Advances both clocks. */
   pass(milliseconds: number): void {
     this.clock += milliseconds;
     this.monotonic += milliseconds;
   }
 
-  /** A tab that is signed in, linked, and holds premium. */
+  /** Opens a tab that is signed in, linked, and has premium. */
   async openPremium(): Promise<Holdfast> {
     const tab = await this.open();
     await tab.signIn();
@@ -69,7 +69,7 @@ export class Profile {
   }
 }
 
-/** The result of navigator.credentials, from its JSON form; without the platform's method to write that form. */
+/** Builds the result of navigator.credentials from its JSON form, without the platform's toJSON method. */
 export function asCredential(json: Record<string, unknown>): object {
   const { id = 'AAAA', response, clientExtensionResults = {}, authenticatorAttachment = null } = json;
   const binary = Object.entries({ clientDataJSON: 'AAAA', ...(response as object) }).map(([name, value]) => [

@@ -6,21 +6,21 @@ import { decode, newSigner, type Signer } from './signer.ts';
 
 type Json = Record<string, unknown>;
 
-/** What a test puts between the client and the server. Undefined: nothing. */
+/** A test's interference between client and server. Undefined: none. */
 export type Interference = (request: Request, pass: () => Promise<Response>) => Promise<Response> | undefined;
 
 export const origin = 'https://holdfast.test';
 export const day = 86_400;
 
-/** Options that begin either kind of ceremony. */
+/** The options of either kind of ceremony. */
 const ceremonyOptions = { challenge: 'AAAA', rpId: 'holdfast.test', user: { id: 'AAAA' } };
 
 /** 2026-01-01T00:00:00Z */
 export const epoch = 1_767_225_600;
 
 /**
- * The server's side of linking and reconciling, on a page: real proofs, nonces, signatures and the lineage's order, no
- * accounts. What it signs can be bent by `bend`, what travels by `interfere`.
+ * The server's side of linking and reconciling in little code: real proofs, nonces, signatures and lineage order, no
+ * accounts. `bend` alters its signed claims, `interfere` its traffic.
  */
 export class FakeServer {
   /** The server's clock, unix seconds. */
@@ -37,13 +37,13 @@ export class FakeServer {
   signer!: Signer;
   root!: Signer;
   nextRoot: Signer | null = null;
-  /** The session cookie's session lives. One browser at a time is enough here. */
+  /** Whether the cookie's session is live. One browser at a time is enough here. */
   signedIn = false;
-  /** The plan's; over it, a device is linked in place of another one only. */
+  /** The plan's device limit; above it, a device can only replace another one. */
   deviceLimit = Number.POSITIVE_INFINITY;
-  /** The browser's cookie that names its device: the one linked next from there replaces it. */
+  /** The cookie that identifies the browser's device; the next one linked from that browser replaces it. */
   deviceCookie: string | null = null;
-  /** The last tap was long ago. */
+  /** Whether the last passkey tap was long ago. */
   stale = false;
   /** Ids of the user's passkeys. */
   passkeys = ['AAAA'];
@@ -74,7 +74,7 @@ export class FakeServer {
     };
   }
 
-  /** Nonces given so far are good no longer. */
+  /** Invalidates all nonces given so far. */
   changeNonce(): void {
     this.#nonce = `nonce-${++this.#count + 1}`;
   }
@@ -139,7 +139,7 @@ export class FakeServer {
     return json(status, { user: this.user, passkey: { id: 'AAAA', name: 'Passkey' } });
   }
 
-  /** A session that is over cannot vouch for the unlinking of a device; without one it is signed out already. */
+  /** An ended session cannot authorise unlinking a device; without a session the user is already signed out. */
   #signOut(text: string): Response {
     const { device } = text ? JSON.parse(text) : {};
     if (device && !this.signedIn) return problem(401, 'unauthenticated');
@@ -149,7 +149,7 @@ export class FakeServer {
     return noContent();
   }
 
-  /** The same bytes for the same version. */
+  /** Returns the same bytes for the same version. */
   #publishedKeyset(): Promise<string> {
     const root = this.nextRoot ?? this.root;
     const id = [root.kid, this.signer.kid, this.keysetVersion].join();
@@ -229,7 +229,7 @@ export class FakeServer {
     });
   }
 
-  /** Undefined where the device holds the same. */
+  /** Undefined if the device already holds it. */
   async #passkeysDocument({ device, passkeys: held }: Json, passkeys: Json[]): Promise<string | undefined> {
     const began = this.now - (this.now % this.window);
     const claims = this.bendPasskeys({

@@ -13,13 +13,13 @@ export interface Expectations extends Binding {
 }
 
 /**
- * Verifies a document by what a page runs: the form, signature and claims when it takes the document, and its time at
- * every look. Rejects with the code of the first check that fails.
+ * Verifies a document with the code that a page runs: form, signature and claims on arrival, and its time at every use.
+ * Rejects with the code of the first check that fails.
  */
 export async function judge(jws: string, expected: Expectations): Promise<Document> {
   const { keyset, now } = expected;
   const document = await authenticateDocument(jws, expected);
-  const behind = Math.max(0, document.iat * 1000 - now); // a page's mark is never before the iat of what it holds
+  const behind = Math.max(0, document.iat * 1000 - now); // a page's mark is never before its document's iat
   const { error } = stateOf(document, keyset, { now, behind });
   if (error) throw new HoldfastError(error);
   checkBinding(document, expected);

@@ -24,7 +24,7 @@ export async function newSigner(): Promise<Signer> {
   };
 }
 
-/** Text is taken as it is, so that a test can write JSON that no encoder would. */
+/** Text is used unchanged, so that a test can write JSON that no encoder would. */
 export function encode(value: unknown): string {
   return encodeBase64url(new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value)));
 }

@@ -1,7 +1,7 @@
 import { encodeBase64url } from '../../src/base64url.ts';
 import type { JsonObject } from '../../src/strict-json.ts';
 
-/** COSE algorithms whose keys the server writes into passkeys documents, as WebCrypto makes them. */
+/** The COSE algorithms of keys in passkeys documents, with their WebCrypto parameters. */
 const algorithms = {
   ES256: { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' },
   ES384: { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' },
@@ -14,7 +14,7 @@ export type Algorithm = keyof typeof algorithms;
 
 export const allAlgorithms = Object.keys(algorithms) as Algorithm[];
 
-/** What a prompt asks for, and how the answer to it is bent. */
+/** A prompt's request, and the alterations of its answer. */
 export interface Ceremony {
   readonly challenge: Uint8Array;
   readonly origin: string;
@@ -22,7 +22,7 @@ export interface Ceremony {
   readonly flags?: number;
   /** Bytes after the counter. */
   readonly extra?: readonly number[];
-  /** Members of the client data, in place of or besides the usual ones. Undefined leaves one out. */
+  /** Members of the client data, replacing or adding to the usual ones. Undefined omits one. */
   readonly clientData?: Record<string, unknown>;
   /** Changes the client data's text before it is signed. */
   readonly respell?: (json: string) => string;
@@ -31,9 +31,9 @@ export interface Ceremony {
   readonly userHandle?: string | null;
 }
 
-/** A passkey in software: makes real assertions, and wrong ones on demand that are signed all the same. */
+/** A software passkey: makes real assertions, and on demand wrong ones with a valid signature. */
 export class SoftPasskey {
-  /** As the server writes it into the passkeys document. */
+  /** The key as in the passkeys document. */
   readonly entry: { readonly id: string; readonly jwk: JsonObject };
   readonly #algorithm: Algorithm;
   readonly #privateKey: CryptoKey;
@@ -81,7 +81,7 @@ export class SoftPasskey {
   }
 }
 
-/** Ecdsa-Sig-Value (RFC 3279 §2.2.3) of r and s, put side by side. */
+/** Ecdsa-Sig-Value (RFC 3279 §2.2.3) of concatenated r and s. */
 export function derFromP1363(p1363: Uint8Array): Uint8Array {
   const half = p1363.length / 2;
   return sequence(integer(p1363.subarray(0, half)), integer(p1363.subarray(half)));

@@ -1,4 +1,4 @@
-// What somebody else writes to read our status lists: jose, zlib, and the IETF draft. Nothing of ours is imported.
+// An independent reader of our status lists, with jose, zlib and the IETF draft. It imports none of our code.
 //
 //   node status-list.mjs JWKS-URL LIST-URL EXPECTED-SUB INDEX…
 //
@@ -22,7 +22,7 @@ const { payload } = await jwtVerify(await answer.text(), createRemoteJWKSet(new 
 const { bits, lst } = payload.status_list;
 const compressed = Buffer.from(lst, 'base64url');
 const packed = inflateSync(compressed);
-// Browsers have no zlib, but this.
+// Browsers have this instead of zlib.
 const inBrowsers = new Response(new Blob([compressed]).stream().pipeThrough(new DecompressionStream('deflate')));
 if (!packed.equals(Buffer.from(await inBrowsers.arrayBuffer()))) throw new Error('two inflaters differ');
 
