@@ -366,7 +366,7 @@ function verdict(result: ReconcileResult): Said {
       if (result.code === 'root_unknown' || result.code === 'key_unknown') {
         lookForUpdate().catch(() => {}); // server not reached or no worker: a reload checks too
         return bad(
-          'This version of Fieldbook does not know the keys of this server. Reload when a new one is offered.',
+          `This version of Fieldbook does not know the keys of this server (${result.code}). Reload when a new one is offered.`,
         );
       }
       return bad(`The answer was not taken: it does not prove itself (${result.code}).`);
