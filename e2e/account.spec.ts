@@ -1,6 +1,6 @@
 import { expect, test } from './support/test.ts';
 
-test('signing out keeps the notes, or deletes them for good, as was chosen; offline too', async ({
+test('signing out keeps or permanently deletes the notes, as chosen, also offline', async ({
   fieldbook,
   page,
   server,

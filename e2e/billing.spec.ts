@@ -3,7 +3,7 @@ import { Server } from './support/server.ts';
 import { Stripe, stripeFlags } from './support/stripe.ts';
 import { expect, test, watch } from './support/test.ts';
 
-test('what was paid for is there in the open page, and what support has ended stays ended', async ({ page }) => {
+test('a payment reaches the open page, and a revocation by support stays', async ({ page }) => {
   const server = await Server.launch(undefined, stripeFlags);
   try {
     const troubles = await watch(page.context(), page);
@@ -21,14 +21,14 @@ test('what was paid for is there in the open page, and what support has ended st
 
     expect(await stripe.tell('created', 'active', end, 'whsec_somebody_else_0123456789')).toBe(401);
     await expect(fieldbook.export).toBeDisabled();
-    expect(await stripe.tell('created', 'incomplete', end)).toBe(200); // the checkout goes on
+    expect(await stripe.tell('created', 'incomplete', end)).toBe(200); // the checkout continues
     expect(await stripe.tell('updated', 'active', end)).toBe(200);
     await fieldbook.expectPremium();
 
     await server.support('revoke', 'Ada');
     await fieldbook.expectLocked('Support has ended this subscription');
     expect(await stripe.tell('updated', 'active', new Date(end.getTime() + 30 * 86_400_000))).toBe(200);
-    expect((await server.trail('Ada'))[0]).toBe('subscription.put'); // it was heard, after the revocation
+    expect((await server.trail('Ada'))[0]).toBe('subscription.put'); // the event was processed after the revocation
     await fieldbook.checkNow();
     await fieldbook.expectLocked('Support has ended this subscription');
     await server.support('reinstate', 'Ada');

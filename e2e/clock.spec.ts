@@ -23,13 +23,13 @@ async function reloadAt({ page }: Fieldbook, time: number): Promise<void> {
   await page.reload();
 }
 
-test('a clock eight days ahead at the last contact, then put right, keeps premium no longer than support is told', async ({
+test('a clock eight days ahead at the last contact, then set right, keeps premium no longer than support is told', async ({
   fieldbook,
   server,
   page,
 }) => {
   const end = await openPremium(fieldbook, 8 * day);
-  // The device does not hear of the revoke.
+  // The device does not learn of the revoke.
   await page.goto('about:blank');
   const { offline_until } = await server.support('revoke', 'Ada');
   const told = Date.parse(offline_until ?? '');
@@ -46,7 +46,7 @@ test('a clock eight days ahead at the last contact, then put right, keeps premiu
   await fieldbook.expectLocked('Connect to renew premium');
 });
 
-test('a clock a year behind at the first contact, then put right offline, is believed', async ({
+test('a clock a year behind at the first contact, then set right offline, is believed', async ({
   fieldbook,
   server,
 }) => {
@@ -61,7 +61,7 @@ test('a clock a year behind at the first contact, then put right offline, is bel
   await fieldbook.expectPremium();
 });
 
-test('a clock that jumps two hours ahead and back leaves nothing behind', async ({ fieldbook, server, page }) => {
+test('a clock that jumps two hours ahead and back has no lasting effect', async ({ fieldbook, server, page }) => {
   await openPremium(fieldbook);
   await server.stop();
   await reloadAt(fieldbook, Date.now() + 2 * hour);
@@ -75,7 +75,7 @@ test('a clock that jumps two hours ahead and back leaves nothing behind', async 
   await fieldbook.expectPremium();
 });
 
-test('a traveller who sets the clock back is told by how much, and has premium back once it is right', async ({
+test('a clock set back is reported with its error, and premium returns once it is right', async ({
   fieldbook,
   server,
   page,
@@ -88,7 +88,7 @@ test('a traveller who sets the clock back is told by how much, and has premium b
   await expect(fieldbook.line).toContainText('behind by 6 hours or more. Set it right, or connect.');
   await expect(fieldbook.plan).toContainText('Set the clock right, and premium is back at once, offline too.');
 
-  // Over a restart too; and nobody has to reload.
+  // Also across a restart, and without a reload.
   await page.reload();
   await fieldbook.expectLocked("This device's clock is behind by 6 hours or more");
   await page.clock.setSystemTime(Date.now() + minute);
@@ -96,7 +96,7 @@ test('a traveller who sets the clock back is told by how much, and has premium b
   await fieldbook.expectPremium();
 });
 
-test('a lock that nobody ordered is looked into within minutes, also where no push comes', async ({ page, server }) => {
+test('an unexpected lock causes a reconcile within minutes, even without push', async ({ page, server }) => {
   const fieldbook = new Fieldbook(page, server.origin);
   await page.route('**/v1/events', (route) => route.abort());
   await page.clock.install();
@@ -108,7 +108,7 @@ test('a lock that nobody ordered is looked into within minutes, also where no pu
   await fieldbook.checkNow();
   await fieldbook.expectPremium();
 
-  // What a server says whose clock is weeks ahead for a while: the subscription is over, though nobody has ended it.
+  // The answer of a server whose clock is weeks ahead for a while: the subscription is over, though nobody has ended it.
   await server.subscribe('Ada', 'premium', new Date(Date.now() - 10 * day));
   await fieldbook.checkNow();
   await fieldbook.expectLocked('Your subscription is over');

@@ -2,14 +2,16 @@ import { Fieldbook } from './support/fieldbook.ts';
 import { claimsOf, signerOf } from './support/jws.ts';
 import { expect, test } from './support/test.ts';
 
-/** In which order the original and its copy meet the server: by then, one of them would have reconciled twice after both had once. */
+/**
+ * The order in which the original and its copy reconcile: at the end, one of them has reconciled twice after both had once.
+ */
 const orders = {
   'the original is far ahead of its copy': ['original', 'original', 'copy', 'copy'],
   'both take turns': ['original', 'copy', 'original', 'copy'],
 } as const;
 
 for (const [what, order] of Object.entries(orders)) {
-  test(`a profile copied with the browser closed is found: ${what}`, async ({ server, profiles }) => {
+  test(`a profile copied with the browser closed is detected: ${what}`, async ({ server, profiles }) => {
     const folder = await profiles.make();
     const before = await profiles.open(folder);
     const first = new Fieldbook(await before.newPage(), server.origin);
@@ -26,7 +28,7 @@ for (const [what, order] of Object.entries(orders)) {
     const folders = { original: folder, copy: await profiles.copy(folder) };
     const apps: { [name in keyof typeof folders]?: Fieldbook } = {};
 
-    /** Opens it, or opens it again: either way it asks the server. Returns the document that it then holds. */
+    /** Opens or reopens the profile, which reconciles. Returns the document that it then holds. */
     const meet = async (name: keyof typeof folders): Promise<string> => {
       let app = apps[name];
       let held = document;
@@ -68,7 +70,7 @@ for (const [what, order] of Object.entries(orders)) {
     await test.step('so does the other one, at its next contact', async () => {
       const other = apps[caught === 'copy' ? 'original' : 'copy'];
       if (!other) throw new Error('only one has been opened');
-      await other.page.reload(); // unless the server has told it of that by itself
+      await other.page.reload(); // unless the server has pushed that already
       await expect.poll(async () => claimsOf(await other.held<string>('document')).reason).toBe('device_forked');
     });
 

@@ -1,7 +1,7 @@
 import { claimsOf } from './support/jws.ts';
 import { expect, test } from './support/test.ts';
 
-test('offline all the while, premium ends at the end of the document', async ({ fieldbook, server, page }) => {
+test('offline, premium ends at the end of the document', async ({ fieldbook, server, page }) => {
   await fieldbook.open();
   await fieldbook.createAccount('Ada');
   await fieldbook.write('Kept', 'Readable for ever');
@@ -10,7 +10,7 @@ test('offline all the while, premium ends at the end of the document', async ({ 
   const { exp } = claimsOf(await fieldbook.held<string>('document'));
   await server.stop();
 
-  // A minute around the end: the page corrects its clock by what it knows of the server's.
+  // A minute before and after the end: the page corrects its clock by the known difference from the server's.
   await page.clock.install({ time: (exp - 60) * 1000 });
   await page.reload();
   await fieldbook.expectPremium();
@@ -21,7 +21,7 @@ test('offline all the while, premium ends at the end of the document', async ({ 
   await expect(fieldbook.line).toContainText('Premium is locked');
   expect(await fieldbook.read('Kept')).toBe('Readable for ever');
 
-  // Setting the clock back does not bring it back, once the page has been open for ten minutes.
+  // Setting the clock back does not restore premium once the page has been open for ten minutes.
   const mark = async () => {
     await page.clock.fastForward(61_000);
     return (await fieldbook.held<{ mark: number }>('time')).mark;
@@ -32,7 +32,7 @@ test('offline all the while, premium ends at the end of the document', async ({ 
   await fieldbook.toAccount();
   await fieldbook.expectLocked('Connect to renew premium');
 
-  // The server's time does, whatever the clock says.
+  // The server's time does restore it, whatever the clock says.
   await server.start();
   expect(await fieldbook.checkNow()).toBe('Up to date.');
   await fieldbook.expectPremium();

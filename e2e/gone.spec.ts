@@ -9,7 +9,7 @@ async function begin(fieldbook: Fieldbook): Promise<void> {
   await fieldbook.installed();
 }
 
-/** What a user finds whose account is not there any more, and the way out: words that lead on, and an account that works. */
+/** Checks what a user with a deleted account sees, and the way out: a helpful message, and a new working account. */
 async function startAgain(fieldbook: Fieldbook): Promise<void> {
   const { page, plan } = fieldbook;
   await fieldbook.toAccount();
@@ -21,7 +21,7 @@ async function startAgain(fieldbook: Fieldbook): Promise<void> {
   await plan.getByRole('button', { name: 'Sign in with a passkey' }).click();
   await expect(plan.locator('.outcome')).toContainText('This passkey was not accepted.');
   await expect(plan.locator('.outcome')).toContainText('ask support, or create a new account');
-  // Nothing is taken away for that: the notes can be carried over.
+  // Nothing is deleted: the notes can be carried over.
   expect(await fieldbook.read('Kept')).toBe('Still here');
   await fieldbook.toAccount();
   expect((await fieldbook.download()).text).toContain('Still here');
@@ -31,7 +31,7 @@ async function startAgain(fieldbook: Fieldbook): Promise<void> {
   await fieldbook.write('First', '');
 }
 
-test('an account that was deleted elsewhere is no dead end', async ({ page, server, elsewhere }) => {
+test('a user whose account was deleted elsewhere can start again', async ({ page, server, elsewhere }) => {
   const fieldbook = new Fieldbook(page, server.origin);
   await begin(fieldbook);
   const other = await fieldbook.openOn(elsewhere);
@@ -45,12 +45,12 @@ test('an account that was deleted elsewhere is no dead end', async ({ page, serv
   expect((await server.user('Ada again')).devices).toHaveLength(1);
 });
 
-test('another installation in the server’s place is no dead end', async ({ page, gateway }) => {
+test('a user can start again when another installation replaces the server', async ({ page, gateway }) => {
   const fieldbook = new Fieldbook(page, gateway.server.origin);
   await begin(fieldbook);
   await gateway.reinstall();
   await startAgain(fieldbook);
-  // The app that is here embeds the other installation's roots.
+  // The installed app embeds the other installation's roots.
   await fieldbook.toAccount();
   expect(await fieldbook.checkNow()).toContain('does not know the keys of this server');
   await fieldbook.takeNewVersion();

@@ -4,7 +4,7 @@ import type { Gateway } from './support/gateway.ts';
 import { happen, type Mishap } from './support/storage.ts';
 import { test as base, expect, watch } from './support/test.ts';
 
-/** Ada with premium and a note of hers on an installed app, behind a gateway that can be down. */
+/** Ada with premium and a note in an installed app, behind a gateway that can be down. */
 const test = base.extend<{ ada: Fieldbook }>({
   ada: async ({ page, gateway }, use) => {
     const troubles = await watch(page.context(), page);
@@ -17,16 +17,16 @@ const test = base.extend<{ ada: Fieldbook }>({
     const loads = new Loads(page);
     await use(ada);
     loads.expectNoneByItself();
-    // A refusal that is part of the way back is no trouble.
+    // Refusals that are part of the recovery are expected.
     const unexpected = troubles().filter((trouble) => !/status of 4\d\d .*\/v1\/(reconcile|devices)$/.test(trouble));
     expect(unexpected).toEqual([]);
-    // A stream of attempts would be a loop too; what is refused for want of a nonce is asked twice.
+    // A stream of attempts would be a loop too; a request without a nonce is sent twice.
     const reconciles = gateway.requests.filter((request) => request === 'POST /v1/reconcile').length;
     expect(reconciles).toBeLessThan(4 * (loads.wanted + 5));
   },
 });
 
-/** Counts the loads of a page: those that the test asks for, and all. */
+/** Counts the loads of a page: those requested by the test, and all. */
 class Loads {
   wanted = 0;
   #seen = 0;
@@ -45,13 +45,13 @@ class Loads {
   }
 }
 
-/** What a user finds without network after a mishap, and what brings all back. */
+/** What a user sees without network after damage, and what restores everything. */
 interface Course {
   offline: 'premium' | 'locked' | 'unlinked' | 'nobody';
   by: 'contact' | 'tap';
 }
 
-/** The records that the SDK keeps of somebody who has premium. */
+/** The SDK's records for a user with premium. */
 const records: Record<string, Course> = {
   user: { offline: 'nobody', by: 'tap' },
   device: { offline: 'unlinked', by: 'tap' },
@@ -63,12 +63,12 @@ const records: Record<string, Course> = {
   time: { offline: 'premium', by: 'contact' },
 };
 
-/** What is said of premium: with no note left, there is nothing to export. */
+/** The state of premium: with no note left, there is nothing to export. */
 async function expectPremiumSaid({ headline }: Fieldbook): Promise<void> {
   await expect(headline).toHaveText('Premium is on');
 }
 
-/** The button that asks for a passkey, wherever it is. */
+/** The button that prompts for a passkey, wherever it is. */
 function passkeyButton({ page }: Fieldbook) {
   return page.getByRole('button', { name: /with (a|my) passkey$/ }).first();
 }
@@ -86,7 +86,7 @@ async function expectOffline(ada: Fieldbook, { offline }: Course): Promise<void>
   await ada.toAccount();
 }
 
-/** One tap, and all is as before, with one device. */
+/** One tap restores the previous state, with one device. */
 async function bringBack(ada: Fieldbook, { server }: Gateway): Promise<void> {
   await passkeyButton(ada).click();
   await expectAll(ada);
@@ -109,7 +109,7 @@ const damages: Record<string, (key: string) => Mishap> = {
 
 for (const [nth, [how, mishap]] of Object.entries(damages).entries()) {
   const all = Object.entries(records);
-  // In turn; at full size, every record in every way. The SDK's own tests have them all.
+  // A rotating selection; at full size, every record in every way. The SDK's own tests cover them all.
   const chosen = process.env.HOLDFAST_DRILLS === 'full' ? all : all.filter((_, n) => n % 3 === nth);
   test(`records of the SDK, one at a time, ${how}`, async ({ ada, page, gateway }) => {
     for (const [key, course] of chosen) {
@@ -139,7 +139,7 @@ const losses: Record<string, Mishap> = {
 };
 
 for (const [how, mishap] of Object.entries(losses)) {
-  test(`the SDK's database ${how}: it says so, and one tap brings all back in the old device's place`, async ({
+  test(`the SDK's database ${how}: it says so, and one tap restores everything, replacing the old device`, async ({
     ada,
     page,
     gateway,
@@ -159,7 +159,7 @@ for (const [how, mishap] of Object.entries(losses)) {
   });
 }
 
-test("the SDK's database is of a later release: it works, and says so", async ({ ada, page, gateway }) => {
+test("the SDK's database of a later release works, and says so", async ({ ada, page, gateway }) => {
   await happen(page, 'holdfast', { what: 'newer' });
   gateway.down = true;
   await page.reload();
@@ -178,7 +178,7 @@ test.describe('the notes', () => {
     emptied: { what: 'emptied', store: 'notes' },
     hollow: { what: 'hollow' },
   } satisfies Record<string, Mishap>)) {
-    test(`${how}: what is left is said, premium is untouched, and new ones can be written`, async ({
+    test(`${how}: the loss is reported, premium is unaffected, and new notes can be written`, async ({
       ada,
       page,
       gateway,
@@ -204,7 +204,7 @@ test.describe('the notes', () => {
     expect(await ada.read('Another')).toBe('Written by the release before');
   });
 
-  test('among damaged ones are all there', async ({ ada, page }) => {
+  test('are all there among damaged ones', async ({ ada, page }) => {
     const { id: user } = await ada.held<{ id: string }>('user');
     for (const [index, value] of [
       { id: 'a', user },
@@ -225,7 +225,7 @@ test.describe('the notes', () => {
   });
 });
 
-/** What the browser clears when space runs out, and what a user clears who wants to mend something. */
+/** Deletes the data that a browser evicts when space runs out, and that users clear to fix problems. */
 async function evict(ada: Fieldbook, ...storageTypes: string[]): Promise<void> {
   const cdp = await ada.page.context().newCDPSession(ada.page);
   await cdp.send('Storage.clearDataForOrigin', { origin: ada.origin, storageTypes: storageTypes.join() });
@@ -233,11 +233,7 @@ async function evict(ada: Fieldbook, ...storageTypes: string[]): Promise<void> {
 
 const kept = ['indexeddb', 'cache_storage', 'service_workers', 'local_storage'];
 
-test('evicted by the browser: one tap, and the new device takes the lost one’s place', async ({
-  ada,
-  page,
-  gateway,
-}) => {
+test('evicted storage: one tap links a new device that replaces the lost one', async ({ ada, page, gateway }) => {
   const { id: lost } = await ada.held<{ id: string }>('device');
   await evict(ada, ...kept);
   await page.reload();
@@ -249,11 +245,7 @@ test('evicted by the browser: one tap, and the new device takes the lost one’s
   expect(devices[0]?.id).not.toBe(lost);
 });
 
-test('cookies gone too, at the plan’s limit: the user picks the device that is replaced', async ({
-  ada,
-  page,
-  gateway,
-}) => {
+test('cookies lost too, at the plan’s limit: the user picks the device to replace', async ({ ada, page, gateway }) => {
   const { server } = gateway;
   const premium = await server.admin<object>('GET', 'plans/premium');
   await server.admin('PUT', 'plans/premium', { ...premium, device_limit: 1 });
@@ -271,7 +263,7 @@ test('cookies gone too, at the plan’s limit: the user picks the device that is
   expect(devices[0]?.id).not.toBe(lost);
 });
 
-/** As long as it is full, no transaction that writes can be committed. (What CDP offers for this does not reach IndexedDB.) */
+/** While storage is full, no write transaction can be committed. (CDP's own override does not affect IndexedDB.) */
 async function fill(page: Page): Promise<(full: boolean) => Promise<void>> {
   const flag = 'test:full';
   const stage = (flag: string) => {
@@ -296,7 +288,7 @@ async function fill(page: Page): Promise<(full: boolean) => Promise<void>> {
     ] as const);
 }
 
-test('storage is full: it says so, premium goes on, and with room again all is kept', async ({
+test('full storage is reported, premium continues, and writes succeed once there is room', async ({
   ada,
   page,
   gateway,

@@ -17,11 +17,8 @@ interface Image {
   purpose?: string;
 }
 
-test('Chromium finds nothing that speaks against installing, and what the manifest names is there', async ({
-  server,
-  profiles,
-}) => {
-  // Not in a window that forgets: Chromium installs nothing there.
+test('Chromium finds the app installable, and the files in the manifest exist', async ({ server, profiles }) => {
+  // Not in a private window, where Chromium installs nothing.
   const context = await profiles.open(await profiles.make());
   const page = await context.newPage();
   const fieldbook = new Fieldbook(page, server.origin);
@@ -65,7 +62,7 @@ test('a shortcut opens a new note', async ({ fieldbook, page, server }) => {
   await expect(fieldbook.notes).toHaveCount(1);
 });
 
-test('the first visit loads at most 60 kB of script, and nobody but the server is ever asked', async ({
+test('the first visit loads at most 60 kB of script, and only the server gets requests', async ({
   fieldbook,
   page,
   server,
@@ -81,7 +78,7 @@ test('the first visit loads at most 60 kB of script, and nobody but the server i
   await fieldbook.installed();
   await page.waitForLoadState('networkidle');
   const sizes = await Promise.all(scripts);
-  // The page's own, what it loads by itself, and the worker's.
+  // The page's own scripts, those that it loads automatically, and the worker's.
   expect(requests).toContain(`${server.origin}/sw.js`);
   expect(sizes.length).toBeGreaterThanOrEqual(3);
   expect(sizes.reduce((sum, size) => sum + size)).toBeLessThanOrEqual(60_000);
@@ -94,11 +91,7 @@ test('the first visit loads at most 60 kB of script, and nobody but the server i
   expect(elsewhere).toEqual([]);
 });
 
-test('nothing moves by itself: neither on the first visit nor on an offline start', async ({
-  fieldbook,
-  page,
-  server,
-}) => {
+test('no layout shift occurs on the first visit or an offline start', async ({ fieldbook, page, server }) => {
   await page.addInitScript(() => {
     const shifts: string[] = [];
     Object.assign(window, { shifts });
@@ -126,10 +119,10 @@ test('nothing moves by itself: neither on the first visit nor on an offline star
   }
 });
 
-/** Layout shifts that no input has caused. */
+/** Layout shifts without input. */
 function shifts(page: Page): Promise<string[]> {
   return page.evaluate(async () => {
-    // Shifts are told of after the frame that they are in.
+    // Shifts are reported after their frame.
     await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
     return (window as unknown as { shifts: string[] }).shifts;
   });

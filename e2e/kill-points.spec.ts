@@ -1,7 +1,10 @@
 import { Fieldbook } from './support/fieldbook.ts';
 import { expect, test } from './support/test.ts';
 
-/** Where in the course of a reconcile the tab dies. The gateway stops the two that only the network sees, the page the rest. */
+/**
+ * The points of a reconcile at which the tab is killed. The gateway stops at the two that only the network sees, the page at
+ * the rest.
+ */
 const points = [
   'storage is read',
   'a nonce is asked for',
@@ -15,11 +18,7 @@ const points = [
   'the answer is stored',
 ] as const;
 
-test(`a tab that is killed while it reconciles, at ${points.length} points, is no fork`, async ({
-  page,
-  context,
-  gateway,
-}) => {
+test(`killing a tab at ${points.length} points of a reconcile causes no fork`, async ({ page, context, gateway }) => {
   const { server } = gateway;
   const ada = new Fieldbook(page, server.origin);
   await ada.open();
@@ -50,11 +49,11 @@ test(`a tab that is killed while it reconciles, at ${points.length} points, is n
         };
       });
       await tab.addInitScript(stopAt, point);
-      tab.goto(`${server.origin}/#/account`).catch(() => {}); // it may never get there
+      tab.goto(`${server.origin}/#/account`).catch(() => {}); // it may never load
       await Promise.race([paused, held]);
 
       const crashed = tab.waitForEvent('crash');
-      cdp.send('Page.crash').catch(() => {}); // nobody is left to answer
+      cdp.send('Page.crash').catch(() => {}); // the page is gone and cannot answer
       await crashed;
       gateway.watch = null;
       release();
@@ -73,10 +72,10 @@ test(`a tab that is killed while it reconciles, at ${points.length} points, is n
   expect(await server.trail('Ada')).not.toContain('device.forked');
 });
 
-/** Runs in the page: stops it for good at a point, where the debugger waits for it. */
+/** Runs in the page: stops it permanently at a point, where the debugger waits for it. */
 function stopAt(point: string): void {
   const pass = (name: string) => {
-    // biome-ignore lint/suspicious/noDebugger: this is how a page stops in the middle of what it does
+    // biome-ignore lint/suspicious/noDebugger: this stops a page in the middle of its work
     if (name === point) debugger;
   };
   const { getAll, put } = IDBObjectStore.prototype;

@@ -11,7 +11,7 @@ const victims = ['a tab, crashed', 'a tab, closed', 'the worker', 'the server', 
 const askers = ['tab', 'tab', 'worker'] as const;
 const stages: readonly Stage[] = ['asked', 'forwarded', 'answered', 'passed on'];
 
-test(`${kills} kills while two tabs and the worker reconcile, and the device is never called forked`, async ({
+test(`${kills} kills while two tabs and the worker reconcile never fork the device`, async ({
   page,
   context,
   gateway,
@@ -20,7 +20,7 @@ test(`${kills} kills while two tabs and the worker reconcile, and the device is 
   const chance = new Chance();
   console.log(`HOLDFAST_SEED=${chance.seed} repeats the choices of this drill`);
   const { server } = gateway;
-  // A woken worker waits up to 30 seconds for a moment of its own, since it is one of very many. This one is not.
+  // A woken worker waits up to 30 seconds of jitter, since it is one of very many. This one is not.
   gateway.meddlings.set('/sw.js', (answer) =>
     answer.status === 200 ? { ...answer, body: Buffer.from(`Math.random = () => 0;\n${answer.body}`) } : answer,
   );
@@ -51,7 +51,7 @@ test(`${kills} kills while two tabs and the worker reconcile, and the device is 
       const point = traffic.point(stage, asks, asks === 'tab' ? chance.pick([1, 2, 3]) : 1);
       if (asks === 'worker') await turn.without(() => wakeUntil(worker, point.reached));
       const asker = await point.reached;
-      // What the gateway does not hold goes on, and is caught wherever it is by then.
+      // Requests that the gateway does not hold continue, and are killed at any point.
       if (!point.holds) await elapse(chance.number() * duration);
 
       const tab = tabs.find(({ name }) => name === asker);
@@ -62,13 +62,13 @@ test(`${kills} kills while two tabs and the worker reconcile, and the device is 
       if (victim === 'PostgreSQL') await server.postgres.kill();
       if (victim === 'a connection') await server.postgres.crash();
 
-      // A request of a dead tab or worker may reach the server when others are long ahead. They get no further if the
-      // server is dead, though a tab that died before may have asked what was waited for.
+      // A request of a dead tab or worker may reach the server when others are far ahead. It does not if the server is dead,
+      // though the awaited request may have come from a tab that died before.
       const dead = victim === 'the worker' || (victim.startsWith('a tab') && tab?.dead);
       if (dead && point.holds && chance.number() < 0.5) await traffic.further(2);
       point.release();
 
-      if (victim === 'PostgreSQL') await server.ended(); // by itself, without its database
+      if (victim === 'PostgreSQL') await server.ended(); // stops by itself, without its database
       if (victim === 'PostgreSQL' || victim === 'the server') await server.start();
       await server.ready();
       expect(traffic.answers.get(409), `after a kill: ${victim}, at "${stage}"`).toBeUndefined();
@@ -96,8 +96,8 @@ test(`${kills} kills while two tabs and the worker reconcile, and the device is 
 });
 
 /**
- * Wakes the worker until it asks: it does not where a page has taken a newer document since it was woken, nor the first
- * time after a page has made up for what it was to make up for.
+ * Wakes the worker until it sends a request: it sends none if a page has taken a newer document since it was woken, nor the
+ * first time after a page has made up for the owed run.
  */
 async function wakeUntil(worker: ServiceWorker, reached: Promise<unknown>): Promise<void> {
   let asked = false;
@@ -110,16 +110,16 @@ async function wakeUntil(worker: ServiceWorker, reached: Promise<unknown>): Prom
   }
 }
 
-/** Lets tabs ask, and others have their turn. */
+/** Lets tabs send requests, or holds them back for others. */
 class Turn {
   #free: Promise<unknown> = Promise.resolve();
 
-  /** Resolves when a tab may ask. */
+  /** Resolves when a tab may send a request. */
   async of(): Promise<void> {
     await this.#free;
   }
 
-  /** Meanwhile no tab begins to ask. */
+  /** Meanwhile no tab begins a request. */
   async without(work: () => Promise<void>): Promise<void> {
     const done = work();
     this.#free = done.catch(() => {}); // the caller gets the error
@@ -127,13 +127,13 @@ class Turn {
   }
 }
 
-/** A tab that asks the server without end, and is opened anew when it was killed. */
+/** A tab that reconciles continuously, and is reopened when killed. */
 class Tab {
   readonly name: string;
   readonly #turn: Turn;
   app: Fieldbook;
   #crashed = false;
-  /** The browser is gone: nothing can be opened any more. */
+  /** The browser is gone: no tab can be opened any more. */
   #ended = false;
   #resting = false;
 
@@ -159,8 +159,7 @@ class Tab {
         await this.#turn.of();
         await this.app.checkNow();
       } catch (error) {
-        // A request fails before the page is known to be gone. Chromium also ends pages together with the worker's
-        // process.
+        // A request fails before the page is reported gone. Chromium also ends pages together with the worker's process.
         this.#crashed ||= !(await this.#answers());
         if (!this.dead || this.#ended) throw error;
       }
@@ -172,8 +171,8 @@ class Tab {
   }
 
   /**
-   * Ends the process behind the page, unless it has ended: a dead tab's request may arrive late. A page that is between
-   * two processes survives, and is closed.
+   * Kills the page's process, unless it has ended: a dead tab's request may arrive late. A page between two processes
+   * survives, and is closed.
    */
   async crash(): Promise<void> {
     if (this.dead) return;
@@ -200,7 +199,7 @@ class Tab {
     await this.close();
     const { page, origin } = this.app;
     const fresh = await answered(page.context().newPage());
-    if (!fresh) return; // still dead: the next round asks for another one
+    if (!fresh) return; // still dead: the next round opens another one
     this.app = new Fieldbook(fresh, origin);
     await this.#open();
   }
@@ -218,42 +217,41 @@ class Tab {
 }
 
 /**
- * Opens the app, and reloads as a person would where that does not end, or ends in an empty page: Chromium leaves a
- * navigation pending for ever if the worker that was to answer it is stopped from outside, and lets a script fail, for any
- * page and with any worker.
+ * Opens the app, and reloads as a user would if that hangs or ends in an empty page: with any page and worker, Chromium
+ * leaves a navigation pending forever if the worker that should answer it is stopped from outside, and lets a script fail.
  */
 async function goTo(page: Page, address: string): Promise<void> {
   for (;;) {
     try {
       await page.goto(address);
       if (await answered(page.evaluate(scriptsCame))) return;
-      await page.goto('about:blank'); // the same address once more would not load anything
+      await page.goto('about:blank'); // navigating to the same URL again would load nothing
     } catch (error) {
       if (!(error instanceof errors.TimeoutError)) throw error;
     }
   }
 }
 
-/** Milliseconds after which Chromium is taken never to answer. */
+/** Milliseconds after which Chromium is assumed to hang. */
 const patience = 15_000;
 
-/** What Chromium answers, or undefined: calls for a page can stay unanswered when its process is ended as it begins. */
+/** Chromium's answer, or undefined: calls to a page can stay unanswered when its process ends while starting. */
 function answered<T>(call: Promise<T>): Promise<T | undefined> {
   return Promise.race([call, elapse(patience).then(() => undefined)]);
 }
 
-/** Whether the scripts of a page that has loaded were answered. */
+/** Whether the scripts of a loaded page were answered. */
 function scriptsCame(): boolean {
   const came = performance.getEntriesByType('resource') as PerformanceResourceTiming[];
   const scripts = [...document.scripts].map(({ src }) => src);
   return scripts.every((src) => came.some(({ name, responseStatus }) => name === src && responseStatus === 200));
 }
 
-/** A moment to strike at: some reconcile comes to a stage. */
+/** A moment for a kill: a reconcile reaches a stage. */
 interface Point {
-  /** It is stopped there until it is released. */
+  /** Whether the request is held there until released. */
   readonly holds: boolean;
-  /** Resolves with who asks. */
+  /** Resolves with the sender. */
   readonly reached: Promise<string>;
   release(): void;
 }
@@ -264,9 +262,9 @@ class Traffic {
   readonly answers = new Map<number, number>();
   readonly #gateway: Gateway;
   readonly #askers = new Map<string, number>();
-  /** What is waited for, and what is stopped by it. */
+  /** The awaited stage, and the requests held for it. */
   #await: (passage: Passage) => Promise<void> | undefined = () => undefined;
-  /** Rejects when a tab can ask no more: nothing that is waited for comes then. */
+  /** Rejects when a tab can send no more requests: the awaited stage then never comes. */
   readonly #failed: Promise<never>;
 
   constructor(gateway: Gateway, asking: Promise<unknown>) {
@@ -276,7 +274,7 @@ class Traffic {
     gateway.watch = (passage) => this.#pass(passage);
   }
 
-  /** The nth time from now on that a reconcile comes to that stage; a tab's, the worker's, or anybody's. */
+  /** The nth time from now on that a reconcile of a tab, of the worker, or of any sender reaches that stage. */
   point(stage: Stage, asks: (typeof askers)[number] | null, nth: number): Point {
     let reach = (_asker: string) => {};
     let release = () => {};
@@ -297,7 +295,7 @@ class Traffic {
     return { holds, reached: Promise.race([reached, this.#failed]), release };
   }
 
-  /** Resolves when so many more have been answered. */
+  /** Resolves when that many more have been answered. */
   async further(times: number): Promise<void> {
     const point = this.point('passed on', null, times);
     point.release();

@@ -48,8 +48,8 @@ test('5,000 notes are as quick to search, list, export and change as a few', asy
     const card = page.locator('section[aria-labelledby=export]');
     const bar = page.getByRole('progressbar', { name: 'Export' });
     const size = await card.boundingBox();
-    // Done in the page: what is looked at from outside may be over before the answer is there. Each look at the clock
-    // finds it 50 ms later, so that the export takes long on any machine.
+    // Done in the page: observed from outside, the export may be over before the answer arrives. Each reading of the clock
+    // is 50 ms later, so that the export takes long on any machine.
     const seen = await card.evaluate(async (card) => {
       const [button] = card.getElementsByTagName('button');
       let now = performance.now();
@@ -66,7 +66,7 @@ test('5,000 notes are as quick to search, list, export and change as a few', asy
           const { value, max } = bar;
           resolve({ value, max, height: card.getBoundingClientRect().height, says: button?.innerText ?? '' });
           button?.click();
-          Reflect.deleteProperty(performance, 'now'); // the browser's own is its prototype's
+          Reflect.deleteProperty(performance, 'now'); // the browser's own is on the prototype
         });
         watch.observe(card, { childList: true, subtree: true });
       });
@@ -91,8 +91,8 @@ test('5,000 notes are as quick to search, list, export and change as a few', asy
 });
 
 /**
- * Types into the search as a person would, and returns the page's processor time for a keystroke, drawing included, and for
- * one bare pass over texts of the same size; in milliseconds. What else the machine does meanwhile does not count.
+ * Types into the search as a user would, and returns the page's processor time in milliseconds for a keystroke, including
+ * rendering, and for one bare pass over texts of the same size. Other load on the machine does not count.
  */
 async function keystroke(page: Page, query: string): Promise<{ cost: number; pass: number }> {
   const cdp = await page.context().newCDPSession(page);
@@ -101,7 +101,7 @@ async function keystroke(page: Page, query: string): Promise<{ cost: number; pas
     const { metrics } = await cdp.send('Performance.getMetrics');
     return 1000 * (metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN);
   };
-  // What the page does by itself after it was opened is over.
+  // The page's automatic work after opening has finished.
   let before = Number.NEGATIVE_INFINITY;
   const since = async () => {
     const [from, to] = [before, await spent()];

@@ -1,6 +1,6 @@
 import { expect, test } from './support/test.ts';
 
-test('locked, nothing of the notes is in the page; the passkey opens it, also with the server stopped', async ({
+test('a locked page contains no notes, and the passkey opens it, also with the server stopped', async ({
   fieldbook,
   page,
   server,
@@ -32,7 +32,7 @@ test('locked, nothing of the notes is in the page; the passkey opens it, also wi
   expect(await fieldbook.read('Hut, key')).toBe('Under the third stone');
 });
 
-test('locks by itself where it shall: when it opens, and when nobody is there', async ({ fieldbook, page }) => {
+test('locks automatically as configured: when opened, and when idle', async ({ fieldbook, page }) => {
   await page.clock.install();
   await fieldbook.open();
   await fieldbook.createAccount('Ada');
@@ -57,7 +57,7 @@ test('locks by itself where it shall: when it opens, and when nobody is there', 
   expect(await page.content()).not.toContain('Hut, key');
 });
 
-test('who cannot unlock can leave, and the notes wait for their owner', async ({ fieldbook, page }) => {
+test('a user who cannot unlock can sign out, and the notes stay for their owner', async ({ fieldbook, page }) => {
   await fieldbook.open();
   await fieldbook.createAccount('Ada');
   await fieldbook.write('Hut, key', 'Under the third stone');

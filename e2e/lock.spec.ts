@@ -24,7 +24,7 @@ test.beforeEach(async ({ fieldbook }) => {
   await fieldbook.installed();
 });
 
-/** The tap was refused, by the page: it says so. What the browser refuses, it says itself. */
+/** The page has refused the tap and says so. Refusals by the browser are reported by the browser. */
 async function expectShut(fieldbook: Fieldbook, by: 'page' | 'browser' = 'page'): Promise<void> {
   await expect(fieldbook.page.getByRole('alert').filter({ hasText: /./ })).toHaveCount(by === 'page' ? 1 : 0);
   await expect(fieldbook.unlock).toBeEnabled();
@@ -85,10 +85,7 @@ test('a tap without user verification does not open it', async ({ fieldbook, ser
   await expectOpens(fieldbook);
 });
 
-test('a passkeys document that was tampered with opens for nobody, and the server mends it', async ({
-  fieldbook,
-  server,
-}) => {
+test('a tampered passkeys document opens for nobody, and a reconcile replaces it', async ({ fieldbook, server }) => {
   const held = await fieldbook.held<string>('passkeys');
   const key = await server.signingKey();
   const stranger = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -113,7 +110,7 @@ test('a passkeys document that was tampered with opens for nobody, and the serve
     ),
     'an entitlement document': await fieldbook.held<string>('document'),
   };
-  // Keys under which anybody can sign; not even the server's own signature makes them good.
+  // Keys under which anybody can sign; not even the server's own signature makes them acceptable.
   for (const [what, point] of Object.entries(smallOrder)) {
     const jwk = { kty: 'OKP', crv: 'Ed25519', alg: 'EdDSA', x: Buffer.from(point, 'hex').toString('base64url') };
     tampered[`an Ed25519 key of small order: ${what}`] = signed(forged(jwk), key, 'passkeys+jwt');
@@ -134,7 +131,7 @@ test('a passkeys document that was tampered with opens for nobody, and the serve
   });
 });
 
-test('the passkeys document comes once, and again where it was lost', async ({ fieldbook, page }) => {
+test('the passkeys document is sent once, and again after a loss', async ({ fieldbook, page }) => {
   const reconciled = async () => {
     const answer = page.waitForResponse((response) => response.url().endsWith('/v1/reconcile') && response.ok());
     await page.reload();
@@ -152,11 +149,7 @@ test('the passkeys document comes once, and again where it was lost', async ({ f
   expect(await fieldbook.held('passkeys')).toBe(sent);
 });
 
-test('premium over, the clock behind: the notes open for their owner all the same', async ({
-  fieldbook,
-  server,
-  page,
-}) => {
+test('the notes open for their owner with premium over and the clock behind', async ({ fieldbook, server, page }) => {
   const { exp } = claimsOf(await fieldbook.held<string>('document'));
   await server.stop();
   await page.clock.install({ time: (exp + 400 * 86_400) * 1000 });

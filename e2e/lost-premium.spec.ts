@@ -6,13 +6,13 @@ import { expect, test, watch } from './support/test.ts';
 const hour = 3_600_000;
 const day = 24 * hour;
 
-/** As the app says it of a moment today or yesterday, in the time zone of the tests. */
+/** The app's wording for a moment today or yesterday, in the time zone of the tests. */
 function clockTime(time: number): string {
   const options = { hour: '2-digit', minute: '2-digit', timeZone: 'Europe/Berlin' } as const;
   return new Intl.DateTimeFormat('en-GB', options).format(time);
 }
 
-test('whoever has lost premium sees why, since when, and the way back, offline and after a reload too', async ({
+test('a user who lost premium sees why, since when, and the remedy, also offline and after a reload', async ({
   page,
 }, info) => {
   const server = await Server.launch(undefined, ['--help-url', 'https://help.example.org/premium']);
@@ -29,7 +29,7 @@ test('whoever has lost premium sees why, since when, and the way back, offline a
     const help = fieldbook.plan.getByRole('link', { name: 'Get help' });
     await expect(help).toBeHidden();
 
-    /** What the page has to show: now, after a reload, and after one without the server. */
+    /** The page's required content: now, after a reload, and after one without the server. */
     const shown = async (headline: string, since: string, way: string) => {
       const check = async () => {
         await fieldbook.expectLocked(headline);
@@ -84,7 +84,7 @@ test('whoever has lost premium sees why, since when, and the way back, offline a
 
     await test.step('lapsed, and the session is over: the device vouches for itself', async () => {
       await page.context().clearCookies();
-      // Grace is three days: it was over a day ago.
+      // Grace is three days: it ended a day ago.
       const paid = Date.now() - 4 * day;
       await server.subscribe('Ada', 'premium', new Date(paid));
       await fieldbook.checkNow();

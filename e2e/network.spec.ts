@@ -10,7 +10,7 @@ const page =
     body: Buffer.from(body),
   });
 
-/** Whatever the network makes of a reconcile, only a signed document takes premium away. */
+/** Whatever the network does to a reconcile, only a signed document takes premium away. */
 const weather: Record<string, Meddling> = {
   "a captive portal's page": page(
     200,
@@ -27,7 +27,7 @@ const weather: Record<string, Meddling> = {
   'a connection cut in the middle of the answer': () => null,
 };
 
-test('premium stays whatever answers in the server’s place', async ({ page: tab, gateway }) => {
+test('premium stays whatever answers instead of the server', async ({ page: tab, gateway }) => {
   const fieldbook = new Fieldbook(tab, gateway.server.origin);
   await fieldbook.open();
   await fieldbook.createAccount('Ada');
@@ -45,7 +45,7 @@ test('premium stays whatever answers in the server’s place', async ({ page: ta
     });
   }
 
-  // The device is none the worse for the answers that it never got.
+  // The lost answers have not harmed the device.
   gateway.meddling = null;
   expect(await fieldbook.checkNow()).toBe('Up to date.');
   await gateway.server.support('revoke', 'Ada');
@@ -53,7 +53,7 @@ test('premium stays whatever answers in the server’s place', async ({ page: ta
   await fieldbook.expectLocked('Support has ended this subscription');
 });
 
-test('the app opens although the first question for its roots is never answered', async ({ page, server }) => {
+test('the app opens although the first request for its roots is never answered', async ({ page, server }) => {
   let asked = 0;
   await page.route('**/roots.json', async (route) => {
     if (asked++) await route.continue();

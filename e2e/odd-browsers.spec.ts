@@ -2,12 +2,12 @@ import type { Page } from '@playwright/test';
 import { Fieldbook } from './support/fieldbook.ts';
 import { test as base, expect, watch } from './support/test.ts';
 
-/** The app behind a gateway that can be down, in a browser that is not as it should be. */
+/** The app behind a gateway that can be down, in an unusual browser. */
 const test = base.extend<{ app: Fieldbook }>({
   app: async ({ page, gateway }, use) => {
     const troubles = await watch(page.context(), page);
     await use(new Fieldbook(page, gateway.server.origin));
-    // A ceremony that is spent is part of the way back.
+    // A spent ceremony is part of the recovery.
     expect(troubles().filter((trouble) => !/status of 400 .*\/v1\/registration$/.test(trouble))).toEqual([]);
   },
 });
@@ -17,15 +17,15 @@ const deleteCaches = (page: Page) =>
     for (const name of await caches.keys()) await caches.delete(name);
   });
 
-/** How many files of the app are kept for the time without network. */
+/** The number of the app's files cached for offline use. */
 const keptFiles = (page: Page) =>
   page.evaluate(async () => {
     const counts = (await caches.keys()).map(async (name) => (await (await caches.open(name)).keys()).length);
     return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
   });
 
-test.describe('the caches are deleted, the worker stays', () => {
-  test('the next visit fills them, and the app opens without the network', async ({ app, page, gateway }) => {
+test.describe('with deleted caches and a running worker', () => {
+  test('the next visit fills the caches, and the app opens without the network', async ({ app, page, gateway }) => {
     await app.open();
     await app.createAccount('Ada');
     await app.write('Kept', 'Still here');
@@ -41,7 +41,7 @@ test.describe('the caches are deleted, the worker stays', () => {
     expect(await app.read('Kept')).toBe('Still here');
   });
 
-  test('an open page has them filled, and says so while that fails', async ({ app, page, gateway }) => {
+  test('an open page refills the caches, and reports a failure', async ({ app, page, gateway }) => {
     await app.open();
     await app.createAccount('Ada');
     await app.installed();
@@ -105,13 +105,9 @@ test.describe('passkeys', () => {
     });
   }
 
-  test('an account whose registration was cut off is completed with the passkey that was made', async ({
-    app,
-    page,
-    gateway,
-  }) => {
+  test('an interrupted registration is completed with the passkey that was made', async ({ app, page, gateway }) => {
     await app.open();
-    // The server has made the account; its answer is lost.
+    // The server has created the account; its answer is lost.
     gateway.meddlings.set('/v1/registration', () => null);
     await page.getByLabel('Your name').fill('Ada');
     const create = page.getByRole('button', { name: 'Create account' });
@@ -125,7 +121,7 @@ test.describe('passkeys', () => {
   });
 });
 
-test('a browser that denies locks, channels and small storage: premium all the same', async ({ app, page }) => {
+test('premium works in a browser that denies locks, channels and localStorage', async ({ app, page }) => {
   await page.addInitScript(() => {
     if (!isSecureContext) return;
     const deny = () => {

@@ -8,7 +8,7 @@ const hour = 3_600_000;
 const day = 24 * hour;
 const year = 365 * day;
 
-/** Ada with premium, a note of hers, and the app installed. */
+/** Ada with premium, a note, and the app installed. */
 async function openPremium(fieldbook: Fieldbook): Promise<void> {
   await fieldbook.open();
   await fieldbook.createAccount('Ada');
@@ -17,13 +17,13 @@ async function openPremium(fieldbook: Fieldbook): Promise<void> {
   await fieldbook.installed();
 }
 
-/** Opens the account anew under another clock. */
+/** Reopens the account page with another clock. */
 async function reloadAt({ page }: Fieldbook, time: number): Promise<void> {
   await page.clock.setSystemTime(time);
   await page.reload();
 }
 
-/** As the app names a day that is not near. */
+/** The app's wording for a distant day. */
 function dayInWords(time: number): string {
   return new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'long', timeZone: 'Europe/Berlin' }).format(time);
 }
@@ -96,11 +96,7 @@ test('30 days without the server: premium, then grace, then its end, each in its
   }
 });
 
-test('a clock eight hours behind locks premium until the server has told the time', async ({
-  fieldbook,
-  server,
-  page,
-}) => {
+test('a clock eight hours behind locks premium until a reconcile', async ({ fieldbook, server, page }) => {
   await page.clock.install();
   await openPremium(fieldbook);
   await server.stop();
@@ -126,7 +122,7 @@ test('a clock eight hours behind locks premium until the server has told the tim
   });
 });
 
-test('a clock three years ahead has premium with the server, and offline once it is put right', async ({
+test('a clock three years ahead has premium online, and offline once it is set right', async ({
   fieldbook,
   server,
   page,
@@ -158,11 +154,7 @@ test('a clock three years ahead has premium with the server, and offline once it
   });
 });
 
-test('a device whose clock has always been 20 hours ahead has premium, offline too', async ({
-  fieldbook,
-  server,
-  page,
-}) => {
+test('a device with a clock 20 hours ahead has premium, also offline', async ({ fieldbook, server, page }) => {
   await page.clock.install({ time: Date.now() + 20 * hour });
   await openPremium(fieldbook);
   await server.stop();
@@ -175,7 +167,7 @@ test('a device whose clock has always been 20 hours ahead has premium, offline t
 });
 
 test('summer time and time zones change nothing', async ({ server, browser }) => {
-  // The test sets the time zone itself, which the browser lets only one do.
+  // The test sets the time zone itself, since the browser allows only one override.
   const context = await browser.newContext({ timezoneId: undefined });
   const page = await context.newPage();
   const cdp = await context.newCDPSession(page);
@@ -195,7 +187,7 @@ test('summer time and time zones change nothing', async ({ server, browser }) =>
     expect(await fieldbook.checkNow()).toBe('Up to date.');
     const document = await fieldbook.held<string>('document');
     await server.stop();
-    // A clock so far from the server's counts for as long as the page is open.
+    // A clock this far from the server's counts only while the page is open.
     for (const minutes of [115, 10, 50, 10]) {
       await page.clock.fastForward(minutes * 60_000);
       await fieldbook.expectPremium();
@@ -221,7 +213,7 @@ test('summer time and time zones change nothing', async ({ server, browser }) =>
   await context.close();
 });
 
-test('a cold start where no name resolves', async ({ server, profiles }) => {
+test('a cold start without DNS', async ({ server, profiles }) => {
   const profile = await profiles.make();
   const context = await profiles.open(profile);
   await openPremium(new Fieldbook(await context.newPage(), server.origin));
@@ -243,7 +235,7 @@ test('a cold start where no name resolves', async ({ server, profiles }) => {
 const page = (status: number, type: string, body: string) => (outgoing: ServerResponse) =>
   void outgoing.writeHead(status, { 'content-type': type }).end(body);
 
-/** Networks in which every request ends alike, those of the browser for the app's own files too. */
+/** Networks in which every request ends alike, including the browser's requests for the app's own files. */
 const networks: Record<string, (outgoing: ServerResponse) => void> = {
   'a captive portal answers everything': page(200, 'text/html', '<!doctype html><h1>Accept the terms</h1>'),
   'a captive portal redirects everything': (outgoing) =>
@@ -255,7 +247,7 @@ const networks: Record<string, (outgoing: ServerResponse) => void> = {
   },
 };
 
-test('a cold start, whatever the network makes of every request', async ({ page: tab, gateway }) => {
+test('a cold start, whatever the network does to requests', async ({ page: tab, gateway }) => {
   const fieldbook = new Fieldbook(tab, gateway.server.origin);
   await openPremium(fieldbook);
   for (const [what, instead] of Object.entries(networks)) {
@@ -266,7 +258,7 @@ test('a cold start, whatever the network makes of every request', async ({ page:
       await fieldbook.expectPremium();
       await expect(fieldbook.line).toContainText('The server is out of reach. Premium stays until');
       expect(await fieldbook.checkNow()).toContain('cannot be reached');
-      // The browser looks for a new version of the app, too, and keeps the one it has.
+      // The browser also checks for a new version of the app, and keeps the current one.
       await tab.evaluate(async () => (await navigator.serviceWorker.ready).update().catch(() => {}));
       expect(gateway.requests.slice(before)).toContain('GET /sw.js');
     });
@@ -279,7 +271,7 @@ test('a cold start, whatever the network makes of every request', async ({ page:
   expect(await fieldbook.read('Kept')).toBe('Readable for ever');
 });
 
-test('where the network hangs, the page opens at once, gives up after 15 seconds, and takes no late answer', async ({
+test('with a hanging network, the page opens at once, times out after 15 seconds, and ignores late answers', async ({
   page: tab,
   gateway,
 }) => {

@@ -3,7 +3,7 @@ import { defineConfig } from '@playwright/test';
 /** The specs run the real binary, each on its own port and data; `make test-browser` builds it first. */
 export default defineConfig({
   testMatch: '*.spec.ts',
-  testIgnore: process.env.HOLDFAST_DRILLS === 'full' ? [] : 'kills.spec.ts', // a drill of minutes: `make verify`
+  testIgnore: process.env.HOLDFAST_DRILLS === 'full' ? [] : 'kills.spec.ts', // takes minutes: run by `make verify`
   fullyParallel: true,
   workers: 2,
   timeout: 180_000,
@@ -17,7 +17,7 @@ export default defineConfig({
     trace: 'retain-on-failure',
     launchOptions: {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-      // Chromium's sandbox does not start as root, which is who tests are in a container.
+      // Chromium's sandbox does not start as root, the user of tests in a container.
       args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
     },
   },

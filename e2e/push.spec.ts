@@ -18,7 +18,7 @@ async function twoTabs(context: BrowserContext, origin: string): Promise<[Fieldb
   return [first, second];
 }
 
-test('what support does reaches a page that is just open', async ({ fieldbook, server, page }) => {
+test('an action of support reaches an idle open page', async ({ fieldbook, server, page }) => {
   await fieldbook.open();
   await fieldbook.createAccount('Ada');
   await fieldbook.write('Kept', '');
@@ -28,7 +28,7 @@ test('what support does reaches a page that is just open', async ({ fieldbook, s
   await server.support('reinstate', 'Ada');
   await fieldbook.expectPremium();
 
-  // Also after the server was away: the page finds it again by itself.
+  // Also after the server was down: the page reconnects automatically.
   await page.evaluate(() => {
     Math.random = () => 0;
   });
@@ -38,7 +38,7 @@ test('what support does reaches a page that is just open', async ({ fieldbook, s
   await fieldbook.expectLocked('Support has ended this subscription');
 });
 
-test('one tab hears it for all, and the next one when that is closed', async ({ context, gateway }) => {
+test('one tab receives events for all, and another takes over when it closes', async ({ context, gateway }) => {
   const { requests, server } = gateway;
   const [first, second] = await twoTabs(context, server.origin);
   await expect.poll(() => streams(requests)).toBeGreaterThan(0);
@@ -59,14 +59,14 @@ test('one tab hears it for all, and the next one when that is closed', async ({ 
   expect(streams(requests)).toBe(opened + 1);
 });
 
-test('a session that is over is asked for once', async ({ context, gateway }) => {
+test('an ended session is checked once', async ({ context, gateway }) => {
   const { requests, server } = gateway;
   const [first, second] = await twoTabs(context, server.origin);
   await second.page.close();
-  // The stream that is open still has its session. A page that is opened now has none.
+  // The open stream still has its session. A page opened now has none.
   await context.clearCookies();
   const asked = () => requests.filter((request) => request === 'GET /v1/session').length;
-  await first.page.goto(`${server.origin}/#/`); // the account page would ask for itself
+  await first.page.goto(`${server.origin}/#/`); // the account page would send its own request
   const before = { opened: streams(requests), asked: asked() };
   await first.page.reload();
   await expect.poll(() => asked() - before.asked).toBe(1);

@@ -7,7 +7,7 @@ import { expect, test } from './support/test.ts';
 
 const upToDate = 'Up to date.';
 
-/** A PWA of a new user with premium, which opens without the network too. */
+/** The installed app of a new user with premium, which also opens without network. */
 async function withPremium(page: Page, gateway: Gateway): Promise<Fieldbook> {
   const fieldbook = new Fieldbook(page, gateway.server.origin);
   await fieldbook.open();
@@ -18,7 +18,7 @@ async function withPremium(page: Page, gateway: Gateway): Promise<Fieldbook> {
   return fieldbook;
 }
 
-/** Another device of theirs, on a page of a profile of its own. */
+/** Another device of the user, in a separate profile. */
 async function onAnother(page: Page, first: Fieldbook): Promise<Fieldbook> {
   const other = await first.openOn(page);
   await other.signIn();
@@ -29,19 +29,19 @@ async function onAnother(page: Page, first: Fieldbook): Promise<Fieldbook> {
   return other;
 }
 
-/** The same device after a while: only what its profile keeps is left. */
+/** The same device after a while: only its profile is left. */
 async function reopened(device: Fieldbook): Promise<Fieldbook> {
   const page = await device.page.context().newPage();
   await page.goto(`${device.origin}/#/account`);
   return new Fieldbook(page, device.origin);
 }
 
-/** What a device holds that it can show to itself without the network. */
+/** The documents that a device can verify without network. */
 async function holdings(device: Fieldbook) {
   return { document: await device.held<string>('document'), keyset: await device.held<string>('keyset') };
 }
 
-/** Has the server's answers carry something else, and expects that the device keeps what it holds, and says why. */
+/** Replaces parts of the server's answers, and expects the device to keep its documents and report the code. */
 async function expectRefused(device: Fieldbook, gateway: Gateway, code: string, members: (document: string) => object) {
   const before = await holdings(device);
   gateway.meddling = (answer) => withMembers(answer, ({ document = '' }) => members(document));
@@ -51,7 +51,7 @@ async function expectRefused(device: Fieldbook, gateway: Gateway, code: string, 
   gateway.meddling = null;
 }
 
-/** Publishes the next signing key, which signs after a while, and returns its kid. */
+/** Publishes the next signing key, which signs after a delay, and returns its kid. */
 async function rotate({ server }: Gateway, lead: string): Promise<string> {
   await server.keys('rotate', '--lead', lead);
   await server.takeKeyset();
@@ -63,7 +63,7 @@ async function switched({ server }: Gateway, kid: string): Promise<void> {
   await expect.poll(async () => (await server.signingKey()).kid, { timeout: 60_000 }).toBe(kid);
 }
 
-test('premium goes on before, during and after a rotation, and where two were slept through', async ({
+test('premium continues before, during and after a rotation, and after two missed ones', async ({
   page,
   elsewhere,
   gateway,
@@ -81,7 +81,7 @@ test('premium goes on before, during and after a rotation, and where two were sl
 
   let next = '';
   await test.step('during: the next key is published, and does not sign', async () => {
-    next = await rotate(gateway, '15s'); // longer than anything below may take
+    next = await rotate(gateway, '15s'); // longer than any step below may take
     expect(await device.checkNow()).toBe(upToDate);
     const { document, keyset } = await holdings(device);
     expect(keysetOf(keyset).keys.map(({ kid }) => kid)).toEqual([first, next]);
@@ -127,11 +127,11 @@ test('premium goes on before, during and after a rotation, and where two were sl
     const { document, keyset } = await holdings(awake);
     expect(signerOf(document)).toBe(next);
     expect(keyset).toBe(await server.servedKeyset());
-    expect(keysetOf(keyset).keys.map(({ kid }) => kid)).toContain(first); // documents under it live on elsewhere
+    expect(keysetOf(keyset).keys.map(({ kid }) => kid)).toContain(first); // documents under it are still valid elsewhere
   });
 });
 
-test('a document under a withdrawn key dies as the device reconciles, and the stolen key is worth nothing', async ({
+test('a document under a withdrawn key ends as the device reconciles, and the stolen key is useless', async ({
   page,
   gateway,
 }) => {
@@ -188,10 +188,7 @@ test('a document under a withdrawn key dies as the device reconciles, and the st
   });
 });
 
-test('a hostile server cannot take a device back to an old keyset, nor on to a false one', async ({
-  page,
-  gateway,
-}) => {
+test('a hostile server cannot make a device accept an old or a forged keyset', async ({ page, gateway }) => {
   const { server } = gateway;
   const device = await withPremium(page, gateway);
   const { keyset: recorded } = await holdings(device);
@@ -224,7 +221,7 @@ test('a hostile server cannot take a device back to an old keyset, nor on to a f
   });
 });
 
-test('the root is switched, and there is no way back', async ({ page, elsewhere, gateway }) => {
+test('a root switch cannot be rolled back', async ({ page, elsewhere, gateway }) => {
   const { server } = gateway;
   const device = await withPremium(page, gateway);
   const asleep = await onAnother(elsewhere, device);
@@ -239,7 +236,7 @@ test('the root is switched, and there is no way back', async ({ page, elsewhere,
     await server.restart();
     expect(await device.checkNow()).toBe(upToDate);
 
-    // A deployment that is rolled out by half has one server's sw.js and another's roots.json.
+    // A half-finished rollout has one server's sw.js and another's roots.json.
     gateway.meddlings.set('/roots.json', (answer) => ({ ...answer, body: Buffer.from(oldRoots) }));
     expect(await device.findNewVersion()).toBe(false);
     gateway.meddlings.clear();
@@ -302,7 +299,7 @@ test('the root is switched, and there is no way back', async ({ page, elsewhere,
   });
 });
 
-test('a keyset by the next root outranks all by the current one, whatever the versions', async ({ page, gateway }) => {
+test('a keyset of the next root outranks all of the current one, whatever the versions', async ({ page, gateway }) => {
   const { server } = gateway;
   await server.keys('root-next');
   await server.restart();

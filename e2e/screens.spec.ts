@@ -7,7 +7,7 @@ for (const [size, viewport] of Object.entries(looks)) {
   test.describe(size, () => {
     test.use({ viewport });
 
-    test('every screen, looked at and checked for accessibility', async ({ fieldbook, page, server }, info) => {
+    test('every screen has pictures and passes accessibility checks', async ({ fieldbook, page, server }, info) => {
       test.slow();
       const shoot = (name: string) => look(page, info, name);
 
@@ -55,7 +55,7 @@ for (const [size, viewport] of Object.entries(looks)) {
       await fieldbook.expectPremium();
       await expect(fieldbook.line).toContainText('out of reach');
       await shoot('account-offline');
-      // The trial's paid time ends after the first document does: nothing of it is seen here but the document's own end.
+      // The trial's paid time ends after the first document does, so only the document's own end shows here.
       const { exp } = claimsOf(await fieldbook.held<string>('document'));
       await page.clock.install({ time: (exp - 2 * 86_400) * 1000 });
       await page.reload();
@@ -91,7 +91,7 @@ for (const [size, viewport] of Object.entries(looks)) {
   });
 }
 
-test('an enrolment link makes the first passkey of an account that support prepared, once', async ({
+test('an enrolment link creates the first passkey of an account prepared by support, once', async ({
   fieldbook,
   server,
   browser,
@@ -114,7 +114,7 @@ test('an enrolment link makes the first passkey of an account that support prepa
   await context.close();
 });
 
-test('the keyboard alone suffices', async ({ fieldbook, page }) => {
+test('the app can be used with the keyboard alone', async ({ fieldbook, page }) => {
   const button = (name: string) => page.getByRole('button', { name, exact: true });
   await fieldbook.open();
   await press(page, page.getByLabel('Your name'), 'A');

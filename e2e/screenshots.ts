@@ -3,8 +3,8 @@ import { Console } from './support/console.ts';
 import { expect, test } from './support/test.ts';
 
 /**
- * Takes the pictures of the manifest and of the README from the running app; `npm run screenshots`, after `make build`. Not
- * part of the tests: pictures change with every font.
+ * Takes the screenshots for the manifest and the README from the running app; `npm run screenshots`, after `make build`. Not
+ * part of the tests, since screenshots change with every font.
  */
 const folder = fileURLToPath(new URL('../web/app/public/screenshots/', import.meta.url));
 const readme = fileURLToPath(new URL('screenshots/fieldbook-offline.png', import.meta.url));

@@ -6,12 +6,12 @@ import { look, looks } from './support/looks.ts';
 import type { Server } from './support/server.ts';
 import { expect, test } from './support/test.ts';
 
-/** As if everybody had signed in a while ago. */
+/** Makes all sign-ins old. */
 async function age(server: Server): Promise<void> {
   await server.postgres.run("UPDATE sessions SET authenticated_at = authenticated_at - interval '11 minutes'");
 }
 
-/** Answers the question whether it is still them, and sees it go on. */
+/** Confirms with a passkey, and expects the action to continue. */
 async function confirm(page: Page): Promise<void> {
   await page
     .getByRole('dialog', { name: 'Is it you?' })
@@ -20,9 +20,9 @@ async function confirm(page: Page): Promise<void> {
   await expect(page.getByRole('dialog', { name: 'Is it you?' })).toBeHidden();
 }
 
-test('autofill signs in with a passkey, and is out of the way of everything else', async ({ fieldbook, elsewhere }) => {
+test('autofill signs in with a passkey, and does not block other prompts', async ({ fieldbook, elsewhere }) => {
   await fieldbook.open([], { autofill: true });
-  // A waiting autofill would be in the way of this prompt.
+  // A pending autofill would block this prompt.
   await fieldbook.createAccount('Ada');
   const passkeys = await fieldbook.passkeys();
 
@@ -31,11 +31,11 @@ test('autofill signs in with a passkey, and is out of the way of everything else
   await expect(other.newNote).toBeVisible();
 });
 
-test('what the browser can do decides what is offered', async ({ page, server }) => {
+test('the page offers what the browser supports', async ({ page, server }) => {
   const none = { conditionalGet: false, passkeyPlatformAuthenticator: false, hybridTransport: false };
   const hint = page.locator('.hint');
   const signIn = page.getByRole('button', { name: 'Sign in with a passkey' });
-  /** The page as a browser with these capabilities shows it; returns how often it has begun an autofill. */
+  /** Opens the page in a browser with these capabilities; returns how often it has begun an autofill. */
   const shown = async (capabilities: object | null) => {
     await page.goto('about:blank');
     await page.goto(`${server.origin}/#${encodeURIComponent(JSON.stringify(capabilities))}`);
@@ -77,7 +77,7 @@ test('what the browser can do decides what is offered', async ({ page, server })
   });
 });
 
-test('passkeys: a second one on another device, renamed, deleted with its sessions; authenticators hear of it', async ({
+test('a second passkey is added, renamed, and deleted with its sessions, and authenticators are notified', async ({
   fieldbook,
   page,
   server,
@@ -92,13 +92,13 @@ test('passkeys: a second one on another device, renamed, deleted with its sessio
   const card = other.card('passkeys');
 
   await test.step('added, after one tap where the sign-in was long ago', async () => {
-    // The tap is by the first passkey, which the phone lent; it must not be there when the second is made.
+    // The tap uses the first passkey, from the phone; it must be absent when the second is made.
     await other.toSecurity();
     await card.getByRole('button', { name: 'Add a passkey' }).click();
     await expect(card.getByRole('status')).toContainText('The passkey is added.');
     await expect(card.getByRole('listitem')).toHaveCount(2);
     await expect(card.getByRole('listitem').filter({ hasText: 'In use here' })).toHaveCount(1);
-    // The first one was used on this device, too.
+    // The first one was also used on this device.
     await expect(card.getByRole('listitem').filter({ hasText: 'This device' })).toHaveCount(2);
   });
 
@@ -137,10 +137,7 @@ test('passkeys: a second one on another device, renamed, deleted with its sessio
   await context.close();
 });
 
-test('a renamed passkey is renamed in the authenticator, and a deleted one goes from it', async ({
-  fieldbook,
-  elsewhere,
-}) => {
+test('a passkey is renamed and deleted in the authenticator too', async ({ fieldbook, elsewhere }) => {
   await fieldbook.open();
   await fieldbook.createAccount('Ada');
   await fieldbook.losePasskeys();
@@ -176,7 +173,7 @@ test('a renamed passkey is renamed in the authenticator, and a deleted one goes 
   await expect.poll(() => fieldbook.passkeys()).toEqual([]);
 });
 
-test('who does not show that it is them changes nothing', async ({ fieldbook, elsewhere, page, server }) => {
+test('without a confirmation nothing changes', async ({ fieldbook, elsewhere, page, server }) => {
   const grace = new Fieldbook(elsewhere, fieldbook.origin);
   await grace.open();
   await grace.createAccount('Grace');
@@ -208,7 +205,7 @@ test('who does not show that it is them changes nothing', async ({ fieldbook, el
   });
 });
 
-test('what takes something away asks for the passkey once more, and goes on', async ({
+test('a destructive action asks for the passkey again, and continues', async ({
   fieldbook,
   elsewhere,
   page,
@@ -257,10 +254,7 @@ test('what takes something away asks for the passkey once more, and goes on', as
   });
 });
 
-test('recovery codes: printed on one page and nothing else with them, and seen until they are put away', async ({
-  fieldbook,
-  page,
-}) => {
+test('recovery codes print alone on one page, and stay visible until dismissed', async ({ fieldbook, page }) => {
   await page.addInitScript(() => {
     const printed = { times: 0 };
     Object.assign(window, { printed, print: () => printed.times++ });
@@ -309,7 +303,7 @@ test('recovery codes: printed on one page and nothing else with them, and seen u
   });
 });
 
-test('the keyboard alone looks after passkeys and recovery', async ({ fieldbook, page, server }) => {
+test('passkeys and recovery can be managed with the keyboard alone', async ({ fieldbook, page, server }) => {
   const button = (name: string | RegExp) => page.getByRole('button', { name, exact: typeof name === 'string' });
   const inQuestion = (name: string) => fieldbook.question.getByRole('button', { name, exact: true });
   await fieldbook.open();
@@ -382,7 +376,7 @@ test('the keyboard alone looks after passkeys and recovery', async ({ fieldbook,
   });
 });
 
-test('sessions: listed in words, one ended, and all others', async ({ fieldbook, browser }) => {
+test('sessions are listed, and one or all others can be ended', async ({ fieldbook, browser }) => {
   await fieldbook.open();
   await fieldbook.createAccount('Ada');
   const contexts = [];
@@ -410,7 +404,7 @@ test('sessions: listed in words, one ended, and all others', async ({ fieldbook,
   for (const context of contexts) await context.close();
 });
 
-test('recovery: codes are made, one brings a new passkey in another browser, and the owner hears of it', async ({
+test('a recovery code adds a passkey in another browser, and the owner gets a notice', async ({
   fieldbook,
   page,
   context,
@@ -473,7 +467,7 @@ test('recovery: codes are made, one brings a new passkey in another browser, and
   });
 });
 
-test('a passkey that may have been copied is refused, and its owner hears of it at the next sign-in', async ({
+test('a possibly copied passkey is refused, and its owner gets a notice at the next sign-in', async ({
   fieldbook,
   elsewhere,
   page,
@@ -498,7 +492,7 @@ test('a passkey that may have been copied is refused, and its owner hears of it 
   await expect(notice).toBeHidden();
 });
 
-test('support’s recovery link lands on the same page', async ({ fieldbook, elsewhere, server }) => {
+test('support’s recovery link leads to the same page', async ({ fieldbook, elsewhere, server }) => {
   await fieldbook.open();
   await fieldbook.createAccount('Ada');
   const { user } = await server.user('Ada');
@@ -511,7 +505,7 @@ test('support’s recovery link lands on the same page', async ({ fieldbook, els
   await expect(elsewhere.getByRole('heading', { name: 'Welcome back, Ada.' })).toBeVisible();
 });
 
-test('all data is downloaded, and the account deleted for good', async ({ fieldbook, page, server }) => {
+test('all data can be downloaded, and the account permanently deleted', async ({ fieldbook, page, server }) => {
   await fieldbook.open();
   await fieldbook.createAccount('Ada');
   await fieldbook.write('Mine', 'Alone');
@@ -543,7 +537,7 @@ for (const [size, viewport] of Object.entries(looks)) {
   test.describe(size, () => {
     test.use({ viewport });
 
-    test('every screen about passkeys and recovery, checked for accessibility', async ({
+    test('every screen about passkeys and recovery passes accessibility checks', async ({
       fieldbook,
       page,
       server,

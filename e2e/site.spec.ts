@@ -5,11 +5,11 @@ import { Authenticator } from './support/authenticator.ts';
 import { Server } from './support/server.ts';
 import { test as base, expect } from './support/test.ts';
 
-// Pages of other origins. What is below localhost is this machine, and two labels below it are a site.
+// Pages of other origins. Names below localhost are this machine, and two labels make a site.
 
 const allow = 'publickey-credentials-get *; publickey-credentials-create *';
 
-/** Where pages are served under whatever name of this machine: with nothing in them but a frame of what `?frame=` names. */
+/** Serves pages under any name of this machine, with only a frame of the URL in `?frame=`. */
 const test = base.extend<{ port: number }>({
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the fixtures from it
   port: async ({}, use) => {
@@ -27,7 +27,7 @@ const test = base.extend<{ port: number }>({
   },
 });
 
-/** Asks the server from a page or a frame, as a script in it would: with cookies, and by CORS where that applies. */
+/** Sends a request to the server from a page or frame, as a script would: with cookies, and CORS where it applies. */
 function ask(from: Page | Frame, server: string, method: string, path: string, body?: unknown) {
   return from.evaluate(
     async ([url, method, body]) => {
@@ -41,7 +41,7 @@ function ask(from: Page | Frame, server: string, method: string, path: string, b
   );
 }
 
-/** Has the browser answer the options of a ceremony, and returns what is to be posted. */
+/** Lets the browser answer the options of a ceremony, and returns the body to post. */
 function prompt(from: Page | Frame, options: { ceremony: string; publicKey: object }) {
   return from.evaluate(async ({ ceremony, publicKey }) => {
     const made =
@@ -66,7 +66,7 @@ async function ceremony(from: Page | Frame, server: string, kind: string, reques
   return ask(from, server, 'POST', `/v1/${kind}`, await prompt(from, options.body));
 }
 
-test('the server at auth., an app at app. of one site: they share passkeys and the session, and nobody else has a part', async ({
+test('a server at auth. and an app at app. of one site share passkeys and the session with no other origin', async ({
   page,
   port,
 }) => {
@@ -128,7 +128,7 @@ test('the server at auth., an app at app. of one site: they share passkeys and t
   }
 });
 
-test('no page of another origin has the app in a frame', async ({ page, server, port }) => {
+test('no page of another origin can frame the app', async ({ page, server, port }) => {
   for (const name of ['evil.localhost', 'localhost']) {
     const refused = page.waitForEvent('console', (message) => /frame-ancestors/.test(message.text()));
     await page.goto(`http://${name}:${port}/?frame=${encodeURIComponent(`${server.origin}/#/security`)}`);

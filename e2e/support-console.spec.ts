@@ -4,10 +4,10 @@ import { Authenticator } from './support/authenticator.ts';
 import { Console } from './support/console.ts';
 import { expect, test, watch } from './support/test.ts';
 
-/** How long a device may go without contact here: what a test can wait for. */
+/** The offline window here, short enough for a test to wait for. */
 const offlineWindow = 20;
 
-test('staff find one customer among many, revoke with certainty, and undo it', async ({
+test('staff find a customer among many, revoke with a known end, and undo it', async ({
   fieldbook,
   elsewhere,
   browser,
@@ -45,7 +45,7 @@ test('staff find one customer among many, revoke with certainty, and undo it', a
   await expect(support.subscription).toContainText('A trial runs until');
   await expect(support.card('devices').getByRole('listitem')).toHaveCount(2);
 
-  // One device has just heard what it has, and is out of contact from now on; the other one stays open.
+  // One device has just reconciled and has no contact from now on; the other one stays open.
   await away.toAccount();
   await away.checkNow();
   await elsewhere.context().setOffline(true);
@@ -55,7 +55,7 @@ test('staff find one customer among many, revoke with certainty, and undo it', a
   );
   await expect(support.dialog.getByText('Works offline')).toHaveCount(2);
   await support.dialog.getByRole('button', { name: 'Revoke now' }).click();
-  await expect(support.dialog).toBeVisible(); // not without a reason
+  await expect(support.dialog).toBeVisible(); // a reason is required
   await support.answer('Revoke now', 'Chargeback, ticket 4711');
   await expect(support.toast).toContainText('Revoked premium of Ada.');
 
@@ -87,7 +87,7 @@ test('staff find one customer among many, revoke with certainty, and undo it', a
   await expect(entries.nth(1)).toContainText(/Revoked by Grace.*“Chargeback, ticket 4711”.*revoked: no → yes/s);
   await expect(entries.filter({ hasText: 'Trial started by the customer' })).toHaveCount(1);
 
-  // What else support gives and takes.
+  // Other actions of support.
   await page.getByRole('button', { name: 'Grant days…' }).click();
   await support.dialog.getByLabel('Days').fill('30');
   await support.answer('Grant', 'For the trouble');
@@ -118,7 +118,7 @@ test('staff find one customer among many, revoke with certainty, and undo it', a
   await context.close();
 });
 
-test('a role reaches as far as it does, by address, by request, and from a page that was opened before', async ({
+test('a role’s limits hold by URL, by request, and in a page opened before', async ({
   fieldbook,
   elsewhere,
   server,
@@ -156,7 +156,7 @@ test('a role reaches as far as it does, by address, by request, and from a page 
   expect(await ask('POST', `users/${boss}/recovery`, { reason: 'mine' })).toBe('403 forbidden');
   expect(await ask('GET', 'audit/export')).toBe('403 forbidden');
 
-  // The support member looks at the administrator, and may do nothing to their way in.
+  // The support member views the administrator, and may not change their access.
   await support.open('Boss');
   await expect(support.card('access')).toContainText('take an administrator');
   await expect(page.getByRole('button', { name: 'Recovery link…' })).toHaveCount(0);
@@ -184,7 +184,7 @@ test('a role reaches as far as it does, by address, by request, and from a page 
   await expect(elsewhere.getByRole('button', { name: 'Edit premium' })).toHaveCount(0);
   expect((await server.admin<{ grace: number }>('GET', 'plans/premium')).grace).toBe(3 * 86_400);
 
-  // No staff member any more: out, wherever a page is open.
+  // After removal from the staff, every open page is signed out.
   await server.staff('remove', boss);
   await admin.to('Gaps').catch(() => {});
   await expect(elsewhere.getByRole('heading', { name: 'Sign in' })).toBeVisible();
@@ -217,7 +217,7 @@ test('the keyboard alone signs in, searches, revokes and reinstates', async ({ f
   await expect(support.dialog.locator('.promise')).toBeVisible();
   await keyboard.press('Enter');
   await customer.expectLocked('Support has ended this subscription');
-  // Nothing is lost on the way: the undo is where the keyboard is.
+  // Focus is not lost: it is on the undo.
   await expect(support.toast.getByRole('button', { name: 'Undo…' })).toBeFocused();
   await keyboard.press('Enter');
   await expect(support.dialog.getByLabel('Reason')).toBeFocused();
@@ -226,7 +226,7 @@ test('the keyboard alone signs in, searches, revokes and reinstates', async ({ f
   await customer.expectPremium();
   await expect(support.card('trail').getByRole('listitem').first()).toContainText('Reinstated by Grace');
 
-  // A dialog gives the focus back to what opened it.
+  // A closed dialog returns focus to the element that opened it.
   await reach(page, 'Suspend…');
   await keyboard.press('Enter');
   await expect(support.dialog.getByLabel('Reason')).toBeFocused();
@@ -234,24 +234,21 @@ test('the keyboard alone signs in, searches, revokes and reinstates', async ({ f
   await expect(page.getByRole('button', { name: 'Suspend…' })).toBeFocused();
 });
 
-test('a passkey is offered in the autofill; the app’s service worker leaves the console to the server', async ({
-  fieldbook,
-  server,
-}) => {
+test('autofill offers a passkey, and the app’s service worker bypasses the console', async ({ fieldbook, server }) => {
   const { page } = fieldbook;
   await page.goto(server.origin);
   await fieldbook.installed();
   const support = new Console(page, server);
   await support.join('Grace', 'support', { autofill: true });
   await page.getByRole('button', { name: 'Sign out' }).click();
-  // The authenticator of this test answers at once.
+  // This test's authenticator answers at once.
   await expect(support.search).toBeVisible();
   await server.stop();
   await expect(page.goto(`${server.origin}/support`)).rejects.toThrow('ERR_CONNECTION_REFUSED');
 });
 
-test('what customers call themselves stays text, and turns nothing around', async ({ fieldbook, server }) => {
-  const { page } = fieldbook; // which has no trouble: no script of theirs is even tried
+test('customer names stay text, and reverse no text direction', async ({ fieldbook, server }) => {
+  const { page } = fieldbook; // which reports no trouble: no script of theirs is even attempted
   const names = ['Eve <img src=x onerror=alert(1)>', 'Eve "><script>alert(1)</script>', 'Eve \u202egnp.exe'];
   for (const name of names) {
     await server.postgres.run(
@@ -276,7 +273,7 @@ test('what customers call themselves stays text, and turns nothing around', asyn
   }
 });
 
-test('pages follow who is signed in, and what colleagues have changed', async ({ fieldbook, server }) => {
+test('pages follow sign-ins, sign-outs and changes by colleagues', async ({ fieldbook, server }) => {
   const { page } = fieldbook;
   const support = new Console(page, server);
   await support.join('Grace', 'admin');
@@ -288,7 +285,7 @@ test('pages follow who is signed in, and what colleagues have changed', async ({
   await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
   await expect(support.card('holdings')).toContainText('Has paid features');
 
-  // A plan that there is already is no new one, and nobody undoes what they have not seen.
+  // An existing plan cannot be created again, and an unseen change cannot be overwritten.
   await support.to('Plans');
   await page.getByRole('button', { name: 'New plan…' }).click();
   await support.dialog.getByRole('textbox', { name: /^Id/ }).fill('premium');
@@ -305,7 +302,7 @@ test('pages follow who is signed in, and what colleagues have changed', async ({
   await page.keyboard.press('Escape');
   await expect(page.getByText('up to 7 devices')).toBeVisible();
 
-  // Who signs out in one tab does so in all.
+  // Signing out in one tab signs out in all.
   await support.open('Ada');
   const other = await page.context().newPage();
   await other.goto(`${server.origin}/support`);
@@ -314,7 +311,7 @@ test('pages follow who is signed in, and what colleagues have changed', async ({
   await expect(page.getByText('Ada')).toHaveCount(0);
 });
 
-test('a change goes on with the passkey of whoever asked for it, and is made once though its answer was lost', async ({
+test('a change continues only with its own author’s passkey, and is made once despite a lost answer', async ({
   fieldbook,
   elsewhere,
   server,
@@ -362,7 +359,7 @@ test('a change goes on with the passkey of whoever asked for it, and is made onc
   expect(await grants()).toBe(1);
 });
 
-/** Presses Tab until something with this name is focused. */
+/** Presses Tab until an element with this name is focused. */
 async function reach(page: Page, name: string): Promise<void> {
   for (let presses = 0; presses < 60; presses++) {
     const focused = await page.evaluate(() => document.activeElement?.textContent?.trim() ?? '');

@@ -8,9 +8,12 @@ for (const [size, viewport] of Object.entries(looks)) {
   test.describe(size, () => {
     test.use({ viewport });
 
-    test('every screen of the console, looked at and checked for accessibility', async ({ page, elsewhere }, info) => {
+    test('every screen of the console has pictures and passes accessibility checks', async ({
+      page,
+      elsewhere,
+    }, info) => {
       test.slow();
-      // Where nobody listens.
+      // An address without a listener.
       const hook = ['--webhook-url', 'http://localhost:1/hook', '--webhook-secret', `whsec_${btoa('0'.repeat(32))}`];
       const server = await Server.launch(undefined, hook);
       const troubles = await watch(page.context(), page);
@@ -72,7 +75,7 @@ for (const [size, viewport] of Object.entries(looks)) {
       await support.answer('Make the link', 'Lost phone; called back');
       await expect(support.dialog.getByRole('button', { name: 'Copy link' })).toBeVisible();
       await shoot('link');
-      await page.keyboard.press('Escape'); // which would lose what is told this once
+      await page.keyboard.press('Escape'); // which would discard the link that is shown only once
       await support.dialog.getByRole('button', { name: 'Done' }).click();
       await support.age('Grace Hopper', '1 hour');
       await page.getByRole('button', { name: 'Reinstate…' }).click();
@@ -132,7 +135,7 @@ for (const [size, viewport] of Object.entries(looks)) {
       await page.keyboard.press('Escape');
       await shoot('gaps');
 
-      // As long as anything may be, and as empty.
+      // The longest and the emptiest values.
       await server.postgres.run(
         `INSERT INTO users (id, name, words, external_id, created_at)
            VALUES (gen_random_uuid(), '${'Wolfeschlegelsteinhausen'.repeat(4)}', '{${'wolfeschlegelsteinhausen'.repeat(4)}}', '${'0123456789'.repeat(20)}', now()),

@@ -4,7 +4,7 @@ import { type Answer, withMembers } from './support/gateway.ts';
 import { type Claims, claimsOf, signed, withClaims } from './support/jws.ts';
 import { expect, test, watch } from './support/test.ts';
 
-/** A key that no keyset has heard of. */
+/** A key that is in no keyset. */
 function foreignKey() {
   return {
     jwk: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' }),
@@ -21,7 +21,7 @@ test.describe('a document put into storage by hand', () => {
     await fieldbook.installed();
   });
 
-  /** Reloads without the server, so that nothing is mended by a reconcile. */
+  /** Reloads without the server, so that no reconcile repairs storage. */
   async function expectRefused(fieldbook: Fieldbook, code: string) {
     await fieldbook.page.reload();
     await fieldbook.expectLocked('Connect to renew premium');
@@ -29,7 +29,7 @@ test.describe('a document put into storage by hand', () => {
     expect(await fieldbook.read('Kept')).toBe('Still here');
   }
 
-  test('with a later end is refused, and the server mends it', async ({ fieldbook, server }) => {
+  test('with a later end is refused, and a reconcile replaces it', async ({ fieldbook, server }) => {
     const document = await fieldbook.held<string>('document');
     await server.stop();
     await fieldbook.forge('document', withClaims(document, { exp: claimsOf(document).exp + 365 * 86_400 }));
@@ -77,8 +77,8 @@ test.describe('a document put into storage by hand', () => {
   });
 });
 
-test.describe('an answer that is not for this question', () => {
-  test('is refused with its own code, and premium stays as it was promised', async ({ page, gateway }) => {
+test.describe('an answer to another request', () => {
+  test('is refused with its own code, and premium stays', async ({ page, gateway }) => {
     const troubles = await watch(page.context(), page);
     const fieldbook = new Fieldbook(page, gateway.server.origin);
     await fieldbook.open();
@@ -134,7 +134,7 @@ test.describe('an answer that is not for this question', () => {
       await expectRefused('signature_invalid');
     });
 
-    // Nothing of all that has harmed the device.
+    // None of these answers has harmed the device.
     gateway.meddling = null;
     expect(await fieldbook.checkNow()).toBe('Up to date.');
     await fieldbook.expectPremium();

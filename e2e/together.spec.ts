@@ -16,14 +16,14 @@ async function openPremium(context: BrowserContext, { server }: Gateway): Promis
   return fieldbook;
 }
 
-/** When a tab that hears that the browser is online asks: after half a second and 4.5 times `drawn`. */
+/** The delay before a tab sends a request when the browser is online: half a second plus 4.5 times `drawn`. */
 async function draws({ page }: Fieldbook, drawn: number): Promise<void> {
   await page.evaluate((drawn) => {
     Math.random = () => drawn;
   }, drawn);
 }
 
-/** Wakes the worker once more: it may not be online yet, and the browser wakes it again then, too. */
+/** Wakes the worker again: it may not be online yet, in which case the browser wakes it again too. */
 async function woken(worker: WatchedWorker): Promise<void> {
   await worker.sync();
   await worker.ended();
@@ -34,7 +34,7 @@ for (const [who, inTab, inWorker] of [
   ['the worker comes first', 0.5, 0],
   ['all come in the same moment', 0, 1 / 60],
 ] as const) {
-  test(`two tabs and the worker find contact again at once, ${who}: one request`, async ({ context, gateway }) => {
+  test(`two tabs and the worker regain contact at once, ${who}: one request`, async ({ context, gateway }) => {
     const first = await openPremium(context, gateway);
     const second = await first.openOn(await context.newPage());
     await second.toAccount();
@@ -45,7 +45,7 @@ for (const [who, inTab, inWorker] of [
 
     await context.setOffline(true);
     expect(await first.checkNow()).toContain('cannot be reached');
-    // Of what the browser itself woke it for, no contact came.
+    // The browser's own wake-up found no contact.
     await worker.ended();
     const before = await first.held('document');
     const asked = reconciles(gateway);
@@ -53,13 +53,13 @@ for (const [who, inTab, inWorker] of [
     await Promise.all([context.setOffline(false), worker.sync()]);
     await expect.poll(() => first.held('document')).not.toBe(before);
     await worker.ended();
-    // Nobody asks later than this.
+    // No client sends a request later than this.
     await second.page.waitForTimeout(5_000);
     expect(reconciles(gateway)).toBe(asked + 1);
   });
 }
 
-test('the worker takes for a closed page what the server has to say', async ({ context, gateway }) => {
+test('the worker takes a new document for a closed page', async ({ context, gateway }) => {
   const fieldbook = await openPremium(context, gateway);
   const worker = await WatchedWorker.of(context, fieldbook.page);
   await worker.draws(0);
@@ -70,7 +70,7 @@ test('the worker takes for a closed page what the server has to say', async ({ c
   await gateway.server.support('revoke', 'Ada');
   await context.setOffline(false);
   const asked = reconciles(gateway);
-  // The browser may wake it besides, and then it asks more than once.
+  // The browser may also wake it, and then it sends more than one request.
   await expect.poll(() => woken(worker).then(() => reconciles(gateway))).toBeGreaterThan(asked);
 
   await context.setOffline(true);
@@ -80,7 +80,7 @@ test('the worker takes for a closed page what the server has to say', async ({ c
   await later.expectLocked('Support has ended this subscription');
 });
 
-test('the worker ends, for a closed page, the session that was signed out of offline', async ({ context, gateway }) => {
+test('the worker completes the offline sign-out of a closed page', async ({ context, gateway }) => {
   const fieldbook = await openPremium(context, gateway);
   const worker = await WatchedWorker.of(context, fieldbook.page);
   await worker.draws(0);

@@ -9,7 +9,7 @@ import { test as base, expect, watch } from './support/test.ts';
 
 interface Rollout {
   server: Server;
-  /** What is served: the app, until something else is put there and the server restarted. */
+  /** The served folder: the app, until its contents are replaced and the server is restarted. */
   folder: string;
 }
 
@@ -25,12 +25,12 @@ const test = base.extend<{ rollout: Rollout }>({
   },
 });
 
-/** Which release a page is of; null: the one that was there first. */
+/** The release of a page; null: the first one. */
 function releaseOf(page: Page): Promise<string | null> {
   return page.evaluate(() => document.querySelector('meta[name=release]')?.getAttribute('content') ?? null);
 }
 
-/** The files that a page can be opened from without network. */
+/** The cached files for opening a page without network. */
 function precached(page: Page): Promise<string[]> {
   return page.evaluate(async () => {
     const caches = await window.caches.keys();
@@ -47,7 +47,7 @@ async function openPremium(fieldbook: Fieldbook): Promise<void> {
   await fieldbook.installed();
 }
 
-test('a new release waits for the user, and takes over with documents and notes as they were, offline too', async ({
+test('a new release waits for the user, and keeps documents and notes, also offline', async ({
   page,
   context,
   rollout: { server, folder },
@@ -77,8 +77,8 @@ test('a new release waits for the user, and takes over with documents and notes 
     expect(await releaseOf(page)).toBeNull();
   });
 
-  await server.stop(); // which finishes what the page has asked
-  await fieldbook.settled(); // and the page has taken what it was answered
+  await server.stop(); // which finishes the page's requests
+  await fieldbook.settled(); // and the page has taken the answers
   const document = await fieldbook.held<string>('document');
 
   await test.step('it is taken, with the server down by then', async () => {
@@ -120,7 +120,7 @@ test('a new release waits for the user, and takes over with documents and notes 
   expect(troubles()).toEqual([]);
 });
 
-test('half a release is not taken', async ({ page, rollout: { server, folder } }) => {
+test('an incomplete release is not installed', async ({ page, rollout: { server, folder } }) => {
   const fieldbook = new Fieldbook(page, server.origin);
   await openPremium(fieldbook);
   await server.stop();

@@ -1,9 +1,9 @@
 import type { CDPSession, Page } from '@playwright/test';
 
-/** Passkeys with their private keys, as they are synced from one authenticator to another. */
+/** Passkeys with their private keys, as synced between authenticators. */
 export type Passkeys = Awaited<ReturnType<Authenticator['passkeys']>>;
 
-/** A platform authenticator that says yes to everything. Each page needs its own, or its ceremonies never end. */
+/** A platform authenticator that approves everything. Each page needs its own, or its ceremonies never end. */
 export class Authenticator {
   readonly #cdp: CDPSession;
   readonly #id: string;
@@ -13,7 +13,7 @@ export class Authenticator {
     this.#id = id;
   }
 
-  /** It would take a waiting autofill for a question and answer it, too: so there is none unless `autofill` wants it. */
+  /** It would also answer a pending autofill, so autofill is disabled unless `autofill` is set. */
   static async attach(page: Page, { verifying = true, autofill = false } = {}): Promise<Authenticator> {
     if (!autofill) {
       await page.addInitScript(() => {
@@ -49,7 +49,7 @@ export class Authenticator {
     return (await this.#cdp.send('WebAuthn.getCredentials', { authenticatorId: this.#id })).credentials;
   }
 
-  /** As synced passkeys appear on the user's other device. */
+  /** Adds the passkeys as synced to the user's other device. */
   async sync(passkeys: Passkeys): Promise<void> {
     for (const credential of passkeys) {
       await this.#cdp.send('WebAuthn.addCredential', { authenticatorId: this.#id, credential });

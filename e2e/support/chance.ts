@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 
-/** Random choices that a seed repeats: HOLDFAST_SEED, or one of its own. */
+/** Random choices, reproducible by a seed: HOLDFAST_SEED, or a random one. */
 export class Chance {
   readonly seed: number;
   #state: number;
@@ -10,7 +10,7 @@ export class Chance {
     this.#state = seed;
   }
 
-  /** From 0 to less than 1. The generator is mulberry32 by Tommy Ettinger, whose choices need not be unforeseeable. */
+  /** From 0 to less than 1. The generator is mulberry32 by Tommy Ettinger, which need not be unpredictable. */
   number(): number {
     this.#state = (this.#state + 0x6d2b79f5) | 0;
     let bits = Math.imul(this.#state ^ (this.#state >>> 15), 1 | this.#state);

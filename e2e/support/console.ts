@@ -2,7 +2,7 @@ import { expect, type Locator, type Page } from '@playwright/test';
 import { Authenticator } from './authenticator.ts';
 import type { Server } from './server.ts';
 
-/** The support console as staff meet it: by what is written on it. */
+/** The support console as staff use it, by its visible texts. */
 export class Console {
   readonly page: Page;
   readonly server: Server;
@@ -12,7 +12,7 @@ export class Console {
     this.server = server;
   }
 
-  /** Invites somebody as an operator does, on the command line, and lets them make their passkey in this page. */
+  /** Invites a staff member on the command line, as an operator does, and creates their passkey in this page. */
   async join(name: string, role: 'support' | 'admin', options: { autofill?: boolean } = {}): Promise<void> {
     await Authenticator.attach(this.page, options);
     const link = await this.server.staff('invite', '--name', name, '--role', role);
@@ -29,7 +29,7 @@ export class Console {
     return this.page.getByRole('list', { name: 'Found' }).getByRole('listitem');
   }
 
-  /** The one dialog that is asked in; not that for a passkey. */
+  /** The open dialog, other than the one for a passkey. */
   get dialog(): Locator {
     return this.page.getByRole('dialog').filter({ hasNotText: 'Is it you?' });
   }
@@ -50,7 +50,7 @@ export class Console {
     return this.page.getByRole('article', { name: /^Subscription / });
   }
 
-  /** What a revoke has reached, device by device. */
+  /** The progress of a revoke, device by device. */
   get holders(): Locator {
     return this.subscription.getByRole('list', { name: 'Devices with documents' }).getByRole('listitem');
   }
@@ -67,13 +67,13 @@ export class Console {
     await expect(this.page.getByRole('heading', { level: 1, name: page })).toBeVisible();
   }
 
-  /** Answers the open dialog: with a reason, and with what its button says. */
+  /** Confirms the open dialog with a reason and the button of this name. */
   async answer(yes: string, reason: string): Promise<void> {
     await this.dialog.getByLabel('Reason').fill(reason);
     await this.dialog.getByRole('button', { name: yes }).click();
   }
 
-  /** As if the last tap of a passkey was long ago. */
+  /** Makes the last passkey tap old. */
   async age(name: string, span: string): Promise<void> {
     await this.server.postgres.run(
       `UPDATE sessions SET authenticated_at = authenticated_at - interval '${span}'

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { expect, type Page } from '@playwright/test';
 import { Authenticator, type Passkeys } from './authenticator.ts';
 
-/** The sample app as its user meets it: by what is written on it. */
+/** The sample app as its user sees it, by its visible texts. */
 export class Fieldbook {
   readonly page: Page;
   readonly origin: string;
@@ -37,7 +37,7 @@ export class Fieldbook {
     return this.page.getByRole('button', { name: 'Export all notes' });
   }
 
-  /** The line at the foot of the page. */
+  /** The line at the bottom of the page. */
   get line() {
     return this.page.locator('footer').getByRole('status');
   }
@@ -62,7 +62,7 @@ export class Fieldbook {
     return this.#authenticator.passkeys();
   }
 
-  /** Another authenticator in the place of this one; one that is not verifying does not ask who taps. */
+  /** Replaces the authenticator; one that is not verifying does not verify the user. */
   async holdPasskeys(passkeys: Passkeys, options?: { verifying: boolean }): Promise<void> {
     await this.#authenticator?.remove();
     this.#authenticator = await Authenticator.attach(this.page, options);
@@ -73,7 +73,7 @@ export class Fieldbook {
     await this.holdPasskeys([]);
   }
 
-  /** The counter of synced passkeys is one in the whole world; those of virtual authenticators are not. */
+  /** Synced passkeys share one counter everywhere; those of virtual authenticators do not. */
   async catchUp(): Promise<void> {
     const passkeys = await this.passkeys();
     await this.holdPasskeys(passkeys.map((passkey) => ({ ...passkey, signCount: passkey.signCount + 100 })));
@@ -102,7 +102,7 @@ export class Fieldbook {
     await this.newNote.click();
     await this.title.fill(title);
     await this.text.fill(text);
-    // On a phone the list is out of sight meanwhile.
+    // On a phone the list is hidden meanwhile.
     await expect(
       this.page.getByRole('listitem', { includeHidden: true }).getByText(title, { exact: true }),
     ).toBeAttached();
@@ -115,7 +115,7 @@ export class Fieldbook {
     return this.text.inputValue();
   }
 
-  /** On a phone, list and pane are seen one at a time. */
+  /** On a phone, list and pane are shown one at a time. */
   async toNotes(): Promise<void> {
     const back = this.page.getByRole('link', { name: 'Notes', exact: true });
     if (await back.isVisible()) await back.click();
@@ -166,7 +166,7 @@ export class Fieldbook {
     await expect(this.export).toBeDisabled();
   }
 
-  /** Asks the server now, and returns what the page says of it. */
+  /** Reconciles now, and returns the page's message about it. */
   async checkNow(): Promise<string> {
     const check = this.plan.getByRole('button', { name: 'Check now' });
     await check.click();
@@ -182,7 +182,7 @@ export class Fieldbook {
     return { name: file.suggestedFilename(), text: await readFile(await file.path(), 'utf8') };
   }
 
-  /** Puts so many notes into the signed-in user's book, past the app, and opens it anew. */
+  /** Adds this many notes to the signed-in user's storage, bypassing the app, and reopens it. */
   async fill(count: number, text: (n: number) => string): Promise<void> {
     const { id: user } = await this.held<{ id: string }>('user');
     const day = Date.UTC(2025, 0, 1);
@@ -216,24 +216,24 @@ export class Fieldbook {
     await this.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
   }
 
-  /** The toast that says that a new version is there. */
+  /** The toast about a new version. */
   get newVersion() {
     return this.page.getByText('A new version is ready');
   }
 
-  /** Has the browser look for a new version of the app, as it does when the page is shown; false: none was installed. */
+  /** Makes the browser check for a new version of the app, as it does when the page is shown; false: none was installed. */
   findNewVersion(): Promise<boolean> {
     return this.page.evaluate(async () => {
       const registration = await navigator.serviceWorker.ready;
       await registration.update();
       const { installing } = registration;
-      // What it becomes next: installed, or redundant if a part of it could not be had.
+      // Its next state: installed, or redundant if a part of it could not be loaded.
       if (installing) await new Promise((done) => installing.addEventListener('statechange', done, { once: true }));
       return registration.waiting !== null;
     });
   }
 
-  /** Agrees to the new version. */
+  /** Accepts the new version. */
   async takeNewVersion(): Promise<void> {
     await expect(this.newVersion).toBeVisible();
     await Promise.all([this.page.waitForEvent('load'), this.page.getByRole('button', { name: 'Reload' }).click()]);
@@ -241,7 +241,7 @@ export class Fieldbook {
     await this.toAccount();
   }
 
-  /** The root keys that the app embeds: how many there are. */
+  /** The number of root keys that the app embeds. */
   embeddedRoots(): Promise<number> {
     return this.page.evaluate(async () => {
       const { next } = await (await fetch('/roots.json')).json();
@@ -249,7 +249,7 @@ export class Fieldbook {
     });
   }
 
-  /** Waits until no reconcile is under way, in no tab and no worker: with the server down, what is held stays as it is. */
+  /** Waits until no tab or worker is reconciling: with the server down, storage then stays unchanged. */
   async settled(): Promise<void> {
     const locks = () =>
       this.page.evaluate(async () => {
@@ -259,7 +259,7 @@ export class Fieldbook {
     await expect.poll(locks).toBe(0);
   }
 
-  /** Reads what the SDK keeps, by its key. */
+  /** Reads the SDK's records by key. */
   held<T>(key: string): Promise<T> {
     return this.page.evaluate(async (key) => {
       const database = await open();
@@ -280,7 +280,7 @@ export class Fieldbook {
     }, key);
   }
 
-  /** Puts something else in the place of what the SDK keeps, as anybody with the developer tools can. */
+  /** Replaces a record of the SDK, as anybody with the developer tools can. */
   async forge(key: string, value: unknown): Promise<void> {
     await this.page.evaluate(
       async ([key, value]) => {

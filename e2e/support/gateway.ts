@@ -7,42 +7,42 @@ export interface Answer {
   body: Buffer;
 }
 
-/** What becomes of an answer; null: the connection is cut in the middle of it. */
+/** Changes an answer; null: cuts the connection in the middle of it. */
 export type Meddling = (answer: Answer) => Answer | null;
 
-/** An answer of JSON with some members in the place of others. */
+/** Replaces some members of a JSON answer. */
 export function withMembers(answer: Answer, change: (body: Record<string, string>) => object): Answer {
   const body = JSON.parse(answer.body.toString('utf8'));
   return { ...answer, body: Buffer.from(JSON.stringify({ ...body, ...change(body) })) };
 }
 
 /**
- * How far a request has come: the browser has asked; the server has been sent it all; it has answered; the browser has
- * been sent all of the answer.
+ * The stages of a request: the browser has sent it; the server has received all of it; the server has answered; the browser
+ * has been sent all of the answer.
  */
 export type Stage = 'asked' | 'forwarded' | 'answered' | 'passed on';
 
-/** A request for a reconcile on its way. */
+/** A reconcile request in transit. */
 export interface Passage {
   readonly stage: Stage;
-  /** 'worker': the service worker; else the page that calls itself so in the header X-Page. */
+  /** 'worker': the service worker; otherwise the page of that name in the header X-Page. */
   readonly asker: string;
-  /** The status of the answer; null before there is one. */
+  /** The status of the answer; null: none yet. */
   readonly status: number | null;
 }
 
-/** The network between browser and server, where everything passes untouched unless it is told otherwise. */
+/** The network between browser and server, which passes everything unchanged by default. */
 export class Gateway {
   server: Server;
-  /** What came through, in order: `POST /v1/reconcile`. */
+  /** The requests in order: `POST /v1/reconcile`. */
   readonly requests: string[] = [];
-  /** What becomes of the answers to reconciles. */
+  /** The change of answers to reconciles. */
   meddling: Meddling | null = null;
   /** The same for other paths. */
   readonly meddlings = new Map<string, Meddling>();
-  /** Hears of every reconcile at each stage. What is asked or answered goes no further until it lets it go. */
+  /** Called for every reconcile at each stage. The request or answer is held until it resolves. */
   watch: ((passage: Passage) => Promise<void> | void) | null = null;
-  /** What answers everything in the server's place; one that answers nothing is a network that hangs. */
+  /** Answers everything instead of the server; one that never answers simulates a hanging network. */
   instead: ((outgoing: ServerResponse) => void) | null = null;
   #down = false;
   readonly #http: HttpServer;
@@ -68,7 +68,7 @@ export class Gateway {
     if (down) this.#http.closeAllConnections();
   }
 
-  /** Another installation at the same address: other keys, an empty database. */
+  /** Switches to another installation at the same address: other keys, an empty database. */
   async reinstall(): Promise<void> {
     await this.server.dispose();
     this.server = await Server.launch(this.server.origin);
@@ -103,7 +103,7 @@ export class Gateway {
       await report('asked');
       let answer: Answer | null = await this.#forward(incoming, body, () => void report('forwarded'));
       await report('answered', answer.status);
-      // What only asks for another nonce is not an answer to the question.
+      // A demand for another nonce is not an answer to the request.
       const meddle = reconcile ? this.meddling : this.meddlings.get(path);
       if (meddle && answer.status !== 401) answer = meddle(answer);
       if (answer === null) {
@@ -121,7 +121,7 @@ export class Gateway {
     }
   }
 
-  /** An answer that does not end is passed on as it comes. */
+  /** An answer that does not end is streamed. */
   #stream(incoming: IncomingMessage, outgoing: ServerResponse): void {
     const passing = request(
       `http://${this.server.address}${incoming.url}`,

@@ -24,7 +24,7 @@ export function keysetOf(jws: string): KeysetClaims {
   return parse(jws, 1) as KeysetClaims;
 }
 
-/** The thumbprint of the key that a message says it is signed by. */
+/** The kid in a message's header. */
 export function signerOf(jws: string): string {
   return (parse(jws, 0) as { kid: string }).kid;
 }
@@ -35,13 +35,13 @@ export function withClaims(jws: string, change: Partial<Claims>): string {
   return `${header}.${encode({ ...claimsOf(jws), ...change })}.${signature}`;
 }
 
-/** A private key, with the thumbprint by which others know it. */
+/** A private key with its thumbprint. */
 export interface SigningKey {
   jwk: JsonWebKey;
   kid: string;
 }
 
-/** Claims signed by a key of the test's choice, in the shape of an entitlement document or of another message. */
+/** Signs claims with any key, as an entitlement document or another message. */
 export function signed(claims: object, { jwk, kid }: SigningKey, typ = 'entitlement+jwt'): string {
   const input = `${encode({ alg: 'ES256', kid, typ })}.${encode(claims)}`;
   const key = createPrivateKey({ key: { ...jwk }, format: 'jwk' });

@@ -1,6 +1,6 @@
 import { expect, type Locator, type Page } from '@playwright/test';
 
-/** Presses Tab until it has the focus, and then a key, once it takes one: nothing but the keyboard is used. */
+/** Presses Tab until the element has focus, and then a key once the element is enabled. Uses only the keyboard. */
 export async function press(page: Page, target: Locator, key = 'Enter'): Promise<void> {
   await expect(target).toBeEnabled();
   for (let presses = 0; presses < 60; presses++) {

@@ -10,8 +10,8 @@ export const looks = {
 };
 
 /**
- * Takes pictures of the page to be looked at, in light and in dark, and checks what can be checked of them: accessibility, and that
- * the page fits the window. Between the two nothing but colours differs.
+ * Takes screenshots of the page in light and dark mode for review, and checks accessibility and that the page fits the
+ * window. The two differ only in colours.
  */
 export async function look(page: Page, info: TestInfo, name: string): Promise<void> {
   for (const colorScheme of ['light', 'dark'] as const) {
@@ -37,7 +37,7 @@ async function overflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 }
 
-/** What can be used, but lies beyond the window's edge, and nothing scrolls it into sight: that makes no page wider. */
+/** The controls that lie beyond the window's edge and cannot be scrolled into view; they do not make the page wider. */
 async function cutOff(page: Page): Promise<string[]> {
   return page.evaluate(() =>
     [...document.querySelectorAll<HTMLElement>('a, button, input, select, textarea, summary')]
@@ -50,7 +50,7 @@ async function cutOff(page: Page): Promise<string[]> {
   );
 }
 
-/** What axe finds, by all of its rules or by some. */
+/** The findings of axe, by all or some of its rules. */
 async function violations(page: Page, rules?: readonly string[]): Promise<string[]> {
   if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe);
   return page.evaluate(async (rules) => {

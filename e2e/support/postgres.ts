@@ -3,9 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** A server's private PostgreSQL, for what befalls a database. */
+/** A server's private PostgreSQL, for database failures. */
 export class Postgres {
-  /** A test has killed something of it. */
+  /** Whether a test has killed one of its processes. */
   harmed = false;
   readonly #data: string;
 
@@ -13,14 +13,14 @@ export class Postgres {
     this.#data = data;
   }
 
-  /** kill -9 of all of it: of the first process, and with that the others end by themselves. */
+  /** Kills all of it: kill -9 of the first process ends the others too. */
   async kill(): Promise<void> {
     this.#kill(await this.#first());
   }
 
   /**
-   * kill -9 of one of the server's connections: PostgreSQL then ends all of them, recovers as after a crash, and goes on.
-   * Waits for a connection where PostgreSQL is still recovering.
+   * Kills one of the server's connections with kill -9: PostgreSQL then ends all of them, recovers as after a crash, and
+   * continues. Waits for a connection while PostgreSQL is still recovering.
    */
   async crash(): Promise<void> {
     const first = await this.#first();
@@ -36,14 +36,14 @@ export class Postgres {
     throw new Error('The server has opened no connection to PostgreSQL within 30 seconds.');
   }
 
-  /** Makes something long ago that a test cannot wait for. */
+  /** Moves a time into the past that a test cannot wait for. */
   async run(statement: string): Promise<void> {
     const [, , , port = '', socket = ''] = (await readFile(this.#pidFile(), 'utf8')).split('\n');
     const where = ['-h', socket, '-p', port, '-U', 'holdfast_owner', '-d', 'holdfast'];
     await promisify(execFile)('psql', [...where, '-v', 'ON_ERROR_STOP=1', '-qc', statement]);
   }
 
-  /** False: it has ended by itself meanwhile. */
+  /** False: the process has already ended. */
   #kill(pid: number): boolean {
     this.harmed = true;
     try {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, type BrowserContextOptions, chromium, type LaunchOptions } from '@playwright/test';
 
-/** Browser profiles as folders, which outlive the browser. */
+/** Browser profiles in folders, which outlive the browser. */
 export class Profiles {
   readonly #options: LaunchOptions & BrowserContextOptions;
   readonly #folders: string[] = [];
@@ -20,14 +20,14 @@ export class Profiles {
     return folder;
   }
 
-  /** Copies a profile whose browser is closed, to the last file. */
+  /** Copies all files of a profile whose browser is closed. */
   async copy(from: string): Promise<string> {
     const folder = await this.make();
     await cp(from, folder, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
     return folder;
   }
 
-  /** Starts a browser on a profile, with further arguments of its command line. */
+  /** Starts a browser on a profile, with additional command line arguments. */
   async open(folder: string, ...args: string[]): Promise<BrowserContext> {
     const options = { ...this.#options, args: [...(this.#options.args ?? []), ...args] };
     const context = await chromium.launchPersistentContext(folder, options);

@@ -6,14 +6,14 @@ import { fileURLToPath } from 'node:url';
 
 const built = fileURLToPath(new URL('../../web/dist', import.meta.url));
 
-/** Puts the app as it was built into a folder, for `serve --app`. */
+/** Copies the built app into a folder, for `serve --app`. */
 export async function copyApp(folder: string): Promise<void> {
   await cp(built, folder, { recursive: true });
 }
 
 /**
- * Makes the next release of the app that lies in a folder: its page says so in a `meta` element, and its scripts have
- * other bytes under other names, as after any change to the sources.
+ * Turns the app in a folder into the next release: its page says so in a `meta` element, and its scripts have other contents
+ * and names, as after any change to the sources.
  */
 export async function release(folder: string, name: string): Promise<void> {
   const assets = await readdir(join(folder, 'assets'));

@@ -16,29 +16,29 @@ const adminToken = 'browser-tests-0123456789-0123456789-0123456789';
 
 const run = promisify(execFile);
 
-/** A data folder with an empty database, to be copied: to make one takes ten times as long. One for each worker. */
+/** A data folder with an empty database, as a template: creating one takes ten times as long as a copy. One per worker. */
 let cluster: Promise<string> | undefined;
 
 async function makeCluster(): Promise<string> {
   const data = await makeFolder();
   process.once('exit', () => rmSync(data, { recursive: true, force: true }));
   await run(binary, ['migrate', '--data', data]);
-  // Processes are killed here, no machine is: what a process has written is there.
+  // Only processes are killed here, not machines, so written data survives.
   await appendFile(join(data, 'postgres', 'data', 'postgresql.conf'), 'fsync = off\nfull_page_writes = off\n');
   return data;
 }
 
-/** On a short path, since the socket of PostgreSQL lies in it, and one that another user than root may pass through. */
+/** On a short path, since it contains PostgreSQL's socket, and one that users other than root may traverse. */
 async function makeFolder(): Promise<string> {
   const data = await mkdtemp(join(tmpdir(), 'hf-'));
   await chmod(data, 0o711);
   return data;
 }
 
-/** Where a gateway before it is, or, by its port, under which other name of this machine. */
+/** The origin: a gateway in front, or, by its port, another name of this machine. */
 type Origin = string | ((port: number) => string);
 
-/** The real program on its own port, with a data folder and a private PostgreSQL of its own. */
+/** The real program on its own port, with its own data folder and private PostgreSQL. */
 export class Server {
   readonly origin: string;
   readonly address: string;
@@ -60,7 +60,7 @@ export class Server {
     this.origin = typeof origin === 'function' ? origin(port) : (origin ?? `http://${this.address}`);
   }
 
-  /** Starts a server with nothing in it. With `origin`, it is one behind a gateway; `flags` are further ones of `serve`. */
+  /** Starts an empty server. With `origin`, it is behind a gateway; `flags` are additional flags of `serve`. */
   static async launch(origin?: Origin, flags: readonly string[] = []): Promise<Server> {
     const data = await makeFolder();
     cluster ??= makeCluster();
@@ -91,7 +91,7 @@ export class Server {
     await this.ready();
   }
 
-  /** Resolves when the server can serve: after its start, and after its database went away and came back. */
+  /** Resolves when the server is ready: after its start, and after its database went away and came back. */
   async ready(): Promise<void> {
     const deadline = Date.now() + 30_000;
     while (!(await this.#isReady())) {
@@ -101,7 +101,7 @@ export class Server {
     }
   }
 
-  /** Really ends the process, as Ctrl-C does. */
+  /** Stops the process, as Ctrl-C does. */
   async stop(): Promise<void> {
     this.#process?.kill('SIGTERM');
     const code = await this.#ended;
@@ -109,20 +109,20 @@ export class Server {
     this.#process = undefined;
   }
 
-  /** As an operator restarts it, for what it reads only at its start. */
+  /** Restarts it, for settings that are read only at start. */
   async restart(): Promise<void> {
     await this.stop();
     await this.start();
   }
 
-  /** kill -9: nothing is finished, nothing is said to anybody. */
+  /** kill -9: no request is finished, no client is notified. */
   async kill(): Promise<void> {
     this.#process?.kill('SIGKILL');
     await this.#ended;
     this.#process = undefined;
   }
 
-  /** Resolves when the process has ended by itself; where it does not, fails with what it was doing. */
+  /** Resolves when the process has ended by itself; otherwise fails with its log and stack dump. */
   async ended(): Promise<void> {
     let stuck = false;
     const patience = setTimeout(() => {
@@ -142,7 +142,7 @@ export class Server {
       await rm(this.#data, { recursive: true, force: true });
     }
     const errors = this.#log.split('\n').filter((line) => line.includes('"level":"ERROR"'));
-    // Without its database there is nothing else to say.
+    // Without its database, nothing else is logged.
     const expected = this.postgres.harmed ? '"code":"unavailable"' : 'none';
     if (errors.some((line) => !line.includes(expected))) throw new Error(`The server logged errors.\n${this.#log}`);
   }
@@ -162,12 +162,12 @@ export class Server {
     return stdout;
   }
 
-  /** What `keys list` tells of the signing keys, the newest first. */
+  /** The signing keys according to `keys list`, newest first. */
   async signingKeys(): Promise<ListedKey[]> {
     return JSON.parse(await this.keys('list', '--json')).signing_keys;
   }
 
-  /** Has the running server take the keyset in its keys folder, and returns it. */
+  /** Makes the running server load the keyset in its keys folder, and returns it. */
   async takeKeyset(): Promise<string> {
     const keyset = (await readFile(this.#key('keyset.jws'), 'utf8')).trim();
     this.#process?.kill('SIGHUP');
@@ -183,14 +183,14 @@ export class Server {
     return (await fetch(`http://${this.address}/.well-known/holdfast-keyset`)).text();
   }
 
-  /** The private key that documents are signed with now: for tests that forge what only its holder could. */
+  /** The private key that signs documents now, for tests that forge with a stolen key. */
   async signingKey(): Promise<SigningKey> {
     const now = (await this.signingKeys()).find(({ state }) => state === 'signs');
     if (!now) throw new Error('no key signs');
     return this.#privateKey(`signing/${now.kid}.jwk`, now.kid);
   }
 
-  /** The private key of a root: likewise. */
+  /** The private key of a root, for the same purpose. */
   async rootKey(slot: 'current' | 'next' = 'current'): Promise<SigningKey> {
     const roots: ListedRoot[] = JSON.parse(await this.keys('list', '--json')).roots;
     const root = roots.find((listed) => listed.slot === slot);
@@ -212,14 +212,14 @@ export class Server {
     return this.admin('GET', `users/${users[0].id}`);
   }
 
-  /** Does something to the one subscription of a user, as support would with curl. */
+  /** Acts on a user's only subscription, as support would with curl. */
   async support(action: 'revoke' | 'suspend' | 'reinstate', name: string): Promise<Revocation> {
     const { subscriptions } = await this.user(name);
     if (subscriptions.length !== 1) throw new Error(`${subscriptions.length} subscriptions of ${name}`);
     return this.admin('POST', `subscriptions/${subscriptions[0]?.id}/${action}`, { reason: 'test' });
   }
 
-  /** Gives a user a subscription that is paid up to a moment, as a billing system would. */
+  /** Gives a user a subscription paid up to a moment, as a billing system would. */
   async subscribe(name: string, plan: string, paidThrough: Date): Promise<void> {
     const { user } = await this.user(name);
     await this.admin('PUT', `subscriptions/of-${user.id}`, {
@@ -230,7 +230,7 @@ export class Server {
     });
   }
 
-  /** What the trail says was done to a user's account and devices, the newest first. */
+  /** The audit trail of a user's account and devices, newest first. */
   async trail(name: string): Promise<string[]> {
     const { user } = await this.user(name);
     const { entries } = await this.admin<{ entries: { action: string }[] }>('GET', `audit?user=${user.id}&limit=100`);

@@ -1,6 +1,6 @@
 import type { BrowserContext, CDPSession } from '@playwright/test';
 
-/** The app's service worker in a browser profile, as the browser treats it. */
+/** Controls the app's service worker in a browser profile, as the browser does. */
 export class ServiceWorker {
   readonly #cdp: CDPSession;
   readonly #origin: string;
@@ -12,7 +12,7 @@ export class ServiceWorker {
     this.#registration = registration;
   }
 
-  /** Of an installed app. Holds on to it from an empty page, which outlives those of the app. */
+  /** Attaches to the worker of an installed app from an empty page, which outlives those of the app. */
   static async of(context: BrowserContext, origin: string): Promise<ServiceWorker> {
     const cdp = await context.newCDPSession(await context.newPage());
     const registration = new Promise<string>((resolve) => {
@@ -25,7 +25,7 @@ export class ServiceWorker {
     return new ServiceWorker(cdp, origin, await registration);
   }
 
-  /** A Background Sync event, as the browser sends one when the network is back. */
+  /** Sends a Background Sync event, as the browser does when the network is back. */
   async sync(tag: string): Promise<void> {
     await this.#cdp.send('ServiceWorker.dispatchSyncEvent', {
       origin: this.#origin,
@@ -35,7 +35,7 @@ export class ServiceWorker {
     });
   }
 
-  /** Ends it in whatever it is doing. The browser starts it again when it is needed. */
+  /** Stops the worker at any point. The browser starts it again on demand. */
   async kill(): Promise<void> {
     await this.#cdp.send('ServiceWorker.stopAllWorkers');
   }

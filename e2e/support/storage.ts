@@ -1,18 +1,18 @@
 import type { Page } from '@playwright/test';
 
-/** Something that happens to a database of the app: by a fault, by the browser, or by somebody with its tools. */
+/** Damage to a database of the app: by a fault, by the browser, or with the developer tools. */
 export type Mishap =
   | { what: 'deleted' }
   | { what: 'emptied'; store: string }
-  /** It has no object store any more. */
+  /** Its object store is gone. */
   | { what: 'hollow' }
-  /** A later release has been here. */
+  /** A later release has written it. */
   | { what: 'newer' }
   | { what: 'record gone'; store: string; key: string }
   /** Without `key`, `value` names its own. */
   | { what: 'record'; store: string; key?: string; value: unknown };
 
-/** Does it to the IndexedDB of the page's origin. Every connection to it has to give way, as it would to a release. */
+/** Applies the damage to the IndexedDB of the page's origin. Every connection must close for it, as for a new release. */
 export function happen(page: Page, database: string, mishap: Mishap): Promise<void> {
   return page.evaluate(
     async ([name, mishap]) => {

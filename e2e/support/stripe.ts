@@ -2,10 +2,10 @@ import { createHmac } from 'node:crypto';
 
 const secret = 'whsec_browser_tests_0123456789abcdef';
 
-/** What the server has to be told, so that it believes events of `Stripe`. */
+/** The server settings for accepting events of `Stripe`. */
 export const stripeFlags = ['--stripe-webhook-secret', secret, '--stripe-price', 'price_premium=premium'] as const;
 
-/** Sends what Stripe does of one subscription, as it documents the shape of its events. */
+/** Sends events of one subscription in Stripe's documented shape. */
 export class Stripe {
   readonly #origin: string;
   readonly #user: string;
@@ -16,7 +16,7 @@ export class Stripe {
     this.#user = user;
   }
 
-  /** An event, which says that the subscription has this status and this period. Returns the status of the answer. */
+  /** Sends an event with this status and period of the subscription. Returns the status of the answer. */
   async tell(type: 'created' | 'updated' | 'deleted', status: string, end: Date, key = secret): Promise<number> {
     const now = Math.floor(Date.now() / 1000);
     const period = { current_period_start: now - 60, current_period_end: Math.floor(end.getTime() / 1000) };

@@ -9,7 +9,7 @@ interface Fixtures {
   gateway: Gateway;
   /** The app in a fresh browser profile, not opened yet. */
   fieldbook: Fieldbook;
-  /** A page of another browser profile: another device. */
+  /** A page of another browser profile, that is, another device. */
   elsewhere: Page;
   /** For what outlives a browser. */
   profiles: Profiles;
@@ -46,9 +46,9 @@ export const test = base.extend<Fixtures>({
 });
 
 /**
- * Notes what no page of the app may ever do: uncaught errors, violations of the content security policy, errors on
- * the console, requests to others than the server. Requests that find no server, or that it refuses for a reason which the
- * page tells (401, 403, 409), are not among them: the browser itself reports those.
+ * Records faults that no page of the app may have: uncaught errors, violations of the content security policy, errors on the
+ * console, requests to other hosts. Requests that reach no server, or that it refuses for a reason which the page shows
+ * (401, 403, 409), are not among them: the browser itself reports those.
  */
 export async function watch(context: BrowserContext, page: Page): Promise<() => string[]> {
   const troubles: string[] = [];

@@ -1,7 +1,7 @@
 import { type BrowserContext, expect, type Page, type Worker } from '@playwright/test';
 import { ServiceWorker } from './service-worker.ts';
 
-/** The app's service worker, where a test decides when it asks and waits for the end of what it does. */
+/** The app's service worker: a test decides when it sends requests, and waits for its work to end. */
 export class WatchedWorker {
   readonly #worker: Worker;
   readonly #wake: ServiceWorker;
@@ -11,11 +11,11 @@ export class WatchedWorker {
     this.#wake = wake;
   }
 
-  /** Waits for the one that is in charge of the page, and stays with it when the page is closed. */
+  /** Waits for the page's active worker, and stays attached when the page is closed. */
   static async of(context: BrowserContext, page: Page): Promise<WatchedWorker> {
     await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
     const worker = context.serviceWorkers()[0] ?? (await context.waitForEvent('serviceworker'));
-    // What an event makes it do is kept, so that a test can wait for the end of it.
+    // The work of an event is recorded, so that a test can wait for its end.
     await worker.evaluate(() => {
       interface Extendable {
         waitUntil(work: Promise<unknown>): void;
@@ -32,21 +32,21 @@ export class WatchedWorker {
     return new WatchedWorker(worker, await ServiceWorker.of(context, new URL(worker.url()).origin));
   }
 
-  /** Decides when it asks: after 30 seconds times `drawn`, for nobody waits for a worker. */
+  /** Sets the worker's delay: 30 seconds times `drawn`, since no user waits for a worker. */
   async draws(drawn: number): Promise<void> {
     await this.#worker.evaluate((drawn) => {
       Math.random = () => drawn;
     }, drawn);
   }
 
-  /** The browser finds that there is contact again. Resolves once the worker has heard of it. */
+  /** Brings the browser back online. Resolves once the worker has received the event. */
   async sync(): Promise<void> {
     const known = await this.#works();
     await this.#wake.sync('holdfast-reconcile');
     await expect.poll(() => this.#works()).toBeGreaterThan(known);
   }
 
-  /** Resolves when all that it was woken for is done. */
+  /** Resolves when all work that it was woken for is done. */
   async ended(): Promise<void> {
     await this.#worker.evaluate(async () => {
       await Promise.allSettled((self as unknown as { works: Promise<unknown>[] }).works);
