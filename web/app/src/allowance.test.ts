@@ -10,7 +10,7 @@ test.each([
   expect(noteLimit(features)).toBe(limit);
 });
 
-test('the last free note is allowed, the one after is not, and what was written stays', () => {
+test('allows the last free note, refuses the next one, and keeps existing notes', () => {
   expect(refusal(9, 10, true)).toBeNull();
   expect(refusal(10, 10, true)).toContain('get premium or delete one');
   expect(refusal(40, 10, true)).toContain('You can read and change them all');

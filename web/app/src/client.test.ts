@@ -41,13 +41,13 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** The error as the modules of this page know it. */
+/** The error class as imported by this page's modules. */
 async function failWith(code: ConstructorParameters<typeof HoldfastError>[0]) {
   const client = await import('@holdfast/client');
   return new client.HoldfastError(code);
 }
 
-test('a failure that nobody foresaw is told too', async () => {
+test('reports unexpected failures too', async () => {
   holdfast.signIn.mockRejectedValueOnce(new DOMException('', 'UnknownError'));
   expect(await app.signIn()).toBe(false);
   expect(app.outcome.value).toMatchObject({ good: false, text: expect.stringContaining('did not work') });
@@ -66,7 +66,7 @@ test.each([
   expect(trial.trialOffered('ada')).toBe(offered);
 });
 
-test('a trial that wants the passkey once more goes on after it', async () => {
+test('a trial that requires the passkey again continues after it', async () => {
   holdfast.startTrial.mockClear();
   holdfast.startTrial.mockRejectedValueOnce(await failWith('reauthentication_required'));
   const started = app.startTrial();
@@ -77,13 +77,13 @@ test('a trial that wants the passkey once more goes on after it', async () => {
   expect(holdfast.startTrial).toHaveBeenCalledTimes(2);
 });
 
-test('after the trial was started, it is not offered again', async () => {
+test('does not offer the trial again after it was started', async () => {
   await app.startTrial();
   expect(app.outcome.value).toMatchObject({ good: true });
   expect(trial.trialOffered('ada')).toBe(false);
 });
 
-test('what was said of a trial is not left standing when support ends it', async () => {
+test('clears the trial message after a revoke', async () => {
   const change = holdfast.subscribe.mock.lastCall?.[0];
   holdfast.entitlement = { state: 'active' };
   await app.startTrial();
@@ -94,7 +94,7 @@ test('what was said of a trial is not left standing when support ends it', async
   expect(app.outcome.value).toBeNull();
 });
 
-test('storage is asked to stay once there is an account, and nobody waits for the answer', async () => {
+test('requests persistent storage once there is an account, without waiting', async () => {
   persist.mockReturnValueOnce(new Promise(() => {}));
   expect(persist).not.toHaveBeenCalled();
   expect(await app.createAccount('Ada')).toBe(true);
@@ -103,7 +103,7 @@ test('storage is asked to stay once there is an account, and nobody waits for th
   expect(await app.createAccount('Ada')).toBe(true);
 });
 
-test('not where no account came of it, and not where the browser cannot', async () => {
+test('does not request persistent storage without an account or browser support', async () => {
   holdfast.register.mockRejectedValueOnce(await failWith('cancelled'));
   expect(await app.createAccount('Ada')).toBe(false);
   expect(persist).not.toHaveBeenCalled();
@@ -111,7 +111,7 @@ test('not where no account came of it, and not where the browser cannot', async 
   expect(await app.createAccount('Ada')).toBe(true);
 });
 
-test('a lock hides everything while somebody is still being asked for a passkey', async () => {
+test('a lock hides everything during a passkey prompt', async () => {
   const tell = holdfast.subscribe.mock.lastCall?.[0];
   let shown = () => {};
   holdfast.signIn.mockReturnValueOnce(new Promise<void>((resolve) => (shown = resolve)));
@@ -119,7 +119,7 @@ test('a lock hides everything while somebody is still being asked for a passkey'
   holdfast.locked = true;
   tell?.();
   expect(app.locked.value).toBe(true);
-  // It opens, as everything else changes, once all of the sign-in is done.
+  // It opens, like all other changes, once the whole sign-in is done.
   holdfast.locked = false;
   tell?.();
   expect(app.locked.value).toBe(true);
@@ -128,7 +128,7 @@ test('a lock hides everything while somebody is still being asked for a passkey'
   expect(app.locked.value).toBe(false);
 });
 
-test('a passkey from the autofill that is refused is told, and another one is offered', async () => {
+test('reports a refused passkey from autofill, and offers another', async () => {
   holdfast.user = null as never;
   const ended = new AbortController();
   holdfast.signIn.mockRejectedValueOnce(await failWith('credential_rejected'));

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import text from '../../package-lock.json?raw';
 
-test('the lock file names no place to download from', () => {
+test('the lock file contains no download URLs', () => {
   const { packages } = JSON.parse(text) as { packages: Record<string, { resolved?: string; link?: true }> };
   const workspaces = Object.entries(packages).filter(([, { link }]) => link);
   expect(workspaces.map(([path]) => path).sort()).toEqual([

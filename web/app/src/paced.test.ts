@@ -4,7 +4,7 @@ import { paced } from './paced.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-test('a network that flaps for a minute makes few questions, and the last one is after the last flap', async () => {
+test('a network that flaps for a minute causes few calls, the last one after the last flap', async () => {
   const asked: number[] = [];
   const ask = paced(() => asked.push(performance.now()), 10_000);
   const begun = performance.now();
@@ -19,7 +19,7 @@ test('a network that flaps for a minute makes few questions, and the last one is
   expect(asked.at(-1)).toBeGreaterThanOrEqual(last);
 });
 
-test('a single question is asked at once, also after a while', async () => {
+test('a single call is made at once, also after a while', async () => {
   const ask = vi.fn();
   const question = paced(ask, 10_000);
   for (const times of [1, 2]) {

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test, vi } from 'vitest';
 
-/** What the next call is answered with, once the test says so. */
+/** The answers to the next calls, which the test releases. */
 let answer: (value: unknown) => void;
 const later = () => new Promise((resolve) => (answer = resolve));
 
@@ -37,16 +37,16 @@ beforeEach(async () => {
   await app.openClient();
 });
 
-/** Somebody else is at the browser now. */
+/** Another user signs in at this browser. */
 function next(): void {
   holdfast.user = { id: 'bob', name: 'Bob' };
   holdfast.subscribe.mock.lastCall?.[0]();
 }
 
-test('recovery codes are seen by their user, also if they come late, and by nobody else', async () => {
+test('shows recovery codes only to their user, also if they arrive late', async () => {
   const made = page.makeRecoveryCodes();
   await vi.waitFor(() => expect(session.createRecoveryCodes).toHaveBeenCalledOnce());
-  page.forgetSecurity(); // Ada looks at something else
+  page.forgetSecurity(); // Ada opens another page
   answer(['AAAA']);
   expect(await made).toBe(true);
   expect(page.newCodes.value).toEqual(['AAAA']);
@@ -54,7 +54,7 @@ test('recovery codes are seen by their user, also if they come late, and by nobo
   expect(page.newCodes.value).toBeNull();
 });
 
-test('codes that come when their user has left are shown to nobody', async () => {
+test('shows no codes that arrive after their user has left', async () => {
   session.createRecoveryCodes.mockClear();
   const made = page.makeRecoveryCodes();
   await vi.waitFor(() => expect(session.createRecoveryCodes).toHaveBeenCalledOnce());
@@ -64,7 +64,7 @@ test('codes that come when their user has left are shown to nobody', async () =>
   expect(page.newCodes.value).toBeNull();
 });
 
-test('what is known of one user is forgotten when another comes', async () => {
+test('forgets one user’s data when another signs in', async () => {
   await page.askSecurity();
   await page.listDevices();
   expect([page.security.value, page.devices.value]).toEqual([expect.objectContaining({ passkeys: [] }), []]);

@@ -9,10 +9,10 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A step that takes so many milliseconds. */
+/** A step that takes this many milliseconds. */
 const taking = (milliseconds: number) => vi.fn((_at: number) => void vi.advanceTimersByTime(milliseconds));
 
-test('work that fits into a slice is done at once and tells of no progress', async () => {
+test('work that fits into a slice runs at once without progress', async () => {
   const step = taking(1);
   const onProgress = vi.fn();
   await inSlices(5, step, { onProgress });
@@ -20,7 +20,7 @@ test('work that fits into a slice is done at once and tells of no progress', asy
   expect(onProgress).not.toHaveBeenCalled();
 });
 
-test('longer work pauses between slices and tells how far it is', async () => {
+test('longer work pauses between slices and reports progress', async () => {
   const step = taking(5);
   const onProgress = vi.fn();
   const done = inSlices(6, step, { onProgress });
@@ -31,7 +31,7 @@ test('longer work pauses between slices and tells how far it is', async () => {
   expect(onProgress.mock.calls).toEqual([[2], [4], [6]]);
 });
 
-test('a signal ends it between two slices', async () => {
+test('a signal ends the work between two slices', async () => {
   const step = taking(10);
   const ending = new AbortController();
   const done = inSlices(6, step, { signal: ending.signal });

@@ -16,7 +16,7 @@ test.each([
   expect(inBytes(bytes, 'en-GB')).toBe(said);
 });
 
-test('a browser that does not say how much it allows is not quoted', async () => {
+test('shows no quota if the browser reports none', async () => {
   vi.stubGlobal('navigator', {});
   await askStorageUse();
   expect(storageUse.value).toBeNull();
@@ -27,7 +27,7 @@ test('a browser that does not say how much it allows is not quoted', async () =>
   expect(storageUse.value).toBeNull();
 });
 
-test('whether the browser keeps it is told after it was asked', async () => {
+test('reports persistence after it was requested', async () => {
   let kept = false;
   const storage = {
     estimate: async () => ({ usage: 5, quota: 10 }),

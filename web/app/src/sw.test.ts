@@ -13,7 +13,7 @@ beforeAll(async () => {
       if (type === 'fetch') listeners.push(listener);
     },
   });
-  // A development build of workbox wants to hear it in both places.
+  // A development build of workbox needs it in both places.
   vi.stubGlobal('__WB_DISABLE_DEV_LOGS', true);
   vi.stubGlobal('registration', { scope: `${origin}/` });
   vi.stubGlobal('location', new URL(`${origin}/sw.js`));
@@ -21,11 +21,11 @@ beforeAll(async () => {
   await import('./sw.ts');
 });
 
-/** Whether the worker answers by itself instead of letting the request go to the server. */
+/** Whether the worker answers the request itself instead of the server. */
 function answers(path: string, mode: 'navigate' | 'cors', method = 'GET'): boolean {
   const respondWith = vi.fn((answer: Promise<unknown>) => void Promise.resolve(answer).catch(() => {}));
   const request = new Request(origin + path, { method });
-  // No constructor makes a navigation.
+  // The constructor cannot create a navigation request.
   Object.defineProperty(request, 'mode', { value: mode });
   for (const listener of listeners) listener({ request, respondWith, waitUntil: () => {} });
   return respondWith.mock.calls.length > 0;
@@ -33,7 +33,7 @@ function answers(path: string, mode: 'navigate' | 'cors', method = 'GET'): boole
 
 const modes = ['navigate', 'cors'] as const;
 
-test('the app opens from the worker', () => {
+test('opens the app from the worker', () => {
   expect(listeners).not.toHaveLength(0);
   for (const path of ['/', '/anything', '/v1elsewhere', '/administration', '/supporters'])
     expect(answers(path, 'navigate')).toBe(true);

@@ -23,7 +23,7 @@ const drawn = (entitlement: Entitlement, now: Date) => {
   return line && { now: line.now, marks: line.marks.map(({ event, at }) => [event, at]) };
 };
 
-test('from when it was issued to its end, with now in its place', () => {
+test('runs from issue to end, with now in between', () => {
   expect(drawn(premium, day(6))).toEqual({
     now: 0.5,
     marks: [
@@ -34,17 +34,17 @@ test('from when it was issued to its end, with now in its place', () => {
   });
 });
 
-test('paid time that ends before the document does is in the picture', () => {
+test('shows paid time that ends before the document', () => {
   const line = drawn({ ...premium, state: 'grace', paidThrough: day(6) }, day(7));
   expect(line?.marks).toContainEqual(['paid', 0.5]);
 });
 
-test('once ended, the picture goes on to now', () => {
+test('extends to now after the end', () => {
   const line = drawn({ ...premium, state: 'expired', error: 'expired', features: {} }, day(21));
   expect(line).toEqual({ now: 1, marks: expect.arrayContaining([['end', 0.5]]) });
 });
 
-test('a clock that is not believed has no place in it', () => {
+test('does not show now if the clock is not trusted', () => {
   const line = drawn({ ...premium, state: 'clock_behind', error: 'clock_behind', features: {} }, day(1, 1));
   expect(line?.now).toBeNull();
 });
@@ -58,7 +58,7 @@ test.each([
   expect(timeline(entitlement as Entitlement, day(6))).toBeNull();
 });
 
-test('who does not see it hears the same', () => {
+test('has the same content for screen readers', () => {
   expect(timeline(premium, day(6), 'en-GB')?.text).toBe(
     'Issued Monday 1 December, 12:00, due for renewal since Tuesday 2 December, 12:00, works offline until Thursday 11 December, 12:00. The subscription runs until Saturday 20 December, 12:00.',
   );

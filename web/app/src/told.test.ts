@@ -41,7 +41,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** The page as it is just after it was opened, before it asks. */
+/** The page just after opening, before its request. */
 async function open() {
   vi.resetModules();
   page = await import('./told.ts');
@@ -51,7 +51,7 @@ function follow() {
   stop = page.followStanding();
 }
 
-test('what the server told is there after a reload without it', async () => {
+test('keeps the explanation after a reload without the server', async () => {
   follow();
   await expect.poll(() => page.told.value).toEqual(words);
   expect(ask).toHaveBeenCalledExactlyOnceWith({ origin: 'https://holdfast.test' });
@@ -61,7 +61,7 @@ test('what the server told is there after a reload without it', async () => {
   expect(page.told.value).toEqual(words);
 });
 
-test('it is asked for at the next contact where there is none now', async () => {
+test('asks at the next contact if there is none now', async () => {
   ask.mockImplementationOnce(async () => {
     await Promise.resolve();
     reached.value = false;
@@ -75,7 +75,7 @@ test('it is asked for at the next contact where there is none now', async () => 
   await expect.poll(() => page.told.value).toEqual(words);
 });
 
-test('a refusal is not asked about again and again', async () => {
+test('does not repeat a refused request', async () => {
   ask.mockRejectedValue(new Error('device_unknown'));
   follow();
   for (const next of [null, true, null, true]) {
@@ -107,7 +107,7 @@ test.each([
   expect(ask).not.toHaveBeenCalled();
 });
 
-test('it goes with its user', async () => {
+test('deletes the explanation with its user', async () => {
   follow();
   await expect.poll(() => page.told.value).toEqual(words);
   user.value = null;

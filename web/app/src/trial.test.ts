@@ -13,13 +13,13 @@ beforeEach(() => {
 
 afterEach(() => vi.unstubAllGlobals());
 
-/** The module as a page that was just opened sees it. */
+/** The module in a newly opened page. */
 async function freshPage() {
   vi.resetModules();
   return import('./trial.ts');
 }
 
-test('a trial that was had is not offered to this user again, after a reload either', async () => {
+test('does not offer a used trial to this user again, even after a reload', async () => {
   const page = await freshPage();
   expect(page.trialOffered('ada')).toBe(true);
   page.trialHad('ada');
@@ -33,14 +33,14 @@ test('a trial that was had is not offered to this user again, after a reload eit
   ]);
 });
 
-test('where the server has none, nobody is offered one until the page is opened anew', async () => {
+test('offers no trial until a reload if the server has none', async () => {
   const page = await freshPage();
   page.noTrialHere();
   expect(page.trialOffered('ada')).toBe(false);
   expect((await freshPage()).trialOffered('ada')).toBe(true);
 });
 
-test.each(['rubbish', '{"ada":1}', 'null'])('what is stored may be anything: %s', async (text) => {
+test.each(['rubbish', '{"ada":1}', 'null'])('tolerates any stored value: %s', async (text) => {
   stored.set('fieldbook-trials-had', text);
   const page = await freshPage();
   expect(page.trialOffered('ada')).toBe(true);
@@ -48,7 +48,7 @@ test.each(['rubbish', '{"ada":1}', 'null'])('what is stored may be anything: %s'
   expect((await freshPage()).trialOffered('ada')).toBe(false);
 });
 
-test('without storage it is known as long as the page is open', async () => {
+test('without storage, remembers a used trial while the page is open', async () => {
   const refuse = () => {
     throw new DOMException('', 'SecurityError');
   };

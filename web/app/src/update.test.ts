@@ -8,7 +8,7 @@ class Worker extends EventTarget {
   readonly postMessage = vi.fn();
 }
 
-/** The browser's side: one registration, and whoever is in charge of the page. */
+/** The browser's side: one registration, and the page's controller. */
 class Browser extends EventTarget {
   controller: Worker | null = null;
   readonly registration = Object.assign(new EventTarget(), {
@@ -50,12 +50,12 @@ beforeEach(async () => {
 
 afterEach(() => vi.unstubAllGlobals());
 
-test('the worker is registered past the HTTP cache', async () => {
+test('registers the worker bypassing the HTTP cache', async () => {
   await update.watchForUpdates();
   expect(browser.register).toHaveBeenCalledExactlyOnceWith('/sw.js', { updateViaCache: 'none' });
 });
 
-test('the one Trusted Types policy lets the worker through and nothing else', async () => {
+test('the only Trusted Types policy allows only the worker', async () => {
   await update.watchForUpdates();
   expect([...policies.keys()]).toEqual(['holdfast']);
   const policy = policies.get('holdfast') as Policy;
@@ -66,14 +66,14 @@ test('the one Trusted Types policy lets the worker through and nothing else', as
   }
 });
 
-test('the first worker is no update', async () => {
+test('the first worker is not an update', async () => {
   await update.watchForUpdates();
   browser.takeOver(new Worker());
   expect(update.newVersion.value).toBeNull();
   expect(reload).not.toHaveBeenCalled();
 });
 
-test('a waiting version takes over when the user says so, and then the page reloads', async () => {
+test('a waiting version takes over when the user agrees, and then the page reloads', async () => {
   browser.controller = new Worker();
   const waiting = new Worker();
   browser.registration.waiting = waiting;
@@ -86,7 +86,7 @@ test('a waiting version takes over when the user says so, and then the page relo
   expect(reload).toHaveBeenCalledOnce();
 });
 
-test('a page that was left behind by another tab is told, and reloads when the user says so', async () => {
+test('a page outdated by another tab offers to reload', async () => {
   browser.controller = new Worker();
   const waiting = new Worker();
   browser.registration.waiting = waiting;
@@ -99,7 +99,7 @@ test('a page that was left behind by another tab is told, and reloads when the u
   expect(reload).toHaveBeenCalledOnce();
 });
 
-test('a page whose first worker came while it was open is left behind too', async () => {
+test('a page whose first worker came while it was open offers to reload too', async () => {
   await update.watchForUpdates();
   browser.takeOver(new Worker());
   browser.takeOver(new Worker());

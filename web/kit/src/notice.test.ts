@@ -15,7 +15,7 @@ test.each([
   expect(noticeWords({ ...notice, code, reason }, 'Laptop', now)).toContain(text);
 });
 
-test('a passkey that is deleted has no name any more', () => {
+test('a deleted passkey has no name', () => {
   const words = noticeWords({ ...notice, code: 'passkey_rejected', reason: 'sign_count' }, null, now);
   expect(words).toContain('with a passkey was refused');
 });

@@ -25,7 +25,7 @@ test.each([
   expect(lasting(minutes * 60_000)).toBe(words);
 });
 
-test('short forms lose no year', () => {
+test('short forms keep the year', () => {
   expect(inShort(new Date(2025, 2, 29, 8, 0), now, 'en-GB')).toBe('08:00');
   expect(inShort(new Date(2025, 0, 2), now, 'en-GB')).toBe('2 Jan');
   expect(inShort(new Date(2024, 0, 2), now, 'en-GB')).toBe('2 Jan 2024');
@@ -42,7 +42,7 @@ test.each([
   expect(english(languages)).toBe(locale);
 });
 
-test('whatever the browser speaks, dates are in English', () => {
+test('dates are in English whatever the browser’s language', () => {
   vi.stubGlobal('navigator', { languages: ['de-DE'] });
   const time = new Date(2025, 3, 4, 14, 5);
   expect(inWords(time, now)).toMatch(/^Friday,? 4 April, 14:05$/);

@@ -15,7 +15,7 @@ test.each([
   expect(parse(fragment)).toEqual(expected);
 });
 
-test('a code does not stay in the address', () => {
+test('removes a code from the URL', () => {
   const replaceState = vi.fn();
   vi.stubGlobal('location', { hash: '#invite=secret' });
   vi.stubGlobal('history', { replaceState });

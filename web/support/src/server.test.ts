@@ -17,7 +17,7 @@ function answers(status: number, body: string | null, headers: Record<string, st
 const json = { 'Content-Type': 'application/json' };
 const problem = { 'Content-Type': 'application/problem+json' };
 
-test('a success is its body; what is sent is JSON with its key', async () => {
+test('returns the body of a success, and sends JSON with its key', async () => {
   answers(200, '{"revision":4}', json);
   expect(await call('POST', '/admin/v1/x', { body: { reason: 'r' }, key: 'k' })).toEqual({ revision: 4 });
   expect(fetched).toHaveBeenCalledWith(
@@ -33,7 +33,7 @@ test('a success is its body; what is sent is JSON with its key', async () => {
   expect(await call('DELETE', '/v1/session')).toBeUndefined();
 });
 
-test('text comes without the characters that are not seen, as the server names them', async () => {
+test('removes the invisible characters that the server names', async () => {
   const [vectors] = Object.values(
     import.meta.glob<string>('../../../passkey/names/testdata/invisible.json', {
       query: '?raw',
@@ -57,7 +57,7 @@ test('text comes without the characters that are not seen, as the server names t
   expect(await call('GET', '/')).toEqual({ reasons: ['not paid'] });
 });
 
-test('a refusal is its code and its sentence', async () => {
+test('rejects with the code and sentence of a refusal', async () => {
   answers(429, '{"code":"rate_limited","detail":"Later."}', { ...problem, 'Retry-After': '7' });
   const error = await call('GET', '/').catch((error: unknown) => error);
   expect(error).toBeInstanceOf(HoldfastError);
@@ -75,14 +75,14 @@ test.each([
   await expect(call('GET', '/')).rejects.toMatchObject({ code: 'no_contact' });
 });
 
-test('silence is no contact; what the page itself has given up is not', async () => {
+test('a timeout is no contact; a request aborted by the page is not', async () => {
   fetched.mockRejectedValueOnce(new TypeError('failed'));
   await expect(call('GET', '/')).rejects.toMatchObject({ code: 'no_contact' });
   fetched.mockRejectedValueOnce(new DOMException('', 'AbortError'));
   await expect(call('GET', '/', { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'cancelled' });
 });
 
-test('the time is the server’s, however wrong the clock here', async () => {
+test('uses the server’s time, however wrong the local clock', async () => {
   answers(200, '{}', { ...json, Date: 'Wed, 01 Jan 2031 12:00:00 GMT' });
   await call('GET', '/');
   expect(Math.abs(now.value.getTime() - Date.parse('2031-01-01T12:00:00Z'))).toBeLessThan(2_000);
@@ -91,7 +91,7 @@ test('the time is the server’s, however wrong the clock here', async () => {
   expect(Math.abs(now.value.getTime() - Date.now())).toBeLessThan(2_000);
 });
 
-test('tries of one change have one key, another change another', () => {
+test('tries of one change share a key, and another change has another', () => {
   const key = keyring();
   const first = key({ reason: 'a' });
   expect(key({ reason: 'a' })).toBe(first);

@@ -37,7 +37,7 @@ test.each([
   expect(me.value).toBe(present);
 });
 
-test('out of reach, whoever is known stays', async () => {
+test('keeps the known user while the server is not reached', async () => {
   asked().mockRejectedValue(refused('no_contact'));
   await askWho();
   expect(me.value).toBe(grace);
@@ -46,13 +46,13 @@ test('out of reach, whoever is known stays', async () => {
   expect(me.value).toBe('out of reach');
 });
 
-test('what is allowed is what the scopes say', () => {
+test('allows what the scopes allow', () => {
   expect([may('support:write'), may('admin')]).toEqual([true, false]);
   me.value = 'nobody';
   expect(may('support:read')).toBe(false);
 });
 
-test('after one tap a change goes on by itself', async () => {
+test('continues a change after one tap', async () => {
   vi.mocked(signIn).mockResolvedValue({ user: { id: 'grace', name: 'Grace' }, notices: [] });
   const work = vi.fn().mockRejectedValueOnce(refused('reauthentication_required')).mockResolvedValue('done');
   const outcome = confirmed(work);
@@ -63,7 +63,7 @@ test('after one tap a change goes on by itself', async () => {
   expect(confirming.value).toBeNull();
 });
 
-test('whoever says no has done nothing, and nor has another who comes in', async () => {
+test('does nothing after a refusal, or after another user signs in', async () => {
   const work = vi.fn().mockRejectedValue(refused('unauthenticated'));
   let outcome = confirmed(work);
   await vi.waitFor(() => expect(confirming.value).not.toBeNull());
@@ -79,13 +79,13 @@ test('whoever says no has done nothing, and nor has another who comes in', async
   expect(work).toHaveBeenCalledTimes(2);
 });
 
-test('a role that is gone is noticed at the next refusal', async () => {
+test('notices a removed role at the next refusal', async () => {
   asked().mockRejectedValue(refused('forbidden'));
   await expect(confirmed(() => Promise.reject(refused('forbidden')))).rejects.toMatchObject({ code: 'forbidden' });
   await vi.waitFor(() => expect(me.value).toBe('stranger'));
 });
 
-test('a session that is over leads from a page to the sign-in', async () => {
+test('an ended session leads to the sign-in', async () => {
   asked().mockRejectedValue(refused('reauthentication_required'));
   await expect(read('/admin/v1/users/x')).rejects.toBeInstanceOf(HoldfastError);
   expect(me.value).toBe('nobody');

@@ -12,7 +12,7 @@ const note = (id: string, title: string, text: string, changedAt: number): Note 
   changedAt,
 });
 
-test('texts as written, titles as plain text', async () => {
+test('keeps texts as written, and titles as plain text', async () => {
   const notes = [note('b', '', '#1 *new*\nrest', 2), note('a', 'Older', '# mine\n\n* as is\n', 1)];
   expect((await toMarkdown(notes, new Date(9), say)).join('')).toBe(
     [
@@ -29,6 +29,6 @@ test('an empty note has a name and no text', async () => {
   );
 });
 
-test('the file is named by the local day', () => {
+test('names the file by the local day', () => {
   expect(exportName(new Date(2026, 0, 2, 23, 59))).toBe('fieldbook-2026-01-02.md');
 });

@@ -19,7 +19,7 @@ test.each([
   expect(excerptOf(subject)).toBe(excerpt);
 });
 
-test('a damaged note is mended where it is damaged, and nowhere else', () => {
+test('repairs only the damaged parts of a note', () => {
   const whole = note('Title', 'Text', 5);
   expect(mended(whole)).toEqual(whole);
   const left = { id: 'a', user: 'u', title: '', text: '', createdAt: 0, changedAt: 0 };
@@ -28,7 +28,7 @@ test('a damaged note is mended where it is damaged, and nowhere else', () => {
   expect(mended({ ...left, text: 'Half', changedAt: 1e300 })).toEqual({ ...left, text: 'Half' });
 });
 
-test('newest change first', () => {
+test('sorts the most recent change first', () => {
   expect([note('a', '', 1), note('b', '', 2), note('c', '', 1)].sort(byChange).map(({ id }) => id)).toEqual([
     'b',
     'a',
@@ -45,6 +45,6 @@ test.each([
   expect(neighbour([note('a', ''), note('b', ''), note('c', '')], id)?.id ?? null).toBe(next);
 });
 
-test('nothing stands in the place of the last one', () => {
+test('nothing takes the place of the last note', () => {
   expect(neighbour([note('a', '')], 'a')).toBeNull();
 });

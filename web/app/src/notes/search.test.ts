@@ -11,7 +11,7 @@ const note = (title: string, text: string): Note => ({
   changedAt: 0,
 });
 
-test('a search wants every word, in title or text, whatever the case', () => {
+test('a search requires every word, in title or text, ignoring case', () => {
   const notes = [note('Salt marsh', 'spoonbills'), note('Roof', 'slate')];
   expect(search(notes, ' SPOON salt ')).toEqual([notes[0]]);
   expect(search(notes, 'salt slate')).toEqual([]);
@@ -28,7 +28,7 @@ test.each([
   expect(search([note('', text)], query)).toHaveLength(1);
 });
 
-test('typing on narrows, deleting widens, whatever was searched before', () => {
+test('typing narrows and deleting widens the results, whatever was searched before', () => {
   const notes = ['salt', 'salt marsh', 'marsh', 'malt'].map((text) => note(text, text));
   const titles = (query: string) => search(notes, query).map(({ title }) => title);
   expect(titles('s')).toEqual(['salt', 'salt marsh', 'marsh']);
@@ -39,7 +39,7 @@ test('typing on narrows, deleting widens, whatever was searched before', () => {
   expect(search([...notes, note('salty', '')], 'alt')).toHaveLength(4);
 });
 
-test('a changed note is found by what it says now', () => {
+test('finds a changed note by its new text', () => {
   const before = note('Roof', 'slate');
   expect(search([before], 'slate')).toHaveLength(1);
   const after = { ...before, text: 'thatch' };
@@ -47,7 +47,7 @@ test('a changed note is found by what it says now', () => {
   expect(search([after], 'thatch')).toHaveLength(1);
 });
 
-test('what was prepared is not made again', async () => {
+test('uses prepared texts again', async () => {
   const notes = [note('Älter', 'x'), note('Neuer', 'ä')];
   await prepareSearch(notes, new AbortController().signal);
   const normalize = vi.spyOn(String.prototype, 'normalize');

@@ -14,7 +14,7 @@ test.each([
   expect(rows.from).toBe(from);
 });
 
-test('whatever is in sight is drawn, with some more on both sides, and never many', () => {
+test('renders all visible rows and a few more on both sides', () => {
   for (let top = -200; top < 62 * 5000; top += 37) {
     const { from, to } = rowsInSight(5000, 62, top, 620);
     const first = Math.max(0, Math.floor(top / 62));

@@ -12,7 +12,7 @@ const device = (id: string, name: string, day: number): LinkedDevice => ({
   replaceable: true,
 });
 
-test('devices of one name are numbered by when they were linked, in whatever order they are listed', () => {
+test('numbers devices of one name by linking time, whatever the list order', () => {
   const chrome = [3, 1, 2].map((day) => device(`c${day}`, 'Chrome on Linux', day));
   const names = deviceNames([...chrome, device('f', 'Firefox on Linux', 4)]);
   expect([...names].sort()).toEqual([
@@ -23,7 +23,7 @@ test('devices of one name are numbered by when they were linked, in whatever ord
   ]);
 });
 
-test('each says when it was linked, and when it was last seen', () => {
+test('says when a device was linked and last seen', () => {
   expect(aboutDevice(device('c', 'Chrome', 9), now, 'en-GB')).toBe('Linked yesterday, 09:00, last seen today, 15:00');
   expect(aboutDevice({ ...device('c', 'Chrome', 9), lastReconciledAt: null }, now, 'en-GB')).toBe(
     'Linked yesterday, 09:00, not seen since',

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { failure } from './failure.ts';
 
-test('only a registration is about a name or an invitation', () => {
+test('mentions a name or invitation only for a registration', () => {
   expect(failure('invalid_request', 'register')).toContain('name');
   expect(failure('forbidden', 'register')).toContain('invitation');
   for (const action of ['sign-in', 'enrol', 'trial', 'link'] as const) {
@@ -10,17 +10,17 @@ test('only a registration is about a name or an invitation', () => {
   }
 });
 
-test('a code that nobody has foreseen is told as it is', () => {
+test('shows an unknown code as it is', () => {
   expect(failure('conflict', 'link')).toContain('conflict');
 });
 
-test('a prompt that ends without a passkey says what is left', () => {
+test('a prompt without a passkey names the other ways', () => {
   expect(failure('cancelled', 'sign-in')).toMatch(/phone .* recovery code/);
   expect(failure('cancelled', 'register')).toContain('Try again');
   expect(failure('cancelled', 'delete-passkey')).toBe('Nothing has changed.');
 });
 
-test('every way in which a passkey can fail has words that say what to do next', () => {
+test('every passkey failure says what to do next', () => {
   const codes = [
     'cancelled',
     'timeout',
@@ -42,13 +42,13 @@ test('every way in which a passkey can fail has words that say what to do next',
   }
 });
 
-test('a passkey that is there already is a hint where to go', () => {
+test('an existing passkey points to the sign-in', () => {
   expect(failure('already_registered', 'register')).toContain('Sign in with it');
   expect(failure('already_registered', 'recover')).toContain('sign in with it');
   expect(failure('already_registered', 'add-passkey')).toContain('another device');
 });
 
-test('a limit says how long to wait, rounded up, and does not call it a failure', () => {
+test('a limit says how long to wait, rounded up, without calling it a failure', () => {
   const waits = [
     [1, '1 second'],
     [6, '6 seconds'],
@@ -67,7 +67,7 @@ test('a limit says how long to wait, rounded up, and does not call it a failure'
   }
 });
 
-test('a code that opens nothing is about the code, a link about the link', () => {
+test('an invalid code mentions the code, an invalid link the link', () => {
   expect(failure('ceremony_invalid', 'recover')).toContain('code');
   expect(failure('ceremony_invalid', 'enrol')).toContain('used already');
 });

@@ -3,7 +3,7 @@ import { inWords } from '@holdfast/kit/when.ts';
 import { describe, expect, test } from 'vitest';
 import { dates, type Standing, standing, type Told } from './standing.ts';
 
-// Local times throughout: what is said follows the reader's time zone.
+// Local times throughout: the words follow the reader's time zone.
 const now = new Date(2025, 11, 5, 12, 0);
 const nothing: Entitlement = {
   state: 'none',
@@ -187,7 +187,7 @@ test.each(table)('$name', ({ entitlement, reached, badge, headline, remedy, line
   expect(said).toMatchObject({ badge, headline, remedy, line });
 });
 
-test('whatever is locked says that the notes stay, and what to do', () => {
+test('every locked state says that the notes stay, and what to do', () => {
   for (const { entitlement } of table) {
     const said = standing(entitlement, { now, reached: true });
     if (said.badge !== 'Locked') continue;
@@ -196,7 +196,7 @@ test('whatever is locked says that the notes stay, and what to do', () => {
   }
 });
 
-describe('what the server told besides', () => {
+describe('the server’s explanation', () => {
   const told = { since: new Date(2025, 11, 4, 9, 0), help: 'https://help.example.org' };
   const say = (entitlement: Partial<Entitlement>, besides: Told | null = told) =>
     standing({ ...nothing, ...entitlement }, { now, reached: true, told: besides, locale: 'en-GB' });
@@ -224,14 +224,14 @@ describe('what the server told besides', () => {
     expect(say(entitlement, { since: null, help: null }).meaning).toBe(say(entitlement, null).meaning);
   });
 
-  test('it is not said of another state', () => {
+  test('is not shown for another state', () => {
     for (const entitlement of [nothing, premium, { state: 'revoked', reason: 'device_forked' }] as const) {
       expect(say(entitlement)).toEqual(say(entitlement, null));
     }
   });
 });
 
-test('the dates say until when, and when the server is wanted next', () => {
+test('the dates show the end and the next renewal', () => {
   expect(dates(premium, now, 'en-GB')).toEqual([
     { event: 'end', term: 'Works offline until', value: until },
     { event: 'refresh', term: 'Next check due', value: 'tomorrow, 14:05' },
@@ -241,7 +241,7 @@ test('the dates say until when, and when the server is wanted next', () => {
   expect(due?.value).toBe('as soon as it can be reached');
 });
 
-test('what may be a trial is not called paid', () => {
+test('a possible trial is not called paid', () => {
   for (const state of ['active', 'grace', 'expired'] as const) {
     const entitlement = { ...premium, state };
     const said = standing(entitlement, { now, reached: true });
@@ -250,7 +250,7 @@ test('what may be a trial is not called paid', () => {
   }
 });
 
-describe('each end has words of its own', () => {
+describe('each end has its own words', () => {
   const say = (entitlement: Partial<Entitlement>) =>
     standing({ ...premium, ...entitlement }, { now, reached: true, locale: 'en-GB' });
   const before = new Date(2025, 11, 3, 9, 0);
@@ -281,7 +281,7 @@ describe('each end has words of its own', () => {
     }
   });
 
-  test('a renewal that this device may only have missed is a suspicion', () => {
+  test('a possibly missed renewal is only suspected', () => {
     const said = say({ state: 'grace', lastContact: before });
     expect(said).toMatchObject({ headline: 'Premium is on; its renewal is not confirmed here yet', remedy: 'connect' });
     expect(said.meaning).toContain('has not heard from the server since');
@@ -290,18 +290,18 @@ describe('each end has words of its own', () => {
     );
   });
 
-  test('a device that the server does not know may be of an account that it does not know', () => {
+  test('an unknown device may belong to an unknown account', () => {
     expect(say({ state: 'active', signInNeeded: true }).advice).toContain('may have been deleted');
   });
 
-  test('nobody whose backup was restored is accused', () => {
+  test('a restored backup leads to no accusation', () => {
     const said = standing({ ...nothing, state: 'revoked', reason: 'device_forked' }, { now, reached: true });
     expect(said.meaning).toContain('backup');
     expect([said.headline, said.meaning, said.advice, said.line].join(' ')).not.toContain('used in two places');
   });
 });
 
-test('the trial is not offered where there is none', () => {
+test('offers no trial if there is none', () => {
   const said = standing(nothing, { now, reached: true, trial: false });
   expect(said).toMatchObject({ headline: 'You are on the free plan', remedy: null });
   expect(said.advice).toContain('support');

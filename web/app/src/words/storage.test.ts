@@ -26,11 +26,11 @@ function entitlement(state: EntitlementState): Entitlement {
   };
 }
 
-test('only storage that is well has nothing to say', () => {
+test('only healthy storage has no message', () => {
   expect(healths.filter((health) => storageTrouble(health) === null)).toEqual(['well']);
 });
 
-// The axes are independent, so are their words: whatever the combination, they stand side by side on a page.
+// The axes are independent, and so are their words: every combination can appear on one page.
 test.each(states.flatMap((state) => healths.map((health) => [state, health] as const)))(
   '%s with storage %s: what works, and what to do, without contradiction',
   (state, health) => {
@@ -41,7 +41,7 @@ test.each(states.flatMap((state) => healths.map((health) => [state, health] as c
     expect(said).not.toMatch(/undefined|null|\[object|invalid date/i);
     if (trouble) {
       expect(trouble.advice).not.toBe('');
-      // Trouble with storage never says anything about what the user has paid for being at risk.
+      // A storage failure never suggests that paid features are at risk.
       expect(trouble.meaning).not.toMatch(/premium (ends|is locked)/i);
     }
     if (what.tone === 'attention') expect(what.advice).not.toBeNull();

@@ -12,7 +12,7 @@ const plan: Plan = {
   version: 'v',
 };
 
-test('a change is told by what it means, losses first', () => {
+test('describes a change by its effects, losses first', () => {
   expect(planChanges(plan, plan)).toEqual([]);
   expect(planChanges(null, plan)).toEqual([]);
   expect(
@@ -34,7 +34,7 @@ test('a change is told by what it means, losses first', () => {
   ]);
 });
 
-test('a plan in one line', () => {
+test('describes a plan in one line', () => {
   expect(planWords(plan)).toBe(
     'export, notes up to 500. Grace 3 days, offline at most as the server allows, up to 5 devices, rank 10.',
   );

@@ -20,7 +20,7 @@ function holder(of: Partial<Holder> = {}): Holder {
 const away = { last_reconciled_at: '2026-11-20T14:00:00Z' };
 const over = { document_expires_at: '2026-11-26T14:00:00Z' };
 
-test('before a revoke: until when, and who hears of it', () => {
+test('before a revoke: the end, and which devices are told', () => {
   const by = 'Dead everywhere by 3 Dec 2026, 14:00 UTC at the latest (in 7 days)';
   expect(promise('revoke', [holder(), holder(), holder(away)], now)).toBe(
     `${by}; 2 of 3 devices should hear of it now.`,
@@ -35,19 +35,19 @@ test('before a revoke: until when, and who hears of it', () => {
   expect(promise('revoke', [holder(over), holder({ document_expires_at: null })], now)).toBe(atOnce);
 });
 
-test('a suspension is no end', () => {
+test('a suspension is not called an end', () => {
   expect(promise('suspend', [], now)).toMatch(/^Paused everywhere at once/);
   expect(standing('suspend', [holder()], 5, now)).toMatch(
     /^Paused everywhere by .*; its one device has not been told yet\.$/,
   );
 });
 
-test('the latest end of all counts, whichever device it is of', () => {
+test('the latest end of all devices counts', () => {
   const last = holder({ document_expires_at: '2026-12-09T00:00:00Z', removed: true });
   expect(deadline([holder(), last, holder()], now)).toEqual(new Date('2026-12-09T00:00:00Z'));
 });
 
-test('after it: who has been told; certain is only the end', () => {
+test('after a revoke: which devices have been told; only the end is certain', () => {
   expect(progress(holder(), 5, now)).toBe('live');
   expect(progress(holder({ document_revision: 5 }), 5, now)).toBe('told');
   expect(progress(holder({ document_revision: 6 }), 5, now)).toBe('told');
@@ -61,7 +61,7 @@ test('after it: who has been told; certain is only the end', () => {
   expect(standing('revoke', [holder(over)], 5, now)).toBe('Dead everywhere: no device can use it any more.');
 });
 
-test('a device whose document has ended stays in sight', () => {
+test('keeps showing a device whose document has ended', () => {
   const [a, b] = [holder({ id: 'a' }), holder({ id: 'b' })];
   const answer = {
     subscription: undefined as never,

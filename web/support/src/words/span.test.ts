@@ -19,7 +19,7 @@ test.each([
   expect(parseSpan(text)).toBe(seconds);
 });
 
-test('what is written can be read', () => {
+test('reads its own output', () => {
   for (const seconds of [0, 1, 90, 600, 3_600, 129_600, 86_400, 604_800])
     expect(parseSpan(span(seconds))).toBe(seconds);
 });

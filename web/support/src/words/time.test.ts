@@ -4,12 +4,12 @@ import { count, duration, moment, relative, span, utc, utcAtLatest } from './tim
 const now = new Date('2026-11-26T14:00:00Z');
 const after = (seconds: number) => new Date(now.getTime() + seconds * 1000);
 
-test('a moment is the same for everybody who is told of it', () => {
+test('a moment is the same for every reader', () => {
   expect(utc(new Date('2026-12-03T14:00:59.999Z'))).toBe('3 Dec 2026, 14:00 UTC');
   expect(utc(new Date('2026-01-01T00:05:00+01:00'))).toBe('31 Dec 2025, 23:05 UTC');
 });
 
-test('what is promised as the latest is never early', () => {
+test('a promised latest moment is never early', () => {
   expect(utcAtLatest(new Date('2026-12-03T14:00:00Z'), now)).toBe('3 Dec 2026, 14:00 UTC');
   expect(utcAtLatest(new Date('2026-12-03T14:00:00.001Z'), now)).toBe('3 Dec 2026, 14:01 UTC');
   expect(utcAtLatest(new Date('2026-12-31T23:59:01Z'), now)).toBe('1 Jan 2027, 00:00 UTC');
@@ -35,7 +35,7 @@ test.each([
   expect(relative(after(seconds), now)).toBe(words);
 });
 
-test('both together, and lengths', () => {
+test('moments with relative times, and durations', () => {
   expect(moment(new Date('2026-12-03T14:00:00Z'), now)).toBe('3 Dec 2026, 14:00 UTC (in 7 days)');
   expect(duration(59_999)).toBe('59 s');
   expect([0, 604_800, 86_400, 129_600, 90, 600].map(span)).toEqual([

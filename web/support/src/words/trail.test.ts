@@ -6,7 +6,7 @@ test('known actions have words, others stay readable', () => {
   expect(actionWords('vault.key_rotated')).toBe('Vault key rotated');
 });
 
-test('actors are named where they are known', () => {
+test('known actors are named', () => {
   const names = new Map([['5f0c8f8e-0000-4000-8000-000000000001', 'Grace']]);
   expect(actorWords('user:ada', 'ada', names)).toBe('the customer');
   expect(actorWords('user:bob', 'ada', names)).toBe('user bob');
@@ -20,7 +20,7 @@ test('actors are named where they are known', () => {
   expect(actorWords('cron', null, names)).toBe('cron');
 });
 
-test('what has changed is told member by member', () => {
+test('changes are listed member by member', () => {
   const before = { plan: 'premium', state: 'active', paid_through: 1764770400, revoked: false };
   expect(changes({ before, after: { ...before, revoked: true } })).toEqual(['revoked: no → yes']);
   expect(changes({ before, after: { ...before, paid_through: 1765375200 } })).toEqual([
@@ -34,7 +34,7 @@ test('what has changed is told member by member', () => {
   expect(changes({ before: { export: { offline: true } }, after: {} })).toEqual(['export: {"offline":true} → none']);
 });
 
-test('an object is named unless it is the user whose trail it is', () => {
+test('an object is named unless it is the user whose trail this is', () => {
   const entry = { object: 'user:ada', user: 'ada' } as never;
   expect(objectOf(entry)).toBeNull();
   expect(objectOf({ object: 'subscription:a:b', user: 'ada' } as never)).toEqual({ kind: 'subscription', id: 'a:b' });

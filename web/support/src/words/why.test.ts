@@ -64,12 +64,12 @@ test.each([
   expect(because(subscription(of, worth), now)).toMatch(words);
 });
 
-test('features by their names', () => {
+test('lists features by name', () => {
   expect(featureWords(premium.features)).toBe('export, notes up to 5,000, support (online only)');
   expect(featureWords({})).toBe('none');
 });
 
-test('one sentence says what a user has', () => {
+test('describes a user’s rights in one sentence', () => {
   const decision = {
     state: 'active',
     reason: null,
