@@ -11,7 +11,7 @@ test('signing out keeps or permanently deletes the notes, as chosen, also offlin
   await fieldbook.installed();
   const dialog = page.getByRole('dialog');
 
-  await test.step('kept, unless told otherwise', async () => {
+  await test.step('keeps the notes by default', async () => {
     await fieldbook.toAccount();
     await page.getByRole('button', { name: 'Sign out' }).click();
     await expect(dialog.getByRole('radio', { name: 'Keep on this device' })).toBeChecked();
@@ -20,7 +20,7 @@ test('signing out keeps or permanently deletes the notes, as chosen, also offlin
     expect(await fieldbook.read('Kept')).toBe('Twice');
   });
 
-  await test.step('deleted, with the server out of reach', async () => {
+  await test.step('deletes the notes without the server', async () => {
     await server.stop();
     await fieldbook.toAccount();
     await page.getByRole('button', { name: 'Sign out' }).click();
@@ -41,7 +41,7 @@ test('signing out keeps or permanently deletes the notes, as chosen, also offlin
     expect(left).toBe(0);
   });
 
-  await test.step('and the server hears of it at the next contact', async () => {
+  await test.step('the server learns of the sign-out at the next contact', async () => {
     await server.start();
     await fieldbook.signIn();
     await expect(page.getByText('No notes yet.')).toBeVisible();
@@ -79,7 +79,7 @@ test('the devices of the account: this one, and others to unlink', async ({ fiel
   await fieldbook.expectPremium();
   await context.close();
 
-  await test.step('without the server, this device alone, and why', async () => {
+  await test.step('without the server, lists only this device, and says why', async () => {
     await fieldbook.installed();
     await server.stop();
     await page.reload();

@@ -61,20 +61,20 @@ for (const [what, order] of Object.entries(orders)) {
     expect(await server.trail('Ada')).toContain('device.forked');
     expect((await server.user('Ada')).devices).toMatchObject([{ id: device, quarantined: true }]);
 
-    await test.step('it says so, and keeps the notes', async () => {
+    await test.step('reports the copy, and keeps the notes', async () => {
       expect(await app.read('Kept')).toBe('Still here');
       await app.toAccount();
       await app.expectLocked('This device has to be linked again');
     });
 
-    await test.step('so does the other one, at its next contact', async () => {
+    await test.step('the other one reports it at its next contact', async () => {
       const other = apps[caught === 'copy' ? 'original' : 'copy'];
       if (!other) throw new Error('only one has been opened');
       await other.page.reload(); // unless the server has pushed that already
       await expect.poll(async () => claimsOf(await other.held<string>('document')).reason).toBe('device_forked');
     });
 
-    await test.step('one tap links it again', async () => {
+    await test.step('links again with one tap', async () => {
       await app.plan.getByRole('button', { name: 'Sign in with a passkey' }).click();
       await app.expectPremium();
       expect((await app.held<{ id: string }>('device')).id).not.toBe(device);

@@ -306,7 +306,7 @@ test('full storage is reported, premium continues, and writes succeed once there
   expect(await ada.checkNow()).toContain('could not be kept');
   await ada.expectPremium();
 
-  await test.step('also when it opens', async () => {
+  await test.step('also on opening', async () => {
     await page.reload();
     await ada.toAccount();
     await ada.expectPremium();

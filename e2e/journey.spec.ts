@@ -13,7 +13,7 @@ test('from a new account through an offline restart to a revocation and back', a
   const { app, page } = first;
   await app.open();
 
-  await test.step('a passkey makes an account', () => app.createAccount('Ada'));
+  await test.step('creates an account with a passkey', () => app.createAccount('Ada'));
 
   await test.step('the free plan holds ten notes', async () => {
     for (let n = 1; n <= 10; n++) await app.write(`Note ${n}`, `Text of note ${n}`);
@@ -51,7 +51,7 @@ test('from a new account through an offline restart to a revocation and back', a
   });
   expect(first.troubles()).toEqual([]);
 
-  await test.step('also after the browser was closed and opened again', async () => {
+  await test.step('also after a restart of the browser', async () => {
     await first.context.close();
     const again = await openBrowser();
     await again.page.goto(`${server.origin}/#/account`);
@@ -59,7 +59,7 @@ test('from a new account through an offline restart to a revocation and back', a
     await expect(again.app.line).toContainText('Premium stays until');
     expect(await again.app.read('Note 12')).toBe('Written offline');
 
-    await test.step('a revocation locks it at the next contact, the notes stay', async () => {
+    await test.step('a revocation locks premium at the next contact, and the notes stay', async () => {
       await server.start();
       const held = claimsOf(await again.app.held<string>('document'));
       const { offline_until } = await server.support('revoke', 'Ada');
@@ -77,7 +77,7 @@ test('from a new account through an offline restart to a revocation and back', a
       await expect(again.page.getByRole('alert').filter({ hasText: 'allows 10' })).toBeVisible();
     });
 
-    await test.step('the reinstatement brings it back', async () => {
+    await test.step('a reinstatement restores premium', async () => {
       await server.support('reinstate', 'Ada');
       await again.app.toAccount();
       expect(await again.app.checkNow()).toBe('Up to date.');

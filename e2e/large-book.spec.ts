@@ -24,7 +24,7 @@ test('5,000 notes are as quick to search, list, export and change as a few', asy
   await expect(fieldbook.notes).toHaveCount(1);
   await expect(fieldbook.note('Entry 4321')).toBeVisible();
 
-  await test.step('only what is in sight is drawn, down to the last note', async () => {
+  await test.step('renders only visible rows, down to the last note', async () => {
     await page.getByRole('searchbox').fill('');
     const list = page.getByRole('region', { name: 'Notes' });
     expect(await fieldbook.notes.count()).toBeLessThan(60);
@@ -35,7 +35,7 @@ test('5,000 notes are as quick to search, list, export and change as a few', asy
     await expect(fieldbook.notes.last()).toHaveAttribute('aria-posinset', '5001');
   });
 
-  await test.step('Tab walks on beyond what was drawn', async () => {
+  await test.step('Tab moves beyond the rendered rows', async () => {
     await page.getByRole('region', { name: 'Notes' }).evaluate((view) => view.scrollTo(0, 0));
     await fieldbook.note('Entry 4999').focus();
     for (let presses = 0; presses < 100; presses++) await page.keyboard.press('Tab');
@@ -43,7 +43,7 @@ test('5,000 notes are as quick to search, list, export and change as a few', asy
     await expect(fieldbook.note('Entry 4899')).toBeInViewport();
   });
 
-  await test.step('a long export tells how far it is, can be cancelled, and is whole in the end', async () => {
+  await test.step('a long export shows progress, can be cancelled, and is complete in the end', async () => {
     await fieldbook.toAccount();
     const card = page.locator('section[aria-labelledby=export]');
     const bar = page.getByRole('progressbar', { name: 'Export' });
@@ -82,7 +82,7 @@ test('5,000 notes are as quick to search, list, export and change as a few', asy
     await expect(card.getByRole('status')).toHaveText('5,001 notes exported.');
   });
 
-  await test.step('a note that is written moves to the top at once', async () => {
+  await test.step('an edited note moves to the top at once', async () => {
     await fieldbook.note('Entry 4899').click();
     await fieldbook.text.fill('Heron');
     await page.getByRole('region', { name: 'Notes' }).evaluate((view) => view.scrollTo(0, 0));

@@ -15,7 +15,7 @@ test('a locked page contains no notes, and the passkey opens it, also with the s
   await expect(tab.note('Hut, key')).toBeVisible();
   await fieldbook.toAccount();
   await fieldbook.lockNow();
-  await test.step('in every tab, and over a reload', async () => {
+  await test.step('in every tab, and after a reload', async () => {
     for (const each of [fieldbook, tab]) {
       await expect(each.unlock).toBeVisible();
       expect(await each.page.content()).not.toMatch(/Hut, key|third stone/);

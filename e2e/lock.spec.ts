@@ -49,7 +49,7 @@ test("another user's passkey does not open it, the owner's does", async ({ field
   await fieldbook.unlock.click();
   await expectShut(fieldbook, 'browser');
 
-  await test.step('nor does it under the id and the name of the right one', async () => {
+  await test.step('nor with the id and the name of the right passkey', async () => {
     const [right] = own;
     const { credentialId, userHandle } = right as (typeof own)[number];
     await fieldbook.holdPasskeys(
@@ -71,7 +71,7 @@ test('a tap without user verification does not open it', async ({ fieldbook, ser
   await fieldbook.unlock.click();
   await expectShut(fieldbook, 'browser');
 
-  await test.step('nor where the browser lets it pass', async () => {
+  await test.step('nor if the browser lets it pass', async () => {
     await page.evaluate(() => {
       const get = navigator.credentials.get.bind(navigator.credentials);
       navigator.credentials.get = (options) =>
@@ -124,7 +124,7 @@ test('a tampered passkeys document opens for nobody, and a reconcile replaces it
     });
   }
 
-  await test.step('the true one again', async () => {
+  await test.step('the genuine document again', async () => {
     await fieldbook.forge('passkeys', held);
     await fieldbook.page.reload();
     await expectOpens(fieldbook);

@@ -74,7 +74,7 @@ test('a user who lost premium sees why, since when, and the remedy, also offline
       await page.setViewportSize(looks.desktop);
     });
 
-    await test.step('reinstated: nothing of it is left', async () => {
+    await test.step('reinstated: no explanation is left', async () => {
       await server.support('reinstate', 'Ada');
       await fieldbook.checkNow();
       await fieldbook.expectPremium();
@@ -82,7 +82,7 @@ test('a user who lost premium sees why, since when, and the remedy, also offline
       await expect(fieldbook.plan).not.toContainText('ended');
     });
 
-    await test.step('lapsed, and the session is over: the device vouches for itself', async () => {
+    await test.step('lapsed, with an ended session: the device’s key suffices', async () => {
       await page.context().clearCookies();
       // Grace is three days: it ended a day ago.
       const paid = Date.now() - 4 * day;

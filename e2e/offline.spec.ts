@@ -60,7 +60,7 @@ test('30 days without the server: premium, then grace, then its end, each in its
       await expect(fieldbook.line).toContainText('The server is out of reach. Premium stays until');
       await expect(fieldbook.line).toContainText(dayInWords(end));
     });
-    await test.step('grace: premium, what is missing, and until when', async () => {
+    await test.step('grace: premium, the missing payment, and until when', async () => {
       await reloadAt(fieldbook, paid + hour);
       await expect(fieldbook.headline).toHaveText('Premium is on; its renewal is not confirmed here yet');
       await expect(fieldbook.plan).toContainText(dayInWords(end));
@@ -84,7 +84,7 @@ test('30 days without the server: premium, then grace, then its end, each in its
       expect(await fieldbook.read('Kept')).toBe('Readable for ever');
       expect(await fieldbook.read('Eleven')).toBe('Written in grace');
     });
-    await test.step('back: the server says what day it is', async () => {
+    await test.step('back online: the server sets the time', async () => {
       await server.start();
       await page.reload();
       await fieldbook.toAccount();
@@ -111,12 +111,12 @@ test('a clock eight hours behind locks premium until a reconcile', async ({ fiel
   await fieldbook.toAccount();
   await fieldbook.expectPremium();
 
-  await test.step('from then on it is corrected for, offline too', async () => {
+  await test.step('from then on the clock is corrected, also offline', async () => {
     await server.stop();
     await page.reload();
     await fieldbook.expectPremium();
   });
-  await test.step('and put right, it is believed', async () => {
+  await test.step('once set right, the clock is believed', async () => {
     await reloadAt(fieldbook, Date.now());
     await fieldbook.expectPremium();
   });
@@ -140,14 +140,14 @@ test('a clock three years ahead has premium online, and offline once it is set r
   const { mark } = await fieldbook.held<{ mark: number }>('time');
   expect(Math.abs(mark - Date.now())).toBeLessThan(hour);
 
-  await test.step('without the server, a day is all that is corrected for', async () => {
+  await test.step('without the server, at most a day is corrected', async () => {
     await server.stop();
     await page.clock.fastForward(30_000);
     await fieldbook.expectPremium();
     await page.reload();
     await fieldbook.expectLocked('Your trial has ended, as far as this device knows');
   });
-  await test.step('looked at for an hour, and put right, it is believed', async () => {
+  await test.step('open for an hour, and set right, the clock is believed', async () => {
     await page.clock.fastForward(hour);
     await reloadAt(fieldbook, Date.now() + hour);
     await fieldbook.expectPremium();
@@ -287,14 +287,14 @@ test('with a hanging network, the page opens at once, times out after 15 seconds
   await fieldbook.expectPremium();
   await expect.poll(() => open.size).toBeGreaterThan(0);
 
-  await test.step('while it waits, everything can be done', async () => {
+  await test.step('everything works while it waits', async () => {
     await fieldbook.write('Meanwhile', 'Written while nothing answers');
     expect(await fieldbook.read('Kept')).toBe('Readable for ever');
     await fieldbook.toAccount();
     expect((await fieldbook.download()).text).toContain('Written while nothing answers');
     expect(open.size).toBeGreaterThan(0);
   });
-  await test.step('then it says so', async () => {
+  await test.step('then it reports the timeout', async () => {
     await expect(fieldbook.line).toContainText('The server is out of reach', { timeout: 25_000 });
     await fieldbook.expectPremium();
   });

@@ -75,7 +75,7 @@ test('premium continues before, during and after a rotation, and after two misse
   const slept = await holdings(asleep);
   await asleep.page.close();
 
-  await test.step('before: all is under the first key', async () => {
+  await test.step('before: the first key signs everything', async () => {
     expect(signerOf((await holdings(device)).document)).toBe(first);
   });
 
@@ -89,7 +89,7 @@ test('premium continues before, during and after a rotation, and after two misse
     await device.expectPremium();
   });
 
-  await test.step('after: documents under it verify by the keyset that is long there', async () => {
+  await test.step('after: documents under it verify with the keyset already held', async () => {
     await switched(gateway, next);
     let answered = '';
     gateway.meddling = (answer) => {
@@ -114,7 +114,7 @@ test('premium continues before, during and after a rotation, and after two misse
     await device.expectPremium();
   });
 
-  await test.step('the device that slept has premium before it hears of all that, and after', async () => {
+  await test.step('a device that slept has premium before and after its reconcile', async () => {
     gateway.down = true;
     const awake = await reopened(asleep);
     await awake.expectPremium();
@@ -142,7 +142,7 @@ test('a document under a withdrawn key ends as the device reconciles, and the st
   await server.keys('retire', stolen.kid, '--replace');
   await server.takeKeyset();
 
-  await test.step('without the network it lives to its end', async () => {
+  await test.step('without the network the document lasts to its end', async () => {
     gateway.down = true;
     await page.reload();
     await device.expectPremium();
@@ -150,7 +150,7 @@ test('a document under a withdrawn key ends as the device reconciles, and the st
     gateway.down = false;
   });
 
-  await test.step('with it, one under another key takes its place at once', async () => {
+  await test.step('with the network, a document under another key replaces it at once', async () => {
     expect(await device.checkNow()).toBe(upToDate);
     const { document, keyset } = await holdings(device);
     expect(signerOf(document)).toBe((await server.signingKey()).kid);
@@ -158,7 +158,7 @@ test('a document under a withdrawn key ends as the device reconciles, and the st
     await device.expectPremium();
   });
 
-  await test.step('whoever has the key cannot sign for this device any more', async () => {
+  await test.step('the stolen key cannot sign for this device any more', async () => {
     const forged = (document: string) => signed(claimsOf(document), stolen);
     await expectRefused(device, gateway, 'key_unknown', (document) => ({ document: forged(document) }));
     await expectRefused(device, gateway, 'keyset_rollback', (document) => ({
@@ -167,7 +167,7 @@ test('a document under a withdrawn key ends as the device reconciles, and the st
     }));
   });
 
-  await test.step('nor does the old document count, put back by hand', async () => {
+  await test.step('the old document does not count when put back by hand', async () => {
     gateway.down = true;
     await device.forge('document', old.document);
     await page.reload();
@@ -180,7 +180,7 @@ test('a document under a withdrawn key ends as the device reconciles, and the st
     expect(await device.read('Kept')).toBe('Still here');
   });
 
-  await test.step('the next contact mends it', async () => {
+  await test.step('the next contact restores the document', async () => {
     gateway.down = false;
     await device.toAccount();
     expect(await device.checkNow()).toBe(upToDate);
@@ -210,7 +210,7 @@ test('a hostile server cannot make a device accept an old or a forged keyset', a
     await test.step(what, () => expectRefused(device, gateway, code, () => ({ keyset: fed })));
   }
 
-  await test.step('nothing of all that has harmed the device', async () => {
+  await test.step('none of these keysets has harmed the device', async () => {
     gateway.down = true;
     await page.reload();
     await device.expectPremium();
@@ -230,7 +230,7 @@ test('a root switch cannot be rolled back', async ({ page, elsewhere, gateway })
   const oldRoot = await server.rootKey();
   const { keyset: recorded } = await holdings(device);
 
-  await test.step('the next root comes as an ordinary update of the app', async () => {
+  await test.step('the next root arrives as an ordinary update of the app', async () => {
     await server.keys('root-next');
     const oldRoots = await device.page.evaluate(async () => (await fetch('/roots.json')).text());
     await server.restart();
@@ -262,7 +262,7 @@ test('a root switch cannot be rolled back', async ({ page, elsewhere, gateway })
   });
 
   const byOldRoot = signed({ ...keysetOf(recorded), version: 1_000_000 }, oldRoot, 'keyset+jwt');
-  await test.step('what the old root has signed or will sign is refused', async () => {
+  await test.step('past and future keysets of the old root are refused', async () => {
     await expectRefused(device, gateway, 'keyset_rollback', () => ({ keyset: recorded }));
     await expectRefused(device, gateway, 'keyset_rollback', () => ({ keyset: byOldRoot }));
   });
@@ -287,7 +287,7 @@ test('a root switch cannot be rolled back', async ({ page, elsewhere, gateway })
     await expectRefused(awake, gateway, 'keyset_rollback', () => ({ keyset: byOldRoot }));
   });
 
-  await test.step('the old root goes', async () => {
+  await test.step('the old root is removed', async () => {
     await server.keys('root-next', '--promote');
     await server.restart();
     expect(await device.findNewVersion()).toBe(true);

@@ -53,7 +53,7 @@ test('the page offers what the browser supports', async ({ page, server }) => {
       return new Promise((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
     };
   });
-  await test.step('all there is', async () => {
+  await test.step('all features', async () => {
     const autofills = await shown({ conditionalGet: true, passkeyPlatformAuthenticator: true, hybridTransport: true });
     await expect.poll(autofills).toBe(1);
     await expect(hint).toHaveCount(0);
@@ -69,7 +69,7 @@ test('the page offers what the browser supports', async ({ page, server }) => {
     await expect(hint).not.toContainText('phone');
     await expect(signIn).toBeVisible();
   });
-  await test.step('nothing at all: it says so at once, and offers nothing that could not work', async () => {
+  await test.step('no passkeys: says so at once, and offers nothing that cannot work', async () => {
     await shown(null);
     await expect(page.getByRole('alert')).toContainText('This browser cannot use passkeys.');
     await expect(signIn).toHaveCount(0);
@@ -91,7 +91,7 @@ test('a second passkey is added, renamed, and deleted with its sessions, and aut
   await other.losePasskeys();
   const card = other.card('passkeys');
 
-  await test.step('added, after one tap where the sign-in was long ago', async () => {
+  await test.step('added, after one tap if the sign-in was long ago', async () => {
     // The tap uses the first passkey, from the phone; it must be absent when the second is made.
     await other.toSecurity();
     await card.getByRole('button', { name: 'Add a passkey' }).click();
@@ -110,7 +110,7 @@ test('a second passkey is added, renamed, and deleted with its sessions, and aut
     await expect(used.getByText('Old laptop')).toBeVisible();
   });
 
-  await test.step('seen, and deleted, from the first device; its sessions end, and it goes on by itself after one tap', async () => {
+  await test.step('listed and deleted on the first device, with its sessions, after one tap', async () => {
     await fieldbook.toSecurity();
     await fieldbook.catchUp();
     await age(server);
@@ -128,7 +128,7 @@ test('a second passkey is added, renamed, and deleted with its sessions, and aut
     await expect(other.page.getByText('sign in with your passkey once more')).toBeVisible();
   });
 
-  await test.step('the last one stays, as long as it is the only way in', async () => {
+  await test.step('the last one cannot be deleted while it is the only way in', async () => {
     const mine = fieldbook.card('passkeys');
     await mine.getByRole('button', { name: /^Delete/ }).click();
     await fieldbook.question.getByRole('button', { name: 'Delete', exact: true }).click();
@@ -157,7 +157,7 @@ test('a passkey is renamed and deleted in the authenticator too', async ({ field
     .poll(async () => (await fieldbook.passkeys()).map(({ userName, userDisplayName }) => [userName, userDisplayName]))
     .toEqual([['Ada', 'Second']]);
 
-  await test.step('at the next sign-in, where it was renamed on another device', async () => {
+  await test.step('at the next sign-in, if it was renamed on another device', async () => {
     const other = await fieldbook.openOn(elsewhere);
     await other.signIn();
     await other.holdPasskeys(outdated.map((held) => ({ ...held, signCount: held.signCount + 10 })));
@@ -186,7 +186,7 @@ test('without a confirmation nothing changes', async ({ fieldbook, elsewhere, pa
   await expect(fieldbook.question).toBeHidden();
   await expect(fieldbook.card('recovery-codes')).toContainText('You have no recovery codes.');
 
-  await test.step('nor does somebody else, who is not let in either', async () => {
+  await test.step('another user’s passkey neither confirms nor signs in', async () => {
     const own = await fieldbook.passkeys();
     await fieldbook.holdPasskeys(await grace.passkeys());
     await page.getByRole('button', { name: 'Make recovery codes' }).click();
@@ -197,7 +197,7 @@ test('without a confirmation nothing changes', async ({ fieldbook, elsewhere, pa
     await fieldbook.holdPasskeys(own);
   });
 
-  await test.step('the page is as usable as before', async () => {
+  await test.step('the page stays usable', async () => {
     await page.getByRole('button', { name: 'Make recovery codes' }).click();
     await confirm(page);
     await expect(fieldbook.question.getByRole('listitem')).toHaveCount(10);
@@ -245,7 +245,7 @@ test('a destructive action asks for the passkey again, and continues', async ({
   });
   await expect(page.getByRole('button', { name: /^Unlink / })).toHaveCount(0);
 
-  await test.step('to sign out is free at any time, and takes this device along', async () => {
+  await test.step('signing out needs no tap, and unlinks this device', async () => {
     await age(server);
     await page.getByRole('button', { name: 'Sign out' }).click();
     await fieldbook.question.getByRole('button', { name: 'Sign out' }).click();
@@ -269,7 +269,7 @@ test('recovery codes print alone on one page, and stay visible until dismissed',
   expect(await page.evaluate(() => (window as unknown as { printed: { times: number } }).printed.times)).toBe(1);
 
   const made = await codes.allTextContents();
-  await test.step('on paper', async () => {
+  await test.step('in print', async () => {
     await page.emulateMedia({ media: 'print' });
     const lines = (await page.locator('body').innerText()).split('\n').filter((line) => line.trim() !== '');
     expect(lines).toEqual([
@@ -282,7 +282,7 @@ test('recovery codes print alone on one page, and stay visible until dismissed',
     await page.emulateMedia({ media: null });
   });
 
-  await test.step('neither Escape, nor going away, loses them', async () => {
+  await test.step('neither Escape nor leaving the page loses them', async () => {
     await page.keyboard.press('Escape');
     await expect(codes).toHaveCount(10);
     await page.goBack();
@@ -291,7 +291,7 @@ test('recovery codes print alone on one page, and stay visible until dismissed',
     await expect(codes).toHaveText(made);
   });
 
-  await test.step('but whoever is next at this browser does not see them', async () => {
+  await test.step('the next user of this browser does not see them', async () => {
     await page.goBack();
     await page.getByRole('button', { name: 'Sign out' }).click();
     await fieldbook.question.getByRole('button', { name: 'Sign out' }).click();
@@ -331,7 +331,7 @@ test('passkeys and recovery can be managed with the keyboard alone', async ({ fi
   await press(page, inQuestion('I have kept them'));
   await expect(fieldbook.card('recovery-codes')).toContainText('10 of 10 left');
 
-  await test.step('one more passkey, and its end', async () => {
+  await test.step('adding and deleting a passkey', async () => {
     await fieldbook.losePasskeys();
     await press(page, button('Add a passkey'));
     await expect(passkeys.getByRole('listitem')).toHaveCount(2);
@@ -355,7 +355,7 @@ test('passkeys and recovery can be managed with the keyboard alone', async ({ fi
     await expect(passkeys.getByRole('listitem')).toHaveCount(2);
   });
 
-  await test.step('the notice of it, with the passkey that it brought', async () => {
+  await test.step('its notice, with the new passkey', async () => {
     await age(server);
     const file = page.waitForEvent('download');
     await press(page, button('Download all data'));
@@ -366,7 +366,7 @@ test('passkeys and recovery can be managed with the keyboard alone', async ({ fi
     await expect(notice).toBeHidden();
   });
 
-  await test.step('the end of the account', async () => {
+  await test.step('deleting the account', async () => {
     await press(page, button('Delete account'));
     await page.keyboard.press('Escape');
     await expect(button('Delete account')).toBeFocused();
@@ -424,7 +424,7 @@ test('a recovery code adds a passkey in another browser, and the owner gets a no
   await expect(fieldbook.card('recovery-codes')).toContainText('10 of 10 left');
 
   const other = new Fieldbook(elsewhere, fieldbook.origin);
-  await test.step('with no passkey at all', async () => {
+  await test.step('without any passkey', async () => {
     await other.open();
     await elsewhere.getByRole('link', { name: 'Use a recovery code' }).click();
     await elsewhere.getByLabel('Recovery code').fill('0000-0000-0000-0000-0000-0000');
@@ -452,7 +452,7 @@ test('a recovery code adds a passkey in another browser, and the owner gets a no
     await expect(other.card('sessions').getByRole('listitem')).toHaveCount(1);
   });
 
-  await test.step('told at the next sign-in with the old passkey, over a reload too, until it is dismissed', async () => {
+  await test.step('the notice at the next sign-in with the old passkey stays until dismissed, also after a reload', async () => {
     await page.reload();
     await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
     const notice = page.getByRole('dialog', { name: 'Since you were here' });

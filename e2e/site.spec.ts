@@ -91,13 +91,13 @@ test('a server at auth. and an app at app. of one site share passkeys and the se
       expect(cookies).toMatchObject([{ domain: 'auth.site.localhost', httpOnly: true, sameSite: 'Strict' }]);
     });
 
-    await test.step('the server’s own page takes the same passkey', async () => {
+    await test.step('the server’s own page accepts the same passkey', async () => {
       await page.goto(origin);
       await page.getByRole('button', { name: 'Sign in with a passkey' }).click();
       await expect(page.getByRole('button', { name: 'New note' })).toBeVisible();
     });
 
-    await test.step('another origin of the site may have the passkey, and gets nowhere with it', async () => {
+    await test.step('another origin of the site may use the passkey, but gains nothing', async () => {
       await page.goto(other);
       expect(await ask(page, origin, 'POST', '/v1/authentication/options', {})).toBeNull();
       expect(await ask(page, origin, 'GET', '/v1/session')).toBeNull();

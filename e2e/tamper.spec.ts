@@ -106,7 +106,7 @@ test.describe('an answer to another request', () => {
     };
     expect(await fieldbook.checkNow()).toBe('Up to date.');
 
-    await test.step('an earlier answer, word for word', async () => {
+    await test.step('an earlier answer, unchanged', async () => {
       gateway.meddling = () => earlier ?? null;
       const before = await fieldbook.held<string>('document');
       expect(await fieldbook.checkNow()).toContain('The server cannot be reached');

@@ -65,7 +65,7 @@ test('a new release waits for the user, and keeps documents and notes, also offl
   await server.start();
   const offer = page.getByRole('status').filter({ hasText: 'A new version is ready' });
 
-  await test.step('it is offered, and may wait', async () => {
+  await test.step('the release is offered, and can be postponed', async () => {
     await page.reload();
     await expect(offer).toBeVisible();
     await fieldbook.write('Meanwhile', 'Written while the update waits');
@@ -81,7 +81,7 @@ test('a new release waits for the user, and keeps documents and notes, also offl
   await fieldbook.settled(); // and the page has taken the answers
   const document = await fieldbook.held<string>('document');
 
-  await test.step('it is taken, with the server down by then', async () => {
+  await test.step('the release is activated with the server down', async () => {
     await offer.getByRole('button', { name: 'Reload' }).click();
     await expect.poll(() => releaseOf(page).catch(() => null)).toBe('second');
     await expect(fieldbook.newNote).toBeVisible();
@@ -94,7 +94,7 @@ test('a new release waits for the user, and keeps documents and notes, also offl
     expect(await fieldbook.held<{ id: string }>('device')).toMatchObject({ id: before.id });
   });
 
-  await test.step('another tab is told, and goes on until it reloads', async () => {
+  await test.step('another tab offers to reload, and works until then', async () => {
     const notice = other.page.getByRole('status').filter({ hasText: 'Another tab has a new version' });
     await expect(notice).toBeVisible();
     await other.write('Elsewhere', 'Written in the old tab');
@@ -103,13 +103,13 @@ test('a new release waits for the user, and keeps documents and notes, also offl
     expect(await other.read('Elsewhere')).toBe('Written in the old tab');
   });
 
-  await test.step('nothing of the release before is left', async () => {
+  await test.step('nothing of the previous release is left', async () => {
     const files = await precached(page);
     const scripts = (await readdir(join(folder, 'assets'))).map((file) => `/assets/${file}`);
     expect(files.filter((file) => file.startsWith('/assets/')).sort()).toEqual(scripts.sort());
   });
 
-  await test.step('and the server knows the device as before', async () => {
+  await test.step('the server still knows the device', async () => {
     await server.start();
     await page.reload();
     await fieldbook.toAccount();

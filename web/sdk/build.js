@@ -1,4 +1,4 @@
-// Makes dist/, the package as it is published: inside the workspace the sources are used as they are.
+// Builds dist/, the published package; inside the workspace, the sources are used directly.
 import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

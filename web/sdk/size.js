@@ -1,6 +1,5 @@
-// What a page pays for the core, open, verify and reconcile, with idb inside: at most 12 kB. Signing in and
-// out, locking, and what happens by itself, are files of their own that are loaded when they are wanted, and do not
-// count.
+// The core (open, verify and reconcile, including idb) may add at most 12 kB to a page. Signing in and out, locking, and the
+// automatic work are separate files that are loaded on demand and do not count.
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { rolldown } from 'rolldown';

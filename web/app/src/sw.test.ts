@@ -56,7 +56,7 @@ test.each([
   '/openapi.yaml',
   '/v1?x',
   '/openapi.yaml?x',
-])('%s is the server’s alone', (path) => {
+])('leaves %s to the server', (path) => {
   for (const mode of modes)
     for (const method of ['GET', 'POST', 'DELETE']) expect(answers(path, mode, method)).toBe(false);
 });

@@ -101,7 +101,7 @@ test.each([
   ['none', { ...revoked, state: 'none', reason: null }],
   ['a device that was removed', { ...revoked, reason: 'device_removed' }],
   ['a document that does not verify', { ...revoked, error: 'signature_invalid' }],
-])('there is nothing to ask about: %s', (_, other) => {
+])('asks nothing: %s', (_, other) => {
   entitlement.value = other as Entitlement;
   follow();
   expect(ask).not.toHaveBeenCalled();
@@ -122,7 +122,7 @@ test.each([
   '7',
   '{"about":"ada 7 revoked revoked","since":{},"help":"javascript:alert(1)"}',
   '{"about":"ada 7 revoked revoked","since":"soon","help":["https://help.example.org"]}',
-])('what is stored may be anything: %s', async (text) => {
+])('tolerates any stored value: %s', async (text) => {
   stored.set('fieldbook-told', text);
   await open();
   expect(page.told.value ?? { since: null, help: null }).toEqual({ since: null, help: null });

@@ -38,7 +38,7 @@ test.each([
   [['de-DE', 'fr'], 'en-GB'],
   [['enm'], 'en-GB'],
   [[], 'en-GB'],
-])('English sentences take English dates: %o', (languages, locale) => {
+])('uses English dates in English sentences: %o', (languages, locale) => {
   expect(english(languages)).toBe(locale);
 });
 

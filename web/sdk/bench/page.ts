@@ -1,6 +1,6 @@
 declare global {
   interface Window {
-    /** What the page found, and the milliseconds it took. */
+    /** The page's result, and the milliseconds it took. */
     told?: { readonly answer: boolean; readonly took: number };
   }
 }

@@ -1,5 +1,5 @@
-// Makes dist/bench, with which e2e/load measures the offline decision: two pages, kept by one service worker, that differ
-// in what they do once they run. One opens the SDK and asks for a feature, the other does one raw WebCrypto verification.
+// Builds dist/bench, with which e2e/load measures the offline decision: two pages, cached by one service worker. One opens
+// the SDK and asks for a feature, the other does one raw WebCrypto verification.
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,5 @@
 /// <reference types="trusted-types" />
-// Signs a user in, takes a document, and installs the worker: after it the other pages work offline.
+// Signs a user in, takes a document, and installs the worker; then the other pages work offline.
 import { openHoldfast } from '../src/index.ts';
 import { loadRoots, tell } from './page.ts';
 

@@ -1,4 +1,4 @@
-// Keeps the pages, and answers with them: no more than either page needs.
+// Caches the pages and serves them: the minimum that both pages need.
 const files = ['__FILES__'];
 const roots = { revision: '__ROOTS_REVISION__', integrity: '__ROOTS_INTEGRITY__' };
 

@@ -185,7 +185,7 @@ describe('an unexpected lock', () => {
   it.each([
     ['the server’s clock was 20 days ahead', 20 * day],
     ['the subscription was lost for a moment', 0],
-  ])('is looked at again within minutes: %s', async (_, ahead) => {
+  ])('is checked again within minutes: %s', async (_, ahead) => {
     const tab = await openTab();
     const paid = server.claims;
     server.claims = over;
@@ -203,7 +203,7 @@ describe('an unexpected lock', () => {
   it.each([
     ['support has ended it', { ...over, state: 'revoked', reason: 'revoked' }, 0],
     ['its end had come', over, 8 * day],
-  ])('is none where %s', async (_, claims, later) => {
+  ])('does not occur if %s', async (_, claims, later) => {
     const tab = await openTab();
     server.claims = claims;
     server.now += later;

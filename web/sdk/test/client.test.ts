@@ -35,7 +35,7 @@ describe('a browser that denies a feature', () => {
     ['Web Locks', () => Object.assign(navigator, { locks: { request: async () => denied() } })],
     ['the sight of Web Locks', () => Object.defineProperty(navigator, 'locks', { get: denied })],
     ['BroadcastChannel', () => vi.stubGlobal('BroadcastChannel', denied)],
-  ])('%s: premium goes on', async (_, deny) => {
+  ])('%s: premium continues', async (_, deny) => {
     deny();
     const hf = await profile.openPremium();
     expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
@@ -341,7 +341,7 @@ describe('time', () => {
   it.each([
     ['eight days ahead', 8 * day],
     ['a year behind', -365 * day],
-  ])('a page that has heard the server knows it, %s, until it is closed', async (_, off) => {
+  ])('a page with contact knows the time, %s, until it is closed', async (_, off) => {
     profile.clock += off * 1000;
     const hf = await profile.openPremium();
     profile.pass(3 * day * 1000);
@@ -681,7 +681,7 @@ describe('the authenticator gets signals', () => {
   it.each([
     ['an empty list', []],
     ['a list without the passkey just used', ['BBBB']],
-  ])('but never by %s, which would hide passkeys that are good', async (_, passkeys) => {
+  ])('but never with %s, which would hide valid passkeys', async (_, passkeys) => {
     const { all } = signals();
     server.passkeys = passkeys;
     const hf = await profile.openPremium();

@@ -77,7 +77,7 @@ it.each([
   ['what is no time and no address', { ...revoked, since: 'soon', help_url: 7 }],
   ['a script', { ...revoked, since: {}, help_url: 'javascript:alert(1)' }],
   ['an address that others read', { ...revoked, since: undefined, help_url: 'http://help.example.org' }],
-])('%s leads nowhere', async (_, answer) => {
+])('ignores %s', async (_, answer) => {
   await profile.openPremium();
   expect(await ask(json(answer))).toMatchObject({ since: null, helpUrl: null });
 });

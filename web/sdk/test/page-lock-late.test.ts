@@ -83,7 +83,7 @@ it('a page without a reason to lock opens then', async () => {
 it.each<[string, (hf: Holdfast) => Promise<void>]>([
   ['on start', (hf) => hf.setLock({ onStart: true })],
   ['by hand', (hf) => hf.lock()],
-])('one that is locked %s opens with the first passkey shown', async (_, lock) => {
+])('a page locked %s opens with the first passkey used', async (_, lock) => {
   await lock(await profile.openPremium());
   const late = await openLate();
   await late.unlock();

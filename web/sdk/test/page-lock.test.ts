@@ -172,7 +172,7 @@ describe('a locked page', () => {
     ['expired', 8 * day],
     ['years ahead', 3 * 365 * day],
     ['years behind', -3 * 365 * day],
-  ])('opens where the document or the clock is %s', async (_, shift) => {
+  ])('opens if the document or the clock is %s', async (_, shift) => {
     await openLocked();
     profile.close();
     profile.clock += shift * 1000;

@@ -132,7 +132,7 @@ describe('the passkeys document', () => {
       },
     ],
     ['about to end', () => (server.now += server.window)],
-  ])('comes anew where it is %s', async (_, change) => {
+  ])('is sent again if it is %s', async (_, change) => {
     await change();
     expect(await hf.reconcile()).toEqual({ outcome: 'reconciled' });
     expect(sent).toBe((await profile.held()).passkeys);
@@ -301,7 +301,7 @@ describe('whether the server was reached', () => {
     ['cut JSON', async () => new Response('{"document":"', { headers: { 'Content-Type': 'application/json' } })],
     ['a 429 in JSON', async () => json(429, { error: 'slow down' })],
     ['a page', async () => html()],
-  ])('it was not, behind a portal that answers with %s', async (_, portal) => {
+  ])('is false behind a portal that answers with %s', async (_, portal) => {
     const told = vi.fn();
     hf.subscribe(told);
     expect(hf.reached).toBe(true);
@@ -319,7 +319,7 @@ describe('the server does not know the device', () => {
   it.each([
     [404, 'device_unknown'],
     [400, 'lineage_invalid'],
-  ])('%i %s: premium stays, a tap is asked for', async (status, code) => {
+  ])('%i %s: premium stays, and a tap is required', async (status, code) => {
     server.interfere = only('/v1/reconcile', async () => problem(status, code));
     expect(await hf.reconcile()).toEqual({ outcome: 'sign_in_needed' });
     expect(hf.has('export')).toBe(true);
@@ -372,7 +372,7 @@ describe('lineage and nonces', () => {
   it.each([
     [503, 'unavailable', 30],
     [429, 'rate_limited', 7],
-  ])('is asked to wait where it asks for a nonce: %i', async (status, code, retryAfter) => {
+  ])('waits if the nonce request is refused: %i', async (status, code, retryAfter) => {
     profile.clock += 4 * 60_000;
     server.requests.length = 0;
     server.interfere = only('/v1/nonce', async () => problem(status, code, { 'Retry-After': `${retryAfter}` }));

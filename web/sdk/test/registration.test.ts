@@ -79,7 +79,7 @@ describe('a registration that fails after the passkey was made', () => {
     [400, 'credential_rejected'],
     [403, 'forbidden'],
     [409, 'conflict'],
-  ])('takes it off the list when the server refuses it: %i %s', async (status, code) => {
+  ])('removes it from the list when the server refuses it: %i %s', async (status, code) => {
     const hf = await profile.open();
     meddle(async () => problem(status, code));
     await expect(hf.register('Ada')).rejects.toMatchObject({ code });
@@ -92,7 +92,7 @@ describe('a registration that fails after the passkey was made', () => {
     [503, 'unavailable'],
     [429, 'rate_limited'],
     [500, 'internal'],
-  ])('keeps it while the outcome is not known: %i %s', async (status, code) => {
+  ])('keeps it while the outcome is unknown: %i %s', async (status, code) => {
     const hf = await profile.open();
     meddle(async () => problem(status, code));
     await expect(hf.register('Ada')).rejects.toMatchObject({ code });

@@ -123,7 +123,7 @@ describe('a live session', () => {
   it.each([
     ['no list', {}],
     ['a list with something else in it', { passkeys: [{ id: 'AAAA' }, null] }],
-  ])('takes %s for no answer', async (_, body) => {
+  ])('rejects %s', async (_, body) => {
     answers['GET /v1/passkeys'] = () => json(200, body);
     await expect((await live()).passkeys()).rejects.toMatchObject({ code: 'no_contact' });
   });
@@ -241,7 +241,7 @@ describe('authenticators are notified', () => {
     ['Laptop', 'Laptop'],
     ['Passkey', 'Ada'],
     ['Vault', 'Ada'],
-  ])('when a passkey that is kept here is renamed: to %s', async (name, displayName) => {
+  ])('of a renamed passkey stored here: to %s', async (name, displayName) => {
     answers['PATCH /v1/passkeys/AAAA'] = () => json(200, { id: 'AAAA', name, provider: 'Vault' });
     await (await live()).renamePasskey('AAAA', name);
     expect(sent['PATCH /v1/passkeys/AAAA']).toEqual({ name });

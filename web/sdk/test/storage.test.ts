@@ -110,7 +110,7 @@ describe('lost storage', () => {
     ['the database is gone', () => deleteDB(profile.database)],
     ['its records are gone', emptied],
     ['its object store is gone', withoutStore],
-  ])('%s: it is told, and one tap brings all back', async (_, lose) => {
+  ])('%s: the loss is reported, and one tap restores everything', async (_, lose) => {
     const before = await heldPremium();
     await lose();
     const hf = await profile.open();
@@ -360,7 +360,7 @@ describe('temporarily unreadable storage', () => {
   it.each<[string, string, () => unknown]>([
     ['offline', 'no_contact', () => Object.assign(server, { interfere: offline })],
     ['with a prompt that is ended', 'cancelled', () => stubPasskeys(refuse)],
-  ])('loses nothing to a sign-in that fails: %s', async (_, code, hinder) => {
+  ])('loses nothing in a failed sign-in: %s', async (_, code, hinder) => {
     const hf = await profile.openPremium();
     const before = await profile.held();
     const getAll = vi.spyOn(IDBObjectStore.prototype, 'getAll').mockImplementation(() => {

@@ -41,7 +41,7 @@ test.each([
   ['b', 'c'],
   ['c', 'b'],
   ['elsewhere', null],
-])('what stands in the place of %s when it is gone: %s', (id, next) => {
+])('the neighbour of a deleted %s is %s', (id, next) => {
   expect(neighbour([note('a', ''), note('b', ''), note('c', '')], id)?.id ?? null).toBe(next);
 });
 

@@ -312,7 +312,7 @@ test.each([
   [{ notes: { limit: 500 } }, 'You have up to 500 notes, also offline.'],
   [{ export: {} }, 'You have export, also offline.'],
   [{}, 'You have what your plan grants, also offline.'],
-])('what works follows the features: %o', (features, words) => {
+])('the list of working features matches the grant: %o', (features, words) => {
   const said = standing({ ...premium, features }, { now, reached: true });
   expect(said.meaning).toContain(words);
 });
