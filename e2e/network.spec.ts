@@ -22,7 +22,7 @@ const weather: Record<string, Meddling> = {
   'a document of null': page(200, 'application/json', '{"document":null,"lineage":null,"passkeys":null}'),
   'a server error': page(500, 'application/problem+json', '{"status":500,"code":"internal","title":"Internal error"}'),
   'an overloaded proxy': page(503, 'text/plain', 'upstream connect error'),
-  'a proxy that says the account is gone': page(403, 'text/html', '<h1>Forbidden</h1>'),
+  'a proxy that answers 403': page(403, 'text/html', '<h1>Forbidden</h1>'),
   'a login page of a proxy': page(302, 'text/html', ''),
   'a connection cut in the middle of the answer': () => null,
 };

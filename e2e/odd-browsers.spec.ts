@@ -69,7 +69,7 @@ test.describe('passkeys', () => {
       Reflect.deleteProperty(PublicKeyCredential, 'parseCreationOptionsFromJSON');
       Reflect.deleteProperty(PublicKeyCredential, 'parseRequestOptionsFromJSON');
     },
-    'from an extension in the place of navigator.credentials': () => {
+    'from an extension that replaces navigator.credentials': () => {
       if (!isSecureContext) return;
       const replace = (method: 'create' | 'get') => {
         const ask = navigator.credentials[method].bind(navigator.credentials);

@@ -201,7 +201,7 @@ test('a hostile server cannot make a device accept an old or a forged keyset', a
   const keyset = (change: object, by: SigningKey = root) => signed({ ...keysetOf(held), ...change }, by, 'keyset+jwt');
   const above = keysetOf(held).version + 1;
   for (const [what, code, fed] of [
-    ['one that was recorded', 'keyset_rollback', recorded],
+    ['a recorded one', 'keyset_rollback', recorded],
     ['another of the same version', 'keyset_rollback', keyset({})],
     ['a newer one that has ended', 'keyset_expired', keyset({ version: above, iat: 1, exp: 2 })],
     ["another server's", 'issuer_mismatch', keyset({ version: above, iss: 'https://elsewhere.example' })],

@@ -32,7 +32,7 @@ async function woken(worker: WatchedWorker): Promise<void> {
 for (const [who, inTab, inWorker] of [
   ['a tab comes first', 0, 0.1],
   ['the worker comes first', 0.5, 0],
-  ['all come in the same moment', 0, 1 / 60],
+  ['all come at the same moment', 0, 1 / 60],
 ] as const) {
   test(`two tabs and the worker regain contact at once, ${who}: one request`, async ({ context, gateway }) => {
     const first = await openPremium(context, gateway);

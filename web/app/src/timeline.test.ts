@@ -52,7 +52,7 @@ test('does not show now if the clock is not trusted', () => {
 test.each([
   ['no document', { ...premium, state: 'none', until: null, lastContact: null }],
   ['a revocation', { ...premium, state: 'revoked', reason: 'revoked' }],
-  ['a subscription that is over, as the server says', { ...premium, state: 'expired', error: null }],
+  ['a subscription that is over according to the server', { ...premium, state: 'expired', error: null }],
   ['times that make no sense', { ...premium, until: day(1) }],
 ] as const)('%s is not drawn', (_, entitlement) => {
   expect(timeline(entitlement as Entitlement, day(6))).toBeNull();

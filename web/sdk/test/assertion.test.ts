@@ -52,10 +52,10 @@ describe.each(allAlgorithms)('%s', (algorithm) => {
 describe('an assertion is taken', () => {
   it.each<[string, Partial<Ceremony>]>([
     ['with the user handle', { userHandle: handle }],
-    ['without one, as authenticators may when asked for certain passkeys', {}],
-    ['with null for it', { userHandle: null }],
-    ['without crossOrigin, as older browsers have it', { clientData: { crossOrigin: undefined } }],
-    ['with members that are not known yet', { clientData: { other_keys_can_be_added_here: 'really' } }],
+    ['without a user handle, as authenticators may for listed passkeys', {}],
+    ['with a null user handle', { userHandle: null }],
+    ['without crossOrigin, as in older browsers', { clientData: { crossOrigin: undefined } }],
+    ['with unknown members', { clientData: { other_keys_can_be_added_here: 'really' } }],
     ['of a passkey that stays on its device', { flags: 0x05 }],
     ['with extensions', { flags: 0x85, extra: [0xa0] }],
   ])('%s', async (_, change) => {
@@ -76,8 +76,8 @@ describe('an assertion is refused', () => {
     ['backed up, but not eligible', { flags: 0x15 }],
     ['with the flag of attested credential data', { flags: 0x45 }],
     ['with attested credential data besides extensions', { flags: 0xc5, extra: [...new Uint8Array(18), 0xa0] }],
-    ['with the flag of extensions, and none', { flags: 0x85 }],
-    ['with extensions, and no flag', { extra: [0xa0] }],
+    ['with the extensions flag, but no extensions', { flags: 0x85 }],
+    ['with extensions, but without the flag', { extra: [0xa0] }],
     ["with another user's handle", { userHandle: 'X20qTgAAQACAAAAAAAAAAg' }],
     ['with an empty handle', { userHandle: '' }],
     ['made at registration', { clientData: { type: 'webauthn.create' } }],

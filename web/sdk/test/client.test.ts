@@ -33,7 +33,7 @@ describe('a browser that denies a feature', () => {
 
   it.each<[string, () => unknown]>([
     ['Web Locks', () => Object.assign(navigator, { locks: { request: async () => denied() } })],
-    ['the sight of Web Locks', () => Object.defineProperty(navigator, 'locks', { get: denied })],
+    ['access to Web Locks', () => Object.defineProperty(navigator, 'locks', { get: denied })],
     ['BroadcastChannel', () => vi.stubGlobal('BroadcastChannel', denied)],
   ])('%s: premium continues', async (_, deny) => {
     deny();
@@ -63,7 +63,7 @@ describe('a browser that denies a feature', () => {
 describe('the entitlement', () => {
   it.each([
     ['while something is granted', () => {}],
-    ['while nothing is', () => (server.claims = { state: 'none', reason: null, features: {}, plans: [] })],
+    ['while nothing is granted', () => (server.claims = { state: 'none', reason: null, features: {}, plans: [] })],
   ])('cannot be changed %s', async (_, decide) => {
     decide();
     const hf = await profile.openPremium();

@@ -7,7 +7,7 @@ const fill = (length: number, value: number) => new Uint8Array(length).fill(valu
 
 describe('an ECDSA signature in DER', () => {
   it.each([
-    ['as long as they are', 32, [...fill(32, 0x7f), ...fill(32, 0x01)]],
+    ['of full length', 32, [...fill(32, 0x7f), ...fill(32, 0x01)]],
     ['with their highest bit set', 32, [...fill(32, 0xff), ...fill(32, 0x80)]],
     ['short', 32, [...fill(31, 0), 5, ...fill(20, 0), 1, ...fill(11, 0)]],
     ['of P-384', 48, [...fill(48, 0xff), ...fill(48, 0x7f)]],
@@ -38,7 +38,7 @@ describe('an ECDSA signature in DER', () => {
     ['empty', sequence()],
     ['another outer tag', bytes(0x31, ...whole.subarray(1))],
     ['another inner tag', sequence(bytes(0x03, ...r.subarray(1)), s)],
-    ['a long form where the short one does', bytes(0x30, 0x81, ...whole.subarray(1))],
+    ['a long-form length where the short form suffices', bytes(0x30, 0x81, ...whole.subarray(1))],
     ['two length bytes', bytes(0x30, 0x82, 0, ...whole.subarray(1))],
     ['an indefinite length', bytes(0x30, 0x80, ...whole.subarray(2), 0, 0)],
     ['an integer in long form', sequence(bytes(0x02, 0x81, ...r.subarray(1)), s)],

@@ -74,9 +74,9 @@ it('sends nothing if no device is linked', async () => {
 
 it.each([
   ['nothing to explain', { ...revoked, since: null, help_url: null }],
-  ['what is no time and no address', { ...revoked, since: 'soon', help_url: 7 }],
+  ['an invalid time and address', { ...revoked, since: 'soon', help_url: 7 }],
   ['a script', { ...revoked, since: {}, help_url: 'javascript:alert(1)' }],
-  ['an address that others read', { ...revoked, since: undefined, help_url: 'http://help.example.org' }],
+  ['an unencrypted address', { ...revoked, since: undefined, help_url: 'http://help.example.org' }],
 ])('ignores %s', async (_, answer) => {
   await profile.openPremium();
   expect(await ask(json(answer))).toMatchObject({ since: null, helpUrl: null });

@@ -86,7 +86,7 @@ describe('the passkey prompt', () => {
   it.each([
     ['a TypeError', () => Promise.reject(new TypeError('Illegal invocation'))],
     ['an error of another name', () => Promise.reject(new DOMException('', 'NotReadableError'))],
-    ['what is no credential', async () => ({ id: 'AAAA' })],
+    ['a result that is not a credential', async () => ({ id: 'AAAA' })],
     ['a credential without a response', async () => ({ id: 'AAAA', rawId: new ArrayBuffer(3), response: {} })],
   ])('%s is no cancellation', async (_, answer) => {
     stubPasskeys(answer);

@@ -123,7 +123,7 @@ describe('the passkeys document', () => {
   it.each<[string, () => unknown]>([
     ['lost', () => profile.tamper({ passkeys: undefined })],
     ['damaged', async () => profile.tamper({ passkeys: `${(await profile.held()).passkeys?.slice(0, -4)}AAAA` })],
-    ['no text', () => profile.tamper({ passkeys: 5 as unknown as string })],
+    ['not a string', () => profile.tamper({ passkeys: 5 as unknown as string })],
     [
       'signed by a key that has had its turn',
       async () => {
@@ -154,15 +154,15 @@ describe('an answer that is not the server’s changes nothing', () => {
   const cases: [string, Interference][] = [
     ['no network', async () => Promise.reject(new TypeError('offline'))],
     ['a captive portal', async () => html()],
-    ['a portal that says JSON', async () => json(200, { document: 'x' })],
+    ['a portal that answers in JSON', async () => json(200, { document: 'x' })],
     [
       'a portal that says no JSON',
       async () => new Response('hello', { headers: { 'Content-Type': 'application/json' } }),
     ],
     ['a 500', async () => new Response('oops', { status: 500 })],
-    ['a proxy that says 404', async () => new Response('not found', { status: 404 })],
+    ['a proxy that answers 404', async () => new Response('not found', { status: 404 })],
     ['a 404 of another API', async () => json(404, { error: 'device_unknown' })],
-    ['a 409 of nobody', async () => problem(409, 'device_forked')],
+    ['a 409 without a document', async () => problem(409, 'device_forked')],
     ['an empty 204', async () => new Response(null, { status: 204 })],
     [
       'a cut body',

@@ -122,7 +122,7 @@ describe('a live session', () => {
 
   it.each([
     ['no list', {}],
-    ['a list with something else in it', { passkeys: [{ id: 'AAAA' }, null] }],
+    ['a list with an invalid entry', { passkeys: [{ id: 'AAAA' }, null] }],
   ])('rejects %s', async (_, body) => {
     answers['GET /v1/passkeys'] = () => json(200, body);
     await expect((await live()).passkeys()).rejects.toMatchObject({ code: 'no_contact' });

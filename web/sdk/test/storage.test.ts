@@ -312,7 +312,7 @@ describe('a browser that cannot keep a key', () => {
   const put = IDBObjectStore.prototype.put;
   it.each([
     ['because it cannot clone it', true],
-    ['because it loses it on the way', false],
+    ['because storage loses it', false],
   ])('%s', async (_, uncloneable) => {
     vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, value, key) {
       if (key !== 'pending') return put.call(this, value, key);
@@ -359,7 +359,7 @@ describe('temporarily unreadable storage', () => {
 
   it.each<[string, string, () => unknown]>([
     ['offline', 'no_contact', () => Object.assign(server, { interfere: offline })],
-    ['with a prompt that is ended', 'cancelled', () => stubPasskeys(refuse)],
+    ['with a cancelled prompt', 'cancelled', () => stubPasskeys(refuse)],
   ])('loses nothing in a failed sign-in: %s', async (_, code, hinder) => {
     const hf = await profile.openPremium();
     const before = await profile.held();

@@ -3,10 +3,10 @@ import { rowsInSight } from './rows-in-sight.ts';
 
 test.each([
   ['a short list', 3, 0, 620, 0, 3],
-  ['the beginning of a long one', 5000, 0, 620, 0, 24],
+  ['the beginning of a long list', 5000, 0, 620, 0, 24],
   ['its middle', 5000, 62 * 2500, 620, 2488, 2528],
   ['its end', 5000, 62 * 4990, 620, 4976, 5000],
-  ['a list that became shorter than what was scrolled to', 3, 62 * 4990, 620, 0, 3],
+  ['a list shorter than the scroll position', 3, 62 * 4990, 620, 0, 3],
   ['nothing', 0, 0, 620, 0, 0],
 ])('%s', (_, count, top, height, from, to) => {
   const rows = rowsInSight(count, 62, top, height);

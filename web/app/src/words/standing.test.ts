@@ -173,7 +173,7 @@ const table: Row[] = [
     line: 'This device is not linked. Sign in to bring back what you have.',
   },
   {
-    name: 'a document that was tampered with',
+    name: 'a tampered document',
     entitlement: { ...nothing, error: 'signature_invalid' },
     badge: 'Locked',
     headline: 'Connect to renew premium',
