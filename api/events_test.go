@@ -251,8 +251,8 @@ func TestEventsEndWithSession(t *testing.T) {
 	w := newWorld(t)
 	other := w.replica(api.New)
 	for name, end := range map[string]func(b *browser, session string){
-		"signed out":     func(b *browser, _ string) { b.do("DELETE", "/v1/session", nil).want(t, 204, "") },
-		"signed in anew": func(b *browser, _ string) { b.signIn() },
+		"signed out":      func(b *browser, _ string) { b.do("DELETE", "/v1/session", nil).want(t, 204, "") },
+		"signed in again": func(b *browser, _ string) { b.signIn() },
 		"ended": func(b *browser, session string) {
 			b.do("DELETE", "/v1/sessions/"+session, nil).want(t, 204, "")
 		},

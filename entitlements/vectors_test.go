@@ -16,7 +16,7 @@ import (
 	"holdfast/entitlements"
 )
 
-var update = flag.Bool("update", false, "write testdata/vectors anew")
+var update = flag.Bool("update", false, "rewrite testdata/vectors")
 
 // vectorFile is one file of testdata/vectors. The README.md there explains the members.
 type vectorFile struct {

@@ -634,7 +634,7 @@ func TestSpentOutlivesSlowClocks(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n := scan[int](w, `SELECT count(*) FROM spent`); n != 0 {
-		t.Errorf("%d are remembered for ever", n)
+		t.Errorf("%d are never deleted", n)
 	}
 }
 
