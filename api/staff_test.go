@@ -178,7 +178,7 @@ func TestStaffRoutes(t *testing.T) {
 		t.Errorf("staff: %v", list)
 	}
 
-	// What support sees of staff members.
+	// The support role's view of staff members.
 	shown := sam.do("GET", "/admin/v1/users/"+eveID, nil).want(t, 200, "")
 	sessions := shown.member("sessions").([]any)
 	if shown.text("role") != "admin" || len(sessions) != 1 {

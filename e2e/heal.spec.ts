@@ -45,7 +45,7 @@ class Loads {
   }
 }
 
-/** What a user sees without network after damage, and what restores everything. */
+/** The words a user sees without network after damage, and the act that restores everything. */
 interface Course {
   offline: 'premium' | 'locked' | 'unlinked' | 'nobody';
   by: 'contact' | 'tap';

@@ -5,7 +5,7 @@
 // document alone decides. Online, the device reconciles: it proves its key, shows its lineage, and receives a new
 // document that reflects the current state.
 //
-// What the package promises:
+// The package promises:
 //
 //   - Every offline right has an end. A document ends with the plan's window, the keyset, or the paid time and its
 //     grace, whichever comes first. No document with features outlives the bound stored in the device's row.

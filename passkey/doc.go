@@ -10,7 +10,7 @@
 // that the client returns within five minutes, first stores its id as spent and commits that, and only then examines the
 // answer.
 //
-// What the package promises:
+// The package promises:
 //
 //   - A ceremony is finished at most once, even under races, and only by its own kind, for its own user, in its time.
 //     Every attempt spends it, including a failed one.

@@ -28,7 +28,7 @@ type SecretStore interface {
 // CeremonyStore records which ceremonies were attempted.
 type CeremonyStore interface {
 	// Spend records that the ceremony of that id, a UUID, was attempted, and keeps the record at least until its end.
-	// That is committed before Spend returns: of any number of callers exactly one gets nil, the others ErrCeremony. A
+	// The spending is committed before Spend returns: of any number of callers exactly one gets nil, the others ErrCeremony. A
 	// failover to a standby may lose it unless a later transaction was confirmed as the store is configured.
 	Spend(ctx context.Context, id string, end time.Time) error
 

@@ -788,7 +788,7 @@ func TestRestoredDatabaseCatchesUp(t *testing.T) {
 	if document := b.refresh(t, d); document.Revision != today || document.State != entitlements.StateGrace {
 		t.Errorf("after the restore: revision %d, was %d", document.Revision, today)
 	}
-	// What was issued since the backup is unknown, so the bound is the latest that any document can have.
+	// Documents issued since the backup are unknown, so the bound is the latest that any document can have.
 	if bound, want := devices(t, b, user)[0].DocumentExpiresAt, b.clock.Now().Add(7*24*time.Hour); bound == nil || bound.Before(want) {
 		t.Errorf("after the restore the bound is %v, want at least %v", bound, want)
 	}

@@ -5,7 +5,7 @@
 // shares nothing with the server that signed: it holds the keyset, and verifies.
 //
 // Freshness comes from the back end's own nonces, not from anybody's clock: the answer to a proof without one carries
-// one in DPoP-Nonce, and the device tries again (RFC 9449 §9). What the package promises: no request passes without a
+// one in DPoP-Nonce, and the device tries again (RFC 9449 §9). The package promises: no request passes without a
 // document that is valid now and has the feature, and without a signature for this very request, made in the last five
 // minutes by the key that the document is bound to. One risk remains: an attacker who reads the traffic can repeat the
 // same request until its nonce ends. Where that matters, the handler must check the body against the proof ([Grant]) and

@@ -6,7 +6,7 @@
 // the result. So a crash at any point loses nothing, but a receiver may get a message twice, under the same id. It may
 // also get later messages first; the revision in them gives the order.
 //
-// What the package promises: a receiver that fails, hangs or lies delays neither the changes, nor other receivers, nor
+// The package promises: a receiver that fails, hangs or lies delays neither the changes, nor other receivers, nor
 // anything else that the server does. Each endpoint has a few concurrent attempts, and each attempt has a time limit.
 //
 // The package knows neither HTTP nor SQL: a [Sender] sends, a [Store] persists.

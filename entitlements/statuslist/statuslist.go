@@ -5,7 +5,7 @@
 // server which entry is read. The package knows the list alone: callers decide who signs it, whom it is about and how
 // long it is valid.
 //
-// What the package promises: Decode returns exactly the list that was written, or an error, whatever the input; and
+// The package promises: Decode returns exactly the list that was written, or an error, whatever the input; and
 // reading stops at [MaxLen] entries, however far the input would inflate.
 package statuslist
 

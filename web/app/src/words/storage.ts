@@ -4,7 +4,7 @@ import type { StorageHealth } from '@holdfast/client';
 export interface StorageTrouble {
   readonly tone: 'calm' | 'attention';
   readonly headline: string;
-  /** What still works. */
+  /** The features that still work. */
   readonly meaning: string;
   /** What to do about it. */
   readonly advice: string;
