@@ -23,8 +23,6 @@ import (
 )
 
 const (
-	// relyingParty is the relying party's name in authenticators.
-	relyingParty = "Holdfast"
 	// opsPort is the first port that the operations listener tries by default.
 	opsPort = 9090
 	// shutdownPatience is how long running requests may take when the server shuts down.
@@ -186,17 +184,6 @@ func unlessAsked(asked context.Context, err error) error {
 		return nil //nolint:nilerr // a start that was called off is no failure
 	}
 	return err
-}
-
-// logOutage returns a report function that logs when a background task begins to fail, and when it works again.
-func logOutage(log *slog.Logger, failing, again string) func(error) {
-	return func(err error) {
-		if err != nil {
-			log.Warn(failing, "error", err)
-			return
-		}
-		log.Info(again)
-	}
 }
 
 // app returns the files to serve at /, or nil for none.

@@ -26,6 +26,9 @@ import (
 	"holdfast/web"
 )
 
+// relyingParty is the relying party's name in authenticators.
+const relyingParty = "Holdfast"
+
 // sessionsRecheck is how often sessions with open event streams are checked in the database, in case the announcement of
 // their end was lost.
 const sessionsRecheck = time.Minute
@@ -261,5 +264,16 @@ func (s services) audience(statuses, plans, webhooks chan<- struct{}) sql.Audien
 		Missed: func(ctx context.Context) error {
 			return errors.Join(s.passkeys.RecheckSessions(ctx), s.rights.RereadRevisions(ctx))
 		},
+	}
+}
+
+// logOutage returns a report function that logs when a background task begins to fail, and when it works again.
+func logOutage(log *slog.Logger, failing, again string) func(error) {
+	return func(err error) {
+		if err != nil {
+			log.Warn(failing, "error", err)
+			return
+		}
+		log.Info(again)
 	}
 }
