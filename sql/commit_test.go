@@ -17,17 +17,24 @@ import (
 	"holdfast/sql/sqltest"
 )
 
-// TestCommitWithoutStandby checks that a statement, however it is committed, succeeds only after the synchronous standby
-// has it, and that the end of a request does not interrupt that wait.
-func TestCommitWithoutStandby(t *testing.T) {
-	t.Parallel()
-	primary := sqltest.NewNode(t)
-	standby := primary.Standby(t)
+// replicated returns a primary with a synchronous standby, and the primary's database as the server's login.
+func replicated(t *testing.T) (primary, standby *sqltest.Node, db *sqlx.DB) {
+	t.Helper()
+	primary = sqltest.NewNode(t)
+	standby = primary.Standby(t)
 	db, err := sql.Open(t.Context(), primary.URL(local.Runtime))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
+	return primary, standby, db
+}
+
+// TestCommitWithoutStandby checks that a statement, however it is committed, succeeds only after the synchronous standby
+// has it, and that the end of a request does not interrupt that wait.
+func TestCommitWithoutStandby(t *testing.T) {
+	t.Parallel()
+	primary, standby, db := replicated(t)
 	prepared, err := db.PreparexContext(t.Context(), `INSERT INTO secrets (name, value) VALUES ($1, '') RETURNING name`)
 	if err != nil {
 		t.Fatal(err)
@@ -145,13 +152,7 @@ func TestHarmlessWarning(t *testing.T) {
 // sign-in after it does, and that covers all earlier commits.
 func TestSpentCeremoniesAreDurable(t *testing.T) {
 	t.Parallel()
-	primary := sqltest.NewNode(t)
-	standby := primary.Standby(t)
-	db, err := sql.Open(t.Context(), primary.URL(local.Runtime))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
+	_, standby, db := replicated(t)
 	store := newPasskeys(t, db)
 	standby.Stop(t)
 	ids := []string{uuid.NewString(), uuid.NewString()}
