@@ -172,6 +172,7 @@ func (w *world) start(build func(api.Config) (http.Handler, error), options ...o
 	a := api.Config{
 		Origin: origin, AllowOrigins: []string{allowed}, BootstrapToken: sha256.Sum256([]byte(adminSecret)), App: builtApp, Console: builtConsole,
 		Stripe: stripeReceiver(t, nil), BillingWebhook: must1(api.NewWebhookReceiver([]string{webhookSecret}))(t),
+		Places:  w.db.Stats().MaxOpenConnections,
 		Metrics: w.metrics, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: w.clock.now,
 	}
 	p := passkey.Config{RPID: "localhost", RPName: "Holdfast", Origin: origin, AllowOrigins: []string{allowed}, HashMemory: 64, Now: w.clock.now, Rand: rand.Reader}

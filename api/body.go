@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"net/http"
@@ -46,6 +47,13 @@ func (b *pacedBody) Read(p []byte) (int, error) {
 		_ = b.control.SetReadDeadline(time.Time{})
 	}
 	return n, err
+}
+
+// awaitBody reads the body into memory. It leaves an error to the handler, whose read fails in the same way.
+func awaitBody(r *http.Request) {
+	var arrived bytes.Buffer
+	_, _ = arrived.ReadFrom(r.Body)
+	r.Body = io.NopCloser(io.MultiReader(&arrived, r.Body))
 }
 
 // proofBody reads the body of a request with a valid proof. Anybody can make a valid proof with a new key: beyond

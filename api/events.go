@@ -23,9 +23,11 @@ type pace struct {
 	comment time.Duration
 	// patience is how long a client may take to receive a write.
 	patience time.Duration
+	// place is how long a request may wait for a place in the gate.
+	place time.Duration
 }
 
-var usualPace = pace{body: 5 * time.Second, comment: 25 * time.Second, patience: 10 * time.Second}
+var usualPace = pace{body: 5 * time.Second, comment: 25 * time.Second, patience: 10 * time.Second, place: time.Second}
 
 // streamEvents sends a page an event for each change of its user's entitlements (server-sent events; HTML, section 9.2),
 // until the session ends or the server stops. An event contains only the revision; the client reconciles to learn the rest.

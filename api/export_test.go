@@ -9,12 +9,23 @@ import (
 
 // NewPaced is New with another pace of event streams.
 func NewPaced(cfg Config, comment, patience time.Duration) (http.Handler, error) {
-	return newServer(cfg, pace{usualPace.body, comment, patience})
+	pace := usualPace
+	pace.comment, pace.patience = comment, patience
+	return newServer(cfg, pace)
 }
 
 // NewImpatient is New with another time limit for bodies.
 func NewImpatient(cfg Config, body time.Duration) (http.Handler, error) {
-	return newServer(cfg, pace{body, usualPace.comment, usualPace.patience})
+	pace := usualPace
+	pace.body = body
+	return newServer(cfg, pace)
+}
+
+// NewQueued is New with another time limit for the wait for a place.
+func NewQueued(cfg Config, place time.Duration) (http.Handler, error) {
+	pace := usualPace
+	pace.place = place
+	return newServer(cfg, pace)
 }
 
 // Row is the part of a route that tests may see.

@@ -133,6 +133,12 @@ func (a *heldAnswer) Header() http.Header         { return a.header }
 func (a *heldAnswer) WriteHeader(status int)      { a.status = status }
 func (a *heldAnswer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
+// send sends the answer, whose headers w has already.
+func (a *heldAnswer) send(w http.ResponseWriter) {
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body.Bytes()) // the client may have gone
+}
+
 // writeKept sends a stored success of the admin API, which is JSON unless it is empty.
 func writeKept(w http.ResponseWriter, status int, body []byte) error {
 	if len(body) > 0 {

@@ -71,6 +71,15 @@ func (m *Metrics) watchKeyset(version func() int64, end, now func() time.Time) {
 	}, func() float64 { return float64(version()) }))
 }
 
+// watchGate exports how many requests use the database or wait for that. Where some wait for long, the server is overloaded.
+func (m *Metrics) watchGate(g *gate) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "holdfast_requests_working", Help: "Requests that use the database.",
+	}, func() float64 { return float64(len(g.places)) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "holdfast_requests_waiting", Help: "Requests that wait until they may use the database. When too many wait, more are answered 503.",
+	}, func() float64 { return float64(g.waiting.Load()) }))
+}
+
 // watchWebhooks exports counts of outgoing webhooks. Dead webhooks need attention; a growing number of pending ones means
 // that a receiver is failing.
 func (m *Metrics) watchWebhooks(counts func() outbox.Counts) {

@@ -202,6 +202,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	switch {
 	case answer.code == unavailable.code && errors.Is(r.Context().Err(), context.Canceled):
 		answer.status = statusClientGone // nobody reads the answer, and the server is not at fault
+	case answer == overloaded: // metrics tell: log lines would only add to the load
 	case answer.status >= http.StatusInternalServerError:
 		s.log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("request", id), slog.String("code", answer.code), slog.Any("error", err))
 	case answer.code == "credential_rejected":

@@ -25,17 +25,24 @@ const (
 // takesProof reports whether every answer of the route carries the next nonce.
 func (a access) takesProof() bool { return a == cookieProof || a == cookieOr || a == proof }
 
+// handler answers an admitted request, or returns an error for fail.
+type handler func(http.ResponseWriter, *http.Request, caller) error
+
 // route is one row of the table.
 type route struct {
 	method, path string
 	access       access
 	scope        passkey.Scope // scoped routes only
-	handler      func(http.ResponseWriter, *http.Request, caller) error
+	handler      handler
 	query        []string // the accepted parameters; any other is refused
 	limit        int64    // of the body, in bytes; 0 means bodyLimit
 	stream       bool     // the answer may outlast requestTimeout
 	recent       bool     // a session must have authenticated recently
 }
+
+// needsPlace reports whether the route's requests need a place of the gate: all that use the database, except billing
+// events. Only a billing system can send those, and their receiver may wait for its API.
+func (r route) needsPlace() bool { return r.access != document && r.access != webhook }
 
 // takesSession reports whether the route uses a user's session.
 func (r route) takesSession() bool {

@@ -2,8 +2,8 @@
 // results to answers. It decides nothing about users or rights itself.
 //
 // The table in routes.go lists the whole surface: for each route its callers and its scope. Every handler is wrapped, in
-// this order, in the cross-origin guard, the check of the proof, session or token, the Idempotency-Key, and the body's
-// limit. Every answer that is not a success is a problem document (RFC 9457) with a stable code; see problem.go.
+// this order, in the body's limit, the cross-origin guard, the check of a proof, the gate that bounds how many requests
+// work at once, the check of a session or token, and the Idempotency-Key. Every answer that is not a success is a problem document (RFC 9457) with a stable code; see problem.go.
 //
 // The package guarantees that nothing a client sends causes a 5xx, that no log line or metric contains an address, token,
 // cookie, body or query, and that answers below /v1 and /admin are never cached unless they are public documents.
@@ -63,6 +63,9 @@ type Config struct {
 	// Roots is the document served as /roots.json, which the app's service worker pins.
 	Roots []byte
 
+	// Places is how many requests may use the database at once: the size of its pool. Twice as many may wait.
+	Places int
+
 	// Draining is closed when the server is about to stop: event streams then end, while other requests are finished.
 	// Optional.
 	Draining <-chan struct{}
@@ -94,6 +97,7 @@ type server struct {
 	proxies      []netip.Prefix // whose word about client addresses is trusted
 	untrusted    sync.Once      // guards the warning about an untrusted proxy
 	buckets      *buckets
+	gate         *gate
 	large        sync.Map // thumbprints of the keys of devices that are sending a body larger than bodyLimit
 	bootstrap    [sha256.Size]byte
 	helpURL      string           // empty if none
@@ -123,7 +127,7 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 	if err != nil || origin.Host == "" || origin.Scheme+"://"+origin.Host != cfg.Origin {
 		return nil, fmt.Errorf("api: %q is not an origin", cfg.Origin)
 	}
-	if cfg.Passkeys == nil || cfg.Entitlements == nil || cfg.Webhooks == nil || cfg.Answers == nil || cfg.Metrics == nil || cfg.Log == nil || cfg.Now == nil {
+	if cfg.Passkeys == nil || cfg.Entitlements == nil || cfg.Webhooks == nil || cfg.Answers == nil || cfg.Metrics == nil || cfg.Log == nil || cfg.Now == nil || cfg.Places < 1 {
 		return nil, errors.New("api: incomplete configuration")
 	}
 	s := &server{
@@ -136,6 +140,7 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 		secure:       origin.Scheme == "https",
 		proxies:      slices.Clone(cfg.TrustedProxies),
 		buckets:      newBuckets(cfg.Now),
+		gate:         newGate(cfg.Places, pace.place),
 		bootstrap:    cfg.BootstrapToken,
 		helpURL:      cfg.HelpURL,
 		stripe:       cfg.Stripe,
@@ -162,6 +167,7 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 	}
 	s.related, s.endpoints = relatedOrigins(s.origin, s.allowOrigins), passkeyEndpoints(s.origin, s.app)
 	cfg.Metrics.watchWebhooks(cfg.Webhooks.Counts)
+	cfg.Metrics.watchGate(s.gate)
 	cfg.Metrics.watchKeyset(cfg.Entitlements.KeysetVersion, cfg.Entitlements.KeysetEnd, cfg.Now)
 
 	r := chi.NewRouter()
@@ -212,25 +218,50 @@ func (s *server) handle(route route) http.HandlerFunc {
 			}
 			w.Header().Set("DPoP-Nonce", nonce)
 		}
+		if route.needsPlace() && s.gate.isFull() { // before anything expensive
+			s.fail(w, r, overloaded)
+			return
+		}
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		by, err := s.screen(r, route)
 		if err != nil {
 			s.fail(w, r, err)
 			return
 		}
+		if route.needsPlace() && by.proof == nil {
+			awaitBody(r)
+		}
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout) // includes the wait for the database
 		defer cancel()
 		bounded := r.WithContext(ctx)
-		by, err = s.admit(w, bounded, route, by)
-		if err == nil && route.stream {
-			err = handler(w, r, by)
-		} else if err == nil {
+		if route.needsPlace() {
+			err = s.serveInPlace(w, r, bounded, route, handler, by)
+		} else if by, err = s.admit(w, bounded, route, by); err == nil {
 			err = handler(w, bounded, by)
 		}
 		if err != nil {
 			s.fail(w, bounded, err)
 		}
 	}
+}
+
+// serveInPlace admits and answers a request in a place of the gate. The answer is sent afterwards, and a stream begins
+// then, because the client may be slow. bounded is r with its time limit.
+func (s *server) serveInPlace(w http.ResponseWriter, r, bounded *http.Request, route route, handler handler, by caller) error {
+	held := heldAnswer{header: w.Header()}
+	err := s.gate.pass(bounded.Context(), func() (err error) {
+		if by, err = s.admit(w, bounded, route, by); err == nil && !route.stream {
+			err = handler(&held, bounded, by)
+		}
+		return err
+	})
+	if err == nil && route.stream {
+		return handler(w, r, by)
+	}
+	if err == nil {
+		held.send(w)
+	}
+	return err
 }
 
 // handleNotFound serves the files of app and console, and the app's index for navigations to its addresses. It refuses

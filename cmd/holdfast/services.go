@@ -189,6 +189,7 @@ func (c Config) handler(
 		App:            app,
 		Console:        web.Console(),
 		Roots:          roots,
+		Places:         store.db.Stats().MaxOpenConnections,
 		Draining:       draining,
 		Metrics:        metrics,
 		Log:            log,

@@ -1,0 +1,176 @@
+package api_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"holdfast/api"
+)
+
+// heldAnswers are Answers whose Claim returns only when released.
+type heldAnswers struct {
+	api.Answers
+	entered, release chan struct{}
+}
+
+func (h *heldAnswers) Claim(
+	ctx context.Context, actor, route, key string, bodyHash []byte, now time.Time,
+) (claimed bool, status int, answer []byte, err error) {
+	h.entered <- struct{}{}
+	<-h.release
+	return h.Answers.Claim(ctx, actor, route, key, bodyHash, now)
+}
+
+// narrow starts another server that works on one request at a time. The result takes that place until release is closed.
+func (w *world) narrow(build func(api.Config) (http.Handler, error)) (other *world, occupy func() (done <-chan answer), release chan struct{}) {
+	w.t.Helper()
+	held := &heldAnswers{entered: make(chan struct{}), release: make(chan struct{})}
+	other = w.replica(func(cfg api.Config) (http.Handler, error) {
+		held.Answers = cfg.Answers
+		cfg.Places, cfg.Answers = 1, held
+		return build(cfg)
+	})
+	return other, func() <-chan answer {
+		support := other.browser()
+		done := make(chan answer, 1)
+		go func() { done <- support.keyed("k-1", "/admin/v1/users", `{"name":"Ada"}`) }()
+		<-held.entered
+		return done
+	}, held.release
+}
+
+// waiting returns the number of requests that wait for a place, from the metrics.
+func (w *world) waiting() string {
+	recorder := httptest.NewRecorder()
+	api.NewOps(w.metrics, nil).ServeHTTP(recorder, httptest.NewRequest("GET", "/metrics", nil))
+	for line := range strings.Lines(recorder.Body.String()) {
+		if number, found := strings.CutPrefix(line, "holdfast_requests_waiting "); found {
+			return strings.TrimSpace(number)
+		}
+	}
+	return ""
+}
+
+// TestOverload checks that requests beyond those that work and wait are refused at once and change nothing, while public
+// documents and open streams are served, and that the waiting ones are served afterwards.
+func TestOverload(t *testing.T) {
+	w := newWorld(t)
+	other, occupy, release := w.narrow(func(cfg api.Config) (http.Handler, error) { return api.NewQueued(cfg, time.Hour) })
+	ada := w.browser()
+	ada.register("Ada")
+	device, lineage := ada.link()
+	events := ada.events(other)
+	events.want(ada.revision())
+	options := ada.do("POST", "/v1/authentication/options", nil).want(t, 200, "")
+	spent := w.count("spent")
+
+	ada.w = other
+	first := occupy()
+	waiting := make(chan answer, 2)
+	for range cap(waiting) {
+		go func() { waiting <- ada.do("GET", "/v1/session", nil) }()
+	}
+	for other.waiting() != "2" { // the test's deadline ends this
+		time.Sleep(time.Millisecond)
+	}
+
+	for name, refused := range map[string]answer{
+		"sign-in":    ada.do("POST", "/v1/authentication", fmt.Sprintf(`{"ceremony":%q,"credential":%s}`, options.text("ceremony"), ada.assert(options))),
+		"a trial":    ada.do("POST", "/v1/trial", nil),
+		"reconcile":  ada.reconcile(device, lineage),
+		"read":       ada.do("GET", "/v1/session", nil),
+		"new stream": ada.do("GET", "/v1/events", nil),
+		"support":    ada.admin("POST", "/admin/v1/users", `{"name":"Bob"}`),
+	} {
+		refused.want(t, 503, "unavailable")
+		if refused.Header.Get("Retry-After") != "2" {
+			t.Errorf("%s: Retry-After %q", name, refused.Header.Get("Retry-After"))
+		}
+		if name == "reconcile" && refused.Header.Get("DPoP-Nonce") == "" {
+			t.Error("no nonce comes with the refusal of a reconcile")
+		}
+	}
+	if w.count("subscriptions") != 0 || w.count("spent") != spent || w.count("users") != 1 {
+		t.Error("refused requests changed something")
+	}
+	ada.do("GET", "/.well-known/jwks.json", nil).want(t, 200, "")
+	ada.do("GET", "/v1/status-lists/0", nil).want(t, 200, "")
+	ada.w = w
+	ada.do("POST", "/v1/trial", nil).want(t, 201, "")
+	events.want(ada.revision()) // the stream that was open
+
+	close(release)
+	(<-first).want(t, 201, "")
+	for range cap(waiting) {
+		(<-waiting).want(t, 200, "")
+	}
+	ada.w = other
+	ada.reconcile(device, lineage).want(t, 200, "")
+	if strings.Contains(w.log.String(), "request failed") {
+		t.Error("refusals under overload are logged as failures")
+	}
+}
+
+// TestOverloadPatience checks that a request does not wait for a place longer than allowed.
+func TestOverloadPatience(t *testing.T) {
+	w := newWorld(t)
+	other, occupy, release := w.narrow(func(cfg api.Config) (http.Handler, error) { return api.NewQueued(cfg, time.Millisecond) })
+	ada := w.browser()
+	ada.register("Ada")
+	ada.w = other
+	first := occupy()
+	if refused := ada.do("GET", "/v1/session", nil).want(t, 503, "unavailable"); refused.Header.Get("Retry-After") != "2" {
+		t.Errorf("Retry-After %q", refused.Header.Get("Retry-After"))
+	}
+	close(release)
+	(<-first).want(t, 201, "")
+}
+
+// TestSlowClientsHoldNoPlace checks that clients that send or read slowly do not keep others from being served.
+func TestSlowClientsHoldNoPlace(t *testing.T) {
+	w := newWorld(t)
+	var handler http.Handler
+	other := w.replica(func(cfg api.Config) (http.Handler, error) {
+		cfg.Places = 1
+		h, err := api.NewImpatient(cfg, time.Hour)
+		handler = h
+		return h, err
+	})
+	ada := w.browser()
+	ada.register("Ada")
+	ada.w = other
+
+	sending := must1((&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(other.url, "http://")))(t)
+	defer sending.Close()
+	_, err := io.WriteString(sending, "POST /v1/authentication HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n{")
+	must(t, err)
+	// The server says 100 when it begins to read the body.
+	if line, err := bufio.NewReader(sending).ReadString('\n'); err != nil || !strings.Contains(line, "100") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	ada.do("GET", "/v1/session", nil).want(t, 200, "")
+
+	for i := range 100 { // more than one write's worth
+		ada.admin("POST", "/admin/v1/users", fmt.Sprintf(`{"name":"User %d %s"}`, i, strings.Repeat("x", 80))).want(t, 201, "")
+	}
+	listener := pipes{make(chan net.Conn)}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(listener) }()
+	defer server.Close()
+	defer close(listener.conns)
+	reading, remote := net.Pipe()
+	listener.conns <- remote
+	_, err = io.WriteString(reading, "GET /admin/v1/users?limit=100 HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "+adminSecret+"\r\n\r\n")
+	must(t, err)
+	_, err = io.ReadFull(reading, make([]byte, 1)) // the server writes, and waits for the reader
+	must(t, err)
+	ada.do("GET", "/v1/session", nil).want(t, 200, "")
+}
