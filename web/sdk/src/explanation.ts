@@ -1,12 +1,12 @@
 // For pages that explain, `@holdfast/client/explanation`: the server's current view of the user, besides the document.
-import { encodeBase64url } from './base64url.ts';
-import { type DeviceKey, openDeviceKey } from './device-key.ts';
-import { HoldfastError } from './error.ts';
-import type { ErrorCode } from './error-code.ts';
-import { failingWith } from './failing-with.ts';
-import type { Options } from './options.ts';
-import { Store } from './store.ts';
-import { isObject, type JsonObject } from './strict-json.ts';
+import { encodeBase64url } from './base/base64url.ts';
+import { HoldfastError } from './base/error.ts';
+import type { ErrorCode } from './base/error-code.ts';
+import { failingWith } from './base/failing-with.ts';
+import { isObject, type JsonObject } from './base/strict-json.ts';
+import { type DeviceKey, openDeviceKey } from './server/device-key.ts';
+import type { Options } from './state/options.ts';
+import { Store } from './storage/store.ts';
 
 /**
  * The settings of {@link explain}. Use the same values as in the pages' {@link Options}.

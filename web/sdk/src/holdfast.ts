@@ -1,9 +1,12 @@
-import type { Entitlement } from './entitlement.ts';
-import type { LockOptions } from './lock-options.ts';
-import type { ReconcileResult } from './reconcile-result.ts';
-import type { Session } from './session.ts';
-import type { StorageHealth } from './storage-health.ts';
-import type { User } from './user.ts';
+import type { User } from './base/user.ts';
+import type { UnlockOptions } from './lock/page-lock.ts';
+import type { LinkOptions } from './reconcile/link.ts';
+import type { ReconcileResult } from './reconcile/reconcile-result.ts';
+import type { SignInOptions } from './session/account.ts';
+import type { Session } from './session/session.ts';
+import type { LockOptions } from './storage/lock-options.ts';
+import type { StorageHealth } from './storage/storage-health.ts';
+import type { Entitlement } from './verify/entitlement.ts';
 
 /**
  * The signed-in user and their rights on this device. Reads are synchronous and work offline; methods that talk to the
@@ -109,21 +112,4 @@ export interface Holdfast {
 
   /** Stops timers and listeners and closes the database. Call nothing else afterwards. */
   close(): void;
-}
-
-/** See {@link Holdfast.signIn}. */
-export interface SignInOptions {
-  readonly mediation?: 'conditional';
-  readonly signal?: AbortSignal;
-}
-
-/** See {@link Holdfast.unlock}. */
-export interface UnlockOptions {
-  readonly signal?: AbortSignal;
-}
-
-/** See {@link Holdfast.link}. */
-export interface LinkOptions {
-  /** The device to replace when the plan's limit is reached. */
-  readonly replaces?: string;
 }

@@ -1,7 +1,7 @@
 import { Client } from './client.ts';
-import { makeContext } from './context.ts';
 import type { Holdfast } from './holdfast.ts';
-import type { Options } from './options.ts';
+import { makeContext } from './state/context.ts';
+import type { Options } from './state/options.ts';
 
 /**
  * Opens and verifies this device's storage, without network, in milliseconds. Never rejects because of its contents:
@@ -13,7 +13,7 @@ import type { Options } from './options.ts';
  */
 export async function openHoldfast(options: Options): Promise<Holdfast> {
   const client = new Client(makeContext(options));
-  await client.load();
+  await client.state.load();
   if (options.autoReconcile ?? true) client.start();
   return client;
 }

@@ -1,16 +1,17 @@
 // For service workers, `@holdfast/client/worker`. import() is not available there, so this file contains everything that a
 // run may need.
-import { syncTag } from './background.ts';
-import { openChannel } from './channel.ts';
-import { type Context, makeContext } from './context.ts';
-import { HoldfastError } from './error.ts';
-import { sayFarewell } from './farewell.ts';
-import { linkDevice } from './link.ts';
-import type { Options } from './options.ts';
-import { reconcileOnce } from './reconcile-once.ts';
-import { unhurried } from './spread.ts';
 
-export type { Roots } from './roots.ts';
+import { HoldfastError } from './base/error.ts';
+import { syncTag } from './reconcile/background.ts';
+import { sayFarewell } from './reconcile/farewell.ts';
+import { linkDevice } from './reconcile/link.ts';
+import { reconcileOnce } from './reconcile/reconcile-once.ts';
+import { unhurried } from './reconcile/spread.ts';
+import { openChannel } from './state/channel.ts';
+import { type Context, makeContext } from './state/context.ts';
+import type { Options } from './state/options.ts';
+
+export type { Roots } from './verify/roots.ts';
 
 /**
  * The settings of {@link reconcileInBackground}. Use the same values as in the pages' {@link Options}.

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { verifyAssertion } from '../src/assertion.ts';
-import { decodeBase64url, encodeBase64url } from '../src/base64url.ts';
-import { importPasskeyKey } from '../src/passkey-key.ts';
+import { decodeBase64url, encodeBase64url } from '../src/base/base64url.ts';
+import { verifyAssertion } from '../src/verify/assertion.ts';
+import { importPasskeyKey } from '../src/verify/passkey-key.ts';
 import { derFromP1363 } from './support/soft-passkey.ts';
 
 interface Said {

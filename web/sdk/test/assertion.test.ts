@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type AssertionExpectations, verifyAssertion } from '../src/assertion.ts';
-import { decodeBase64url, encodeBase64url } from '../src/base64url.ts';
-import { importPasskeyKey, type PasskeyKey } from '../src/passkey-key.ts';
-import type { JsonObject } from '../src/strict-json.ts';
+import { decodeBase64url, encodeBase64url } from '../src/base/base64url.ts';
+import type { JsonObject } from '../src/base/strict-json.ts';
+import { type AssertionExpectations, verifyAssertion } from '../src/verify/assertion.ts';
+import { importPasskeyKey, type PasskeyKey } from '../src/verify/passkey-key.ts';
 import { allAlgorithms, type Ceremony, derFromP1363, SoftPasskey, sequence } from './support/soft-passkey.ts';
 
 const challenge = crypto.getRandomValues(new Uint8Array(32));

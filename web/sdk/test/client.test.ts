@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { makeContext } from '../src/context.ts';
-import { sayFarewell } from '../src/farewell.ts';
-import { linkDevice } from '../src/link.ts';
-import { reconcileOnce } from '../src/reconcile-once.ts';
-import { asCredential, Profile, stubPasskeys } from './support/device.ts';
+import { sayFarewell } from '../src/reconcile/farewell.ts';
+import { linkDevice } from '../src/reconcile/link.ts';
+import { reconcileOnce } from '../src/reconcile/reconcile-once.ts';
+import { makeContext } from '../src/state/context.ts';
+import { asCredential, Profile, reload, stubPasskeys } from './support/device.ts';
 import { day, epoch, FakeServer, problem } from './support/fake-server.ts';
 
 let server: FakeServer;
@@ -254,7 +254,7 @@ describe('time', () => {
   it('is noticed while the page is open', async () => {
     const hf = await profile.openPremium();
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    await (hf as unknown as { load(): Promise<void> }).load();
+    await reload(hf);
     const told = vi.fn();
     hf.subscribe(told);
     profile.clock = end - 30_000;
@@ -281,7 +281,7 @@ describe('time', () => {
   it('observed while open is kept across a restart', async () => {
     const hf = await profile.openPremium();
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    await (hf as unknown as { load(): Promise<void> }).load();
+    await reload(hf);
     profile.pass(6 * day * 1000);
     await vi.advanceTimersByTimeAsync(60_000);
     vi.useRealTimers();
@@ -296,7 +296,7 @@ describe('time', () => {
     const open = async () => {
       profile.close();
       const tab = await profile.open();
-      await (tab as unknown as { load(): Promise<void> }).load();
+      await reload(tab);
       return tab;
     };
     await profile.openPremium();
@@ -325,7 +325,7 @@ describe('time', () => {
   it('premium returns as soon as the clock is right, without a user action', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const hf = await profile.openPremium();
-    await (hf as unknown as { load(): Promise<void> }).load();
+    await reload(hf);
     profile.pass(day * 1000);
     expect(hf.has('export')).toBe(true);
     profile.clock -= 6 * 3_600_000;

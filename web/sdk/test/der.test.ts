@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { p1363FromDer } from '../src/der.ts';
+import { p1363FromDer } from '../src/verify/der.ts';
 import { derFromP1363, integer, sequence } from './support/soft-passkey.ts';
 
 const bytes = (...values: number[]) => new Uint8Array(values);

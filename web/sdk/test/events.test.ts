@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { HoldfastError } from '../src/error.ts';
-import { EventStream } from '../src/events.ts';
+import { HoldfastError } from '../src/base/error.ts';
+import { EventStream } from '../src/reconcile/events.ts';
 import { FakeEventSource, FakeLocks } from './support/browser.ts';
 
 const ada = '5f6d2a4e-0000-4000-8000-000000000001';

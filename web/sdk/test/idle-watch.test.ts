@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { IdleWatch, quietSince } from '../src/idle-watch.ts';
+import { IdleWatch, quietSince } from '../src/lock/idle-watch.ts';
 
 const second = 1000;
 const limit = 60 * second;

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { publicJwk, thumbprint } from '../src/key.ts';
+import { publicJwk, thumbprint } from '../src/verify/key.ts';
 
 // The key of RFC 9449's examples, whose thumbprint is in its §6.1. Other key types (RFC 7638 §3.1 has an RSA key) get no
 // thumbprint, since none of ours are of those types.

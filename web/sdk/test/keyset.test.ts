@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { type KeysetMark, raiseMarks, verifyKeyset } from '../src/keyset.ts';
-import { type TrustedRoots, trustRoots } from '../src/trusted-roots.ts';
+import { type KeysetMark, raiseMarks, verifyKeyset } from '../src/verify/keyset.ts';
+import { type TrustedRoots, trustRoots } from '../src/verify/trusted-roots.ts';
 import { epoch, FakeServer, origin } from './support/fake-server.ts';
 import { newSigner, type Signer } from './support/signer.ts';
 

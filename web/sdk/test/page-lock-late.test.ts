@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { Holdfast } from '../src/index.ts';
-import { asCredential, Profile, stubPasskeys } from './support/device.ts';
+import { asCredential, Profile, reload, stubPasskeys } from './support/device.ts';
 import { FakeServer } from './support/fake-server.ts';
 import { SoftPasskey } from './support/soft-passkey.ts';
 
@@ -43,21 +43,21 @@ afterEach(() => {
 });
 
 /** A page that started while the file was unavailable; it is available now. */
-async function openLate(): Promise<Holdfast & { load(): Promise<void> }> {
+async function openLate(): Promise<Holdfast> {
   profile.close();
   file.arrives = false;
   const hf = await profile.open();
   expect(hf.locked).toBe(true);
   file.arrives = true;
-  return hf as Holdfast & { load(): Promise<void> };
+  return hf;
 }
 
 it('a page that starts locked stays locked when the file arrives late', async () => {
   const hf = await profile.openPremium();
   await hf.setLock({ onStart: true });
   const late = await openLate();
-  await late.load();
-  await late.load();
+  await reload(late);
+  await reload(late);
   expect(late.locked).toBe(true);
 });
 
@@ -67,7 +67,7 @@ it('a page idle for too long stays locked when the file arrives late', async () 
   await vi.waitFor(async () => expect((await profile.held()).active).toBeDefined());
   profile.clock += 3_600_000;
   const late = await openLate();
-  await late.load();
+  await reload(late);
   expect(late.locked).toBe(true);
 });
 
@@ -76,7 +76,7 @@ it('a page without a reason to lock opens then', async () => {
   await hf.setLock({ idle: 300_000 });
   await vi.waitFor(async () => expect((await profile.held()).active).toBeDefined());
   const late = await openLate();
-  await late.load();
+  await reload(late);
   expect(late.locked).toBe(false);
 });
 
@@ -88,6 +88,6 @@ it.each<[string, (hf: Holdfast) => Promise<void>]>([
   const late = await openLate();
   await late.unlock();
   expect(late.locked).toBe(false);
-  await late.load();
+  await reload(late);
   expect(late.locked).toBe(false);
 });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { decodeBase64url, encodeBase64url } from '../src/base64url.ts';
+import { decodeBase64url, encodeBase64url } from '../src/base/base64url.ts';
 import type { Holdfast } from '../src/index.ts';
-import { asCredential, Profile, stubPasskeys } from './support/device.ts';
+import { asCredential, Profile, reload, stubPasskeys } from './support/device.ts';
 import { day, epoch, FakeServer, origin } from './support/fake-server.ts';
 import { decode, encode, newSigner } from './support/signer.ts';
 import { allAlgorithms, type Ceremony, SoftPasskey } from './support/soft-passkey.ts';
@@ -484,17 +484,17 @@ describe('on start', () => {
     profile.close();
     let arrives = false;
     const roots = async () => (arrives ? server.roots : Promise.reject(new TypeError('offline')));
-    const open = async () => (await profile.open({ roots })) as Holdfast & { load(): Promise<void> };
+    const open = () => profile.open({ roots });
     const hf = await open();
     expect(hf.locked).toBe(true);
     await expect(hf.unlock()).rejects.toMatchObject({ code: 'roots_unavailable' });
-    await hf.load();
+    await reload(hf);
     expect(hf.locked).toBe(true);
     arrives = true;
-    await hf.load();
+    await reload(hf);
     expect(hf.locked).toBe(true);
     await hf.unlock();
-    await hf.load();
+    await reload(hf);
     expect(hf.locked).toBe(false);
 
     profile.close();
@@ -503,7 +503,7 @@ describe('on start', () => {
     const lost = await open();
     expect(lost.locked).toBe(true);
     arrives = true;
-    await lost.load();
+    await reload(lost);
     expect(lost.locked).toBe(false);
   });
 

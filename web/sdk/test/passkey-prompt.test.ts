@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { createPasskey, pickPasskey } from '../src/passkey-prompt.ts';
+import { createPasskey, pickPasskey } from '../src/passkey/passkey-prompt.ts';
 import { asCredential, stubPasskeys } from './support/device.ts';
 
 const { signal } = new AbortController();

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { digest } from '../src/digest.ts';
+import { digest } from '../src/base/digest.ts';
 import type { Holdfast } from '../src/index.ts';
 import { Profile, stubPasskeys } from './support/device.ts';
 import { day, epoch, FakeServer, type Interference, json, origin, problem } from './support/fake-server.ts';

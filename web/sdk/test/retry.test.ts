@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Retry } from '../src/retry.ts';
+import { Retry } from '../src/reconcile/retry.ts';
 
 function clocked(random: number) {
   const clock = { now: 0 };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Schedule } from '../src/schedule.ts';
+import { Schedule } from '../src/reconcile/schedule.ts';
 
 const never = Number.POSITIVE_INFINITY;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { unhurried } from '../src/spread.ts';
+import { unhurried } from '../src/reconcile/spread.ts';
 import { Arrivals, Crowd } from './support/crowd.ts';
 
 // A hundred thousand devices meet the same event in the same millisecond. Random numbers are the same in every run; the

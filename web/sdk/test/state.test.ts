@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Document, DocumentState } from '../src/document.ts';
-import { stateOf } from '../src/state.ts';
-import { readClocks, type Watch } from '../src/trusted-time.ts';
+import type { Document, DocumentState } from '../src/verify/document.ts';
+import { stateOf } from '../src/verify/state-of.ts';
+import { readClocks, type Watch } from '../src/verify/trusted-time.ts';
 
 const day = 86_400;
 const taken = 1_767_225_600;

@@ -1,11 +1,12 @@
 import { deleteDB, openDB } from 'idb';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Context } from '../src/context.ts';
-import { Healing, type Subject } from '../src/healing.ts';
 import type { Holdfast, StorageHealth } from '../src/index.ts';
-import { type Records, Store } from '../src/store.ts';
-import { Profile, stubPasskeys } from './support/device.ts';
-import { FakeServer } from './support/fake-server.ts';
+import { Healing } from '../src/reconcile/healing.ts';
+import { makeContext } from '../src/state/context.ts';
+import { State } from '../src/state/state.ts';
+import { type Records, Store } from '../src/storage/store.ts';
+import { Profile, reload, stubPasskeys } from './support/device.ts';
+import { FakeServer, origin } from './support/fake-server.ts';
 
 const realTimeout = setTimeout;
 
@@ -186,24 +187,23 @@ describe('versions', () => {
     const stubborn = await openDB(profile.database, 1, { upgrade: (db) => void db.createObjectStore('state') });
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const store = new Store(profile.database, 2);
-    const client = subject(store);
-    const healing = new Healing({ name: profile.database, store } as Context, client);
-    client.load.mockImplementation(async () => {
-      await store.read().catch(() => {});
-      await healing.look();
-    });
+    const { roots } = server;
+    const state = new State({ ...makeContext({ origin, roots, database: profile.database }), store });
+    const healing = new Healing(state);
+    state.loaded = () => void healing.look();
 
-    const loading = client.load();
+    const loading = state.load();
     await until(() => store.blocked);
     await vi.advanceTimersByTimeAsync(5_000);
     await loading;
-    expect(client.storage).toBe('blocked');
+    await until(() => state.storage === 'blocked');
 
     stubborn.close();
     await vi.advanceTimersByTimeAsync(2_000);
-    await until(() => client.storage === 'well');
+    await until(() => state.storage === 'well');
     expect(await store.read()).toEqual({});
-    await store.close();
+    healing.close();
+    state.close();
   });
 });
 
@@ -274,7 +274,7 @@ describe('no room', () => {
     expect(await hf.reconcile()).toEqual({ outcome: 'storage_unavailable' });
     await becomes(hf, 'full');
     // Reading succeeds, which proves no room to write.
-    await (hf as unknown as { load(): Promise<void> }).load();
+    await reload(hf);
     await vi.waitFor(() => expect(put.mock.calls.length).toBeGreaterThan(1));
     expect(hf.storage).toBe('full');
     expect(hf.has('export')).toBe(true);
@@ -294,7 +294,7 @@ describe('no room', () => {
     const channel = new BroadcastChannel('holdfast');
     for (let n = 0; n < 20; n++) channel.postMessage(null);
     expect(await reconciling).toEqual({ outcome: 'storage_unavailable' });
-    await (hf as unknown as { load(): Promise<void> }).load();
+    await reload(hf);
     await becomes(hf, 'full');
     put.mockRestore();
     channel.close();
@@ -330,16 +330,6 @@ describe('a browser that cannot keep a key', () => {
   });
 });
 
-function subject(store: Store) {
-  return {
-    standing: { user: null } as Subject['standing'],
-    storage: 'well' as StorageHealth,
-    load: vi.fn(async () => {}),
-    tell: vi.fn(),
-    store,
-  };
-}
-
 function stubLocalStorage() {
   const items = new Map<string, string>();
   vi.stubGlobal('localStorage', {
@@ -371,7 +361,7 @@ describe('temporarily unreadable storage', () => {
     await expect(hf.register('Ada')).rejects.toMatchObject({ code });
     getAll.mockRestore();
     expect(await profile.held()).toEqual(before);
-    await (hf as unknown as { load(): Promise<void> }).load();
+    await reload(hf);
     expect(hf.has('export')).toBe(true);
   });
 });

@@ -1,5 +1,5 @@
 import { afterEach, expect, it, vi } from 'vitest';
-import { Store } from '../src/store.ts';
+import { Store } from '../src/storage/store.ts';
 
 const { openDB } = vi.hoisted(() => ({ openDB: vi.fn() }));
 vi.mock('idb', () => ({ openDB }));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Clocks, type Moment, readClocks, type TrustedTime, type Watch } from '../src/trusted-time.ts';
+import { type Clocks, type Moment, readClocks, type TrustedTime, type Watch } from '../src/verify/trusted-time.ts';
 
 const [second, minute, hour, day] = [1_000, 60_000, 3_600_000, 86_400_000];
 const life = 7 * day;

@@ -1,10 +1,10 @@
 /// <reference types="vite/client" />
 import { describe, expect, it } from 'vitest';
-import type { Document } from '../src/document.ts';
-import { HoldfastError } from '../src/error.ts';
-import { type Keyset, type KeysetMark, raiseMarks, verifyKeyset } from '../src/keyset.ts';
-import type { Roots } from '../src/roots.ts';
-import { trustRoots } from '../src/trusted-roots.ts';
+import { HoldfastError } from '../src/base/error.ts';
+import type { Document } from '../src/verify/document.ts';
+import { type Keyset, type KeysetMark, raiseMarks, verifyKeyset } from '../src/verify/keyset.ts';
+import type { Roots } from '../src/verify/roots.ts';
+import { trustRoots } from '../src/verify/trusted-roots.ts';
 import { judge } from './support/judge.ts';
 
 /** One file of entitlements/testdata/vectors; its README explains the members. */

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Keyset } from '../src/keyset.ts';
-import { verifyKeyset } from '../src/keyset.ts';
-import { trustRoots } from '../src/trusted-roots.ts';
+import type { Keyset } from '../src/verify/keyset.ts';
+import { verifyKeyset } from '../src/verify/keyset.ts';
+import { trustRoots } from '../src/verify/trusted-roots.ts';
 import { day, epoch, FakeServer, origin } from './support/fake-server.ts';
 import { type Expectations, judge } from './support/judge.ts';
 import { encode, newSigner } from './support/signer.ts';

@@ -1,5 +1,5 @@
-import { Retry } from '../../src/retry.ts';
-import { Schedule } from '../../src/schedule.ts';
+import { Retry } from '../../src/reconcile/retry.ts';
+import { Schedule } from '../../src/reconcile/schedule.ts';
 
 /** Random numbers from 0 to 1 that are the same in every run (mulberry32). */
 function seeded(seed: number): () => number {

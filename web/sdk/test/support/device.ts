@@ -1,8 +1,9 @@
 import 'fake-indexeddb/auto';
 import { vi } from 'vitest';
-import { decodeBase64url } from '../../src/base64url.ts';
+import { decodeBase64url } from '../../src/base/base64url.ts';
+import type { Client } from '../../src/client.ts';
 import { type Holdfast, type Options, openHoldfast } from '../../src/index.ts';
-import { type Changes, type Held, Store } from '../../src/store.ts';
+import { type Changes, type Held, Store } from '../../src/storage/store.ts';
 import { epoch, type FakeServer, origin } from './fake-server.ts';
 
 let count = 0;
@@ -94,4 +95,9 @@ export function stubPasskeys(
   const credentials = { create: vi.fn(answer), get: vi.fn(answer) };
   vi.stubGlobal('navigator', { credentials, userAgent: 'Firefox Windows' });
   return credentials;
+}
+
+/** Reads storage again, as a page does when another tab announces a change. */
+export function reload(hf: Holdfast): Promise<void> {
+  return (hf as Client).state.load();
 }

@@ -1,7 +1,7 @@
-import { decodeBase64url, encodeBase64url } from '../../src/base64url.ts';
-import { digest } from '../../src/digest.ts';
-import { importPublicKey, publicJwk, thumbprint } from '../../src/key.ts';
-import type { Roots } from '../../src/roots.ts';
+import { decodeBase64url, encodeBase64url } from '../../src/base/base64url.ts';
+import { digest } from '../../src/base/digest.ts';
+import { importPublicKey, publicJwk, thumbprint } from '../../src/verify/key.ts';
+import type { Roots } from '../../src/verify/roots.ts';
 import { decode, newSigner, type Signer } from './signer.ts';
 
 type Json = Record<string, unknown>;

@@ -1,8 +1,8 @@
-import type { Document } from '../../src/document.ts';
-import { HoldfastError } from '../../src/error.ts';
-import type { Keyset } from '../../src/keyset.ts';
-import { stateOf } from '../../src/state.ts';
-import { authenticateDocument, type Binding, checkBinding } from '../../src/verify.ts';
+import { HoldfastError } from '../../src/base/error.ts';
+import type { Document } from '../../src/verify/document.ts';
+import type { Keyset } from '../../src/verify/keyset.ts';
+import { stateOf } from '../../src/verify/state-of.ts';
+import { authenticateDocument, type Binding, checkBinding } from '../../src/verify/verify.ts';
 
 export interface Expectations extends Binding {
   readonly keyset: Keyset;

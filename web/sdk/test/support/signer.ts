@@ -1,5 +1,5 @@
-import { decodeBase64url, encodeBase64url } from '../../src/base64url.ts';
-import { type PublicJwk, publicJwk, thumbprint } from '../../src/key.ts';
+import { decodeBase64url, encodeBase64url } from '../../src/base/base64url.ts';
+import { type PublicJwk, publicJwk, thumbprint } from '../../src/verify/key.ts';
 
 /** A key that signs messages in the test: a root, or the server's signing key. */
 export interface Signer {

@@ -1,5 +1,5 @@
-import { encodeBase64url } from '../../src/base64url.ts';
-import type { JsonObject } from '../../src/strict-json.ts';
+import { encodeBase64url } from '../../src/base/base64url.ts';
+import type { JsonObject } from '../../src/base/strict-json.ts';
 
 /** The COSE algorithms of keys in passkeys documents, with their WebCrypto parameters. */
 const algorithms = {
