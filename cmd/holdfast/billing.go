@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"holdfast/api"
 	"holdfast/api/stripe"
@@ -87,12 +88,27 @@ func (c Billing) billingWebhook() (*api.WebhookReceiver, error) {
 	return receiver, nil
 }
 
-// warnOfPlans logs plans that flags name but that do not exist yet. Until they do, nobody can start a trial, and events
-// about their prices are refused.
-func (c Config) warnOfPlans(ctx context.Context, rights *entitlements.Service, log *slog.Logger) error {
+// fieldbookPlan is the plan that Fieldbook sells. An admin may change it.
+var fieldbookPlan = entitlements.Plan{
+	ID:          "premium",
+	Features:    map[string]entitlements.Feature{"export": {Offline: true}, "notes": {Offline: true}},
+	Grace:       3 * 24 * time.Hour,
+	DeviceLimit: 5,
+	Rank:        10,
+}
+
+// setUpPlans puts Fieldbook's plan if Fieldbook is served, and logs plans that flags name but that do not exist yet. Until
+// they do, nobody can start a trial, and events about their prices are refused.
+func (c Config) setUpPlans(ctx context.Context, rights *entitlements.Service, log *slog.Logger) error {
 	prices, err := c.prices()
 	if err != nil {
 		return err
+	}
+	if c.App == fieldbook {
+		// A conflict means that the plan exists.
+		if _, err := rights.PutPlan(ctx, "server", fieldbookPlan, "", new("")); err != nil && !errors.Is(err, entitlements.ErrConflict) {
+			return err
+		}
 	}
 	plans, err := rights.Plans(ctx)
 	if err != nil {

@@ -13,13 +13,53 @@ import (
 	"github.com/stripe/stripe-go/v85/webhook"
 )
 
+// TestFieldbookPutsItsPlan checks that a server with Fieldbook has its plan, as an admin left it, and any other has none.
+func TestFieldbookPutsItsPlan(t *testing.T) {
+	t.Parallel()
+	config := configure(t, "--data="+filepath.Join(folder(t), "data"), "--admin-token="+bootstrapToken)
+	plans := func(s *server) string {
+		t.Helper()
+		status, plans := ask(t, "GET", s.origin+"/admin/v1/plans", bootstrapToken, "")
+		if status != http.StatusOK {
+			t.Fatal(status, plans)
+		}
+		return strings.TrimSpace(plans)
+	}
+	bare := serve(t, config)
+	if got := plans(bare); got != `{"plans":[]}` {
+		t.Errorf("without an app: %s", got)
+	}
+	if log := bare.log.String(); !strings.Contains(log, "--trial-plan names an unknown plan") {
+		t.Errorf("log: %s", log)
+	}
+	bare.stop(t)
+
+	config.App = "fieldbook"
+	first := serve(t, config)
+	if got := plans(first); !strings.Contains(got, `"id":"premium"`) || !strings.Contains(got, `"grace":259200,"device_limit":5`) {
+		t.Errorf("with Fieldbook: %s", got)
+	}
+	if log := first.log.String(); strings.Contains(log, "--trial-plan") {
+		t.Errorf("log: %s", log)
+	}
+	if status, put := ask(t, "PUT", first.origin+"/admin/v1/plans/premium", bootstrapToken,
+		`{"features":{},"grace":0,"device_limit":3,"rank":1,"reason":"another"}`); status != 200 {
+		t.Fatal(status, put)
+	}
+	edited := plans(first)
+	first.stop(t)
+	if got := plans(serve(t, config)); got != edited {
+		t.Errorf("after a restart: %s, want %s", got, edited)
+	}
+}
+
 // TestBilling checks that the flags reach the routes, that the start warns of a price whose plan is missing, and that its
 // events are refused until the plan exists.
 func TestBilling(t *testing.T) {
 	t.Parallel()
 	const stripeSecret, nextSecret, billingSecret = "whsec_0123456789abcdef", "whsec_fedcba9876543210", "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 	s := serve(t, configure(t, "--data="+filepath.Join(folder(t), "data"), "--admin-token="+bootstrapToken, "--stripe-webhook-secret="+stripeSecret+","+nextSecret,
-		"--stripe-price=price_1=premium", "--stripe-price=price_2=gold", "--billing-webhook-secret="+billingSecret))
+		"--stripe-price=price_1=premium", "--stripe-price=price_2=gold", "--billing-webhook-secret="+billingSecret, "--app=fieldbook"))
 	log := s.log.String()
 	if !strings.Contains(log, `"price":"price_2","plan":"gold"`) || strings.Contains(log, `"price":"price_1"`) || strings.Contains(log, "whsec_") {
 		t.Errorf("log: %s", log)

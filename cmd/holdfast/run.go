@@ -186,12 +186,15 @@ func unlessAsked(asked context.Context, err error) error {
 	return err
 }
 
+// fieldbook is the value of --app that names the sample app.
+const fieldbook = "fieldbook"
+
 // app returns the files to serve at /, or nil for none.
 func (c Config) app() (fs.FS, error) {
 	switch c.App {
 	case "none":
 		return nil, nil
-	case "fieldbook":
+	case fieldbook:
 		return web.Dist(), nil
 	}
 	// An os.Root refuses links that lead out of the folder, such as to /etc/passwd.

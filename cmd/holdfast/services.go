@@ -139,7 +139,7 @@ func (c Config) services(ctx context.Context, site site, store *storage, log *sl
 	if err != nil {
 		return services{}, err
 	}
-	if err := c.warnOfPlans(ctx, rights, log); err != nil {
+	if err := c.setUpPlans(ctx, rights, log); err != nil {
 		return services{}, err
 	}
 	webhooks, err := c.outbox(ctx, store.db, log)

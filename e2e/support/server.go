@@ -97,7 +97,7 @@ func (s *Server) Client() *Client { return NewClient(s.Origin, s.Address()) }
 
 // Start starts the process and waits until it reports that it is ready.
 func (s *Server) Start() error {
-	cmd := exec.Command(s.Binary, "serve", "--app", "none", "--data", s.Data,
+	cmd := exec.Command(s.Binary, "serve", "--data", s.Data,
 		"--listen", s.listen, "--ops-listen", s.ops, "--origin", s.Origin)
 	cmd.Env = append(withoutSettings(os.Environ()), "HOLDFAST_ADMIN_TOKEN="+AdminToken)
 	cmd.Env = append(cmd.Env, s.Settings...)

@@ -158,9 +158,6 @@ CREATE TABLE plans (
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON plans TO holdfast_runtime;
 
-INSERT INTO plans (id, features, window_seconds, grace_seconds, device_limit, rank, updated_at)
-VALUES ('premium', '{"export": {"offline": true}, "notes": {"offline": true}}', NULL, 259200, 5, 10, now());
-
 -- Subscriptions, for as long as their user; billing moves one that another customer turns out to pay for.
 CREATE TABLE subscriptions (
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,

@@ -19,12 +19,11 @@ import (
 
 	"github.com/jmoiron/sqlx"
 
-	"holdfast/sql"
 	"holdfast/sql/local"
 )
 
 // Node is a test's own PostgreSQL server, which the test may stop, freeze and promote. It has the migrated database
-// holdfast.
+// holdfast, with the plan premium.
 type Node struct {
 	dir     string
 	cluster *local.Cluster
@@ -35,7 +34,7 @@ func NewNode(t testing.TB) *Node {
 	t.Helper()
 	n := &Node{dir: folder(t)}
 	n.Start(t)
-	if err := sql.Migrate(t.Context(), n.URL(local.Owner)); err != nil {
+	if err := setUp(t.Context(), n.URL(local.Owner)); err != nil {
 		t.Fatal("sqltest:", err)
 	}
 	return n

@@ -37,8 +37,8 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// New returns a connection, like the server's, to a migrated but otherwise empty database, which is dropped when the test
-// ends.
+// New returns a connection, like the server's, to a migrated database that has the plan premium and nothing else. It is
+// dropped when the test ends.
 func New(t testing.TB) *sqlx.DB {
 	t.Helper()
 	_, url := Database(t)
@@ -50,8 +50,8 @@ func New(t testing.TB) *sqlx.DB {
 	return db
 }
 
-// Database creates a migrated but otherwise empty database and returns its addresses for the owner's and the runtime role's
-// logins. It is dropped when the test ends.
+// Database creates a migrated database that has the plan premium and nothing else, and returns its addresses for the owner's
+// and the runtime role's logins. It is dropped when the test ends.
 func Database(t testing.TB) (owner, runtime string) {
 	t.Helper()
 	s, err := shared.start()
@@ -110,7 +110,22 @@ func (s *server) boot() error {
 	if err := s.exec("CREATE DATABASE " + template); err != nil {
 		return err
 	}
-	return sql.Migrate(ctx, s.cluster.URL(local.Owner, template))
+	return setUp(ctx, s.cluster.URL(local.Owner, template))
+}
+
+// setUp migrates the database at url and puts the plan premium.
+func setUp(ctx context.Context, url string) error {
+	if err := sql.Migrate(ctx, url); err != nil {
+		return err
+	}
+	db, err := stdsql.Open("postgres", url)
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, `
+		INSERT INTO plans (id, features, grace_seconds, device_limit, rank, updated_at)
+		VALUES ('premium', '{"export": {"offline": true}, "notes": {"offline": true}}', 259200, 5, 10, now())`)
+	return errors.Join(err, db.Close())
 }
 
 func (s *server) exec(statement string) error {
