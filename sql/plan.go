@@ -203,3 +203,22 @@ func withdrawDocuments(ctx context.Context, tx *sqlx.Tx, users []string, losing 
 		pq.Array(devices), pq.Array(lists), pq.Array(places))
 	return failed("allot status indices", err)
 }
+
+type planRow struct {
+	ID          entitlements.PlanID             `json:"id"`
+	Features    map[string]entitlements.Feature `json:"features"`
+	Window      *int64                          `json:"window_seconds"`
+	Grace       int64                           `json:"grace_seconds"`
+	DeviceLimit int                             `json:"device_limit"`
+	Rank        int                             `json:"rank"`
+}
+
+func (r planRow) plan() entitlements.Plan {
+	plan := entitlements.Plan{
+		ID: r.ID, Features: r.Features, Grace: time.Duration(r.Grace) * time.Second, DeviceLimit: r.DeviceLimit, Rank: r.Rank,
+	}
+	if r.Window != nil {
+		plan.Window = time.Duration(*r.Window) * time.Second
+	}
+	return plan
+}

@@ -77,3 +77,71 @@ func setStatuses(
 	}
 	return changed, notify(ctx, tx, statusChannel)
 }
+
+// setStatus sets the status of a device's index. After INVALID, which is final, a device that may still get features gets a
+// new index.
+func setStatus(
+	ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, device entitlements.DeviceID, status entitlements.Status,
+) error {
+	if _, err := setStatuses(ctx, tx, status, `d.user_id = $2 AND d.id = $3`, user, device); err != nil {
+		return err
+	}
+	if status != entitlements.StatusInvalid {
+		return nil
+	}
+	var stays bool
+	err := tx.GetContext(ctx, &stays, `
+		SELECT removed_at IS NULL AND forked_at IS NULL FROM devices WHERE user_id = $1 AND id = $2`, user, device)
+	if err != nil || !stays {
+		return failed("read device", err)
+	}
+	list, index, err := allotIndex(ctx, tx)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE devices SET status_list = $3, status_idx = $4 WHERE user_id = $1 AND id = $2`,
+		user, device, list, index)
+	return failed("allot status index", err)
+}
+
+// allotIndices allots n random indices of the newest list. If eight attempts in a row find only taken indices, or one
+// attempt at many finds most of them taken, the list is considered full and a new one begins.
+func allotIndices(ctx context.Context, tx *sqlx.Tx, n int) ([]statusIndex, error) {
+	indices := make([]statusIndex, 0, n)
+	for misses := 0; len(indices) < n; {
+		var free []statusIndex
+		wanted := n - len(indices)
+		err := tx.SelectContext(ctx, &free, `
+			INSERT INTO status_entries (list, idx)
+			SELECT newest.list + $1::int, floor(random() * 1048576)::int
+			FROM (SELECT coalesce(max(list), 0) AS list FROM status_entries) newest, generate_series(1, $2::int)
+			ON CONFLICT DO NOTHING RETURNING list, idx`, misses/8, wanted)
+		if err != nil {
+			return nil, failed("allot status index", err)
+		}
+		switch indices = append(indices, free...); {
+		case len(free) == 0:
+			misses++
+		case 8*len(free) < wanted:
+			misses = 8
+		default:
+			misses = 0
+		}
+	}
+	return indices, nil
+}
+
+// statusIndex is a position in a status list.
+type statusIndex struct {
+	List int
+	Idx  int
+}
+
+// allotIndex allots one index, like allotIndices.
+func allotIndex(ctx context.Context, tx *sqlx.Tx) (list, index int, err error) {
+	indices, err := allotIndices(ctx, tx, 1)
+	if err != nil {
+		return 0, 0, err
+	}
+	return indices[0].List, indices[0].Idx, nil
+}

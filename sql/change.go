@@ -1,0 +1,165 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+
+	"holdfast/entitlements"
+)
+
+// Update implements [entitlements.Store]. Locks are taken in the order catalogue, user, devices.
+func (s *Entitlements) Update(
+	ctx context.Context, user entitlements.UserID, at time.Time,
+	change func(entitlements.Account) (entitlements.Change, error),
+) (entitlements.Account, error) {
+	return s.UpdateDevice(ctx, user, "", at, change)
+}
+
+// UpdateDevice implements [entitlements.Store].
+func (s *Entitlements) UpdateDevice(
+	ctx context.Context, user entitlements.UserID, device entitlements.DeviceID, at time.Time,
+	change func(entitlements.Account) (entitlements.Change, error),
+) (account entitlements.Account, err error) {
+	for range maxAttempts {
+		err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
+			if account, err = lockAccount(ctx, tx, user, device, at); err != nil {
+				return err
+			}
+			c, err := change(account)
+			if err != nil || len(c.Audit) == 0 {
+				return err
+			}
+			account.Revision, err = apply(ctx, tx, account, at, c)
+			return err
+		})
+		if !isDeadlock(err) {
+			break
+		}
+	}
+	if err != nil {
+		return entitlements.Account{}, err
+	}
+	return account, nil
+}
+
+// maxAttempts is how often a statement or transaction is tried if concurrent ones interfere.
+const maxAttempts = 10
+
+// lockAccount locks and reads an account for a change: the devices that matter and the named one.
+func lockAccount(
+	ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, device entitlements.DeviceID, at time.Time,
+) (entitlements.Account, error) {
+	// The catalogue is locked first, in shared mode: before RaiseHolders raises a changed plan's holders, it waits for
+	// transactions that have read the old plan.
+	var found bool
+	err := tx.GetContext(ctx, &found, `
+		SELECT true FROM users WHERE id = $1 AND (SELECT pg_advisory_xact_lock_shared(`+catalogue+`)) IS NOT NULL FOR NO KEY UPDATE`, user)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return entitlements.Account{}, entitlements.ErrNotFound
+	}
+	if err != nil {
+		return entitlements.Account{}, failed("lock user", err)
+	}
+	// A separate statement, so that its snapshot is younger than the lock: nobody else can change the account now.
+	var devices []deviceRow
+	err = tx.SelectContext(ctx, &devices, `
+		SELECT `+deviceColumns+` FROM devices WHERE user_id = $1 AND (`+mattering+` OR id = nullif($3, '')::uuid)
+		ORDER BY linked_at, id FOR NO KEY UPDATE`, user, at, device)
+	if err != nil {
+		return entitlements.Account{}, failed("lock devices", err)
+	}
+	var row struct {
+		accountRow
+		Withdrawing bool
+		Links       jsonColumn[[]time.Time]
+	}
+	err = tx.GetContext(ctx, &row, `
+		SELECT u.id AS user_id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
+			`+subscriptionsOf+` AS subscriptions, `+allPlans+` AS plans, `+withdrawing+` AS withdrawing,
+			(SELECT coalesce(json_agg(d.linked_at ORDER BY d.linked_at), '[]')
+				FROM devices d WHERE d.user_id = u.id AND d.linked_at > $2) AS links
+		FROM users u WHERE u.id = $1`, user, at.Add(-entitlements.LinkSpan))
+	if err != nil {
+		return entitlements.Account{}, failed("read account", err)
+	}
+	account := row.account()
+	account.Withdrawing, account.Links = row.Withdrawing, row.Links.V
+	account.Devices, err = devicesOf(devices)
+	return account, err
+}
+
+func apply(
+	ctx context.Context, tx *sqlx.Tx, account entitlements.Account, at time.Time, c entitlements.Change,
+) (revision int64, err error) {
+	revision = account.Revision
+	if c.Raise || c.RaiseTo > revision {
+		if revision, err = raise(ctx, tx, at, c.RaiseTo, string(account.User)); err != nil {
+			return 0, err
+		}
+	}
+	if c.Lineage != nil {
+		if err := changeLineage(ctx, tx, account.User, at, *c.Lineage); err != nil {
+			return 0, err
+		}
+	}
+	if c.StartTrial {
+		if _, err := tx.ExecContext(ctx, `UPDATE users SET trial_started_at = $2 WHERE id = $1`, account.User, at); err != nil {
+			return 0, failed("start trial", err)
+		}
+	}
+	if c.Subscription != nil {
+		if err := putSubscription(ctx, tx, *c.Subscription); err != nil {
+			return 0, err
+		}
+	}
+	if c.Drop != "" {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM subscriptions WHERE id = $1 AND user_id = $2`, c.Drop, account.User); err != nil {
+			return 0, failed("drop subscription", err)
+		}
+		if err := leave(ctx, tx, listing{subscriptionKey, string(c.Drop)}); err != nil {
+			return 0, err
+		}
+	}
+	if len(c.Remove) > 0 {
+		_, err := tx.ExecContext(ctx, `
+			UPDATE devices SET removed_at = $3 WHERE user_id = $1 AND id = ANY($2::uuid[]) AND removed_at IS NULL`,
+			account.User, pq.Array(c.Remove), at)
+		if err != nil {
+			return 0, failed("remove devices", err)
+		}
+	}
+	for device, place := range c.Place {
+		_, err := tx.ExecContext(ctx, `UPDATE devices SET place = $3 WHERE user_id = $1 AND id = $2`, account.User, device, place)
+		if err != nil {
+			return 0, failed("change a device's place", err)
+		}
+	}
+	for device, status := range c.Status {
+		if err := setStatus(ctx, tx, account.User, device, status); err != nil {
+			return 0, err
+		}
+	}
+	if c.Link != nil {
+		if err := linkDevice(ctx, tx, account.User, revision, *c.Link); err != nil {
+			return 0, err
+		}
+	}
+	for _, entry := range c.Audit {
+		entry.At, entry.User = at, string(account.User)
+		if err := audit(ctx, tx, entry); err != nil {
+			return 0, err
+		}
+	}
+	return revision, nil
+}
+
+func isDeadlock(err error) bool {
+	var server *pq.Error
+	return errors.As(err, &server) && server.Code == pqerror.TRDeadlockDetected
+}

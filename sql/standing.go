@@ -1,0 +1,75 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"time"
+
+	"holdfast/entitlements"
+)
+
+// subscriptionsOf and plansOf select, as JSON, the rows that determine the entitlements of the user in row u.
+const (
+	subscriptionsOf = `(SELECT coalesce(json_agg(s ORDER BY s.created_at, s.id), '[]') FROM subscriptions s WHERE s.user_id = u.id)`
+	plansOf         = `(SELECT coalesce(json_agg(p), '[]') FROM plans p
+		WHERE p.id IN (SELECT s.plan FROM subscriptions s WHERE s.user_id = u.id))`
+	allPlans = `(SELECT coalesce(json_agg(p), '[]') FROM plans p)`
+)
+
+// Account implements [entitlements.Store].
+func (s *Entitlements) Account(ctx context.Context, user entitlements.UserID, at time.Time) (entitlements.Account, error) {
+	return s.account(ctx, `$1::uuid`, user, at)
+}
+
+// SubscriberAccount implements [entitlements.Store].
+func (s *Entitlements) SubscriberAccount(
+	ctx context.Context, id entitlements.SubscriptionID, at time.Time,
+) (entitlements.Account, error) {
+	return s.account(ctx, ownerOf(subscriptionKey, `$1`), id, at)
+}
+
+// account reads an account. The SQL expression user finds its user from the argument $1.
+func (s *Entitlements) account(ctx context.Context, user string, argument any, at time.Time) (entitlements.Account, error) {
+	var row struct {
+		accountRow
+		Devices jsonColumn[[]deviceRow]
+	}
+	err := s.db.GetContext(ctx, &row, `
+		SELECT u.id AS user_id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
+			`+subscriptionsOf+` AS subscriptions, `+plansOf+` AS plans,
+			(SELECT coalesce(json_agg(d ORDER BY d.linked_at, d.id), '[]')
+				FROM (SELECT `+deviceColumns+` FROM devices WHERE user_id = u.id AND `+mattering+`) d) AS devices
+		FROM users u WHERE u.id = `+user, argument, at)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return entitlements.Account{}, entitlements.ErrNotFound
+	}
+	if err != nil {
+		return entitlements.Account{}, failed("read account", err)
+	}
+	account := row.account()
+	account.Devices, err = devicesOf(row.Devices.V)
+	return account, err
+}
+
+// accountRow holds the columns that every read of an account needs.
+type accountRow struct {
+	User          entitlements.UserID `db:"user_id"`
+	Revision      int64
+	TrialStarted  bool `db:"trial_started"`
+	Subscriptions jsonColumn[[]subscriptionRow]
+	Plans         jsonColumn[[]planRow]
+}
+
+func (r accountRow) account() entitlements.Account {
+	account := entitlements.Account{
+		User: r.User, Revision: r.Revision, TrialStarted: r.TrialStarted, Plans: map[entitlements.PlanID]entitlements.Plan{},
+	}
+	for _, row := range r.Subscriptions.V {
+		account.Subscriptions = append(account.Subscriptions, row.subscription())
+	}
+	for _, row := range r.Plans.V {
+		account.Plans[row.ID] = row.plan()
+	}
+	return account
+}

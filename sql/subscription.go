@@ -1,0 +1,82 @@
+package sql
+
+import (
+	"context"
+	stdsql "database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/jmoiron/sqlx"
+
+	"holdfast/entitlements"
+)
+
+func putSubscription(ctx context.Context, tx *sqlx.Tx, sub entitlements.Subscription) error {
+	disputes, err := json.Marshal(append([]entitlements.Dispute{}, sub.Disputes...))
+	if err != nil {
+		return fmt.Errorf("put subscription: %w", err)
+	}
+	mine, err := enter(ctx, tx, sub.User, listing{subscriptionKey, string(sub.ID)})
+	if err == nil && !mine {
+		err = fmt.Errorf("%w: the subscription is another user's", entitlements.ErrConflict)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `
+		INSERT INTO subscriptions (id, user_id, plan, state, paid_through, ends, revoked, suspended, disputes,
+			withdrawn_at, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+		ON CONFLICT (user_id, id) DO UPDATE SET plan = excluded.plan, state = excluded.state, paid_through = excluded.paid_through,
+			ends = excluded.ends, revoked = excluded.revoked, suspended = excluded.suspended, disputes = excluded.disputes,
+			withdrawn_at = excluded.withdrawn_at, updated_at = excluded.updated_at`,
+		sub.ID, sub.User, sub.Plan, sub.State, sub.PaidThrough, sub.Ends, sub.Revoked, sub.Suspended, string(disputes),
+		stdsql.NullTime{Time: sub.WithdrawnAt, Valid: !sub.WithdrawnAt.IsZero()}, sub.CreatedAt, sub.UpdatedAt)
+	return failed("put subscription", err)
+}
+
+// SubscriptionOwner implements [entitlements.Store].
+func (s *Entitlements) SubscriptionOwner(ctx context.Context, id entitlements.SubscriptionID) (entitlements.UserID, error) {
+	return s.user(ctx, `SELECT user_id FROM directory WHERE kind = '`+subscriptionKey+`' AND key = $1`, id)
+}
+
+// UserByExternalID implements [entitlements.Store].
+func (s *Entitlements) UserByExternalID(ctx context.Context, externalID string) (entitlements.UserID, error) {
+	return s.user(ctx, `SELECT user_id FROM directory WHERE kind = '`+externalKey+`' AND key = $1`, externalID)
+}
+
+func (s *Entitlements) user(ctx context.Context, query string, argument any) (user entitlements.UserID, err error) {
+	err = s.db.GetContext(ctx, &user, query, argument)
+	if errors.Is(err, stdsql.ErrNoRows) {
+		return "", entitlements.ErrNotFound
+	}
+	return user, failed("find user", err)
+}
+
+type subscriptionRow struct {
+	ID          entitlements.SubscriptionID    `json:"id"`
+	User        entitlements.UserID            `json:"user_id"`
+	Plan        entitlements.PlanID            `json:"plan"`
+	State       entitlements.SubscriptionState `json:"state"`
+	PaidThrough time.Time                      `json:"paid_through"`
+	Ends        bool                           `json:"ends"`
+	Revoked     bool                           `json:"revoked"`
+	Suspended   bool                           `json:"suspended"`
+	Disputes    []entitlements.Dispute         `json:"disputes"`
+	WithdrawnAt time.Time                      `json:"withdrawn_at"` // null leaves it zero
+	CreatedAt   time.Time                      `json:"created_at"`
+	UpdatedAt   time.Time                      `json:"updated_at"`
+}
+
+func (r subscriptionRow) subscription() entitlements.Subscription {
+	disputes := r.Disputes
+	if len(disputes) == 0 {
+		disputes = nil
+	}
+	return entitlements.Subscription{
+		ID: r.ID, User: r.User, Plan: r.Plan, State: r.State, PaidThrough: r.PaidThrough.UTC(), Ends: r.Ends, Disputes: disputes,
+		Revoked: r.Revoked, Suspended: r.Suspended, WithdrawnAt: r.WithdrawnAt.UTC(), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+	}
+}
