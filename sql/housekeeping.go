@@ -52,8 +52,8 @@ var housekeeping = []struct {
 // KeepHouse deletes expired rows until ctx ends, in small batches and on one replica at a time. It calls report with the
 // error when the database begins to fail, and with nil when it works again. Call KeepHouse once, in its own goroutine, so
 // that no request waits for it.
-func KeepHouse(ctx context.Context, db *sqlx.DB, now func() time.Time, report func(error)) {
-	entitlements.Repeat(ctx, housekeepingPace, nil, func(ctx context.Context) error { return sweep(ctx, db, now()) }, report)
+func (d *Database) KeepHouse(ctx context.Context, now func() time.Time, report func(error)) {
+	entitlements.Repeat(ctx, housekeepingPace, nil, func(ctx context.Context) error { return sweep(ctx, d.db, now()) }, report)
 }
 
 // errElsewhere is returned while another replica does the housekeeping.

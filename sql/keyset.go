@@ -15,7 +15,7 @@ func (s *Entitlements) MarkKeyset(ctx context.Context, keyset entitlements.Serve
 		if err := lockKeysets(ctx, tx); err != nil {
 			return err
 		}
-		served, err := ServedKeysets(ctx, tx)
+		served, err := servedKeysets(ctx, tx)
 		if err != nil {
 			return err
 		}
@@ -26,8 +26,12 @@ func (s *Entitlements) MarkKeyset(ctx context.Context, keyset entitlements.Serve
 	})
 }
 
-// ServedKeysets reads the keysets that the database remembers, one per root, in the order of the roots.
-func ServedKeysets(ctx context.Context, db sqlx.QueryerContext) ([]entitlements.ServedKeyset, error) {
+// ServedKeysets returns the keysets that the database remembers, one per root, in the order of the roots.
+func (s *Entitlements) ServedKeysets(ctx context.Context) ([]entitlements.ServedKeyset, error) {
+	return servedKeysets(ctx, s.db)
+}
+
+func servedKeysets(ctx context.Context, db sqlx.QueryerContext) ([]entitlements.ServedKeyset, error) {
 	var served []entitlements.ServedKeyset
 	err := sqlx.SelectContext(ctx, db, &served, `SELECT root, version, issuer, digest FROM keyset_marks ORDER BY place`)
 	return served, failed("read keyset marks", err)
@@ -45,7 +49,7 @@ func AdoptKeyset(ctx context.Context, url string, keyset entitlements.ServedKeys
 		if err := lockKeysets(ctx, tx); err != nil {
 			return err
 		}
-		served, err := ServedKeysets(ctx, tx)
+		served, err := servedKeysets(ctx, tx)
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,6 @@ import (
 
 	"holdfast/entitlements"
 	"holdfast/entitlements/jose"
-	"holdfast/sql"
 )
 
 // changed returns keys after a change signed by their own root.
@@ -208,7 +207,7 @@ func TestMarkKeysetOnce(t *testing.T) {
 func TestForeignKeyset(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	before, err := sql.ServedKeysets(t.Context(), b.db)
+	before, err := b.store.ServedKeysets(t.Context())
 	if err != nil || len(before) != 1 {
 		t.Fatalf("%v, %v", before, err)
 	}
@@ -227,7 +226,7 @@ func TestForeignKeyset(t *testing.T) {
 	if err := b.store.MarkKeyset(t.Context(), moved.Keyset.Served(), moved.Roots); !errors.As(err, &foreign) {
 		t.Errorf("another origin: %v", err)
 	}
-	if after, err := sql.ServedKeysets(t.Context(), b.db); err != nil || !slices.Equal(after, before) {
+	if after, err := b.store.ServedKeysets(t.Context()); err != nil || !slices.Equal(after, before) {
 		t.Errorf("what the database remembers: %v, was %v (%v)", after, before, err)
 	}
 	if err := b.TakeKeys(t.Context(), b.keys); err != nil {

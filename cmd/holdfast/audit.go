@@ -42,24 +42,15 @@ func (a AuditRetention) prune(ctx context.Context, owner string) (int64, error) 
 
 // keepPruned prunes now and at each interval until ctx ends. It logs failures and tries again at the next interval.
 func (a AuditRetention) keepPruned(ctx context.Context, owner string, every time.Duration, log *slog.Logger) {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		pruned, err := a.prune(ctx, owner)
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil {
+	entitlements.Poll[any](ctx, every, nil, func(bool) {
+		switch pruned, err := a.prune(ctx, owner); {
+		case ctx.Err() != nil:
+		case err != nil:
 			log.Warn("audit trail not pruned; retrying later", "error", err)
-		} else {
+		default:
 			log.Info("audit trail pruned", "deleted", pruned, "retention", a.AuditRetention.String())
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
+	})
 }
 
 type auditExportCommand struct {
@@ -79,12 +70,8 @@ func (c auditExportCommand) Run(ctx context.Context, con console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeDB()) }()
-	store, err := sql.NewEntitlements(ctx, db)
-	if err != nil {
-		return err
-	}
 	out := bufio.NewWriter(con.out)
-	if err := api.WriteAudit(ctx, out, store, entitlements.UserID(strings.ToLower(c.User))); err != nil {
+	if err := api.WriteAudit(ctx, out, db.Entitlements, entitlements.UserID(strings.ToLower(c.User))); err != nil {
 		return err
 	}
 	return out.Flush()

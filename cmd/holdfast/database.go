@@ -10,8 +10,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"holdfast/sql"
 	"holdfast/sql/local"
 )
@@ -50,17 +48,14 @@ func (c migrateCommand) Run(ctx context.Context, con console) (err error) {
 
 // open connects an operator's tool to the server's database, which may be a private cluster with or without a running
 // server. Call the second result to end the connection.
-func (d Database) open(ctx context.Context, data DataFolder, log *slog.Logger) (*sqlx.DB, func() error, error) {
+func (d Database) open(ctx context.Context, data DataFolder, log *slog.Logger) (*sql.Database, func() error, error) {
 	url, stop, err := d.address(ctx, data, local.Runtime, log)
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := sql.Open(ctx, url)
+	db, err := sql.OpenDatabase(ctx, url)
 	if err != nil {
 		return nil, nil, errors.Join(err, stop())
-	}
-	if err := sql.CheckVersion(ctx, db); err != nil {
-		return nil, nil, errors.Join(err, db.Close(), stop())
 	}
 	return db, func() error { return errors.Join(db.Close(), stop()) }, nil
 }

@@ -32,19 +32,13 @@ type keysWatch struct {
 
 // run checks at each interval, and on each value from told, until ctx ends.
 func (w *keysWatch) run(ctx context.Context, every time.Duration, told <-chan os.Signal) {
-	ticker := time.NewTicker(every)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-told:
+	entitlements.Poll(ctx, every, told, func(told bool) {
+		if told {
 			w.complaint = ""
 			w.log.Info("checking for a new keyset", "folder", w.dir)
-		case <-ticker.C:
 		}
 		w.look(ctx)
-	}
+	})
 }
 
 func (w *keysWatch) look(ctx context.Context) {
@@ -105,18 +99,11 @@ func (w *keysWatch) lookAtRoots() {
 
 // warnOfKeysetEnd logs, at once and then daily, that the keyset's end is near, until ctx ends.
 func warnOfKeysetEnd(ctx context.Context, log *slog.Logger, end func() time.Time) {
-	daily := time.NewTicker(24 * time.Hour)
-	defer daily.Stop()
-	for {
+	entitlements.Poll[any](ctx, 24*time.Hour, nil, func(bool) {
 		if warning := keysetWarning(end(), time.Now()); warning != "" {
 			log.Warn(warning, "end", end())
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-daily.C:
-		}
-	}
+	})
 }
 
 // keysetWarning returns the warning about the keyset's end, or "" if the end is far.

@@ -18,7 +18,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"holdfast/api"
-	"holdfast/sql"
 	"holdfast/web"
 )
 
@@ -91,7 +90,7 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 		if asked.Err() != nil {
 			return errors.New("shutting down")
 		}
-		return errors.Join(services.rights.ClockOff(), sql.CheckWritable(ctx, store.db))
+		return errors.Join(services.rights.ClockOff(), store.db.CheckWritable(ctx))
 	}
 	log.Info("serving", "origin", site.origin, "listen", public.Addr().String(), "ops", ops.Addr().String(), "version", version())
 	config.greet(stdout, site, ops.Addr(), keysetWarning(services.rights.KeysetEnd(), time.Now()))

@@ -13,7 +13,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/jmoiron/sqlx"
 	"golang.org/x/sync/errgroup"
 
 	"holdfast/api"
@@ -35,7 +34,7 @@ const sessionsRecheck = time.Minute
 
 // storage holds the server's state: the database and the keys folder.
 type storage struct {
-	db      *sqlx.DB
+	db      *sql.Database
 	url     string // of the database, as the server's login
 	owner   string // of the database, as the login that may migrate it
 	cluster *local.Cluster
@@ -61,14 +60,11 @@ func (c Config) openStorage(ctx context.Context, site site, log *slog.Logger) (*
 			return s, err
 		}
 	}
-	if s.db, err = sql.Open(ctx, s.url); err != nil {
-		return s, err
-	}
-	if err := sql.CheckVersion(ctx, s.db); err != nil {
+	if s.db, err = sql.OpenDatabase(ctx, s.url); err != nil {
 		return s, err
 	}
 	if c.private() {
-		served, err := sql.ServedKeysets(ctx, s.db)
+		served, err := s.db.Entitlements.ServedKeysets(ctx)
 		if err != nil {
 			return s, err
 		}
@@ -106,10 +102,6 @@ type services struct {
 }
 
 func (c Config) services(ctx context.Context, site site, store *storage, log *slog.Logger) (services, error) {
-	accounts, err := sql.NewPasskeys(ctx, store.db)
-	if err != nil {
-		return services{}, err
-	}
 	passkeys, err := passkey.New(ctx, passkey.Config{
 		RPID:         site.rpID,
 		RPName:       relyingParty,
@@ -118,11 +110,7 @@ func (c Config) services(ctx context.Context, site site, store *storage, log *sl
 		InviteOnly:   c.Registration == "invite",
 		Now:          time.Now,
 		Rand:         rand.Reader,
-	}, accounts)
-	if err != nil {
-		return services{}, err
-	}
-	entitled, err := sql.NewEntitlements(ctx, store.db)
+	}, store.db.Passkeys)
 	if err != nil {
 		return services{}, err
 	}
@@ -135,14 +123,14 @@ func (c Config) services(ctx context.Context, site site, store *storage, log *sl
 		TrialPlan:     entitlements.PlanID(c.TrialPlan),
 		Now:           time.Now,
 		Rand:          rand.Reader,
-	}, entitled)
+	}, store.db.Entitlements)
 	if err != nil {
 		return services{}, err
 	}
 	if err := c.setUpPlans(ctx, rights, log); err != nil {
 		return services{}, err
 	}
-	webhooks, err := c.outbox(ctx, store.db, log)
+	webhooks, err := c.outbox(ctx, store.db.Outbox, log)
 	return services{passkeys, rights, webhooks}, err
 }
 
@@ -178,7 +166,7 @@ func (c Config) handler(
 		Passkeys:       services.passkeys,
 		Entitlements:   services.rights,
 		Webhooks:       services.webhooks,
-		Answers:        sql.NewAnswers(store.db),
+		Answers:        store.db.Answers,
 		Origin:         site.origin,
 		AllowOrigins:   site.allowed,
 		TrustedProxies: proxies,
@@ -189,7 +177,7 @@ func (c Config) handler(
 		App:            app,
 		Console:        web.Console(),
 		Roots:          roots,
-		Places:         store.db.Stats().MaxOpenConnections,
+		Places:         store.db.Connections(),
 		Draining:       draining,
 		Metrics:        metrics,
 		Log:            log,
@@ -207,9 +195,8 @@ func (s services) work(
 	}
 	do := func(task func()) { group.Go(func() error { task(); return nil }) }
 
-	clock := &clockWatch{check: s.rights.CheckClock, log: log}
-	clock.look(ctx)
-	do(func() { clock.run(ctx, clockPoll) })
+	_ = s.rights.CheckClock(ctx) // before the first request; watchClock logs what it finds
+	do(func() { watchClock(ctx, s.rights, log) })
 	do(func() { warnOfKeysetEnd(ctx, log, s.rights.KeysetEnd) })
 	do(func() {
 		hangups := make(chan os.Signal, 1)
@@ -241,7 +228,7 @@ func (s services) work(
 			"watched sessions not rechecked; retrying", "watched sessions rechecked again"))
 	})
 	do(func() {
-		sql.KeepHouse(ctx, store.db, time.Now, logOutage(log, "housekeeping failed; retrying", "housekeeping works again"))
+		store.db.KeepHouse(ctx, time.Now, logOutage(log, "housekeeping failed; retrying", "housekeeping works again"))
 	})
 	return nil
 }

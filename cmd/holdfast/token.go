@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"holdfast/passkey"
-	"holdfast/sql"
 )
 
 // operator is the actor in the audit trail for the command line.
@@ -95,14 +94,10 @@ func withPasskeys(ctx context.Context, database Database, data DataFolder, con c
 		return err
 	}
 	act := func() error {
-		store, err := sql.NewPasskeys(ctx, db)
-		if err != nil {
-			return err
-		}
 		// The tools act for no relying party, so any name will do.
 		service, err := passkey.New(ctx, passkey.Config{
 			RPID: "localhost", RPName: relyingParty, Origin: "http://localhost", Now: time.Now,
-		}, store)
+		}, db.Passkeys)
 		if err != nil {
 			return err
 		}

@@ -15,10 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jmoiron/sqlx"
-
 	"holdfast/entitlements/outbox"
-	"holdfast/sql"
 )
 
 // webhooks returns the configuration of outgoing webhooks. Its errors contain no secret and no credentials of a URL.
@@ -81,7 +78,7 @@ func ordinal(i int) string {
 }
 
 // outbox returns the service that sends webhooks.
-func (c Config) outbox(ctx context.Context, db *sqlx.DB, log *slog.Logger) (*outbox.Service, error) {
+func (c Config) outbox(ctx context.Context, store outbox.Store, log *slog.Logger) (*outbox.Service, error) {
 	config, err := c.webhooks()
 	if err != nil {
 		return nil, err
@@ -90,7 +87,7 @@ func (c Config) outbox(ctx context.Context, db *sqlx.DB, log *slog.Logger) (*out
 		log.Error("gave up a webhook; resend it once its receiver works", "endpoint", d.Endpoint, "delivery", d.ID, "type", d.Type,
 			"attempts", d.Attempts, "status", d.LastStatus, "failure", d.LastError)
 	}
-	return outbox.New(ctx, config, sql.NewOutbox(db), newWebhookSender())
+	return outbox.New(ctx, config, store, newWebhookSender())
 }
 
 // maxAnswerHeader limits how much of the header of a receiver's answer is read, in bytes. The body is not read.

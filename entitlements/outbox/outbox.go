@@ -195,22 +195,14 @@ func (s *Service) Run(ctx context.Context, written <-chan struct{}, report func(
 		working.Go(func() { s.serve(ctx, endpoint, s.config.Endpoints[i].URL, wakes[i]) })
 	}
 	working.Go(func() { s.keepBooks(ctx, report) })
-	pace := time.NewTicker(poll)
-	defer pace.Stop()
-	for {
+	entitlements.Poll(ctx, poll, written, func(bool) {
 		for _, wake := range wakes {
 			select {
 			case wake <- struct{}{}:
 			default: // one is queued already
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-written:
-		case <-pace.C:
-		}
-	}
+	})
 }
 
 // keepBooks counts and sweeps until ctx ends, and reports whether the store works.
