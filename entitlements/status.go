@@ -55,14 +55,14 @@ type StatusEntry struct {
 	Status Status
 }
 
-// StatusMark is a point in the history of the status lists. Zero is before its start.
-type StatusMark uint64
+// StatusMark names the changes of status lists that a reader has seen, oldest first. Nil names none.
+type StatusMark []string
 
 // StatusChanges is a store's answer about the status lists.
 type StatusChanges struct {
 	// Count is the number of lists begun: 0 to Count-1.
 	Count int
-	// Lists holds, by number, the lists that changed since the requested mark: all entries that are not VALID.
+	// Lists holds, by number, the lists with changes that the requested mark does not name: all entries that are not VALID.
 	Lists map[int][]StatusEntry
 	// Mark is the mark to pass to the next call.
 	Mark StatusMark
@@ -142,7 +142,7 @@ func (s *Service) refreshStatusLists(ctx context.Context) error {
 	since, whole, known := s.status.mark, s.status.whole, s.status.lists
 	all := now.Sub(whole).Abs() >= statusListRenewal // Abs: a clock may be set back
 	if all {
-		since, whole, known = 0, now, nil
+		since, whole, known = nil, now, nil
 	}
 	changes, err := s.store.StatusChanges(ctx, since)
 	if err != nil {

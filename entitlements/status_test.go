@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -25,8 +26,8 @@ type statusStore struct {
 	err                error
 	count              int
 	lists              map[int][]entitlements.StatusEntry
-	changed            map[int]entitlements.StatusMark
-	mark               entitlements.StatusMark
+	changed            map[int]int
+	mark               int
 	reads              []time.Time
 	asked              []entitlements.StatusMark
 }
@@ -42,9 +43,13 @@ func (s *statusStore) StatusChanges(_ context.Context, since entitlements.Status
 	if s.err != nil {
 		return entitlements.StatusChanges{}, s.err
 	}
-	changes := entitlements.StatusChanges{Count: s.count, Lists: map[int][]entitlements.StatusEntry{}, Mark: s.mark + 1}
+	changes := entitlements.StatusChanges{Count: s.count, Lists: map[int][]entitlements.StatusEntry{}, Mark: entitlements.StatusMark{strconv.Itoa(s.mark)}}
+	seen := 0
+	if len(since) > 0 {
+		seen, _ = strconv.Atoi(since[0])
+	}
 	for n, mark := range s.changed {
-		if mark >= since {
+		if mark > seen {
 			changes.Lists[n] = s.lists[n]
 		}
 	}
@@ -55,7 +60,7 @@ func (s *statusStore) set(list int, entries ...entitlements.StatusEntry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.lists == nil {
-		s.lists, s.changed = map[int][]entitlements.StatusEntry{}, map[int]entitlements.StatusMark{}
+		s.lists, s.changed = map[int][]entitlements.StatusEntry{}, map[int]int{}
 	}
 	s.mark++
 	s.count, s.lists[list], s.changed[list] = max(s.count, list+1), entries, s.mark
@@ -271,7 +276,7 @@ func TestStatusListsAreRenewed(t *testing.T) {
 		whole := 0
 		_, asked := p.store.readings()
 		for _, since := range asked {
-			if since == 0 {
+			if since == nil {
 				whole++
 			}
 		}

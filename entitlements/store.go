@@ -105,8 +105,9 @@ type Store interface {
 
 	// StatusChanges reads the status lists in which a status has changed since the mark, each whole and in one snapshot.
 	// It never misses a committed change, whatever the order in which transactions begin and end: a change that this
-	// call does not see is in the answer to the mark that it returns. The answer may contain unchanged lists. A mark
-	// from a later state of a database that has since been restored counts as the zero mark.
+	// call does not see is in the answer to the mark that it returns. The answer may contain unchanged lists. It contains
+	// all if the mark names nothing, or if its newest change is unknown: it is too old, or from a later state of a database
+	// that has since been restored.
 	StatusChanges(ctx context.Context, since StatusMark) (StatusChanges, error)
 
 	// Gaps lists the audit entries that record an open gap, newest first, of users that still exist. CloseGap stores

@@ -40,6 +40,7 @@ var housekeeping = []struct {
 	{table: "billing_events", key: "source, id", at: "received_at", ended: "user_id IS NULL", keep: billing.UnclaimedLife},
 	{table: "devices", key: "user_id, id", at: "removed_at", ended: "(document_bound IS NULL OR document_bound <= $1)", keep: entitlements.RemovedLife,
 		listed: []listing{{deviceKey, "id::text"}, {deviceKeyKey, "jkt"}}},
+	{table: "status_changes", key: "list, id", at: "at", keep: 10 * time.Minute, ended: `at < (SELECT max(at) FROM status_changes)`},
 	// An index is never reused, so those of the newest list stay, and of the list before it, which a running statement may
 	// still see as the newest. No document outlives its keyset, not even one without features.
 	{

@@ -63,6 +63,7 @@ func litter(t *testing.T, db *sqlx.DB, user string, end time.Time, n int) {
 			SELECT $1, 'POST /', gen_random_uuid(), '', $2::timestamptz - interval '24 hours' FROM generate_series(1, $3)`,
 		`INSERT INTO billing_events (source, id, customer, subject, at, rank, facts, received_at)
 			SELECT 'stripe', gen_random_uuid(), '', '', $2, 1, '{}', $2::timestamptz - interval '30 days' FROM generate_series(1, $3) WHERE $1::uuid IS NOT NULL`,
+		`INSERT INTO status_changes (list, at) SELECT 0, $2::timestamptz - interval '10 minutes' FROM generate_series(1, $3) WHERE $1::uuid IS NOT NULL`,
 		`WITH e AS (INSERT INTO status_entries (list, idx, status) SELECT 0, coalesce((SELECT max(idx) FROM status_entries), 0) + i, 1 FROM generate_series(1, $3) i RETURNING list, idx)
 			INSERT INTO devices (user_id, id, name, jkt, linked_at, removed_at, document_bound, revision, status_list, status_idx)
 			SELECT $1, gen_random_uuid(), 'Phone', gen_random_uuid(), $2, $2::timestamptz - interval '97 days', $2::timestamptz - interval '90 days', 1, list, idx FROM e`,

@@ -72,12 +72,6 @@ func FinishRestore(ctx context.Context, url string) error {
 		return err
 	}
 	defer db.Close()
-	// Another cluster's transaction ids start from the beginning. A row marked with a future id would be published
-	// repeatedly until that transaction has run.
-	_, err = db.ExecContext(ctx, `UPDATE status_entries SET changed = pg_current_xact_id() WHERE changed > pg_current_xact_id()`)
-	if err != nil {
-		return failed("settle the status lists", err)
-	}
 	// The backup does not know which ceremonies were spent after it, so all open ceremonies must end.
 	if _, err := db.ExecContext(ctx, `DELETE FROM secrets WHERE name = 'ceremony'`); err != nil {
 		return failed("end the ceremonies", err)

@@ -199,12 +199,17 @@ CREATE TABLE public.staff (
     CONSTRAINT staff_role_check CHECK ((role = ANY (ARRAY['support'::text, 'admin'::text])))
 );
 
+CREATE TABLE public.status_changes (
+    list integer NOT NULL,
+    id uuid DEFAULT gen_random_uuid() NOT NULL,
+    at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
 CREATE TABLE public.status_entries (
     list integer NOT NULL,
     idx integer NOT NULL,
     status smallint DEFAULT 0 NOT NULL,
     ended_at timestamp with time zone,
-    changed xid8 DEFAULT '0'::xid8 NOT NULL,
     CONSTRAINT status_entries_idx_check CHECK (((idx >= 0) AND (idx <= 1048575))),
     CONSTRAINT status_entries_list_check CHECK ((list >= 0)),
     CONSTRAINT status_entries_status_check CHECK ((status = ANY (ARRAY[0, 1, 2])))
@@ -343,6 +348,9 @@ ALTER TABLE ONLY public.spent
 ALTER TABLE ONLY public.staff
     ADD CONSTRAINT staff_pkey PRIMARY KEY (user_id);
 
+ALTER TABLE ONLY public.status_changes
+    ADD CONSTRAINT status_changes_pkey PRIMARY KEY (list, id);
+
 ALTER TABLE ONLY public.status_entries
     ADD CONSTRAINT status_entries_pkey PRIMARY KEY (list, idx);
 
@@ -400,7 +408,7 @@ CREATE INDEX sessions_by_use ON public.sessions USING btree (last_active_at);
 
 CREATE INDEX spent_by_end ON public.spent USING btree (expires_at);
 
-CREATE INDEX status_entries_by_change ON public.status_entries USING btree (changed, list) WHERE (changed > '0'::xid8);
+CREATE INDEX status_changes_by_age ON public.status_changes USING btree (at);
 
 CREATE INDEX status_entries_by_end ON public.status_entries USING btree (list, ended_at) WHERE (ended_at IS NOT NULL);
 
@@ -500,6 +508,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.sessions TO holdfast_runtime;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.spent TO holdfast_runtime;
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.staff TO holdfast_runtime;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.status_changes TO holdfast_runtime;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.status_entries TO holdfast_runtime;
 

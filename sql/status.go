@@ -4,40 +4,56 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"holdfast/entitlements"
 )
 
-// StatusChanges implements [entitlements.Store]. An entry that has never changed is VALID and is not read.
+// StatusChanges implements [entitlements.Store].
 func (s *Entitlements) StatusChanges(ctx context.Context, since entitlements.StatusMark) (entitlements.StatusChanges, error) {
-	// The mark comes from a snapshot taken before the one that reads: transactions that were running then, or began later,
-	// have ids at or above the mark, so their changes will be read again.
-	var now struct {
-		Mark  entitlements.StatusMark
-		Count int
+	// The changes are read before the lists: what is committed in between is in the lists, and read again next time.
+	var seen []struct {
+		ID   string
+		List int64
 	}
-	err := s.db.GetContext(ctx, &now, `
-		SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS mark, (SELECT coalesce(max(list) + 1, 0) FROM status_entries) AS count`)
-	if err != nil {
-		return entitlements.StatusChanges{}, failed("read status lists", err)
+	if err := s.db.SelectContext(ctx, &seen, `SELECT id, list FROM status_changes ORDER BY at, id`); err != nil {
+		return entitlements.StatusChanges{}, failed("read status changes", err)
 	}
-	if since > now.Mark {
-		since = 0
+	var mark entitlements.StatusMark
+	known := make(map[string]bool, len(since))
+	for _, id := range since {
+		known[id] = true
+	}
+	lists := pq.Int64Array{} // to read; nil for all
+	for _, change := range seen {
+		mark = append(mark, change.ID)
+		if !known[change.ID] {
+			lists = append(lists, change.List)
+		}
+	}
+	// The newest change is never swept: where it is missing, others may be, too.
+	if len(since) == 0 || !slices.Contains(mark, since[len(since)-1]) {
+		lists = nil
+	}
+	var count int
+	if err := s.db.GetContext(ctx, &count, `SELECT coalesce(max(list) + 1, 0) FROM status_entries`); err != nil {
+		return entitlements.StatusChanges{}, failed("count status lists", err)
 	}
 	var rows []struct {
 		List    int
 		Entries []byte
 	}
-	err = s.db.SelectContext(ctx, &rows, `
-		SELECT c.list, (SELECT coalesce(string_agg(int4send(e.idx) || int2send(e.status), ''), '')
-			FROM status_entries e WHERE e.list = c.list AND e.status <> 0) AS entries
-		FROM (SELECT DISTINCT list FROM status_entries WHERE changed > '0' AND changed >= $1::text::xid8) c`, since)
+	err := s.db.SelectContext(ctx, &rows, `
+		SELECT l.list, (SELECT coalesce(string_agg(int4send(e.idx) || int2send(e.status), ''), '')
+			FROM status_entries e WHERE e.list = l.list AND e.status <> 0) AS entries
+		FROM generate_series(0, $1 - 1) AS l (list) WHERE $2::int[] IS NULL OR l.list = ANY($2)`, count, lists)
 	if err != nil {
 		return entitlements.StatusChanges{}, failed("read status lists", err)
 	}
-	changes := entitlements.StatusChanges{Count: now.Count, Lists: map[int][]entitlements.StatusEntry{}, Mark: now.Mark}
+	changes := entitlements.StatusChanges{Count: count, Lists: make(map[int][]entitlements.StatusEntry, len(rows)), Mark: mark}
 	for _, row := range rows {
 		if changes.Lists[row.List], err = statusEntries(row.Entries); err != nil {
 			return entitlements.StatusChanges{}, failed("read status lists", err)
@@ -61,17 +77,22 @@ func statusEntries(packed []byte) ([]entitlements.StatusEntry, error) {
 	return entries, nil
 }
 
-// setStatuses sets the status of the devices d that meet the condition, whose arguments begin at $2, marks it as changed
-// and announces that. INVALID is final, and no later document with features gets the index. It returns the devices whose
-// status has changed.
+// setStatuses sets the status of the devices d that meet the condition, whose arguments begin at $2, records and announces
+// the change. INVALID is final, and no later document with features gets the index. It returns the devices whose status has
+// changed.
 func setStatuses(
 	ctx context.Context, tx *sqlx.Tx, status entitlements.Status, condition string, args ...any,
 ) (changed []string, err error) {
 	err = tx.SelectContext(ctx, &changed, `
-		UPDATE status_entries e SET status = $1, changed = pg_current_xact_id(), ended_at = CASE $1 WHEN 1 THEN greatest(now(), d.document_bound) END
-		FROM devices d
-		WHERE e.list = d.status_list AND e.idx = d.status_idx AND e.status NOT IN ($1, 1) AND `+condition+`
-		RETURNING d.id`, append([]any{status}, args...)...)
+		WITH changed AS (
+			UPDATE status_entries e SET status = $1, ended_at = CASE $1 WHEN 1 THEN greatest(now(), d.document_bound) END
+			FROM devices d
+			WHERE e.list = d.status_list AND e.idx = d.status_idx AND e.status NOT IN ($1, 1) AND `+condition+`
+			RETURNING d.id, e.list
+		), recorded AS (
+			INSERT INTO status_changes (list) SELECT DISTINCT list FROM changed
+		)
+		SELECT id FROM changed`, append([]any{status}, args...)...)
 	if err != nil || len(changed) == 0 {
 		return nil, failed("set status", err)
 	}

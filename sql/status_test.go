@@ -291,49 +291,75 @@ func TestStatusChanges(t *testing.T) {
 		}
 	}
 
-	first := read(0)
-	if first.Count != 3 || len(first.Lists) != 0 {
-		t.Errorf("lists without a change: %+v", first)
+	set := func(to sqlx.Execer, list, index int, status entitlements.Status) {
+		t.Helper()
+		for statement, arguments := range map[string][]any{
+			`UPDATE status_entries SET status = $3 WHERE list = $1 AND idx = $2`: {list, index, status},
+			`INSERT INTO status_changes (list) VALUES ($1)`:                      {list},
+		} {
+			if _, err := to.Exec(statement, arguments...); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 
-	// One transaction begins first and commits last, with a read between the two commits.
+	first := read(nil)
+	same(first, map[int]map[int]entitlements.Status{0: {}, 1: {}, 2: {}})
+	if first.Count != 3 {
+		t.Errorf("%d lists", first.Count)
+	}
+
+	// One transaction begins first and commits last, with a read between the two commits, after which it is too old for the
+	// housekeeping.
 	early, late := b.db.MustBegin(), b.db.MustBegin()
-	early.MustExec(`UPDATE status_entries SET status = 1, changed = pg_current_xact_id() WHERE list = 0 AND idx = 3`)
-	late.MustExec(`UPDATE status_entries SET status = 2, changed = pg_current_xact_id() WHERE list = 1 AND idx = 0`)
+	set(early, 0, 3, 1)
+	early.MustExec(`UPDATE status_changes SET at = now() - interval '1 day'`)
+	set(late, 1, 0, 2)
 	if err := late.Commit(); err != nil {
 		t.Fatal(err)
 	}
 	second := read(first.Mark)
-	if _, seen := second.Lists[0]; seen {
-		t.Error("a change that is not committed was seen")
+	same(second, map[int]map[int]entitlements.Status{0: {}, 1: {0: 2}})
+	second = read(second.Mark)
+	if len(second.Lists) != 0 {
+		t.Errorf("a change that is not committed was seen: %v", second.Lists)
 	}
-	same(second, map[int]map[int]entitlements.Status{1: {0: 2}})
 	if err := early.Commit(); err != nil {
 		t.Fatal(err)
 	}
 	third := read(second.Mark)
 	same(third, map[int]map[int]entitlements.Status{0: {3: 1}})
-
-	// Without changes there is nothing to read once no earlier transaction of the cluster is running. A return to VALID is
-	// a change, too.
-	quiet := read(third.Mark)
-	for range 1000 {
-		if len(quiet.Lists) == 0 {
-			break
-		}
-		time.Sleep(10 * time.Millisecond)
-		quiet = read(quiet.Mark)
+	if len(third.Lists) != 1 {
+		t.Errorf("unchanged lists were read: %v", third.Lists)
 	}
+
+	// Without changes there is nothing to read. A return to VALID is a change, too.
+	quiet := read(third.Mark)
 	if len(quiet.Lists) != 0 {
 		t.Errorf("without a change: %+v", quiet)
 	}
-	b.db.MustExec(`UPDATE status_entries SET status = 0, changed = pg_current_xact_id() WHERE list = 1 AND idx = 0`)
+	set(b.db, 1, 0, 0)
 	fourth := read(quiet.Mark)
 	same(fourth, map[int]map[int]entitlements.Status{1: {}})
 
-	// From the beginning, and from a mark in the future, as after a restore: everything.
-	for _, since := range []entitlements.StatusMark{0, fourth.Mark + 1_000_000} {
-		same(read(since), map[int]map[int]entitlements.Status{0: {3: 1}, 1: {}})
+	// From the beginning, and from a mark that is unknown here, as after a restore: everything.
+	for _, since := range []entitlements.StatusMark{nil, append(fourth.Mark, uuid.NewString())} {
+		same(read(since), map[int]map[int]entitlements.Status{0: {3: 1}, 1: {}, 2: {}})
+	}
+
+	// The housekeeping keeps the newest change, so that a reader who has missed swept ones reads everything.
+	b.db.MustExec(`UPDATE status_changes SET at = at - interval '1 day'`)
+	if err := sql.Sweep(ctx, b.db, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.count(t, `SELECT count(*) FROM status_changes`); n != 1 {
+		t.Errorf("%d changes after the housekeeping", n)
+	}
+	if swept := read(fourth.Mark); len(swept.Lists) != 0 {
+		t.Errorf("the housekeeping counts as a change: %v", swept.Lists)
+	}
+	if stale := read(third.Mark); len(stale.Lists) != 3 {
+		t.Errorf("from a mark that was swept: %v", stale.Lists)
 	}
 }
 
@@ -346,7 +372,8 @@ func BenchmarkStatusChanges(b *testing.B) {
 	}
 	defer admin.Close()
 	admin.MustExec(`INSERT INTO status_entries (list, idx) SELECT 0, n FROM generate_series(0, $1::int) n`, statuslist.MaxLen-1)
-	admin.MustExec(`UPDATE status_entries SET status = 1, changed = pg_current_xact_id() WHERE idx % 10 = 0`)
+	admin.MustExec(`UPDATE status_entries SET status = 1 WHERE idx % 10 = 0`)
+	admin.MustExec(`INSERT INTO status_changes (list) VALUES (0)`)
 	admin.MustExec(`VACUUM ANALYZE status_entries`) // as autovacuum does in time
 	db, err := sql.Open(b.Context(), runtime)
 	if err != nil {
@@ -357,11 +384,11 @@ func BenchmarkStatusChanges(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	changes, err := store.StatusChanges(b.Context(), 0)
+	changes, err := store.StatusChanges(b.Context(), nil)
 	if err != nil || len(changes.Lists[0]) != statuslist.MaxLen/10+1 {
 		b.Fatalf("%d entries, %v", len(changes.Lists[0]), err)
 	}
-	for name, since := range map[string]entitlements.StatusMark{"all": 0, "nothing new": changes.Mark} {
+	for name, since := range map[string]entitlements.StatusMark{"all": nil, "nothing new": changes.Mark} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				if _, err := store.StatusChanges(b.Context(), since); err != nil {

@@ -219,15 +219,23 @@ CREATE TABLE status_entries (
     idx integer NOT NULL CHECK (idx BETWEEN 0 AND 1048575),
     status smallint NOT NULL DEFAULT 0 CHECK (status IN (0, 1, 2)), -- VALID, INVALID, SUSPENDED
     ended_at timestamptz, -- since when it is INVALID and no live document with features has it
-    -- The transaction that last changed the status; 0 if it never changed. Compared with a reader's snapshot, it tells exactly
-    -- what the reader has not seen, in whatever order transactions began and ended; a time or a counter could not.
-    changed xid8 NOT NULL DEFAULT '0',
     PRIMARY KEY (list, idx)
 );
 CREATE INDEX status_entries_by_end ON status_entries (list, ended_at) WHERE ended_at IS NOT NULL;
-CREATE INDEX status_entries_by_change ON status_entries (changed, list) WHERE changed > '0';
 CREATE INDEX status_entries_withdrawn ON status_entries (list, idx, status) WHERE status <> 0;
 GRANT SELECT, INSERT, UPDATE, DELETE ON status_entries TO holdfast_runtime;
+
+-- Recent changes of the status lists. A reader remembers the rows that it has seen, so none is missed, in whatever order
+-- transactions begin and end; a time or a counter would miss one that is committed late. Housekeeping deletes a row after ten
+-- minutes, except the newest, whose absence tells a reader that it must read everything.
+CREATE TABLE status_changes (
+    list integer NOT NULL,
+    id uuid NOT NULL DEFAULT gen_random_uuid(),
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (list, id)
+);
+CREATE INDEX status_changes_by_age ON status_changes (at);
+GRANT SELECT, INSERT, UPDATE, DELETE ON status_changes TO holdfast_runtime;
 
 
 -- Billing.
