@@ -4,12 +4,14 @@
 FROM node:22-bookworm-slim AS web
 WORKDIR /src/web
 COPY web/package.json web/package-lock.json web/.npmrc ./
+COPY web/api/package.json api/
 COPY web/sdk/package.json sdk/
 COPY web/app/package.json app/
 COPY web/kit/package.json kit/
 COPY web/support/package.json support/
 RUN --mount=type=cache,target=/root/.npm npm ci
 COPY web/ ./
+COPY api/openapi.yaml /src/api/
 RUN npm run build
 
 # The program: static, so that the last stage needs nothing else.

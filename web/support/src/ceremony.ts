@@ -1,24 +1,8 @@
+import type { SignedIn } from '@holdfast/api';
 import { HoldfastError } from '@holdfast/client';
 import { createPasskey, keepOffering, pickPasskey } from '@holdfast/client/prompt';
+import type { Answer } from './answer.ts';
 import { call } from './server.ts';
-
-interface Begun {
-  readonly ceremony: string;
-  readonly publicKey: unknown;
-}
-
-/** A security event of the account that its user has not seen yet. */
-export interface Notice {
-  readonly code: string;
-  readonly at: string;
-  readonly passkey: string;
-  readonly reason: string;
-}
-
-export interface SignedIn {
-  readonly user: { readonly id: string; readonly name: string };
-  readonly notices: readonly Notice[];
-}
 
 /** A ceremony lives five minutes on the server; autofill may wait for hours, so it is renewed in time. */
 const ceremonyLife = 4 * 60_000;
@@ -63,6 +47,6 @@ export async function redeem(code: string): Promise<SignedIn> {
   return call<SignedIn>('POST', '/v1/recovery', { body: { ceremony, credential } });
 }
 
-function begin(path: string, body: unknown): Promise<Begun> {
-  return call<Begun>('POST', path, { body });
+function begin(path: string, body: unknown) {
+  return call<Answer<'beginAuthentication'>>('POST', path, { body });
 }

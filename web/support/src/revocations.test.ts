@@ -1,6 +1,6 @@
+import type { Holder, Revocation } from '@holdfast/api';
 import { expect, test } from 'vitest';
 import { begin, end, goOn, reachOf } from './revocations.ts';
-import type { Holder, Revocation } from './shapes.ts';
 
 function answer(revision: number, devices: Holder[], updated_at = 'then'): Revocation {
   return { subscription: { id: 'sub', updated_at } as never, revision, offline_until: null, devices, kept: {} };

@@ -1,5 +1,5 @@
+import type { Holder, Revocation } from '@holdfast/api';
 import { signal } from '@preact/signals';
-import type { Holder, Revocation } from './shapes.ts';
 import { follow } from './words/revocation.ts';
 
 /** The progress of a revoke or a suspension. */

@@ -1,14 +1,14 @@
+import type { AdminSession, SignedIn } from '@holdfast/api';
 import { HoldfastError } from '@holdfast/client';
 import { beforeEach, expect, test, vi } from 'vitest';
 import { autofill, signIn } from './ceremony.ts';
 import { call } from './server.ts';
 import { askWho, confirmed, confirming, may, me, notices, read } from './session.ts';
-import type { Me } from './shapes.ts';
 
 vi.mock('./ceremony.ts', () => ({ signIn: vi.fn(), autofill: vi.fn(), redeem: vi.fn() }));
 vi.mock('./server.ts', () => ({ call: vi.fn() }));
 
-const grace: Me = {
+const grace: AdminSession = {
   actor: 'staff:grace',
   user: { id: 'grace', name: 'Grace' },
   role: 'support',
@@ -52,8 +52,14 @@ test('allows what the scopes allow', () => {
   expect(may('support:read')).toBe(false);
 });
 
+function as(id: string): SignedIn {
+  const used = '2026-11-26T14:00:00Z';
+  const passkey = { id: 'AAAA', name: 'Phone', provider: '', created_at: used, last_used_at: used, synced: true };
+  return { user: { id, name: id }, passkey, notices: [] };
+}
+
 test('continues a change after one tap', async () => {
-  vi.mocked(signIn).mockResolvedValue({ user: { id: 'grace', name: 'Grace' }, notices: [] });
+  vi.mocked(signIn).mockResolvedValue(as('grace'));
   const work = vi.fn().mockRejectedValueOnce(refused('reauthentication_required')).mockResolvedValue('done');
   const outcome = confirmed(work);
   await vi.waitFor(() => expect(confirming.value).not.toBeNull());
@@ -71,7 +77,7 @@ test('does nothing after a refusal, or after another user signs in', async () =>
   await expect(outcome).rejects.toMatchObject({ code: 'cancelled' });
   expect(signIn).not.toHaveBeenCalled();
 
-  vi.mocked(signIn).mockResolvedValue({ user: { id: 'eve', name: 'Eve' }, notices: [] });
+  vi.mocked(signIn).mockResolvedValue(as('eve'));
   outcome = confirmed(work);
   await vi.waitFor(() => expect(confirming.value).not.toBeNull());
   confirming.value?.(true);

@@ -1,11 +1,11 @@
+import type { AdminSession, Notice, Scope, SignedIn } from '@holdfast/api';
 import { HoldfastError } from '@holdfast/client';
 import { signal } from '@preact/signals';
-import { autofill, type Notice, redeem, type SignedIn, signIn } from './ceremony.ts';
+import { autofill, redeem, signIn } from './ceremony.ts';
 import { call } from './server.ts';
-import type { Me, Scope } from './shapes.ts';
 
 /** The signed-in user according to the server: a staff member, another user, or nobody. */
-export type Present = Me | 'stranger' | 'nobody' | 'out of reach' | 'not asked';
+export type Present = AdminSession | 'stranger' | 'nobody' | 'out of reach' | 'not asked';
 
 export const me = signal<Present>('not asked');
 
@@ -23,7 +23,7 @@ let asked = 0;
 /** Refreshes {@link me}. Never rejects. */
 export async function askWho(): Promise<void> {
   const question = ++asked;
-  const answer = await call<Me>('GET', '/admin/v1/session').catch((error: HoldfastError): Present => {
+  const answer = await call<AdminSession>('GET', '/admin/v1/session').catch((error: HoldfastError): Present => {
     switch (error.code) {
       case 'unauthenticated':
       case 'reauthentication_required':
@@ -56,7 +56,7 @@ export function followSession(): void {
 }
 
 /** The staff member who is signed in. */
-export function staff(): Me | null {
+export function staff(): AdminSession | null {
   return typeof me.value === 'object' ? me.value : null;
 }
 

@@ -1,3 +1,4 @@
+import type { AdminSession } from '@holdfast/api';
 import { Confirmation } from '@holdfast/kit/confirmation.tsx';
 import { noticeWords } from '@holdfast/kit/notice.ts';
 import { useSignalEffect } from '@preact/signals';
@@ -5,7 +6,6 @@ import { useEffect, useRef } from 'preact/hooks';
 import { type Place, place } from '../address.ts';
 import { now } from '../clock.ts';
 import { confirming, leave, may, notices } from '../session.ts';
-import type { Me } from '../shapes.ts';
 import { gapsOpen, learnNames, lookForGaps } from '../surroundings.ts';
 import { moment } from '../words/time.ts';
 import { said, useWork } from '../work.ts';
@@ -28,7 +28,7 @@ const pages = [
   { at: 'staff', href: '#/staff', label: 'Staff' },
 ] as const;
 
-export function Console({ me }: { me: Me }) {
+export function Console({ me }: { me: AdminSession }) {
   const at = place.value;
   const main = useRef<HTMLElement>(null);
   const arrived = useRef(false);
@@ -107,7 +107,7 @@ function Page({ place: at }: { place: Place }) {
   }
 }
 
-function Who({ me }: { me: Me }) {
+function Who({ me }: { me: AdminSession }) {
   const work = useWork();
   return (
     <div class="who">

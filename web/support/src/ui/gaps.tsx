@@ -1,6 +1,6 @@
+import type { Gap } from '@holdfast/api';
 import { call } from '../server.ts';
 import { may } from '../session.ts';
-import type { Gap } from '../shapes.ts';
 import { lookForGaps } from '../surroundings.ts';
 import { count } from '../words/time.ts';
 import { said, usePaged } from '../work.ts';

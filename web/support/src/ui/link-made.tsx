@@ -1,5 +1,5 @@
+import type { Link } from '@holdfast/api';
 import { useComputed, useSignal } from '@preact/signals';
-import type { Link } from '../shapes.ts';
 import { askNothing, Frame } from './act.tsx';
 import { When } from './when.tsx';
 

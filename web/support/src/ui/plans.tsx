@@ -1,8 +1,9 @@
+import type { Feature, Plan } from '@holdfast/api';
 import { useSignal } from '@preact/signals';
 import { useId } from 'preact/hooks';
+import type { Answer } from '../answer.ts';
 import { call } from '../server.ts';
 import { may } from '../session.ts';
-import type { Feature, Plan } from '../shapes.ts';
 import { planChanges, planWords } from '../words/plan.ts';
 import { parseSpan } from '../words/span.ts';
 import { span } from '../words/time.ts';
@@ -12,7 +13,7 @@ import { Waiting } from './state.tsx';
 
 /** The catalogue: what each plan gives. */
 export function Plans() {
-  const { data, failed, reload } = useLoaded<{ plans: readonly Plan[] }>('/admin/v1/plans');
+  const { data, failed, reload } = useLoaded<Answer<'listPlans'>>('/admin/v1/plans');
   const plans = data.value?.plans;
   return (
     <>

@@ -1,10 +1,11 @@
+import type { AdminUser } from '@holdfast/api';
 import { SearchIcon } from '@holdfast/kit/icons.tsx';
 import { signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { go } from '../address.ts';
+import type { Answer } from '../answer.ts';
 import { call } from '../server.ts';
 import { may } from '../session.ts';
-import type { Link, User } from '../shapes.ts';
 import { count, utc } from '../words/time.ts';
 import { usePaged } from '../work.ts';
 import { Act, ask } from './act.tsx';
@@ -29,7 +30,7 @@ export function Search() {
     return () => clearTimeout(timer);
   }, [text]);
   const asked = wanted.value;
-  const found = usePaged<User>(
+  const found = usePaged<AdminUser>(
     asked === '' ? null : `/admin/v1/users?limit=25&q=${encodeURIComponent(asked)}`,
     'users',
   );
@@ -100,7 +101,7 @@ export function Search() {
   );
 }
 
-function hint(asked: string, users: readonly User[] | null, more: boolean): string {
+function hint(asked: string, users: readonly AdminUser[] | null, more: boolean): string {
   if (asked === '') return 'Search by the beginning of a name, or by a whole id. Enter opens a single match.';
   if (users === null) return '';
   if (users.length === 0) return `Nobody is called “${asked}…” or has this id.`;
@@ -117,7 +118,7 @@ function NewCustomer() {
       doing="Preparing…"
       act={async ({ reason, key }) => {
         const body = { name: name.peek().trim(), external_id: id.peek().trim(), reason };
-        const made = await call<{ user: User; enrolment: Link }>('POST', '/admin/v1/users', { body, key: key(body) });
+        const made = await call<Answer<'createUser'>>('POST', '/admin/v1/users', { body, key: key(body) });
         query.value = made.user.external_id ?? made.user.name;
         ask(
           <LinkMade

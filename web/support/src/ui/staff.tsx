@@ -1,7 +1,8 @@
+import type { AdminSession, Role, StaffMember } from '@holdfast/api';
 import { useSignal } from '@preact/signals';
+import type { Answer } from '../answer.ts';
 import { call } from '../server.ts';
 import { may, staff } from '../session.ts';
-import type { Link, Me, Role, StaffMember } from '../shapes.ts';
 import { learnNames } from '../surroundings.ts';
 import { count } from '../words/time.ts';
 import { said, useLoaded } from '../work.ts';
@@ -17,11 +18,11 @@ const roleWords: Readonly<Record<Role, string>> = {
 
 export function Staff() {
   const allowed = may('admin');
-  const { data, failed, reload } = useLoaded<{ staff: readonly StaffMember[] }>(allowed ? '/admin/v1/staff' : null);
+  const { data, failed, reload } = useLoaded<Answer<'listStaff'>>(allowed ? '/admin/v1/staff' : null);
   const list = data.value?.staff;
   const changed = async () => {
     await reload();
-    await learnNames(staff() as Me);
+    await learnNames(staff() as AdminSession);
   };
   return (
     <>
@@ -88,7 +89,7 @@ function Invite({ changed }: { changed: () => Promise<void> }) {
       doing="Making…"
       act={async ({ reason, key }) => {
         const body = { name: name.peek().trim(), role: role.peek(), reason };
-        const made = await call<{ invitation: Link }>('POST', '/admin/v1/staff', { body, key: key(body) });
+        const made = await call<Answer<'inviteStaff'>>('POST', '/admin/v1/staff', { body, key: key(body) });
         await changed();
         ask(
           <LinkMade
@@ -134,7 +135,7 @@ function Recover({ member }: { member: StaffMember }) {
       act={async ({ reason, key }) => {
         const body = { reason };
         const path = `/admin/v1/users/${member.id}/recovery`;
-        const made = await call<{ recovery: Link }>('POST', path, { body, key: key(body) });
+        const made = await call<Answer<'recoverUser'>>('POST', path, { body, key: key(body) });
         ask(
           <LinkMade
             title={`A recovery link for ${member.name}`}

@@ -1,5 +1,5 @@
+import type { AuditEntry } from '@holdfast/api';
 import { useEffect, useRef } from 'preact/hooks';
-import type { AuditEntry } from '../shapes.ts';
 import { names } from '../surroundings.ts';
 import { actionWords, actorWords, changes, objectOf, short } from '../words/trail.ts';
 import { usePaged } from '../work.ts';

@@ -1,7 +1,7 @@
+import type { Delivery } from '@holdfast/api';
 import { useSignal } from '@preact/signals';
 import { call } from '../server.ts';
 import { may } from '../session.ts';
-import type { Delivery } from '../shapes.ts';
 import { tries } from '../words/webhook.ts';
 import { said, usePaged } from '../work.ts';
 import { Act, ask } from './act.tsx';

@@ -1,5 +1,5 @@
+import type { Plan } from '@holdfast/api';
 import { expect, test } from 'vitest';
-import type { Plan } from '../shapes.ts';
 import { planChanges, planWords } from './plan.ts';
 
 const plan: Plan = {

@@ -1,4 +1,4 @@
-import type { Plan } from '../shapes.ts';
+import type { Plan } from '@holdfast/api';
 import { span } from './time.ts';
 import { featureWords } from './why.ts';
 

@@ -1,5 +1,5 @@
+import type { Holder } from '@holdfast/api';
 import { expect, test } from 'vitest';
-import type { Holder } from '../shapes.ts';
 import { deadline, follow, progress, promise, standing } from './revocation.ts';
 
 const now = new Date('2026-11-26T14:00:00Z');

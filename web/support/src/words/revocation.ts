@@ -1,4 +1,4 @@
-import type { Holder, Revocation } from '../shapes.ts';
+import type { Holder, Revocation } from '@holdfast/api';
 import { relative, utcAtLatest } from './time.ts';
 
 /** The effect of a revoke on a device: it has been told, its document has ended, or it may still use it. */

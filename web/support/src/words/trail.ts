@@ -1,4 +1,4 @@
-import type { AuditEntry } from '../shapes.ts';
+import type { AuditEntry } from '@holdfast/api';
 import { utc } from './time.ts';
 
 /** The action in words; an unknown action stays readable. */

@@ -1,4 +1,4 @@
-import type { Delivery } from '../shapes.ts';
+import type { Delivery } from '@holdfast/api';
 import { count } from './time.ts';
 
 /** The number of tries, and why the last one failed. */

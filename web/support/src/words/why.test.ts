@@ -1,5 +1,5 @@
+import type { Dispute, JudgedSubscription, Plan, Worth } from '@holdfast/api';
 import { expect, test } from 'vitest';
-import type { Dispute, Judged, Plan, Worth } from '../shapes.ts';
 import { because, featureWords, headline } from './why.ts';
 
 const now = new Date('2026-11-26T14:00:00Z');
@@ -15,7 +15,7 @@ const premium: Plan = {
 
 const active: Worth = { state: 'active', reason: null, ends_at: '2026-12-13T14:00:00Z', decides: true };
 
-function subscription(of: Partial<Judged> = {}, worth: Partial<Worth> = {}): Judged {
+function subscription(of: Partial<JudgedSubscription> = {}, worth: Partial<Worth> = {}): JudgedSubscription {
   return {
     id: 'sub-1',
     user: 'ada',
@@ -26,6 +26,7 @@ function subscription(of: Partial<Judged> = {}, worth: Partial<Worth> = {}): Jud
     suspended: false,
     ends: false,
     disputes: [],
+    withdrawn_at: null,
     created_at: '2026-11-01T00:00:00Z',
     updated_at: '2026-11-01T00:00:00Z',
     worth: { ...active, ...worth },
@@ -73,6 +74,7 @@ test('describes a user’s rights in one sentence', () => {
   const decision = {
     state: 'active',
     reason: null,
+    since: null,
     paid_through: '2026-12-10T14:00:00Z',
     plans: [],
     features: {},

@@ -1,4 +1,4 @@
-import type { Decision, Dispute, Features, Judged, Plan, Subscription } from '../shapes.ts';
+import type { Decision, Dispute, Features, JudgedSubscription, Plan, Subscription } from '@holdfast/api';
 import { moment, utc } from './time.ts';
 
 /** Whether a dispute removes the subscription's features. */
@@ -19,7 +19,7 @@ export function disputeWords({ status, withholds }: Dispute): string {
 }
 
 /** Why a subscription grants its features, or nothing. */
-export function because({ paid_through, state, disputes, worth }: Judged, now: Date): string {
+export function because({ paid_through, state, disputes, worth }: JudgedSubscription, now: Date): string {
   const paid = new Date(paid_through);
   const end = new Date(worth.ends_at);
   const grace = end > paid;

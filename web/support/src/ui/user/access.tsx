@@ -1,8 +1,8 @@
 import { useSignal } from '@preact/signals';
+import type { Answer } from '../../answer.ts';
 import { now } from '../../clock.ts';
 import { call } from '../../server.ts';
 import { may } from '../../session.ts';
-import type { Link } from '../../shapes.ts';
 import { count, relative, utcAtLatest } from '../../words/time.ts';
 import { said } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
@@ -87,7 +87,7 @@ function Recovery({ account, changed }: CardProps) {
       act={async ({ reason, key }) => {
         const body = { reason };
         const path = `/admin/v1/users/${account.user.id}/recovery`;
-        const made = await call<{ recovery: Link }>('POST', path, { body, key: key(body) });
+        const made = await call<Answer<'recoverUser'>>('POST', path, { body, key: key(body) });
         await changed();
         ask(
           <LinkMade

@@ -1,5 +1,5 @@
+import type { Account } from '@holdfast/api';
 import { may } from '../../session.ts';
-import type { Account } from '../../shapes.ts';
 
 /** The properties shared by the cards of a user's page. */
 export interface CardProps {

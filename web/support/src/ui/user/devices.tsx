@@ -1,6 +1,6 @@
+import type { Account, AdminDevice } from '@holdfast/api';
 import { now } from '../../clock.ts';
 import { call } from '../../server.ts';
-import type { Account, Device } from '../../shapes.ts';
 import { count, relative, utcAtLatest } from '../../words/time.ts';
 import { said } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
@@ -66,7 +66,7 @@ export function Devices({ account, changed }: CardProps) {
   );
 }
 
-function Remove({ account, changed, device }: CardProps & { readonly device: Device }) {
+function Remove({ account, changed, device }: CardProps & { readonly device: AdminDevice }) {
   const { name } = account.user;
   const until = offlineUntil(device, now.value);
   return (
@@ -96,7 +96,7 @@ function Remove({ account, changed, device }: CardProps & { readonly device: Dev
   );
 }
 
-function Release({ account, changed, device }: CardProps & { readonly device: Device }) {
+function Release({ account, changed, device }: CardProps & { readonly device: AdminDevice }) {
   const { name } = account.user;
   const until = offlineUntil(device, now.value);
   return (
@@ -120,12 +120,12 @@ function Release({ account, changed, device }: CardProps & { readonly device: De
   );
 }
 
-function offlineUntil({ document_expires_at }: Device, at: Date): Date | null {
+function offlineUntil({ document_expires_at }: AdminDevice, at: Date): Date | null {
   const end = document_expires_at === null ? null : new Date(document_expires_at);
   return end && end > at ? end : null;
 }
 
-function offlineWords(device: Device, { revision, decision }: Account, at: Date): string {
+function offlineWords(device: AdminDevice, { revision, decision }: Account, at: Date): string {
   const until = offlineUntil(device, at);
   const told = device.document_revision !== null && device.document_revision >= revision;
   if (told && Object.keys(decision.features).length === 0) return 'Has been told that it may use nothing that is paid.';

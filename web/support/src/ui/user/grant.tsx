@@ -1,7 +1,8 @@
+import type { HeldPlan } from '@holdfast/api';
 import { useSignal } from '@preact/signals';
+import type { Answer } from '../../answer.ts';
 import { now } from '../../clock.ts';
 import { call } from '../../server.ts';
-import type { HeldPlan, Plan, Subscription } from '../../shapes.ts';
 import { count, utc } from '../../words/time.ts';
 import { planOf } from '../../words/why.ts';
 import { said, useLoaded } from '../../work.ts';
@@ -14,7 +15,7 @@ const day = 86_400_000;
 
 /** Grants days of a plan as a separate subscription, which is unknown to billing and does not renew. */
 export function Grant({ account, changed }: CardProps) {
-  const { data, failed, reload } = useLoaded<{ plans: readonly Plan[] }>('/admin/v1/plans');
+  const { data, failed, reload } = useLoaded<Answer<'listPlans'>>('/admin/v1/plans');
   const plan = useSignal<string | null>(null);
   const days = useSignal('7');
   const plans = data.value?.plans ?? null;
@@ -31,7 +32,7 @@ export function Grant({ account, changed }: CardProps) {
       act={async ({ reason, key }) => {
         const body = { plan: chosen?.id, days: number, reason };
         const path = `/admin/v1/users/${account.user.id}/grants`;
-        const granted = await call<{ subscription: Subscription }>('POST', path, { body, key: key(body) });
+        const granted = await call<Answer<'grantDays'>>('POST', path, { body, key: key(body) });
         await changed();
         const { subscription } = granted;
         said.value = {

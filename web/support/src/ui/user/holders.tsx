@@ -1,5 +1,5 @@
+import type { Holder } from '@holdfast/api';
 import { now } from '../../clock.ts';
-import type { Holder } from '../../shapes.ts';
 import { live, type Progress } from '../../words/revocation.ts';
 import { relative, utcAtLatest } from '../../words/time.ts';
 

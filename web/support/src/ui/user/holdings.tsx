@@ -1,6 +1,6 @@
+import type { JudgedSubscription } from '@holdfast/api';
 import { now } from '../../clock.ts';
 import { may } from '../../session.ts';
-import type { Judged } from '../../shapes.ts';
 import { count, span } from '../../words/time.ts';
 import { because, billingWords, disputeWords, featureWords, headline, planOf, withholds } from '../../words/why.ts';
 import { ask } from '../act.tsx';
@@ -63,7 +63,7 @@ export function Holdings({ account, changed }: CardProps) {
 }
 
 interface ItemProps extends CardProps {
-  readonly subscription: Judged;
+  readonly subscription: JudgedSubscription;
   readonly decides: boolean;
 }
 

@@ -1,8 +1,8 @@
+import type { Revocation, Subscription } from '@holdfast/api';
 import { useEffect, useRef } from 'preact/hooks';
 import { now } from '../../clock.ts';
 import { goOn, reachOf } from '../../revocations.ts';
 import { read } from '../../session.ts';
-import type { Revocation, Subscription } from '../../shapes.ts';
 import { deadline, progress, standing, toldOf } from '../../words/revocation.ts';
 import { Holders } from './holders.tsx';
 

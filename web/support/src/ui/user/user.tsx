@@ -1,5 +1,5 @@
+import type { Account } from '@holdfast/api';
 import { BackIcon } from '@holdfast/kit/icons.tsx';
-import type { Account } from '../../shapes.ts';
 import { useLoaded } from '../../work.ts';
 import { Waiting } from '../state.tsx';
 import { Trail } from '../trail.tsx';

@@ -1,7 +1,7 @@
+import type { Revocation, Subscription } from '@holdfast/api';
 import { now } from '../../clock.ts';
 import { begin, end } from '../../revocations.ts';
 import { call } from '../../server.ts';
-import type { Revocation, Subscription } from '../../shapes.ts';
 import { promise } from '../../words/revocation.ts';
 import { said, useLoaded } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
