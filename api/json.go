@@ -89,10 +89,11 @@ const (
 )
 
 // isTame reports whether body is one JSON object (null would otherwise pass for an empty one), nested at most depth deep,
-// without U+0000 in any string, which PostgreSQL text cannot store. It leaves malformed JSON to the parser.
+// without U+0000 in any string, which PostgreSQL text cannot store. It leaves malformed JSON and duplicate names to the
+// parser.
 func isTame(body []byte, depth int) bool {
 	mayHoldNUL := bytes.Contains(body, []byte(`\u0000`)) // the only way to write it
-	dec := jsontext.NewDecoder(bytes.NewReader(body))
+	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
 	if dec.PeekKind() != '{' {
 		return false
 	}

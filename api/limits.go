@@ -1,7 +1,6 @@
 package api
 
 import (
-	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
@@ -38,8 +37,8 @@ var (
 // maxNames is the capacity of one generation of buckets: some 10 MB in all.
 const maxNames = 50_000
 
-// name identifies what is being counted, a network, account or passkey, together with its limit. It is an HMAC under a key
-// of this process.
+// name identifies what is being counted, a network, account or passkey, together with its limit. Its tag is a hash under a
+// secret of this process.
 type name struct {
 	tag   [16]byte
 	limit limit
@@ -63,11 +62,8 @@ func newBuckets(now func() time.Time) *buckets {
 
 // name returns the name of a value of a kind, such as an account.
 func (b *buckets) name(kind, value string, limit limit) name {
-	mac := hmac.New(sha256.New, b.secret[:])
-	mac.Write([]byte(kind + "\x00" + value))
-	n := name{limit: limit}
-	copy(n.tag[:], mac.Sum(nil))
-	return n
+	sum := sha256.Sum256([]byte(string(b.secret[:]) + kind + "\x00" + value))
+	return name{tag: [16]byte(sum[:16]), limit: limit}
 }
 
 // take counts one try for each of names, which giveBack can undo. If a bucket is full, it counts nothing and returns how

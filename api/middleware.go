@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"runtime/debug"
@@ -185,20 +186,27 @@ const (
 
 // securityHeaders sets the headers of every answer. The app's files widen the policy to pageCSP.
 func (s *server) securityHeaders(next http.Handler) http.Handler {
+	common := http.Header{
+		"Content-Security-Policy":      {dataCSP},
+		"X-Content-Type-Options":       {"nosniff"},
+		"Referrer-Policy":              {"same-origin"},
+		"Cross-Origin-Opener-Policy":   {"same-origin"},
+		"Cross-Origin-Resource-Policy": {"same-origin"},
+		"Permissions-Policy": {
+			"publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+		},
+	}
+	if s.secure {
+		common["Strict-Transport-Security"] = []string{"max-age=31536000"}
+	}
+	private := common.Clone()
+	private["Cache-Control"] = []string{"no-store"}
+	private["Vary"] = []string{"Authorization, Cookie, DPoP, Origin"} // for caches that ignore no-store
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", dataCSP)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Permissions-Policy", "publickey-credentials-get=(self), publickey-credentials-create=(self), camera=(), geolocation=(), microphone=(), payment=(), usb=()")
-		if s.secure {
-			h.Set("Strict-Transport-Security", "max-age=31536000")
-		}
 		if isAPI(r.URL.Path) && !isPublic(r.URL.Path) {
-			h.Set("Cache-Control", "no-store")
-			h.Set("Vary", "Authorization, Cookie, DPoP, Origin") // for caches that ignore no-store
+			maps.Copy(w.Header(), private)
+		} else {
+			maps.Copy(w.Header(), common)
 		}
 		next.ServeHTTP(w, r)
 	})

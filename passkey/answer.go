@@ -91,7 +91,7 @@ const maxDepth = 32
 // checkObject requires exactly one JSON object that all parsers read alike (RFC 7493): UTF-8 without byte order mark and
 // lone surrogates, no duplicate member in any object, nested at most maxDepth deep.
 func checkObject(text []byte) error {
-	decoder := jsontext.NewDecoder(bytes.NewReader(text)) // refuses duplicate names and invalid Unicode
+	decoder := jsontext.NewDecoder(bytes.NewBuffer(text)) // refuses duplicate names and invalid Unicode
 	if decoder.PeekKind() != '{' {
 		return errors.New("not a JSON object")
 	}
