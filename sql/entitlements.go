@@ -66,5 +66,8 @@ func (c *jsonColumn[T]) Scan(value any) error {
 	if !ok {
 		return fmt.Errorf("a column of JSON is %T", value)
 	}
-	return json.Unmarshal(text, &c.V)
+	return c.UnmarshalJSON(text)
 }
+
+// UnmarshalJSON implements [json.Unmarshaler], for a column within a row that is JSON itself.
+func (c *jsonColumn[T]) UnmarshalJSON(text []byte) error { return json.Unmarshal(text, &c.V) }

@@ -577,6 +577,48 @@ func TestReconcileRacesErasure(t *testing.T) {
 	}
 }
 
+// TestStandingHoldsEachSubscriptionAndPasskeyOnce reads accounts with none, one and several of each: the same subscriptions
+// and plans as an account's own read, and the passkeys in the order of their creation.
+func TestStandingHoldsEachSubscriptionAndPasskeyOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.db.MustExec(`INSERT INTO plans (id, features, window_seconds, grace_seconds, device_limit, rank, updated_at)
+		VALUES ('plus', '{"notes": {"offline": true, "limit": 5}}', 3600, 60, 3, 5, now())`)
+	for _, counts := range [][2]int{{0, 0}, {0, 3}, {2, 0}, {1, 1}, {3, 2}} {
+		user := b.user(t)
+		d := b.link(t, user)
+		for i := range counts[0] { // the younger one has the lower id
+			b.db.MustExec(`INSERT INTO subscriptions (user_id, id, plan, state, paid_through, ends, revoked, disputes, withdrawn_at, created_at, updated_at)
+				VALUES ($1, $2, $3, 'active', $4, true, $5, $6, CASE WHEN $5 THEN $4::timestamptz END, $4, $4)`,
+				user, fmt.Sprint("sub-", 9-i), []string{"premium", "plus"}[i%2], b.clock.Now().Add(time.Duration(i)*time.Hour), i == 1,
+				[]string{`[]`, `[{"id": "dp_1", "status": "won", "at": 5, "withholds": "nothing"}]`}[i%2])
+		}
+		var want []entitlements.OfflinePasskey
+		for i := range counts[1] {
+			id, jwk := []byte{byte(9 - i)}, fmt.Sprintf(`{"n": %d}`, i)
+			b.db.MustExec(`INSERT INTO passkeys (user_id, credential_id, rp_id, name, public_key, public_jwk, aaguid, sign_count, backup_eligible,
+				backup_state, created_at) VALUES ($1, $2, 'app.example.com', 'Key', '', $3, gen_random_uuid(), 0, false, false, $4)`,
+				user, id, jwk, b.clock.Now().Add(time.Duration(i)*time.Hour))
+			want = append(want, entitlements.OfflinePasskey{ID: jose.EncodeBase64(id), JWK: []byte(jwk)})
+		}
+		account, err := b.store.Account(t.Context(), user, b.clock.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		account.Devices = nil
+		standing, err := b.store.Standing(t.Context(), user, d.id, d.jkt, "app.example.com")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(standing.Account, account) || len(account.Subscriptions) != counts[0] {
+			t.Errorf("%v: the account is %+v, want %+v", counts, standing.Account, account)
+		}
+		if !reflect.DeepEqual(standing.Passkeys, want) {
+			t.Errorf("%v: the passkeys are %s, want %s", counts, standing.Passkeys, want)
+		}
+	}
+}
+
 // TestStepIsConditional changes each part of what a reconcile has read before it stores its step: then nothing is stored.
 func TestStepIsConditional(t *testing.T) {
 	t.Parallel()

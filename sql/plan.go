@@ -205,17 +205,17 @@ func withdrawDocuments(ctx context.Context, tx *sqlx.Tx, users []string, losing 
 }
 
 type planRow struct {
-	ID          entitlements.PlanID             `json:"id"`
-	Features    map[string]entitlements.Feature `json:"features"`
-	Window      *int64                          `json:"window_seconds"`
-	Grace       int64                           `json:"grace_seconds"`
-	DeviceLimit int                             `json:"device_limit"`
-	Rank        int                             `json:"rank"`
+	ID          entitlements.PlanID                         `json:"id"`
+	Features    jsonColumn[map[string]entitlements.Feature] `json:"features"`
+	Window      *int64                                      `json:"window_seconds" db:"window_seconds"`
+	Grace       int64                                       `json:"grace_seconds" db:"grace_seconds"`
+	DeviceLimit int                                         `json:"device_limit" db:"device_limit"`
+	Rank        int                                         `json:"rank"`
 }
 
 func (r planRow) plan() entitlements.Plan {
 	plan := entitlements.Plan{
-		ID: r.ID, Features: r.Features, Grace: time.Duration(r.Grace) * time.Second, DeviceLimit: r.DeviceLimit, Rank: r.Rank,
+		ID: r.ID, Features: r.Features.V, Grace: time.Duration(r.Grace) * time.Second, DeviceLimit: r.DeviceLimit, Rank: r.Rank,
 	}
 	if r.Window != nil {
 		plan.Window = time.Duration(*r.Window) * time.Second

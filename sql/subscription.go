@@ -56,22 +56,22 @@ func (s *Entitlements) user(ctx context.Context, query string, argument any) (us
 }
 
 type subscriptionRow struct {
-	ID          entitlements.SubscriptionID    `json:"id"`
-	User        entitlements.UserID            `json:"user_id"`
-	Plan        entitlements.PlanID            `json:"plan"`
-	State       entitlements.SubscriptionState `json:"state"`
-	PaidThrough time.Time                      `json:"paid_through"`
-	Ends        bool                           `json:"ends"`
-	Revoked     bool                           `json:"revoked"`
-	Suspended   bool                           `json:"suspended"`
-	Disputes    []entitlements.Dispute         `json:"disputes"`
-	WithdrawnAt time.Time                      `json:"withdrawn_at"` // null leaves it zero
-	CreatedAt   time.Time                      `json:"created_at"`
-	UpdatedAt   time.Time                      `json:"updated_at"`
+	ID          entitlements.SubscriptionID        `json:"id"`
+	User        entitlements.UserID                `json:"user_id"`
+	Plan        entitlements.PlanID                `json:"plan"`
+	State       entitlements.SubscriptionState     `json:"state"`
+	PaidThrough time.Time                          `json:"paid_through" db:"paid_through"`
+	Ends        bool                               `json:"ends"`
+	Revoked     bool                               `json:"revoked"`
+	Suspended   bool                               `json:"suspended"`
+	Disputes    jsonColumn[[]entitlements.Dispute] `json:"disputes"`
+	WithdrawnAt time.Time                          `json:"withdrawn_at" db:"withdrawn_at"` // null leaves it zero
+	CreatedAt   time.Time                          `json:"created_at" db:"created_at"`
+	UpdatedAt   time.Time                          `json:"updated_at" db:"updated_at"`
 }
 
 func (r subscriptionRow) subscription() entitlements.Subscription {
-	disputes := r.Disputes
+	disputes := r.Disputes.V
 	if len(disputes) == 0 {
 		disputes = nil
 	}
