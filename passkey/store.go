@@ -47,8 +47,8 @@ type CredentialStore interface {
 	// EveryCredential returns the user's credentials of every relying party id, oldest first.
 	EveryCredential(ctx context.Context, user UserID) ([]Credential, error)
 
-	// Register stores a new user, the first passkey, the session and the audit entry. It returns ErrCredentialTaken if
-	// the relying party knows the credential id already, for any user.
+	// Register stores a new user without external id, the first passkey, the session and the audit entry. It returns
+	// ErrCredentialTaken if the relying party knows the credential id already, for any user.
 	Register(ctx context.Context, user User, credential Credential, session NewSession, entry AuditEntry) error
 
 	// AddPasskey stores a further passkey of credential.User and the audit entry, ends the session named replaced and

@@ -5,6 +5,8 @@ import (
 	stdsql "database/sql"
 	"encoding/json"
 	"math"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -19,14 +21,10 @@ import (
 func audit(ctx context.Context, tx *sqlx.Tx, entry entitlements.AuditEntry) error {
 	var revision int64 // the user's
 	err := tx.GetContext(ctx, &revision, `
-		WITH entry AS (
-			INSERT INTO audit (at, actor, action, object, user_id, before, after)
-			VALUES ($1, $2, $3, $4, nullif($5, '')::uuid, $6, $7) RETURNING id, user_id
-		), reason AS (
+		WITH `+newEntry(1)+`, reason AS (
 			INSERT INTO audit_reasons (audit_id, user_id, reason) SELECT id, user_id, $8 FROM entry WHERE $8 <> ''
 		)
-		SELECT coalesce(u.revision, 0) FROM entry e LEFT JOIN users u ON u.id = e.user_id`,
-		entry.At, entry.Actor, entry.Action, entry.Object, entry.User, jsonOrNull(entry.Before), jsonOrNull(entry.After), entry.Reason)
+		SELECT coalesce(u.revision, 0) FROM entry e LEFT JOIN users u ON u.id = e.user_id`, append(entryArgs(entry), entry.Reason)...)
 	if err != nil {
 		return failed("audit", err)
 	}
@@ -34,6 +32,27 @@ func audit(ctx context.Context, tx *sqlx.Tx, entry entitlements.AuditEntry) erro
 		return writeDeliveries(ctx, tx, message, entry)
 	}
 	return nil
+}
+
+// newEntry returns an expression for a statement's WITH clause: entry adds an audit entry, whose entryArgs begin with the
+// argument of that number. The caller must write its reason, and the webhooks about it.
+func newEntry(first int) string {
+	return `entry AS (
+		INSERT INTO audit (at, actor, action, object, user_id, before, after) VALUES (` + placeholders(first, 7) + `) RETURNING id, user_id
+	)`
+}
+
+func entryArgs(entry entitlements.AuditEntry) []any {
+	return []any{entry.At, entry.Actor, entry.Action, entry.Object, optional(entry.User), jsonOrNull(entry.Before), jsonOrNull(entry.After)}
+}
+
+// placeholders returns n placeholders for arguments, separated by commas.
+func placeholders(first, n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = "$" + strconv.Itoa(first+i)
+	}
+	return strings.Join(list, ", ")
 }
 
 // Audit implements [entitlements.Store].

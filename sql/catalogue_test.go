@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"holdfast/entitlements"
+	"holdfast/entitlements/outbox"
 	"holdfast/sql/sqltest"
 )
 
@@ -78,16 +80,16 @@ func TestTablesCanBeShardedByUser(t *testing.T) {
 }
 
 // TestWhatHasConsequencesHasOnePlace checks that a statement that requires a further step, such as an announcement, occurs
-// only in the function that takes that step.
+// only in the function that takes that step or tells its callers to.
 func TestWhatHasConsequencesHasOnePlace(t *testing.T) {
 	t.Parallel()
 	places := map[string]*regexp.Regexp{ // by function
-		"audit":           regexp.MustCompile(`INSERT INTO audit\b`),
+		"newEntry":        regexp.MustCompile(`INSERT INTO audit\b`),
 		"writeDeliveries": regexp.MustCompile(`INSERT INTO webhook_deliveries\b`),
 		"raise":           regexp.MustCompile(`UPDATE users\b[^;]*\bSET[^;]*\brevision =`),
 		"endedSessions":   regexp.MustCompile(`DELETE FROM sessions\b( \w+)? (WHERE [^f]|USING)`), // not WHERE false
 		"setStatuses":     regexp.MustCompile(`UPDATE status_entries\b[^;]*\bSET[^;]*\bstatus =`),
-		"insertUser":      regexp.MustCompile(`INSERT INTO users\b`),
+		"newUser":         regexp.MustCompile(`INSERT INTO users\b`),
 		"erase":           regexp.MustCompile(`DELETE FROM users\b`),
 	}
 	found := map[string][]string{}
@@ -102,6 +104,14 @@ func TestWhatHasConsequencesHasOnePlace(t *testing.T) {
 		if !slices.Equal(found[owner], []string{owner}) {
 			t.Errorf("%s is in %q, want it in %s alone", places[owner], found[owner], owner)
 		}
+	}
+}
+
+// TestRegistrationNotifiesNoEndpoint guards Register, which adds its audit entry without looking for webhooks.
+func TestRegistrationNotifiesNoEndpoint(t *testing.T) {
+	t.Parallel()
+	if _, told := outbox.MessageOf(entitlements.AuditEntry{Action: "passkey.added"}, 1); told {
+		t.Error("endpoints are notified of passkey.added, but Register writes no deliveries")
 	}
 }
 

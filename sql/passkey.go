@@ -5,6 +5,7 @@ import (
 	stdsql "database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,9 +19,9 @@ import (
 // Passkeys is the PostgreSQL [passkey.Store]. Its other methods are in session.go, user.go, staff.go, code.go, account.go,
 // audit.go and token.go.
 type Passkeys struct {
-	db                                             *sqlx.DB
-	spend, spendOn, signIn, storePasskey, announce *sqlx.Stmt
-	ends                                           announcements
+	db                                                       *sqlx.DB
+	spend, spendOn, signIn, register, storePasskey, announce *sqlx.Stmt
+	ends                                                     announcements
 }
 
 var _ passkey.Store = (*Passkeys)(nil)
@@ -29,8 +30,8 @@ var _ passkey.Store = (*Passkeys)(nil)
 func NewPasskeys(ctx context.Context, db *sqlx.DB) (*Passkeys, error) {
 	p := &Passkeys{db: db}
 	for statement, text := range map[**sqlx.Stmt]string{
-		&p.spend: spendCeremony, &p.spendOn: spendOnCredential, &p.signIn: signIn, &p.storePasskey: storePasskey,
-		&p.announce: announceEnds,
+		&p.spend: spendCeremony, &p.spendOn: spendOnCredential, &p.signIn: signIn, &p.register: register,
+		&p.storePasskey: storePasskey, &p.announce: announceEnds,
 	} {
 		var err error
 		if *statement, err = db.PreparexContext(ctx, text); err != nil {
@@ -175,16 +176,13 @@ func (p *Passkeys) credentials(ctx context.Context, condition string, args ...an
 	return credentials, nil
 }
 
-// Register implements [passkey.CredentialStore].
+// Register implements [passkey.CredentialStore]. No endpoint is notified of a registration, so that its audit entry is one
+// row and everything fits into one statement.
 func (p *Passkeys) Register(
 	ctx context.Context, user passkey.User, c passkey.Credential, session passkey.NewSession, entry passkey.AuditEntry,
 ) error {
-	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
-		if err := insertUser(ctx, tx, user); err != nil {
-			return err
-		}
-		return p.insertPasskey(ctx, tx, c, session, entry)
-	})
+	_, err := p.register.ExecContext(ctx, slices.Concat(passkeyArgs(c, session), userArgs(user), entryArgs(entryOf(entry)))...)
+	return passkeyStored(err)
 }
 
 // AddPasskey implements [passkey.CredentialStore].
@@ -263,8 +261,7 @@ func checkLimit(ctx context.Context, tx *sqlx.Tx, c passkey.Credential, limit in
 	return nil
 }
 
-const storePasskey = `
-	WITH passkey AS (
+const insertPasskey = `passkey AS (
 		INSERT INTO passkeys (user_id, credential_id, rp_id, name, public_key, public_jwk, aaguid, transports,
 			sign_count, backup_eligible, backup_state, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
@@ -274,20 +271,36 @@ const storePasskey = `
 	INSERT INTO sessions (user_id, id, token_hash, user_agent, authenticated_at, last_active_at, expires_at, credential_id, told_from, origin)
 	VALUES ($1, $13, $14, $15, $16, $17, $18, $2, $19, $20)`
 
+var (
+	storePasskey = `WITH ` + insertPasskey
+	register     = `WITH registered AS (` + newUser(22) + `), ` + newEntry(27) + `, ` + insertPasskey
+)
+
+// passkeyArgs returns the arguments of insertPasskey.
+func passkeyArgs(c passkey.Credential, session passkey.NewSession) []any {
+	return []any{
+		c.User, c.ID, c.RPID, c.Name, c.PublicKey, string(c.PublicJWK), c.AAGUID, pq.StringArray(c.Transports),
+		int64(c.SignCount), c.BackupEligible, c.BackupState, c.CreatedAt, session.ID, session.TokenHash, session.UserAgent,
+		session.AuthenticatedAt, session.LastActiveAt, session.ExpiresAt, session.ToldFrom, session.Origin,
+		passkeyListing(c.RPID, c.ID).key,
+	}
+}
+
+// passkeyStored converts the error of a statement with insertPasskey.
+func passkeyStored(err error) error {
+	if isUnique(err, "directory_pkey") || isUnique(err, "passkeys_pkey") {
+		return passkey.ErrCredentialTaken
+	}
+	return failed("insert passkey", err)
+}
+
 // insertPasskey stores a passkey with its session and audit entries.
 func (p *Passkeys) insertPasskey(
 	ctx context.Context, tx *sqlx.Tx, c passkey.Credential, session passkey.NewSession, entries ...passkey.AuditEntry,
 ) error {
-	_, err := tx.StmtxContext(ctx, p.storePasskey).ExecContext(ctx,
-		c.User, c.ID, c.RPID, c.Name, c.PublicKey, string(c.PublicJWK), c.AAGUID, pq.StringArray(c.Transports),
-		int64(c.SignCount), c.BackupEligible, c.BackupState, c.CreatedAt, session.ID, session.TokenHash, session.UserAgent,
-		session.AuthenticatedAt, session.LastActiveAt, session.ExpiresAt, session.ToldFrom, session.Origin,
-		passkeyListing(c.RPID, c.ID).key)
-	if isUnique(err, "directory_pkey") || isUnique(err, "passkeys_pkey") {
-		return passkey.ErrCredentialTaken
-	}
-	if err != nil {
-		return failed("insert passkey", err)
+	_, err := tx.StmtxContext(ctx, p.storePasskey).ExecContext(ctx, passkeyArgs(c, session)...)
+	if err := passkeyStored(err); err != nil {
+		return err
 	}
 	for _, entry := range entries {
 		if err := insertEntry(ctx, tx, entry); err != nil {
@@ -400,10 +413,14 @@ func (p *Passkeys) Record(ctx context.Context, entry passkey.AuditEntry) error {
 
 // insertEntry adds an entry to the audit trail, which all domains share.
 func insertEntry(ctx context.Context, tx *sqlx.Tx, e passkey.AuditEntry) error {
-	return audit(ctx, tx, entitlements.AuditEntry{
+	return audit(ctx, tx, entryOf(e))
+}
+
+func entryOf(e passkey.AuditEntry) entitlements.AuditEntry {
+	return entitlements.AuditEntry{
 		At: e.At, Actor: e.Actor, Action: e.Action, Object: e.Object, User: string(e.User),
 		Before: e.Before, After: e.After, Reason: e.Reason,
-	})
+	}
 }
 
 // optional returns nil, which becomes NULL, for "".

@@ -33,9 +33,18 @@ func insertUser(ctx context.Context, tx *sqlx.Tx, user passkey.User) error {
 	if err := enterExternalID(ctx, tx, user.ID, user.ExternalID); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `INSERT INTO users (id, name, words, external_id, created_at) VALUES ($1, $2, $3, $4, $5)`,
-		user.ID, user.Name, pq.Array(names.Words(user.Name)), optional(user.ExternalID), user.CreatedAt)
+	_, err := tx.ExecContext(ctx, newUser(1), userArgs(user)...)
 	return failed("insert user", err)
+}
+
+// newUser returns a statement that inserts a user, whose userArgs begin with the argument of that number. The caller must
+// enter the user's external id, if there is one.
+func newUser(first int) string {
+	return `INSERT INTO users (id, name, words, external_id, created_at) VALUES (` + placeholders(first, 5) + `)`
+}
+
+func userArgs(user passkey.User) []any {
+	return []any{user.ID, user.Name, pq.Array(names.Words(user.Name)), optional(user.ExternalID), user.CreatedAt}
 }
 
 // enterExternalID assigns an external id to the user, unless it is empty. It returns passkey.ErrConflict if another user
