@@ -65,6 +65,8 @@ func (s *server) streamEvents(w http.ResponseWriter, r *http.Request, by caller)
 		case <-r.Context().Done():
 			return nil
 		case <-session.Ended():
+			// The device may have been removed, too, or the account deleted: the client should reconcile.
+			_ = stream.send("event: session_ended\ndata: {}\n\n")
 			return stream.end()
 		case <-s.draining:
 			return stream.end()

@@ -242,6 +242,18 @@ describe('by push', () => {
     expect(reconciles()).toBe(1);
   });
 
+  it.each([
+    ['announced', (events: FakeEventSource) => events.send('{}', 'session_ended')],
+    ['noticed when the stream was to be reopened', (events: FakeEventSource) => events.refuse()],
+  ])('the end of the session is judged, since the device may be removed: %s', async (_, end) => {
+    const tab = await openTab();
+    const events = await stream();
+    server.interfere = async (request) =>
+      /session$/.test(request.url) ? problem(401, 'unauthenticated') : problem(404, 'device_unknown');
+    end(events);
+    await eventually(() => expect(tab.entitlement.signInNeeded).toBe(true));
+  });
+
   it('asks again for a revision announced during a request', async () => {
     const tab = await openTab();
     const events = await stream();

@@ -22,7 +22,7 @@ afterEach(() => {
 });
 
 function tab(hasSession: () => Promise<boolean> = async () => true) {
-  const audience = { heard: vi.fn(), hasSession: vi.fn(hasSession) };
+  const audience = { heard: vi.fn(), sessionEnded: vi.fn(), hasSession: vi.fn(hasSession) };
   const chance = { now: () => performance.now(), random: () => random };
   const stream = new EventStream('https://holdfast.test', 'holdfast', audience, chance);
   streams.push(stream);
@@ -129,14 +129,21 @@ describe('the event stream', () => {
     second.stream.follow(ada);
     await settled();
     FakeEventSource.last.refuse();
+    await settled();
+    expect(first.audience.sessionEnded).not.toHaveBeenCalled();
+    first.stream.signedIn();
+    await settled();
+    FakeEventSource.last.accept();
+    FakeEventSource.last.refuse();
     await vi.advanceTimersByTimeAsync(24 * 3_600_000);
     first.stream.reachable();
     second.stream.reachable();
-    expect(FakeEventSource.opened).toHaveLength(1);
+    expect(FakeEventSource.opened).toHaveLength(2);
+    expect(first.audience.sessionEnded).toHaveBeenCalledOnce();
     second.stream.signedIn();
     vi.useRealTimers();
     await vi.waitFor(() => expect(FakeEventSource.open).toHaveLength(1));
-    expect(FakeEventSource.opened).toHaveLength(2);
+    expect(FakeEventSource.opened).toHaveLength(3);
     first.stream.signedIn();
     expect(FakeEventSource.open).toHaveLength(1);
   });

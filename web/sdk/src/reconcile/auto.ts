@@ -56,6 +56,7 @@ export class Automatic {
     this.#compare();
     this.#stream = new EventStream(context.origin, context.name, {
       heard: (revision) => this.#heard(revision),
+      sessionEnded: () => this.#soon(),
       hasSession: () => hasSession(context),
     });
     this.#healing = new Healing(state);
@@ -138,9 +139,7 @@ export class Automatic {
     const { outcome } = await this.#reconciler.run(this.#state.standing);
     // An answer that another tab took may be older than the announced revision.
     if (outcome !== 'superseded' && told === this.#told) this.#told = null;
-    if (this.#told === null) return;
-    this.#schedule.soon();
-    this.next();
+    if (this.#told !== null) this.#soon();
   }
 
   /** Takes the user's revision, as the server pushed it. */
@@ -151,6 +150,10 @@ export class Automatic {
       return;
     }
     this.#told = revision;
+    this.#soon();
+  }
+
+  #soon(): void {
     this.#schedule.soon();
     this.next();
   }

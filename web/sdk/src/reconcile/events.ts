@@ -11,6 +11,8 @@ const first = 30_000;
 export interface Audience {
   /** Called with the server's revision of the user, at every opening and after every change. */
   heard(revision: number): void;
+  /** Called when the session has ended: the user's other devices or support may have removed this device, too. */
+  sessionEnded(): void;
   /** Whether the cookie's session is live. Rejects with a {@link HoldfastError} if that is unknown. */
   hasSession(): Promise<boolean>;
 }
@@ -30,6 +32,8 @@ export class EventStream {
   #user: string | null = null;
   /** Ends the leadership, or the wait for it. */
   #candidacy: AbortController | undefined;
+  /** Whether a stream was open in this session. */
+  #opened = false;
   /** Whether this tab holds the lock. */
   #leads = false;
   #source: EventSource | undefined;
@@ -97,11 +101,15 @@ export class EventStream {
     this.#disconnect();
     const source = new EventSource(this.#url, { withCredentials: true });
     this.#source = source;
-    source.onopen = () => this.#retry.succeeded();
+    source.onopen = () => {
+      this.#opened = true;
+      this.#retry.succeeded();
+    };
     source.addEventListener('entitlements', ({ data }) => {
       const revision = readRevision(data);
       if (revision !== null) this.#audience.heard(revision);
     });
+    source.addEventListener('session_ended', () => this.#audience.sessionEnded());
     source.onerror = () => {
       // CLOSED: the answer was not a stream. Otherwise the browser would reconnect by itself.
       const refused = source.readyState === source.CLOSED;
@@ -121,7 +129,12 @@ export class EventStream {
   async #tryLater(source: EventSource, refused: boolean): Promise<void> {
     let retryAfter: number | undefined;
     try {
-      if (refused && !(await this.#audience.hasSession())) return;
+      if (refused && !(await this.#audience.hasSession())) {
+        // At the start of a page the session may have ended long ago.
+        if (this.#opened) this.#audience.sessionEnded();
+        this.#opened = false;
+        return;
+      }
     } catch (error) {
       if (error instanceof HoldfastError) retryAfter = error.retryAfter;
     }

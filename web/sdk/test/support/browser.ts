@@ -62,8 +62,8 @@ export class FakeEventSource extends EventTarget {
     this.onopen?.();
   }
 
-  send(data: string): void {
-    this.dispatchEvent(new MessageEvent('entitlements', { data }));
+  send(data: string, type = 'entitlements'): void {
+    this.dispatchEvent(new MessageEvent(type, { data }));
   }
 
   /** Breaks the connection: left alone, a browser would reconnect. */
