@@ -135,3 +135,28 @@ func (s *server) exportAudit(w http.ResponseWriter, r *http.Request, _ caller) e
 	}
 	return out.end()
 }
+
+// stream is an answer that may outlast the server's timeouts.
+type stream struct {
+	w        http.ResponseWriter
+	control  *http.ResponseController
+	patience time.Duration
+}
+
+// Write writes p to the client, or fails if that takes longer than patience.
+func (s stream) Write(p []byte) (int, error) {
+	if err := s.control.SetWriteDeadline(time.Now().Add(s.patience)); err != nil {
+		return 0, err
+	}
+	n, err := s.w.Write(p)
+	if err != nil {
+		return n, err
+	}
+	return n, s.control.Flush()
+}
+
+// end extends the write deadline so that the server can end the answer: the last write's deadline may have passed.
+func (s stream) end() error {
+	_ = s.control.SetWriteDeadline(time.Now().Add(s.patience))
+	return nil
+}

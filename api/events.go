@@ -3,13 +3,21 @@ package api
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
+	"strings"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"holdfast/entitlements"
+	"holdfast/passkey"
 )
 
 const (
-	eventStream = "text/event-stream"
+	eventStreamType = "text/event-stream"
 	// Bounds of the random delay before a client reconnects: after a restart the clients come back spread out.
 	retryLeast, retryMost = 5 * time.Second, 30 * time.Second
 )
@@ -31,6 +39,9 @@ var usualPace = pace{body: 5 * time.Second, comment: 25 * time.Second, patience:
 
 // streamEvents sends a page an event for each change of its user's entitlements (server-sent events; HTML, section 9.2),
 // until the session ends or the server stops. An event contains only the revision; the client reconciles to learn the rest.
+//
+// It takes the connection over from net/http, whose buffers and stack of an idle request need four times the memory of the
+// stream. The answer ends with the connection (RFC 9112, section 6.3).
 func (s *server) streamEvents(w http.ResponseWriter, r *http.Request, by caller) error {
 	opening, cancel := context.WithTimeout(r.Context(), requestTimeout)
 	defer cancel()
@@ -38,77 +49,92 @@ func (s *server) streamEvents(w http.ResponseWriter, r *http.Request, by caller)
 	if err != nil {
 		return err
 	}
-	defer session.Close()
 	rights, err := s.entitlements.Watch(opening, by.user())
 	if err != nil {
+		session.Close()
 		return err
 	}
-	defer rights.Close()
-	cancel()
+	events := eventStream{session: session, rights: rights, pace: s.pace, draining: s.draining, open: s.metrics.streams}
 
 	h := w.Header()
-	h.Set("Content-Type", eventStream)
+	h.Set("Content-Type", eventStreamType)
 	h.Set("Cache-Control", "no-store, no-transform") // a compressing proxy could delay events
 	h.Set("X-Accel-Buffering", "no")                 // nginx buffers them otherwise
 	if r.Method == http.MethodHead {
+		events.close()
 		return nil
 	}
-	s.metrics.streams.Inc()
-	defer s.metrics.streams.Dec()
-	stream := stream{w, http.NewResponseController(w), s.pace.patience}
+	if events.conn, _, err = http.NewResponseController(w).Hijack(); err != nil {
+		events.close()
+		return fmt.Errorf("take over the connection: %w", err)
+	}
+	h.Set("Connection", "close")
+	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	var head strings.Builder
+	head.WriteString("HTTP/1.1 200 OK\r\n")
+	_ = h.Write(&head)                                 // a Builder takes everything
 	retry := retryLeast + rand.N(retryMost-retryLeast) //nolint:gosec // only spreads the load
-	err = stream.send(fmt.Sprintf("retry: %d\n\n", retry.Milliseconds()))
-	comments := time.NewTicker(s.pace.comment)
+	fmt.Fprintf(&head, "\r\nretry: %d\n\n", retry.Milliseconds())
+	events.open.Inc()
+	go events.run(head.String())
+	return nil
+}
+
+// eventStream is an open event stream.
+type eventStream struct {
+	conn     net.Conn
+	session  *passkey.SessionWatch
+	rights   *entitlements.Watch
+	pace     pace
+	draining <-chan struct{}
+	open     prometheus.Gauge
+}
+
+// run sends head, and then events until the stream ends.
+func (e *eventStream) run(head string) {
+	defer e.open.Dec()
+	defer e.close()
+	gone := make(chan struct{})
+	go func() { // a client that sends anything has broken off, too
+		_, _ = e.conn.Read(make([]byte, 1))
+		close(gone)
+	}()
+	comments := time.NewTicker(e.pace.comment)
 	defer comments.Stop()
-	for err == nil {
+	// An error means that the client has gone or is too slow: the connection is of no further use.
+	for err := e.send(head); err == nil; {
 		select {
-		case <-r.Context().Done():
-			return nil
-		case <-session.Ended():
+		case <-gone:
+			return
+		case <-e.session.Ended():
 			// The device may have been removed, too, or the account deleted: the client should reconcile.
-			_ = stream.send("event: session_ended\ndata: {}\n\n")
-			return stream.end()
-		case <-s.draining:
-			return stream.end()
-		case revision, open := <-rights.Revisions():
+			_ = e.send("event: session_ended\ndata: {}\n\n")
+			return
+		case <-e.draining:
+			return
+		case revision, open := <-e.rights.Revisions():
 			if !open {
-				return stream.end()
+				return
 			}
-			err = stream.send(fmt.Sprintf("event: entitlements\ndata: {\"revision\":%d}\n\n", revision))
+			err = e.send(fmt.Sprintf("event: entitlements\ndata: {\"revision\":%d}\n\n", revision))
 		case <-comments.C:
-			err = stream.send(":\n\n")
+			err = e.send(":\n\n")
 		}
 	}
-	return nil // the client has gone or is too slow: the connection is of no further use
 }
 
-// stream is an answer that may outlast the server's timeouts.
-type stream struct {
-	w        http.ResponseWriter
-	control  *http.ResponseController
-	patience time.Duration
-}
-
-// send writes text to the client, or fails if that takes longer than patience.
-func (s stream) send(text string) error {
-	_, err := s.Write([]byte(text))
+func (e *eventStream) send(text string) error {
+	if err := e.conn.SetWriteDeadline(time.Now().Add(e.pace.patience)); err != nil {
+		return err
+	}
+	_, err := io.WriteString(e.conn, text)
 	return err
 }
 
-// Write writes p to the client, or fails if that takes longer than patience.
-func (s stream) Write(p []byte) (int, error) {
-	if err := s.control.SetWriteDeadline(time.Now().Add(s.patience)); err != nil {
-		return 0, err
+func (e *eventStream) close() {
+	e.session.Close()
+	e.rights.Close()
+	if e.conn != nil {
+		_ = e.conn.Close() // nothing is left to send
 	}
-	n, err := s.w.Write(p)
-	if err != nil {
-		return n, err
-	}
-	return n, s.control.Flush()
-}
-
-// end extends the write deadline so that the server can end the answer: the last write's deadline may have passed.
-func (s stream) end() error {
-	_ = s.control.SetWriteDeadline(time.Now().Add(s.patience))
-	return nil
 }

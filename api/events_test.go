@@ -453,7 +453,7 @@ func TestEventsSlowClient(t *testing.T) {
 	}
 }
 
-// TestEventStreamsAreBounded checks that a stream costs one goroutine besides the server's own two, that they end with it,
+// TestEventStreamsAreBounded checks that a stream costs two goroutines and none of the HTTP server's, that they end with it,
 // and that a user with too many streams loses the oldest.
 func TestEventStreamsAreBounded(t *testing.T) {
 	const most, users = 20, 5
@@ -474,8 +474,7 @@ func TestEventStreamsAreBounded(t *testing.T) {
 			streams = append(streams, s)
 		}
 	}
-	// Per stream: the server's goroutine for the connection, which is the handler's, and its reader; here, the client's two
-	// and ours.
+	// Per stream: the server's two; here, the client's two and ours.
 	if more := runtime.NumGoroutine() - before; more > 5*len(streams)+10 {
 		t.Errorf("%d goroutines for %d streams", more, len(streams))
 	}

@@ -256,7 +256,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 				pattern = routed.RoutePattern()
 			}
 			elapsed := time.Since(start)
-			s.metrics.request(pattern, r.Method, status, elapsed, written.Header().Get("Content-Type") == eventStream)
+			s.metrics.request(pattern, r.Method, status, elapsed, written.Header().Get("Content-Type") == eventStreamType)
 			s.log.LogAttrs(r.Context(), slog.LevelInfo, "request",
 				slog.String("method", method(r.Method)), slog.String("route", pattern), slog.Int("status", status),
 				slog.Float64("duration_ms", float64(elapsed.Microseconds())/1000), slog.String("request", id))
