@@ -1,62 +1,96 @@
 package api
 
 import (
+	"container/list"
 	"context"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
 // waitingPerPlace is how many requests may wait for each place of a gate.
-const waitingPerPlace = 2
+const waitingPerPlace = 4
 
 // overloaded is the refusal of a request that finds no place in the gate.
 var overloaded = refusal{http.StatusServiceUnavailable, unavailable.code, "The server is busy, and did nothing; Retry-After says when to try again."}
 
-// gate bounds how many requests use the database: a request works in one of its places, waits for one up to patience, or is
-// refused at once if too many wait already. Requests that are served stay quick that way, however many there are.
+// gate bounds how many requests use the database. A request works in one of its places, or waits for one: in turn, for at
+// most patience. If too many wait, the one that waited longest is refused. What is served then has waited for a short time,
+// however many requests there are, and what is refused learns it soon.
 //
 // A client never holds a place: see server.handle.
 type gate struct {
-	places   chan struct{}
-	waiting  atomic.Int64
 	patience time.Duration
+	places   int
+
+	mu      sync.Mutex
+	working int
+	waiting list.List // of chan bool, the oldest first: whether there is a place
 }
 
 func newGate(places int, patience time.Duration) *gate {
-	return &gate{places: make(chan struct{}, places), patience: patience}
+	return &gate{places: places, patience: patience}
 }
-
-func (g *gate) mostWaiting() int64 { return int64(waitingPerPlace * cap(g.places)) }
-
-// isFull reports whether a request that needs a place would be refused at once.
-func (g *gate) isFull() bool { return g.waiting.Load() >= g.mostWaiting() }
 
 // pass runs work in a place, or returns overloaded.
 func (g *gate) pass(ctx context.Context, work func() error) error {
-	if err := g.enter(ctx); err != nil {
-		return err
+	if !g.enter(ctx) {
+		return overloaded
 	}
-	defer func() { <-g.places }()
+	defer g.leave()
 	return work()
 }
 
-func (g *gate) enter(ctx context.Context) error {
-	select {
-	case g.places <- struct{}{}:
-		return nil
-	default:
+func (g *gate) enter(ctx context.Context) bool {
+	g.mu.Lock()
+	if g.working < g.places {
+		g.working++
+		g.mu.Unlock()
+		return true
 	}
-	defer g.waiting.Add(-1)
-	if g.waiting.Add(1) > g.mostWaiting() {
-		return overloaded
+	if g.waiting.Len() == waitingPerPlace*g.places {
+		g.answer(false)
 	}
+	answer := make(chan bool, 1)
+	turn := g.waiting.PushBack(answer)
+	g.mu.Unlock()
+
 	ctx, cancel := context.WithTimeout(ctx, g.patience)
 	defer cancel()
 	select {
-	case g.places <- struct{}{}:
-		return nil
+	case place := <-answer:
+		return place
 	case <-ctx.Done():
-		return overloaded
 	}
+	g.mu.Lock()
+	g.waiting.Remove(turn) // does nothing if it has its answer
+	g.mu.Unlock()
+	select {
+	case place := <-answer: // at the same moment
+		return place
+	default:
+		return false
+	}
+}
+
+// answer answers the request that waited longest.
+func (g *gate) answer(place bool) {
+	g.waiting.Remove(g.waiting.Front()).(chan bool) <- place //nolint:forcetypeassert // the list holds nothing else
+}
+
+func (g *gate) leave() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.waiting.Len() > 0 {
+		g.answer(true)
+	} else {
+		g.working--
+	}
+}
+
+// counts returns how many requests work and wait.
+func (g *gate) counts() (working, waiting int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.working, g.waiting.Len()
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -59,14 +60,13 @@ func (w *world) waiting() string {
 	return ""
 }
 
-// TestOverload checks that requests beyond those that work and wait are refused at once and change nothing, while public
-// documents and open streams are served, and that the waiting ones are served afterwards.
+// TestOverload checks that of too many waiting requests the oldest are refused and change nothing, while public documents
+// and open streams are served, and that the others are served afterwards.
 func TestOverload(t *testing.T) {
 	w := newWorld(t)
 	other, occupy, release := w.narrow(func(cfg api.Config) (http.Handler, error) { return api.NewQueued(cfg, time.Hour) })
 	ada := w.browser()
 	ada.register("Ada")
-	device, lineage := ada.link()
 	events := ada.events(other)
 	events.want(ada.revision())
 	options := ada.do("POST", "/v1/authentication/options", nil).want(t, 200, "")
@@ -74,28 +74,38 @@ func TestOverload(t *testing.T) {
 
 	ada.w = other
 	first := occupy()
-	waiting := make(chan answer, 2)
-	for range cap(waiting) {
-		go func() { waiting <- ada.do("GET", "/v1/session", nil) }()
+	waits := func(n int, send func() answer) <-chan answer {
+		sent := make(chan answer, 1)
+		go func() { sent <- send() }()
+		for other.waiting() != strconv.Itoa(n) { // the test's deadline ends this
+			time.Sleep(time.Millisecond)
+		}
+		return sent
 	}
-	for other.waiting() != "2" { // the test's deadline ends this
-		time.Sleep(time.Millisecond)
+	assertion := fmt.Sprintf(`{"ceremony":%q,"credential":%s}`, options.text("ceremony"), ada.assert(options))
+	oldest := []struct {
+		name string
+		send func() answer
+	}{
+		{"sign-in", func() answer { return ada.do("POST", "/v1/authentication", assertion) }},
+		{"a trial", func() answer { return ada.do("POST", "/v1/trial", nil) }},
+		{"a new stream", func() answer { return ada.do("GET", "/v1/events", nil) }},
+		{"support", func() answer { return ada.admin("POST", "/admin/v1/users", `{"name":"Bob"}`) }},
+	}
+	var sent, waiting []<-chan answer
+	for i, request := range oldest {
+		sent = append(sent, waits(i+1, request.send))
+	}
+	for range sent { // each takes the place of the oldest
+		answered := make(chan answer, 1)
+		go func() { answered <- other.browser().do("GET", "/v1/nonce", nil) }()
+		waiting = append(waiting, answered)
 	}
 
-	for name, refused := range map[string]answer{
-		"sign-in":    ada.do("POST", "/v1/authentication", fmt.Sprintf(`{"ceremony":%q,"credential":%s}`, options.text("ceremony"), ada.assert(options))),
-		"a trial":    ada.do("POST", "/v1/trial", nil),
-		"reconcile":  ada.reconcile(device, lineage),
-		"read":       ada.do("GET", "/v1/session", nil),
-		"new stream": ada.do("GET", "/v1/events", nil),
-		"support":    ada.admin("POST", "/admin/v1/users", `{"name":"Bob"}`),
-	} {
-		refused.want(t, 503, "unavailable")
+	for i, request := range oldest {
+		name, refused := request.name, (<-sent[i]).want(t, 503, "unavailable")
 		if refused.Header.Get("Retry-After") != "2" {
 			t.Errorf("%s: Retry-After %q", name, refused.Header.Get("Retry-After"))
-		}
-		if name == "reconcile" && refused.Header.Get("DPoP-Nonce") == "" {
-			t.Error("no nonce comes with the refusal of a reconcile")
 		}
 	}
 	if w.count("subscriptions") != 0 || w.count("spent") != spent || w.count("users") != 1 {
@@ -109,11 +119,9 @@ func TestOverload(t *testing.T) {
 
 	close(release)
 	(<-first).want(t, 201, "")
-	for range cap(waiting) {
-		(<-waiting).want(t, 200, "")
+	for _, answered := range waiting {
+		(<-answered).want(t, 204, "")
 	}
-	ada.w = other
-	ada.reconcile(device, lineage).want(t, 200, "")
 	if strings.Contains(w.log.String(), "request failed") {
 		t.Error("refusals under overload are logged as failures")
 	}
@@ -125,8 +133,12 @@ func TestOverloadPatience(t *testing.T) {
 	other, occupy, release := w.narrow(func(cfg api.Config) (http.Handler, error) { return api.NewQueued(cfg, time.Millisecond) })
 	ada := w.browser()
 	ada.register("Ada")
+	device, lineage := ada.link()
 	ada.w = other
 	first := occupy()
+	if ada.reconcile(device, lineage).want(t, 503, "unavailable").Header.Get("DPoP-Nonce") == "" {
+		t.Error("no nonce comes with the refusal of a reconcile")
+	}
 	if refused := ada.do("GET", "/v1/session", nil).want(t, 503, "unavailable"); refused.Header.Get("Retry-After") != "2" {
 		t.Errorf("Retry-After %q", refused.Header.Get("Retry-After"))
 	}

@@ -75,9 +75,9 @@ func (m *Metrics) watchKeyset(version func() int64, end, now func() time.Time) {
 func (m *Metrics) watchGate(g *gate) {
 	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "holdfast_requests_working", Help: "Requests that use the database.",
-	}, func() float64 { return float64(len(g.places)) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+	}, func() float64 { working, _ := g.counts(); return float64(working) }), prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "holdfast_requests_waiting", Help: "Requests that wait until they may use the database. When too many wait, more are answered 503.",
-	}, func() float64 { return float64(g.waiting.Load()) }))
+	}, func() float64 { _, waiting := g.counts(); return float64(waiting) }))
 }
 
 // watchWebhooks exports counts of outgoing webhooks. Dead webhooks need attention; a growing number of pending ones means

@@ -2,8 +2,8 @@
 // results to answers. It decides nothing about users or rights itself.
 //
 // The table in routes.go lists the whole surface: for each route its callers and its scope. Every handler is wrapped, in
-// this order, in the body's limit, the cross-origin guard, the check of a proof, the gate that bounds how many requests
-// work at once, the check of a session or token, and the Idempotency-Key. Every answer that is not a success is a problem document (RFC 9457) with a stable code; see problem.go.
+// this order, in the body's limit, the gate that bounds how many requests work at once, the cross-origin guard, the check
+// of the proof, session or token, and the Idempotency-Key. Every answer that is not a success is a problem document (RFC 9457) with a stable code; see problem.go.
 //
 // The package guarantees that nothing a client sends causes a 5xx, that no log line or metric contains an address, token,
 // cookie, body or query, and that answers below /v1 and /admin are never cached unless they are public documents.
@@ -63,7 +63,7 @@ type Config struct {
 	// Roots is the document served as /roots.json, which the app's service worker pins.
 	Roots []byte
 
-	// Places is how many requests may use the database at once: the size of its pool. Twice as many may wait.
+	// Places is how many requests may use the database at once. Four times as many may wait.
 	Places int
 
 	// Draining is closed when the server is about to stop: event streams then end, while other requests are finished.
@@ -218,15 +218,17 @@ func (s *server) handle(route route) http.HandlerFunc {
 			}
 			w.Header().Set("DPoP-Nonce", nonce)
 		}
-		if route.needsPlace() && s.gate.isFull() { // before anything expensive
-			s.fail(w, r, overloaded)
-			return
-		}
 		r.Body = http.MaxBytesReader(w, r.Body, limit)
-		by, err := s.screen(r, route)
-		if err != nil {
-			s.fail(w, r, err)
-			return
+		// A large body is read only if its sender is known, so that is checked first. Everything else has a place in the gate
+		// first: a signature is expensive to check for a request that is refused.
+		var by caller
+		early := !route.needsPlace() || r.ContentLength < 0 || r.ContentLength > bodyLimit
+		if early {
+			var err error
+			if by, err = s.screen(r, route); err != nil {
+				s.fail(w, r, err)
+				return
+			}
 		}
 		if route.needsPlace() && by.proof == nil {
 			awaitBody(r)
@@ -234,29 +236,41 @@ func (s *server) handle(route route) http.HandlerFunc {
 		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout) // includes the wait for the database
 		defer cancel()
 		bounded := r.WithContext(ctx)
-		if route.needsPlace() {
-			err = s.serveInPlace(w, r, bounded, route, handler, by)
-		} else if by, err = s.admit(w, bounded, route, by); err == nil {
-			err = handler(w, bounded, by)
+		admit := func() (err error) {
+			if !early {
+				if by, err = s.screen(bounded, route); err != nil {
+					return err
+				}
+			}
+			by, err = s.admit(w, bounded, route, by)
+			return err
 		}
-		if err != nil {
+		if err := s.serve(w, r, bounded, route, admit, func(w http.ResponseWriter, r *http.Request) error { return handler(w, r, by) }); err != nil {
 			s.fail(w, bounded, err)
 		}
 	}
 }
 
-// serveInPlace admits and answers a request in a place of the gate. The answer is sent afterwards, and a stream begins
-// then, because the client may be slow. bounded is r with its time limit.
-func (s *server) serveInPlace(w http.ResponseWriter, r, bounded *http.Request, route route, handler handler, by caller) error {
-	held := heldAnswer{header: w.Header()}
-	err := s.gate.pass(bounded.Context(), func() (err error) {
-		if by, err = s.admit(w, bounded, route, by); err == nil && !route.stream {
-			err = handler(&held, bounded, by)
+// serve admits and answers a request, in a place of the gate if it needs one. The answer is then sent afterwards, and a
+// stream begins afterwards, because the client may be slow. bounded is r with its time limit, which streams outlast.
+func (s *server) serve(
+	w http.ResponseWriter, r, bounded *http.Request, route route, admit func() error, answer func(http.ResponseWriter, *http.Request) error,
+) error {
+	if !route.needsPlace() {
+		if err := admit(); err != nil {
+			return err
 		}
-		return err
+		return answer(w, bounded)
+	}
+	held := heldAnswer{header: w.Header()}
+	err := s.gate.pass(bounded.Context(), func() error {
+		if err := admit(); err != nil || route.stream {
+			return err
+		}
+		return answer(&held, bounded)
 	})
 	if err == nil && route.stream {
-		return handler(w, r, by)
+		return answer(w, r)
 	}
 	if err == nil {
 		held.send(w)

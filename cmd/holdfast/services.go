@@ -177,7 +177,7 @@ func (c Config) handler(
 		App:            app,
 		Console:        web.Console(),
 		Roots:          roots,
-		Places:         store.db.Connections(),
+		Places:         store.db.Connections() / 2, // the rest is for streams that open, and for what runs beside
 		Draining:       draining,
 		Metrics:        metrics,
 		Log:            log,
