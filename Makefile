@@ -140,10 +140,14 @@ verify: build e2e/node_modules/.package-lock.json ## The drills at full size, an
 bench: build e2e/node_modules/.package-lock.json ## Measure what has to be fast, as ratios to what it cannot be faster than
 	go test -run '^$$' -bench . ./entitlements
 	go test -run '^$$' -bench . -benchtime 2000x ./e2e/load/enumeration
-	go test -run '^$$' -bench . -benchtime 1x -timeout 20m ./e2e/load/ratios
+	go test -run '^$$' -bench Ratios -benchtime 1x -timeout 20m ./e2e/load/ratios
 	npm --prefix web run --silent bench
 	npm --prefix e2e run --silent bench
 .PHONY: bench
+
+bench-scale: build ## What a million users cost, to ten thousand: needs 10 GB of disk and 15 minutes of two free cores
+	go test -run '^$$' -bench Scale -benchtime 1x -timeout 60m ./e2e/load/ratios
+.PHONY: bench-scale
 
 lint: web/node_modules/.package-lock.json ## Look for mistakes that tests do not find
 	@if command -v golangci-lint >/dev/null; then golangci-lint run; \

@@ -73,8 +73,9 @@ type Problem struct {
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
 
-	Extra json.RawMessage `json:"-"`
-	Nonce string          `json:"-"` // DPoP-Nonce
+	Extra      json.RawMessage `json:"-"`
+	Nonce      string          `json:"-"` // DPoP-Nonce
+	RetryAfter string          `json:"-"`
 }
 
 func (p *Problem) Error() string {
@@ -126,7 +127,7 @@ func (c *Client) send(ctx context.Context, method, path string, payload []byte, 
 		return answer, fmt.Errorf("%s %s: half an answer: %w", method, path, err)
 	}
 	if response.StatusCode < 200 || response.StatusCode > 299 {
-		problem := &Problem{Extra: raw, Nonce: response.Header.Get("DPoP-Nonce")}
+		problem := &Problem{Extra: raw, Nonce: response.Header.Get("DPoP-Nonce"), RetryAfter: response.Header.Get("Retry-After")}
 		if !strings.HasPrefix(response.Header.Get("Content-Type"), "application/problem+json") {
 			return answer, fmt.Errorf("%s %s: %s without a problem document: %.200s", method, path, response.Status, raw)
 		}

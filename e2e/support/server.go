@@ -201,8 +201,8 @@ func (s *Server) Kill() error {
 // Cluster is a running private PostgreSQL cluster.
 type Cluster struct {
 	PID    int
-	socket string
-	port   string
+	Socket string // folder
+	Port   string
 }
 
 // FindCluster reads PostgreSQL's own postmaster.pid below a data folder.
@@ -223,12 +223,12 @@ func FindCluster(data string) (Cluster, error) {
 		return Cluster{}, fmt.Errorf("%s: %d lines", files[0], len(lines))
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(lines[0]))
-	return Cluster{PID: pid, port: lines[3], socket: lines[4]}, err
+	return Cluster{PID: pid, Port: lines[3], Socket: lines[4]}, err
 }
 
 // URL returns the address of the server's database for a role.
 func (c Cluster) URL(role string) string {
-	query := url.Values{"host": {c.socket}, "port": {c.port}, "sslmode": {"disable"}}
+	query := url.Values{"host": {c.Socket}, "port": {c.Port}, "sslmode": {"disable"}}
 	return (&url.URL{Scheme: "postgres", User: url.User(role), Path: "/holdfast", RawQuery: query.Encode()}).String()
 }
 

@@ -69,17 +69,17 @@ func familyCPU(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
-// peakMemory returns the peak resident memory of a process, in bytes.
-func peakMemory(pid int) (int, error) {
+// memory returns the resident memory of a process, in bytes.
+func memory(pid int) (int, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
 	}
 	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
 			kilobytes, err := strconv.Atoi(strings.Fields(rest)[0])
 			return kilobytes << 10, err
 		}
 	}
-	return 0, fmt.Errorf("process %d: no VmHWM", pid)
+	return 0, fmt.Errorf("process %d: no VmRSS", pid)
 }

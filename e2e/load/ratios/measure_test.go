@@ -1,0 +1,132 @@
+package ratios
+
+import (
+	"database/sql"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"holdfast/e2e/support"
+)
+
+const (
+	rounds = 3               // turns of each side
+	turn   = 2 * time.Second // duration of a turn
+
+	patience = 30 * time.Second // for what must come
+)
+
+// cost is the cost of work.
+type cost struct {
+	times       []time.Duration
+	elapsed     time.Duration
+	server, sql time.Duration // CPU
+	wal         int64
+	allocations float64
+}
+
+func (c *cost) add(o cost) {
+	c.times = append(c.times, o.times...)
+	c.elapsed += o.elapsed
+	c.server += o.server
+	c.sql += o.sql
+	c.wal += o.wal
+	c.allocations += o.allocations
+}
+
+func (c *cost) rate() float64 { return float64(len(c.times)) / c.elapsed.Seconds() }
+
+// each returns the CPU time per unit of work.
+func (c *cost) each() time.Duration { return (c.server + c.sql) / time.Duration(max(1, len(c.times))) }
+
+func (c *cost) percentile(p int) time.Duration {
+	if len(c.times) == 0 {
+		return 0
+	}
+	slices.Sort(c.times)
+	return c.times[min(len(c.times)-1, len(c.times)*p/100)]
+}
+
+// world holds the measured processes and the clients.
+type world struct {
+	b        *testing.B
+	db       *sql.DB // as the owner
+	owner    string
+	postgres int // process id
+	holdfast *support.Server
+	peer     *exec.Cmd
+	plain    string // the baseline's address
+
+	known, watching []account // of a scaled world
+}
+
+// measure runs clients for one turn.
+func (w *world) measure(server int, clients int, do work) (c cost) {
+	w.b.Helper()
+	before := w.now(server)
+	start := time.Now()
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for i := range clients {
+		wg.Go(func() {
+			var times []time.Duration
+			for n := 0; time.Since(start) < turn; n++ {
+				took, err := do(w.b.Context(), i, n)
+				if err != nil {
+					w.b.Error(err)
+					return
+				}
+				times = append(times, took)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			c.times = append(c.times, times...)
+		})
+	}
+	wg.Wait()
+	c.elapsed = time.Since(start)
+	after := w.now(server)
+	c.server, c.sql, c.wal, c.allocations = after.server-before.server, after.sql-before.sql, after.wal-before.wal, after.allocations-before.allocations
+	return c
+}
+
+// now reads the counters whose differences are costs. A server of 0 is this process.
+func (w *world) now(server int) (c cost) {
+	w.b.Helper()
+	var err error
+	if server == 0 {
+		var usage syscall.Rusage
+		err = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+		c.server = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	} else {
+		c.server, err = cpu(server)
+	}
+	if err != nil {
+		w.b.Fatal(err)
+	}
+	if c.sql, err = familyCPU(w.postgres); err != nil {
+		w.b.Fatal(err)
+	}
+	if err := w.db.QueryRow(`SELECT (pg_current_wal_lsn() - '0/0')::bigint`).Scan(&c.wal); err != nil {
+		w.b.Fatal(err)
+	}
+	if server == w.holdfast.PID() {
+		metrics, err := w.holdfast.Metrics()
+		if err != nil {
+			w.b.Fatal(err)
+		}
+		if found := mallocs.FindStringSubmatch(metrics); found != nil {
+			if c.allocations, err = strconv.ParseFloat(found[1], 64); err != nil {
+				w.b.Fatal(err)
+			}
+		}
+	}
+	return c
+}
+
+var mallocs = regexp.MustCompile(`(?m)^go_memstats_mallocs_total (\S+)$`)

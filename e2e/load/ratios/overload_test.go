@@ -1,0 +1,88 @@
+package ratios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"holdfast/e2e/support"
+)
+
+const (
+	overloadFactor = 3                // times what the server carries
+	overloadTime   = 10 * time.Second // duration of the overload
+	overloadLimit  = 10               // p99 of what is served, to that of one client
+)
+
+// overload offers the server three times as many reconciles as it carries: those that it serves must stay quick, and the
+// others must be refused quickly.
+func (w *world) overload(accounts []account) {
+	w.b.Helper()
+	reconcile := func(clients int) work {
+		return timed(func(ctx context.Context, i, n int) error {
+			a := of(accounts, clients, i, n)
+			_, err := a.device.Reconcile(ctx, a.client)
+			return err
+		})
+	}
+	var unloaded, carried cost
+	for range rounds {
+		unloaded.add(w.measure(w.holdfast.PID(), 1, reconcile(1)))
+		carried.add(w.measure(w.holdfast.PID(), 32, reconcile(32)))
+	}
+
+	free := make(chan account, len(accounts))
+	for _, a := range accounts {
+		free <- a
+	}
+	var mu sync.Mutex
+	var served, refused cost
+	var wg sync.WaitGroup
+	rate, began, offered, missed := overloadFactor*carried.rate(), time.Now(), 0, 0
+	for elapsed := time.Duration(0); elapsed < overloadTime; elapsed = time.Since(began) {
+		for float64(offered+missed) < rate*elapsed.Seconds() {
+			var a account
+			select {
+			case a = <-free:
+			default: // all wait for answers
+				missed++
+				continue
+			}
+			offered++
+			wg.Go(func() {
+				begun := time.Now()
+				_, err := a.device.Reconcile(w.b.Context(), a.client)
+				took := time.Since(begun)
+				free <- a
+				problem, isProblem := errors.AsType[*support.Problem](err)
+				mu.Lock()
+				defer mu.Unlock()
+				switch {
+				case err == nil:
+					served.times = append(served.times, took)
+				case isProblem && problem.Status == http.StatusServiceUnavailable && problem.Code == "unavailable" && problem.RetryAfter != "":
+					refused.times = append(refused.times, took)
+				default:
+					w.b.Error(err)
+				}
+			})
+		}
+		time.Sleep(time.Millisecond)
+	}
+	served.elapsed = time.Since(began)
+	refused.elapsed = served.elapsed
+	wg.Wait()
+	slower := ratio(served.percentile(99), unloaded.percentile(99))
+	fmt.Printf("Overload: the server carries %.0f reconciles a second, and %.0f are sent. %.0f are served, p50 %.1f ms, p99 %.1f ms: %.1f times the p99 of one client, %.1f ms. %.0f get 503 unavailable and Retry-After, p50 %.1f ms, p99 %.1f ms.\n",
+		carried.rate(), float64(offered)/served.elapsed.Seconds(), served.rate(), milliseconds(served.percentile(50)), milliseconds(served.percentile(99)),
+		slower, milliseconds(unloaded.percentile(99)), refused.rate(), milliseconds(refused.percentile(50)), milliseconds(refused.percentile(99)))
+	if missed > 0 {
+		fmt.Printf("(%d more were due while all %d devices waited for an answer.)\n", missed, len(accounts))
+	}
+	if len(refused.times) == 0 || slower > overloadLimit {
+		w.b.Errorf("under overload, %d are refused, and p99 is %.1f times that of one client; at most %d", len(refused.times), slower, overloadLimit)
+	}
+}
