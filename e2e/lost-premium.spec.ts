@@ -1,5 +1,5 @@
 import { Fieldbook } from './support/fieldbook.ts';
-import { look, looks } from './support/looks.ts';
+import { look } from './support/looks.ts';
 import { Server } from './support/server.ts';
 import { expect, test, watch } from './support/test.ts';
 
@@ -67,11 +67,7 @@ test('a user who lost premium sees why, since when, and the remedy, also offline
       const since = Date.parse(subscriptions[0]?.withdrawn_at ?? '');
       await fieldbook.checkNow();
       await shown('Support has ended this subscription', `It ended today, ${clockTime(since)}.`, 'write to support');
-      for (const [size, viewport] of Object.entries(looks)) {
-        await page.setViewportSize(viewport);
-        await look(page, info, `revoked-${size}`);
-      }
-      await page.setViewportSize(looks.desktop);
+      await look(page, info, 'revoked');
     });
 
     await test.step('reinstated: no explanation is left', async () => {

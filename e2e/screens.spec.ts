@@ -1,95 +1,93 @@
 import { claimsOf } from './support/jws.ts';
 import { press } from './support/keyboard.ts';
-import { look, looks } from './support/looks.ts';
+import { look, phone } from './support/looks.ts';
 import { expect, test } from './support/test.ts';
 
-for (const [size, viewport] of Object.entries(looks)) {
-  test.describe(size, () => {
-    test.use({ viewport });
+test.describe('on a phone', () => {
+  test.use({ viewport: phone });
 
-    test('every screen has pictures and passes accessibility checks', async ({ fieldbook, page, server }, info) => {
-      test.slow();
-      const shoot = (name: string) => look(page, info, name);
+  test('every screen passes accessibility checks', async ({ fieldbook, page, server }, info) => {
+    test.slow();
+    const shoot = (name: string) => look(page, info, name);
 
-      await fieldbook.open();
-      await shoot('welcome');
-      await fieldbook.createAccount('Ada');
-      await shoot('empty');
+    await fieldbook.open();
+    await shoot('welcome');
+    await fieldbook.createAccount('Ada');
+    await shoot('empty');
 
-      for (const [title, text] of notes) await fieldbook.write(title, text);
-      await shoot('note');
-      expect(await page.locator('.changed').evaluate((line) => line.scrollWidth - line.clientWidth)).toBe(0);
-      await page.getByRole('button', { name: 'Delete' }).click();
-      await shoot('delete');
-      await page.getByRole('button', { name: 'Keep it' }).click();
-      await fieldbook.toNotes();
-      await shoot('notes');
-      await page.getByRole('searchbox', { name: 'Search notes' }).fill('nothing like it');
-      await shoot('search-without-result');
-      await page.getByRole('searchbox', { name: 'Search notes' }).fill('');
-      await fieldbook.newNote.click();
-      await shoot('limit');
+    for (const [title, text] of notes) await fieldbook.write(title, text);
+    await shoot('note');
+    expect(await page.locator('.changed').evaluate((line) => line.scrollWidth - line.clientWidth)).toBe(0);
+    await page.getByRole('button', { name: 'Delete' }).click();
+    await shoot('delete');
+    await page.getByRole('button', { name: 'Keep it' }).click();
+    await fieldbook.toNotes();
+    await shoot('notes');
+    await page.getByRole('searchbox', { name: 'Search notes' }).fill('nothing like it');
+    await shoot('search-without-result');
+    await page.getByRole('searchbox', { name: 'Search notes' }).fill('');
+    await fieldbook.newNote.click();
+    await shoot('limit');
 
-      await fieldbook.toAccount();
-      await shoot('account-free');
-      await page.getByRole('button', { name: 'Start the 14-day trial' }).click();
-      await fieldbook.expectPremium();
-      await shoot('account-premium');
-      for (const card of ['lock', 'storage', 'devices']) {
-        await page.locator(`section[aria-labelledby=${card}]`).scrollIntoViewIfNeeded();
-        await shoot(`account-${card}`);
-      }
-      await page.getByRole('button', { name: 'Sign out' }).click();
-      await shoot('sign-out');
-      await page.getByRole('radio', { name: 'Delete from this device' }).check();
-      await shoot('sign-out-and-delete');
-      await page.getByRole('button', { name: 'Stay' }).click();
-      await fieldbook.lockNow();
-      await shoot('locked');
-      await fieldbook.unlock.click();
-      await fieldbook.expectPremium();
+    await fieldbook.toAccount();
+    await shoot('account-free');
+    await page.getByRole('button', { name: 'Start the 14-day trial' }).click();
+    await fieldbook.expectPremium();
+    await shoot('account-premium');
+    for (const card of ['lock', 'storage', 'devices']) {
+      await page.locator(`section[aria-labelledby=${card}]`).scrollIntoViewIfNeeded();
+      await shoot(`account-${card}`);
+    }
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await shoot('sign-out');
+    await page.getByRole('radio', { name: 'Delete from this device' }).check();
+    await shoot('sign-out-and-delete');
+    await page.getByRole('button', { name: 'Stay' }).click();
+    await fieldbook.lockNow();
+    await shoot('locked');
+    await fieldbook.unlock.click();
+    await fieldbook.expectPremium();
 
-      await fieldbook.installed();
-      await server.stop();
-      await page.reload();
-      await fieldbook.expectPremium();
-      await expect(fieldbook.line).toContainText('out of reach');
-      await shoot('account-offline');
-      // The trial's paid time ends after the first document does, so only the document's own end shows here.
-      const { exp } = claimsOf(await fieldbook.held<string>('document'));
-      await page.clock.install({ time: (exp - 2 * 86_400) * 1000 });
-      await page.reload();
-      await fieldbook.expectPremium();
-      await shoot('account-offline-due');
-      await page.clock.setSystemTime((exp + 86_400) * 1000);
-      await page.reload();
-      await fieldbook.expectLocked('Connect to renew premium');
-      await shoot('account-expired');
-      await server.start();
-      expect(await fieldbook.checkNow()).toBe('Up to date.');
+    await fieldbook.installed();
+    await server.stop();
+    await page.reload();
+    await fieldbook.expectPremium();
+    await expect(fieldbook.line).toContainText('out of reach');
+    await shoot('account-offline');
+    // The trial's paid time ends after the first document does, so only the document's own end shows here.
+    const { exp } = claimsOf(await fieldbook.held<string>('document'));
+    await page.clock.install({ time: (exp - 2 * 86_400) * 1000 });
+    await page.reload();
+    await fieldbook.expectPremium();
+    await shoot('account-offline-due');
+    await page.clock.setSystemTime((exp + 86_400) * 1000);
+    await page.reload();
+    await fieldbook.expectLocked('Connect to renew premium');
+    await shoot('account-expired');
+    await server.start();
+    expect(await fieldbook.checkNow()).toBe('Up to date.');
 
-      await server.support('suspend', 'Ada');
-      await fieldbook.checkNow();
-      await fieldbook.expectLocked('Support has paused this subscription');
-      await shoot('account-suspended');
-      await server.support('revoke', 'Ada');
-      await fieldbook.checkNow();
-      await fieldbook.expectLocked('Support has ended this subscription');
-      await shoot('account-revoked');
-      await fieldbook.toNotes();
-      await fieldbook.newNote.click();
-      await shoot('limit-revoked');
+    await server.support('suspend', 'Ada');
+    await fieldbook.checkNow();
+    await fieldbook.expectLocked('Support has paused this subscription');
+    await shoot('account-suspended');
+    await server.support('revoke', 'Ada');
+    await fieldbook.checkNow();
+    await fieldbook.expectLocked('Support has ended this subscription');
+    await shoot('account-revoked');
+    await fieldbook.toNotes();
+    await fieldbook.newNote.click();
+    await shoot('limit-revoked');
 
-      const { enrolment } = await server.admin<{ enrolment: { url: string } }>('POST', 'users', {
-        name: 'Grace',
-        external_id: 'customer-1',
-      });
-      await page.goto(enrolment.url);
-      await expect(page.getByRole('heading', { name: 'Your account is ready.' })).toBeVisible();
-      await shoot('enrolment');
+    const { enrolment } = await server.admin<{ enrolment: { url: string } }>('POST', 'users', {
+      name: 'Grace',
+      external_id: 'customer-1',
     });
+    await page.goto(enrolment.url);
+    await expect(page.getByRole('heading', { name: 'Your account is ready.' })).toBeVisible();
+    await shoot('enrolment');
   });
-}
+});
 
 test('an enrolment link creates the first passkey of an account prepared by support, once', async ({
   fieldbook,

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Page } from '@playwright/test';
 import { Fieldbook } from './support/fieldbook.ts';
 import { press } from './support/keyboard.ts';
-import { look, looks } from './support/looks.ts';
+import { look, phone } from './support/looks.ts';
 import type { Server } from './support/server.ts';
 import { expect, test } from './support/test.ts';
 
@@ -533,68 +533,66 @@ test('all data can be downloaded, and the account permanently deleted', async ({
   await expect(page.getByText('No notes yet.')).toBeVisible();
 });
 
-for (const [size, viewport] of Object.entries(looks)) {
-  test.describe(size, () => {
-    test.use({ viewport });
+test.describe('on a phone', () => {
+  test.use({ viewport: phone });
 
-    test('every screen about passkeys and recovery passes accessibility checks', async ({
-      fieldbook,
-      page,
-      server,
-    }, info) => {
-      test.slow();
-      const shoot = (name: string) => look(page, info, name);
-      await fieldbook.open();
-      await page.getByRole('link', { name: 'Use a recovery code' }).click();
-      await expect(page.getByLabel('Recovery code')).toBeVisible();
-      await shoot('recovery');
-      await page.getByRole('button', { name: 'Not now' }).click();
-      await fieldbook.createAccount('Ada');
-      await fieldbook.toSecurity();
-      await shoot('security');
-      await page.getByRole('button', { name: 'Make recovery codes' }).click();
-      await expect(fieldbook.question.getByRole('listitem')).toHaveCount(10);
-      await shoot('codes');
-      const [code = ''] = await fieldbook.question.getByRole('code').allTextContents();
-      await fieldbook.question.getByRole('button', { name: 'I have kept them' }).click();
-      for (const card of ['recovery-codes', 'sessions', 'account-data']) {
-        await fieldbook.card(card).scrollIntoViewIfNeeded();
-        await shoot(card);
-      }
-      await page.getByRole('button', { name: /^Rename/ }).click();
-      await shoot('rename');
-      await fieldbook.question.getByRole('button', { name: 'Cancel' }).click();
-      await fieldbook
-        .card('passkeys')
-        .getByRole('button', { name: /^Delete/ })
-        .click();
-      await shoot('delete-passkey');
-      await fieldbook.question.getByRole('button', { name: 'Keep it' }).click();
-      await page.getByRole('button', { name: 'Delete account' }).click();
-      await shoot('delete-account');
-      await fieldbook.question.getByRole('button', { name: 'Keep it' }).click();
-      await age(server);
-      await page.getByRole('button', { name: 'Download all data' }).click();
-      await expect(fieldbook.question).toBeVisible();
-      await shoot('confirmation');
-      await fieldbook.question.getByRole('button', { name: 'Cancel' }).click();
+  test('every screen about passkeys and recovery passes accessibility checks', async ({
+    fieldbook,
+    page,
+    server,
+  }, info) => {
+    test.slow();
+    const shoot = (name: string) => look(page, info, name);
+    await fieldbook.open();
+    await page.getByRole('link', { name: 'Use a recovery code' }).click();
+    await expect(page.getByLabel('Recovery code')).toBeVisible();
+    await shoot('recovery');
+    await page.getByRole('button', { name: 'Not now' }).click();
+    await fieldbook.createAccount('Ada');
+    await fieldbook.toSecurity();
+    await shoot('security');
+    await page.getByRole('button', { name: 'Make recovery codes' }).click();
+    await expect(fieldbook.question.getByRole('listitem')).toHaveCount(10);
+    await shoot('codes');
+    const [code = ''] = await fieldbook.question.getByRole('code').allTextContents();
+    await fieldbook.question.getByRole('button', { name: 'I have kept them' }).click();
+    for (const card of ['recovery-codes', 'sessions', 'account-data']) {
+      await fieldbook.card(card).scrollIntoViewIfNeeded();
+      await shoot(card);
+    }
+    await page.getByRole('button', { name: /^Rename/ }).click();
+    await shoot('rename');
+    await fieldbook.question.getByRole('button', { name: 'Cancel' }).click();
+    await fieldbook
+      .card('passkeys')
+      .getByRole('button', { name: /^Delete/ })
+      .click();
+    await shoot('delete-passkey');
+    await fieldbook.question.getByRole('button', { name: 'Keep it' }).click();
+    await page.getByRole('button', { name: 'Delete account' }).click();
+    await shoot('delete-account');
+    await fieldbook.question.getByRole('button', { name: 'Keep it' }).click();
+    await age(server);
+    await page.getByRole('button', { name: 'Download all data' }).click();
+    await expect(fieldbook.question).toBeVisible();
+    await shoot('confirmation');
+    await fieldbook.question.getByRole('button', { name: 'Cancel' }).click();
 
-      const passkeys = await fieldbook.passkeys();
-      await fieldbook.losePasskeys();
-      await page.goto(`${server.origin}/#/recovery`);
-      await page.getByLabel('Recovery code').fill(code);
-      await page.getByRole('button', { name: 'Create passkey' }).click();
-      await expect(page.getByRole('heading', { name: 'Welcome back, Ada.' })).toBeVisible();
-      await shoot('recovered');
-      await page.getByRole('button', { name: 'Go to my notes' }).click();
+    const passkeys = await fieldbook.passkeys();
+    await fieldbook.losePasskeys();
+    await page.goto(`${server.origin}/#/recovery`);
+    await page.getByLabel('Recovery code').fill(code);
+    await page.getByRole('button', { name: 'Create passkey' }).click();
+    await expect(page.getByRole('heading', { name: 'Welcome back, Ada.' })).toBeVisible();
+    await shoot('recovered');
+    await page.getByRole('button', { name: 'Go to my notes' }).click();
 
-      await fieldbook.holdPasskeys(passkeys);
-      await fieldbook.toSecurity();
-      await age(server);
-      await page.getByRole('button', { name: 'Download all data' }).click();
-      await confirm(page);
-      await expect(page.getByRole('dialog', { name: 'Since you were here' })).toBeVisible();
-      await shoot('notice');
-    });
+    await fieldbook.holdPasskeys(passkeys);
+    await fieldbook.toSecurity();
+    await age(server);
+    await page.getByRole('button', { name: 'Download all data' }).click();
+    await confirm(page);
+    await expect(page.getByRole('dialog', { name: 'Since you were here' })).toBeVisible();
+    await shoot('notice');
   });
-}
+});

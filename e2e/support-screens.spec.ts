@@ -1,189 +1,184 @@
 import { Console } from './support/console.ts';
 import { Fieldbook } from './support/fieldbook.ts';
-import { look, looks } from './support/looks.ts';
+import { look, phone } from './support/looks.ts';
 import { Server } from './support/server.ts';
 import { expect, test, watch } from './support/test.ts';
 
-for (const [size, viewport] of Object.entries(looks)) {
-  test.describe(size, () => {
-    test.use({ viewport });
+test.describe('on a phone', () => {
+  test.use({ viewport: phone });
 
-    test('every screen of the console has pictures and passes accessibility checks', async ({
-      page,
-      elsewhere,
-    }, info) => {
-      test.slow();
-      // An address without a listener.
-      const hook = ['--webhook-url', 'http://localhost:1/hook', '--webhook-secret', `whsec_${btoa('0'.repeat(32))}`];
-      const server = await Server.launch(undefined, hook);
-      const troubles = await watch(page.context(), page);
-      const support = new Console(page, server);
-      const shoot = (name: string) => look(page, info, name);
+  test('every screen of the console passes accessibility checks', async ({ page, elsewhere }, info) => {
+    test.slow();
+    // An address without a listener.
+    const hook = ['--webhook-url', 'http://localhost:1/hook', '--webhook-secret', `whsec_${btoa('0'.repeat(32))}`];
+    const server = await Server.launch(undefined, hook);
+    const troubles = await watch(page.context(), page);
+    const support = new Console(page, server);
+    const shoot = (name: string) => look(page, info, name);
 
-      await page.goto(`${server.origin}/support`);
-      await expect(page.getByRole('button', { name: 'Sign in with a passkey' })).toBeVisible();
-      await shoot('sign-in');
-      await page.goto(`${server.origin}/support#recover=AAAA`);
-      await expect(page.getByRole('button', { name: 'Create passkey' })).toBeVisible();
-      await shoot('landing');
-      await support.join('Grace Hopper', 'admin');
-      await shoot('search');
+    await page.goto(`${server.origin}/support`);
+    await expect(page.getByRole('button', { name: 'Sign in with a passkey' })).toBeVisible();
+    await shoot('sign-in');
+    await page.goto(`${server.origin}/support#recover=AAAA`);
+    await expect(page.getByRole('button', { name: 'Create passkey' })).toBeVisible();
+    await shoot('landing');
+    await support.join('Grace Hopper', 'admin');
+    await shoot('search');
 
-      const customer = new Fieldbook(elsewhere, server.origin);
-      await customer.open();
-      await customer.createAccount('Ada Lovelace, of the long name that goes on');
-      await customer.write('First note', 'It works.');
-      await customer.startTrial();
-      await support.search.fill('nobody');
-      await expect(page.getByText('Nobody is called')).toBeVisible();
-      await shoot('search-nobody');
-      await support.search.fill('Ada');
-      await expect(support.found).toHaveCount(1);
-      await shoot('search-found');
-      await page.getByRole('button', { name: 'New customer' }).click();
-      await expect(support.dialog).toBeVisible();
-      await shoot('new-customer');
+    const customer = new Fieldbook(elsewhere, server.origin);
+    await customer.open();
+    await customer.createAccount('Ada Lovelace, of the long name that goes on');
+    await customer.write('First note', 'It works.');
+    await customer.startTrial();
+    await support.search.fill('nobody');
+    await expect(page.getByText('Nobody is called')).toBeVisible();
+    await shoot('search-nobody');
+    await support.search.fill('Ada');
+    await expect(support.found).toHaveCount(1);
+    await shoot('search-found');
+    await page.getByRole('button', { name: 'New customer' }).click();
+    await expect(support.dialog).toBeVisible();
+    await shoot('new-customer');
+    await page.keyboard.press('Escape');
+
+    await support.open('Ada');
+    await expect(page.getByText('Trial started')).toBeVisible();
+    await shoot('user');
+    await support.card('access').scrollIntoViewIfNeeded();
+    await shoot('user-access');
+    for (const [button, name] of [
+      ['Revoke…', 'revoke'],
+      ['Suspend…', 'suspend'],
+      ['Grant days…', 'grant'],
+      ['Remove Chrome', 'remove-device'],
+      ['Recovery link…', 'recovery'],
+      ['Sign out everywhere…', 'sign-out'],
+    ] as const) {
+      await page.getByRole('button', { name: button }).click();
+      await expect(support.dialog.getByRole('textbox', { name: 'Reason' })).toBeVisible();
+      await expect(support.dialog.getByText('One moment…')).toBeHidden();
+      await shoot(`dialog-${name}`);
       await page.keyboard.press('Escape');
+      await expect(support.dialog).toBeHidden();
+    }
+    await page.getByRole('button', { name: 'Revoke…' }).click();
+    await support.answer('Revoke now', 'Chargeback, ticket 4711');
+    await expect(support.toast).toContainText('Revoked premium');
+    await expect(support.subscription.getByText('Told', { exact: true })).toBeVisible();
+    await shoot('revoked');
+    await support.subscription.scrollIntoViewIfNeeded();
+    await page.getByRole('button', { name: 'Recovery link…' }).click();
+    await support.answer('Make the link', 'Lost phone; called back');
+    await expect(support.dialog.getByRole('button', { name: 'Copy link' })).toBeVisible();
+    await shoot('link');
+    await page.keyboard.press('Escape'); // which would discard the link that is shown only once
+    await support.dialog.getByRole('button', { name: 'Done' }).click();
+    await support.age('Grace Hopper', '1 hour');
+    await page.getByRole('button', { name: 'Reinstate…' }).click();
+    await support.answer('Reinstate now', 'Paid after all');
+    await expect(support.confirmation).toBeVisible();
+    await shoot('step-up');
+    await support.confirmation.getByRole('button', { name: 'Continue with a passkey' }).click();
+    await expect(support.toast).toContainText('Reinstated premium');
+    await support.card('trail').scrollIntoViewIfNeeded();
+    await shoot('user-trail');
 
-      await support.open('Ada');
-      await expect(page.getByText('Trial started')).toBeVisible();
-      await shoot('user');
-      await support.card('access').scrollIntoViewIfNeeded();
-      await shoot('user-access');
-      for (const [button, name] of [
-        ['Revoke…', 'revoke'],
-        ['Suspend…', 'suspend'],
-        ['Grant days…', 'grant'],
-        ['Remove Chrome', 'remove-device'],
-        ['Recovery link…', 'recovery'],
-        ['Sign out everywhere…', 'sign-out'],
-      ] as const) {
-        await page.getByRole('button', { name: button }).click();
-        await expect(support.dialog.getByRole('textbox', { name: 'Reason' })).toBeVisible();
-        await expect(support.dialog.getByText('One moment…')).toBeHidden();
-        await shoot(`dialog-${name}`);
-        await page.keyboard.press('Escape');
-        await expect(support.dialog).toBeHidden();
-      }
-      await page.getByRole('button', { name: 'Revoke…' }).click();
-      await support.answer('Revoke now', 'Chargeback, ticket 4711');
-      await expect(support.toast).toContainText('Revoked premium');
-      await expect(support.subscription.getByText('Told', { exact: true })).toBeVisible();
-      await shoot('revoked');
-      await support.subscription.scrollIntoViewIfNeeded();
-      await page.getByRole('button', { name: 'Recovery link…' }).click();
-      await support.answer('Make the link', 'Lost phone; called back');
-      await expect(support.dialog.getByRole('button', { name: 'Copy link' })).toBeVisible();
-      await shoot('link');
-      await page.keyboard.press('Escape'); // which would discard the link that is shown only once
-      await support.dialog.getByRole('button', { name: 'Done' }).click();
-      await support.age('Grace Hopper', '1 hour');
-      await page.getByRole('button', { name: 'Reinstate…' }).click();
-      await support.answer('Reinstate now', 'Paid after all');
-      await expect(support.confirmation).toBeVisible();
-      await shoot('step-up');
-      await support.confirmation.getByRole('button', { name: 'Continue with a passkey' }).click();
-      await expect(support.toast).toContainText('Reinstated premium');
-      await support.card('trail').scrollIntoViewIfNeeded();
-      await shoot('user-trail');
+    await support.to('Plans');
+    await expect(page.getByRole('button', { name: 'Edit premium' })).toBeVisible();
+    await shoot('plans');
+    await page.getByRole('button', { name: 'Edit premium' }).click();
+    await support.dialog
+      .getByRole('button', { name: /^Remove / })
+      .first()
+      .click();
+    await shoot('plan-edit');
+    await page.keyboard.press('Escape');
+    await support.to('Audit');
+    await expect(page.getByText('Reinstated').first()).toBeVisible();
+    await shoot('audit');
+    await support.to('Staff');
+    await expect(page.getByText('you', { exact: true })).toBeVisible();
+    await shoot('staff');
+    await page.getByRole('button', { name: 'Invite…' }).click();
+    await shoot('staff-invite');
+    await page.keyboard.press('Escape');
+    await support.to('Webhooks');
+    await expect(page.getByRole('list', { name: 'Deliveries' }).getByRole('listitem')).toHaveCount(3);
+    await server.postgres.run(
+      `UPDATE webhook_deliveries SET state = 'dead', attempts = 9 WHERE type = 'subscription.revoked'`,
+    );
+    await page.getByLabel('Show').selectOption('given up');
+    await page.getByRole('button', { name: 'Send again: subscription.revoked' }).click();
+    await expect(support.dialog).toBeVisible();
+    await shoot('webhook-resend');
+    await page.keyboard.press('Escape');
+    await page.getByLabel('Show').selectOption('delivered');
+    await expect(page.getByText('None is delivered.')).toBeVisible();
+    await page.getByLabel('Show').selectOption('all');
+    await shoot('webhooks');
+    await support.to('Gaps');
+    await expect(page.getByText('None is open')).toBeVisible();
+    await shoot('gaps-none');
+    await server.postgres.run(
+      `INSERT INTO audit (at, actor, action, object, user_id, before, after)
+         SELECT now(), 'device:' || id, 'gap.found', 'device:' || id, user_id,
+           '{"generation": 1, "revision": 3}', '{"generation": 2, "revision": 5}' FROM devices`,
+    );
+    await page.reload();
+    await page.getByRole('button', { name: 'Close the gap' }).click();
+    await expect(support.dialog).toBeVisible();
+    await shoot('gap-close');
+    await page.keyboard.press('Escape');
+    await shoot('gaps');
 
-      await support.to('Plans');
-      await expect(page.getByRole('button', { name: 'Edit premium' })).toBeVisible();
-      await shoot('plans');
-      await page.getByRole('button', { name: 'Edit premium' }).click();
-      await support.dialog
-        .getByRole('button', { name: /^Remove / })
-        .first()
-        .click();
-      await shoot('plan-edit');
-      await page.keyboard.press('Escape');
-      await support.to('Audit');
-      await expect(page.getByText('Reinstated').first()).toBeVisible();
-      await shoot('audit');
-      await support.to('Staff');
-      await expect(page.getByText('you', { exact: true })).toBeVisible();
-      await shoot('staff');
-      await page.getByRole('button', { name: 'Invite…' }).click();
-      await shoot('staff-invite');
-      await page.keyboard.press('Escape');
-      await support.to('Webhooks');
-      await expect(page.getByRole('list', { name: 'Deliveries' }).getByRole('listitem')).toHaveCount(3);
-      await server.postgres.run(
-        `UPDATE webhook_deliveries SET state = 'dead', attempts = 9 WHERE type = 'subscription.revoked'`,
-      );
-      await page.getByLabel('Show').selectOption('given up');
-      await page.getByRole('button', { name: 'Send again: subscription.revoked' }).click();
-      await expect(support.dialog).toBeVisible();
-      await shoot('webhook-resend');
-      await page.keyboard.press('Escape');
-      await page.getByLabel('Show').selectOption('delivered');
-      await expect(page.getByText('None is delivered.')).toBeVisible();
-      await page.getByLabel('Show').selectOption('all');
-      await shoot('webhooks');
-      await support.to('Gaps');
-      await expect(page.getByText('None is open')).toBeVisible();
-      await shoot('gaps-none');
-      await server.postgres.run(
-        `INSERT INTO audit (at, actor, action, object, user_id, before, after)
-           SELECT now(), 'device:' || id, 'gap.found', 'device:' || id, user_id,
-             '{"generation": 1, "revision": 3}', '{"generation": 2, "revision": 5}' FROM devices`,
-      );
-      await page.reload();
-      await page.getByRole('button', { name: 'Close the gap' }).click();
-      await expect(support.dialog).toBeVisible();
-      await shoot('gap-close');
-      await page.keyboard.press('Escape');
-      await shoot('gaps');
+    // The longest and the emptiest values.
+    await server.postgres.run(
+      `INSERT INTO users (id, name, words, external_id, created_at)
+         VALUES (gen_random_uuid(), '${'Wolfeschlegelsteinhausen'.repeat(4)}', '{${'wolfeschlegelsteinhausen'.repeat(4)}}', '${'0123456789'.repeat(20)}', now()),
+           (gen_random_uuid(), 'Zoe', '{zoe}', NULL, now())`,
+    );
+    await server.postgres.run(
+      `INSERT INTO directory (kind, key, user_id) SELECT 'external id', external_id, id FROM users WHERE external_id LIKE '01234%'`,
+    );
+    for (const [id, plan] of [
+      ['s'.repeat(128), { plan: 'premium', state: 'past_due', paid_through: '2026-01-01T00:00:00Z' }],
+      ['short', { plan: 'premium', state: 'active', paid_through: '2099-01-01T00:00:00Z' }],
+    ] as const) {
+      await server.admin('PUT', `subscriptions/${id}`, { external_id: '0123456789'.repeat(20), ...plan });
+    }
+    await support.open('Wolfe');
+    await shoot('user-extreme');
+    await page.getByRole('button', { name: 'Revoke…' }).first().click();
+    await expect(support.dialog.locator('.promise')).toBeVisible();
+    await shoot('dialog-revoke-extreme');
+    await page.keyboard.press('Escape');
+    await support.open('Zoe');
+    await expect(page.getByText('Nothing yet.')).toBeVisible();
+    await shoot('user-empty');
 
-      // The longest and the emptiest values.
-      await server.postgres.run(
-        `INSERT INTO users (id, name, words, external_id, created_at)
-           VALUES (gen_random_uuid(), '${'Wolfeschlegelsteinhausen'.repeat(4)}', '{${'wolfeschlegelsteinhausen'.repeat(4)}}', '${'0123456789'.repeat(20)}', now()),
-             (gen_random_uuid(), 'Zoe', '{zoe}', NULL, now())`,
-      );
-      await server.postgres.run(
-        `INSERT INTO directory (kind, key, user_id) SELECT 'external id', external_id, id FROM users WHERE external_id LIKE '01234%'`,
-      );
-      for (const [id, plan] of [
-        ['s'.repeat(128), { plan: 'premium', state: 'past_due', paid_through: '2026-01-01T00:00:00Z' }],
-        ['short', { plan: 'premium', state: 'active', paid_through: '2099-01-01T00:00:00Z' }],
-      ] as const) {
-        await server.admin('PUT', `subscriptions/${id}`, { external_id: '0123456789'.repeat(20), ...plan });
-      }
-      await support.open('Wolfe');
-      await shoot('user-extreme');
-      await page.getByRole('button', { name: 'Revoke…' }).first().click();
-      await expect(support.dialog.locator('.promise')).toBeVisible();
-      await shoot('dialog-revoke-extreme');
-      await page.keyboard.press('Escape');
-      await support.open('Zoe');
-      await expect(page.getByText('Nothing yet.')).toBeVisible();
-      await shoot('user-empty');
+    await server.keys('renew', '--life', '720h');
+    await server.takeKeyset();
+    await page.reload();
+    await expect(page.getByText('The keyset ends')).toBeVisible();
+    await shoot('keyset');
 
-      await server.keys('renew', '--life', '720h');
-      await server.takeKeyset();
-      await page.reload();
-      await expect(page.getByText('The keyset ends')).toBeVisible();
-      await shoot('keyset');
-
-      await page.route('**/admin/v1/users/**', (route) => route.abort());
-      await support.to('Customers');
-      await support.search.fill('Ada');
-      await support.found.first().getByRole('link').click();
-      await expect(page.getByRole('alert').filter({ hasText: 'cannot be reached' })).toBeVisible();
-      await shoot('user-out-of-reach');
-      await page.unrouteAll();
-      await page.route('**/admin/v1/session', (route) => route.abort());
-      await page.reload();
-      await expect(page.getByRole('heading', { name: 'The server cannot be reached' })).toBeVisible();
-      await shoot('out-of-reach');
-      await page.unrouteAll();
-      await server.postgres.run('DELETE FROM staff');
-      await page.getByRole('button', { name: 'Try again' }).click();
-      await expect(page.getByRole('heading', { name: 'This is for staff' })).toBeVisible();
-      await shoot('stranger');
-      expect(troubles()).toEqual([]);
-      await server.dispose();
-    });
+    await page.route('**/admin/v1/users/**', (route) => route.abort());
+    await support.to('Customers');
+    await support.search.fill('Ada');
+    await support.found.first().getByRole('link').click();
+    await expect(page.getByRole('alert').filter({ hasText: 'cannot be reached' })).toBeVisible();
+    await shoot('user-out-of-reach');
+    await page.unrouteAll();
+    await page.route('**/admin/v1/session', (route) => route.abort());
+    await page.reload();
+    await expect(page.getByRole('heading', { name: 'The server cannot be reached' })).toBeVisible();
+    await shoot('out-of-reach');
+    await page.unrouteAll();
+    await server.postgres.run('DELETE FROM staff');
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await expect(page.getByRole('heading', { name: 'This is for staff' })).toBeVisible();
+    await shoot('stranger');
+    expect(troubles()).toEqual([]);
+    await server.dispose();
   });
-}
+});

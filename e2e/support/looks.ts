@@ -4,26 +4,30 @@ import { expect, type Page, type TestInfo } from '@playwright/test';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-export const looks = {
-  desktop: { width: 1280, height: 800 },
-  phone: { width: 390, height: 844 },
-};
+export const phone = { width: 390, height: 844 };
+const looks = { desktop: { width: 1280, height: 800 }, phone };
+const colours = ['color-contrast', 'link-in-text-block'];
 
 /**
- * Takes screenshots of the page in light and dark mode for review, and checks accessibility and that the page fits the
- * window. The two differ only in colours.
+ * Checks that the page is accessible and fits the window, at desktop and phone size, in light and dark mode, which differ
+ * only in colours. With HOLDFAST_DRILLS=full it also takes screenshots for review.
  */
 export async function look(page: Page, info: TestInfo, name: string): Promise<void> {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme });
-    await settle(page);
-    await page.screenshot({ path: info.outputPath(`${name}-${colorScheme}.png`) });
-    const rules = colorScheme === 'light' ? undefined : ['color-contrast', 'link-in-text-block'];
-    expect.soft(await violations(page, rules), `${name}, ${colorScheme}`).toEqual([]);
+  const before = page.viewportSize() ?? phone;
+  for (const [size, viewport] of Object.entries(looks)) {
+    await page.setViewportSize(viewport);
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme });
+      await settle(page);
+      const look = `${name}-${size}-${colorScheme}`;
+      if (process.env.HOLDFAST_DRILLS === 'full') await page.screenshot({ path: info.outputPath(`${look}.png`) });
+      expect.soft(await violations(page, colorScheme === 'light' ? undefined : colours), look).toEqual([]);
+    }
+    expect.soft(await overflow(page), `${name}: wider than the window`).toBeLessThanOrEqual(0);
+    expect.soft(await cutOff(page), `${name}: cut off by the window`).toEqual([]);
   }
   await page.emulateMedia({ colorScheme: 'light' });
-  expect.soft(await overflow(page), `${name}: wider than the window`).toBeLessThanOrEqual(0);
-  expect.soft(await cutOff(page), `${name}: cut off by the window`).toEqual([]);
+  await page.setViewportSize(before);
 }
 
 /** Lets transitions end, since contrast is measured as painted. */
