@@ -3,7 +3,6 @@ package jose
 import (
 	"bytes"
 	"crypto/ecdsa"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
 var (
@@ -138,17 +139,13 @@ func (u Unsigned) Digest() string {
 	return EncodeBase64(sum[:])
 }
 
-// Sign completes the message with r and s, 32 bytes each (RFC 7518 §3.4).
+// Sign completes the message.
 func (u Unsigned) Sign() (string, error) {
-	sum := sha256.Sum256([]byte(u.input))
-	r, s, err := ecdsa.Sign(rand.Reader, u.key.key, sum[:])
+	signature, err := signer.Sign([]byte(u.input), u.key.key)
 	if err != nil {
 		return "", fmt.Errorf("sign %s: %w", u.typ, err)
 	}
-	var signature [64]byte
-	r.FillBytes(signature[:32])
-	s.FillBytes(signature[32:])
-	return u.input + "." + EncodeBase64(signature[:]), nil
+	return u.input + "." + EncodeBase64(signature), nil
 }
 
 // Sign composes and signs a message.
@@ -159,3 +156,12 @@ func Sign(key PrivateKey, typ string, claims any) (string, error) {
 	}
 	return u.Sign()
 }
+
+// signer computes signatures in the form that JWS requires (RFC 7518 §3.4).
+var signer = func() jws.Signer {
+	s, err := jws.NewSigner(jwa.ES256)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}()
