@@ -17,7 +17,7 @@ import (
 )
 
 type auditEntry struct {
-	ID     int64          `json:"id"`
+	ID     string         `json:"id"`
 	At     time.Time      `json:"at"`
 	Actor  string         `json:"actor"`
 	Action string         `json:"action"`
@@ -69,7 +69,7 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request, _ caller) err
 	if err != nil {
 		return err
 	}
-	trail, next := cutPage(trail, limit, func(e entitlements.AuditEntry) int64 { return e.ID })
+	trail, next := cutPage(trail, limit, func(e entitlements.AuditEntry) string { return e.ID })
 	return answer(w, http.StatusOK, struct {
 		Entries []auditEntry `json:"entries"`
 		Next    *string      `json:"next"`
@@ -78,9 +78,9 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request, _ caller) err
 
 // AuditTrail is the source of an export.
 type AuditTrail interface {
-	// AuditAfter lists at most limit entries with an id above after, oldest first, of one user or, if user is empty, of
-	// all.
-	AuditAfter(ctx context.Context, user entitlements.UserID, after int64, limit int) ([]entitlements.AuditEntry, error)
+	// AuditAfter lists at most limit entries with an id above after, which may be "", oldest first: of one user or, if user
+	// is empty, of all.
+	AuditAfter(ctx context.Context, user entitlements.UserID, after string, limit int) ([]entitlements.AuditEntry, error)
 }
 
 // exportPage is the number of entries that an export holds in memory and writes at a time.
@@ -90,7 +90,7 @@ const exportPage = 500
 // empty user selects all users. Entries written during the export may be missing.
 func WriteAudit(ctx context.Context, w io.Writer, trail AuditTrail, user entitlements.UserID) error {
 	var lines bytes.Buffer
-	for after := int64(0); ; {
+	for after := ""; ; {
 		page, err := trail.AuditAfter(ctx, user, after, exportPage)
 		if err != nil || len(page) == 0 {
 			return err
@@ -98,7 +98,7 @@ func WriteAudit(ctx context.Context, w io.Writer, trail AuditTrail, user entitle
 		lines.Reset()
 		for _, entry := range page {
 			if err := json.MarshalWrite(&lines, auditEntryOf(entry), json.Deterministic(true), jsontext.AllowInvalidUTF8(true)); err != nil {
-				return fmt.Errorf("entry %d: %w", entry.ID, err)
+				return fmt.Errorf("entry %s: %w", entry.ID, err)
 			}
 			lines.WriteByte('\n')
 			after = entry.ID

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 
 	"holdfast/entitlements"
@@ -11,7 +10,7 @@ import (
 
 // gap is something that a restored database is missing about a user, for support to review.
 type gap struct {
-	ID               int64                 `json:"id"`
+	ID               string                `json:"id"`
 	At               time.Time             `json:"at"`
 	User             adminUser             `json:"user"`
 	Device           entitlements.DeviceID `json:"device"`
@@ -29,7 +28,7 @@ func (s *server) listGaps(w http.ResponseWriter, r *http.Request, _ caller) erro
 	if err != nil {
 		return err
 	}
-	open, next := cutPage(open, limit, func(g entitlements.Gap) int64 { return g.ID })
+	open, next := cutPage(open, limit, func(g entitlements.Gap) string { return g.ID })
 	ids := make([]passkey.UserID, len(open))
 	for i, g := range open {
 		ids[i] = passkey.UserID(g.User)
@@ -56,8 +55,8 @@ func (s *server) closeGap(w http.ResponseWriter, r *http.Request, by caller) err
 	if err != nil {
 		return err
 	}
-	id, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || id < 1 {
+	id, ok := canonicalUUID(text)
+	if !ok {
 		return notFound
 	}
 	reason, err := decodeReason(r)

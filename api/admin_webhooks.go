@@ -49,7 +49,7 @@ func (s *server) listWebhooks(w http.ResponseWriter, r *http.Request, _ caller) 
 	if err != nil {
 		return err
 	}
-	found, next := cutPage(found, limit, func(d outbox.Delivery) int64 { return d.Place })
+	found, next := cutPage(found, limit, func(d outbox.Delivery) string { return d.ID })
 	deliveries := make([]delivery, 0, len(found))
 	for _, d := range found {
 		deliveries = append(deliveries, deliveryOf(d))

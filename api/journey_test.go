@@ -501,7 +501,7 @@ func TestGaps(t *testing.T) {
 		gap["database_revision"] != float64(before) || gap["device_revision"] != float64(before+1) {
 		t.Fatalf("gap: %v", gap)
 	}
-	path := fmt.Sprintf("/admin/v1/gaps/%.0f/close", gap["id"])
+	path := fmt.Sprintf("/admin/v1/gaps/%s/close", gap["id"])
 	for range 2 {
 		support.admin("POST", path, `{"reason":"looked"}`).want(t, 204, "")
 	}

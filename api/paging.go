@@ -46,28 +46,28 @@ func queryLimit(r *http.Request) (int, error) {
 	return limit, nil
 }
 
-// queryPage returns the requested page of a list in descending order of numbers. The cursor, before, is the number of the
-// last item seen, so that new items do not shift pages; it is 0 if absent.
-func queryPage(r *http.Request) (limit int, before int64, err error) {
+// queryPage returns the requested page of a list in descending order of ids. The cursor, before, is the id of the last item
+// seen, so that new items do not shift pages; it is "" if absent.
+func queryPage(r *http.Request) (limit int, before string, err error) {
 	if limit, err = queryLimit(r); err != nil {
-		return 0, 0, err
+		return 0, "", err
 	}
 	text := r.URL.Query().Get("cursor")
 	if text == "" {
-		return limit, 0, nil
+		return limit, "", nil
 	}
-	before, err = strconv.ParseInt(text, 10, 64)
-	if err != nil || before < 1 {
-		return 0, 0, invalidRequest
+	before, ok := canonicalUUID(text)
+	if !ok {
+		return 0, "", invalidRequest
 	}
 	return limit, before, nil
 }
 
 // cutPage returns the first limit of the items, of which one more was read, and the cursor of the next page, or nil if
 // there is none.
-func cutPage[T any](items []T, limit int, number func(T) int64) (page []T, next *string) {
+func cutPage[T any](items []T, limit int, id func(T) string) (page []T, next *string) {
 	if len(items) <= limit {
 		return items, nil
 	}
-	return items[:limit], new(strconv.FormatInt(number(items[limit-1]), 10))
+	return items[:limit], new(id(items[limit-1]))
 }

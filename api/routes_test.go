@@ -83,8 +83,6 @@ func path(pattern string) string {
 		return strings.ReplaceAll(pattern, "{id}", "AAAA")
 	case strings.HasPrefix(pattern, "/admin/v1/plans/"), strings.HasPrefix(pattern, "/admin/v1/subscriptions/"):
 		return strings.ReplaceAll(pattern, "{id}", "unknown")
-	case strings.HasPrefix(pattern, "/admin/v1/gaps/"):
-		return strings.ReplaceAll(pattern, "{id}", "7")
 	}
 	pattern = strings.ReplaceAll(pattern, "{n}", "7")
 	return strings.ReplaceAll(pattern, "{id}", "00000000-0000-4000-8000-000000000000")

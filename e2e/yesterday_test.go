@@ -139,7 +139,7 @@ func TestRestoreOfOlderDataFolder(t *testing.T) {
 	link(newcomer) // the restored database does not know its device
 
 	type gap struct {
-		ID   int64 `json:"id"`
+		ID   string `json:"id"`
 		User struct {
 			ID string `json:"id"`
 		} `json:"user"`
@@ -178,7 +178,7 @@ func TestRestoreOfOlderDataFolder(t *testing.T) {
 		t.Errorf("revoked again: %+v", document)
 	}
 	for _, g := range gaps() {
-		admin(http.MethodPost, "/gaps/"+strconv.FormatInt(g.ID, 10)+"/close", because, nil)
+		admin(http.MethodPost, "/gaps/"+g.ID+"/close", because, nil)
 	}
 	if open := gaps(); len(open) > 0 {
 		t.Errorf("closed: %+v", open)

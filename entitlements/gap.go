@@ -10,7 +10,7 @@ import (
 // has shown it: it holds a document of a revision that the database does not remember issuing. The changes in between
 // are unknown and may include a revocation, so an operator must look.
 type Gap struct {
-	ID     int64 // of the audit entry that records it
+	ID     string // of the audit entry that records it
 	At     time.Time
 	User   UserID
 	Device DeviceID
@@ -30,9 +30,9 @@ func (t Token) gap(d Device, revision int64) bool {
 		t.Generation > d.Lineage.N && d.DocumentRevision != nil && t.Revision > *d.DocumentRevision
 }
 
-// GapQuery selects gaps older than Before, if it is not 0.
+// GapQuery selects gaps older than Before, if it is not "".
 type GapQuery struct {
-	Before int64
+	Before string
 	Limit  int
 }
 
@@ -47,7 +47,7 @@ func (s *Service) Gaps(ctx context.Context, query GapQuery) ([]Gap, error) {
 
 // CloseGap records that an operator has examined the gap. Closing it again changes nothing. It fails with [ErrNotFound]
 // if the id names no gap.
-func (s *Service) CloseGap(ctx context.Context, actor string, id int64, reason string) error {
+func (s *Service) CloseGap(ctx context.Context, actor, id, reason string) error {
 	if err := requireReason(reason); err != nil {
 		return err
 	}

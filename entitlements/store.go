@@ -114,13 +114,13 @@ type Store interface {
 	// entry, whose Object and User are the gap's, unless the gap is closed already; ErrNotFound if no such gap, open or
 	// closed, of an existing user is recorded.
 	Gaps(ctx context.Context, query GapQuery) ([]Gap, error)
-	CloseGap(ctx context.Context, id int64, entry AuditEntry) error
+	CloseGap(ctx context.Context, id string, entry AuditEntry) error
 
 	// Audit lists entries, newest first.
 	Audit(ctx context.Context, query AuditQuery) ([]AuditEntry, error)
-	// AuditAfter lists at most limit entries with a higher id, the oldest first: of the user, or of all if user is
-	// empty.
-	AuditAfter(ctx context.Context, user UserID, after int64, limit int) ([]AuditEntry, error)
+	// AuditAfter lists at most limit entries with an id above after, which may be "", the oldest first: of the user, or of
+	// all if user is empty.
+	AuditAfter(ctx context.Context, user UserID, after string, limit int) ([]AuditEntry, error)
 }
 
 // Account is the complete state of one user's rights.
@@ -179,7 +179,7 @@ type PlanChange struct {
 // AuditEntry records who did what to which object. Before and After hold ids and enumerations only; Reason, the free
 // text, is stored separately and can be erased.
 type AuditEntry struct {
-	ID     int64
+	ID     string // in the order of time
 	At     time.Time
 	Actor  string // "user:<uuid>", "token:<uuid>", "staff:<uuid>", "device:<uuid>", "billing:<source>", "operator" or "server"
 	Action string // "subscription.revoke", …
@@ -199,10 +199,10 @@ func auditJSON(v any) json.RawMessage {
 	return text
 }
 
-// AuditQuery selects entries: of one user, or of all if User is empty; older than Before, if it is not 0.
+// AuditQuery selects entries: of one user, or of all if User is empty; older than Before, if it is not "".
 type AuditQuery struct {
 	User   UserID
-	Before int64
+	Before string
 	Limit  int
 }
 
@@ -211,7 +211,8 @@ func (s *Service) Audit(ctx context.Context, query AuditQuery) ([]AuditEntry, er
 	return s.store.Audit(ctx, query)
 }
 
-// AuditAfter lists at most limit entries with a higher id, the oldest first: of the user, or of all if user is empty.
-func (s *Service) AuditAfter(ctx context.Context, user UserID, after int64, limit int) ([]AuditEntry, error) {
+// AuditAfter lists at most limit entries with an id above after, which may be "", the oldest first: of the user, or of all
+// if user is empty.
+func (s *Service) AuditAfter(ctx context.Context, user UserID, after string, limit int) ([]AuditEntry, error) {
 	return s.store.AuditAfter(ctx, user, after, limit)
 }

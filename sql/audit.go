@@ -1,10 +1,10 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	stdsql "database/sql"
 	"encoding/json"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +14,13 @@ import (
 	"holdfast/entitlements"
 	"holdfast/entitlements/outbox"
 	"holdfast/passkey"
+)
+
+const (
+	// nobody is the user of audit entries that are about no user. As an id, it is below every other.
+	nobody = "00000000-0000-0000-0000-000000000000"
+	// endOfIDs is above every id.
+	endOfIDs = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 )
 
 // audit adds an entry to the trail, with its reason and the webhooks about it. Call it after the change itself, in the same
@@ -43,7 +50,7 @@ func newEntry(first int) string {
 }
 
 func entryArgs(entry entitlements.AuditEntry) []any {
-	return []any{entry.At, entry.Actor, entry.Action, entry.Object, optional(entry.User), jsonOrNull(entry.Before), jsonOrNull(entry.After)}
+	return []any{entry.At, entry.Actor, entry.Action, entry.Object, cmp.Or(entry.User, nobody), jsonOrNull(entry.Before), jsonOrNull(entry.After)}
 }
 
 // placeholders returns n placeholders for arguments, separated by commas.
@@ -57,26 +64,22 @@ func placeholders(first, n int) string {
 
 // Audit implements [entitlements.Store].
 func (s *Entitlements) Audit(ctx context.Context, query entitlements.AuditQuery) ([]entitlements.AuditEntry, error) {
-	before := query.Before
-	if before == 0 {
-		before = math.MaxInt64
-	}
-	return s.entries(ctx, query.User, `a.id < $2`, `ORDER BY a.id DESC`, query.Limit, before)
+	return s.entries(ctx, query.User, `a.id < $2`, `ORDER BY a.id DESC`, query.Limit, cmp.Or(query.Before, endOfIDs))
 }
 
 // AuditAfter implements [entitlements.Store].
 func (s *Entitlements) AuditAfter(
-	ctx context.Context, user entitlements.UserID, after int64, limit int,
+	ctx context.Context, user entitlements.UserID, after string, limit int,
 ) ([]entitlements.AuditEntry, error) {
-	return s.entries(ctx, user, `a.id > $2`, `ORDER BY a.id`, limit, after)
+	return s.entries(ctx, user, `a.id > $2`, `ORDER BY a.id`, limit, cmp.Or(after, nobody))
 }
 
 // entries reads limit entries of the trail before or after an id, of one user or of all.
 func (s *Entitlements) entries(
-	ctx context.Context, user entitlements.UserID, side, order string, limit int, id int64,
+	ctx context.Context, user entitlements.UserID, side, order string, limit int, id string,
 ) ([]entitlements.AuditEntry, error) {
 	var rows []struct {
-		ID     int64
+		ID     string
 		At     time.Time
 		Actor  string
 		Action string
@@ -91,8 +94,8 @@ func (s *Entitlements) entries(
 		whose, arguments = "AND a.user_id = $3", append(arguments, user)
 	}
 	err := s.db.SelectContext(ctx, &rows, `
-		SELECT a.id, a.at, a.actor, a.action, a.object, a.user_id, a.before, a.after, r.reason
-		FROM audit a LEFT JOIN audit_reasons r ON r.audit_id = a.id
+		SELECT a.id, a.at, a.actor, a.action, a.object, nullif(a.user_id, '`+nobody+`') AS user_id, a.before, a.after, r.reason
+		FROM audit a LEFT JOIN audit_reasons r ON r.user_id = a.user_id AND r.audit_id = a.id
 		WHERE `+side+` `+whose+` `+order+` LIMIT $1`, arguments...)
 	if err != nil {
 		return nil, failed("read audit", err)
@@ -145,7 +148,7 @@ func (p *Passkeys) NoticeEntries(ctx context.Context, user passkey.UserID, since
 // prunable reports whether an old audit entry a may be deleted. A gap's entry is kept until the gap is closed or its user
 // is erased, and the entry that closed a gap for as long as the gap's own.
 const prunable = `NOT (` + isGap + ` AND NOT ` + isClosed + ` AND EXISTS (SELECT FROM users u WHERE u.id = a.user_id))
-	AND NOT (a.action = 'gap.closed' AND EXISTS (SELECT FROM audit g WHERE g.id = substring(a.object FROM '^gap:([0-9]+)$')::bigint))`
+	AND NOT (a.action = 'gap.closed' AND EXISTS (SELECT FROM audit g WHERE g.user_id = a.user_id AND 'gap:' || g.id = a.object))`
 
 // PruneAudit deletes the audit entries before a time, and their reasons, from the database at url. The login in url must be
 // the owner, because the server's role may not delete entries. PruneAudit returns the number of deleted entries. It works
@@ -159,11 +162,11 @@ func PruneAudit(ctx context.Context, url string, before time.Time) (pruned int64
 	for {
 		result, err := db.ExecContext(ctx, `
 			WITH old AS (
-				SELECT a.id FROM audit a WHERE a.at < $1 AND `+prunable+` LIMIT $2
+				SELECT a.user_id, a.id FROM audit a WHERE a.at < $1 AND `+prunable+` LIMIT $2
 			), reasons AS (
-				DELETE FROM audit_reasons r USING old WHERE r.audit_id = old.id
+				DELETE FROM audit_reasons r USING old WHERE r.user_id = old.user_id AND r.audit_id = old.id
 			)
-			DELETE FROM audit a USING old WHERE a.id = old.id`, before, pruneBatch)
+			DELETE FROM audit a USING old WHERE a.user_id = old.user_id AND a.id = old.id`, before, pruneBatch)
 		if err != nil {
 			return pruned, failed("prune audit", err)
 		}

@@ -3,8 +3,13 @@ package sql_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/jmoiron/sqlx"
 
 	"holdfast/entitlements"
 	"holdfast/sql"
@@ -19,7 +24,7 @@ func TestPruneAudit(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	user := "00000000-0000-4000-8000-000000000001"
 	db.MustExec(`INSERT INTO users (id, name, created_at) VALUES ($1, 'Ada', $2)`, user, now)
-	entry := func(age time.Duration, action, object, user string) (id int64) {
+	entry := func(age time.Duration, action, object, user string) (id string) {
 		t.Helper()
 		before, after := `{"revision": 2, "generation": 1}`, `{"revision": 3, "generation": 2}`
 		if err := db.Get(&id, `INSERT INTO audit (at, actor, action, object, user_id, before, after)
@@ -30,7 +35,7 @@ func TestPruneAudit(t *testing.T) {
 	}
 	const year = 365 * 24 * time.Hour
 	gone := "00000000-0000-4000-8000-000000000002"
-	keep := map[int64]string{
+	keep := map[string]string{
 		entry(year-time.Hour, "test", "test:1", user):             "not old yet",
 		entry(2*year, "gap.found", "device:1", user):              "an open gap",
 		entry(0, "subscription.revoke", "subscription:sub", user): "new",
@@ -48,13 +53,13 @@ func TestPruneAudit(t *testing.T) {
 	if err != nil || pruned != 12005 {
 		t.Errorf("pruned %d, %v", pruned, err)
 	}
-	var left []int64
+	var left []string
 	if err := db.Select(&left, `SELECT id FROM audit`); err != nil {
 		t.Fatal(err)
 	}
 	for _, id := range left {
 		if keep[id] == "" {
-			t.Errorf("%d is still there", id)
+			t.Errorf("%s is still there", id)
 		}
 		delete(keep, id)
 	}
@@ -79,7 +84,7 @@ func TestAuditAfter(t *testing.T) {
 		b.subscribe(t, []entitlements.UserID{ada, bob}[i%2], fmt.Sprint("sub-", i), time.Hour)
 	}
 	var all []entitlements.AuditEntry
-	for after := int64(0); ; {
+	for after := ""; ; {
 		page, err := b.AuditAfter(t.Context(), "", after, 2)
 		if err != nil {
 			t.Fatal(err)
@@ -93,7 +98,56 @@ func TestAuditAfter(t *testing.T) {
 	if len(all) != 5 || all[0].Object != "subscription:sub-0" || all[4].Object != "subscription:sub-4" || !json.Valid(all[0].After) {
 		t.Errorf("read: %+v", all)
 	}
-	if of, err := b.AuditAfter(t.Context(), bob, 0, 10); err != nil || len(of) != 2 || of[0].User != string(bob) || of[0].Object != "subscription:sub-1" {
+	if of, err := b.AuditAfter(t.Context(), bob, "", 10); err != nil || len(of) != 2 || of[0].User != string(bob) || of[0].Object != "subscription:sub-1" {
 		t.Errorf("of one user: %+v, %v", of, err)
+	}
+}
+
+// TestAuditOrder checks that ids follow the database's clock, and that a walk after the commits finds every entry once, also
+// those of a transaction that began first and committed last.
+func TestAuditOrder(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	const insert = `INSERT INTO audit (at, actor, action, object) SELECT now(), 'server', 'test', 'test:' || $1 RETURNING id`
+	write := func(to sqlx.Queryer, object string) (id string) {
+		t.Helper()
+		if err := sqlx.Get(to, &id, insert, object); err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	late := b.db.MustBegin()
+	ids := []string{write(late, "1")}
+	for i := range 20 {
+		ids = append(ids, write(b.db, fmt.Sprint(2+i)))
+	}
+	ids = append(ids, write(late, "22"))
+	walk := func() (found []string) {
+		t.Helper()
+		for after := ""; ; after = found[len(found)-1] {
+			page, err := b.AuditAfter(t.Context(), "", after, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(page) == 0 {
+				return found
+			}
+			for _, entry := range page {
+				found = append(found, entry.ID)
+			}
+		}
+	}
+	if got := walk(); !slices.Equal(got, ids[1:21]) {
+		t.Errorf("before the commit: %v, want %v", got, ids[1:21])
+	}
+	if err := late.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if got := walk(); !slices.Equal(got, ids) {
+		t.Errorf("after the commit: %v, want %v", got, ids)
+	}
+	milliseconds, err := strconv.ParseInt(strings.ReplaceAll(ids[21], "-", "")[:12], 16, 64)
+	if off := time.Since(time.UnixMilli(milliseconds)).Abs(); err != nil || off > time.Minute || ids[21][14] != '7' {
+		t.Errorf("id %s is %v off, %v", ids[21], off, err)
 	}
 }

@@ -38,13 +38,10 @@ func TestSchemaHasNoCode(t *testing.T) {
 func TestTablesCanBeShardedByUser(t *testing.T) {
 	t.Parallel()
 	elsewhere := map[string]string{
-		"directory":          "finds the user",
-		"audit":              "one trail, which outlives the user",
-		"audit_reasons":      "beside the trail",
-		"billing_events":     "their customer's, who may be nobody's yet",
-		"webhook_deliveries": "their endpoint's",
+		"directory":      "finds the user by the key, so it is sharded by the key",
+		"billing_events": "belong to the customer of a billing system, who is known before the user, and may stay nobody's",
 	}
-	const shared = "plans"
+	shared := []string{"plans", "webhook_endpoints"}
 	var keys []struct{ Table, Key, Columns, Refers string }
 	if err := sqltest.New(t).Select(&keys, `
 		WITH of_users AS (
@@ -68,13 +65,64 @@ func TestTablesCanBeShardedByUser(t *testing.T) {
 	found := map[string]bool{}
 	for _, key := range keys {
 		found[key.Table] = true
-		if elsewhere[key.Table] == "" && key.Refers != shared {
+		if elsewhere[key.Table] == "" && !slices.Contains(shared, key.Refers) {
 			t.Errorf("%s of %s is of %s, without the user", key.Key, key.Table, key.Columns)
 		}
 	}
 	for table := range elsewhere {
 		if !found[table] {
 			t.Errorf("%s is at home: no exception is needed", table)
+		}
+	}
+}
+
+// TestNoSequenceSpansUsers checks that no column numbers the rows of all users, and none holds a transaction's id: both exist
+// within one server only, and neither follows the order of commits.
+func TestNoSequenceSpansUsers(t *testing.T) {
+	t.Parallel()
+	numbered := map[string]string{
+		"goose_db_version.id":  "one row for each migration",
+		"keyset_marks.place":   "one row for each root",
+		"webhook_endpoints.id": "names an endpoint; nothing is ordered by it",
+	}
+	var found []string
+	if err := sqltest.New(t).Select(&found, `
+		SELECT attrelid::regclass || '.' || attname FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
+		WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND attnum > 0 AND (attidentity <> '' OR atttypid IN ('xid'::regtype, 'xid8'::regtype)
+			OR EXISTS (SELECT FROM pg_attrdef WHERE adrelid = attrelid AND adnum = attnum AND pg_get_expr(adbin, adrelid) LIKE '%nextval%'))`); err != nil {
+		t.Fatal(err)
+	}
+	for _, column := range found {
+		if numbered[column] == "" {
+			t.Error(column)
+		}
+		delete(numbered, column)
+	}
+	for column := range numbered {
+		t.Errorf("%s does not exist", column)
+	}
+}
+
+// TestLocksHaveTheirPlaces checks that locks other than of rows, and sweeps over rows that others have locked, occur only
+// where the package's documentation says.
+func TestLocksHaveTheirPlaces(t *testing.T) {
+	t.Parallel()
+	places := map[string][]string{ // functions; "" stands for constants
+		"advisory":    {"", "lockAccount", "lockCustomer", "sweep"},
+		"LOCK TABLE":  {"lockKeysets"},
+		"SKIP LOCKED": {"Claim", "Sweep", "raiseHolders", "sweep"},
+	}
+	found := map[string][]string{}
+	for function, text := range texts(t) {
+		for lock := range places {
+			if strings.Contains(text, lock) {
+				found[lock] = append(found[lock], function)
+			}
+		}
+	}
+	for lock, want := range places {
+		if slices.Sort(found[lock]); !slices.Equal(found[lock], want) {
+			t.Errorf("%s is in %q, want it in %q", lock, found[lock], want)
 		}
 	}
 }

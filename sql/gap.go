@@ -1,11 +1,10 @@
 package sql
 
 import (
+	"cmp"
 	"context"
 	stdsql "database/sql"
 	"errors"
-	"math"
-	"strconv"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -17,7 +16,7 @@ import (
 const isGap = `a.action = 'gap.found'`
 
 // isClosed is true if the gap that the audit entry a reports is closed.
-const isClosed = `EXISTS (SELECT FROM audit c WHERE c.action = 'gap.closed' AND c.object = 'gap:' || a.id)`
+const isClosed = `EXISTS (SELECT FROM audit c WHERE c.user_id = a.user_id AND c.action = 'gap.closed' AND c.object = 'gap:' || a.id)`
 
 const listGaps = `
 	SELECT a.id, a.at, a.user_id, substring(a.object FROM '^device:(.*)$') AS device,
@@ -28,18 +27,14 @@ const listGaps = `
 // Gaps implements [entitlements.Store].
 func (s *Entitlements) Gaps(ctx context.Context, query entitlements.GapQuery) ([]entitlements.Gap, error) {
 	var rows []struct {
-		ID               int64
+		ID               string
 		At               time.Time
 		User             entitlements.UserID   `db:"user_id"`
 		Device           entitlements.DeviceID `db:"device"`
 		DeviceRevision   int64                 `db:"device_revision"`
 		DatabaseRevision int64                 `db:"database_revision"`
 	}
-	before := query.Before
-	if before == 0 {
-		before = math.MaxInt64
-	}
-	if err := s.db.SelectContext(ctx, &rows, listGaps, before, query.Limit); err != nil {
+	if err := s.db.SelectContext(ctx, &rows, listGaps, cmp.Or(query.Before, endOfIDs), query.Limit); err != nil {
 		return nil, failed("read gaps", err)
 	}
 	gaps := make([]entitlements.Gap, len(rows))
@@ -52,7 +47,7 @@ func (s *Entitlements) Gaps(ctx context.Context, query entitlements.GapQuery) ([
 
 // CloseGap implements [entitlements.Store]. It locks the user's row against a concurrent erasure, which would miss the
 // reason.
-func (s *Entitlements) CloseGap(ctx context.Context, id int64, entry entitlements.AuditEntry) error {
+func (s *Entitlements) CloseGap(ctx context.Context, id string, entry entitlements.AuditEntry) error {
 	err := transact(ctx, s.db, func(tx *sqlx.Tx) error {
 		err := tx.GetContext(ctx, &entry.User, `
 			SELECT u.id FROM audit a JOIN users u ON u.id = a.user_id WHERE a.id = $1 AND `+isGap+` FOR SHARE OF u`, id)
@@ -62,7 +57,7 @@ func (s *Entitlements) CloseGap(ctx context.Context, id int64, entry entitlement
 		if err != nil {
 			return failed("find gap", err)
 		}
-		entry.Object = "gap:" + strconv.FormatInt(id, 10)
+		entry.Object = "gap:" + id
 		return audit(ctx, tx, entry)
 	})
 	if isUnique(err, "audit_gaps_closed") {

@@ -2,11 +2,12 @@ package sql_test
 
 import (
 	"errors"
-	"math"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/google/uuid"
 
 	"holdfast/entitlements"
 	"holdfast/passkey"
@@ -131,13 +132,13 @@ func TestGaps(t *testing.T) {
 		t.Errorf("closed %d times, %v", closed, err)
 	}
 
-	var other int64
-	if err := b.db.Get(&other, `SELECT max(id) FROM audit WHERE action = 'lineage.recovered' AND user_id = $1`, idle.user); err != nil {
+	var other string
+	if err := b.db.Get(&other, `SELECT id FROM audit WHERE action = 'lineage.recovered' AND user_id = $1 ORDER BY id DESC LIMIT 1`, idle.user); err != nil {
 		t.Fatal(err)
 	}
-	for _, none := range []int64{other, 1, 1 << 60} {
+	for _, none := range []string{other, uuid.NewString()} {
 		if err := b.CloseGap(t.Context(), "token:1", none, "x"); !errors.Is(err, entitlements.ErrNotFound) {
-			t.Errorf("closing %d, which is no gap: %v", none, err)
+			t.Errorf("closing %s, which is no gap: %v", none, err)
 		}
 	}
 	if err := b.CloseGap(t.Context(), "token:1", open[0].ID, " "); !errors.Is(err, entitlements.ErrInvalid) {
@@ -169,11 +170,11 @@ func TestGapsAreFoundByTheirIndex(t *testing.T) {
 			SELECT now(), 'server', CASE WHEN n % 200 = 100 THEN 'gap.found' WHEN n % 100 = 0 THEN 'lineage.recovered' ELSE 'subscription.put' END, 'device:1',
 				u.id, '{"revision": 2, "generation": 1}', jsonb_build_object('revision', 2 + n % 200 / 100, 'generation', 2)
 			FROM generate_series(1, 30000) n JOIN (SELECT id, row_number() OVER () - 1 AS i FROM users) u ON u.i = n % 500;
-		INSERT INTO audit (at, actor, action, object) SELECT now(), 'server', 'gap.closed', 'gap:' || id FROM audit
-			WHERE action = 'gap.found' AND id % 300 = 0;
+		INSERT INTO audit (at, actor, action, object, user_id) SELECT now(), 'server', 'gap.closed', 'gap:' || id, user_id
+			FROM (SELECT id, user_id, row_number() OVER () AS n FROM audit WHERE action = 'gap.found') gaps WHERE n % 3 = 0;
 		ANALYZE`)
 	var plan []string
-	if err := db.Select(&plan, "EXPLAIN (ANALYZE, COSTS off, TIMING off) "+sql.ListGaps, int64(math.MaxInt64), 51); err != nil {
+	if err := db.Select(&plan, "EXPLAIN (ANALYZE, COSTS off, TIMING off) "+sql.ListGaps, "ffffffff-ffff-ffff-ffff-ffffffffffff", 51); err != nil {
 		t.Fatal(err)
 	}
 	if text := strings.Join(plan, "\n"); !strings.Contains(text, "audit_gaps") || strings.Contains(text, "Seq Scan on audit") {

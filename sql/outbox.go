@@ -7,7 +7,6 @@ import (
 	stdsql "database/sql"
 	"encoding/hex"
 	"errors"
-	"math"
 	"slices"
 	"time"
 
@@ -72,8 +71,8 @@ func (o *Outbox) Register(ctx context.Context, endpoints []outbox.Endpoint) (ids
 // writeDeliveries stores the message about an audited change, once for each endpoint, and announces that.
 func writeDeliveries(ctx context.Context, tx *sqlx.Tx, message outbox.Message, entry entitlements.AuditEntry) error {
 	result, err := tx.ExecContext(ctx, `
-		INSERT INTO webhook_deliveries (id, endpoint, message_id, type, user_id, payload, created_at, next_attempt_at)
-		SELECT gen_random_uuid(), id, $1, $2, nullif($3, '')::uuid, $4, $5, $5 FROM webhook_endpoints WHERE active`,
+		INSERT INTO webhook_deliveries (endpoint, message_id, type, user_id, payload, created_at, next_attempt_at)
+		SELECT id, $1, $2, $3, $4, $5, $5 FROM webhook_endpoints WHERE active`,
 		uuid.NewString(), message.Type, entry.User, string(message.Payload), entry.At)
 	none, err := affectedNone(result, failed("write webhooks", err))
 	if err != nil || none {
@@ -83,20 +82,20 @@ func writeDeliveries(ctx context.Context, tx *sqlx.Tx, message outbox.Message, e
 }
 
 // deliveryColumns are the columns of a delivery d to the endpoint e.
-const deliveryColumns = `d.id, d.place, d.message_id, d.type, e.shown AS endpoint, d.user_id, d.payload, d.state, d.attempts,
+const deliveryColumns = `d.id, d.message_id, d.type, e.shown AS endpoint, d.user_id, d.payload, d.state, d.attempts,
 	d.created_at, d.next_attempt_at, d.delivered_at, d.last_status, d.last_error`
 
 // Claim implements [outbox.Store].
 func (o *Outbox) Claim(ctx context.Context, endpoint int64, limit int, now, until time.Time) ([]outbox.Delivery, error) {
 	claimed, err := o.deliveries(ctx, "claim webhooks", `
 		WITH due AS (
-			SELECT id FROM webhook_deliveries WHERE endpoint = $1 AND state = 'pending' AND next_attempt_at <= $3
-			ORDER BY next_attempt_at, place LIMIT $2 FOR UPDATE SKIP LOCKED
+			SELECT user_id, id FROM webhook_deliveries WHERE endpoint = $1 AND state = 'pending' AND next_attempt_at <= $3
+			ORDER BY next_attempt_at, id LIMIT $2 FOR UPDATE SKIP LOCKED
 		)
 		UPDATE webhook_deliveries d SET attempts = d.attempts + 1, next_attempt_at = $4
-		FROM due, webhook_endpoints e WHERE d.id = due.id AND e.id = d.endpoint
+		FROM due, webhook_endpoints e WHERE d.user_id = due.user_id AND d.id = due.id AND e.id = d.endpoint
 		RETURNING `+deliveryColumns, endpoint, limit, now, until)
-	slices.SortFunc(claimed, func(a, b outbox.Delivery) int { return cmp.Compare(a.Place, b.Place) })
+	slices.SortFunc(claimed, func(a, b outbox.Delivery) int { return cmp.Compare(a.ID, b.ID) })
 	return claimed, err
 }
 
@@ -106,8 +105,8 @@ func (o *Outbox) Settle(ctx context.Context, result outbox.Result) error {
 		UPDATE webhook_deliveries SET state = $3::text, last_status = nullif($4::int, 0), last_error = nullif($5::text, ''),
 			delivered_at = CASE WHEN $3 = 'delivered' THEN $6::timestamptz END,
 			next_attempt_at = CASE WHEN $3 = 'pending' THEN $7::timestamptz ELSE $6 END
-		WHERE id = $1 AND state = 'pending' AND (attempts = $2 OR $3 = 'delivered')`,
-		result.Delivery, result.Attempt, result.State, result.Status, result.Failure, result.At, result.Next)
+		WHERE user_id = $8 AND id = $1 AND state = 'pending' AND (attempts = $2 OR $3 = 'delivered')`,
+		result.Delivery, result.Attempt, result.State, result.Status, result.Failure, result.At, result.Next, result.User)
 	return failed("settle webhook", err)
 }
 
@@ -128,13 +127,13 @@ func (o *Outbox) Sweep(ctx context.Context, delivered, dead time.Time) error {
 		statement string
 		argument  any
 	}{
-		{`UPDATE webhook_deliveries SET state = 'dead', last_status = NULL, last_error = $1 WHERE id IN (
-			SELECT id FROM webhook_deliveries WHERE state = 'pending' AND endpoint IN (SELECT id FROM webhook_endpoints WHERE NOT active)
+		{`UPDATE webhook_deliveries SET state = 'dead', last_status = NULL, last_error = $1 WHERE (user_id, id) IN (
+			SELECT user_id, id FROM webhook_deliveries WHERE state = 'pending' AND endpoint IN (SELECT id FROM webhook_endpoints WHERE NOT active)
 			LIMIT $2 FOR UPDATE SKIP LOCKED)`, outbox.EndpointRemoved},
-		{`DELETE FROM webhook_deliveries WHERE id IN (
-			SELECT id FROM webhook_deliveries WHERE state = 'delivered' AND delivered_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, delivered},
-		{`DELETE FROM webhook_deliveries WHERE id IN (
-			SELECT id FROM webhook_deliveries WHERE state = 'dead' AND created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, dead},
+		{`DELETE FROM webhook_deliveries WHERE (user_id, id) IN (
+			SELECT user_id, id FROM webhook_deliveries WHERE state = 'delivered' AND delivered_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, delivered},
+		{`DELETE FROM webhook_deliveries WHERE (user_id, id) IN (
+			SELECT user_id, id FROM webhook_deliveries WHERE state = 'dead' AND created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, dead},
 	} {
 		for left := true; left; {
 			result, err := o.db.ExecContext(ctx, sweep.statement, sweep.argument, sweptWebhooks)
@@ -150,17 +149,13 @@ func (o *Outbox) Sweep(ctx context.Context, delivered, dead time.Time) error {
 
 // Deliveries implements [outbox.Store].
 func (o *Outbox) Deliveries(ctx context.Context, query outbox.Query) ([]outbox.Delivery, error) {
-	before, which := query.Before, ""
-	if before == 0 {
-		before = math.MaxInt64
-	}
-	arguments := []any{before, query.Limit}
+	which, arguments := "", []any{cmp.Or(query.Before, endOfIDs), query.Limit}
 	if query.State != "" {
 		which, arguments = "AND d.state = $3", append(arguments, query.State)
 	}
 	return o.deliveries(ctx, "read webhooks", `
 		SELECT `+deliveryColumns+` FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint
-		WHERE d.place < $1 `+which+` ORDER BY d.place DESC LIMIT $2`, arguments...)
+		WHERE d.id < $1 `+which+` ORDER BY d.id DESC LIMIT $2`, arguments...)
 }
 
 // Resend implements [outbox.Store]. It locks the user's row against a concurrent erasure, which would miss the reason.
@@ -216,11 +211,10 @@ func (o *Outbox) deliveries(ctx context.Context, operation, query string, argume
 
 type deliveryRow struct {
 	ID            string
-	Place         int64
 	Message       string `db:"message_id"`
 	Type          string
 	Endpoint      string
-	User          stdsql.NullString `db:"user_id"`
+	User          string `db:"user_id"`
 	Payload       []byte
 	State         outbox.State
 	Attempts      int
@@ -233,7 +227,7 @@ type deliveryRow struct {
 
 func (r deliveryRow) delivery() outbox.Delivery {
 	return outbox.Delivery{
-		ID: r.ID, Place: r.Place, Message: r.Message, Type: r.Type, Endpoint: r.Endpoint, User: r.User.String, Payload: r.Payload,
+		ID: r.ID, Message: r.Message, Type: r.Type, Endpoint: r.Endpoint, User: r.User, Payload: r.Payload,
 		State: r.State, Attempts: r.Attempts, CreatedAt: r.CreatedAt.UTC(), NextAttemptAt: r.NextAttemptAt.UTC(),
 		DeliveredAt: utc(r.DeliveredAt), LastStatus: int(r.LastStatus.Int32), LastError: outbox.Failure(r.LastError.String),
 	}

@@ -61,7 +61,7 @@ func (o *outgoing) claim(t *testing.T, endpoint int64, limit int) []outbox.Deliv
 func (o *outgoing) settle(t *testing.T, delivery outbox.Delivery, state outbox.State, failure outbox.Failure) {
 	t.Helper()
 	now := o.clock.Now()
-	result := outbox.Result{Delivery: delivery.ID, Attempt: delivery.Attempts, State: state, At: now, Next: now.Add(5 * time.Second), Failure: failure}
+	result := outbox.Result{User: delivery.User, Delivery: delivery.ID, Attempt: delivery.Attempts, State: state, At: now, Next: now.Add(5 * time.Second), Failure: failure}
 	if err := o.outbox.Settle(t.Context(), result); err != nil {
 		t.Fatal(err)
 	}
@@ -265,7 +265,7 @@ func TestSettle(t *testing.T) {
 	o.subscribe(t, o.user(t), "sub", time.Hour)
 	a := o.claim(t, o.endpoints[0], 10)
 	result := outbox.Result{
-		Delivery: a[0].ID, Attempt: 1, State: outbox.Pending, At: o.clock.Now(), Next: o.clock.Now().Add(time.Minute), Status: 503, Failure: outbox.Refused,
+		User: a[0].User, Delivery: a[0].ID, Attempt: 1, State: outbox.Pending, At: o.clock.Now(), Next: o.clock.Now().Add(time.Minute), Status: 503, Failure: outbox.Refused,
 	}
 	if err := o.outbox.Settle(t.Context(), result); err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 
 const (
 	// firstHolder is below every user's id.
-	firstHolder = "00000000-0000-0000-0000-000000000000"
+	firstHolder = nobody
 	// holdersAtOnce is how many users are raised in one transaction: their reconciles wait for it, about a tenth of a
 	// second.
 	holdersAtOnce = 250

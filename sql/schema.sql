@@ -1,6 +1,8 @@
 -- The schema that the migrations make. Generated: go test ./sql -run TestSchemaFile -update
 
 
+CREATE DOMAIN public.uuid_v7 AS uuid DEFAULT ((((lpad(to_hex((floor((EXTRACT(epoch FROM statement_timestamp()) * (1000)::numeric)))::bigint), 12, '0'::text) || '7'::text) || lpad(to_hex((floor((mod(EXTRACT(microseconds FROM statement_timestamp()), (1000)::numeric) * 4.096)))::integer), 3, '0'::text)) || substr((gen_random_uuid())::text, 20)))::uuid;
+
 CREATE TABLE public.admin_tokens (
     id uuid NOT NULL,
     name text NOT NULL,
@@ -12,28 +14,19 @@ CREATE TABLE public.admin_tokens (
 );
 
 CREATE TABLE public.audit (
-    id bigint NOT NULL,
+    user_id uuid DEFAULT '00000000-0000-0000-0000-000000000000'::uuid NOT NULL,
+    id public.uuid_v7 NOT NULL,
     at timestamp with time zone NOT NULL,
     actor text NOT NULL,
     action text NOT NULL,
     object text NOT NULL,
-    user_id uuid,
     before jsonb,
     after jsonb
 );
 
-ALTER TABLE public.audit ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME public.audit_id_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
-);
-
 CREATE TABLE public.audit_reasons (
-    audit_id bigint NOT NULL,
-    user_id uuid,
+    user_id uuid NOT NULL,
+    audit_id uuid NOT NULL,
     reason text NOT NULL,
     CONSTRAINT audit_reasons_reason_check CHECK ((length(reason) <= 1000))
 );
@@ -245,12 +238,11 @@ CREATE TABLE public.users (
 );
 
 CREATE TABLE public.webhook_deliveries (
-    id uuid NOT NULL,
-    place bigint NOT NULL,
+    user_id uuid NOT NULL,
+    id public.uuid_v7 NOT NULL,
     endpoint bigint NOT NULL,
     message_id uuid NOT NULL,
     type text NOT NULL,
-    user_id uuid,
     payload json NOT NULL,
     created_at timestamp with time zone NOT NULL,
     state text DEFAULT 'pending'::text NOT NULL,
@@ -261,15 +253,6 @@ CREATE TABLE public.webhook_deliveries (
     delivered_at timestamp with time zone,
     CONSTRAINT webhook_deliveries_check CHECK (((state = 'delivered'::text) = (delivered_at IS NOT NULL))),
     CONSTRAINT webhook_deliveries_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'dead'::text])))
-);
-
-ALTER TABLE public.webhook_deliveries ALTER COLUMN place ADD GENERATED ALWAYS AS IDENTITY (
-    SEQUENCE NAME public.webhook_deliveries_place_seq
-    START WITH 1
-    INCREMENT BY 1
-    NO MINVALUE
-    NO MAXVALUE
-    CACHE 1
 );
 
 CREATE TABLE public.webhook_endpoints (
@@ -295,10 +278,10 @@ ALTER TABLE ONLY public.admin_tokens
     ADD CONSTRAINT admin_tokens_token_hash_key UNIQUE (token_hash);
 
 ALTER TABLE ONLY public.audit
-    ADD CONSTRAINT audit_pkey PRIMARY KEY (id);
+    ADD CONSTRAINT audit_pkey PRIMARY KEY (user_id, id);
 
 ALTER TABLE ONLY public.audit_reasons
-    ADD CONSTRAINT audit_reasons_pkey PRIMARY KEY (audit_id);
+    ADD CONSTRAINT audit_reasons_pkey PRIMARY KEY (user_id, audit_id);
 
 ALTER TABLE ONLY public.billing_erased
     ADD CONSTRAINT billing_erased_pkey PRIMARY KEY (digest);
@@ -361,10 +344,7 @@ ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
 
 ALTER TABLE ONLY public.webhook_deliveries
-    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (id);
-
-ALTER TABLE ONLY public.webhook_deliveries
-    ADD CONSTRAINT webhook_deliveries_place_key UNIQUE (place);
+    ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (user_id, id);
 
 ALTER TABLE ONLY public.webhook_endpoints
     ADD CONSTRAINT webhook_endpoints_digest_key UNIQUE (digest);
@@ -372,17 +352,15 @@ ALTER TABLE ONLY public.webhook_endpoints
 ALTER TABLE ONLY public.webhook_endpoints
     ADD CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id);
 
-CREATE INDEX audit_by_time ON public.audit USING brin (at);
+CREATE INDEX audit_by_id ON public.audit USING btree (id);
 
-CREATE INDEX audit_by_user ON public.audit USING btree (user_id, id DESC);
+CREATE INDEX audit_by_time ON public.audit USING brin (at);
 
 CREATE INDEX audit_gaps ON public.audit USING btree (id) WHERE (action = 'gap.found'::text);
 
-CREATE UNIQUE INDEX audit_gaps_closed ON public.audit USING btree (object) WHERE (action = 'gap.closed'::text);
+CREATE UNIQUE INDEX audit_gaps_closed ON public.audit USING btree (user_id, object) WHERE (action = 'gap.closed'::text);
 
 CREATE INDEX audit_notices ON public.audit USING btree (user_id, at) WHERE (action = ANY (ARRAY['passkey.rejected'::text, 'account.recovered'::text]));
-
-CREATE INDEX audit_reasons_by_user ON public.audit_reasons USING btree (user_id);
 
 CREATE INDEX billing_events_by_customer ON public.billing_events USING btree (source, customer);
 
@@ -420,16 +398,16 @@ CREATE INDEX users_by_name ON public.users USING btree (words, id);
 
 CREATE INDEX users_by_word ON public.users USING gin (array_to_tsvector(words)) WITH (fastupdate=off);
 
-CREATE INDEX webhook_deliveries_by_state ON public.webhook_deliveries USING btree (state, place);
+CREATE INDEX webhook_deliveries_by_id ON public.webhook_deliveries USING btree (id);
 
-CREATE INDEX webhook_deliveries_by_user ON public.webhook_deliveries USING btree (user_id);
+CREATE INDEX webhook_deliveries_by_state ON public.webhook_deliveries USING btree (state, id);
 
 CREATE INDEX webhook_deliveries_done ON public.webhook_deliveries USING btree (delivered_at) WHERE (state = 'delivered'::text);
 
-CREATE INDEX webhook_deliveries_due ON public.webhook_deliveries USING btree (endpoint, next_attempt_at, place) WHERE (state = 'pending'::text);
+CREATE INDEX webhook_deliveries_due ON public.webhook_deliveries USING btree (endpoint, next_attempt_at, id) WHERE (state = 'pending'::text);
 
 ALTER TABLE ONLY public.audit_reasons
-    ADD CONSTRAINT audit_reasons_audit_id_fkey FOREIGN KEY (audit_id) REFERENCES public.audit(id);
+    ADD CONSTRAINT audit_reasons_user_id_audit_id_fkey FOREIGN KEY (user_id, audit_id) REFERENCES public.audit(user_id, id);
 
 ALTER TABLE ONLY public.billing_events
     ADD CONSTRAINT billing_events_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
@@ -465,6 +443,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.admin_tokens TO holdfast_runti
 
 GRANT SELECT ON TABLE public.audit TO holdfast_runtime;
 
+GRANT INSERT(user_id) ON TABLE public.audit TO holdfast_runtime;
+
 GRANT INSERT(at) ON TABLE public.audit TO holdfast_runtime;
 
 GRANT INSERT(actor) ON TABLE public.audit TO holdfast_runtime;
@@ -472,8 +452,6 @@ GRANT INSERT(actor) ON TABLE public.audit TO holdfast_runtime;
 GRANT INSERT(action) ON TABLE public.audit TO holdfast_runtime;
 
 GRANT INSERT(object) ON TABLE public.audit TO holdfast_runtime;
-
-GRANT INSERT(user_id) ON TABLE public.audit TO holdfast_runtime;
 
 GRANT INSERT(before) ON TABLE public.audit TO holdfast_runtime;
 

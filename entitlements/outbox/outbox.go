@@ -73,7 +73,6 @@ const (
 // Delivery is a message to one endpoint.
 type Delivery struct {
 	ID            string
-	Place         int64 // higher for later ones
 	Message       string
 	Type          string
 	Endpoint      string // Endpoint.Shown
@@ -88,10 +87,10 @@ type Delivery struct {
 	LastError     Failure
 }
 
-// Query selects deliveries: of all states if State is empty; before the place Before, if it is not 0.
+// Query selects deliveries: of all states if State is empty; older than Before, if it is not "".
 type Query struct {
 	State  State
-	Before int64
+	Before string
 	Limit  int
 }
 
@@ -101,6 +100,7 @@ type Counts struct{ Pending, Dead, Delivered, Failed int64 }
 
 // Result is the result of an attempt: the new state of the delivery.
 type Result struct {
+	User     string
 	Delivery string
 	Attempt  int // shows whether another attempt has begun since
 	State    State

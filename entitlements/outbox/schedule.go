@@ -11,7 +11,7 @@ var pauses = []time.Duration{
 // judge returns the result of an attempt that the delivery counts already. Chance, from 0 to 1, lengthens a pause by up
 // to a fifth, so that deliveries that failed at once are not all retried at once.
 func judge(delivery Delivery, status int, failure Failure, now time.Time, chance float64) Result {
-	result := Result{Delivery: delivery.ID, Attempt: delivery.Attempts, At: now, Status: status, Failure: failure}
+	result := Result{User: delivery.User, Delivery: delivery.ID, Attempt: delivery.Attempts, At: now, Status: status, Failure: failure}
 	switch n := delivery.Attempts; {
 	case failure == "":
 		result.State = Delivered

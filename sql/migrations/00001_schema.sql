@@ -24,6 +24,15 @@ REVOKE CREATE ON SCHEMA public FROM PUBLIC; -- which PostgreSQL 14 and older gra
 GRANT USAGE ON SCHEMA public TO holdfast_runtime;
 GRANT SELECT ON goose_db_version TO holdfast_runtime;
 
+-- Ids in the order of the database's clock (UUID version 7, RFC 9562 §6.2 method 3): a list can be paged by them, without a
+-- sequence that all users share. Which of two concurrent transactions comes first is left open. The default is one
+-- expression because the schema has no functions.
+CREATE DOMAIN uuid_v7 AS uuid DEFAULT (
+    lpad(to_hex(floor(extract(epoch FROM statement_timestamp()) * 1000)::bigint), 12, '0') -- 48 bits of milliseconds
+    || '7' || lpad(to_hex(floor(mod(extract(microseconds FROM statement_timestamp()), 1000) * 4.096)::int), 3, '0')
+    || substr(gen_random_uuid()::text, 20)
+)::uuid;
+
 
 -- Users.
 
@@ -303,34 +312,36 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON idempotency TO holdfast_runtime;
 -- The audit trail: ids and enumerations only, and insert-only for the runtime role. user_id has no foreign key: the trail
 -- outlives the user. With --audit-retention, the owner deletes old entries: PruneAudit.
 CREATE TABLE audit (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    user_id uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000', -- the default: the entry is about no user
+    id uuid_v7 NOT NULL,
     at timestamptz NOT NULL,
     actor text NOT NULL, -- 'user:<uuid>', 'token:<uuid>', 'device:<uuid>', 'operator' (command line) or 'server'
     action text NOT NULL, -- 'subscription.revoke', 'passkey.rejected', …
     object text NOT NULL, -- 'subscription:<id>', 'device:<uuid>', 'passkey:<base64url>', …
-    user_id uuid,
     before jsonb,
-    after jsonb
+    after jsonb,
+    PRIMARY KEY (user_id, id)
 );
-CREATE INDEX audit_by_user ON audit (user_id, id DESC);
+CREATE INDEX audit_by_id ON audit (id);
 -- The trail is written in the order of time, so a BRIN index is enough to find old entries.
 CREATE INDEX audit_by_time ON audit USING brin (at);
 -- The events that users are told of, so that their whole trail need not be read.
 CREATE INDEX audit_notices ON audit (user_id, at) WHERE action IN ('passkey.rejected', 'account.recovered');
 -- Gaps, and the entries that closed them: each gap is closed at most once.
 CREATE INDEX audit_gaps ON audit (id) WHERE action = 'gap.found';
-CREATE UNIQUE INDEX audit_gaps_closed ON audit (object) WHERE action = 'gap.closed';
--- The id is not granted: a writer that could choose it could take the next ids and block every audited change.
-GRANT SELECT, INSERT (at, actor, action, object, user_id, before, after) ON audit TO holdfast_runtime;
+CREATE UNIQUE INDEX audit_gaps_closed ON audit (user_id, object) WHERE action = 'gap.closed';
+-- The id is not granted: a writer that could choose it could hide an entry among older ones.
+GRANT SELECT, INSERT (user_id, at, actor, action, object, before, after) ON audit TO holdfast_runtime;
 
 -- The reason that a person gave for a change, in a separate table so that it can be erased. Deleted with its user or its
 -- entry.
 CREATE TABLE audit_reasons (
-    audit_id bigint PRIMARY KEY REFERENCES audit (id),
-    user_id uuid,
-    reason text NOT NULL CHECK (length(reason) <= 1000)
+    user_id uuid NOT NULL,
+    audit_id uuid NOT NULL,
+    reason text NOT NULL CHECK (length(reason) <= 1000),
+    PRIMARY KEY (user_id, audit_id),
+    FOREIGN KEY (user_id, audit_id) REFERENCES audit (user_id, id)
 );
-CREATE INDEX audit_reasons_by_user ON audit_reasons (user_id);
 GRANT SELECT, INSERT, DELETE ON audit_reasons TO holdfast_runtime;
 
 
@@ -348,12 +359,11 @@ GRANT SELECT, INSERT, UPDATE ON webhook_endpoints TO holdfast_runtime;
 
 -- Package outbox deletes a delivery a week after it succeeded, or 90 days after it was written if it is dead.
 CREATE TABLE webhook_deliveries (
-    id uuid PRIMARY KEY,
-    place bigint GENERATED ALWAYS AS IDENTITY UNIQUE, -- the order in which they were written
+    user_id uuid NOT NULL, -- no foreign key: the message about a user's erasure outlives the user
+    id uuid_v7 NOT NULL,
     endpoint bigint NOT NULL REFERENCES webhook_endpoints (id),
     message_id uuid NOT NULL, -- the same for all endpoints and all attempts
     type text NOT NULL,
-    user_id uuid, -- no foreign key: the message about a user's erasure outlives the user
     payload json NOT NULL, -- ids and enumerations only
     created_at timestamptz NOT NULL,
     state text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'dead')),
@@ -362,12 +372,13 @@ CREATE TABLE webhook_deliveries (
     last_status smallint, -- the receiver's answer; null without one
     last_error text, -- in one word
     delivered_at timestamptz,
+    PRIMARY KEY (user_id, id),
     CHECK ((state = 'delivered') = (delivered_at IS NOT NULL))
 );
-CREATE INDEX webhook_deliveries_due ON webhook_deliveries (endpoint, next_attempt_at, place) WHERE state = 'pending';
-CREATE INDEX webhook_deliveries_by_state ON webhook_deliveries (state, place);
+CREATE INDEX webhook_deliveries_by_id ON webhook_deliveries (id);
+CREATE INDEX webhook_deliveries_due ON webhook_deliveries (endpoint, next_attempt_at, id) WHERE state = 'pending';
+CREATE INDEX webhook_deliveries_by_state ON webhook_deliveries (state, id);
 CREATE INDEX webhook_deliveries_done ON webhook_deliveries (delivered_at) WHERE state = 'delivered';
-CREATE INDEX webhook_deliveries_by_user ON webhook_deliveries (user_id);
 GRANT SELECT, INSERT, UPDATE, DELETE ON webhook_deliveries TO holdfast_runtime;
 
 

@@ -10,11 +10,11 @@ interface Props {
   /** The user whose trail to show; null: everybody's. */
   readonly user: string | null;
   /** A change of this value reloads the trail. */
-  readonly version?: number;
+  readonly version?: string;
 }
 
 /** The trail, newest first. */
-export function Trail({ user, version = 0 }: Props) {
+export function Trail({ user, version = '' }: Props) {
   const trail = usePaged<AuditEntry>(
     `/admin/v1/audit?limit=${user ? 20 : 50}${user ? `&user=${user}` : ''}`,
     'entries',

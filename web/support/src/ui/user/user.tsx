@@ -58,7 +58,7 @@ export function UserPage({ id }: { id: string }) {
               <Access account={account} changed={reload} />
               <section class="card" aria-labelledby="trail">
                 <h2 id="trail">What was done</h2>
-                <Trail user={account.user.id} version={account.audit[0]?.id ?? 0} />
+                <Trail user={account.user.id} version={account.audit[0]?.id ?? ''} />
               </section>
             </div>
           </div>
