@@ -463,7 +463,7 @@ func TestPlansAndAudit(t *testing.T) {
 		t.Fatalf("the trail has %d entries", len(ids))
 	}
 	for i := 1; i < len(ids); i++ {
-		if ids[i].(float64) >= ids[i-1].(float64) {
+		if ids[i].(string) >= ids[i-1].(string) {
 			t.Fatalf("the trail is not newest first, without repeats: %v", ids)
 		}
 	}

@@ -32,10 +32,10 @@ const (
 	statusListLife = 24 * time.Hour
 	// statusListRenewal is how often all lists are read and signed again, changed or not.
 	statusListRenewal = time.Hour
-	// statusListPace is the shortest time between two reads. After statusListPoll times as long, the lists are read even
-	// without a notification. Reading and signing included, that is far below the TTL.
+	// statusListPace is the shortest time between two reads. After statusListPoll, the lists are read even without a
+	// notification. Reading and signing included, that is far below the TTL.
 	statusListPace = time.Second
-	statusListPoll = 3
+	statusListPoll = 3 * time.Second
 	// statusListPatience is how long a read may take.
 	statusListPatience = 5 * time.Second
 )
@@ -100,33 +100,14 @@ func (s *Service) StatusList(n int) ([]byte, error) {
 //
 // PublishStatusLists must be called once, in its own goroutine.
 func (s *Service) PublishStatusLists(ctx context.Context, changed <-chan struct{}, report func(error)) {
-	pace := time.NewTicker(statusListPace)
-	defer pace.Stop()
-	failing := false
-	for tick := 1; ; tick++ {
+	Repeat(ctx, statusListPoll, changed, func(ctx context.Context) error {
+		err := s.refreshStatusLists(ctx)
 		select {
 		case <-ctx.Done():
-			return
-		case <-pace.C:
+		case <-time.After(statusListPace):
 		}
-		due := failing || tick%statusListPoll == 0
-		select {
-		case <-changed:
-			due = true
-		default:
-		}
-		if !due {
-			continue
-		}
-		err := s.refreshStatusLists(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		if failed := err != nil; failed != failing {
-			failing = failed
-			report(err)
-		}
-	}
+		return err
+	}, report)
 }
 
 // refreshStatusLists reads and signs what has changed; it reads everything if a renewal is due, or if the signing key

@@ -10,14 +10,8 @@ import (
 )
 
 // EraseUser implements [passkey.UserStore]. Locks are taken in the order user, devices, as in every change of an account.
-// On a deadlock the transaction starts again.
-func (p *Passkeys) EraseUser(ctx context.Context, user passkey.UserID, entry passkey.AuditEntry) (err error) {
-	for range maxAttempts {
-		if err = transact(ctx, p.db, func(tx *sqlx.Tx) error { return erase(ctx, tx, user, entry) }); !isDeadlock(err) {
-			return err
-		}
-	}
-	return err
+func (p *Passkeys) EraseUser(ctx context.Context, user passkey.UserID, entry passkey.AuditEntry) error {
+	return transact(ctx, p.db, func(tx *sqlx.Tx) error { return erase(ctx, tx, user, entry) })
 }
 
 func erase(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, entry passkey.AuditEntry) error {

@@ -26,21 +26,15 @@ func (s *Entitlements) Clock(ctx context.Context) (time.Time, error) {
 	return now.UTC(), failed("read clock", err)
 }
 
-// TakeBilling implements [entitlements.Store]. Locks are taken in the order ties, customer, catalogue, users, devices. On a
-// deadlock the transaction starts again.
+// TakeBilling implements [entitlements.Store]. Locks are taken in the order ties, customer, catalogue, users, devices.
 func (s *Entitlements) TakeBilling(
 	ctx context.Context, event billing.Event, at time.Time,
 	judge func(known []billing.Event, event billing.Event) ([]entitlements.Billed, error),
 ) (outcome entitlements.BillingOutcome, err error) {
-	for range maxAttempts {
-		err = transact(ctx, s.db, func(tx *sqlx.Tx) (err error) {
-			outcome, err = takeBilling(ctx, tx, event, at, judge)
-			return err
-		})
-		if !isDeadlock(err) {
-			break
-		}
-	}
+	err = transact(ctx, s.db, func(tx *sqlx.Tx) (err error) {
+		outcome, err = takeBilling(ctx, tx, event, at, judge)
+		return err
+	})
 	if err != nil {
 		return "", err
 	}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
-	"github.com/lib/pq/pqerror"
 
 	"holdfast/entitlements"
 )
@@ -26,30 +25,22 @@ func (s *Entitlements) UpdateDevice(
 	ctx context.Context, user entitlements.UserID, device entitlements.DeviceID, at time.Time,
 	change func(entitlements.Account) (entitlements.Change, error),
 ) (account entitlements.Account, err error) {
-	for range maxAttempts {
-		err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
-			if account, err = lockAccount(ctx, tx, user, device, at); err != nil {
-				return err
-			}
-			c, err := change(account)
-			if err != nil || len(c.Audit) == 0 {
-				return err
-			}
-			account.Revision, err = apply(ctx, tx, account, at, c)
+	err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
+		if account, err = lockAccount(ctx, tx, user, device, at); err != nil {
 			return err
-		})
-		if !isDeadlock(err) {
-			break
 		}
-	}
+		c, err := change(account)
+		if err != nil || len(c.Audit) == 0 {
+			return err
+		}
+		account.Revision, err = apply(ctx, tx, account, at, c)
+		return err
+	})
 	if err != nil {
 		return entitlements.Account{}, err
 	}
 	return account, nil
 }
-
-// maxAttempts is how often a statement or transaction is tried if concurrent ones interfere.
-const maxAttempts = 10
 
 // lockAccount locks and reads an account for a change: the devices that matter and the named one.
 func lockAccount(
@@ -159,7 +150,31 @@ func apply(
 	return revision, nil
 }
 
-func isDeadlock(err error) bool {
-	var server *pq.Error
-	return errors.As(err, &server) && server.Code == pqerror.TRDeadlockDetected
+// Revisions implements [entitlements.Store].
+func (s *Entitlements) Revisions(ctx context.Context, users []entitlements.UserID) (map[entitlements.UserID]int64, error) {
+	var rows []struct {
+		ID       entitlements.UserID
+		Revision int64
+	}
+	if err := s.db.SelectContext(ctx, &rows, `SELECT id, revision FROM users WHERE id = ANY($1::uuid[])`, pq.Array(users)); err != nil {
+		return nil, failed("read revisions", err)
+	}
+	revisions := make(map[entitlements.UserID]int64, len(rows))
+	for _, row := range rows {
+		revisions[row.ID] = row.Revision
+	}
+	return revisions, nil
+}
+
+// raise raises the revisions of users, to least at the minimum, and announces them. It raises their devices' revisions,
+// too: see devices.revision in the schema. It returns the highest revision.
+func raise(ctx context.Context, tx *sqlx.Tx, at time.Time, least int64, users ...string) (revision int64, err error) {
+	err = tx.GetContext(ctx, &revision, `
+		WITH raised AS (
+			UPDATE users SET revision = greatest(revision + 1, $3) WHERE id = ANY($1::uuid[]) RETURNING id, revision
+		), devices AS (
+			UPDATE devices d SET revision = r.revision FROM raised r WHERE d.user_id = r.id AND `+mattering+`
+		)
+		SELECT coalesce(max(revision), 0) FROM raised, pg_notify('`+revisionChannel+`', id || ' ' || revision)`, pq.Array(users), at, least)
+	return revision, failed("raise revision", err)
 }

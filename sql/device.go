@@ -60,7 +60,7 @@ func (s *Entitlements) device(ctx context.Context, kind, column, key string) (en
 }
 
 func linkDevice(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, revision int64, device entitlements.Device) error {
-	list, index, err := allotIndex(ctx, tx)
+	index, err := allotIndices(ctx, tx, 1)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func linkDevice(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, revi
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO devices (user_id, id, name, jkt, linked_at, revision, status_list, status_idx)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		user, device.ID, device.Name, device.JKT, device.LinkedAt, revision, list, index)
+		user, device.ID, device.Name, device.JKT, device.LinkedAt, revision, index[0].List, index[0].Idx)
 	if violated := (*pq.Error)(nil); errors.As(err, &violated) && violated.Code == pqerror.UniqueViolation {
 		return fmt.Errorf("%w: the device key is in use", entitlements.ErrConflict)
 	}

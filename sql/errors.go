@@ -14,8 +14,21 @@ func isUnique(err error, constraint string) bool {
 	return violation != nil && violation.Constraint == constraint
 }
 
-// transact runs f in a read committed transaction. It commits if f returns nil, and otherwise rolls back.
-func transact(ctx context.Context, db *sqlx.DB, f func(*sqlx.Tx) error) error {
+// maxAttempts is how often a transaction is tried if others deadlock with it.
+const maxAttempts = 10
+
+// transact runs f in a read committed transaction. It commits if f returns nil, and otherwise rolls back. After a deadlock
+// it runs f again.
+func transact(ctx context.Context, db *sqlx.DB, f func(*sqlx.Tx) error) (err error) {
+	for range maxAttempts {
+		if err = transactOnce(ctx, db, f); pq.As(err, pqerror.TRDeadlockDetected) == nil {
+			break
+		}
+	}
+	return err
+}
+
+func transactOnce(ctx context.Context, db *sqlx.DB, f func(*sqlx.Tx) error) error {
 	tx, err := db.BeginTxx(ctx, nil)
 	if err != nil {
 		return failed("begin", err)

@@ -168,7 +168,9 @@ func TestStatusIndicesExpire(t *testing.T) {
 	}
 	given := b.refresh(t, staying).Status.StatusList.Index
 	b.db.MustExec(`UPDATE devices SET document_bound = now() + interval '30 days' WHERE id = $1`, erased.id)
-	if err := newPasskeys(t, b.db).EraseUser(t.Context(), passkey.UserID(erased.user), passkey.AuditEntry{At: b.clock.Now(), Actor: "operator", Action: "account.erased"}); err != nil {
+	if err := newPasskeys(t, b.db).EraseUser(t.Context(), passkey.UserID(erased.user), passkey.AuditEntry{
+		At: b.clock.Now(), Actor: "operator", Action: "account.erased", User: passkey.UserID(erased.user),
+	}); err != nil {
 		t.Fatal(err)
 	}
 	var ends []struct {

@@ -37,24 +37,19 @@ func (o *Outbox) Register(ctx context.Context, endpoints []outbox.Endpoint) (ids
 		ID     int64
 		Digest []byte
 	}
-	for range maxAttempts { // servers that start at the same time can deadlock
-		err = transact(ctx, o.db, func(tx *sqlx.Tx) error {
-			rows = nil
-			err := tx.SelectContext(ctx, &rows, `
-				INSERT INTO webhook_endpoints (digest, shown, active)
-				SELECT digest, shown, true FROM unnest($1::bytea[], $2::text[]) AS given (digest, shown) ORDER BY digest
-				ON CONFLICT (digest) DO UPDATE SET active = true, shown = excluded.shown
-				RETURNING id, digest`, pq.Array(digests), pq.Array(shown))
-			if err != nil {
-				return failed("put webhook endpoints", err)
-			}
-			_, err = tx.ExecContext(ctx, `UPDATE webhook_endpoints SET active = false WHERE active AND digest <> ALL ($1::bytea[])`, pq.Array(digests))
-			return failed("end webhook endpoints", err)
-		})
-		if !isDeadlock(err) {
-			break
+	err = transact(ctx, o.db, func(tx *sqlx.Tx) error {
+		rows = nil
+		err := tx.SelectContext(ctx, &rows, `
+			INSERT INTO webhook_endpoints (digest, shown, active)
+			SELECT digest, shown, true FROM unnest($1::bytea[], $2::text[]) AS given (digest, shown) ORDER BY digest
+			ON CONFLICT (digest) DO UPDATE SET active = true, shown = excluded.shown
+			RETURNING id, digest`, pq.Array(digests), pq.Array(shown))
+		if err != nil {
+			return failed("put webhook endpoints", err)
 		}
-	}
+		_, err = tx.ExecContext(ctx, `UPDATE webhook_endpoints SET active = false WHERE active AND digest <> ALL ($1::bytea[])`, pq.Array(digests))
+		return failed("end webhook endpoints", err)
+	})
 	if err != nil {
 		return nil, err
 	}

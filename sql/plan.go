@@ -100,15 +100,10 @@ func (s *Entitlements) PutPlan(
 // RaiseHolders implements [entitlements.Store]. Locks are taken in the same order as in all transactions: plan, catalogue,
 // users (by id), devices. The lock on the plan does not block new subscriptions to it.
 func (s *Entitlements) RaiseHolders(ctx context.Context, at time.Time) (more bool, err error) {
-	for range maxAttempts {
-		err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
-			more, err = raiseHolders(ctx, tx, at)
-			return err
-		})
-		if !isDeadlock(err) {
-			break
-		}
-	}
+	err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
+		more, err = raiseHolders(ctx, tx, at)
+		return err
+	})
 	return more && err == nil, err
 }
 

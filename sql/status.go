@@ -116,12 +116,12 @@ func setStatus(
 	if err != nil || !stays {
 		return failed("read device", err)
 	}
-	list, index, err := allotIndex(ctx, tx)
+	index, err := allotIndices(ctx, tx, 1)
 	if err != nil {
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE devices SET status_list = $3, status_idx = $4 WHERE user_id = $1 AND id = $2`,
-		user, device, list, index)
+		user, device, index[0].List, index[0].Idx)
 	return failed("allot status index", err)
 }
 
@@ -153,16 +153,4 @@ func allotIndices(ctx context.Context, tx *sqlx.Tx, n int) ([]statusIndex, error
 }
 
 // statusIndex is a position in a status list.
-type statusIndex struct {
-	List int
-	Idx  int
-}
-
-// allotIndex allots one index, like allotIndices.
-func allotIndex(ctx context.Context, tx *sqlx.Tx) (list, index int, err error) {
-	indices, err := allotIndices(ctx, tx, 1)
-	if err != nil {
-		return 0, 0, err
-	}
-	return indices[0].List, indices[0].Idx, nil
-}
+type statusIndex struct{ List, Idx int }
