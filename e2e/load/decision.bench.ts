@@ -14,6 +14,7 @@ const limit = 1.5;
  */
 test('offline decision', async ({ page }) => {
   const server = await Server.launch(undefined, ['--app', pages]);
+  await server.putPlan();
   try {
     await Authenticator.attach(page);
     await page.goto(server.origin);

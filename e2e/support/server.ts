@@ -219,6 +219,12 @@ export class Server {
     return this.admin('POST', `subscriptions/${subscriptions[0]?.id}/${action}`, { reason: 'test' });
   }
 
+  /** Puts a plan for the trial: only Fieldbook brings one. */
+  async putPlan(): Promise<void> {
+    const features = { export: { offline: true }, notes: { offline: true } };
+    await this.admin('PUT', 'plans/premium', { features, grace: 3 * 86_400, device_limit: 5 });
+  }
+
   /** Gives a user a subscription paid up to a moment, as a billing system would. */
   async subscribe(name: string, plan: string, paidThrough: Date): Promise<void> {
     const { user } = await this.user(name);
