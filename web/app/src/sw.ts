@@ -32,7 +32,7 @@ cleanupOutdatedCaches();
 registerRoute(new NavigationRoute(createHandlerBoundToURL('/'), { denylist: serverPaths }));
 
 // The worker's own fetches do not pass through it, so the roots are taken from this version's precache.
-reconcileInBackground({
+const giveWay = reconcileInBackground({
   origin: self.location.origin,
   roots: async () => {
     const roots =
@@ -43,10 +43,12 @@ reconcileInBackground({
 });
 
 // The first worker takes over the open page at once. A later one waits until the user agrees in one of the tabs, which
-// reloads; the other tabs, with pages of the previous version, offer to reload (update.ts).
+// reloads; the other tabs, with pages of the previous version, offer to reload (update.ts). The browser activates it once
+// the worker in charge is idle, so that one ends its work.
 clientsClaim();
 self.addEventListener('message', (event) => {
   if (event.data === 'activate') void self.skipWaiting();
+  if (event.data === 'give way') giveWay();
   if (event.data === 'refill') event.waitUntil(refill(entries).then((whole) => event.ports[0]?.postMessage(whole)));
 });
 

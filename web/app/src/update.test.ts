@@ -74,12 +74,14 @@ test('the first worker is not an update', async () => {
 });
 
 test('a waiting version takes over when the user agrees, and then the page reloads', async () => {
-  browser.controller = new Worker();
+  const before = new Worker();
+  browser.controller = before;
   const waiting = new Worker();
   browser.registration.waiting = waiting;
   await update.watchForUpdates();
   expect(update.newVersion.value).toBe('waiting');
   update.reloadIntoUpdate();
+  expect(before.postMessage).toHaveBeenCalledWith('give way');
   expect(waiting.postMessage).toHaveBeenCalledWith('activate');
   expect(reload).not.toHaveBeenCalled();
   browser.takeOver(waiting);

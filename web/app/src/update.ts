@@ -73,6 +73,10 @@ export async function lookForUpdate(): Promise<void> {
 /** Activates the new version and reloads the page once it is active. */
 export function reloadIntoUpdate(): void {
   agreed = true;
-  if (waiting) waiting.postMessage('activate');
-  else location.reload();
+  if (!waiting) {
+    location.reload();
+    return;
+  }
+  navigator.serviceWorker.controller?.postMessage('give way');
+  waiting.postMessage('activate');
 }

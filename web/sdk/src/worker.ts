@@ -32,22 +32,31 @@ interface SyncEvent extends Event {
  * turns with all tabs and notifies them of changes; it also tells the server of a sign-out made offline. Call it while the
  * worker's script first runs. Without browser support for either sync, nothing happens.
  *
+ * Returns a function that ends the work under way: call it when the user wants the next version of the worker, which the
+ * browser activates only once this one is idle. The browser then wakes the next version for the sync.
+ *
  * @example
  * // sw.ts: a worker's own fetch bypasses its cache, so the roots are taken out of the precache.
- * reconcileInBackground({
+ * const giveWay = reconcileInBackground({
  *   origin: self.location.origin,
  *   roots: async () => (await matchPrecache("/roots.json")).json(),
  * });
  */
-export function reconcileInBackground(options: WorkerOptions): void {
+export function reconcileInBackground(options: WorkerOptions): () => void {
   const context = makeContext(options);
+  let giveWay = () => {};
+  const gaveWay = new Promise<never>((_, reject) => {
+    giveWay = () => reject(new HoldfastError('no_contact'));
+  });
+  gaveWay.catch(() => {});
   const listen = (type: string, work: () => Promise<void>) =>
     self.addEventListener(type, (event) => {
       const sync = event as SyncEvent;
-      if (sync.tag === syncTag) sync.waitUntil(work().finally(() => context.store.close()));
+      if (sync.tag === syncTag) sync.waitUntil(Promise.race([work(), gaveWay]).finally(() => context.store.close()));
     });
   listen('sync', () => makeUp(context));
   listen('periodicsync', () => run(context));
+  return giveWay;
 }
 
 /** Makes up for a page's run that found no contact, unless another page has done so. */

@@ -25,8 +25,8 @@ afterEach(() => {
 const offline = async () => Promise.reject(new TypeError('offline'));
 const reconciles = () => server.requests.filter((request) => request === 'POST /v1/reconcile').length;
 
-function install(options: Partial<WorkerOptions> = {}): void {
-  reconcileInBackground({
+function install(options: Partial<WorkerOptions> = {}): () => void {
+  return reconcileInBackground({
     origin,
     roots: server.roots,
     rpId: 'holdfast.test',
@@ -110,6 +110,18 @@ it('sets the time by its own clock', async () => {
   install({ clock: () => now + ahead });
   await worker.wake('periodicsync');
   expect((await profile.held()).time).toEqual({ mark: now });
+});
+
+it.each<[string, number, () => void]>([
+  ['waits for its moment', 0, () => vi.mocked(Math.random).mockReturnValue(0.9)],
+  ['waits for an answer', 1, () => Object.assign(server, { interfere: () => new Promise(() => {}) })],
+])('gives way at once while it %s, and the browser wakes the next worker', async (_, sent, hinder) => {
+  const giveWay = install();
+  hinder();
+  const woken = worker.wake('sync');
+  await vi.waitFor(() => expect(server.requests).toHaveLength(sent));
+  giveWay();
+  await expect(woken).rejects.toMatchObject({ code: 'no_contact' });
 });
 
 it('closes the database, so that it does not block a newer version', async () => {
