@@ -35,7 +35,7 @@ type pace struct {
 	place time.Duration
 }
 
-var usualPace = pace{body: 5 * time.Second, comment: 25 * time.Second, patience: 10 * time.Second, place: time.Second}
+var usualPace = pace{body: 5 * time.Second, comment: 25 * time.Second, patience: 10 * time.Second, place: 5 * time.Second}
 
 // streamEvents sends a page an event for each change of its user's entitlements (server-sent events; HTML, section 9.2),
 // until the session ends or the server stops. An event contains only the revision; the client reconciles to learn the rest.
