@@ -15,8 +15,8 @@ const waitingPerPlace = 4
 var overloaded = refusal{http.StatusServiceUnavailable, unavailable.code, "The server is busy, and did nothing; Retry-After says when to try again."}
 
 // gate bounds how many requests use the database. A request works in one of its places, or waits for one: in turn, for at
-// most patience. If too many wait, the one that waited longest is refused. What is served then has waited for a short time,
-// however many requests there are, and what is refused learns it soon.
+// most patience. If too many wait, the one that waited longest is refused, and the newest goes first until none wait. So
+// what is served has waited for a short time, however many requests there are, and what is refused learns it soon.
 //
 // A client never holds a place: see server.handle.
 type gate struct {
@@ -26,6 +26,7 @@ type gate struct {
 	mu      sync.Mutex
 	working int
 	waiting list.List // of chan bool, the oldest first: whether there is a place
+	flooded bool      // a request was refused since the last time that none waited
 }
 
 func newGate(places int, patience time.Duration) *gate {
@@ -49,7 +50,8 @@ func (g *gate) enter(ctx context.Context) bool {
 		return true
 	}
 	if g.waiting.Len() == waitingPerPlace*g.places {
-		g.answer(false)
+		g.flooded = true
+		g.answer(g.waiting.Front(), false)
 	}
 	answer := make(chan bool, 1)
 	turn := g.waiting.PushBack(answer)
@@ -73,19 +75,24 @@ func (g *gate) enter(ctx context.Context) bool {
 	}
 }
 
-// answer answers the request that waited longest.
-func (g *gate) answer(place bool) {
-	g.waiting.Remove(g.waiting.Front()).(chan bool) <- place //nolint:forcetypeassert // the list holds nothing else
+// answer ends the wait of a request.
+func (g *gate) answer(turn *list.Element, place bool) {
+	g.waiting.Remove(turn).(chan bool) <- place //nolint:forcetypeassert // the list holds nothing else
 }
 
 func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.waiting.Len() > 0 {
-		g.answer(true)
-	} else {
-		g.working--
+	next := g.waiting.Front()
+	if g.flooded {
+		next = g.waiting.Back()
 	}
+	if next == nil {
+		g.working--
+		g.flooded = false
+		return
+	}
+	g.answer(next, true)
 }
 
 // counts returns how many requests work and wait.

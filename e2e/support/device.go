@@ -111,47 +111,63 @@ type reconcileAnswer struct {
 // quarantined device is not an error here: its document says so.
 func (d *Device) Reconcile(ctx context.Context, c *Client) (Reconciled, error) {
 	for range reconcileTries {
-		nonce, sent := d.stored()
-		payload, err := json.Marshal(sent)
+		attempt, err := d.Prepare(c)
 		if err != nil {
 			return Reconciled{}, err
 		}
-		header, jti, err := d.proof(http.MethodPost, c.Origin+"/v1/reconcile", nonce, payload)
-		if err != nil {
-			return Reconciled{}, err
+		reconciled, err := d.Send(ctx, c, attempt)
+		if problem, ok := errors.AsType[*Problem](err); ok && problem.Code == "use_dpop_nonce" {
+			continue
 		}
-		var given reconcileAnswer
-		answer, err := c.send(ctx, http.MethodPost, "/v1/reconcile", payload, &given, header)
-		d.keepNonce(answer.Header)
-		var problem *Problem
-		if errors.As(err, &problem) {
-			switch problem.Code {
-			case "use_dpop_nonce":
-				continue
-			case "device_forked":
-				if err := json.Unmarshal(problem.Extra, &given); err != nil {
-					return Reconciled{}, err
-				}
-				document, err := ParseDocument(given.Document)
-				return Reconciled{Document: document, Status: answer.Status}, err
-			}
-		}
-		if err != nil {
+		return reconciled, err
+	}
+	return Reconciled{}, errors.New("reconcile: the server asked for a new nonce every time")
+}
+
+// Attempt is a signed request for a reconcile.
+type Attempt struct {
+	lineage, jti string
+	payload      []byte
+	header       http.Header
+}
+
+// Prepare signs a request.
+func (d *Device) Prepare(c *Client) (Attempt, error) {
+	nonce, sent := d.stored()
+	payload, err := json.Marshal(sent)
+	if err != nil {
+		return Attempt{}, err
+	}
+	header, jti, err := d.proof(http.MethodPost, c.Origin+"/v1/reconcile", nonce, payload)
+	return Attempt{sent.Lineage, jti, payload, header}, err
+}
+
+// Send sends a request once. A request that the server refused without looking at it can be sent again.
+func (d *Device) Send(ctx context.Context, c *Client, attempt Attempt) (Reconciled, error) {
+	var given reconcileAnswer
+	answer, err := c.send(ctx, http.MethodPost, "/v1/reconcile", attempt.payload, &given, attempt.header)
+	d.keepNonce(answer.Header)
+	if problem, ok := errors.AsType[*Problem](err); ok && problem.Code == "device_forked" {
+		if err := json.Unmarshal(problem.Extra, &given); err != nil {
 			return Reconciled{}, err
 		}
 		document, err := ParseDocument(given.Document)
-		if err != nil {
-			return Reconciled{}, err
-		}
-		if document.Proof != jti || document.Device != d.ID {
-			return Reconciled{}, fmt.Errorf("the document answers proof %q of device %q, not %q of %q", document.Proof, document.Device, jti, d.ID)
-		}
-		if err := d.keep(sent.Lineage, given); err != nil {
-			return Reconciled{}, err
-		}
-		return Reconciled{Document: document, Status: answer.Status}, nil
+		return Reconciled{Document: document, Status: answer.Status}, err
 	}
-	return Reconciled{}, errors.New("reconcile: the server asked for a new nonce every time")
+	if err != nil {
+		return Reconciled{}, err
+	}
+	document, err := ParseDocument(given.Document)
+	if err != nil {
+		return Reconciled{}, err
+	}
+	if document.Proof != attempt.jti || document.Device != d.ID {
+		return Reconciled{}, fmt.Errorf("the document answers proof %q of device %q, not %q of %q", document.Proof, document.Device, attempt.jti, d.ID)
+	}
+	if err := d.keep(attempt.lineage, given); err != nil {
+		return Reconciled{}, err
+	}
+	return Reconciled{Document: document, Status: answer.Status}, nil
 }
 
 // stored reads the nonce and the lineage at one instant. A nonce that answers a stale lineage must never be sent with a

@@ -23,7 +23,8 @@ const (
 
 // cost is the cost of work.
 type cost struct {
-	times       []time.Duration
+	times       []time.Duration // what the work measured
+	whole       []time.Duration // all of the work
 	elapsed     time.Duration
 	server, sql time.Duration // CPU
 	wal         int64
@@ -31,7 +32,7 @@ type cost struct {
 }
 
 func (c *cost) add(o cost) {
-	c.times = append(c.times, o.times...)
+	c.times, c.whole = append(c.times, o.times...), append(c.whole, o.whole...)
 	c.elapsed += o.elapsed
 	c.server += o.server
 	c.sql += o.sql
@@ -44,12 +45,14 @@ func (c *cost) rate() float64 { return float64(len(c.times)) / c.elapsed.Seconds
 // each returns the CPU time per unit of work.
 func (c *cost) each() time.Duration { return (c.server + c.sql) / time.Duration(max(1, len(c.times))) }
 
-func (c *cost) percentile(p int) time.Duration {
-	if len(c.times) == 0 {
+func (c *cost) percentile(p int) time.Duration { return percentile(c.times, p) }
+
+func percentile(times []time.Duration, p int) time.Duration {
+	if len(times) == 0 {
 		return 0
 	}
-	slices.Sort(c.times)
-	return c.times[min(len(c.times)-1, len(c.times)*p/100)]
+	slices.Sort(times)
+	return times[min(len(times)-1, len(times)*p/100)]
 }
 
 // world holds the measured processes and the clients.
@@ -74,18 +77,19 @@ func (w *world) measure(server int, clients int, do work) (c cost) {
 	var wg sync.WaitGroup
 	for i := range clients {
 		wg.Go(func() {
-			var times []time.Duration
+			var times, whole []time.Duration
 			for n := 0; time.Since(start) < turn; n++ {
+				begun := time.Now()
 				took, err := do(w.b.Context(), i, n)
 				if err != nil {
 					w.b.Error(err)
 					return
 				}
-				times = append(times, took)
+				times, whole = append(times, took), append(whole, time.Since(begun))
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			c.times = append(c.times, times...)
+			c.times, c.whole = append(c.times, times...), append(c.whole, whole...)
 		})
 	}
 	wg.Wait()

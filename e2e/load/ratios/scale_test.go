@@ -52,9 +52,9 @@ func BenchmarkScale(b *testing.B) {
 			ratios = append(ratios, ratio(each[1], each[0]))
 		}
 		slices.Sort(ratios)
-		cpu, trip := ratios[len(ratios)/2], ratio(costs[1].percentile(50), costs[0].percentile(50))
+		cpu, trip := ratios[len(ratios)/2], ratio(percentile(costs[1].whole, 50), percentile(costs[0].whole, 50))
 		fmt.Fprintf(table, "%s\t%d\t%d\t%.2f\t%.2f\t%.2f\t%.2f\t\n", row.name, costs[0].each().Microseconds(), costs[1].each().Microseconds(), cpu,
-			milliseconds(costs[0].percentile(50)), milliseconds(costs[1].percentile(50)), trip)
+			milliseconds(percentile(costs[0].whole, 50)), milliseconds(percentile(costs[1].whole, 50)), trip)
 		if cpu > scaleLimit || trip > scaleLimit {
 			b.Errorf("%s: CPU %.2f, time %.2f times as with %d users; at most %.1f", row.name, cpu, trip, fewUsers, scaleLimit)
 		}
