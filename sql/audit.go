@@ -5,6 +5,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -110,15 +111,12 @@ func (s *Entitlements) entries(
 	return entries, nil
 }
 
-// noticeEntries selects the audit entries that become notices to user $1 since $2, at most $3 of each action.
-const noticeEntries = `
-	SELECT e.at, e.action, e.object, e.after FROM (VALUES ('` + passkey.ActionRejected + `'), ('` + passkey.ActionRecovered + `')) AS wanted (action)
-	CROSS JOIN LATERAL (
-		SELECT id, at, action, object, after FROM audit
-		WHERE user_id = $1 AND action IN ('` + passkey.ActionRejected + `', '` + passkey.ActionRecovered + `') AND action = wanted.action AND at >= $2
-		ORDER BY at DESC, id DESC LIMIT $3
-	) AS e
-	ORDER BY e.at DESC, e.id DESC`
+// noticeEntries selects the audit entries that become notices to user $1 since $2, at most $3 of each action, in any order.
+var noticeEntries = latestEntries(passkey.ActionRejected) + ` UNION ALL ` + latestEntries(passkey.ActionRecovered)
+
+func latestEntries(action string) string {
+	return `(SELECT at, action, object, after FROM audit WHERE user_id = $1 AND action = '` + action + `' AND at >= $2 ORDER BY at DESC LIMIT $3)`
+}
 
 // noticeEntry is a row of noticeEntries.
 type noticeEntry struct {
@@ -128,7 +126,9 @@ type noticeEntry struct {
 	After  json.RawMessage `json:"after"`
 }
 
+// noticeEntriesOf returns the entries in rows, newest first.
 func noticeEntriesOf(user passkey.UserID, rows []noticeEntry) []passkey.AuditEntry {
+	slices.SortStableFunc(rows, func(a, b noticeEntry) int { return b.At.Compare(a.At) })
 	entries := make([]passkey.AuditEntry, len(rows))
 	for i, row := range rows {
 		entries[i] = passkey.AuditEntry{At: row.At.UTC(), Action: row.Action, Object: row.Object, User: user, After: row.After}

@@ -1,14 +1,18 @@
 package sql_test
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"holdfast/entitlements/jose"
 	"holdfast/passkey"
+	"holdfast/sql"
 )
 
 // recover registers a with a one-time code.
@@ -571,5 +575,38 @@ func TestExportHasPasskeysOfEveryRelyingPartyID(t *testing.T) {
 	held, err := w.Export(t.Context(), in.Session)
 	if err != nil || len(held.Passkeys) != 2 || held.Passkeys[0].RPID != "old.example" {
 		t.Errorf("exported: %+v, %v", held.Passkeys, err)
+	}
+}
+
+// TestNoticeEntriesAreTheNewestOfEachAction has more rejections than one answer holds, and an older recovery that they must
+// not displace.
+func TestNoticeEntriesAreTheNewestOfEachAction(t *testing.T) {
+	w := newWorld(t)
+	store, err := sql.NewPasskeys(t.Context(), w.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, since := passkey.UserID(uuid.NewString()), w.clock.Now()
+	enter := func(user passkey.UserID, action string, after time.Duration) {
+		w.db.MustExec(`INSERT INTO audit (at, actor, action, object, user_id, after) VALUES ($1, 'user:x', $2, $2, $3, '{}')`, since.Add(after), action, user)
+	}
+	enter(user, passkey.ActionRecovered, -time.Second)
+	enter(user, passkey.ActionRecovered, time.Second)
+	for i := range 5 {
+		enter(user, passkey.ActionRejected, time.Duration(2+(i*3)%5)*time.Second) // out of order
+		enter(user, "passkey.added", time.Minute)
+		enter(passkey.UserID(uuid.NewString()), passkey.ActionRejected, time.Minute)
+	}
+	entries, err := store.NoticeEntries(t.Context(), user, since, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, entry := range entries {
+		got = append(got, fmt.Sprint(entry.Action, " ", entry.At.Sub(since)))
+	}
+	want := []string{"passkey.rejected 6s", "passkey.rejected 5s", "passkey.rejected 4s", "account.recovered 1s"}
+	if !slices.Equal(got, want) {
+		t.Errorf("entries %q, want %q", got, want)
 	}
 }
