@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -42,7 +43,8 @@ type Row struct {
 func Routes() []Row {
 	var rows []Row
 	for _, r := range (&server{}).routes() {
-		rows = append(rows, Row{r.method, r.path, string(r.scope), r.access == scoped, r.access.takesProof(), r.access == webhook, r.access == document, r.query, r.takesSession(), r.recent})
+		session := slices.Contains([]access{cookieIfAny, cookie, cookieProof, cookieOr}, r.access) || r.path == "/v1/session"
+		rows = append(rows, Row{r.method, r.path, string(r.scope), r.access == scoped, r.access.takesProof(), r.access == webhook, r.access == document, r.query, session, r.recent})
 	}
 	return rows
 }

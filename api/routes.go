@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"slices"
 
 	"holdfast/passkey"
 )
@@ -43,11 +42,6 @@ type route struct {
 // needsPlace reports whether the route's requests need a place of the gate: all that use the database, except billing
 // events. Only a billing system can send those, and their receiver may wait for its API.
 func (r route) needsPlace() bool { return r.access != document && r.access != webhook }
-
-// takesSession reports whether the route uses a user's session.
-func (r route) takesSession() bool {
-	return slices.Contains([]access{cookieIfAny, cookie, cookieProof, cookieOr}, r.access) || r.path == "/v1/session"
-}
 
 // routes returns the whole surface except the other files of app and console, which are served when no route matches.
 func (s *server) routes() []route {

@@ -144,10 +144,10 @@ func raiseHolders(ctx context.Context, tx *sqlx.Tx, at time.Time) (more bool, er
 		if _, err := raise(ctx, tx, at, 0, holders...); err != nil {
 			return false, err
 		}
-	}
-	if len(holders) > 0 && plan.Losing != nil {
-		if err := withdrawDocuments(ctx, tx, holders, *plan.Losing, at); err != nil {
-			return false, err
+		if plan.Losing != nil {
+			if err := withdrawDocuments(ctx, tx, holders, *plan.Losing, at); err != nil {
+				return false, err
+			}
 		}
 	}
 	var next *string

@@ -32,6 +32,9 @@ const relyingParty = "Holdfast"
 // their end was lost.
 const sessionsRecheck = time.Minute
 
+// clockPoll is how often the server compares its clock with the database's.
+const clockPoll = 10 * time.Second
+
 // storage holds the server's state: the database and the keys folder.
 type storage struct {
 	db      *sql.Database
@@ -231,6 +234,27 @@ func (s services) work(
 		store.db.KeepHouse(ctx, time.Now, logOutage(log, "housekeeping failed; retrying", "housekeeping works again"))
 	})
 	return nil
+}
+
+// watchClock logs when the server's clock differs too much from the database's to be trusted, and when they agree again,
+// until ctx ends.
+func watchClock(ctx context.Context, rights *entitlements.Service, log *slog.Logger) {
+	var off error
+	entitlements.Repeat(ctx, clockPoll, nil, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, clockPoll)
+		defer cancel()
+		// Without an answer from the database, the last comparison stands.
+		if err := rights.CheckClock(ctx); err == nil || errors.Is(err, entitlements.ErrClockOff) {
+			off = err
+		}
+		return off
+	}, func(err error) {
+		if err != nil {
+			log.Error("clock is off: refusing requests, signing nothing", "error", err)
+			return
+		}
+		log.Info("clock agrees with the database again")
+	})
 }
 
 // audience routes announcements to the services that they concern.
