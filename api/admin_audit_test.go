@@ -65,7 +65,7 @@ func TestAuditExportIsWholeOrCut(t *testing.T) {
 	w := newWorld(t)
 	// The first 500 entries fill more than any socket buffers: the server reads no more before we have read them.
 	w.db.MustExec(`INSERT INTO audit (at, actor, action, object, after)
-		SELECT now(), 'server', 'test', 'test:' || i, to_jsonb(repeat('x', 50000)) FROM generate_series(1, 600) i`)
+		SELECT now(), 'server', 'test', 'test:' || i, to_jsonb(repeat('x', 25000)) FROM generate_series(1, 600) i`)
 	request, err := http.NewRequestWithContext(t.Context(), "GET", w.url+"/admin/v1/audit/export", nil)
 	must(t, err)
 	request.Header.Set("Authorization", "Bearer "+adminSecret)
