@@ -214,6 +214,24 @@ func (w *world) mustSignIn(a *authenticator) passkey.SignedIn {
 	return in
 }
 
+// TestCeremoniesArePrepared checks that a registration and a sign-in spend their ceremony and store their result in one
+// prepared statement each, which is not planned again.
+func TestCeremoniesArePrepared(t *testing.T) {
+	w := newWorld(t)
+	w.db.SetMaxOpenConns(1)
+	a, _ := w.register("Ada")
+	w.mustSignIn(a)
+	var uses []string
+	if err := w.db.Select(&uses, `
+		SELECT concat_ws(' ', substring(statement FROM '(?:INSERT INTO|UPDATE) \w+'), generic_plans + custom_plans)
+		FROM pg_prepared_statements WHERE NOT from_sql AND generic_plans + custom_plans > 0 ORDER BY 1`); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"INSERT INTO spent 1", "INSERT INTO spent 1", "INSERT INTO users 1", "UPDATE passkeys 1"}; !slices.Equal(uses, want) {
+		t.Errorf("prepared statements were used: %q, want %q", uses, want)
+	}
+}
+
 // scan reads one value from the database.
 func scan[T any](w *world, query string, args ...any) (value T) {
 	w.t.Helper()
