@@ -616,6 +616,10 @@ func TestStandingHoldsEachSubscriptionAndPasskeyOnce(t *testing.T) {
 		if !reflect.DeepEqual(standing.Passkeys, want) {
 			t.Errorf("%v: the passkeys are %s, want %s", counts, standing.Passkeys, want)
 		}
+		rows := b.count(t, `SELECT count(*) FROM (`+sql.ReadStanding+`) rows`, user, d.id, d.jkt, "app.example.com")
+		if rows > max(counts[0]+counts[1], 1) {
+			t.Errorf("%v: %d rows", counts, rows)
+		}
 	}
 }
 

@@ -41,5 +41,8 @@ func MigrateTo(ctx context.Context, url string, version int64) error {
 	})
 }
 
+// ReadStanding is the statement of [Entitlements.Standing].
+const ReadStanding = readStanding
+
 // StoreStep is the statement of [Entitlements.Step], for EXPLAIN.
 const StoreStep = storeStep

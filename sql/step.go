@@ -11,8 +11,9 @@ import (
 	"holdfast/entitlements/jose"
 )
 
-// readStanding returns a row for each pair of a subscription and a passkey, with zero values for a missing one. JSON, as in
-// the rarer reads of an account, would cost half as much again.
+// readStanding returns a row for each subscription, with zero values for what is missing. One of them is repeated for each
+// passkey, so that the numbers add up and do not multiply. JSON, as in the rarer reads of an account, would cost half as
+// much again.
 const readStanding = `
 	SELECT u.id AS user_id, u.revision, u.trial_started_at IS NOT NULL AS trial_started, d.*,
 		coalesce(s.id, '') AS "subscription.id", coalesce(s.plan, '') AS "subscription.plan",
@@ -28,6 +29,7 @@ const readStanding = `
 	FROM users u CROSS JOIN (SELECT ` + deviceColumns + ` FROM devices WHERE user_id = $1 AND id = $2 AND jkt = $3) d
 	LEFT JOIN (subscriptions s JOIN plans p ON p.id = s.plan) ON s.user_id = u.id
 	LEFT JOIN passkeys k ON k.user_id = u.id AND k.rp_id = $4
+		AND s.id IS NOT DISTINCT FROM (SELECT min(id) FROM subscriptions WHERE user_id = $1)
 	WHERE u.id = $1`
 
 // standingRow is a row of readStanding.
@@ -57,14 +59,14 @@ func (s *Entitlements) Standing(
 			a.Subscription.CreatedAt.Compare(b.Subscription.CreatedAt), cmp.Compare(a.Subscription.ID, b.Subscription.ID),
 			a.PasskeyCreatedAt.Compare(b.PasskeyCreatedAt), bytes.Compare(a.CredentialID, b.CredentialID))
 	})
-	standing, first := entitlements.Standing{Account: rows[0].account()}, rows[0].Subscription.ID
+	standing := entitlements.Standing{Account: rows[0].account()}
 	for i, row := range rows {
 		if sub := row.Subscription; sub.ID != "" && (i == 0 || sub.ID != rows[i-1].Subscription.ID) {
 			sub.User = user
 			standing.Account.Subscriptions = append(standing.Account.Subscriptions, sub.subscription())
 			standing.Account.Plans[sub.Plan] = row.Plan.plan()
 		}
-		if row.CredentialID != nil && row.Subscription.ID == first {
+		if row.CredentialID != nil {
 			standing.Passkeys = append(standing.Passkeys, entitlements.OfflinePasskey{ID: jose.EncodeBase64(row.CredentialID), JWK: row.PublicJWK})
 		}
 	}
