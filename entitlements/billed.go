@@ -102,6 +102,9 @@ func (s *Service) ClaimBillings(ctx context.Context, source string, terms billin
 
 // ClaimBilling retries the events of a source that arrived before their users were created.
 func (s *Service) ClaimBilling(ctx context.Context, source string, terms billing.Terms) error {
+	if err := s.ClockOff(); err != nil {
+		return fmt.Errorf("claim billing events: %w", err)
+	}
 	unclaimed, err := s.store.UnclaimedBilling(ctx, source)
 	for _, event := range unclaimed {
 		_, again := s.TakeBilling(ctx, event, terms, nil)

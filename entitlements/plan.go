@@ -165,10 +165,15 @@ const raisePoll = 2 * time.Second
 // It calls report as [Repeat] does. RaiseHolders must be called once, in its own goroutine.
 func (s *Service) RaiseHolders(ctx context.Context, changed <-chan struct{}, report func(error)) {
 	Repeat(ctx, raisePoll, changed, func(ctx context.Context) (err error) {
-		for more := true; more && err == nil; {
-			more, err = s.store.RaiseHolders(ctx, s.instant())
+		for more := true; more; {
+			if err = s.ClockOff(); err != nil { // it would not find the documents that are still alive
+				return err
+			}
+			if more, err = s.store.RaiseHolders(ctx, s.instant()); err != nil {
+				return err
+			}
 		}
-		return err
+		return nil
 	}, report)
 }
 

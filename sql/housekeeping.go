@@ -50,11 +50,16 @@ var housekeeping = []struct {
 	},
 }
 
-// KeepHouse deletes expired rows until ctx ends, in small batches and on one replica at a time. It calls report with the
-// error when the database begins to fail, and with nil when it works again. Call KeepHouse once, in its own goroutine, so
-// that no request waits for it.
-func (d *Database) KeepHouse(ctx context.Context, now func() time.Time, report func(error)) {
-	entitlements.Repeat(ctx, housekeepingPace, nil, func(ctx context.Context) error { return sweep(ctx, d.db, now()) }, report)
+// KeepHouse deletes expired rows until ctx ends, in small batches and on one replica at a time. It deletes nothing while
+// clockOff returns an error: other replicas may still need what seems to have expired. It calls report as
+// [entitlements.Repeat] does. Call KeepHouse once, in its own goroutine, so that no request waits for it.
+func (d *Database) KeepHouse(ctx context.Context, clockOff func() error, report func(error)) {
+	entitlements.Repeat(ctx, housekeepingPace, nil, func(ctx context.Context) error {
+		if err := clockOff(); err != nil {
+			return err
+		}
+		return sweep(ctx, d.db, time.Now())
+	}, report)
 }
 
 // errElsewhere is returned while another replica does the housekeeping.

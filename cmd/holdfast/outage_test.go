@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,11 +18,11 @@ import (
 )
 
 // serveOn runs a server on the database at url.
-func serveOn(t *testing.T, url string) *server {
+func serveOn(t *testing.T, url string, args ...string) *server {
 	t.Helper()
 	data := filepath.Join(folder(t), "data")
 	succeed(t, "keys", "init", "--origin", "http://localhost:8080", "--data", data)
-	s := serve(t, configure(t, "--database-url", url, "--admin-token", bootstrapToken, "--origin", "http://localhost:8080", "--data", data))
+	s := serve(t, configure(t, append([]string{"--database-url", url, "--admin-token", bootstrapToken, "--origin", "http://localhost:8080", "--data", data}, args...)...))
 	s.origin = "http://" + find(t, `"listen":"([^"]+)"`, s.log.String())
 	return s
 }
@@ -289,17 +291,23 @@ func TestSilentDatabase(t *testing.T) {
 	}
 }
 
+// setClock hides clock_timestamp in pg_catalog by a function that is off, for connections whose search_path says so. Updating
+// test_clock changes by how much.
+func setClock(t *testing.T, node *sqltest.Node, off string) {
+	t.Helper()
+	node.Exec(t, `CREATE TABLE test_clock (off interval)`)
+	node.Exec(t, `INSERT INTO test_clock VALUES ($1::interval)`, off)
+	node.Exec(t, `CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz SECURITY DEFINER LANGUAGE sql
+		AS 'SELECT pg_catalog.clock_timestamp() + off FROM public.test_clock'`)
+	node.Exec(t, `GRANT EXECUTE ON FUNCTION public.clock_timestamp() TO PUBLIC`)
+}
+
 // TestClockFarFromTheDatabase checks that a server whose clock is far from the database's refuses requests and signs
 // nothing, reports that, and continues when the clock is right again.
 func TestClockFarFromTheDatabase(t *testing.T) {
 	t.Parallel()
 	primary := sqltest.NewNode(t)
-	// A function that the test can set hides the one in pg_catalog.
-	primary.Exec(t, `CREATE TABLE test_clock (off interval)`)
-	primary.Exec(t, `INSERT INTO test_clock VALUES ('0')`)
-	primary.Exec(t, `CREATE FUNCTION public.clock_timestamp() RETURNS timestamptz SECURITY DEFINER LANGUAGE sql
-		AS 'SELECT pg_catalog.clock_timestamp() + off FROM public.test_clock'`)
-	primary.Exec(t, `GRANT EXECUTE ON FUNCTION public.clock_timestamp() TO PUBLIC`)
+	setClock(t, primary, "0")
 	s := serveOn(t, primary.URL(local.Owner)+"&search_path=public,pg_catalog")
 	s.want(t, "POST", "/admin/v1/users", `{"name":"Ada"}`, 201, "")
 
@@ -316,4 +324,38 @@ func TestClockFarFromTheDatabase(t *testing.T) {
 		await(t, "the clock is near again", func() bool { return status(t, s.ops+"/readyz") == 200 })
 		s.want(t, "POST", "/admin/v1/users", `{"name":"Ada"}`, 201, "")
 	}
+}
+
+// TestClockOffStopsBackgroundWork checks that a server whose clock is far ahead of the database's deletes no row that other
+// servers need, uses up no attempt to send a webhook, and rolls out no plan.
+func TestClockOffStopsBackgroundWork(t *testing.T) {
+	t.Parallel()
+	primary := sqltest.NewNode(t)
+	setClock(t, primary, "-20 days")
+	const sessionless = `'00000000-0000-4000-8000-000000000000'`
+	primary.Exec(t, `INSERT INTO spent (id, expires_at) VALUES (`+sessionless+`, now() - interval '1 day')`)
+	primary.Exec(t, `UPDATE plans SET raising_after = '00000000-0000-0000-0000-000000000000' WHERE id = 'premium'`)
+	receiver := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(receiver.Close)
+	primary.Exec(t, `INSERT INTO webhook_endpoints (digest, shown, active) VALUES (sha256(convert_to($1, 'UTF8')), $1, true)`, receiver.URL)
+	primary.Exec(t, `INSERT INTO webhook_deliveries (user_id, endpoint, message_id, type, payload, created_at, next_attempt_at)
+		SELECT `+sessionless+`, id, `+sessionless+`, 'user.erased', '{}', now(), now() - interval '1 day' FROM webhook_endpoints`)
+	s := serveOn(t, primary.URL(local.Owner)+"&search_path=public,pg_catalog",
+		"--webhook-url", receiver.URL, "--webhook-secret", "whsec_"+strings.Repeat("S3cr", 10))
+	for _, waits := range []string{"housekeeping failed", "plan rollout failed", "webhooks not sent"} {
+		await(t, waits, func() bool { return strings.Contains(s.log.String(), waits) })
+	}
+	for what, query := range map[string]string{
+		"the spent ceremony":   `SELECT count(*) = 1 FROM spent`,
+		"the plan's holders":   `SELECT raising_after IS NOT NULL FROM plans WHERE id = 'premium'`,
+		"the webhook's chance": `SELECT attempts = 0 FROM webhook_deliveries`,
+	} {
+		if !primary.Is(t, query) {
+			t.Errorf("%s did not wait for the clock", what)
+		}
+	}
+
+	primary.Exec(t, `UPDATE test_clock SET off = '0'`)
+	primary.Await(t, `SELECT raising_after IS NULL FROM plans WHERE id = 'premium'`)
+	primary.Await(t, `SELECT attempts > 0 FROM webhook_deliveries`)
 }

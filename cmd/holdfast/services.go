@@ -133,7 +133,7 @@ func (c Config) services(ctx context.Context, site site, store *storage, log *sl
 	if err := c.setUpPlans(ctx, rights, log); err != nil {
 		return services{}, err
 	}
-	webhooks, err := c.outbox(ctx, store.db.Outbox, log)
+	webhooks, err := c.outbox(ctx, store.db.Outbox, rights.ClockOff, log)
 	return services{passkeys, rights, webhooks}, err
 }
 
@@ -224,14 +224,14 @@ func (s services) work(
 		})
 	}
 	do(func() {
-		s.webhooks.Run(ctx, written, logOutage(log, "webhooks not sent: database failed; retrying", "webhooks sent again"))
+		s.webhooks.Run(ctx, written, logOutage(log, "webhooks not sent; retrying", "webhooks sent again"))
 	})
 	do(func() {
 		entitlements.Repeat(ctx, sessionsRecheck, nil, s.passkeys.RecheckSessions, logOutage(log,
 			"watched sessions not rechecked; retrying", "watched sessions rechecked again"))
 	})
 	do(func() {
-		store.db.KeepHouse(ctx, time.Now, logOutage(log, "housekeeping failed; retrying", "housekeeping works again"))
+		store.db.KeepHouse(ctx, s.rights.ClockOff, logOutage(log, "housekeeping failed; retrying", "housekeeping works again"))
 	})
 	return nil
 }

@@ -78,11 +78,12 @@ func ordinal(i int) string {
 }
 
 // outbox returns the service that sends webhooks.
-func (c Config) outbox(ctx context.Context, store outbox.Store, log *slog.Logger) (*outbox.Service, error) {
+func (c Config) outbox(ctx context.Context, store outbox.Store, clockOff func() error, log *slog.Logger) (*outbox.Service, error) {
 	config, err := c.webhooks()
 	if err != nil {
 		return nil, err
 	}
+	config.ClockOff = clockOff
 	config.GivenUp = func(d outbox.Delivery) {
 		log.Error("gave up a webhook; resend it once its receiver works", "endpoint", d.Endpoint, "delivery", d.ID, "type", d.Type,
 			"attempts", d.Attempts, "status", d.LastStatus, "failure", d.LastError)

@@ -157,6 +157,9 @@ type Config struct {
 	// Secrets each sign every message, because a receiver knows only one of them.
 	Secrets []Secret
 	Now     func() time.Time
+	// ClockOff returns an error while Now is wrong: nothing is sent then, because receivers would refuse the timestamp, and
+	// the attempts would be used up. Optional.
+	ClockOff func() error
 	// GivenUp is called with each delivery that becomes dead; its endpoint is the shown one. Optional.
 	GivenUp func(Delivery)
 }
@@ -180,11 +183,14 @@ func New(ctx context.Context, config Config, store Store, sender Sender) (*Servi
 	if err != nil {
 		return nil, fmt.Errorf("outbox: %w", err)
 	}
+	if config.ClockOff == nil {
+		config.ClockOff = func() error { return nil }
+	}
 	return &Service{config: config, store: store, sender: sender, endpoints: ids}, nil
 }
 
 // Run sends due deliveries until ctx ends. A value on written triggers it at once; without one, it polls. Report is
-// called with the error when the store begins to fail, and with nil when it works again. Run must be called once, in its
+// called with the error when the clock or the store begins to fail, and with nil when both work again. Run must be called once, in its
 // own goroutine. A request under way when ctx ends is cut off; whichever server claims it next sends it again.
 func (s *Service) Run(ctx context.Context, written <-chan struct{}, report func(error)) {
 	var working sync.WaitGroup
@@ -196,6 +202,9 @@ func (s *Service) Run(ctx context.Context, written <-chan struct{}, report func(
 	}
 	working.Go(func() { s.keepBooks(ctx, report) })
 	entitlements.Poll(ctx, poll, written, func(bool) {
+		if s.config.ClockOff() != nil {
+			return
+		}
 		for _, wake := range wakes {
 			select {
 			case wake <- struct{}{}:
@@ -205,11 +214,11 @@ func (s *Service) Run(ctx context.Context, written <-chan struct{}, report func(
 	})
 }
 
-// keepBooks counts and sweeps until ctx ends, and reports whether the store works.
+// keepBooks counts and sweeps until ctx ends, and reports whether the clock and the store work.
 func (s *Service) keepBooks(ctx context.Context, report func(error)) {
 	var swept time.Time
 	entitlements.Repeat(ctx, countEvery, nil, func(ctx context.Context) error {
-		err := s.count(ctx)
+		err := errors.Join(s.config.ClockOff(), s.count(ctx))
 		if now := s.instant(); err == nil && now.Sub(swept).Abs() >= sweepEvery { // Abs: a clock may be set back
 			swept = now
 			err = s.store.Sweep(ctx, now.Add(-keepDelivered), now.Add(-keepDead))

@@ -83,18 +83,20 @@ func (n *Node) AwaitStandby(t testing.TB) {
 // Await waits until the query returns true.
 func (n *Node) Await(t testing.TB, query string) {
 	t.Helper()
-	db := n.open(t)
-	defer db.Close()
-	for {
-		var done bool
-		if err := db.GetContext(t.Context(), &done, query); err != nil {
-			t.Fatalf("sqltest: %s: %v", query, err)
-		}
-		if done {
-			return
-		}
+	for !n.Is(t, query) {
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// Is returns the one value that the query returns.
+func (n *Node) Is(t testing.TB, query string) (yes bool) {
+	t.Helper()
+	db := n.open(t)
+	defer db.Close()
+	if err := db.GetContext(t.Context(), &yes, query); err != nil {
+		t.Fatalf("sqltest: %s: %v", query, err)
+	}
+	return yes
 }
 
 // Exec runs a statement as the owner.
