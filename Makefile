@@ -8,7 +8,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # Further flags of `holdfast serve`, for `make run`.
 ARGS ?=
 
-web_sources := $(shell find web -name node_modules -prune -o -path web/dist -prune -o -path web/api/openapi.ts -prune -o -type f -print) api/openapi.yaml
+web_sources := $(shell find web -name node_modules -prune -o -path web/dist -prune -o -path web/pack -prune -o -path web/sdk/dist -prune -o -path web/sdk/LICENSE -prune -o -path web/api/openapi.ts -prune -o -type f -print) api/openapi.yaml
 biome := cd e2e && ../web/node_modules/.bin/biome check
 go_sources = $$(find . -name node_modules -prune -o -name '*.go' -print)
 
@@ -99,15 +99,17 @@ go-e2e: e2e/node_modules/.package-lock.json
 	go test -race -timeout 10m -count=1 ./e2e/...
 .PHONY: go-format go-vet go-packages go-e2e
 
-test-web: web/node_modules/.package-lock.json ## … only the SDK and the app
-	$(call every,web-check web-test)
+test-web: web/node_modules/.package-lock.json web/pack/node_modules/.package-lock.json ## … only the SDK and the app
+	$(call every,web-check web-test web-pack)
 .PHONY: test-web
 
 web-check:
 	npm --prefix web run --silent check
 web-test:
 	npm --prefix web run --silent test
-.PHONY: web-check web-test
+web-pack:
+	npm --prefix web/pack run --silent test
+.PHONY: web-check web-test web-pack
 
 test-browser: build e2e/node_modules/.package-lock.json ## … only the journeys in Chromium
 	$(call every,browser-lint browser-check browser-test)

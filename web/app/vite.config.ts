@@ -1,4 +1,4 @@
-import { defineConfig, type Plugin } from 'vite';
+import { defaultClientConditions, defaultServerConditions, defineConfig, type Plugin } from 'vite';
 import { VitePWA } from 'vite-plugin-pwa';
 
 /**
@@ -39,6 +39,9 @@ function screenshot(name: string, sizes: string, label: string) {
 }
 
 export default defineConfig({
+  // @holdfast/client as its sources, which need no build.
+  resolve: { conditions: ['holdfast-source', ...defaultClientConditions] },
+  ssr: { resolve: { conditions: ['holdfast-source', ...defaultServerConditions] } },
   build: {
     outDir: '../dist',
     emptyOutDir: true,

@@ -1,21 +1,36 @@
-// Builds dist/, the published package; inside the workspace, the sources are used directly.
+// Builds what the package publishes beside src/: dist/ has each module with its types and source maps, dist/standalone/ two
+// entries as one file each, for pages without a bundler. Inside the workspace, the sources are used directly.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
 
-const folder = (path) => fileURLToPath(new URL(path, import.meta.url));
-rmSync(folder('dist'), { recursive: true, force: true });
-execFileSync('npx', ['tsc', '-p', folder('tsconfig.build.json')], { stdio: 'inherit' });
+const path = (name) => fileURLToPath(new URL(name, import.meta.url));
+rmSync(path('dist'), { recursive: true, force: true });
+copyFileSync(path('../../LICENSE'), path('LICENSE'));
+execFileSync('npx', ['tsc', '-p', path('tsconfig.build.json')], { stdio: 'inherit' });
 
-const { name, version, description, license, type, sideEffects, dependencies } = JSON.parse(
-  readFileSync(folder('package.json'), 'utf8'),
-);
-const published = { name, version, description, license, type, sideEffects, dependencies };
-const entry = (name) => ({ types: `./${name}.d.ts`, default: `./${name}.js` });
-const exports = {
-  '.': entry('index'),
-  './explanation': entry('explanation'),
-  './prompt': entry('prompt'),
-  './worker': entry('worker'),
-};
-writeFileSync(folder('dist/package.json'), `${JSON.stringify({ ...published, exports }, null, 2)}\n`);
+// The compiler renames imports in scripts only.
+for (const name of readdirSync(path('dist'), { recursive: true })) {
+  if (!name.endsWith('.d.ts')) continue;
+  const types = readFileSync(path(`dist/${name}`), 'utf8');
+  writeFileSync(path(`dist/${name}`), types.replace(/(['"]\.{1,2}\/[^'"\n]*)\.ts(?=['"])/g, '$1.js'));
+}
+
+const { version, license } = JSON.parse(readFileSync(path('package.json'), 'utf8'));
+const idb = readFileSync(new URL('../LICENSE', import.meta.resolve('idb')), 'utf8');
+for (const [entry, name] of [
+  ['index', 'holdfast'],
+  ['worker', 'worker'],
+]) {
+  const bundle = await rolldown({ input: path(`src/${entry}.ts`), platform: 'browser' });
+  await bundle.write({
+    file: path(`dist/standalone/${name}.js`),
+    format: 'es',
+    codeSplitting: false,
+    minify: true,
+    comments: false,
+    sourcemap: true,
+    postBanner: `/*! @holdfast/client ${version}, ${license}. Contains idb:\n\n${idb.trim()}\n*/`,
+  });
+}

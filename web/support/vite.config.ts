@@ -1,6 +1,9 @@
-import { defineConfig } from 'vite';
+import { defaultClientConditions, defaultServerConditions, defineConfig } from 'vite';
 
 export default defineConfig({
+  // @holdfast/client as its sources, which need no build.
+  resolve: { conditions: ['holdfast-source', ...defaultClientConditions] },
+  ssr: { resolve: { conditions: ['holdfast-source', ...defaultServerConditions] } },
   base: '/support/',
   build: {
     // Inside the folder that the program embeds, beside the app, which is built first.

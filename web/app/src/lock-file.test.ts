@@ -1,10 +1,16 @@
 import { expect, test } from 'vitest';
+import pack from '../../pack/package-lock.json?raw';
 import text from '../../package-lock.json?raw';
+
+test('the lock file of the package checks contains no download URLs', () => {
+  expect(pack).not.toContain('"resolved"');
+});
 
 test('the lock file contains no download URLs', () => {
   const { packages } = JSON.parse(text) as { packages: Record<string, { resolved?: string; link?: true }> };
   const workspaces = Object.entries(packages).filter(([, { link }]) => link);
   expect(workspaces.map(([path]) => path).sort()).toEqual([
+    'node_modules/@holdfast/api',
     'node_modules/@holdfast/client',
     'node_modules/@holdfast/fieldbook',
     'node_modules/@holdfast/kit',

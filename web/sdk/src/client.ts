@@ -1,12 +1,13 @@
 import { failingWith } from './base/failing-with.ts';
 import type { User } from './base/user.ts';
 import type { Holdfast } from './holdfast.ts';
-import type { UnlockOptions } from './lock/page-lock.ts';
-import type { LinkOptions } from './reconcile/link.ts';
+import type { UnlockOptions } from './lock/unlock-options.ts';
+import type { LinkOptions } from './reconcile/link-options.ts';
 import type { ReconcileResult } from './reconcile/reconcile-result.ts';
 import { Reconciler } from './reconcile/reconciler.ts';
-import type { Account, SignInOptions } from './session/account.ts';
+import type { Account } from './session/account.ts';
 import type { Session } from './session/session.ts';
+import type { SignInOptions } from './session/sign-in-options.ts';
 import type { Context } from './state/context.ts';
 import { State } from './state/state.ts';
 import type { LockOptions } from './storage/lock-options.ts';

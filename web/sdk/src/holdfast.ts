@@ -1,9 +1,9 @@
 import type { User } from './base/user.ts';
-import type { UnlockOptions } from './lock/page-lock.ts';
-import type { LinkOptions } from './reconcile/link.ts';
+import type { UnlockOptions } from './lock/unlock-options.ts';
+import type { LinkOptions } from './reconcile/link-options.ts';
 import type { ReconcileResult } from './reconcile/reconcile-result.ts';
-import type { SignInOptions } from './session/account.ts';
 import type { Session } from './session/session.ts';
+import type { SignInOptions } from './session/sign-in-options.ts';
 import type { LockOptions } from './storage/lock-options.ts';
 import type { StorageHealth } from './storage/storage-health.ts';
 import type { Entitlement } from './verify/entitlement.ts';

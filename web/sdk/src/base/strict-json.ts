@@ -12,7 +12,7 @@ const maxDepth = 32;
  * Reads exactly one JSON object that all parsers read alike (RFC 7493) from UTF-8 bytes. Null for anything else, for a lone
  * surrogate, for nesting deeper than 32, and for duplicate member names (RFC 7515 §4).
  */
-export function parseJsonObject(bytes: Uint8Array<ArrayBuffer>): JsonObject | null {
+export function parseJsonObject(bytes: Uint8Array): JsonObject | null {
   try {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     const value: unknown = JSON.parse(text);

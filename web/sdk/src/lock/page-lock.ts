@@ -9,14 +9,10 @@ import type { Held, Lock } from '../storage/store.ts';
 import { IdleWatch, quietSince } from './idle-watch.ts';
 import { readOfflinePasskeys } from './offline-passkeys.ts';
 import { showPasskey } from './unlock.ts';
+import type { UnlockOptions } from './unlock-options.ts';
 
 /** Temporary reasons why the passkeys document cannot be verified. */
 const passing: readonly ErrorCode[] = ['roots_unavailable', 'storage_unavailable'];
-
-/** See {@link Holdfast.unlock}. */
-export interface UnlockOptions {
-  readonly signal?: AbortSignal;
-}
 
 /**
  * PageLock decides when this page locks and when it opens.

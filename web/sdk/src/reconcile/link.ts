@@ -6,12 +6,7 @@ import { type ProvenRequest, throwProblem } from '../server/server.ts';
 import type { Context } from '../state/context.ts';
 import type { PendingDevice, Store } from '../storage/store.ts';
 import { deviceName } from './device-name.ts';
-
-/** See {@link Holdfast.link}. */
-export interface LinkOptions {
-  /** The device to replace when the plan's limit is reached. */
-  readonly replaces?: string;
-}
+import type { LinkOptions } from './link-options.ts';
 
 interface Try extends ProvenRequest {
   readonly pending: PendingDevice;

@@ -3,7 +3,8 @@ import type { User } from '../base/user.ts';
 import { PageLock } from '../lock/page-lock.ts';
 import { keepOffering } from '../passkey/offer.ts';
 import { type FarewellOutcome, sayFarewell } from '../reconcile/farewell.ts';
-import { type LinkOptions, linkDevice } from '../reconcile/link.ts';
+import { linkDevice } from '../reconcile/link.ts';
+import type { LinkOptions } from '../reconcile/link-options.ts';
 import type { ReconcileResult } from '../reconcile/reconcile-result.ts';
 import type { Reconciler } from '../reconcile/reconciler.ts';
 import { withLock } from '../reconcile/with-lock.ts';
@@ -24,12 +25,7 @@ import {
 import type { Keeper } from './live-session.ts';
 import { readSession } from './read-session.ts';
 import type { Session } from './session.ts';
-
-/** See {@link Holdfast.signIn}. */
-export interface SignInOptions {
-  readonly mediation?: 'conditional';
-  readonly signal?: AbortSignal;
-}
+import type { SignInOptions } from './sign-in-options.ts';
 
 /** Account signs users in, links their device, and locks its pages. */
 export class Account implements Keeper {

@@ -1,0 +1,4 @@
+/** See {@link Holdfast.unlock}. */
+export interface UnlockOptions {
+  readonly signal?: AbortSignal;
+}
