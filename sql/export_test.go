@@ -44,5 +44,8 @@ func MigrateTo(ctx context.Context, url string, version int64) error {
 // ReadStanding is the statement of [Entitlements.Standing].
 const ReadStanding = readStanding
 
+// GiveIndices is the statement that gives devices new status indices, for EXPLAIN.
+const GiveIndices = giveIndices
+
 // StoreStep is the statement of [Entitlements.Step], for EXPLAIN.
 const StoreStep = storeStep

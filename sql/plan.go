@@ -163,20 +163,24 @@ func raiseHolders(ctx context.Context, tx *sqlx.Tx, at time.Time) (more bool, er
 // withdrawDocuments sets the status of devices that lose their documents to INVALID, for the users with ids above losing,
 // and gives the devices new indices. The caller has locked the users' rows.
 func withdrawDocuments(ctx context.Context, tx *sqlx.Tx, users []string, losing string, at time.Time) error {
-	var rows []deviceRow
+	var rows []struct {
+		UserID string `db:"user_id"`
+		deviceRow
+	}
 	err := tx.SelectContext(ctx, &rows, `
-		SELECT `+deviceColumns+` FROM devices WHERE user_id = ANY($1::uuid[]) AND `+mattering+` AND user_id > $3`, pq.Array(users), at, losing)
+		SELECT user_id, `+deviceColumns+` FROM devices WHERE user_id = ANY($1::uuid[]) AND `+mattering+` AND user_id > $3`, pq.Array(users), at, losing)
 	if err != nil {
 		return failed("read devices", err)
 	}
-	held, err := devicesOf(rows)
-	if err != nil {
-		return err
-	}
 	var devices []string
-	for _, device := range held {
+	owners := map[string]string{}
+	for _, row := range rows {
+		device, err := row.device()
+		if err != nil {
+			return err
+		}
 		if device.LosesWithPlan(at) {
-			devices = append(devices, string(device.ID))
+			devices, owners[string(device.ID)] = append(devices, string(device.ID)), row.UserID
 		}
 	}
 	devices, err = setStatuses(ctx, tx, entitlements.StatusInvalid, `d.user_id = ANY($2::uuid[]) AND d.id = ANY($3::uuid[])`,
@@ -188,16 +192,17 @@ func withdrawDocuments(ctx context.Context, tx *sqlx.Tx, users []string, losing 
 	if err != nil {
 		return err
 	}
-	lists, places := make([]int, len(indices)), make([]int, len(indices))
+	theirs, lists, places := make([]string, len(indices)), make([]int, len(indices)), make([]int, len(indices))
 	for i, index := range indices {
-		lists[i], places[i] = index.List, index.Idx
+		theirs[i], lists[i], places[i] = owners[devices[i]], index.List, index.Idx
 	}
-	_, err = tx.ExecContext(ctx, `
-		UPDATE devices d SET status_list = n.list, status_idx = n.idx
-		FROM unnest($1::uuid[], $2::int[], $3::int[]) AS n (id, list, idx) WHERE d.id = n.id`,
-		pq.Array(devices), pq.Array(lists), pq.Array(places))
+	_, err = tx.ExecContext(ctx, giveIndices, pq.Array(theirs), pq.Array(devices), pq.Array(lists), pq.Array(places))
 	return failed("allot status indices", err)
 }
+
+const giveIndices = `
+	UPDATE devices d SET status_list = n.list, status_idx = n.idx
+	FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::int[]) AS n (user_id, id, list, idx) WHERE d.user_id = n.user_id AND d.id = n.id`
 
 type planRow struct {
 	ID          entitlements.PlanID                         `json:"id"`

@@ -7,15 +7,19 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"holdfast/entitlements"
 	"holdfast/entitlements/dpop"
 	"holdfast/sql"
+	"holdfast/sql/sqltest"
 )
 
 // change edits the plan premium and raises nobody.
@@ -294,6 +298,23 @@ func TestRaisingTenThousand(t *testing.T) {
 	// Besides the batch, this allows for a reconcile on a busy machine.
 	if longest > batch+time.Second {
 		t.Errorf("a reconcile waited %v, a batch takes %v", longest, batch)
+	}
+}
+
+// TestWithdrawingReadsNoOtherDevices checks that giving devices new indices does not read the devices of all users.
+func TestWithdrawingReadsNoOtherDevices(t *testing.T) {
+	t.Parallel()
+	tx := sqltest.New(t).MustBegin()
+	defer tx.Rollback()                           //nolint:errcheck // it only explains
+	tx.MustExec(`SET LOCAL enable_seqscan = off`) // a small table is read whole otherwise
+	tx.MustExec(`SET LOCAL enable_bitmapscan = off`)
+	id := pq.Array([]string{uuid.NewString()})
+	var plan []string
+	if err := tx.Select(&plan, `EXPLAIN (COSTS off) `+sql.GiveIndices, id, id, pq.Array([]int{0}), pq.Array([]int{0})); err != nil {
+		t.Fatal(err)
+	}
+	if text := strings.Join(plan, "\n"); !strings.Contains(text, "Index Cond: (user_id = n.user_id)") && !strings.Contains(text, "Index Cond: ((user_id = n.user_id)") {
+		t.Errorf("plan:\n%s", text)
 	}
 }
 
