@@ -151,14 +151,22 @@ const prunable = `NOT (` + isGap + ` AND NOT ` + isClosed + ` AND EXISTS (SELECT
 	AND NOT (a.action = 'gap.closed' AND EXISTS (SELECT FROM audit g WHERE g.user_id = a.user_id AND 'gap:' || g.id = a.object))`
 
 // PruneAudit deletes the audit entries before a time, and their reasons, from the database at url. The login in url must be
-// the owner, because the server's role may not delete entries. PruneAudit returns the number of deleted entries. It works
-// in batches, so it can be interrupted and repeated at any time.
+// the owner, because the server's role may not delete entries. PruneAudit returns the number of deleted entries, or
+// [entitlements.ErrClockOff] if this machine's clock, and so before, may be wrong. It works in batches, so it can be
+// interrupted and repeated at any time.
 func PruneAudit(ctx context.Context, url string, before time.Time) (pruned int64, err error) {
 	db, err := connectToSchema(ctx, url)
 	if err != nil {
 		return 0, err
 	}
 	defer db.Close()
+	var clock time.Time
+	if err := db.QueryRowContext(ctx, `SELECT clock_timestamp()`).Scan(&clock); err != nil {
+		return 0, failed("read clock", err)
+	}
+	if time.Until(clock).Abs() > entitlements.MaxClockOff {
+		return 0, entitlements.ErrClockOff
+	}
 	for {
 		result, err := db.ExecContext(ctx, `
 			WITH old AS (

@@ -359,3 +359,23 @@ func TestClockOffStopsBackgroundWork(t *testing.T) {
 	primary.Await(t, `SELECT raising_after IS NULL FROM plans WHERE id = 'premium'`)
 	primary.Await(t, `SELECT attempts > 0 FROM webhook_deliveries`)
 }
+
+// TestPruneNeedsTheRightClock checks that 'audit prune' deletes nothing on a machine whose clock is ahead of the database's.
+func TestPruneNeedsTheRightClock(t *testing.T) {
+	t.Parallel()
+	primary := sqltest.NewNode(t)
+	setClock(t, primary, "-20 days")
+	primary.Exec(t, `INSERT INTO audit (at, actor, action, object) VALUES (now() - interval '40 days', 'operator', 'plan.put', 'plan:premium')`)
+	prune := []string{"audit", "prune", "--audit-retention", "30d", "--database-url", primary.URL(local.Owner) + "&search_path=public,pg_catalog"}
+	if code, _, errs := call(t, prune...); code == 0 || !strings.Contains(errs, "clock") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+	if !primary.Is(t, `SELECT count(*) = 1 FROM audit`) {
+		t.Error("an entry is gone that is 20 days old by the database's clock")
+	}
+	primary.Exec(t, `UPDATE test_clock SET off = '0'`)
+	succeed(t, prune...)
+	if !primary.Is(t, `SELECT count(*) = 0 FROM audit`) {
+		t.Error("an old entry is left")
+	}
+}
