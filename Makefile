@@ -92,11 +92,12 @@ go-format:
 	if [ -n "$$unformatted" ]; then echo "Not formatted (make fmt): $$unformatted"; exit 1; fi
 go-vet:
 	go vet ./...
+# Many tests wait for processes and time limits: four at a time fill two cores.
 go-packages:
-	go test -race -timeout 10m $$(go list ./... | grep -v /e2e)
+	go test -race -parallel 4 -timeout 10m $$(go list ./... | grep -v /e2e)
 # Go cannot know that these depend on the program, so their results are never taken from its cache.
 go-e2e: e2e/node_modules/.package-lock.json
-	go test -race -timeout 10m -count=1 ./e2e/...
+	go test -race -parallel 4 -timeout 10m -count=1 ./e2e/...
 .PHONY: go-format go-vet go-packages go-e2e
 
 test-web: web/node_modules/.package-lock.json web/pack/node_modules/.package-lock.json ## … only the SDK and the app

@@ -29,6 +29,9 @@ func NewQueued(cfg Config, place time.Duration) (http.Handler, error) {
 	return newServer(cfg, pace)
 }
 
+// WaitingPerPlace is how many requests may wait for each place.
+const WaitingPerPlace = waitingPerPlace
+
 // Row is the part of a route that tests may see.
 type Row struct {
 	Method, Path, Scope string

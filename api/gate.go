@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// waitingPerPlace is how many requests may wait for each place of a gate.
-const waitingPerPlace = 4
+// waitingPerPlace is how many requests may wait for each place of a gate: a burst of that size is served within about a
+// quarter of a second.
+const waitingPerPlace = 16
 
 // overloaded is the refusal of a request that finds no place in the gate.
 var overloaded = refusal{http.StatusServiceUnavailable, unavailable.code, "The server is busy, and did nothing; Retry-After says when to try again."}

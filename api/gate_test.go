@@ -96,9 +96,13 @@ func TestOverload(t *testing.T) {
 	for i, request := range oldest {
 		sent = append(sent, waits(i+1, request.send))
 	}
+	nonce := func() answer { return other.browser().do("GET", "/v1/nonce", nil) }
+	for n := len(sent); n < api.WaitingPerPlace; n++ {
+		waiting = append(waiting, waits(n+1, nonce))
+	}
 	for range sent { // each takes the place of the oldest
 		answered := make(chan answer, 1)
-		go func() { answered <- other.browser().do("GET", "/v1/nonce", nil) }()
+		go func() { answered <- nonce() }()
 		waiting = append(waiting, answered)
 	}
 

@@ -63,7 +63,7 @@ type Config struct {
 	// Roots is the document served as /roots.json, which the app's service worker pins.
 	Roots []byte
 
-	// Places is how many requests may use the database at once. Four times as many may wait.
+	// Places is how many requests may use the database at once. 16 times as many may wait.
 	Places int
 
 	// Draining is closed when the server is about to stop: event streams then end, while other requests are finished.

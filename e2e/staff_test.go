@@ -36,7 +36,7 @@ func hire(ctx context.Context, t *testing.T, server *support.Server, name, role 
 
 // entry is a line of the audit export.
 type entry struct {
-	ID     int64  `json:"id"`
+	ID     string `json:"id"`
 	Actor  string `json:"actor"`
 	Action string `json:"action"`
 	Object string `json:"object"`

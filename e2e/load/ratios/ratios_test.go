@@ -25,7 +25,7 @@ func BenchmarkRatios(b *testing.B) {
 	w := start(b)
 	w.startPeer()
 	const most = 64
-	ours, theirs := w.accounts(4*most, w.holdfast.Origin, true), w.accounts(4*most, w.plain, false)
+	ours, theirs := w.accounts(8*most, w.holdfast.Origin, true), w.accounts(8*most, w.plain, false)
 	watched := w.watched(most)
 	u := w.unit()
 	var unit cost
