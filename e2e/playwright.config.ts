@@ -5,16 +5,16 @@ export default defineConfig({
   testMatch: '*.spec.ts',
   testIgnore: process.env.HOLDFAST_DRILLS === 'full' ? [] : 'kills.spec.ts', // takes minutes: run by `make verify`
   fullyParallel: true,
-  workers: 2,
+  workers: 3, // many wait: for time limits and for the server
   timeout: 180_000,
   expect: { timeout: 30_000 },
   forbidOnly: process.env.CI !== undefined,
   reporter: 'list',
+  // Traces would cost a tenth of the time: to look into a failure, run its spec with --trace=retain-on-failure.
   use: {
     locale: 'en-GB',
     timezoneId: 'Europe/Berlin',
     acceptDownloads: true,
-    trace: { mode: 'retain-on-failure', screenshots: false }, // pictures of every frame double the work
     launchOptions: {
       executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
       // Chromium's sandbox does not start as root, the user of tests in a container.
