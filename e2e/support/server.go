@@ -21,7 +21,7 @@ import (
 )
 
 const (
-	startTime = 30 * time.Second
+	startTime = 60 * time.Second
 	stopTime  = 15 * time.Second // the server gives running requests 10 s
 )
 

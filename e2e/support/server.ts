@@ -93,7 +93,7 @@ export class Server {
 
   /** Resolves when the server is ready: after its start, and after its database went away and came back. */
   async ready(): Promise<void> {
-    const deadline = Date.now() + 30_000;
+    const deadline = Date.now() + 60_000;
     while (!(await this.#isReady())) {
       if (this.#process?.exitCode !== null || Date.now() > deadline)
         throw new Error(`The server is not ready.\n${this.#log}`);
