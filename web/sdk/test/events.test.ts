@@ -134,6 +134,7 @@ describe('the event stream', () => {
     first.stream.signedIn();
     await settled();
     FakeEventSource.last.accept();
+    FakeEventSource.last.send('{}', 'session_ended');
     FakeEventSource.last.refuse();
     await vi.advanceTimersByTimeAsync(24 * 3_600_000);
     first.stream.reachable();

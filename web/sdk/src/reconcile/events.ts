@@ -109,7 +109,7 @@ export class EventStream {
       const revision = readRevision(data);
       if (revision !== null) this.#audience.heard(revision);
     });
-    source.addEventListener('session_ended', () => this.#audience.sessionEnded());
+    source.addEventListener('session_ended', () => this.#sessionEnded());
     source.onerror = () => {
       // CLOSED: the answer was not a stream. Otherwise the browser would reconnect by itself.
       const refused = source.readyState === source.CLOSED;
@@ -125,14 +125,19 @@ export class EventStream {
     this.#source = undefined;
   }
 
+  /** Once per session, and not if it had ended before the page opened. */
+  #sessionEnded(): void {
+    if (!this.#opened) return;
+    this.#opened = false;
+    this.#audience.sessionEnded();
+  }
+
   /** EventSource cannot tell an ended session from an overloaded server, so the server is asked. */
   async #tryLater(source: EventSource, refused: boolean): Promise<void> {
     let retryAfter: number | undefined;
     try {
       if (refused && !(await this.#audience.hasSession())) {
-        // At the start of a page the session may have ended long ago.
-        if (this.#opened) this.#audience.sessionEnded();
-        this.#opened = false;
+        this.#sessionEnded();
         return;
       }
     } catch (error) {
