@@ -3,7 +3,8 @@
 //
 // The table in routes.go lists the whole surface: for each route its callers and its scope. Every handler is wrapped, in
 // this order, in the body's limit, the gate that bounds how many requests work at once, the cross-origin guard, the check
-// of the proof, session or token, and the Idempotency-Key. Every answer that is not a success is a problem document (RFC 9457) with a stable code; see problem.go.
+// of the proof, session or token, and the Idempotency-Key. Every answer that is not a success is a problem document
+// (RFC 9457) with a stable code; see problem.go.
 //
 // The package guarantees that nothing a client sends causes a 5xx, that no log line or metric contains an address, token,
 // cookie, body or query, and that answers below /v1 and /admin are never cached unless they are public documents.

@@ -30,7 +30,7 @@ func TestSchemaFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What depends on the version of pg_dump is left out.
+	// Lines that depend on the version of pg_dump are left out.
 	dump = regexp.MustCompile(`(?m)^(--|SET |SELECT pg_catalog\.|\\|CREATE SCHEMA|[A-Z, ]+ ON SCHEMA public ).*\n`).ReplaceAll(dump, nil)
 	dump = regexp.MustCompile(`\n{2,}`).ReplaceAll(dump, []byte("\n\n"))
 	schema := "-- The schema that the migrations make. Generated: go test ./sql -run TestSchemaFile -update\n" + string(dump)

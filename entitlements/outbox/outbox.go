@@ -190,8 +190,8 @@ func New(ctx context.Context, config Config, store Store, sender Sender) (*Servi
 }
 
 // Run sends due deliveries until ctx ends. A value on written triggers it at once; without one, it polls. Report is
-// called with the error when the clock or the store begins to fail, and with nil when both work again. Run must be called once, in its
-// own goroutine. A request under way when ctx ends is cut off; whichever server claims it next sends it again.
+// called with the error when the clock or the store begins to fail, and with nil when both work again. Run must be called
+// once, in its own goroutine. A request under way when ctx ends is cut off; whichever server claims it next sends it again.
 func (s *Service) Run(ctx context.Context, written <-chan struct{}, report func(error)) {
 	var working sync.WaitGroup
 	defer working.Wait()

@@ -34,7 +34,7 @@ func (w *world) overload(accounts []account) {
 		carried.add(w.measure(w.holdfast.PID(), 32, reconcile(32)))
 	}
 
-	// What was refused is sent again as it is: signing it anew would cost more than the refusal.
+	// A refused request is sent again as it is: signing it anew would cost more than the refusal.
 	type sender struct {
 		account
 		attempt  support.Attempt
