@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Holdfast, Session } from '../src/index.ts';
+import { FakeLocks } from './support/browser.ts';
 import { asCredential, Profile, stubPasskeys } from './support/device.ts';
 import { FakeServer, json, noContent, problem } from './support/fake-server.ts';
 
@@ -7,7 +8,7 @@ let server: FakeServer;
 let profile: Profile;
 let hf: Holdfast;
 /** The server's answers by method and path, and the bodies that it received. */
-let answers: Record<string, () => Response>;
+let answers: Record<string, () => Response | Promise<Response>>;
 let sent: Record<string, unknown>;
 
 const at = '2026-01-01T12:00:00Z';
@@ -222,6 +223,21 @@ describe('an additional passkey', () => {
     await expect(session.addPasskey()).rejects.toMatchObject({ code: 'unauthenticated' });
     expect(server.requests.filter((request) => request === 'POST /v1/registration/options')).toHaveLength(1);
   });
+});
+
+it('deletes the account before a reconcile can ask for its device', async () => {
+  vi.stubGlobal('navigator', { ...navigator, locks: new FakeLocks() });
+  const session = await live();
+  server.requests.length = 0;
+  let reconciled: Promise<unknown> | undefined;
+  answers['DELETE /v1/account'] = async () => {
+    reconciled = hf.reconcile();
+    await profile.held();
+    return noContent();
+  };
+  await session.deleteAccount();
+  expect(await reconciled).toEqual({ outcome: 'signed_out' });
+  expect(server.requests).not.toContain('POST /v1/reconcile');
 });
 
 describe('authenticators are notified', () => {

@@ -5,6 +5,7 @@ import { readUser, type User } from '../base/user.ts';
 import { displayNameOf, type Passkey, readPasskey } from '../passkey/passkey.ts';
 import { rpIdOf } from '../passkey/rp-id.ts';
 import { signalDeleted, signalName, signalNone } from '../passkey/signal-passkeys.ts';
+import { withLock } from '../reconcile/with-lock.ts';
 import type { Server } from '../server/server.ts';
 import type { Context } from '../state/context.ts';
 import { keptHere } from '../storage/kept-here.ts';
@@ -104,9 +105,12 @@ export class LiveSession implements Session {
   }
 
   async deleteAccount(): Promise<void> {
-    await this.#server.request('DELETE', '/v1/account');
-    void this.#tell((rpId) => signalNone(rpId, this.user));
-    await this.#keeper.forget(this.user);
+    // The server announces the end of the session, too: no reconcile in between may ask for a device that is gone.
+    await withLock(this.#context.name, async () => {
+      await this.#server.request('DELETE', '/v1/account');
+      void this.#tell((rpId) => signalNone(rpId, this.user));
+      await this.#keeper.forget(this.user);
+    });
   }
 
   /** Empty if storage fails. */
