@@ -40,6 +40,7 @@ export function LockScreen({ user }: { user: User }) {
           no="Stay"
           yes="Sign out"
           danger={false}
+          action="sign-out"
           onYes={() => void signOut(false)}
         >
           <p>Notes stay on this device and open again when you sign in. Premium does not work here until then.</p>

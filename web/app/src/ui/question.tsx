@@ -1,4 +1,6 @@
 import type { ComponentChildren, RefObject } from 'preact';
+import type { Action } from '../words/failure.ts';
+import { ActionButton } from './action-button.tsx';
 
 interface Props {
   readonly dialog: RefObject<HTMLDialogElement | null>;
@@ -10,11 +12,18 @@ interface Props {
   readonly no: string;
   readonly yes: string;
   readonly danger?: boolean;
+  /** The action that it confirms, which waits until no other one runs; none for a change that takes no time. */
+  readonly action?: Action;
   readonly onYes: () => void;
 }
 
 /** Asks for confirmation of an action that is hard to undo. */
-export function Question({ dialog, id, title, children, no, yes, danger = true, onYes }: Props) {
+export function Question({ dialog, id, title, children, no, yes, danger = true, action, onYes }: Props) {
+  const kind = danger ? 'danger' : 'primary';
+  const agree = () => {
+    dialog.current?.close();
+    onYes();
+  };
   return (
     <dialog class="question" ref={dialog} aria-labelledby={id}>
       <h2 id={id}>{title}</h2>
@@ -23,16 +32,15 @@ export function Question({ dialog, id, title, children, no, yes, danger = true, 
         <button type="submit" class="button">
           {no}
         </button>
-        <button
-          type="button"
-          class={`button ${danger ? 'danger' : 'primary'}`}
-          onClick={() => {
-            dialog.current?.close();
-            onYes();
-          }}
-        >
-          {yes}
-        </button>
+        {action ? (
+          <ActionButton action={action} kind={kind} onClick={agree}>
+            {yes}
+          </ActionButton>
+        ) : (
+          <button type="button" class={`button ${kind}`} onClick={agree}>
+            {yes}
+          </button>
+        )}
       </form>
     </dialog>
   );

@@ -2,7 +2,7 @@ import type { LinkedDevice } from '@holdfast/client';
 import { inWords } from '@holdfast/kit/when.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
-import { busy, device, entitlement, now, signIn } from '../../client.ts';
+import { device, entitlement, now, signIn } from '../../client.ts';
 import { devices, forgetDevices, listDevices, unlinkDevice } from '../../devices.ts';
 import { paced } from '../../paced.ts';
 import { reached } from '../../reached.ts';
@@ -78,8 +78,9 @@ export function Devices() {
         title={`Unlink ${leaving.value ? nameOf(leaving.value) : ''}?`}
         no="Keep it"
         yes="Unlink"
+        action="unlink"
         onYes={() => {
-          if (leaving.value && busy.peek() === null) void unlinkDevice(leaving.value);
+          if (leaving.value) void unlinkDevice(leaving.value);
         }}
       >
         <p>

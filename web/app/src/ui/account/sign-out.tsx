@@ -2,7 +2,7 @@ import { thousands } from '@holdfast/kit/when.ts';
 import { type Signal, useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
-import { busy, entitlement, signOut } from '../../client.ts';
+import { entitlement, signOut } from '../../client.ts';
 import { notes } from '../../notes/book.ts';
 import { Question } from '../question.tsx';
 
@@ -19,7 +19,7 @@ export function SignOut() {
         class="button"
         onClick={() => {
           wipe.value = false;
-          if (busy.peek() === null) question.current?.showModal();
+          question.current?.showModal();
         }}
       >
         Sign out
@@ -31,6 +31,7 @@ export function SignOut() {
         no="Stay"
         yes={wipe.value ? 'Sign out and delete notes' : 'Sign out'}
         danger={wipe.value}
+        action="sign-out"
         onYes={() => void signOut(wipe.value)}
       >
         <p>Premium does not work here until you sign in again. Signing out works offline, too.</p>

@@ -1,6 +1,5 @@
 import { thousands } from '@holdfast/kit/when.ts';
 import { useRef } from 'preact/hooks';
-import { busy } from '../../client.ts';
 import { notes } from '../../notes/book.ts';
 import { deleteAccount, downloadData } from '../../security.ts';
 import { ActionButton } from '../action-button.tsx';
@@ -32,9 +31,8 @@ export function AccountData() {
         title="Delete your account?"
         no="Keep it"
         yes="Delete for good"
-        onYes={() => {
-          if (busy.peek() === null) void deleteAccount();
-        }}
+        action="delete-account"
+        onYes={() => void deleteAccount()}
       >
         <p>
           Passkeys, subscriptions, devices and sessions are deleted on the server. Premium ends everywhere, at the

@@ -81,9 +81,10 @@ export function Passkeys({ passkeys, sessions }: Security) {
         <h2 id="rename-passkey">Rename {chosen.value?.name}</h2>
         <form
           method="dialog"
-          onSubmit={() => {
+          onSubmit={(event) => {
             const wanted = name.value.trim();
-            if (chosen.value && wanted !== '' && busy.peek() === null) void renamePasskey(chosen.value, wanted);
+            if (busy.peek() !== null) event.preventDefault();
+            else if (chosen.value && wanted !== '') void renamePasskey(chosen.value, wanted);
           }}
         >
           <label class="field">
@@ -98,9 +99,9 @@ export function Passkeys({ passkeys, sessions }: Security) {
           <button type="button" class="button" onClick={() => renaming.current?.close()}>
             Cancel
           </button>
-          <button type="submit" class="button primary">
+          <ActionButton action="rename-passkey" kind="primary">
             Rename
-          </button>
+          </ActionButton>
         </form>
       </dialog>
       <Question
@@ -109,8 +110,9 @@ export function Passkeys({ passkeys, sessions }: Security) {
         title={`Delete ${chosen.value?.name}?`}
         no="Keep it"
         yes="Delete"
+        action="delete-passkey"
         onYes={() => {
-          if (chosen.value && busy.peek() === null) void deletePasskey(chosen.value, ending.value && opened > 0);
+          if (chosen.value) void deletePasskey(chosen.value, ending.value && opened > 0);
         }}
       >
         <p>It will no longer work on any device. This cannot be undone.</p>

@@ -1,7 +1,7 @@
 import { inWords } from '@holdfast/kit/when.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
-import { busy, now, user } from '../../client.ts';
+import { now, user } from '../../client.ts';
 import { makeRecoveryCodes, newCodes, type Security } from '../../security.ts';
 import { ActionButton } from '../action-button.tsx';
 import { Outcome } from '../outcome.tsx';
@@ -41,9 +41,8 @@ export function RecoveryCodes({ codes }: Security) {
         title="Make new recovery codes?"
         no="Keep the old ones"
         yes="Make new codes"
-        onYes={() => {
-          if (busy.peek() === null) void makeRecoveryCodes();
-        }}
+        action="recovery-codes"
+        onYes={() => void makeRecoveryCodes()}
       >
         <p>The codes that you have stop working at once.</p>
       </Question>
