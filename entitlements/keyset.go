@@ -168,3 +168,24 @@ func (k Keyset) jwks() ([]byte, error) {
 	}
 	return json.Marshal(set)
 }
+
+// ReadJWKS reads a JWK Set as a keyset of issuer, for a verifier that trusts the connection it came by instead of a root.
+// It says nothing of when the keys may be used, and keys of other kinds are skipped. It fails with [ClaimsInvalid].
+func ReadJWKS(data []byte, issuer string) (Keyset, error) {
+	var set struct {
+		Keys []jsontext.Value `json:"keys"`
+	}
+	if err := json.Unmarshal(data, &set); err != nil {
+		return Keyset{}, ClaimsInvalid
+	}
+	k := Keyset{Issuer: issuer, ExpiresAt: lastSecond}
+	for _, value := range set.Keys {
+		if key, err := jose.ParsePublicKey(value); err == nil {
+			k.Keys = append(k.Keys, KeysetKey{JWK: key.JWK(), KeyID: key.ID(), Algorithm: jose.Algorithm, Use: "sig", ExpiresAt: lastSecond})
+		}
+	}
+	if len(k.Keys) == 0 {
+		return Keyset{}, ClaimsInvalid
+	}
+	return k, nil
+}

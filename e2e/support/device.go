@@ -270,3 +270,16 @@ func (d *Device) Nonce() string {
 	nonce, _ := d.stored()
 	return nonce
 }
+
+// ProveFor returns a proof for a request to a host's back end that presents document (RFC 9449 §7.1). Changes replace
+// claims; an empty one is left out.
+func (d *Device) ProveFor(method, url, document string, changes map[string]any) (string, error) {
+	digest := sha256.Sum256([]byte(document))
+	claims := map[string]any{"jti": rand.Text(), "htm": method, "htu": url, "iat": time.Now().Unix(), "ath": encode(digest[:])}
+	for name, value := range changes {
+		if claims[name] = value; value == "" {
+			delete(claims, name)
+		}
+	}
+	return sign(d.key, map[string]any{"typ": "dpop+jwt", "alg": "ES256", "jwk": d.public}, claims)
+}

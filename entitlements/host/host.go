@@ -1,24 +1,27 @@
-// Package host lets a host's own back end require a feature for a request.
+// Package host lets a host's own back end require a feature for a request, or just know who sent it.
 //
 // The device sends its entitlement document as a DPoP-bound access token (RFC 9449 §7.1): the document in
 // "Authorization: DPoP", and in "DPoP" a proof by the device's key for this method, URL and document. The back end
-// shares nothing with the server that signed: it holds the keyset, and verifies.
+// shares no secret with the server that signed: it fetches the public keyset, and verifies.
 //
 // Freshness comes from the back end's own nonces, not from anybody's clock: the answer to a proof without one carries
 // one in DPoP-Nonce, and the device tries again (RFC 9449 §9). The package promises: no request passes without a
-// document that is valid now and has the feature, and without a signature for this very request, made in the last five
+// document that is valid now and not withdrawn, and without a signature for this very request, made in the last five
 // minutes by the key that the document is bound to. One risk remains: an attacker who reads the traffic can repeat the
 // same request until its nonce ends. Where that matters, the handler must check the body against the proof ([Grant]) and
 // be idempotent, or bind the action to a single-use value.
 //
-// A revocation reaches the back end when the document ends, or at once with a [Config.Status].
+// A revocation reaches the back end within the status list's ttl, ten seconds. While the issuer is out of reach, the
+// guard uses what it fetched before for [MaxStale] at most, and then refuses every request with 503: it fails closed.
 package host
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -28,38 +31,73 @@ import (
 	"holdfast/entitlements/dpop"
 )
 
-// Config configures a [Guard].
-type Config struct {
-	// Origin is the back end's public origin, "https://api.example.com". Proofs are compared with it, never with the
-	// Host header.
-	Origin string
-	// Verifier is called for each request, so that a newer keyset counts as soon as it is taken.
-	Verifier func() entitlements.Verifier
-	// Nonces are the back end's own, under a secret that all its replicas share.
-	Nonces *dpop.Nonces
-	// Now is the clock.
-	Now func() time.Time
-	// Status looks up a document's status; nil leaves revocation to the document's end.
-	Status Status
+// Guard authenticates requests and requires features. It is safe for concurrent use.
+type Guard struct {
+	issuer *issuer
+	origin string
+	secret []byte
+	nonces *dpop.Nonces
+	now    func() time.Time
 }
 
-// Status returns the value at an index of a status list (draft-ietf-oauth-status-list §7): 0 is valid, 1 invalid, 2
-// suspended. An error means that it is not known now; the request is then refused with 503.
-type Status func(ctx context.Context, reference entitlements.StatusReference) (uint8, error)
+// Option changes a setting of a [Guard].
+type Option func(*Guard)
 
-// Guard requires features. It is safe for concurrent use.
-type Guard struct{ config Config }
+// Origin sets the back end's public origin, "https://api.example.com"; by default, it is the issuer's. Proofs are
+// compared with it, never with the Host header.
+func Origin(origin string) Option { return func(g *Guard) { g.origin = origin } }
 
-// New checks the configuration.
-func New(config Config) (*Guard, error) {
-	origin, err := url.Parse(config.Origin)
-	switch {
-	case err != nil || origin.Host == "" || origin.Scheme+"://"+origin.Host != config.Origin:
-		return nil, fmt.Errorf("host: origin %q is not scheme://host", config.Origin)
-	case config.Verifier == nil || config.Nonces == nil || config.Now == nil:
-		return nil, errors.New("host: verifier, nonces and clock are needed")
+// NonceSecret sets the secret of the nonces, at least 32 bytes. By default each process makes its own. Replicas that
+// share a secret accept each other's nonces, so that no device has to try again when it reaches another replica.
+func NonceSecret(secret []byte) Option { return func(g *Guard) { g.secret = secret } }
+
+// MaxStale sets how long the guard works without the issuer, by default five minutes. It bounds how late a revocation or
+// a withdrawn signing key can reach the guard while the issuer is out of reach.
+func MaxStale(limit time.Duration) Option { return func(g *Guard) { g.issuer.maxStale = limit } }
+
+// Client sets the HTTP client for requests to the issuer.
+func Client(client *http.Client) Option { return func(g *Guard) { g.issuer.client = *client } }
+
+// Clock sets the clock.
+func Clock(now func() time.Time) Option { return func(g *Guard) { g.now = now } }
+
+// New returns a guard for documents of issuer, the server's --origin. Roots is the content of roots.json, written by
+// "holdfast keys roots", which must reach the back end as part of its own build. Without roots (nil), the guard trusts
+// the keys that the issuer publishes in its JWK Set, and so the connection to it.
+//
+// New fetches the keys once, so that a wrong root or issuer is an error at start; so is an issuer out of reach.
+func New(ctx context.Context, server string, roots []byte, options ...Option) (*Guard, error) {
+	g := &Guard{issuer: newIssuer(server), origin: server, now: time.Now, secret: make([]byte, 32)}
+	_, _ = rand.Read(g.secret) // never fails
+	for _, option := range options {
+		option(g)
 	}
-	return &Guard{config}, nil
+	for _, origin := range []string{server, g.origin} {
+		if err := checkOrigin(origin); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if g.nonces, err = dpop.NewNonces(g.secret, g.now, rand.Reader); err != nil {
+		return nil, fmt.Errorf("host: %w", err)
+	}
+	if err := g.issuer.begin(ctx, roots, g.now); err != nil {
+		return nil, fmt.Errorf("host: issuer %s: %w", server, err)
+	}
+	return g, nil
+}
+
+// checkOrigin requires scheme://host, and https except on this machine.
+func checkOrigin(origin string) error {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+		return fmt.Errorf("host: origin %q is not scheme://host, without a path or slash at the end", origin)
+	}
+	local := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
+	if u.Scheme != "https" && (u.Scheme != "http" || !local) {
+		return fmt.Errorf("host: origin %q is neither https nor on this machine", origin)
+	}
+	return nil
 }
 
 // Grant holds the credentials of a request that has passed.
@@ -77,20 +115,33 @@ func From(ctx context.Context) (Grant, bool) {
 	return grant, ok
 }
 
-// Require passes on to next only requests whose document has the feature. Each answer carries the nonce for the next
-// proof. A refusal is application/problem+json with a stable code, and the challenge of RFC 9449 §7.1.
+// Authenticate passes on to next only requests of a linked device: [From] says whose, whatever they have paid for. A
+// device that was removed or copied does not pass. Each answer carries the nonce for the next proof. A refusal is
+// application/problem+json with a stable code, and the challenge of RFC 9449 §7.1.
 //
-// The path must be the one that the device signed, so place Require outside anything that strips a prefix. Pages of
+// The path must be the one that the device signed, so place the guard outside anything that strips a prefix. Pages of
 // another origin need DPoP-Nonce and WWW-Authenticate among the exposed headers (CORS).
+func (g *Guard) Authenticate(next http.Handler) http.Handler {
+	return g.handler(next, func(entitlements.Document) bool { return true })
+}
+
+// Require is [Guard.Authenticate] for requests whose document has the feature.
 func (g *Guard) Require(feature string, next http.Handler) http.Handler {
+	return g.handler(next, func(d entitlements.Document) bool {
+		_, ok := d.Features[feature]
+		return ok
+	})
+}
+
+func (g *Guard) handler(next http.Handler, allowed func(entitlements.Document) bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		nonce, err := g.config.Nonces.Issue(nil)
+		nonce, err := g.nonces.Issue(nil)
 		if err != nil {
 			unavailable.write(w)
 			return
 		}
 		w.Header().Set("DPoP-Nonce", nonce)
-		grant, refusal := g.judge(r, feature)
+		grant, refusal := g.judge(r, allowed)
 		if refusal != nil {
 			refusal.write(w)
 			return
@@ -99,8 +150,8 @@ func (g *Guard) Require(feature string, next http.Handler) http.Handler {
 	})
 }
 
-// judge makes the checks in this order: proof, nonce, document, feature, status.
-func (g *Guard) judge(r *http.Request, feature string) (Grant, *refusal) {
+// judge makes the checks in this order: proof, nonce, document, device, feature, status.
+func (g *Guard) judge(r *http.Request, allowed func(entitlements.Document) bool) (Grant, *refusal) {
 	document, ok := accessToken(r.Header.Values("Authorization"))
 	if !ok {
 		return Grant{}, &unauthenticated
@@ -109,29 +160,36 @@ func (g *Guard) judge(r *http.Request, feature string) (Grant, *refusal) {
 	if len(proofs) != 1 { // RFC 9449 §4.3, number 1
 		return Grant{}, &invalidProof
 	}
-	proof, err := dpop.Parse(proofs[0], r.Method, g.config.Origin+r.URL.EscapedPath())
+	proof, err := dpop.Parse(proofs[0], r.Method, g.origin+r.URL.EscapedPath())
 	if err != nil || proof.CheckToken(document) != nil {
 		return Grant{}, &invalidProof
 	}
-	if proof, err = g.config.Nonces.Check(proof); err != nil {
+	if proof, err = g.nonces.Check(proof); err != nil {
 		return Grant{}, &useNonce
 	}
-	d, err := g.config.Verifier().Verify(document, g.config.Now(), entitlements.BoundTo(proof.JKT))
-	if err != nil {
-		return Grant{}, invalidToken(err.Error()) // a VerificationError, whose text is its code
+	d, err := g.issuer.verify(r.Context(), document, proof.JKT)
+	code := entitlements.VerificationError("")
+	switch {
+	case errors.As(err, &code):
+		return Grant{}, invalidToken(string(code))
+	case err != nil:
+		return Grant{}, &unavailable
 	}
-	if _, ok := d.Features[feature]; !ok {
+	if d.Reason != nil && (*d.Reason == entitlements.ReasonDeviceRemoved || *d.Reason == entitlements.ReasonDeviceForked) {
+		return Grant{}, invalidToken(string(*d.Reason))
+	}
+	if !allowed(d) {
 		return Grant{}, &refusal{status: http.StatusForbidden, code: "forbidden", challenge: "insufficient_scope"}
 	}
-	if g.config.Status != nil {
-		switch status, err := g.config.Status(r.Context(), d.Status.StatusList); {
-		case err != nil:
-			return Grant{}, &unavailable
-		case status == 2:
-			return Grant{}, invalidToken(string(entitlements.ReasonSuspended))
-		case status != 0:
-			return Grant{}, invalidToken(string(entitlements.ReasonRevoked))
-		}
+	switch status, err := g.issuer.status(r.Context(), d.Status.StatusList); {
+	case errors.As(err, &code):
+		return Grant{}, invalidToken(string(code))
+	case err != nil:
+		return Grant{}, &unavailable
+	case status == entitlements.StatusSuspended:
+		return Grant{}, invalidToken(string(entitlements.ReasonSuspended))
+	case status != entitlements.StatusValid:
+		return Grant{}, invalidToken(string(entitlements.ReasonRevoked))
 	}
 	return Grant{Document: d, Proof: proof}, nil
 }
@@ -142,7 +200,7 @@ func accessToken(values []string) (string, bool) {
 		return "", false
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
-	return token, strings.EqualFold(scheme, "DPoP") && token != ""
+	return token, strings.EqualFold(scheme, "DPoP") && token != "" && !strings.ContainsAny(token, " ,")
 }
 
 // refusal is a negative answer. An empty challenge sends no WWW-Authenticate error (RFC 6750 §3.1).

@@ -2,15 +2,15 @@ package host_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
-	"errors"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -20,55 +20,69 @@ import (
 	"holdfast/entitlements/dpop"
 	"holdfast/entitlements/host"
 	"holdfast/entitlements/jose"
+	"holdfast/entitlements/statuslist"
 )
 
-const (
-	issuer = "https://app.example.com"
-	origin = "https://api.example.com"
-)
+const origin = "https://api.example.com"
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// world holds a server's keys, a device, and a guarded back end.
+// world holds a server's keys and what it publishes, a device, and a guarded back end.
 type world struct {
+	mu      sync.Mutex
 	now     time.Time
+	down    bool
+	asked   map[string]int
+	keyset  string
+	status  entitlements.Status // of every index
+	listTTL time.Duration
+
+	issuer  string
 	keys    entitlements.Keys
+	roots   []byte
 	device  jose.PrivateKey
 	nonces  *dpop.Nonces
-	status  host.Status
+	guard   *host.Guard
 	passed  int
 	handler http.Handler
 }
 
+var secret = bytes.Repeat([]byte{7}, 32)
+
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	w := &world{now: noon}
+	w := &world{now: noon, device: newKey(t), asked: map[string]int{}, listTTL: entitlements.StatusListTTL}
+	server := httptest.NewServer(http.HandlerFunc(w.publish))
+	t.Cleanup(server.Close)
+	w.issuer = server.URL
 	var err error
-	if w.keys, err = entitlements.GenerateKeys(rand.Reader, issuer, noon.Add(-time.Hour)); err != nil {
+	if w.keys, err = entitlements.GenerateKeys(rand.Reader, w.issuer, noon.Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if w.keys.Keyset, err = w.keys.Roots.VerifyKeyset(w.keys.Compact, issuer, noon); err != nil {
+	w.keyset = w.keys.Compact
+	if w.roots, err = w.keys.Roots.Marshal(); err != nil {
 		t.Fatal(err)
 	}
-	w.device = newKey(t)
-	clock := func() time.Time { return w.now }
-	if w.nonces, err = dpop.NewNonces(bytes.Repeat([]byte{7}, 32), clock, rand.Reader); err != nil {
+	if w.nonces, err = dpop.NewNonces(secret, w.clock, rand.Reader); err != nil {
 		t.Fatal(err)
 	}
-	guard, err := host.New(host.Config{
-		Origin: origin, Nonces: w.nonces, Now: clock,
-		Verifier: func() entitlements.Verifier { return entitlements.Verifier{Keyset: w.keys.Keyset, Issuer: issuer} },
-		Status: func(ctx context.Context, reference entitlements.StatusReference) (uint8, error) {
-			if w.status == nil {
-				return 0, nil
-			}
-			return w.status(ctx, reference)
-		},
-	})
+	w.guard = w.newGuard(t, w.roots)
+	w.handler = w.guard.Require("export", http.HandlerFunc(w.export(t)))
+	return w
+}
+
+func (w *world) newGuard(t testing.TB, roots []byte, options ...host.Option) *host.Guard {
+	t.Helper()
+	options = append([]host.Option{host.Origin(origin), host.NonceSecret(secret), host.Clock(w.clock)}, options...)
+	guard, err := host.New(t.Context(), w.issuer, roots, options...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.handler = guard.Require("export", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	return guard
+}
+
+func (w *world) export(t testing.TB) http.HandlerFunc {
+	return func(rw http.ResponseWriter, r *http.Request) {
 		w.passed++
 		grant, ok := host.From(r.Context())
 		if !ok || grant.Document.Subject != "ada" {
@@ -78,8 +92,53 @@ func newWorld(t testing.TB) *world {
 		if err != nil || grant.Proof.CheckBody(body) != nil {
 			rw.WriteHeader(http.StatusTeapot)
 		}
-	}))
-	return w
+	}
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+// set changes what the server publishes, or the time.
+func (w *world) set(change func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	change()
+}
+
+// publish is the server's public part.
+func (w *world) publish(rw http.ResponseWriter, r *http.Request) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked[r.URL.Path]++
+	switch {
+	case w.down:
+		rw.WriteHeader(http.StatusBadGateway)
+	case r.URL.Path == "/.well-known/holdfast-keyset":
+		_, _ = io.WriteString(rw, w.keyset)
+	case r.URL.Path == "/.well-known/jwks.json":
+		key := w.keys.Signing[0]
+		_ = json.NewEncoder(rw).Encode(object{"keys": []object{
+			{"kty": "RSA", "n": "AQAB", "e": "AQAB"},
+			{"kty": "EC", "crv": "P-256", "x": key.JWK().X, "y": key.JWK().Y, "kid": key.ID(), "alg": "ES256", "use": "sig"},
+		}})
+	case r.URL.Path == "/v1/status-lists/0":
+		list := statuslist.New(16)
+		for i := range 16 {
+			_ = list.Set(i, w.status)
+		}
+		text, _ := jose.Sign(w.keys.Signing[0], "statuslist+jwt", object{
+			"sub": w.issuer + r.URL.Path, "iat": w.now.Unix(), "exp": w.now.Add(24 * time.Hour).Unix(), "ttl": int(w.listTTL / time.Second),
+			"status_list": list.Encode(),
+		})
+		_, _ = io.WriteString(rw, text)
+	case r.URL.Path == "/v1/status-lists/1":
+		http.Redirect(rw, r, "/v1/status-lists/0", http.StatusFound)
+	default:
+		rw.WriteHeader(http.StatusNotFound)
+	}
 }
 
 func newKey(t testing.TB) jose.PrivateKey {
@@ -96,10 +155,10 @@ type object = map[string]any
 func (w *world) document(t testing.TB, changes object) string {
 	t.Helper()
 	claims := object{
-		"iss": issuer, "aud": issuer, "sub": "ada", "jti": "id", "iat": noon.Unix(), "nbf": noon.Unix(), "exp": noon.Unix() + 3600,
+		"iss": w.issuer, "aud": w.issuer, "sub": "ada", "jti": "id", "iat": noon.Unix(), "nbf": noon.Unix(), "exp": noon.Unix() + 3600,
 		"refresh_after": noon.Unix() + 1800, "rev": 7, "state": "active", "reason": nil, "paid_through": nil, "plans": []string{"premium"},
 		"features": object{"export": object{}}, "device": "device", "cnf": object{"jkt": w.device.ID()}, "proof": "proof",
-		"status": object{"status_list": object{"idx": 12, "uri": issuer + "/v1/status-lists/0"}},
+		"status": object{"status_list": object{"idx": 12, "uri": w.issuer + "/v1/status-lists/0"}},
 	}
 	maps.Copy(claims, changes)
 	text, err := jose.Sign(w.keys.Signing[0], "entitlement+jwt", claims)
@@ -157,7 +216,7 @@ func TestRequire(t *testing.T) {
 	w := newWorld(t)
 	good, thief := w.document(t, nil), newKey(t)
 	stale := w.claims(t, good)
-	w.now = noon.Add(dpop.NonceLife + time.Second)
+	w.set(func() { w.now = noon.Add(dpop.NonceLife + time.Second) })
 	with := func(name string, value any) object {
 		claims := w.claims(t, good)
 		claims[name] = value
@@ -188,6 +247,7 @@ func TestRequire(t *testing.T) {
 		"as a bearer token":         {[]string{"Bearer " + good}, by(w.claims(t, good)), 401, "unauthenticated"},
 		"only a scheme":             {[]string{"DPoP "}, by(w.claims(t, good)), 401, "unauthenticated"},
 		"two documents":             {[]string{"DPoP " + good, "DPoP " + good}, by(w.claims(t, good)), 401, "unauthenticated"},
+		"two documents in one":      {[]string{"DPoP " + good + ", DPoP " + good}, by(w.claims(t, good)), 401, "unauthenticated"},
 		"no proof":                  {of(good), nil, 401, "invalid_dpop_proof"},
 		"two proofs":                {of(good), append(by(w.claims(t, good)), by(w.claims(t, good))...), 401, "invalid_dpop_proof"},
 		"no ath":                    {of(good), by(without("ath")), 401, "invalid_dpop_proof"},
@@ -249,37 +309,157 @@ func TestBody(t *testing.T) {
 	}
 }
 
+// good sends a good request for a document, and returns the answer's code; "" for one that has passed.
+func (w *world) good(t testing.TB, document string) string {
+	t.Helper()
+	w.passed = 0
+	response := w.send([]string{"DPoP " + document}, []string{proof(t, w.device, w.claims(t, document))}, "")
+	if w.passed == 1 {
+		return ""
+	}
+	return code(t, response)
+}
+
 func TestStatus(t *testing.T) {
+	for status, want := range map[entitlements.Status]string{0: "", 1: "revoked", 2: "suspended", 3: "revoked"} {
+		w := newWorld(t)
+		w.set(func() { w.status = status })
+		if got := w.good(t, w.document(t, nil)); got != want {
+			t.Errorf("%d: %q, want %q", status, got, want)
+		}
+	}
 	w := newWorld(t)
-	good := w.document(t, nil)
 	for name, test := range map[string]struct {
-		value  uint8
-		err    error
-		status int
-		code   string
+		idx  int
+		uri  string
+		want string
 	}{
-		"valid":     {0, nil, 200, ""},
-		"invalid":   {1, nil, 401, "revoked"},
-		"suspended": {2, nil, 401, "suspended"},
-		"unknown":   {3, nil, 401, "revoked"},
-		"no answer": {0, errors.New("no list"), 503, "unavailable"},
+		"an index outside the list":   {16, w.issuer + "/v1/status-lists/0", "claims_invalid"},
+		"a list of another origin":    {12, "http://127.0.0.1:1/v1/status-lists/0", "claims_invalid"},
+		"a list that redirects":       {12, w.issuer + "/v1/status-lists/1", "unavailable"},
+		"a list that does not exist":  {12, w.issuer + "/v1/status-lists/2", "unavailable"},
+		"another path of the issuer":  {12, w.issuer + "/.well-known/jwks.json", "claims_invalid"},
+		"a list that exists":          {12, w.issuer + "/v1/status-lists/0", ""},
+		"the origin as a user's name": {12, strings.Replace(w.issuer, "://", "://x@", 1) + "/v1/status-lists/0", "claims_invalid"},
 	} {
-		w.passed = 0
-		w.status = func(_ context.Context, reference entitlements.StatusReference) (uint8, error) {
-			if reference.Index != 12 || reference.URI != issuer+"/v1/status-lists/0" {
-				t.Errorf("asked for %+v", reference)
-			}
-			return test.value, test.err
+		document := w.document(t, object{"status": object{"status_list": object{"idx": test.idx, "uri": test.uri}}})
+		if got := w.good(t, document); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
-		response := w.send([]string{"DPoP " + good}, []string{proof(t, w.device, w.claims(t, good))}, "")
-		if response.StatusCode != test.status || (w.passed == 1) != (test.status == 200) {
-			t.Errorf("%s: %d, passed %d", name, response.StatusCode, w.passed)
+	}
+}
+
+func TestRevocationCountsAfterTTL(t *testing.T) {
+	w := newWorld(t)
+	document := w.document(t, nil)
+	for range 3 {
+		if got := w.good(t, document); got != "" {
+			t.Fatal(got)
 		}
-		if test.code != "" {
-			if got := code(t, response); got != test.code {
-				t.Errorf("%s: %s, want %s", name, got, test.code)
-			}
+	}
+	if n := w.asked["/v1/status-lists/0"]; n != 1 {
+		t.Errorf("the list was fetched %d times within its ttl", n)
+	}
+	w.set(func() { w.status, w.now = entitlements.StatusInvalid, w.now.Add(w.listTTL) })
+	if got := w.good(t, document); got != "revoked" {
+		t.Errorf("after the ttl: %q", got)
+	}
+}
+
+// TestIssuerOutOfReach: the guard works on, for five minutes and no longer, and recovers.
+func TestIssuerOutOfReach(t *testing.T) {
+	w := newWorld(t)
+	document := w.document(t, nil)
+	if got := w.good(t, document); got != "" {
+		t.Fatal(got)
+	}
+	began := w.now
+	w.set(func() { w.down = true })
+	for _, step := range []struct {
+		after time.Duration
+		want  string
+	}{{11 * time.Second, ""}, {2 * time.Minute, ""}, {5*time.Minute - time.Second, ""}, {5 * time.Minute, "unavailable"}, {time.Hour / 2, "unavailable"}} {
+		w.set(func() { w.now = began.Add(step.after) })
+		if got := w.good(t, document); got != step.want {
+			t.Errorf("after %v: %q, want %q", step.after, got, step.want)
 		}
+	}
+	w.set(func() { w.down, w.now = false, w.now.Add(time.Second) })
+	if got := w.good(t, document); got != "" {
+		t.Errorf("within reach again: %q", got)
+	}
+
+	w = newWorld(t)
+	w.set(func() { w.down = true })
+	if got := w.good(t, w.document(t, nil)); got != "unavailable" {
+		t.Errorf("with keys, but without ever a status list: %q", got)
+	}
+}
+
+// TestKeysAreFetchedAgain: a new keyset counts within a minute, or as soon as a document needs it, and an old one never.
+func TestKeysAreFetchedAgain(t *testing.T) {
+	w := newWorld(t)
+	first, old := w.keys, w.document(t, object{"iat": noon.Unix() - 60, "nbf": noon.Unix() - 60})
+	proposal, key, err := first.Rotate(rand.Reader, noon, 0, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := proposal.Sign(first.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.set(func() { w.keyset, w.now = text, noon.Add(11*time.Second) })
+	w.keys.Signing = []jose.PrivateKey{key}
+	fresh := w.document(t, object{"iat": noon.Unix() + 10, "nbf": noon.Unix() + 10})
+	if got := w.good(t, fresh); got != "" {
+		t.Errorf("a document under a key published just now: %q", got)
+	}
+	w.set(func() { w.keyset, w.now = first.Compact, noon.Add(2*time.Minute) })
+	if got := w.good(t, fresh); got != "" {
+		t.Errorf("the old keyset again: %q", got)
+	}
+	if got := w.good(t, old); got != "" {
+		t.Errorf("a document under the key before: %q", got)
+	}
+	w.set(func() { w.now = noon.Add(6 * time.Minute) })
+	if got := w.good(t, fresh); got != "unavailable" {
+		t.Errorf("the old keyset for longer than five minutes: %q", got)
+	}
+}
+
+// TestAuthenticate: who somebody is needs no feature, but a device that still belongs to them.
+func TestAuthenticate(t *testing.T) {
+	w := newWorld(t)
+	w.handler = w.guard.Authenticate(w.export(t))
+	for name, test := range map[string]struct {
+		claims object
+		want   string
+	}{
+		"with features":  {nil, ""},
+		"nothing bought": {object{"state": "none", "features": object{}}, ""},
+		"revoked":        {object{"state": "revoked", "reason": "revoked", "features": object{}}, ""},
+		"removed":        {object{"state": "none", "reason": "device_removed", "features": object{}}, "device_removed"},
+		"copied":         {object{"state": "none", "reason": "device_forked", "features": object{}}, "device_forked"},
+	} {
+		if got := w.good(t, w.document(t, test.claims)); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+	w.set(func() { w.status, w.now = entitlements.StatusInvalid, w.now.Add(time.Minute) })
+	if got := w.good(t, w.document(t, nil)); got != "revoked" {
+		t.Errorf("a withdrawn document: %q", got)
+	}
+}
+
+func TestWithoutRoots(t *testing.T) {
+	w := newWorld(t)
+	w.handler = w.newGuard(t, nil).Require("export", w.export(t))
+	if got := w.good(t, w.document(t, nil)); got != "" {
+		t.Error(got)
+	}
+	w.keys.Signing = []jose.PrivateKey{newKey(t)}
+	if got := w.good(t, w.document(t, nil)); got != "key_unknown" {
+		t.Errorf("under a key of its own: %q", got)
 	}
 }
 
@@ -287,12 +467,7 @@ func TestStatus(t *testing.T) {
 func TestGuardConcurrentUse(t *testing.T) {
 	w := newWorld(t)
 	good := w.document(t, nil)
-	verifier := entitlements.Verifier{Keyset: w.keys.Keyset, Issuer: issuer}
-	guard, err := host.New(host.Config{Origin: origin, Nonces: w.nonces, Now: func() time.Time { return noon }, Verifier: func() entitlements.Verifier { return verifier }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	handler := guard.Require("export", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	handler := w.guard.Require("export", http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	var group sync.WaitGroup
 	for range 8 {
 		signed := proof(t, w.device, w.claims(t, good))
@@ -308,25 +483,62 @@ func TestGuardConcurrentUse(t *testing.T) {
 	group.Wait()
 }
 
+// TestNew: what can never work is an error at start that says what is wrong.
 func TestNew(t *testing.T) {
 	w := newWorld(t)
-	good := host.Config{Origin: origin, Nonces: w.nonces, Now: time.Now, Verifier: func() entitlements.Verifier { return entitlements.Verifier{} }}
-	for name, change := range map[string]func(*host.Config){
-		"no origin":           func(c *host.Config) { c.Origin = "" },
-		"origin with a slash": func(c *host.Config) { c.Origin += "/" },
-		"origin with a path":  func(c *host.Config) { c.Origin += "/v1" },
-		"a bare host":         func(c *host.Config) { c.Origin = "api.example.com" },
-		"no verifier":         func(c *host.Config) { c.Verifier = nil },
-		"no nonces":           func(c *host.Config) { c.Nonces = nil },
-		"no clock":            func(c *host.Config) { c.Now = nil },
+	other, err := entitlements.GenerateKeys(rand.Reader, w.issuer, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := other.Roots.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		issuer string
+		roots  []byte
+		option host.Option
+		want   string
+	}{
+		"an issuer with a slash":      {w.issuer + "/", w.roots, host.Origin(origin), "slash at the end"},
+		"an issuer by another name":   {strings.Replace(w.issuer, "127.0.0.1", "localhost", 1), w.roots, host.Origin(origin), "--origin"},
+		"an issuer without a scheme":  {"app.example.com", w.roots, host.Origin(origin), "scheme://host"},
+		"an issuer without TLS":       {"http://app.example.com", w.roots, host.Origin(origin), "neither https"},
+		"an issuer that is not there": {"http://127.0.0.1:1", w.roots, host.Origin(origin), "127.0.0.1:1"},
+		"roots that are no JSON":      {w.issuer, []byte("roots.json"), host.Origin(origin), "roots"},
+		"another server's roots":      {w.issuer, foreign, host.Origin(origin), "keys roots"},
+		"no origin":                   {w.issuer, w.roots, host.Origin(""), "scheme://host"},
+		"an origin with a path":       {w.issuer, w.roots, host.Origin(origin + "/v1"), "scheme://host"},
+		"a short secret":              {w.issuer, w.roots, host.NonceSecret(secret[1:]), "31 bytes"},
 	} {
-		config := good
-		change(&config)
-		if _, err := host.New(config); err == nil {
-			t.Errorf("%s is taken", name)
+		_, err := host.New(t.Context(), test.issuer, test.roots, host.Clock(w.clock), test.option)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if _, err := host.New(good); err != nil {
+	if _, err := host.New(t.Context(), w.issuer, w.roots, host.Clock(w.clock)); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestDependencies: a back end that imports the guard gets neither a database nor WebAuthn with it.
+func TestDependencies(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "-f", `{{if or (not .Standard) (eq .ImportPath "database/sql")}}{{.ImportPath}}{{end}}`, ".").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	may := []string{
+		"holdfast/entitlements", "holdfast/passkey/names", "holdfast/passkey/reasons", "github.com/lestrrat-go/",
+		"github.com/go-json-experiment/json", "github.com/google/uuid", "golang.org/x/crypto/", "golang.org/x/sync/singleflight", "golang.org/x/text/",
+	}
+	seen := 0
+	for _, path := range strings.Fields(string(out)) {
+		seen++
+		if !slices.ContainsFunc(may, func(prefix string) bool { return strings.HasPrefix(path, prefix) }) {
+			t.Errorf("depends on %s", path)
+		}
+	}
+	if seen < 10 {
+		t.Errorf("only %d packages", seen)
 	}
 }
