@@ -94,8 +94,8 @@ func (m *Metrics) watchWebhooks(counts func() outbox.Counts) {
 	}, func() float64 { return float64(counts().Failed) }))
 }
 
-// NewOps returns the handler of the operations listener, which must never be public: metrics, liveness, readiness and
-// profiles. ready fails if the server should get no requests; it may take two seconds.
+// NewOps returns the handler of the operations listener, which must never be public: metrics, liveness, readiness,
+// profiles and the API reference. ready fails if the server should get no requests; it may take two seconds.
 func NewOps(metrics *Metrics, ready func(context.Context) error) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(metrics.registry, promhttp.HandlerOpts{}))
@@ -120,6 +120,7 @@ func NewOps(metrics *Metrics, ready func(context.Context) error) http.Handler {
 		}
 		plain(w, http.StatusOK, "ready\n")
 	})
+	mux.Handle("GET /docs/", newReference())
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index) // without its cmdline, which may hold the bootstrap token
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)

@@ -57,6 +57,12 @@ func TestOps(t *testing.T) {
 		t.Error("/readyz is red without Retry-After")
 	}
 	b.do("GET", "/healthz", nil).want(t, 200, "")
+	for _, name := range []string{"", "start.js", "swagger-ui-bundle.js", "swagger-ui.css", "openapi.yaml"} {
+		if csp := b.do("GET", "/docs/"+name, nil).want(t, 200, "").Header.Get("Content-Security-Policy"); csp == "" {
+			t.Errorf("/docs/%s has no policy", name)
+		}
+	}
+	b.do("GET", "/docs/none", nil).want(t, 404, "")
 	b.do("GET", "/debug/pprof/goroutine", nil).want(t, 200, "")
 	b.do("GET", "/debug/pprof/cmdline", nil).want(t, 404, "") // the arguments may contain a token
 }

@@ -234,6 +234,7 @@ func (c Config) greet(w io.Writer, site site, ops net.Addr, warning string) {
   Open         %[1]s
   Console      %[1]s/support, for staff: %[4]s staff invite --role admin --name NAME %[7]s
   Operations   http://%[2]s/metrics, /readyz (never make it public)
+  API          http://%[2]s/docs/
   Data         %[3]s
   Admin token  %[4]s token create --scope admin %[5]s
   End          Ctrl-C

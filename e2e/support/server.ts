@@ -42,10 +42,11 @@ type Origin = string | ((port: number) => string);
 export class Server {
   readonly origin: string;
   readonly address: string;
+  /** The origin of the operations listener. */
+  readonly ops: string;
   /** The private cluster below the data folder. */
   readonly postgres: Postgres;
   readonly #data: string;
-  readonly #ops: number;
   readonly #flags: readonly string[];
   #process: ChildProcess | undefined;
   #ended: Promise<number | null> = Promise.resolve(0);
@@ -54,7 +55,7 @@ export class Server {
   private constructor(data: string, port: number, ops: number, flags: readonly string[], origin?: Origin) {
     this.#data = data;
     this.#flags = flags;
-    this.#ops = ops;
+    this.ops = `http://localhost:${ops}`;
     this.postgres = new Postgres(data);
     this.address = `localhost:${port}`;
     this.origin = typeof origin === 'function' ? origin(port) : (origin ?? `http://${this.address}`);
@@ -75,7 +76,7 @@ export class Server {
     this.#process = spawn(
       binary,
       // biome-ignore format: a flag and its value
-      ['serve', '--data', this.#data, '--listen', this.address, '--ops-listen', `localhost:${this.#ops}`,
+      ['serve', '--data', this.#data, '--listen', this.address, '--ops-listen', new URL(this.ops).host,
         '--origin', this.origin, ...this.#flags],
       {
         env: { PATH, HOME, ...(HOLDFAST_POSTGRES_BIN && { HOLDFAST_POSTGRES_BIN }), HOLDFAST_ADMIN_TOKEN: adminToken },
@@ -258,7 +259,7 @@ export class Server {
 
   async #isReady(): Promise<boolean> {
     try {
-      return (await fetch(`http://localhost:${this.#ops}/readyz`)).ok;
+      return (await fetch(`${this.ops}/readyz`)).ok;
     } catch {
       return false;
     }
