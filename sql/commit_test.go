@@ -4,6 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -39,7 +40,6 @@ func TestCommitWithoutStandby(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := ""
 	ways := map[string]func(ctx context.Context, secret string) error{
 		"exec": func(ctx context.Context, secret string) error {
 			_, err := db.ExecContext(ctx, `INSERT INTO secrets (name, value) VALUES ($1, '')`, secret)
@@ -50,16 +50,16 @@ func TestCommitWithoutStandby(t *testing.T) {
 			return err
 		},
 		"returning": func(ctx context.Context, secret string) error {
-			return db.GetContext(ctx, &name, `INSERT INTO secrets (name, value) VALUES ($1, '') RETURNING name`, secret)
+			return db.GetContext(ctx, new(string), `INSERT INTO secrets (name, value) VALUES ($1, '') RETURNING name`, secret)
 		},
 		"returning rows": func(ctx context.Context, secret string) error {
 			return db.SelectContext(ctx, new([]string), `INSERT INTO secrets (name, value) VALUES ($1, '') RETURNING name`, secret)
 		},
 		"inside a select": func(ctx context.Context, secret string) error {
 			return db.QueryRowContext(ctx, `
-				WITH made AS (INSERT INTO secrets (name, value) VALUES ($1, '')) SELECT $1::text`, secret).Scan(&name)
+				WITH made AS (INSERT INTO secrets (name, value) VALUES ($1, '')) SELECT $1::text`, secret).Scan(new(string))
 		},
-		"prepared": func(ctx context.Context, secret string) error { return prepared.GetContext(ctx, &name, secret) },
+		"prepared": func(ctx context.Context, secret string) error { return prepared.GetContext(ctx, new(string), secret) },
 		"prepared exec": func(ctx context.Context, secret string) error {
 			_, err := prepared.ExecContext(ctx, secret)
 			return err
@@ -83,21 +83,16 @@ func TestCommitWithoutStandby(t *testing.T) {
 	}
 
 	standby.Stop(t)
-	t.Run("cut off", func(t *testing.T) {
-		for way, write := range ways {
-			t.Run(way, func(t *testing.T) {
-				t.Parallel()
-				begun := time.Now()
-				err := write(t.Context(), way)
-				if unknown := (*sql.UnknownOutcomeError)(nil); !errors.As(err, &unknown) || !unknown.Unavailable() {
-					t.Errorf("without the standby: %v", err)
-				}
-				if took := time.Since(begun); took > 9*time.Second {
-					t.Errorf("it took %v", took)
-				}
-			})
-		}
-	})
+	var group sync.WaitGroup
+	for way, write := range ways {
+		group.Go(func() {
+			err := write(t.Context(), way) // PostgreSQL's wait for the standby never ends
+			if unknown := (*sql.UnknownOutcomeError)(nil); !errors.As(err, &unknown) || !unknown.Unavailable() {
+				t.Errorf("%s, without the standby: %v", way, err)
+			}
+		})
+	}
+	group.Wait()
 	claim := sql.NewAnswers(db)
 	for range 2 { // a try of unknown outcome does not block the next one
 		at := time.Now().UTC().Truncate(time.Microsecond)

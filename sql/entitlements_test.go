@@ -43,21 +43,30 @@ func (c *manualClock) Advance(d time.Duration) { c.nanos.Add(int64(d)) }
 // bench is a service on a fresh database.
 type bench struct {
 	*entitlements.Service
-	db       *sqlx.DB
-	store    *sql.Entitlements
-	clock    *manualClock
-	keys     entitlements.Keys
-	verifier entitlements.Verifier
+	owner, runtime string // the database's addresses
+	db             *sqlx.DB
+	store          *sql.Entitlements
+	clock          *manualClock
+	keys           entitlements.Keys
+	verifier       entitlements.Verifier
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	db := sqltest.New(t)
+	owner, runtime := sqltest.Database(t)
+	db, err := sql.Open(t.Context(), runtime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
 	store, err := sql.NewEntitlements(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{db: db, store: store, clock: newManualClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
+	b := &bench{
+		owner: owner, runtime: runtime, db: db, store: store,
+		clock: newManualClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)),
+	}
 	if b.keys, err = entitlements.GenerateKeys(rand.Reader, issuer, b.clock.Now()); err != nil {
 		t.Fatal(err)
 	}

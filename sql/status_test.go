@@ -2,7 +2,6 @@ package sql_test
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"net/url"
 	"path"
@@ -56,28 +55,6 @@ func (b *bench) publishingReplica(t *testing.T, address string, deaf bool) publi
 	return p
 }
 
-// newStatusBench returns a bench and the addresses of its database.
-func newStatusBench(t *testing.T) (b *bench, owner, runtime string) {
-	t.Helper()
-	owner, runtime = sqltest.Database(t)
-	db, err := sql.Open(t.Context(), runtime)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	store, err := sql.NewEntitlements(t.Context(), db)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b = &bench{db: db, store: store, clock: newManualClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
-	if b.keys, err = entitlements.GenerateKeys(rand.Reader, issuer, b.clock.Now()); err != nil {
-		t.Fatal(err)
-	}
-	b.verifier = entitlements.Verifier{Keyset: b.keys.Keyset, Issuer: issuer}
-	b.Service = b.replica(t)
-	return b, owner, runtime
-}
-
 // status returns a document's status in a replica's list.
 func (b *bench) status(t *testing.T, replica publishing, document entitlements.Document) entitlements.Status {
 	t.Helper()
@@ -127,10 +104,10 @@ func (b *bench) within(t *testing.T, replica publishing, name string, want map[s
 // their ttl, and nothing else does.
 func TestStatusListsShowEveryChange(t *testing.T) {
 	t.Parallel()
-	b, _, runtime := newStatusBench(t)
+	b := newBench(t)
 	replicas := map[string]publishing{
-		"hears": b.publishingReplica(t, runtime, false),
-		"deaf":  b.publishingReplica(t, runtime, true),
+		"hears": b.publishingReplica(t, b.runtime, false),
+		"deaf":  b.publishingReplica(t, b.runtime, true),
 	}
 
 	const valid, invalid, suspended = entitlements.StatusValid, entitlements.StatusInvalid, entitlements.StatusSuspended
@@ -200,8 +177,8 @@ func TestStatusListsShowEveryChange(t *testing.T) {
 // by themselves afterwards, and that a lost listening connection is replaced.
 func TestStatusListsWhileTheDatabaseIsAway(t *testing.T) {
 	t.Parallel()
-	b, owner, runtime := newStatusBench(t)
-	replica := b.publishingReplica(t, runtime, false)
+	b := newBench(t)
+	replica := b.publishingReplica(t, b.runtime, false)
 	documents := map[string]entitlements.Document{}
 	for _, who := range []string{"first", "second", "third"} {
 		user := b.user(t)
@@ -222,7 +199,7 @@ func TestStatusListsWhileTheDatabaseIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	address, err := url.Parse(owner)
+	address, err := url.Parse(b.owner)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,8 @@ type Config struct {
 	WebhookURL    []string `name:"webhook-url" env:"HOLDFAST_WEBHOOK_URL" placeholder:"URL" help:"Where changes of subscriptions, quarantined devices and erased users are told: https, or http on this machine (repeatable)."`
 	WebhookSecret []string `env:"HOLDFAST_WEBHOOK_SECRET" placeholder:"SECRET" help:"What signs webhooks, whsec_ and base64; with several, each signs (repeatable). Better set in the environment, where other users cannot see it."`
 
-	keysEvery time.Duration // how often the keys folder is checked; 0 means keysPoll
+	keysEvery  time.Duration // how often the keys folder is checked; 0 means keysPoll
+	clockEvery time.Duration // how often the clock is compared with the database's; 0 means clockPoll
 }
 
 // DataFolder is the default place of all files.

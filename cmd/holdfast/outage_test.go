@@ -17,12 +17,18 @@ import (
 	"holdfast/sql/sqltest"
 )
 
-// serveOn runs a server on the database at url.
-func serveOn(t *testing.T, url string, args ...string) *server {
+// configureOn returns the configuration of a server on the database at url, which has new keys.
+func configureOn(t *testing.T, url string, args ...string) Config {
 	t.Helper()
 	data := filepath.Join(folder(t), "data")
 	succeed(t, "keys", "init", "--origin", "http://localhost:8080", "--data", data)
-	s := serve(t, configure(t, append([]string{"--database-url", url, "--admin-token", bootstrapToken, "--origin", "http://localhost:8080", "--data", data}, args...)...))
+	return configure(t, append([]string{"--database-url", url, "--admin-token", bootstrapToken, "--origin", "http://localhost:8080", "--data", data}, args...)...)
+}
+
+// serveOn runs a server that [configureOn] configured.
+func serveOn(t *testing.T, config Config) *server {
+	t.Helper()
+	s := serve(t, config)
 	s.origin = "http://" + find(t, `"listen":"([^"]+)"`, s.log.String())
 	return s
 }
@@ -97,7 +103,7 @@ func TestNoAcknowledgementWithoutStandby(t *testing.T) {
 	t.Parallel()
 	primary := sqltest.NewNode(t)
 	standby := primary.Standby(t)
-	s := serveOn(t, primary.URL(local.Owner))
+	s := serveOn(t, configureOn(t, primary.URL(local.Owner)))
 	put := func(user string) string {
 		return fmt.Sprintf(`{"user":%q,"plan":"premium","state":"active","paid_through":"2099-01-01T00:00:00Z"}`, user)
 	}
@@ -182,7 +188,7 @@ func TestNoAcknowledgementWithoutStandby(t *testing.T) {
 func TestReadOnlyDatabase(t *testing.T) {
 	t.Parallel()
 	primary := sqltest.NewNode(t)
-	s := serveOn(t, primary.URL(local.Owner))
+	s := serveOn(t, configureOn(t, primary.URL(local.Owner)))
 	fill(t, s)
 	if got := status(t, s.ops+"/readyz"); got != 200 {
 		t.Fatalf("readiness: %d", got)
@@ -250,7 +256,7 @@ func TestSilentDatabase(t *testing.T) {
 			first, second := sqltest.NewProxy(t, primary), sqltest.NewProxy(t, standby)
 			host, port := first.Hostport()
 			_, otherPort := second.Hostport()
-			s := serveOn(t, fmt.Sprintf("postgres:///holdfast?host=%s,%s&port=%s,%s&user=%s&sslmode=disable", host, host, port, otherPort, local.Owner))
+			s := serveOn(t, configureOn(t, fmt.Sprintf("postgres:///holdfast?host=%s,%s&port=%s,%s&user=%s&sslmode=disable", host, host, port, otherPort, local.Owner)))
 			fill(t, s)
 
 			silence(t, primary, first)
@@ -308,7 +314,9 @@ func TestClockFarFromTheDatabase(t *testing.T) {
 	t.Parallel()
 	primary := sqltest.NewNode(t)
 	setClock(t, primary, "0")
-	s := serveOn(t, primary.URL(local.Owner)+"&search_path=public,pg_catalog")
+	config := configureOn(t, primary.URL(local.Owner)+"&search_path=public,pg_catalog")
+	config.clockEvery = 100 * time.Millisecond
+	s := serveOn(t, config)
 	s.want(t, "POST", "/admin/v1/users", `{"name":"Ada"}`, 201, "")
 
 	for off, word := range map[string]string{"-20 days": "ahead", "20 days": "behind"} {
@@ -340,8 +348,10 @@ func TestClockOffStopsBackgroundWork(t *testing.T) {
 	primary.Exec(t, `INSERT INTO webhook_endpoints (digest, shown, active) VALUES (sha256(convert_to($1, 'UTF8')), $1, true)`, receiver.URL)
 	primary.Exec(t, `INSERT INTO webhook_deliveries (user_id, endpoint, message_id, type, payload, created_at, next_attempt_at)
 		SELECT `+sessionless+`, id, `+sessionless+`, 'user.erased', '{}', now(), now() - interval '1 day' FROM webhook_endpoints`)
-	s := serveOn(t, primary.URL(local.Owner)+"&search_path=public,pg_catalog",
+	config := configureOn(t, primary.URL(local.Owner)+"&search_path=public,pg_catalog",
 		"--webhook-url", receiver.URL, "--webhook-secret", "whsec_"+strings.Repeat("S3cr", 10))
+	config.clockEvery = 100 * time.Millisecond
+	s := serveOn(t, config)
 	for _, waits := range []string{"housekeeping failed", "plan rollout failed", "webhooks not sent"} {
 		await(t, waits, func() bool { return strings.Contains(s.log.String(), waits) })
 	}

@@ -199,7 +199,7 @@ func (s services) work(
 	do := func(task func()) { group.Go(func() error { task(); return nil }) }
 
 	_ = s.rights.CheckClock(ctx) // before the first request; watchClock logs what it finds
-	do(func() { watchClock(ctx, s.rights, log) })
+	do(func() { watchClock(ctx, s.rights, cmp.Or(config.clockEvery, clockPoll), log) })
 	do(func() { warnOfKeysetEnd(ctx, log, s.rights.KeysetEnd) })
 	do(func() {
 		hangups := make(chan os.Signal, 1)
@@ -238,9 +238,9 @@ func (s services) work(
 
 // watchClock logs when the server's clock differs too much from the database's to be trusted, and when they agree again,
 // until ctx ends.
-func watchClock(ctx context.Context, rights *entitlements.Service, log *slog.Logger) {
+func watchClock(ctx context.Context, rights *entitlements.Service, every time.Duration, log *slog.Logger) {
 	var off error
-	entitlements.Repeat(ctx, clockPoll, nil, func(ctx context.Context) error {
+	entitlements.Repeat(ctx, every, nil, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, clockPoll)
 		defer cancel()
 		// Without an answer from the database, the last comparison stands.
