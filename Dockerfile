@@ -9,6 +9,7 @@ COPY web/sdk/package.json sdk/
 COPY web/app/package.json app/
 COPY web/kit/package.json kit/
 COPY web/support/package.json support/
+COPY web/vite/package.json vite/
 RUN --mount=type=cache,target=/root/.npm npm ci
 COPY web/ ./
 COPY api/openapi.yaml /src/api/

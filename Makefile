@@ -8,7 +8,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # Further flags of `holdfast serve`, for `make run`.
 ARGS ?=
 
-web_sources := $(shell find web -name node_modules -prune -o -path web/dist -prune -o -path web/pack -prune -o -path web/sdk/dist -prune -o -path web/sdk/LICENSE -prune -o -path web/api/openapi.ts -prune -o -type f -print) api/openapi.yaml
+web_sources := $(shell find web -name node_modules -prune -o -path web/dist -prune -o -path web/pack -prune -o -path web/vite -prune -o -path web/examples -prune -o -path web/sdk/dist -prune -o -path web/sdk/LICENSE -prune -o -path web/api/openapi.ts -prune -o -type f -print) api/openapi.yaml
 biome := cd e2e && ../web/node_modules/.bin/biome check
 go_sources = $$(find . -name node_modules -prune -o -name '*.go' -print)
 

@@ -15,6 +15,7 @@ test('the lock file contains no download URLs', () => {
     'node_modules/@holdfast/fieldbook',
     'node_modules/@holdfast/kit',
     'node_modules/@holdfast/support',
+    'node_modules/@holdfast/vite',
   ]);
   const elsewhere = Object.entries(packages).filter(([, { resolved, link }]) => resolved !== undefined && !link);
   expect(elsewhere.map(([path]) => path)).toEqual([]);
