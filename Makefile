@@ -70,18 +70,30 @@ postgres:
 
 # Runs every stage, whatever fails before it, and fails if one did.
 define every
-@failed=; \
++@failed=; \
 for stage in $(1); do \
     echo; echo "== $$stage"; \
     $(MAKE) $$stage || failed="$$failed $$stage"; \
 done; \
-if [ -n "$$failed" ]; then echo; echo "FAILED:$$failed"; exit 1; fi
+if [ -n "$$failed" ]; then echo; echo "FAILED:$$failed" | tee -a "$${FAILURES:-/dev/null}"; exit 1; fi
 endef
 
+# Many tests wait for processes and time limits, so Go's run beside the others. Their output follows at the end.
 test: tools ## Run every test: Go with the race detector, web, browser. Installs what is missing
-	$(call every,web/dist/index.html test-go test-web test-browser)
-	@echo; echo "All tests passed."
+	@$(MAKE) -j 3 web/node_modules/.package-lock.json web/pack/node_modules/.package-lock.json e2e/node_modules/.package-lock.json
+	@GO=$$(mktemp) FAILURES=$$(mktemp); export GO FAILURES; trap 'rm -f $$GO $$FAILURES' EXIT; \
+	$(MAKE) web/dist/index.html || echo "FAILED: web/dist/index.html" >>$$FAILURES; \
+	$(MAKE) -k -j 2 test-go-aside test-others; ended=$$?; \
+	cat $$GO; echo; cat $$FAILURES; \
+	[ $$ended = 0 ] && [ ! -s $$FAILURES ] && echo "All tests passed."
 .PHONY: test
+
+test-go-aside:
+	@echo "Go's tests run meanwhile; their output follows below"
+	@$(MAKE) test-go >$$GO 2>&1
+test-others:
+	$(call every,web-check web-test web-pack build browser-lint browser-check browser-test)
+.PHONY: test-go-aside test-others
 
 test-go: ## … only Go
 	$(call every,go-format go-vet go-packages go-e2e)

@@ -512,9 +512,9 @@ func TestStripeAfterErasure(t *testing.T) {
 	}
 }
 
-// TestStripePermutations sends two hundred sets of five events over HTTP, each in its own order, with duplicates and one
-// event lost and redelivered, for several customers concurrently. The final state is the one that the pure reducer computes
-// for the set.
+// TestStripePermutations sends sets of five events over HTTP, each in its own order, with duplicates and one event lost and
+// redelivered, for several customers concurrently. The final state is the one that the pure reducer computes for the set.
+// Package billing tries all orders of many sets.
 func TestStripePermutations(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -524,7 +524,7 @@ func TestStripePermutations(t *testing.T) {
 	var group sync.WaitGroup
 	turns := make(chan struct{}, 4)
 	ends := map[string]int{}
-	for n := range 200 {
+	for n := range 50 {
 		user, customer := w.newUser(""), fmt.Sprintf("c%d", n)
 		chosen := random.Perm(len(story))[:5]
 		var known []billing.Event
@@ -564,7 +564,7 @@ func TestStripePermutations(t *testing.T) {
 		})
 	}
 	group.Wait()
-	if len(ends) < 8 {
+	if len(ends) < 5 {
 		t.Errorf("only these ends: %v", ends)
 	}
 }

@@ -80,7 +80,7 @@ func trail(ctx context.Context, t *testing.T, client *support.Client, user, subs
 // at a revision that had none.
 func TestConcurrentStaffChanges(t *testing.T) {
 	t.Parallel()
-	each := 250 // changes by each of them
+	each := 100 // changes by each of them
 	if full {
 		each = 2500
 	}

@@ -23,7 +23,8 @@ func replicated(t *testing.T) (primary, standby *sqltest.Node, db *sqlx.DB) {
 	t.Helper()
 	primary = sqltest.NewNode(t)
 	standby = primary.Standby(t)
-	db, err := sql.Open(t.Context(), primary.URL(local.Runtime))
+	// An address must not hide the warning that a commit was not confirmed.
+	db, err := sql.Open(t.Context(), primary.URL(local.Runtime)+"&client_min_messages=error")
 	if err != nil {
 		t.Fatal(err)
 	}
