@@ -139,6 +139,20 @@ test('the one-file builds import nothing', () => {
   }
 });
 
+test('without a window nothing is known yet, and the process ends by itself', () => {
+  const code = `
+    import { openHoldfast } from '@holdfast/client';
+    const hf = await openHoldfast({ origin: 'https://example.test', roots: () => fetch('https://example.test/roots.json') });
+    const { snapshot, has, subscribe, start } = hf;
+    subscribe(() => {});
+    start();
+    const { code } = await hf.signIn().catch((error) => error);
+    console.log(snapshot().user, snapshot().entitlement.state, has('export'), code);`;
+  const options = { cwd: app, encoding: 'utf8', timeout: 60_000 };
+  const said = execFileSync(process.execPath, ['--input-type=module', '-e', code], options);
+  expect(said.trim()).toBe('null none false not_supported');
+});
+
 test('every entry can be imported without a window', async () => {
   const { exports } = JSON.parse(read('package.json'));
   const entries = Object.values(exports).filter((entry) => entry.default);

@@ -1,5 +1,12 @@
 // An app that imports every entry of @holdfast/client. client.test.js compiles and bundles it against the packed package.
-import { type Entitlement, type Holdfast, HoldfastError, openHoldfast } from '@holdfast/client';
+import {
+  type Entitlement,
+  emptyHoldfast,
+  type Holdfast,
+  HoldfastError,
+  openHoldfast,
+  type Snapshot,
+} from '@holdfast/client';
 import { explain } from '@holdfast/client/explanation';
 import { keepOffering, pickPasskey } from '@holdfast/client/prompt';
 import { openHoldfast as openFromOneFile } from '@holdfast/client/standalone';
@@ -9,6 +16,9 @@ import { reconcileInBackground } from '@holdfast/client/worker';
 const options = { origin: 'https://example.test', roots: { current: {}, next: null } };
 const hf: Holdfast = await openHoldfast(options);
 const same: Holdfast = await openFromOneFile(options);
+const typed = await openHoldfast<'export' | 'notes'>(options);
+const { has, snapshot } = typed;
+const snapshots: Snapshot<'export' | 'notes'>[] = [snapshot(), emptyHoldfast<'export' | 'notes'>().snapshot()];
 const state: Entitlement['state'] = hf.entitlement.state;
 const limit: number | undefined = hf.limit('export');
 await hf.signIn({ mediation: 'conditional', signal: new AbortController().signal });
@@ -22,6 +32,8 @@ try {
 }
 const giveWay: () => void = reconcileInBackground(options);
 
+// @ts-expect-error no such feature
+has('exprot');
 // @ts-expect-error a state has a known name
 const unknown: 'unknown' = state;
 // @ts-expect-error without roots nothing can be trusted
@@ -29,4 +41,4 @@ await openHoldfast({ origin: 'https://example.test' });
 // @ts-expect-error types are found, so that this is not any
 hf.has(1);
 
-export { explain, giveWay, keepOffering, limit, pickPasskey, reconcileFromOneFile, same, unknown };
+export { explain, giveWay, keepOffering, limit, pickPasskey, reconcileFromOneFile, same, snapshots, unknown };

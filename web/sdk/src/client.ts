@@ -1,3 +1,4 @@
+import type { ErrorCode } from './base/error-code.ts';
 import { failingWith } from './base/failing-with.ts';
 import type { User } from './base/user.ts';
 import type { Holdfast } from './holdfast.ts';
@@ -9,6 +10,7 @@ import type { Account } from './session/account.ts';
 import type { Session } from './session/session.ts';
 import type { SignInOptions } from './session/sign-in-options.ts';
 import type { Context } from './state/context.ts';
+import type { Snapshot } from './state/snapshot.ts';
 import { State } from './state/state.ts';
 import type { LockOptions } from './storage/lock-options.ts';
 import type { StorageHealth } from './storage/storage-health.ts';
@@ -24,10 +26,12 @@ export class Client implements Holdfast {
   readonly #reconciler: Reconciler;
   #account: Account | undefined;
 
-  constructor(context: Context) {
-    this.state = new State(context);
+  /** `ended`: nothing will ever work, since there is no browser. */
+  constructor(context: Context, ended?: ErrorCode) {
+    this.state = new State(context, ended);
     this.state.isLocked = (held) => this.#isLocked(held);
     this.#reconciler = new Reconciler(this.state, loadSignIn);
+    this.#bind();
   }
 
   get user(): User | null {
@@ -66,11 +70,16 @@ export class Client implements Holdfast {
     return this.entitlement.features[feature]?.limit;
   }
 
+  snapshot(): Snapshot {
+    return this.state.snapshot();
+  }
+
   subscribe(listener: () => void): () => void {
     return this.state.subscribe(listener);
   }
 
-  reconcile(): Promise<ReconcileResult> {
+  async reconcile(): Promise<ReconcileResult> {
+    this.state.demandOpen();
     return this.#reconciler.reconcile();
   }
 
@@ -99,6 +108,7 @@ export class Client implements Holdfast {
   }
 
   async signOut(): Promise<boolean> {
+    this.state.demandOpen();
     await this.state.context.store.update((held) =>
       held.user
         ? { ...nobody, farewell: { user: held.user.id, device: held.device?.id ?? held.farewell?.device ?? null } }
@@ -144,8 +154,19 @@ export class Client implements Holdfast {
     return account ? account.pageLock.follow(held) : true;
   }
 
+  /** Gives this object its own, bound members: they work destructured, and behind a proxy, where private fields do not. */
+  #bind(): void {
+    const { constructor: _, ...members } = Object.getOwnPropertyDescriptors(Client.prototype);
+    for (const [name, { get, value }] of Object.entries<PropertyDescriptor>(members)) {
+      const own = get ? { get: get.bind(this) } : { value: value.bind(this), writable: true };
+      Object.defineProperty(this, name, { ...own, configurable: true });
+    }
+  }
+
   async #signingIn(): Promise<Account> {
+    this.state.demandOpen();
     const { Account } = await loadSignIn();
+    this.state.demandOpen();
     this.#account ??= new Account(this.state, this.#reconciler);
     return this.#account;
   }

@@ -3,6 +3,7 @@ import { encodeBase64url } from './base/base64url.ts';
 import { HoldfastError } from './base/error.ts';
 import type { ErrorCode } from './base/error-code.ts';
 import { failingWith } from './base/failing-with.ts';
+import { readOrigin } from './base/origin.ts';
 import { isObject, type JsonObject } from './base/strict-json.ts';
 import { type DeviceKey, openDeviceKey } from './server/device-key.ts';
 import type { Options } from './state/options.ts';
@@ -36,19 +37,21 @@ export interface Explanation {
 /**
  * Asks the server why this device's user has their current rights, since when, and where they can get help. The request is
  * signed with the device's key and needs no session, since a user who returns after weeks has none. Null if no device is
- * linked here. Rejects with `no_contact`, the server's problem code, or a storage failure.
+ * linked here. Rejects with `no_contact`, the server's problem code, `origin_invalid`, or a
+ * storage failure.
  *
  * @example
  * const explanation = await explain({ origin: location.origin });
  * if (explanation?.helpUrl) link.href = explanation.helpUrl;
  */
 export async function explain({
-  origin,
+  origin: given,
   database = 'holdfast',
   clock = Date.now,
   fetch = (input, init) => globalThis.fetch(input, init),
   timeout = 15_000,
 }: ExplainOptions): Promise<Explanation | null> {
+  const origin = readOrigin(given);
   const store = new Store(database);
   const { device } = await store.read().finally(() => store.close());
   if (!device) return null;

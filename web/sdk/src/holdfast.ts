@@ -4,39 +4,27 @@ import type { LinkOptions } from './reconcile/link-options.ts';
 import type { ReconcileResult } from './reconcile/reconcile-result.ts';
 import type { Session } from './session/session.ts';
 import type { SignInOptions } from './session/sign-in-options.ts';
+import type { Snapshot } from './state/snapshot.ts';
 import type { LockOptions } from './storage/lock-options.ts';
-import type { StorageHealth } from './storage/storage-health.ts';
-import type { Entitlement } from './verify/entitlement.ts';
 
 /**
  * The signed-in user and their rights on this device. Reads are synchronous and work offline; methods that talk to the
- * server return a promise. Methods reject only with {@link HoldfastError}.
+ * server return a promise. Methods reject only with {@link HoldfastError}. They are bound: `const { has } = hf` works. `F` are
+ * the names of the features that the app knows; any by default.
  *
  * @example
  * const hf = await openHoldfast({ origin: location.origin, roots });
  * hf.subscribe(() => render(hf.user, hf.entitlement));
  * exportButton.disabled = !hf.has("export");
  */
-export interface Holdfast {
-  /** The user signed in on this device, also offline; null: nobody. */
-  readonly user: User | null;
-  /** The server's UUID of this installation; null: not linked. */
-  readonly device: string | null;
-  /** The features that may be used now, and why; the same object until something changes. */
-  readonly entitlement: Entitlement;
-  /** The health of this device's storage. Independent of the entitlement. */
-  readonly storage: StorageHealth;
-  /** Whether the last request reached the server; null: no request yet. A captive portal does not count. */
-  readonly reached: boolean | null;
-
+export interface Holdfast<F extends string = string> extends Snapshot<F> {
   /** Whether `feature` may be used at this moment. Cheap enough to ask on every click. */
-  has(feature: string): boolean;
+  has(feature: F): boolean;
   /** The feature's limit; undefined if it may not be used now (ask `has`) or has no limit. */
-  limit(feature: string): number | undefined;
-  /**
-   * Calls `listener` after every change of `user`, `entitlement`, `locked`, `storage` or `reached`, made in this tab or
-   * another. Returns a function that unsubscribes.
-   */
+  limit(feature: F): number | undefined;
+  /** Everything that a page shows: the same object until something changes, for frameworks that compare by identity. */
+  snapshot(): Snapshot<F>;
+  /** Calls `listener` after every change of the snapshot, made in this tab or another. Returns a function that unsubscribes. */
   subscribe(listener: () => void): () => void;
 
   /**
@@ -87,11 +75,6 @@ export interface Holdfast {
   session(): Promise<Session | null>;
 
   /**
-   * Whether this page is locked: show none of the user's data then. The entitlement does not depend on it. `unlock()` in the
-   * page opens it, as does `signIn()` as the same user; sign-out ends the lock.
-   */
-  readonly locked: boolean;
-  /**
    * Locks every page of this user, now and across reloads. Rejects with `passkeys_unavailable` or `not_supported` if this
    * device could not open them again, so that nobody is locked out permanently. A passkey on another device, reached by a QR
    * code, needs the network.
@@ -103,13 +86,11 @@ export interface Holdfast {
    * `passkeys_unavailable`: then only `signIn()` as the same user opens it. Resolves at once if the page is not locked.
    */
   unlock(options?: UnlockOptions): Promise<void>;
-  /** When pages lock by themselves. */
-  readonly lockOptions: LockOptions;
   /**
    * Sets `lockOptions` for this user on this device, in all pages. `{}` means never; other options reject as `lock` does.
    */
   setLock(options: LockOptions): Promise<void>;
 
-  /** Stops timers and listeners and closes the database. Call nothing else afterwards. */
+  /** Stops timers and listeners and closes the database. Methods that return a promise reject with `closed` afterwards. */
   close(): void;
 }

@@ -29,6 +29,31 @@ describe('the public types', () => {
     expectTypeOf<Entitlement['until']>().toEqualTypeOf<Date | null>();
   });
 
+  it('know the names of the features, if they are given', async () => {
+    const open = () =>
+      openHoldfast<'export' | 'notes'>({ origin: 'https://holdfast.test', roots: { current: {}, next: null } });
+    type Typed = Awaited<ReturnType<typeof open>>;
+    expectTypeOf<Typed>().toEqualTypeOf<Holdfast<'export' | 'notes'>>();
+    const ask = (hf: Typed, any: Holdfast) => [
+      hf.has('export'),
+      hf.limit('notes'),
+      any.has('whatever'),
+      hf.entitlement.features.notes?.limit,
+      hf.snapshot().entitlement.features.export,
+      // @ts-expect-error no such feature
+      hf.has('exprot'),
+      // @ts-expect-error no such feature
+      hf.limit('note'),
+      // @ts-expect-error no such feature
+      hf.entitlement.features.exprot,
+      // @ts-expect-error a plan may not have it
+      hf.entitlement.features.notes.limit,
+    ];
+    expectTypeOf(ask).toBeFunction();
+    // Helpers may take any client.
+    expectTypeOf<Typed>().toExtend<Holdfast>();
+  });
+
   it('name exactly the states of the two axes', () => {
     expectTypeOf<EntitlementState>().toEqualTypeOf<
       'none' | 'active' | 'grace' | 'expired' | 'revoked' | 'clock_behind'

@@ -64,7 +64,7 @@ const clientCodes = [
   'cancelled',
   /** The passkey prompt took too long. */
   'timeout',
-  /** This browser has no WebAuthn, or no authenticator that fits. */
+  /** This browser has no WebAuthn, or no authenticator that fits; or there is no browser, as in server-side rendering. */
   'not_supported',
   /** The passkey prompt failed: the browser or an extension returned an error, or something other than a passkey. */
   'prompt_failed',
@@ -78,6 +78,10 @@ const clientCodes = [
   'assertion_invalid',
   /** This device has no verified passkey to open a locked page with: only an online sign-in can. */
   'passkeys_unavailable',
+  /** The client's `close()` was called before. */
+  'closed',
+  /** The option `origin` is not an origin such as https://app.example.org. */
+  'origin_invalid',
 ] as const;
 
 /**

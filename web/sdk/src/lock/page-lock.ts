@@ -1,6 +1,7 @@
 import { encodeBase64url } from '../base/base64url.ts';
 import { HoldfastError } from '../base/error.ts';
 import type { ErrorCode } from '../base/error-code.ts';
+import { same } from '../base/same.ts';
 import { canPrompt } from '../passkey/can-prompt.ts';
 import type { Context } from '../state/context.ts';
 import type { State } from '../state/state.ts';
@@ -48,12 +49,12 @@ export class PageLock {
     const active = readActive(held);
     const options = readLockOptions(held.lock ?? this.#context.lock);
     const { onStart, idle } = options;
-    this.#state.lockOptions = options;
+    this.#state.lockOptions = same(this.#state.lockOptions, options);
     // Sign-out ends the lock: the next user begins without it.
     if (!user) this.#user = undefined;
     if (locked && locked.id !== this.#taken) this.#take(locked);
     // A sign-in does not lock the page at once: there is no passkeys document yet.
-    const starting = !this.#state.standing?.user || this.#late;
+    const starting = !this.#state.standing.user || this.#late;
     const long = idle !== undefined && active !== undefined && quietSince(active, this.#context.clock(), idle) >= idle;
     const begins = user && starting && (onStart || long) ? await this.#canOpen() : false;
     if (begins) this.#user = user?.id;

@@ -29,7 +29,7 @@ export class Healing {
     if (this.#closed) return;
     if (health !== this.#state.storage) {
       this.#state.storage = health;
-      this.#state.tell(true);
+      this.#state.tell();
     }
     if (store.failure === undefined) {
       clearTimeout(this.#timer);

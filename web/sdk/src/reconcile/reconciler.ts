@@ -55,7 +55,7 @@ export class Reconciler {
   async goOn(result?: ReconcileResult): Promise<void> {
     if (!this.automatic) {
       const parts = await import('./auto.ts').catch(() => null);
-      if (!parts || this.#state.closed) return;
+      if (!parts || this.#state.ended) return;
       this.automatic ??= new parts.Automatic(this.#state, this);
       if (this.#started) this.automatic.start();
     }

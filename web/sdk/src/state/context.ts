@@ -1,3 +1,4 @@
+import { readOrigin } from '../base/origin.ts';
 import { Server } from '../server/server.ts';
 import type { LockOptions } from '../storage/lock-options.ts';
 import { Store } from '../storage/store.ts';
@@ -27,9 +28,9 @@ export interface Context {
   readonly roots: (again?: boolean) => Promise<TrustedRoots>;
 }
 
-/** Fills in the defaults. Opens and loads nothing yet. */
+/** Fills in the defaults. Opens and loads nothing yet. Throws `origin_invalid`. */
 export function makeContext({
-  origin,
+  origin: given,
   roots,
   database: name = 'holdfast',
   clock = Date.now,
@@ -38,6 +39,7 @@ export function makeContext({
   fetch = (input, init) => globalThis.fetch(input, init),
   ...rest
 }: Options): Context {
+  const origin = readOrigin(given);
   let trusted: TrustedRoots | undefined;
   return {
     ...rest,

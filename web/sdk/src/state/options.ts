@@ -8,7 +8,7 @@ import type { Roots } from '../verify/roots.ts';
  * const options: Options = { origin: location.origin, roots };
  */
 export interface Options {
-  /** The server's public origin, without a trailing slash: issuer and audience of every document. */
+  /** The server's public origin: issuer and audience of every document. A path makes opening fail with `origin_invalid`. */
   readonly origin: string;
   /**
    * The embedded roots, or how to load them without network (the app's precached /roots.json). A load that fails or takes

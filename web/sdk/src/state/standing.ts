@@ -25,6 +25,18 @@ export interface Standing {
   readonly taken: unknown;
 }
 
+/** The standing before storage is read. */
+export const unknownStanding: Standing = {
+  user: null,
+  device: null,
+  key: null,
+  keyset: null,
+  document: null,
+  time: { mark: 0 },
+  error: null,
+  taken: undefined,
+};
+
 /**
  * Verifies the contents of storage, without network. Never rejects: a part that fails is left out, and `error` says why. If
  * no root fits, the roots are loaded once more: an update may have changed them, or the last load may have returned

@@ -10,7 +10,7 @@ import type { Feature } from './feature.ts';
  * const { state, until } = hf.entitlement;
  * if (state === "active") status.textContent = `Premium, works offline until ${until?.toLocaleString()}`;
  */
-export interface Entitlement {
+export interface Entitlement<F extends string = string> {
   /**
    * - `none`: no subscription; also when nobody is signed in (`hf.user` is null), when no document is held, or when the
    *   held one was refused (`error` says why).
@@ -40,7 +40,7 @@ export interface Entitlement {
   /** The plans that grant the features. */
   readonly plans: readonly string[];
   /** The features that may be used now, by name; empty unless `state` is `active` or `grace`. */
-  readonly features: Readonly<Record<string, Feature>>;
+  readonly features: Readonly<Partial<Record<F, Feature>>>;
   /** The user's revision in the held document; only grows. */
   readonly revision: number | null;
   /** Why the held document is not in force, or null. */
