@@ -2,6 +2,8 @@ import type { ErrorCode } from './base/error-code.ts';
 import { failingWith } from './base/failing-with.ts';
 import type { User } from './base/user.ts';
 import type { Holdfast } from './holdfast.ts';
+import type { Guarded } from './host/guarded.ts';
+import type { ProofHeaders, ProofRequest } from './host/proof-request.ts';
 import type { UnlockOptions } from './lock/unlock-options.ts';
 import type { LinkOptions } from './reconcile/link-options.ts';
 import type { ReconcileResult } from './reconcile/reconcile-result.ts';
@@ -25,6 +27,7 @@ export class Client implements Holdfast {
   readonly state: State;
   readonly #reconciler: Reconciler;
   #account: Account | undefined;
+  #guarded: Guarded | undefined;
 
   /** `ended`: nothing will ever work, since there is no browser. */
   constructor(context: Context, ended?: ErrorCode) {
@@ -137,6 +140,14 @@ export class Client implements Holdfast {
     return (await this.#signingIn()).startTrial();
   }
 
+  async fetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
+    return (await this.#guarding()).fetch(input, init);
+  }
+
+  async proof(request: ProofRequest): Promise<ProofHeaders> {
+    return (await this.#guarding()).proof(request);
+  }
+
   async session(): Promise<Session | null> {
     return (await this.#signingIn()).session();
   }
@@ -161,6 +172,14 @@ export class Client implements Holdfast {
       const own = get ? { get: get.bind(this) } : { value: value.bind(this), writable: true };
       Object.defineProperty(this, name, { ...own, configurable: true });
     }
+  }
+
+  async #guarding(): Promise<Guarded> {
+    this.state.demandOpen();
+    const { Guarded } = await failingWith('no_contact', () => import('./host/guarded.ts'));
+    this.state.demandOpen();
+    this.#guarded ??= new Guarded(this.state, this.#reconciler);
+    return this.#guarded;
   }
 
   async #signingIn(): Promise<Account> {

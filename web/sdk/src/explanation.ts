@@ -1,11 +1,11 @@
 // For pages that explain, `@holdfast/client/explanation`: the server's current view of the user, besides the document.
-import { encodeBase64url } from './base/base64url.ts';
 import { HoldfastError } from './base/error.ts';
 import type { ErrorCode } from './base/error-code.ts';
 import { failingWith } from './base/failing-with.ts';
 import { readOrigin } from './base/origin.ts';
 import { isObject, type JsonObject } from './base/strict-json.ts';
-import { type DeviceKey, openDeviceKey } from './server/device-key.ts';
+import { openDeviceKey } from './server/device-key.ts';
+import { makeProof } from './server/proof.ts';
 import type { Options } from './state/options.ts';
 import { Store } from './storage/store.ts';
 
@@ -62,9 +62,9 @@ export async function explain({
       return fetch(origin + path, { headers, credentials: 'include', cache: 'no-store', redirect: 'error', signal });
     });
 
-  const url = `${origin}/v1/entitlements`;
   const nonce = (await get('/v1/nonce')).headers.get('DPoP-Nonce') ?? undefined;
-  const answer = await get('/v1/entitlements', { DPoP: await proveGet(key, url, nonce, clock()) });
+  const { proof } = await makeProof(key, { htm: 'GET', htu: `${origin}/v1/entitlements`, nonce }, clock);
+  const answer = await get('/v1/entitlements', { DPoP: proof });
   const body: unknown = await answer.json().catch(() => null);
   if (!isObject(body)) throw new HoldfastError('no_contact');
   if (!answer.ok) throw new HoldfastError(typeof body.code === 'string' ? (body.code as ErrorCode) : 'no_contact');
@@ -72,16 +72,6 @@ export async function explain({
   // JSON of another shape does not come from the server.
   if (!explanation) throw new HoldfastError('no_contact');
   return explanation;
-}
-
-/** A DPoP proof (RFC 9449 §4.2) for a GET. The one for a POST is in the core bundle, kept small without this one. */
-async function proveGet(key: DeviceKey, htu: string, nonce: string | undefined, now: number): Promise<string> {
-  const jti = encodeBase64url(crypto.getRandomValues(new Uint8Array(16)));
-  const header = { typ: 'dpop+jwt', alg: 'ES256', jwk: key.jwk };
-  const claims = { jti, htm: 'GET', htu, iat: Math.floor(now / 1000), nonce };
-  const parts = [header, claims].map((part) => encodeBase64url(new TextEncoder().encode(JSON.stringify(part))));
-  const text = parts.join('.');
-  return `${text}.${await key.sign(text)}`;
 }
 
 function readExplanation({ state, reason, revision, since, help_url }: JsonObject): Explanation | null {

@@ -1,4 +1,5 @@
 import type { User } from './base/user.ts';
+import type { ProofHeaders, ProofRequest } from './host/proof-request.ts';
 import type { UnlockOptions } from './lock/unlock-options.ts';
 import type { LinkOptions } from './reconcile/link-options.ts';
 import type { ReconcileResult } from './reconcile/reconcile-result.ts';
@@ -39,6 +40,18 @@ export interface Holdfast<F extends string = string> extends Snapshot<F> {
    * lack of contact, then runs without further delay. Cheap enough to call after every request.
    */
   contacted(): void;
+
+  /**
+   * `fetch` for a back end that requires a feature (the Go package `entitlements/host`): adds the entitlement document and a
+   * proof by this device's key, keeps the back end's nonces, and sends the request once more if the back end asks for a new
+   * one. The body is read into memory. Reconciles first if no document is in force. Only to https or to this machine; a
+   * redirect is an error unless `redirect: 'manual'` returns it. Rejects with `signed_out`, `url_insecure`, `no_contact`
+   * (`cause` is the error of `fetch`), `cancelled` by its signal, or the reason why there is no document. It needs
+   * `import()`, which pages and module workers have, but not service workers.
+   */
+  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
+  /** The two headers that `fetch` adds, for one request made by other means. Rejects as `fetch` does. */
+  proof(request: ProofRequest): Promise<ProofHeaders>;
 
   /**
    * Creates an account with a new passkey, links this device and reconciles. With a live session the passkey is added to

@@ -3,6 +3,7 @@ export type { ErrorCode } from './base/error-code.ts';
 export type { LinkedDevice } from './base/linked-device.ts';
 export type { User } from './base/user.ts';
 export type { Holdfast } from './holdfast.ts';
+export type { ProofHeaders, ProofRequest } from './host/proof-request.ts';
 export type { UnlockOptions } from './lock/unlock-options.ts';
 export { emptyHoldfast, openHoldfast } from './open-holdfast.ts';
 export type { Passkey } from './passkey/passkey.ts';

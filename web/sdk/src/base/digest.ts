@@ -1,7 +1,7 @@
 import { encodeBase64url } from './base64url.ts';
 
-/** SHA-256 of the text's UTF-8 bytes, base64url. */
-export async function digest(text: string): Promise<string> {
-  const hash = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  return encodeBase64url(new Uint8Array(hash));
+/** SHA-256 of bytes, or of the text's UTF-8 bytes, base64url. */
+export async function digest(data: string | BufferSource): Promise<string> {
+  const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data;
+  return encodeBase64url(new Uint8Array(await crypto.subtle.digest('SHA-256', bytes)));
 }

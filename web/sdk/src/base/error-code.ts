@@ -80,6 +80,8 @@ const clientCodes = [
   'passkeys_unavailable',
   /** The client's `close()` was called before. */
   'closed',
+  /** `fetch` and `proof` send the document only to https or to this machine. */
+  'url_insecure',
   /** The option `origin` is not an origin such as https://app.example.org. */
   'origin_invalid',
 ] as const;

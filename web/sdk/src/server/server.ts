@@ -1,3 +1,4 @@
+import { digest } from '../base/digest.ts';
 import { HoldfastError } from '../base/error.ts';
 import type { ErrorCode } from '../base/error-code.ts';
 import { failingWith } from '../base/failing-with.ts';
@@ -75,7 +76,11 @@ export class Server {
       const sent = await prepare();
       if (!sent) return null;
       const body = JSON.stringify(sent.body);
-      const { proof, jti } = await makeProof(sent.key, { url: origin + path, body, nonce }, clock);
+      const { proof, jti } = await makeProof(
+        sent.key,
+        { htm: 'POST', htu: origin + path, nonce, body: await digest(body) },
+        clock,
+      );
       const answer = await this.#send('POST', path, body, { DPoP: proof });
       if (answer.code !== 'use_dpop_nonce' || retries === 0) return { answer, sent, jti };
     }

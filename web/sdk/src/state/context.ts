@@ -22,6 +22,7 @@ export interface Context {
   readonly monotonic: () => number;
   /** How far the clock was ahead at this client's last contact; null: no contact yet. Milliseconds. */
   ahead: number | null;
+  readonly fetch: typeof globalThis.fetch;
   readonly store: Store;
   readonly server: Server;
   /** Rejects with `roots_unavailable`; the next call tries again. `again` reloads known roots. */
@@ -47,6 +48,7 @@ export function makeContext({
     origin,
     clock,
     monotonic,
+    fetch,
     ahead: null,
     store: new Store(name),
     server: new Server({ origin, fetch, timeout, clock }),
