@@ -103,26 +103,33 @@ func (s *server) changeUser(w http.ResponseWriter, r *http.Request, by caller) e
 	}{adminUserOf(changed)})
 }
 
-// link is a one-time link, shown once.
+// link is a one-time link, shown once. Without a page that it could lead to, it is a code alone.
 type link struct {
-	URL       string    `json:"url"`
+	URL       *string   `json:"url"`
+	Code      string    `json:"code"`
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-func (s *server) linkOf(l passkey.Link) link { return link{LinkURL(s.origin, l), l.ExpiresAt.UTC()} }
+func (s *server) linkOf(l passkey.Link) link {
+	return link{orNull(LinkURL(s.origin, s.appURL, l)), l.Code, l.ExpiresAt.UTC()}
+}
 
-// LinkURL returns the address of a link on the server at origin: in the app for users, in the console for staff. The code
-// is in the fragment, so it never appears in a server's log.
-func LinkURL(origin string, l passkey.Link) string {
-	switch {
-	case l.Role != "" && l.Kind == passkey.EnrolmentLink:
-		return origin + "/support#invite=" + l.Code
-	case l.Role != "":
-		return origin + "/support#recover=" + l.Code
-	case l.Kind == passkey.EnrolmentLink:
-		return origin + "/#enrol=" + l.Code
+// LinkURL returns the address of a link: at app for users, empty if app is, and in the console of the server at origin for
+// staff. The code is in the fragment, so it never appears in a server's log.
+func LinkURL(origin, app string, l passkey.Link) string {
+	page, way := app, "recover"
+	if l.Role != "" {
+		page = origin + consolePath
 	}
-	return origin + "/#recover=" + l.Code
+	switch {
+	case page == "":
+		return ""
+	case l.Kind == passkey.EnrolmentLink && l.Role != "":
+		way = "invite"
+	case l.Kind == passkey.EnrolmentLink:
+		way = "enrol"
+	}
+	return page + "#" + way + "=" + l.Code
 }
 
 // recoverUser creates a link for a user who has lost every passkey. Support must verify the recipient's identity.

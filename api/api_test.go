@@ -127,7 +127,12 @@ func behind(proxies ...string) option {
 }
 
 func serving(files fs.FS) option {
-	return func(a *api.Config, _ *passkey.Config, _ *entitlements.Config) { a.App = files }
+	return func(a *api.Config, _ *passkey.Config, _ *entitlements.Config) {
+		a.App = files
+		if files == nil {
+			a.AppURL = ""
+		}
+	}
 }
 
 var builtConsole = fstest.MapFS{
@@ -170,7 +175,7 @@ func (w *world) start(build func(api.Config) (http.Handler, error), options ...o
 	t := w.t
 	t.Helper()
 	a := api.Config{
-		Origin: origin, AllowOrigins: []string{allowed}, BootstrapToken: sha256.Sum256([]byte(adminSecret)), App: builtApp, Console: builtConsole,
+		Origin: origin, AllowOrigins: []string{allowed}, BootstrapToken: sha256.Sum256([]byte(adminSecret)), App: builtApp, AppURL: origin + "/", Console: builtConsole,
 		Stripe: stripeReceiver(t, nil), BillingWebhook: must1(api.NewWebhookReceiver([]string{webhookSecret}))(t),
 		Places:  w.db.Stats().MaxOpenConnections,
 		Metrics: w.metrics, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Now: w.clock.now,

@@ -54,7 +54,7 @@ func Routes() []Row {
 
 // CheckApp returns an error if New would refuse the app.
 func CheckApp(files fs.FS) error {
-	_, err := loadApp(files, []byte("{}"))
+	_, err := loadApp(files, pageCSP, []byte("{}"), false)
 	return err
 }
 

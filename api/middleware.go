@@ -179,7 +179,8 @@ func (s *server) refuseHostileURLs(next http.Handler) http.Handler {
 // pageCSP is the policy of the app's pages and of its service worker, whose own response controls what it may fetch. The
 // app runs under it in the three browser engines without a violation.
 const (
-	pageCSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; " +
+	pageCSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; media-src 'self'; " +
+		"connect-src 'self'; manifest-src 'self'; " +
 		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types holdfast"
 	dataCSP = "default-src 'none'; frame-ancestors 'none'"
 )

@@ -11,6 +11,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -59,6 +60,13 @@ type Config struct {
 
 	// App holds the built web application, which New reads once; nil serves none.
 	App fs.FS
+	// AppChanges has App's files read at each request, because they change.
+	AppChanges bool
+	// AppURL is the address of the app's page to which users' links lead; empty without a page. The page gets the fragments
+	// #enrol=CODE and #recover=CODE, and #/security from password managers.
+	AppURL string
+	// AppCSP is the Content-Security-Policy of App, from [AppPolicy]; empty for its default.
+	AppCSP string
 	// Console holds the built support console, served at /support, which New reads once; nil serves none.
 	Console fs.FS
 	// Roots is the document served as /roots.json, which the app's service worker pins.
@@ -104,8 +112,9 @@ type server struct {
 	helpURL      string           // empty if none
 	stripe       *stripe.Receiver // nil: not configured
 	billing      *WebhookReceiver // likewise
-	app          app              // nil: none is served
-	console      app              // likewise
+	app          *app             // nil: none is served
+	console      *app             // likewise
+	appURL       string           // empty if none
 	related      asset            // origins
 	endpoints    asset            // of passkey management, for password managers
 	openAPI      asset
@@ -144,6 +153,7 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 		gate:         newGate(cfg.Places, pace.place),
 		bootstrap:    cfg.BootstrapToken,
 		helpURL:      cfg.HelpURL,
+		appURL:       cfg.AppURL,
 		stripe:       cfg.Stripe,
 		billing:      cfg.BillingWebhook,
 		draining:     cfg.Draining,
@@ -157,16 +167,16 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 			"application/yaml", "application/jwk-set+json", "application/manifest+json", "image/svg+xml"),
 	}
 	if cfg.App != nil {
-		if s.app, err = loadApp(cfg.App, cfg.Roots); err != nil {
-			return nil, fmt.Errorf("api: %w", err)
+		if s.app, err = loadApp(cfg.App, cmp.Or(cfg.AppCSP, pageCSP), cfg.Roots, cfg.AppChanges); err != nil {
+			return nil, fmt.Errorf("api: app: %w", err)
 		}
 	}
 	if cfg.Console != nil {
-		if s.console, err = loadConsole(cfg.Console); err != nil {
-			return nil, fmt.Errorf("api: %w", err)
+		if s.console, err = loadApp(cfg.Console, pageCSP, nil, false); err != nil {
+			return nil, fmt.Errorf("api: console: %w", err)
 		}
 	}
-	s.related, s.endpoints = relatedOrigins(s.origin, s.allowOrigins), passkeyEndpoints(s.origin, s.app)
+	s.related, s.endpoints = relatedOrigins(s.origin, s.allowOrigins), passkeyEndpoints(cfg.AppURL)
 	cfg.Metrics.watchWebhooks(cfg.Webhooks.Counts)
 	cfg.Metrics.watchGate(s.gate)
 	cfg.Metrics.watchKeyset(cfg.Entitlements.KeysetVersion, cfg.Entitlements.KeysetEnd, cfg.Now)
@@ -279,14 +289,13 @@ func (s *server) serve(
 	return err
 }
 
-// handleNotFound serves the files of app and console, and the app's index for navigations to its addresses. It refuses
-// everything else.
+// handleNotFound serves what has no route: the other files of app and console.
 func (s *server) handleNotFound(w http.ResponseWriter, r *http.Request) {
-	if file, ok := s.find(r); ok {
-		s.compress(file).ServeHTTP(w, r)
-		return
-	}
-	s.fail(w, r, notFound)
+	s.compress(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := s.showApp(w, r, caller{}); err != nil {
+			s.fail(w, r, err)
+		}
+	})).ServeHTTP(w, r)
 }
 
 func (s *server) handleMethodNotAllowed(w http.ResponseWriter, r *http.Request) {

@@ -13,7 +13,7 @@ import (
 // site configures a server at one origin of a site, and apps at others.
 func site(rpID, origin string, allowed ...string) option {
 	return func(a *api.Config, p *passkey.Config, e *entitlements.Config) {
-		a.Origin, a.AllowOrigins, e.Issuer = origin, allowed, origin
+		a.Origin, a.AllowOrigins, a.AppURL, e.Issuer = origin, allowed, origin+"/", origin
 		p.RPID, e.RPID, p.Origin, p.AllowOrigins = rpID, rpID, origin, allowed
 	}
 }

@@ -48,13 +48,13 @@ func relatedOrigins(origin string, allowed []string) asset {
 }
 
 // passkeyEndpoints returns the document that tells password managers where passkeys are created and managed: in the app, if
-// one is served.
+// there is one.
 //
 // Specification: A Well-Known URL for Relying Party Passkey Endpoints (https://www.w3.org/TR/passkey-endpoints-1/)
-func passkeyEndpoints(origin string, app app) asset {
+func passkeyEndpoints(app string) asset {
 	var account string
-	if app != nil {
-		account = origin + "/#/security"
+	if app != "" {
+		account = app + "#/security"
 	}
 	return passkeyDocument(struct {
 		Enroll string `json:"enroll,omitempty"`

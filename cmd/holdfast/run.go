@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -19,7 +18,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"holdfast/api"
-	"holdfast/web"
 )
 
 const (
@@ -68,7 +66,7 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 	if err != nil {
 		return usageError{err}
 	}
-	app, err := config.app()
+	app, err := config.app(site)
 	if err != nil {
 		return err
 	}
@@ -101,7 +99,7 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 		return errors.Join(services.rights.ClockOff(), store.db.CheckWritable(ctx))
 	}
 	log.Info("serving", "origin", site.origin, "listen", public.Addr().String(), "ops", ops.Addr().String(), "version", version())
-	config.greet(stdout, site, ops.Addr(), keysetWarning(services.rights.KeysetEnd(), time.Now()))
+	config.greet(stdout, site, app, ops.Addr(), keysetWarning(services.rights.KeysetEnd(), time.Now()))
 	servers := []*http.Server{
 		// A reconcile of 4 MiB may arrive over a slow line; a slow client may delay an answer.
 		{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second},
@@ -193,30 +191,8 @@ func unlessAsked(asked context.Context, err error) error {
 	return err
 }
 
-// fieldbook is the value of --app that names the sample app.
-const fieldbook = "fieldbook"
-
-// app returns the files to serve at /, or nil for none.
-func (c Config) app() (fs.FS, error) {
-	switch c.App {
-	case "none":
-		return nil, nil
-	case fieldbook:
-		return web.Dist(), nil
-	}
-	// An os.Root refuses links that lead out of the folder, such as to /etc/passwd.
-	root, err := os.OpenRoot(c.App)
-	if err == nil {
-		_, err = root.Stat("index.html")
-	}
-	if err != nil {
-		return nil, fmt.Errorf("--app %q is neither fieldbook nor none nor a folder with an index.html: %w", c.App, err)
-	}
-	return root.FS(), nil
-}
-
 // greet prints the server's addresses, where its data is, and any warning.
-func (c Config) greet(w io.Writer, site site, ops net.Addr, warning string) {
+func (c Config) greet(w io.Writer, site site, app app, ops net.Addr, warning string) {
 	lies, option := "a database elsewhere; keys in "+absolute(c.keysDir(c.DataFolder)), "--database-url …"
 	if c.private() {
 		lies, option = absolute(c.Data), "--data "+c.Data
@@ -228,10 +204,13 @@ func (c Config) greet(w io.Writer, site site, ops net.Addr, warning string) {
 	if warning != "" {
 		warning = "\n  WARNING: " + warning + "\n"
 	}
+	open := ""
+	if app.url != "" {
+		open = "\n  Open         " + app.url
+	}
 	fmt.Fprintf(w, `
   Holdfast is running.
-
-  Open         %[1]s
+%[8]s
   Console      %[1]s/support, for staff: %[4]s staff invite --role admin --name NAME %[7]s
   Operations   http://%[2]s/metrics, /readyz (never make it public)
   API          http://%[2]s/docs/
@@ -239,7 +218,7 @@ func (c Config) greet(w io.Writer, site site, ops net.Addr, warning string) {
   Admin token  %[4]s token create --scope admin %[5]s
   End          Ctrl-C
 %[6]s
-`, site.origin, ops, lies, os.Args[0], option, warning, invite)
+`, site.origin, ops, lies, os.Args[0], option, warning, invite, open)
 }
 
 // shutdown stops accepting connections, gives running requests shutdownPatience, and then cuts the rest off.

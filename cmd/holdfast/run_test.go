@@ -84,7 +84,7 @@ func serve(t *testing.T, config Config) *server {
 		case <-time.After(5 * time.Millisecond):
 		}
 	}
-	s.origin = find(t, `Open +(\S+)`, s.greeting.String())
+	s.origin = find(t, `Console +(\S+)/support`, s.greeting.String())
 	s.ops = find(t, `Operations +(http://[^/]+)`, s.greeting.String())
 	return s
 }
@@ -140,7 +140,7 @@ const bootstrapToken = "0123456789abcdef0123456789abcdef"
 // it.
 func TestServe(t *testing.T) {
 	t.Parallel()
-	config := configure(t, "--data", filepath.Join(folder(t), "data"), "--admin-token", bootstrapToken)
+	config := configure(t, "--data", filepath.Join(folder(t), "data"), "--admin-token", bootstrapToken, "--app=fieldbook")
 	first := serve(t, config)
 
 	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 200, "/v1/session": 404} {
@@ -404,16 +404,86 @@ func TestEndWhileStarting(t *testing.T) {
 	}
 }
 
-// TestApp checks that a program built without its app serves api's notice, and that a folder without an app is refused.
+// TestApp checks that a program built without its app serves api's notice, and which settings of an app are refused.
 func TestApp(t *testing.T) {
 	t.Parallel()
-	for args, served := range map[string]bool{"fieldbook": true, "none": false} {
-		if app, err := configure(t, "--app="+args).app(); err != nil || (app != nil) != served {
-			t.Errorf("--app %s: %v, %v", args, app, err)
+	mine := t.TempDir()
+	write := func(name, text string) string {
+		t.Helper()
+		file := filepath.Join(mine, name)
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	write("index.html", "<!doctype html>")
+	whole, wrong := write("csp.txt", "default-src 'self'\n"), write("wrong.txt", "default-source 'self'\n")
+	here := site{origin: "https://auth.example.org", allowed: []string{"https://app.example.org"}}
+	local := site{origin: "http://localhost:8080"}
+	for _, c := range []struct {
+		args    []string
+		site    site
+		served  bool
+		changes bool
+		url     string
+		csp     string
+	}{
+		{[]string{"--app=fieldbook"}, local, true, false, "http://localhost:8080/", ""},
+		{[]string{"--app=none"}, local, false, false, "", ""},
+		{[]string{"--app=none", "--app-url=https://APP.example.org"}, here, false, false, "https://app.example.org/", ""},
+		{[]string{"--app=none", "--app-url=https://app.example.org/welcome?a=1"}, here, false, false, "https://app.example.org/welcome?a=1", ""},
+		{[]string{"--app=" + mine, "--app-url=https://auth.example.org/start/"}, here, true, false, "https://auth.example.org/start/", ""},
+		{[]string{"--app=" + mine}, here, true, false, "https://auth.example.org/", ""},
+		{[]string{"--app=" + mine}, local, true, true, "http://localhost:8080/", ""},
+		{[]string{"--app=" + mine, "--csp=connect-src https://api.example.org"}, local, true, true, "http://localhost:8080/", "connect-src 'self' https://api.example.org;"},
+		{[]string{"--app=" + mine, "--csp=@" + whole}, local, true, true, "http://localhost:8080/", "default-src 'self'; require-trusted-types-for 'script'"},
+	} {
+		app, err := configure(t, c.args...).app(c.site)
+		if err != nil || (app.files != nil) != c.served || app.changes != c.changes || app.url != c.url || !strings.Contains(app.csp, c.csp) {
+			t.Errorf("%v at %s: %+v, %v", c.args, c.site.origin, app, err)
 		}
 	}
-	if _, err := configure(t, "--app="+t.TempDir()).app(); err == nil || !strings.Contains(err.Error(), "index.html") {
-		t.Errorf("an empty folder: %v", err)
+	for _, c := range []struct {
+		args []string
+		said string
+	}{
+		{[]string{"--app=" + t.TempDir()}, "index.html"},
+		{[]string{"--app=" + mine, "--csp=conect-src https://a.example"}, `--csp: "conect-src" is not a directive`},
+		{[]string{"--app=" + mine, "--csp=@" + wrong}, "wrong.txt"},
+		{[]string{"--app=" + mine, "--csp=@" + mine + "/none.txt"}, "none.txt"},
+		{[]string{"--app=none", "--csp=font-src 'self'"}, "--csp needs an app"},
+		{[]string{"--app=none", "--app-url=https://other.example.org/"}, "--allow-origin https://other.example.org"},
+		{[]string{"--app=none", "--app-url=https://app.example.org/#a"}, "fragment"},
+		{[]string{"--app=none", "--app-url=https://a:b@app.example.org/"}, "is not a URL"},
+		{[]string{"--app=none", "--app-url=/welcome"}, "is not a URL"},
+		{[]string{"--app=none", "--app-url=javascript:alert(1)"}, "is not a URL"},
+	} {
+		if _, err := configure(t, c.args...).app(here); err == nil || !strings.Contains(err.Error(), c.said) {
+			t.Errorf("%v: %v, want %s", c.args, err, c.said)
+		}
+	}
+}
+
+// TestGreetingNamesOnlyWhatIsThere checks that the greeting names the page of the app, wherever it is, and none without one.
+func TestGreetingNamesOnlyWhatIsThere(t *testing.T) {
+	t.Parallel()
+	here := site{origin: "https://auth.example.org", allowed: []string{"https://app.example.org"}}
+	for args, want := range map[string]string{
+		"--app=fieldbook": "Open         https://auth.example.org/\n",
+		"--app-url=https://app.example.org/welcome": "Open         https://app.example.org/welcome\n",
+		"--registration=invite":                     "",
+	} {
+		config := configure(t, args)
+		app, err := config.app(here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var greeting bytes.Buffer
+		config.greet(&greeting, here, app, &net.TCPAddr{}, "")
+		if text := greeting.String(); !strings.Contains(text, want) || (want == "") == strings.Contains(text, "Open ") ||
+			!strings.Contains(text, "Console      https://auth.example.org/support") {
+			t.Errorf("%s: %s", args, text)
+		}
 	}
 }
 
@@ -537,7 +607,7 @@ func TestGreetingCommands(t *testing.T) {
 		"token create --scope admin --database-url …\n":                              {Database: Database{DatabaseURL: "postgres:///x"}, KeysFolder: KeysFolder{Keys: "vault"}},
 	} {
 		var out strings.Builder
-		config.greet(&out, site{}, &net.TCPAddr{}, "")
+		config.greet(&out, site{}, app{}, &net.TCPAddr{}, "")
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the greeting lacks %q:\n%s", want, out.String())
 		}

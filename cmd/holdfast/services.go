@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"io/fs"
 	"log/slog"
 	"net/http"
 	"os"
@@ -139,7 +138,7 @@ func (c Config) services(ctx context.Context, site site, store *storage, log *sl
 
 // handler returns the handler of the public listener.
 func (c Config) handler(
-	site site, app fs.FS, store *storage, services services, draining <-chan struct{}, metrics *api.Metrics, log *slog.Logger,
+	site site, app app, store *storage, services services, draining <-chan struct{}, metrics *api.Metrics, log *slog.Logger,
 ) (http.Handler, error) {
 	token, err := c.adminToken()
 	if err != nil {
@@ -177,7 +176,10 @@ func (c Config) handler(
 		HelpURL:        helpURL,
 		Stripe:         stripe,
 		BillingWebhook: billed,
-		App:            app,
+		App:            app.files,
+		AppChanges:     app.changes,
+		AppURL:         app.url,
+		AppCSP:         app.csp,
 		Console:        web.Console(),
 		Roots:          roots,
 		Places:         store.db.Connections() / 2, // the rest is for streams that open, and for what runs beside

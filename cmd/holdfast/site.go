@@ -51,6 +51,9 @@ func (c Config) site(listener net.Addr) (site, error) {
 	return s, nil
 }
 
+// local reports whether only this machine reaches the site.
+func (s site) local() bool { return strings.HasPrefix(s.origin, "http:") }
+
 // originOf returns the default origin for a listener. On a loopback address, or on all addresses, it uses localhost:
 // browsers create no passkeys for IP addresses.
 func originOf(listen string, listener net.Addr) (string, error) {

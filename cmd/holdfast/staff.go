@@ -34,7 +34,7 @@ func (c staffInviteCommand) Run(ctx context.Context, con console) error {
 			return err
 		}
 		fmt.Fprintf(con.err, "Staff member %s. The link makes their first passkey, once, until %s:\n", member.User.ID, link.ExpiresAt.Format(time.RFC3339))
-		_, err = fmt.Fprintln(con.out, api.LinkURL(origin, link))
+		_, err = fmt.Fprintln(con.out, api.LinkURL(origin, "", link))
 		return err
 	})
 }
@@ -105,7 +105,7 @@ func (c staffRecoverCommand) Run(ctx context.Context, con console) error {
 			return err
 		}
 		fmt.Fprintf(con.err, "The link makes a new passkey and ends all their sessions, once, until %s:\n", link.ExpiresAt.Format(time.RFC3339))
-		_, err = fmt.Fprintln(con.out, api.LinkURL(origin, link))
+		_, err = fmt.Fprintln(con.out, api.LinkURL(origin, "", link))
 		return err
 	})
 }

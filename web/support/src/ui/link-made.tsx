@@ -12,14 +12,15 @@ interface Props {
 /** A one-time link, which the server returns only once. */
 export function LinkMade({ title, text, link }: Props) {
   const copied = useSignal<boolean | null>(null);
+  const shown = link.url ?? link.code;
   // Escape must not discard a link that is not copied yet.
   const kept = useComputed(() => copied.value !== true);
   return (
     <Frame title={title} busy={kept} wide>
       <p>{text}</p>
       <label class="field">
-        <span>One-time link</span>
-        <textarea class="code" rows={2} readOnly value={link.url} onFocus={(event) => event.currentTarget.select()} />
+        <span>{link.url === null ? 'One-time code, for your app' : 'One-time link'}</span>
+        <textarea class="code" rows={2} readOnly value={shown} onFocus={(event) => event.currentTarget.select()} />
         <small>
           Works once, until <When at={link.expires_at} />. It is shown only now.
         </small>
@@ -33,7 +34,7 @@ export function LinkMade({ title, text, link }: Props) {
           type="button"
           class="button primary"
           onClick={async () => {
-            copied.value = await navigator.clipboard.writeText(link.url).then(
+            copied.value = await navigator.clipboard.writeText(shown).then(
               () => true,
               () => false,
             );
