@@ -8,6 +8,7 @@ COPY web/api/package.json api/
 COPY web/sdk/package.json sdk/
 COPY web/app/package.json app/
 COPY web/kit/package.json kit/
+COPY web/node/package.json node/
 COPY web/support/package.json support/
 COPY web/vite/package.json vite/
 RUN --mount=type=cache,target=/root/.npm npm ci

@@ -8,7 +8,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # Further flags of `holdfast serve`, for `make run`.
 ARGS ?=
 
-web_sources := $(shell find web -name node_modules -prune -o -path web/dist -prune -o -path web/pack -prune -o -path web/vite -prune -o -path web/examples -prune -o -path web/sdk/dist -prune -o -path web/sdk/LICENSE -prune -o -path web/api/openapi.ts -prune -o -type f -print) api/openapi.yaml
+web_sources := $(shell find web -name node_modules -prune -o -path web/dist -prune -o -path web/pack -prune -o -path web/vite -prune -o -path web/node -prune -o -path web/examples -prune -o -path web/sdk/dist -prune -o -path web/sdk/LICENSE -prune -o -path web/api/openapi.ts -prune -o -type f -print) api/openapi.yaml
 biome := cd e2e && ../web/node_modules/.bin/biome check
 go_sources = $$(find . -name node_modules -prune -o -name '*.go' -print)
 
@@ -108,7 +108,7 @@ go-vet:
 go-packages:
 	go test -race -parallel 4 -timeout 10m $$(go list ./... | grep -v /e2e)
 # Go cannot know that these depend on the program, so their results are never taken from its cache.
-go-e2e: e2e/node_modules/.package-lock.json
+go-e2e: e2e/node_modules/.package-lock.json web/node_modules/.package-lock.json
 	go test -race -parallel 4 -timeout 10m -count=1 ./e2e/...
 .PHONY: go-format go-vet go-packages go-e2e
 

@@ -72,6 +72,38 @@ func fork(t *testing.T) (string, []string) {
 	}
 }
 
+// bundle makes one file of a program and @holdfast/node, whose sources it takes: building in place would disturb the tests
+// of the packages.
+const bundle = `import { rolldown } from 'rolldown';
+const [input, file] = process.argv.slice(2);
+const bundled = await rolldown({
+  input,
+  platform: 'node',
+  external: (id) => /^[^./]/.test(id) && !id.startsWith('@holdfast/'),
+  resolve: { conditionNames: ['holdfast-source', 'node', 'import', 'default'] },
+});
+await bundled.write({ file, format: 'es', codeSplitting: false });
+`
+
+// startNode runs program n of the README of @holdfast/node.
+func startNode(t *testing.T, server *support.Server, n int) backEnd {
+	t.Helper()
+	folder, b := t.TempDir(), newBackEnd(t)
+	modules, err := filepath.Abs("../web/node_modules")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(modules, filepath.Join(folder, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, folder, "roots.json", roots(t, server))
+	write(t, folder, "shop.mjs", b.program(t, server, "../web/node/README.md", "js", n))
+	write(t, folder, "bundle.mjs", bundle)
+	run(t, folder, nil, "node", "bundle.mjs", filepath.Join(folder, "shop.mjs"), filepath.Join(folder, "bundled.mjs"))
+	b.start(t, folder, "node", "bundled.mjs")
+	return b
+}
+
 func newBackEnd(t *testing.T) backEnd {
 	listen := support.FreeAddress(t)
 	return backEnd{"http://" + listen, listen}
@@ -228,16 +260,19 @@ func TestHostsGuardTheirRoutes(t *testing.T) {
 	}
 	address, environment := fork(t)
 	back := map[string]backEnd{
-		"go":                  startGo(t, server, checkout),
-		"go, another process": startGo(t, server, address, environment...),
+		"go":         startGo(t, server, checkout),
+		"go, a fork": startGo(t, server, address, environment...),
+		"express":    startNode(t, server, 0),
+		"fastify":    startNode(t, server, 1),
+		"hono":       startNode(t, server, 2),
 	}
+	sibling := startNode(t, server, 0)
 	for name, b := range back {
-		if strings.Contains(name, "another") {
+		t.Run(name, func(t *testing.T) { b.attack(ctx, t, sibling, ada, bob, mallory) })
+		if strings.HasPrefix(name, "go") {
 			continue
 		}
-		t.Run(name, func(t *testing.T) {
-			b.attack(ctx, t, back[name+", another process"], ada, bob, mallory)
-		})
+		t.Run(name+", a replay", func(t *testing.T) { b.replay(ctx, t, ada) })
 	}
 
 	// A revocation reaches every back end within the list's ttl.
@@ -400,6 +435,24 @@ func (b backEnd) attack(ctx context.Context, t *testing.T, sibling backEnd, ada,
 		}
 		if challenge := header.Get("WWW-Authenticate"); status == http.StatusUnauthorized && !strings.HasPrefix(challenge, "DPoP ") {
 			t.Errorf("%s: challenge %q", name, challenge)
+		}
+	}
+}
+
+// replay sends one good request twice.
+func (b backEnd) replay(ctx context.Context, t *testing.T, g guest) {
+	nonce, err := b.nonce(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof, err := g.device.ProveFor(http.MethodPost, b.origin+"/export", g.document, map[string]any{"nonce": nonce})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"user " + g.user.ID, "invalid_dpop_proof"} {
+		_, got, _, err := b.call(ctx, presented{path: "/export", authorization: []string{"DPoP " + g.document}, proofs: []string{proof}})
+		if err != nil || got != want {
+			t.Errorf("%q, %v, want %q", got, err, want)
 		}
 	}
 }

@@ -14,6 +14,7 @@ test('the lock file contains no download URLs', () => {
     'node_modules/@holdfast/client',
     'node_modules/@holdfast/fieldbook',
     'node_modules/@holdfast/kit',
+    'node_modules/@holdfast/node',
     'node_modules/@holdfast/support',
     'node_modules/@holdfast/vite',
   ]);
