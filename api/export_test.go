@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -29,8 +30,16 @@ func NewQueued(cfg Config, place time.Duration) (http.Handler, error) {
 	return newServer(cfg, pace)
 }
 
-// WaitingPerPlace is how many requests may wait for each place.
-const WaitingPerPlace = waitingPerPlace
+// These are how many requests may wait for each place.
+const (
+	WaitingPerPlace = waitingPerPlace
+	WaitingInAFlood = waitingInAFlood
+)
+
+// NewGate returns the method pass of a gate.
+func NewGate(places int, patience time.Duration) func(ctx context.Context, work func() error) error {
+	return newGate(places, patience).pass
+}
 
 // Row is the part of a route that tests may see.
 type Row struct {

@@ -8,16 +8,23 @@ import (
 	"time"
 )
 
-// waitingPerPlace is how many requests may wait for each place of a gate: a burst of that size is served within about a
-// quarter of a second.
-const waitingPerPlace = 16
+const (
+	// waitingPerPlace is how many requests may wait for each place of a gate: a burst of that size is served within about a
+	// quarter of a second.
+	waitingPerPlace = 16
+	// waitingInAFlood is the same in a flood. More would only wait, and learn later that they are refused.
+	waitingInAFlood = 4
+	// floodLasts is how long a flood lasts after its last refusal, at least.
+	floodLasts = time.Second
+)
 
 // overloaded is the refusal of a request that finds no place in the gate.
 var overloaded = refusal{http.StatusServiceUnavailable, unavailable.code, "The server is busy, and did nothing; Retry-After says when to try again."}
 
 // gate bounds how many requests use the database. A request works in one of its places, or waits for one: in turn, for at
-// most patience. If too many wait, the one that waited longest is refused, and the newest goes first until none wait. So
-// what is served has waited for a short time, however many requests there are, and what is refused learns it soon.
+// most patience. If too many wait, a flood begins: all but the newest few are refused at once, fewer may wait, and the newest
+// goes first. It ends when none wait and none was refused for a while. So what is served has waited for a short time, however
+// many requests there are, and what is refused learns it soon.
 //
 // A client never holds a place: see server.handle.
 type gate struct {
@@ -27,7 +34,8 @@ type gate struct {
 	mu      sync.Mutex
 	working int
 	waiting list.List // of chan bool, the oldest first: whether there is a place
-	flooded bool      // a request was refused since the last time that none waited
+	flooded bool
+	refused time.Time // of the last refusal
 }
 
 func newGate(places int, patience time.Duration) *gate {
@@ -50,9 +58,14 @@ func (g *gate) enter(ctx context.Context) bool {
 		g.mu.Unlock()
 		return true
 	}
-	if g.waiting.Len() == waitingPerPlace*g.places {
-		g.flooded = true
-		g.answer(g.waiting.Front(), false)
+	if g.waiting.Len() == 0 && time.Since(g.refused) > floodLasts {
+		g.flooded = false
+	}
+	if g.waiting.Len() == waitingPerPlace*g.places || g.flooded && g.waiting.Len() >= waitingInAFlood*g.places {
+		g.flooded, g.refused = true, time.Now()
+		for g.waiting.Len() >= waitingInAFlood*g.places {
+			g.answer(g.waiting.Front(), false)
+		}
 	}
 	answer := make(chan bool, 1)
 	turn := g.waiting.PushBack(answer)
@@ -90,7 +103,6 @@ func (g *gate) leave() {
 	}
 	if next == nil {
 		g.working--
-		g.flooded = false
 		return
 	}
 	g.answer(next, true)

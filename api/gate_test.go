@@ -8,9 +8,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"holdfast/api"
@@ -60,6 +63,73 @@ func (w *world) waiting() string {
 	return ""
 }
 
+// TestGateShortensItsQueueInAFlood checks that a burst waits in turn, that more requests than can wait get the oldest of them
+// refused at once, that the newest then go first, and that the queue is long again a second later.
+func TestGateShortensItsQueueInAFlood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		pass := api.NewGate(1, time.Hour)
+		var served, refused []int
+		var mu sync.Mutex
+		send := func(numbers ...int) (release chan struct{}) {
+			release = make(chan struct{})
+			occupied := make(chan struct{})
+			go func() {
+				_ = pass(t.Context(), func() error { close(occupied); <-release; return nil })
+			}()
+			<-occupied
+			served, refused = nil, nil
+			for _, number := range numbers {
+				go func() {
+					err := pass(t.Context(), func() error { served = append(served, number); return nil })
+					mu.Lock()
+					defer mu.Unlock()
+					if err != nil {
+						refused = append(refused, number)
+					}
+				}()
+				synctest.Wait()
+			}
+			return release
+		}
+		want := func(name string, got, want []int) {
+			t.Helper()
+			if slices.Sort(refused); !slices.Equal(got, want) {
+				t.Errorf("%s: %d, want %d", name, got, want)
+			}
+		}
+		upTo := func(n int) (numbers []int) {
+			for i := range n {
+				numbers = append(numbers, i)
+			}
+			return numbers
+		}
+		most, few := api.WaitingPerPlace, api.WaitingInAFlood
+
+		close(send(upTo(most)...))
+		synctest.Wait()
+		want("served of a burst", served, upTo(most))
+
+		release := send(upTo(most + 1)...)
+		want("refused at the beginning of a flood", refused, upTo(most+1-few))
+		close(release)
+		synctest.Wait()
+		left := upTo(most + 1)[most+1-few:]
+		slices.Reverse(left)
+		want("served in a flood", served, left)
+
+		release = send(upTo(few + 1)...)
+		want("refused soon after", refused, []int{0})
+		close(release)
+		synctest.Wait()
+
+		time.Sleep(2 * time.Second)
+		close(send(upTo(most)...))
+		synctest.Wait()
+		want("served of a later burst", served, upTo(most))
+	})
+}
+
 // TestOverload checks that of too many waiting requests the oldest are refused and change nothing, while public documents
 // and open streams are served, and that the others are served afterwards.
 func TestOverload(t *testing.T) {
@@ -100,11 +170,7 @@ func TestOverload(t *testing.T) {
 	for n := len(sent); n < api.WaitingPerPlace; n++ {
 		waiting = append(waiting, waits(n+1, nonce))
 	}
-	for range sent { // each takes the place of the oldest
-		answered := make(chan answer, 1)
-		go func() { answered <- nonce() }()
-		waiting = append(waiting, answered)
-	}
+	waiting = append(waiting, waits(api.WaitingInAFlood, nonce)) // one too many: most are refused at once
 
 	for i, request := range oldest {
 		name, refused := request.name, (<-sent[i]).want(t, 503, "unavailable")
@@ -123,7 +189,11 @@ func TestOverload(t *testing.T) {
 
 	close(release)
 	(<-first).want(t, 201, "")
-	for _, answered := range waiting {
+	stays := len(waiting) - api.WaitingInAFlood
+	for _, answered := range waiting[:stays] {
+		(<-answered).want(t, 503, "unavailable")
+	}
+	for _, answered := range waiting[stays:] {
 		(<-answered).want(t, 204, "")
 	}
 	if strings.Contains(w.log.String(), "request failed") {

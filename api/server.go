@@ -72,7 +72,7 @@ type Config struct {
 	// Roots is the document served as /roots.json, which the app's service worker pins.
 	Roots []byte
 
-	// Places is how many requests may use the database at once. 16 times as many may wait.
+	// Places is how many requests may use the database at once. 16 times as many may wait; in a flood, 4 times as many.
 	Places int
 
 	// Draining is closed when the server is about to stop: event streams then end, while other requests are finished.
