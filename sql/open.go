@@ -28,6 +28,7 @@ func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	config.BinaryParameters = true // a statement that is not prepared takes one round trip, not two
 	config.Runtime["role"] = runtimeRole
 	setDefault(config.Runtime, "search_path", "public, pg_temp") // pg_temp last: nothing in it can hide a table
 	setDefault(config.Runtime, "synchronous_commit", "on")
