@@ -36,7 +36,7 @@ type Reconciled struct {
 // Standing is the state that a reconcile is judged by, read in one snapshot.
 type Standing struct {
 	Account  Account // without Devices
-	Device   Device
+	Device   Device  // without its name, its place and its times
 	Passkeys []OfflinePasskey
 }
 

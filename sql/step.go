@@ -1,78 +1,78 @@
 package sql
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"slices"
-	"time"
+	"strings"
+
+	"github.com/lib/pq"
 
 	"holdfast/entitlements"
-	"holdfast/entitlements/jose"
 )
 
-// readStanding returns a row for each subscription, with zero values for what is missing. One of them is repeated for each
-// passkey, so that the numbers add up and do not multiply. JSON, as in the rarer reads of an account, would cost half as
-// much again.
+// readStanding returns a row for each subscription, or one row with zero values if there is none. It selects only what a
+// reconcile is judged by. JSON, as in the rarer reads of an account, would cost half as much again.
 const readStanding = `
-	SELECT u.id AS user_id, u.revision, u.trial_started_at IS NOT NULL AS trial_started, d.*,
-		coalesce(s.id, '') AS "subscription.id", coalesce(s.plan, '') AS "subscription.plan",
-		coalesce(s.state, '') AS "subscription.state", coalesce(s.paid_through, 'epoch') AS "subscription.paid_through",
-		coalesce(s.ends, false) AS "subscription.ends", coalesce(s.revoked, false) AS "subscription.revoked",
-		coalesce(s.suspended, false) AS "subscription.suspended", coalesce(s.disputes, '[]') AS "subscription.disputes",
-		coalesce(s.withdrawn_at, '0001-01-01Z') AS "subscription.withdrawn_at",
-		coalesce(s.created_at, 'epoch') AS "subscription.created_at", coalesce(s.updated_at, 'epoch') AS "subscription.updated_at",
-		coalesce(p.id, '') AS "plan.id", coalesce(p.features, '{}') AS "plan.features", p.window_seconds AS "plan.window_seconds",
-		coalesce(p.grace_seconds, 0) AS "plan.grace_seconds", coalesce(p.device_limit, 0) AS "plan.device_limit",
-		coalesce(p.rank, 0) AS "plan.rank",
-		k.credential_id, k.public_jwk, coalesce(k.created_at, 'epoch') AS passkey_created_at
-	FROM users u CROSS JOIN (SELECT ` + deviceColumns + ` FROM devices WHERE user_id = $1 AND id = $2 AND jkt = $3) d
-	LEFT JOIN (subscriptions s JOIN plans p ON p.id = s.plan) ON s.user_id = u.id
-	LEFT JOIN passkeys k ON k.user_id = u.id AND k.rp_id = $4
-		AND s.id IS NOT DISTINCT FROM (SELECT min(id) FROM subscriptions WHERE user_id = $1)
-	WHERE u.id = $1`
-
-// standingRow is a row of readStanding.
-type standingRow struct {
-	accountRow
-	deviceRow
-	Subscription     subscriptionRow
-	Plan             planRow
-	CredentialID     []byte    `db:"credential_id"`
-	PublicJWK        []byte    `db:"public_jwk"`
-	PasskeyCreatedAt time.Time `db:"passkey_created_at"`
-}
+	SELECT u.revision, u.trial_started_at IS NOT NULL, d.document_revision, d.removed_at IS NOT NULL,
+		d.lineage_n, d.lineage_parent, d.forked_at IS NOT NULL, d.ledger_seq, d.ledger_hash, d.status_list, d.status_idx,
+		ARRAY(SELECT translate(encode(k.credential_id, 'base64'), E'+/=\n', '-_') || ' ' || k.public_jwk
+			FROM passkeys k WHERE k.user_id = $1 AND k.rp_id = $4 ORDER BY k.created_at, k.credential_id),
+		coalesce(s.id, ''), coalesce(s.plan, ''), coalesce(s.state, ''), coalesce(s.paid_through, 'epoch'), coalesce(s.ends, false),
+		coalesce(s.revoked, false), coalesce(s.suspended, false), coalesce(s.disputes, '[]'),
+		coalesce(s.withdrawn_at, '0001-01-01Z'), coalesce(s.created_at, 'epoch'), coalesce(s.updated_at, 'epoch'),
+		coalesce(p.features, '{}'), p.window_seconds, coalesce(p.grace_seconds, 0), coalesce(p.device_limit, 0), coalesce(p.rank, 0)
+	FROM devices d JOIN users u ON u.id = d.user_id
+	LEFT JOIN (subscriptions s JOIN plans p ON p.id = s.plan) ON s.user_id = d.user_id
+	WHERE d.user_id = $1 AND d.id = $2 AND d.jkt = $3`
 
 // Standing implements [entitlements.Store].
 func (s *Entitlements) Standing(
 	ctx context.Context, user entitlements.UserID, device entitlements.DeviceID, jkt, rpID string,
 ) (entitlements.Standing, error) {
-	var rows []standingRow
-	if err := s.standing.SelectContext(ctx, &rows, user, device, jkt, rpID); err != nil {
+	standing := entitlements.Standing{
+		Account: entitlements.Account{User: user, Plans: map[entitlements.PlanID]entitlements.Plan{}},
+		Device:  entitlements.Device{ID: device, JKT: jkt},
+	}
+	rows, err := s.standing.QueryContext(ctx, user, device, jkt, rpID)
+	if err != nil {
 		return entitlements.Standing{}, failed("read standing", err)
 	}
-	if len(rows) == 0 {
+	defer rows.Close()
+	account, d := &standing.Account, &standing.Device
+	var passkeys pq.StringArray
+	for rows.Next() {
+		sub, plan := subscriptionRow{User: user}, planRow{}
+		var parent, hash []byte
+		if err := rows.Scan(&account.Revision, &account.TrialStarted, &d.DocumentRevision, &d.Removed,
+			&d.Lineage.N, &parent, &d.Lineage.Forked, &d.Ledger.Seq, &hash, &d.StatusList, &d.StatusIndex, &passkeys,
+			&sub.ID, &sub.Plan, &sub.State, &sub.PaidThrough, &sub.Ends, &sub.Revoked, &sub.Suspended, &sub.Disputes,
+			&sub.WithdrawnAt, &sub.CreatedAt, &sub.UpdatedAt,
+			&plan.Features, &plan.Window, &plan.Grace, &plan.DeviceLimit, &plan.Rank); err != nil {
+			return entitlements.Standing{}, failed("read standing", err)
+		}
+		copy(d.Lineage.Parent[:], parent)
+		copy(d.Ledger.Hash[:], hash)
+		if sub.ID != "" {
+			plan.ID = sub.Plan
+			account.Subscriptions = append(account.Subscriptions, sub.subscription())
+			account.Plans[sub.Plan] = plan.plan()
+		}
+	}
+	switch err := rows.Err(); {
+	case err != nil:
+		return entitlements.Standing{}, failed("read standing", err)
+	case passkeys == nil: // no row
 		return entitlements.Standing{}, entitlements.ErrDeviceUnknown
 	}
-	slices.SortFunc(rows, func(a, b standingRow) int {
-		return cmp.Or(
-			a.Subscription.CreatedAt.Compare(b.Subscription.CreatedAt), cmp.Compare(a.Subscription.ID, b.Subscription.ID),
-			a.PasskeyCreatedAt.Compare(b.PasskeyCreatedAt), bytes.Compare(a.CredentialID, b.CredentialID))
+	slices.SortFunc(account.Subscriptions, func(a, b entitlements.Subscription) int {
+		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
-	standing := entitlements.Standing{Account: rows[0].account()}
-	for i, row := range rows {
-		if sub := row.Subscription; sub.ID != "" && (i == 0 || sub.ID != rows[i-1].Subscription.ID) {
-			sub.User = user
-			standing.Account.Subscriptions = append(standing.Account.Subscriptions, sub.subscription())
-			standing.Account.Plans[sub.Plan] = row.Plan.plan()
-		}
-		if row.CredentialID != nil {
-			standing.Passkeys = append(standing.Passkeys, entitlements.OfflinePasskey{ID: jose.EncodeBase64(row.CredentialID), JWK: row.PublicJWK})
-		}
+	for _, passkey := range passkeys {
+		id, jwk, _ := strings.Cut(passkey, " ")
+		standing.Passkeys = append(standing.Passkeys, entitlements.OfflinePasskey{ID: id, JWK: []byte(jwk)})
 	}
-	var err error
-	standing.Device, err = rows[0].device()
-	return standing, err
+	return standing, nil
 }
 
 // storeStep updates no row if the account was changed in between: each change raises devices.revision.
