@@ -93,6 +93,9 @@ const (
 // parser.
 func isTame(body []byte, depth int) bool {
 	mayHoldNUL := bytes.Contains(body, []byte(`\u0000`)) // the only way to write it
+	if !mayHoldNUL && bytes.Count(body, []byte("{"))+bytes.Count(body, []byte("[")) <= depth {
+		return jsontext.Value(body).Kind() == '{'
+	}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(body), jsontext.AllowDuplicateNames(true))
 	if dec.PeekKind() != '{' {
 		return false

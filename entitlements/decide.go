@@ -91,11 +91,11 @@ type Decision struct {
 // adds nothing to what longer-lived ones grant does not shorten it.
 func Decide(subscriptions []Subscription, plans map[PlanID]Plan, now time.Time) Decision {
 	now = now.Truncate(time.Second)
-	judged := make([]judgement, 0, len(subscriptions))
+	judged := make([]*judgement, 0, len(subscriptions))
 	for _, s := range subscriptions {
 		judged = append(judged, judge(s, plans[s.Plan], now))
 	}
-	slices.SortFunc(judged, func(a, b judgement) int {
+	slices.SortFunc(judged, func(a, b *judgement) int {
 		return cmp.Or(
 			cmp.Compare(stateRank[b.state], stateRank[a.state]),
 			betterPlan(a.plan, b.plan),
@@ -116,7 +116,7 @@ func Decide(subscriptions []Subscription, plans map[PlanID]Plan, now time.Time) 
 		d.Since = new(best.since.Truncate(time.Second))
 	}
 
-	granting := slices.DeleteFunc(judged, func(j judgement) bool { return !j.grants })
+	granting := slices.DeleteFunc(judged, func(j *judgement) bool { return !j.grants })
 	if len(granting) > 0 {
 		d.DeviceLimit = 0
 	}
@@ -127,7 +127,7 @@ func Decide(subscriptions []Subscription, plans map[PlanID]Plan, now time.Time) 
 		}
 	}
 
-	slices.SortStableFunc(granting, func(a, b judgement) int { return b.end.Compare(a.end) })
+	slices.SortStableFunc(granting, func(a, b *judgement) int { return b.end.Compare(a.end) })
 	for _, j := range granting {
 		added := false
 		for _, name := range slices.Sorted(maps.Keys(j.plan.Features)) {
@@ -157,8 +157,8 @@ type judgement struct {
 	end          time.Time // if it grants: when a document under it must end
 }
 
-func judge(s Subscription, plan Plan, now time.Time) judgement {
-	j := judgement{subscription: s, plan: plan}
+func judge(s Subscription, plan Plan, now time.Time) *judgement {
+	j := &judgement{subscription: s, plan: plan}
 	paid, end := s.PaidThrough.Truncate(time.Second), s.end(plan)
 	dispute := s.withheld()
 	withdrawn := s.WithdrawnAt

@@ -1,7 +1,6 @@
 package entitlements
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
@@ -139,21 +138,10 @@ func (s sealer) open(text string) (Token, error) {
 	if !hmac.Equal(mac, s.mac(body)) || body[0] != tokenVersion {
 		return Token{}, ErrLineageInvalid
 	}
-	r := bytes.NewReader(body[1:])
-	var fixed struct {
-		Device, User uuid.UUID
-		Generation   int64
-		Tag, Parent  Tag
-		Revision     int64
-		Seq          int64
-		Hash         [32]byte
-	}
-	if err := binary.Read(r, binary.BigEndian, &fixed); err != nil {
-		return Token{}, ErrLineageInvalid
-	}
+	number := func(at int) int64 { return int64(binary.BigEndian.Uint64(body[at:])) }
 	return Token{
-		Device: DeviceID(fixed.Device.String()), User: UserID(fixed.User.String()), Generation: fixed.Generation,
-		Tag: fixed.Tag, Parent: fixed.Parent, Revision: fixed.Revision, Ledger: LedgerHead{Seq: fixed.Seq, Hash: fixed.Hash},
+		Device: DeviceID(uuid.UUID(body[1:17]).String()), User: UserID(uuid.UUID(body[17:33]).String()), Generation: number(33),
+		Tag: Tag(body[41:57]), Parent: Tag(body[57:73]), Revision: number(73), Ledger: LedgerHead{Seq: number(81), Hash: [32]byte(body[89:])},
 	}, nil
 }
 

@@ -123,6 +123,9 @@ func (p Proof) CheckToken(token string) error {
 
 // sameTarget compares without query and fragment (RFC 9449 §4.3, number 9).
 func sameTarget(htu, target string) bool {
+	if htu == target {
+		return true
+	}
 	u, err := url.Parse(htu)
 	if err != nil {
 		return false

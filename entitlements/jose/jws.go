@@ -3,17 +3,15 @@ package jose
 import (
 	"bytes"
 	"crypto/ecdsa"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"math/big"
 	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
-	"github.com/lestrrat-go/jwx/v2/jwa"
-	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
 var (
@@ -69,21 +67,19 @@ const maxDepth = 32
 // CheckObject returns nil if data is exactly one JSON object that all parsers read alike (RFC 7493): UTF-8 without byte
 // order mark and lone surrogates, no duplicate member in any object, nested at most 32 deep.
 func CheckObject(data []byte) error {
-	decoder := jsontext.NewDecoder(bytes.NewBuffer(data)) // refuses duplicate names and invalid Unicode
-	if decoder.PeekKind() != '{' {
+	if text := jsontext.Value(data); text.Kind() != '{' || !text.IsValid() { // refuses duplicate names and invalid Unicode
 		return errors.New("not a JSON object")
 	}
-	for {
-		if _, err := decoder.ReadToken(); err != nil {
+	if bytes.Count(data, []byte("{"))+bytes.Count(data, []byte("[")) <= maxDepth {
+		return nil
+	}
+	for decoder := jsontext.NewDecoder(bytes.NewBuffer(data)); ; {
+		switch _, err := decoder.ReadToken(); {
+		case err != nil:
 			return err
-		}
-		switch depth := decoder.StackDepth(); {
-		case depth > maxDepth:
+		case decoder.StackDepth() > maxDepth:
 			return errors.New("nested too deep")
-		case depth == 0:
-			if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) {
-				return errors.New("more than one JSON value")
-			}
+		case decoder.StackDepth() == 0:
 			return nil
 		}
 	}
@@ -118,19 +114,12 @@ type Unsigned struct {
 
 // Compose marshals claims under a header of exactly alg, kid and typ.
 func Compose(key PrivateKey, typ string, claims any) (Unsigned, error) {
-	header, err := json.Marshal(struct {
-		Algorithm string `json:"alg"`
-		KeyID     string `json:"kid"`
-		Type      string `json:"typ"`
-	}{Algorithm, key.kid, typ})
-	if err != nil {
-		return Unsigned{}, fmt.Errorf("compose %s: %w", typ, err)
-	}
 	payload, err := json.Marshal(claims, json.Deterministic(true))
 	if err != nil {
 		return Unsigned{}, fmt.Errorf("compose %s: %w", typ, err)
 	}
-	return Unsigned{key: key, typ: typ, input: EncodeBase64(header) + "." + EncodeBase64(payload)}, nil
+	header := `{"alg":"` + Algorithm + `","kid":"` + key.kid + `","typ":"` + typ + `"}` // nothing in it needs an escape
+	return Unsigned{key: key, typ: typ, input: EncodeBase64([]byte(header)) + "." + EncodeBase64(payload)}, nil
 }
 
 // Digest returns base64url of SHA-256 over the signed message without its last dot and signature.
@@ -139,13 +128,17 @@ func (u Unsigned) Digest() string {
 	return EncodeBase64(sum[:])
 }
 
-// Sign completes the message.
+// Sign completes the message: r and s, 32 bytes each (RFC 7518 §3.4).
 func (u Unsigned) Sign() (string, error) {
-	signature, err := signer.Sign([]byte(u.input), u.key.key)
+	sum := sha256.Sum256([]byte(u.input))
+	r, s, err := ecdsa.Sign(rand.Reader, u.key.key, sum[:])
 	if err != nil {
 		return "", fmt.Errorf("sign %s: %w", u.typ, err)
 	}
-	return u.input + "." + EncodeBase64(signature), nil
+	var signature [64]byte
+	r.FillBytes(signature[:32])
+	s.FillBytes(signature[32:])
+	return u.input + "." + EncodeBase64(signature[:]), nil
 }
 
 // Sign composes and signs a message.
@@ -156,12 +149,3 @@ func Sign(key PrivateKey, typ string, claims any) (string, error) {
 	}
 	return u.Sign()
 }
-
-// signer computes signatures in the form that JWS requires (RFC 7518 §3.4).
-var signer = func() jws.Signer {
-	s, err := jws.NewSigner(jwa.ES256)
-	if err != nil {
-		panic(err)
-	}
-	return s
-}()

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -80,7 +81,7 @@ func (j JWK) PublicKey() (PublicKey, error) {
 	if err != nil {
 		return PublicKey{}, fmt.Errorf("%w: %w", ErrKey, err)
 	}
-	return newPublicKey(key)
+	return PublicKey{key: key, jwk: j, kid: j.thumbprint()}, nil // each coordinate has only this spelling
 }
 
 // ParsePrivateKey reads a private JWK, as [PrivateKey.Marshal] writes it.
@@ -132,9 +133,14 @@ func newPublicKey(key *ecdsa.PublicKey) (PublicKey, error) {
 		return PublicKey{}, fmt.Errorf("%w: %w", ErrKey, err)
 	}
 	j := JWK{Kty: "EC", Crv: "P-256", X: EncodeBase64(point[1:33]), Y: EncodeBase64(point[33:])}
-	// RFC 7638 §3: these members in this order, without white space. None of their characters needs an escape.
+	return PublicKey{key: key, jwk: j, kid: j.thumbprint()}, nil
+}
+
+// thumbprint returns the RFC 7638 thumbprint: §3 wants these members in this order, without white space. None of their
+// characters needs an escape.
+func (j JWK) thumbprint() string {
 	sum := sha256.Sum256([]byte(`{"crv":"` + j.Crv + `","kty":"` + j.Kty + `","x":"` + j.X + `","y":"` + j.Y + `"}`))
-	return PublicKey{key: key, jwk: j, kid: EncodeBase64(sum[:])}, nil
+	return EncodeBase64(sum[:])
 }
 
 func newPrivateKey(key *ecdsa.PrivateKey) (PrivateKey, error) {
@@ -150,10 +156,8 @@ var strict = base64.RawURLEncoding.Strict()
 // DecodeBase64 reads base64url without padding, line breaks or trailing bits (RFC 7515 §2, RFC 4648 §3.5): each sequence
 // of bytes has exactly one spelling.
 func DecodeBase64(s string) ([]byte, error) {
-	for i := range len(s) {
-		if s[i] == '\r' || s[i] == '\n' { // encoding/base64 would skip them
-			return nil, base64.CorruptInputError(i)
-		}
+	if strings.IndexByte(s, '\r') >= 0 || strings.IndexByte(s, '\n') >= 0 { // encoding/base64 would skip them
+		return nil, base64.CorruptInputError(strings.IndexAny(s, "\r\n"))
 	}
 	return strict.DecodeString(s)
 }
