@@ -83,8 +83,8 @@ func (s *server) once(w http.ResponseWriter, r *http.Request, route route, by ca
 
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), requestTimeout+keepTimeout)
 	defer cancel()
-	answer := heldAnswer{header: w.Header()}
-	defer func() { // even after a panic
+	answer := w.(*heldAnswer) //nolint:forcetypeassert // of server.serve
+	defer func() {            // even after a panic
 		if answer.status/100 == 2 {
 			return
 		}
@@ -92,7 +92,7 @@ func (s *server) once(w http.ResponseWriter, r *http.Request, route route, by ca
 			s.log.LogAttrs(ctx, slog.LevelWarn, "idempotency key not released", slog.String("request", requestID(ctx)), slog.Any("error", err))
 		}
 	}()
-	if err := route.handler(&answer, r, by); err != nil {
+	if err := route.handler(w, r, by); err != nil {
 		return err
 	}
 	// The answer is stored before it is sent, so that a client that saw it can rely on it. It is sent even if storing
@@ -101,7 +101,7 @@ func (s *server) once(w http.ResponseWriter, r *http.Request, route route, by ca
 	if err := s.answers.Keep(ctx, by.actor, path, key, now, answer.status, kept); err != nil {
 		s.log.LogAttrs(ctx, slog.LevelWarn, "answer not kept", slog.String("request", requestID(ctx)), slog.Any("error", err))
 	}
-	return writeKept(w, answer.status, answer.body.Bytes())
+	return nil
 }
 
 func isIdempotencyKey(key string) bool {
