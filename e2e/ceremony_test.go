@@ -14,16 +14,7 @@ import (
 // killed or restarted.
 func TestCeremonyOnReplicas(t *testing.T) {
 	t.Parallel()
-	first := support.NewServer(t, binary)
-	first.Settings = []string{support.Networks}
-	if err := first.Start(); err != nil {
-		t.Fatal(err)
-	}
-	second := first.Replica(t)
-	second.Settings = first.Settings
-	if err := second.Start(); err != nil {
-		t.Fatal(err)
-	}
+	first, second := startTwo(t, support.Networks)
 	s := &siege{t, first, new(atomic.Int32)}
 	ada := s.person("Ada")
 	begin := func(at *support.Server) finish {

@@ -13,14 +13,7 @@ import (
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
-	first := support.NewServer(t, binary)
-	if err := first.Start(); err != nil {
-		t.Fatal(err)
-	}
-	second := first.Replica(t)
-	if err := second.Start(); err != nil {
-		t.Fatal(err)
-	}
+	first, second := startTwo(t)
 
 	ada := first.Client()
 	if _, _, err := ada.Register(ctx, "Ada"); err != nil {

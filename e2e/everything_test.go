@@ -154,19 +154,8 @@ func TestConcurrentOperations(t *testing.T) {
 	if full {
 		length = time.Minute
 	}
-	first := support.NewServer(t, binary)
-	first.Settings = []string{
-		support.Networks, "HOLDFAST_BILLING_WEBHOOK_SECRET=" + everythingSecret,
-		"HOLDFAST_WEBHOOK_URL=http://localhost:9/nobody", "HOLDFAST_WEBHOOK_SECRET=" + webhookSecret,
-	}
-	if err := first.Start(); err != nil {
-		t.Fatal(err)
-	}
-	second := first.Replica(t)
-	second.Settings = first.Settings
-	if err := second.Start(); err != nil {
-		t.Fatal(err)
-	}
+	first, second := startTwo(t, support.Networks, "HOLDFAST_BILLING_WEBHOOK_SECRET="+everythingSecret,
+		"HOLDFAST_WEBHOOK_URL=http://localhost:9/nobody", "HOLDFAST_WEBHOOK_SECRET="+webhookSecret)
 	cluster, err := support.FindCluster(first.Data)
 	if err != nil {
 		t.Fatal(err)

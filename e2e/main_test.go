@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"holdfast/e2e/support"
 )
 
 // binary is the server under test, built once with the race detector.
@@ -37,4 +39,20 @@ func buildAndRun(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
+}
+
+// startTwo starts two servers with one database and the same settings.
+func startTwo(t *testing.T, settings ...string) (first, second *support.Server) {
+	t.Helper()
+	first = support.NewServer(t, binary)
+	first.Settings = settings
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	second = first.Replica(t)
+	second.Settings = settings
+	if err := second.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return first, second
 }

@@ -34,14 +34,7 @@ func TestRevokeRacesReconcile(t *testing.T) {
 	}
 
 	ctx := t.Context()
-	first := support.NewServer(t, binary)
-	if err := first.Start(); err != nil {
-		t.Fatal(err)
-	}
-	second := first.Replica(t)
-	if err := second.Start(); err != nil {
-		t.Fatal(err)
-	}
+	first, second := startTwo(t)
 	admin := first.Client()
 	raiseDeviceLimit(ctx, t, admin, deviceCount)
 

@@ -85,14 +85,7 @@ func TestConcurrentStaffChanges(t *testing.T) {
 		each = 2500
 	}
 	ctx := t.Context()
-	first := support.NewServer(t, binary)
-	if err := first.Start(); err != nil {
-		t.Fatal(err)
-	}
-	second := first.Replica(t)
-	if err := second.Start(); err != nil {
-		t.Fatal(err)
-	}
+	first, second := startTwo(t)
 	servers := []*support.Server{first, second}
 
 	ada := first.Client()
