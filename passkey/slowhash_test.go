@@ -2,6 +2,7 @@ package passkey
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"runtime"
 	"testing"
@@ -57,6 +58,31 @@ func TestRecoveryHashesGoFirst(t *testing.T) {
 	turns.giveBack()
 	if turns.free != 1 {
 		t.Errorf("%d turns are free, want 1", turns.free)
+	}
+}
+
+// TestHashesTakeTheirRank checks that a code is checked with the priority of checks, and made with that of making.
+func TestHashesTakeTheirRank(t *testing.T) {
+	hashes := newBench(t).hashes
+	hashes.turns.free = 0
+	for rank, hash := range map[rank]func(context.Context){
+		checking: func(ctx context.Context) { _, _ = hashes.matches(ctx, hashes.decoy, "secret") },
+		making:   func(ctx context.Context) { _, _ = hashes.make(ctx, rand.Reader, "secret") },
+	} {
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() {
+			hash(ctx)
+			close(ended)
+		}()
+		for hashes.turns.queued(checking)+hashes.turns.queued(making) == 0 {
+			runtime.Gosched()
+		}
+		if hashes.turns.queued(rank) != 1 {
+			t.Errorf("rank %d was not taken", rank)
+		}
+		cancel()
+		<-ended
 	}
 }
 
