@@ -38,6 +38,7 @@ type Guard struct {
 	secret []byte
 	nonces *dpop.Nonces
 	now    func() time.Time
+	report func(error)
 }
 
 // Option changes a setting of a [Guard].
@@ -55,6 +56,9 @@ func NonceSecret(secret []byte) Option { return func(g *Guard) { g.secret = secr
 // a withdrawn signing key can reach the guard while the issuer is out of reach.
 func MaxStale(limit time.Duration) Option { return func(g *Guard) { g.issuer.maxStale = limit } }
 
+// Report sets a function that gets the reason each time that a request is answered 503.
+func Report(report func(error)) Option { return func(g *Guard) { g.report = report } }
+
 // Client sets the HTTP client for requests to the issuer.
 func Client(client *http.Client) Option { return func(g *Guard) { g.issuer.client = *client } }
 
@@ -67,7 +71,7 @@ func Clock(now func() time.Time) Option { return func(g *Guard) { g.now = now } 
 //
 // New fetches the keys once, so that a wrong root or issuer is an error at start; so is an issuer out of reach.
 func New(ctx context.Context, server string, roots []byte, options ...Option) (*Guard, error) {
-	g := &Guard{issuer: newIssuer(server), origin: server, now: time.Now, secret: make([]byte, 32)}
+	g := &Guard{issuer: newIssuer(server), origin: server, now: time.Now, report: func(error) {}, secret: make([]byte, 32)}
 	_, _ = rand.Read(g.secret) // never fails
 	for _, option := range options {
 		option(g)
@@ -173,6 +177,7 @@ func (g *Guard) judge(r *http.Request, allowed func(entitlements.Document) bool)
 	case errors.As(err, &code):
 		return Grant{}, invalidToken(string(code))
 	case err != nil:
+		g.report(err)
 		return Grant{}, &unavailable
 	}
 	if d.Reason != nil && (*d.Reason == entitlements.ReasonDeviceRemoved || *d.Reason == entitlements.ReasonDeviceForked) {
@@ -185,6 +190,7 @@ func (g *Guard) judge(r *http.Request, allowed func(entitlements.Document) bool)
 	case errors.As(err, &code):
 		return Grant{}, invalidToken(string(code))
 	case err != nil:
+		g.report(err)
 		return Grant{}, &unavailable
 	case status == entitlements.StatusSuspended:
 		return Grant{}, invalidToken(string(entitlements.ReasonSuspended))

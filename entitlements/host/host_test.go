@@ -390,9 +390,15 @@ func TestIssuerOutOfReach(t *testing.T) {
 	}
 
 	w = newWorld(t)
+	var reported []string
+	guard := w.newGuard(t, w.roots, host.Report(func(err error) { reported = append(reported, err.Error()) }))
+	w.handler = guard.Require("export", w.export(t))
 	w.set(func() { w.down = true })
 	if got := w.good(t, w.document(t, nil)); got != "unavailable" {
 		t.Errorf("with keys, but without ever a status list: %q", got)
+	}
+	if len(reported) != 1 || reported[0] != "GET /v1/status-lists/0: 502 Bad Gateway" {
+		t.Errorf("reported %q", reported)
 	}
 }
 

@@ -26,7 +26,7 @@ export interface GuardOptions {
    * with 503. The bound is also how late a revocation or a withdrawn key can arrive while the issuer is out of reach.
    */
   readonly maxStale?: number;
-  /** Hears why a request was answered 503. */
+  /** Gets the reason each time that a request is answered 503. */
   readonly report?: (cause: Error) => void;
   /** For requests to the issuer. */
   readonly fetch?: typeof fetch;
