@@ -8,7 +8,9 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 # Further flags of `holdfast serve`, for `make run`.
 ARGS ?=
 
-web_sources := $(shell find web -name node_modules -prune -o -path web/dist -prune -o -path web/pack -prune -o -path web/vite -prune -o -path web/node -prune -o -path web/examples -prune -o -path web/sdk/dist -prune -o -path web/sdk/LICENSE -prune -o -path web/api/openapi.ts -prune -o -type f -print) api/openapi.yaml
+# What the app and the console are not built from.
+apart := web/dist web/pack web/node web/react web/testing web/vite web/examples web/sdk/dist web/sdk/LICENSE web/api/openapi.ts
+web_sources := $(shell find web -name node_modules -prune $(foreach path,$(apart),-o -path $(path) -prune) -o -type f -print) api/openapi.yaml
 biome := cd e2e && ../web/node_modules/.bin/biome check
 go_sources = $$(find . -name node_modules -prune -o -name '*.go' -print)
 
@@ -138,10 +140,10 @@ browser-test:
 
 fuzz_time = 20s
 
-verify: build e2e/node_modules/.package-lock.json ## The drills at full size, and each parser fuzzed for 20 seconds: under an hour
+verify: build e2e/node_modules/.package-lock.json web/examples/node_modules/.package-lock.json ## The drills at full size, and each parser fuzzed for 20 seconds: under an hour
 	HOLDFAST_DRILLS=full go test -race -count=1 -timeout 60m ./e2e
 	HOLDFAST_DRILLS=full go test -count=1 -timeout 30m ./sql
-	HOLDFAST_DRILLS=full npm --prefix e2e run --silent test -- kills.spec heal.spec
+	HOLDFAST_DRILLS=full npm --prefix e2e run --silent test -- kills.spec heal.spec examples.spec
 	@# Before Go 1.27, fuzzing can fail for its deadline alone (go.dev/issue/75804). An input that fails is kept, and fails again.
 	@for package in $$(grep -l '^func Fuzz' $(go_sources) | xargs -n 1 dirname | sort -u); do \
 	    targets=$$(go test -list '^Fuzz' $$package | grep '^Fuzz') || exit 1; \

@@ -1,11 +1,40 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const web = join(import.meta.dirname, '../../web');
+
+/** The folders of all packages that others have made, by name: those that the lock files of web/ and its examples name. */
+async function others(): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const folder of [join(web, 'examples/node_modules'), join(web, 'node_modules')]) {
+    for (const name of await readdir(folder).catch(() => [])) {
+      if (name.startsWith('.') || name === '@holdfast') continue;
+      const scoped = name.startsWith('@') ? await readdir(join(folder, name)) : [''];
+      for (const part of scoped) found.set(join(name, part), join(folder, name, part));
+    }
+  }
+  return found;
+}
+
+const packs = new Map<string, { module: string; file: string }>();
+
+/** Packs a folder of web/, once. It builds in that folder: call it from one worker only. */
+async function pack(source: string): Promise<{ module: string; file: string }> {
+  const known = packs.get(source);
+  if (known) return known;
+  const target = join(import.meta.dirname, '../test-results/packs');
+  await mkdir(target, { recursive: true });
+  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', target], { cwd: join(web, source) });
+  const [{ filename, name }] = JSON.parse(stdout);
+  const made = { module: name, file: join(target, filename) };
+  packs.set(source, made);
+  return made;
+}
 
 /** An app of web/examples, built from the packed packages as their users install them, and served by Vite. */
 export class Example {
@@ -30,17 +59,13 @@ export class Example {
     const modules = join(folder, 'node_modules');
     await mkdir(join(modules, '@holdfast'), { recursive: true });
     for (const source of packages) {
-      const packed = await run('npm', ['pack', '--json', '--pack-destination', folder], { cwd: join(web, source) });
-      const [{ filename, name }] = JSON.parse(packed.stdout);
-      const target = join(modules, name);
-      await mkdir(target);
-      await run('tar', ['-xzf', join(folder, filename), '-C', target, '--strip-components=1']);
+      const { module, file } = await pack(source);
+      await mkdir(join(modules, module));
+      await run('tar', ['-xzf', file, '-C', join(modules, module), '--strip-components=1']);
     }
-    // All that others have made is what the lock file of web/ names.
-    for (const other of await readdir(join(web, 'node_modules'))) {
-      if (!other.startsWith('.') && other !== '@holdfast') {
-        await symlink(join(web, 'node_modules', other), join(modules, other));
-      }
+    for (const [module, source] of await others()) {
+      await mkdir(dirname(join(modules, module)), { recursive: true });
+      await symlink(source, join(modules, module));
     }
     const example = new Example(folder, port);
     await run(process.execPath, [example.#vite, 'build'], {
@@ -54,14 +79,18 @@ export class Example {
     return join(this.#folder, 'node_modules/vite/bin/vite.js');
   }
 
-  async serve(): Promise<void> {
+  /** With its own back end, `server.js`, or with `vite preview`. */
+  async serve(holdfast: string): Promise<void> {
     const { port } = new URL(this.origin);
-    this.#preview = spawn(process.execPath, [this.#vite, 'preview', '--port', port, '--strictPort'], {
+    const own = existsSync(join(this.#folder, 'server.js'));
+    const command = own ? ['server.js'] : [this.#vite, 'preview', '--port', port, '--strictPort'];
+    this.#preview = spawn(process.execPath, command, {
       cwd: this.#folder,
+      env: { ...process.env, PORT: port, HOLDFAST_ORIGIN: holdfast },
       stdio: 'ignore',
     });
     while (!(await fetch(this.origin).catch(() => null))) {
-      if (this.#preview.exitCode !== null) throw new Error(`vite preview ended with ${this.#preview.exitCode}`);
+      if (this.#preview.exitCode !== null) throw new Error(`the app’s host ended with ${this.#preview.exitCode}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

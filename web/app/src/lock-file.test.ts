@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
+import examples from '../../examples/package-lock.json?raw';
 import pack from '../../pack/package-lock.json?raw';
 import text from '../../package-lock.json?raw';
 
-test('the lock file of the package checks contains no download URLs', () => {
+test('the lock files of the package checks and the examples contain no download URLs', () => {
   expect(pack).not.toContain('"resolved"');
+  expect(examples).not.toContain('"resolved"');
 });
 
 test('the lock file contains no download URLs', () => {
@@ -16,6 +18,7 @@ test('the lock file contains no download URLs', () => {
     'node_modules/@holdfast/kit',
     'node_modules/@holdfast/node',
     'node_modules/@holdfast/support',
+    'node_modules/@holdfast/testing',
     'node_modules/@holdfast/vite',
   ]);
   const elsewhere = Object.entries(packages).filter(([, { resolved, link }]) => resolved !== undefined && !link);
