@@ -165,7 +165,12 @@ func newWorld(t *testing.T, options ...option) *world {
 	keys, err := entitlements.GenerateKeys(rand.Reader, w.issuer(options), w.clock.now())
 	must(t, err)
 	w.keys = keys
-	w.webhooks.Now = w.clock.now
+	secret, err := outbox.ParseSecret("whsec_" + strings.Repeat("AAAA", 10))
+	must(t, err)
+	w.webhooks = outbox.Config{Now: w.clock.now, Secrets: []outbox.Secret{secret}, Endpoints: []outbox.Endpoint{
+		{URL: "https://crm.example.org/", Shown: "https://crm.example.org/"},
+	}}
+	t.Cleanup(func() { w.checkWebhooks(t) })
 	w.start(api.New, options...)
 	return w
 }

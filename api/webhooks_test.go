@@ -1,10 +1,16 @@
 package api_test
 
 import (
+	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"holdfast/api"
 	"holdfast/entitlements/outbox"
@@ -17,12 +23,10 @@ func newTelling(t *testing.T) *world {
 	w := newWorld(t)
 	w.server.Close()
 	w.metrics = api.NewMetrics()
-	secret, err := outbox.ParseSecret("whsec_" + strings.Repeat("AAAA", 10))
-	must(t, err)
-	w.webhooks = outbox.Config{Now: w.clock.now, Secrets: []outbox.Secret{secret}, Endpoints: []outbox.Endpoint{
+	w.webhooks.Endpoints = []outbox.Endpoint{
 		{URL: "https://user:tell-tale@a.example.org/hook?token=tell-tale", Shown: "https://a.example.org/hook"},
 		{URL: "https://b.example.org/", Shown: "https://b.example.org/"},
-	}}
+	}
 	w.start(api.New)
 	return w
 }
@@ -124,5 +128,113 @@ func TestWebhooks(t *testing.T) {
 	ada.admin("POST", resend, nil).want(t, http.StatusConflict, "conflict")
 	if kept := ada.admin("GET", "/admin/v1/webhooks", nil).want(t, 200, ""); len(kept.member("deliveries").([]any)) != 10 {
 		t.Errorf("kept: %s", kept.body)
+	}
+}
+
+// checkWebhooks fails the test unless openapi.yaml describes every stored webhook. It returns how many there are by type.
+func (w *world) checkWebhooks(t *testing.T) map[string]int {
+	t.Helper()
+	var stored []struct {
+		Type    string
+		Payload []byte
+	}
+	must(t, w.connect().Select(&stored, `SELECT type, payload FROM webhook_deliveries`))
+	types := map[string]int{}
+	for _, message := range stored {
+		types[message.Type]++
+		at := "#/webhooks/" + message.Type + "/post/requestBody/content/application~1json/schema"
+		schema, err := must1(described())(t).schema(at)
+		must(t, err)
+		body, err := jsonschema.UnmarshalJSON(bytes.NewReader(message.Payload))
+		must(t, err)
+		if err := schema.Validate(body); err != nil {
+			t.Errorf("%s is not as described: %v\n%s", message.Type, err, message.Payload)
+		}
+	}
+	return types
+}
+
+// TestEveryWebhookIsInTheCatalogue causes each event, and checks its message against the catalogue, which has no others.
+func TestEveryWebhookIsInTheCatalogue(t *testing.T) {
+	w := newTelling(t)
+	endpoints := len(w.webhooks.Endpoints)
+	ada := w.browser()
+	user := ada.register("Ada")
+	ada.admin("PUT", "/admin/v1/plans/premium", `{"features":{"export":{"offline":true}},"grace":86400,"device_limit":1}`).want(t, 200, "")
+	put := func(state string, paid time.Duration) {
+		t.Helper()
+		ada.admin("PUT", "/admin/v1/subscriptions/adas", fmt.Sprintf(`{"user":"%s","plan":"premium","state":"%s","paid_through":"%s"}`,
+			user, state, w.clock.now().Add(paid).Format(time.RFC3339))).want(t, 200, "")
+	}
+	const day = 24 * time.Hour
+	told := func(when, kind string, times int) {
+		t.Helper()
+		for range 2 { // another look, such as another server's, changes nothing
+			must(t, w.rights.TellDue(t.Context(), 3*day))
+		}
+		if got := w.checkWebhooks(t)[kind]; got != times*endpoints {
+			t.Errorf("%s: %d of %s, want %d", when, got, kind, times*endpoints)
+		}
+	}
+	put("active", 5*day)
+	told("long before the end", "subscription.expiring", 0)
+	w.clock.forward(2 * day)
+	told("three days before the end", "subscription.expiring", 1)
+	put("active", 3*day)
+	told("the same end again", "subscription.expiring", 1)
+	w.clock.forward(3*day - time.Second)
+	told("a second before the end", "subscription.grace", 0)
+	w.clock.forward(time.Second)
+	told("at the end", "subscription.grace", 1)
+	put("active", 30*day)
+	told("paid again", "subscription.expiring", 1)
+	put("past_due", 30*day)
+	told("billing reports a failed payment ahead of time", "subscription.grace", 2)
+	put("active", 30*day)
+	put("past_due", 30*day)
+	told("again in the same period", "subscription.grace", 2)
+	put("active", 31*day)
+	w.clock.forward(29 * day)
+	ada.admin("POST", "/admin/v1/subscriptions/adas/revoke", `{"reason":"drill"}`).want(t, 200, "")
+	told("revoked", "subscription.expiring", 1)
+	ada.admin("POST", "/admin/v1/subscriptions/adas/reinstate", `{"reason":"drill"}`).want(t, 200, "")
+	told("reinstated", "subscription.expiring", 2)
+	put("cancelled", 3*day)
+	w.clock.forward(4 * day)
+	told("no grace follows an intended end", "subscription.grace", 2)
+
+	ada.signIn()
+	put("active", 300*day)
+	ada.tryLink("")
+	limited := func(when string, refused, times int) {
+		t.Helper()
+		for range refused {
+			ada.forget() // another browser
+			linked, _ := ada.tryLink("")
+			linked.want(t, 409, "device_limit")
+		}
+		told(when, "device.limit_reached", times)
+	}
+	limited("two more devices", 2, 1)
+	w.clock.forward(day + time.Second)
+	limited("a day later", 1, 2)
+
+	eve := w.browser()
+	eve.register("Eve")
+	device, lineage := eve.link()
+	copied := lineage
+	for range 2 {
+		lineage = eve.reconcile(device, lineage).want(t, 200, "").text("lineage")
+	}
+	eve.reconcile(device, copied).want(t, 401, "use_dpop_nonce")
+	eve.reconcile(device, copied).want(t, 409, "device_forked")
+	bob := w.browser()
+	bob.register("Bob")
+	bob.do("DELETE", "/v1/account", nil).want(t, 204, "")
+
+	seen := slices.Sorted(maps.Keys(w.checkWebhooks(t)))
+	catalogue := slices.Sorted(maps.Keys(must1(described())(t).Webhooks))
+	if !slices.Equal(seen, catalogue) {
+		t.Errorf("sent %v, described %v", seen, catalogue)
 	}
 }

@@ -122,6 +122,10 @@ func (a Account) Occupants(now time.Time) []Occupant {
 const (
 	maxLinks = 20
 	LinkSpan = time.Hour
+	// LimitSilence is how long after a refused link others leave no further trace.
+	LimitSilence = 24 * time.Hour
+	// ActionLimit is the audited action of a refused link.
+	ActionLimit = "device.limit_reached"
 )
 
 // LinkRequest asks to link the installation that made the proof.
@@ -154,7 +158,9 @@ func (s *Service) Link(ctx context.Context, user UserID, proof dpop.Proof, reque
 	}
 	now := s.instant()
 	var device DeviceID
+	var full *DeviceLimitError
 	account, err := s.store.Update(ctx, user, now, func(a Account) (Change, error) {
+		full = nil
 		for _, d := range a.Devices {
 			if d.JKT != proof.JKT {
 				continue
@@ -166,8 +172,15 @@ func (s *Service) Link(ctx context.Context, user UserID, proof dpop.Proof, reque
 			return Change{}, nil
 		}
 		device = DeviceID(id.String())
-		return link(a, request, Device{ID: device, Name: name, JKT: proof.JKT, LinkedAt: now}, now)
+		change, err := link(a, request, Device{ID: device, Name: name, JKT: proof.JKT, LinkedAt: now}, now)
+		if errors.As(err, &full) {
+			return full.change(a, now), nil
+		}
+		return change, err
 	})
+	if err == nil && full != nil {
+		err = full
+	}
 	if err != nil {
 		return Linked{}, fmt.Errorf("link device: %w", err)
 	}
@@ -176,6 +189,19 @@ func (s *Service) Link(ctx context.Context, user UserID, proof dpop.Proof, reque
 		return Linked{}, fmt.Errorf("link device: %w", err)
 	}
 	return Linked{Device: device, Lineage: token}, nil
+}
+
+// change tells of a refused link, once in [LimitSilence].
+func (e *DeviceLimitError) change(a Account, now time.Time) Change {
+	if a.LimitTold {
+		return Change{}
+	}
+	return Change{Audit: []AuditEntry{{
+		Actor: "user:" + string(a.User), Action: ActionLimit, Object: "user:" + string(a.User), After: auditJSON(struct {
+			Limit   int `json:"limit"`
+			Devices int `json:"devices"`
+		}{a.Decide(now).DeviceLimit, len(e.Devices)}),
+	}}}
 }
 
 func link(a Account, request LinkRequest, device Device, now time.Time) (Change, error) {

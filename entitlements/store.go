@@ -41,6 +41,10 @@ type Store interface {
 	// or id, belongs to another user.
 	Update(ctx context.Context, user UserID, at time.Time, change func(Account) (Change, error)) (Account, error)
 
+	// UpdateDue is Update for the owner of one of the subscriptions whose Due is not after that time, and stores the Due of
+	// each without an audit entry, too. It returns false if there is none, or if another server is at it.
+	UpdateDue(ctx context.Context, at time.Time, change func(Account) (Change, error)) (found bool, err error)
+
 	// TakeBilling stores an event of a billing system, once by its id, and changes the accounts that it concerns, in one
 	// transaction, committed synchronously. It locks the customer, so that all replicas process a customer's events one
 	// after another. It calls judge, which must be pure, with all stored events of the customer and the one to judge.
@@ -138,6 +142,8 @@ type Account struct {
 	Devices []Device
 	// Links are the times of the links in the last [LinkSpan], of removed devices too, oldest first. Set in Update only.
 	Links []time.Time
+	// LimitTold says that the trail has the event of the device limit from the last [LimitSilence]. Set in Update only.
+	LimitTold bool
 }
 
 // Decide judges the account at now.
@@ -158,6 +164,7 @@ type Change struct {
 	Place        map[DeviceID]Place
 	// Status sets the published status of devices. INVALID is final: a device that stays gets a new index.
 	Status map[DeviceID]Status
+	Due    []Due        // in UpdateDue only
 	Audit  []AuditEntry // Update sets At and User
 }
 

@@ -44,6 +44,8 @@ type Subscription struct {
 	WithdrawnAt time.Time
 	CreatedAt   time.Time
 	UpdatedAt   time.Time
+	// ExpiringTold and GraceTold are the ends of paid time about which the trail has these events. Set in Update only.
+	ExpiringTold, GraceTold time.Time
 }
 
 // Dispute is a chargeback by the payer's bank on a payment of a subscription.

@@ -108,7 +108,7 @@ func TestNoSequenceSpansUsers(t *testing.T) {
 func TestLocksHaveTheirPlaces(t *testing.T) {
 	t.Parallel()
 	places := map[string][]string{ // functions; "" stands for constants
-		"advisory":    {"", "lockAccount", "lockCustomer", "sweep"},
+		"advisory":    {"", "UpdateDue", "lockAccount", "lockCustomer", "sweep"},
 		"LOCK TABLE":  {"lockKeysets"},
 		"SKIP LOCKED": {"Claim", "Sweep", "raiseHolders", "sweep"},
 	}

@@ -69,18 +69,20 @@ func lockAccount(
 		accountRow
 		Withdrawing bool
 		Links       jsonColumn[[]time.Time]
+		LimitTold   bool `db:"limit_told"`
 	}
 	err = tx.GetContext(ctx, &row, `
 		SELECT u.id AS user_id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
 			`+subscriptionsOf+` AS subscriptions, `+allPlans+` AS plans, `+withdrawing+` AS withdrawing,
 			(SELECT coalesce(json_agg(d.linked_at ORDER BY d.linked_at), '[]')
-				FROM devices d WHERE d.user_id = u.id AND d.linked_at > $2) AS links
-		FROM users u WHERE u.id = $1`, user, at.Add(-entitlements.LinkSpan))
+				FROM devices d WHERE d.user_id = u.id AND d.linked_at > $2) AS links,
+			EXISTS (SELECT FROM audit a WHERE a.user_id = u.id AND a.action = '`+entitlements.ActionLimit+`' AND a.at > $3) AS limit_told
+		FROM users u WHERE u.id = $1`, user, at.Add(-entitlements.LinkSpan), at.Add(-entitlements.LimitSilence))
 	if err != nil {
 		return entitlements.Account{}, failed("read account", err)
 	}
 	account := row.account()
-	account.Withdrawing, account.Links = row.Withdrawing, row.Links.V
+	account.Withdrawing, account.Links, account.LimitTold = row.Withdrawing, row.Links.V, row.LimitTold
 	account.Devices, err = devicesOf(devices)
 	return account, err
 }

@@ -221,6 +221,9 @@ CREATE TABLE public.subscriptions (
     disputes jsonb DEFAULT '[]'::jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
+    due_at timestamp with time zone DEFAULT now(),
+    expiring_told timestamp with time zone,
+    grace_told timestamp with time zone,
     CONSTRAINT subscriptions_id_check CHECK ((id ~ '^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$'::text)),
     CONSTRAINT subscriptions_state_check CHECK ((state = ANY (ARRAY['trialing'::text, 'active'::text, 'past_due'::text, 'cancelled'::text])))
 );
@@ -360,7 +363,7 @@ CREATE INDEX audit_gaps ON public.audit USING btree (id) WHERE (action = 'gap.fo
 
 CREATE UNIQUE INDEX audit_gaps_closed ON public.audit USING btree (user_id, object) WHERE (action = 'gap.closed'::text);
 
-CREATE INDEX audit_notices ON public.audit USING btree (user_id, at) WHERE (action = ANY (ARRAY['passkey.rejected'::text, 'account.recovered'::text]));
+CREATE INDEX audit_notices ON public.audit USING btree (user_id, at) WHERE (action = ANY (ARRAY['passkey.rejected'::text, 'account.recovered'::text, 'device.limit_reached'::text]));
 
 CREATE INDEX billing_events_by_customer ON public.billing_events USING btree (source, customer);
 
@@ -393,6 +396,8 @@ CREATE INDEX status_entries_by_end ON public.status_entries USING btree (list, e
 CREATE INDEX status_entries_withdrawn ON public.status_entries USING btree (list, idx, status) WHERE (status <> 0);
 
 CREATE INDEX subscriptions_by_holder ON public.subscriptions USING btree (plan, user_id);
+
+CREATE INDEX subscriptions_due ON public.subscriptions USING btree (due_at) WHERE (due_at IS NOT NULL);
 
 CREATE INDEX users_by_name ON public.users USING btree (words, id);
 

@@ -27,14 +27,58 @@ func putSubscription(ctx context.Context, tx *sqlx.Tx, sub entitlements.Subscrip
 	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO subscriptions (id, user_id, plan, state, paid_through, ends, revoked, suspended, disputes,
-			withdrawn_at, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+			withdrawn_at, created_at, updated_at, due_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
 		ON CONFLICT (user_id, id) DO UPDATE SET plan = excluded.plan, state = excluded.state, paid_through = excluded.paid_through,
 			ends = excluded.ends, revoked = excluded.revoked, suspended = excluded.suspended, disputes = excluded.disputes,
-			withdrawn_at = excluded.withdrawn_at, updated_at = excluded.updated_at`,
+			withdrawn_at = excluded.withdrawn_at, updated_at = excluded.updated_at, due_at = excluded.due_at`,
 		sub.ID, sub.User, sub.Plan, sub.State, sub.PaidThrough, sub.Ends, sub.Revoked, sub.Suspended, string(disputes),
 		stdsql.NullTime{Time: sub.WithdrawnAt, Valid: !sub.WithdrawnAt.IsZero()}, sub.CreatedAt, sub.UpdatedAt)
 	return failed("put subscription", err)
+}
+
+// dueLock admits one server at a time to the subscriptions that are due.
+const dueLock = `hashtextextended('due subscriptions', 0)`
+
+// UpdateDue implements [entitlements.Store].
+func (s *Entitlements) UpdateDue(
+	ctx context.Context, at time.Time, change func(entitlements.Account) (entitlements.Change, error),
+) (found bool, err error) {
+	err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
+		found = false
+		var user entitlements.UserID
+		err := tx.GetContext(ctx, &user, `
+			SELECT user_id FROM subscriptions WHERE due_at <= $1 AND pg_try_advisory_xact_lock(`+dueLock+`)
+			ORDER BY due_at LIMIT 1`, at)
+		if errors.Is(err, stdsql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return failed("find what is due", err)
+		}
+		account, err := lockAccount(ctx, tx, user, "", at)
+		if err != nil {
+			return err
+		}
+		c, err := change(account)
+		if err != nil {
+			return err
+		}
+		for _, due := range c.Due {
+			_, err := tx.ExecContext(ctx, `
+				UPDATE subscriptions SET due_at = $3, expiring_told = CASE WHEN $4 THEN paid_through ELSE expiring_told END,
+					grace_told = CASE WHEN $5 THEN paid_through ELSE grace_told END
+				WHERE user_id = $1 AND id = $2`,
+				user, due.ID, stdsql.NullTime{Time: due.At, Valid: !due.At.IsZero()}, due.Expiring, due.Grace)
+			if err != nil {
+				return failed("put what is due", err)
+			}
+		}
+		found = true
+		_, err = apply(ctx, tx, account, at, c)
+		return err
+	})
+	return found && err == nil, err
 }
 
 // SubscriptionOwner implements [entitlements.Store].
@@ -68,6 +112,9 @@ type subscriptionRow struct {
 	WithdrawnAt time.Time                          `json:"withdrawn_at" db:"withdrawn_at"` // null leaves it zero
 	CreatedAt   time.Time                          `json:"created_at" db:"created_at"`
 	UpdatedAt   time.Time                          `json:"updated_at" db:"updated_at"`
+
+	ExpiringTold time.Time `json:"expiring_told" db:"expiring_told"` // null leaves it zero
+	GraceTold    time.Time `json:"grace_told" db:"grace_told"`       // likewise
 }
 
 func (r subscriptionRow) subscription() entitlements.Subscription {
@@ -78,5 +125,6 @@ func (r subscriptionRow) subscription() entitlements.Subscription {
 	return entitlements.Subscription{
 		ID: r.ID, User: r.User, Plan: r.Plan, State: r.State, PaidThrough: r.PaidThrough.UTC(), Ends: r.Ends, Disputes: disputes,
 		Revoked: r.Revoked, Suspended: r.Suspended, WithdrawnAt: r.WithdrawnAt.UTC(), CreatedAt: r.CreatedAt.UTC(), UpdatedAt: r.UpdatedAt.UTC(),
+		ExpiringTold: r.ExpiringTold.UTC(), GraceTold: r.GraceTold.UTC(),
 	}
 }

@@ -37,8 +37,10 @@ type Config struct {
 
 	AuditRetention
 
-	WebhookURL    []string `name:"webhook-url" env:"HOLDFAST_WEBHOOK_URL" placeholder:"URL" help:"Where changes of subscriptions, quarantined devices and erased users are told: https, or http on this machine (repeatable)."`
+	WebhookURL    []string `name:"webhook-url" env:"HOLDFAST_WEBHOOK_URL" placeholder:"URL" help:"Where events of subscriptions, devices and erased users are told: https, or http on this machine (repeatable)."`
 	WebhookSecret []string `env:"HOLDFAST_WEBHOOK_SECRET" placeholder:"SECRET" help:"What signs webhooks, whsec_ and base64; with several, each signs (repeatable). Better set in the environment, where other users cannot see it."`
+
+	WebhookExpiring time.Duration `default:"3d" env:"HOLDFAST_WEBHOOK_EXPIRING" placeholder:"DURATION" help:"How long before the end of its paid time a subscription is told as expiring; 0 for never (default: ${default})."`
 
 	keysEvery  time.Duration // how often the keys folder is checked; 0 means keysPoll
 	clockEvery time.Duration // how often the clock is compared with the database's; 0 means clockPoll
@@ -127,6 +129,9 @@ func (c Config) checkDurations() error {
 	}
 	if c.Trial < 0 {
 		return errors.New("--trial must not be negative")
+	}
+	if c.WebhookExpiring < 0 {
+		return errors.New("--webhook-expiring must not be negative")
 	}
 	return c.AuditRetention.check()
 }

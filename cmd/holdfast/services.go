@@ -226,6 +226,10 @@ func (s services) work(
 		})
 	}
 	do(func() {
+		s.rights.KeepTellingDue(ctx, config.WebhookExpiring, logOutage(log,
+			"subscriptions that are due not told; retrying", "subscriptions that are due told again"))
+	})
+	do(func() {
 		s.webhooks.Run(ctx, written, logOutage(log, "webhooks not sent; retrying", "webhooks sent again"))
 	})
 	do(func() {

@@ -21,6 +21,9 @@ var messageTypes = map[string]string{
 	"subscription.suspend":   "subscription.changed",
 	"subscription.reinstate": "subscription.changed",
 	"subscription.revoke":    "subscription.revoked",
+	"subscription.expiring":  "subscription.expiring",
+	"subscription.grace":     "subscription.grace",
+	entitlements.ActionLimit: "device.limit_reached",
 	"device.forked":          "device.forked",
 	"account.erased":         "user.erased",
 }
@@ -52,6 +55,8 @@ func MessageOf(entry entitlements.AuditEntry, revision int64) (Message, bool) {
 		message.Data.change = &change{Subscription: id, Revision: revision, Before: entry.Before, After: entry.After}
 	} else if id, ok := strings.CutPrefix(entry.Object, "device:"); ok {
 		message.Data.change = &change{Device: id, Revision: revision, Before: entry.Before, After: entry.After}
+	} else if entry.Action == entitlements.ActionLimit {
+		message.Data.change = &change{Revision: revision, After: entry.After}
 	}
 	payload, err := json.Marshal(message)
 	if err != nil {

@@ -17,6 +17,8 @@ func TestMessageOf(t *testing.T) {
 			`"data":{"user":"u","subscription":"billing:1","revision":7,"before":null,"after":{"revoked":true}}}`},
 		{"device.forked", "device:d", `{"type":"device.forked","timestamp":"2026-01-02T03:04:05.000006Z",` +
 			`"data":{"user":"u","device":"d","revision":7,"before":null,"after":{"revoked":true}}}`},
+		{"device.limit_reached", "user:u", `{"type":"device.limit_reached","timestamp":"2026-01-02T03:04:05.000006Z",` +
+			`"data":{"user":"u","revision":7,"before":null,"after":{"revoked":true}}}`},
 		{"account.erased", "user:u", `{"type":"user.erased","timestamp":"2026-01-02T03:04:05.000006Z","data":{"user":"u"}}`},
 		{"passkey.renamed", "passkey:p", ""},
 	} {

@@ -181,8 +181,13 @@ CREATE TABLE subscriptions (
     disputes jsonb NOT NULL DEFAULT '[]', -- about its payments: ids, enumerations and times
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
+    -- When a server has to look at it for the events of passing time; null for never. Each change makes it due at once.
+    due_at timestamptz DEFAULT now(),
+    expiring_told timestamptz, -- the paid_through about whose approach the trail has an event
+    grace_told timestamptz, -- the paid_through after whose grace has begun, likewise
     PRIMARY KEY (user_id, id)
 );
+CREATE INDEX subscriptions_due ON subscriptions (due_at) WHERE due_at IS NOT NULL;
 -- The holders of a plan, in the order in which they are raised.
 CREATE INDEX subscriptions_by_holder ON subscriptions (plan, user_id);
 GRANT SELECT, INSERT, UPDATE, DELETE ON subscriptions TO holdfast_runtime;
@@ -325,8 +330,8 @@ CREATE TABLE audit (
 CREATE INDEX audit_by_id ON audit (id);
 -- The trail is written in the order of time, so a BRIN index is enough to find old entries.
 CREATE INDEX audit_by_time ON audit USING brin (at);
--- The events that users are told of, so that their whole trail need not be read.
-CREATE INDEX audit_notices ON audit (user_id, at) WHERE action IN ('passkey.rejected', 'account.recovered');
+-- The events that users are told of, and those that are not repeated soon, so that their whole trail need not be read.
+CREATE INDEX audit_notices ON audit (user_id, at) WHERE action IN ('passkey.rejected', 'account.recovered', 'device.limit_reached');
 -- Gaps, and the entries that closed them: each gap is closed at most once.
 CREATE INDEX audit_gaps ON audit (id) WHERE action = 'gap.found';
 CREATE UNIQUE INDEX audit_gaps_closed ON audit (user_id, object) WHERE action = 'gap.closed';
