@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -11,6 +12,17 @@ import (
 // means none. It is audited. It returns ErrInvalidName, ErrInvalid for the external id or the reason, or ErrConflict if
 // another user has the external id.
 func (s *Service) CreateUser(ctx context.Context, agent Agent, name, externalID string) (User, Link, error) {
+	return s.ImportUser(ctx, agent, name, externalID, linkLife)
+}
+
+// maxImportLife is the longest life of a link to an account that was imported. It opens nothing of value yet.
+const maxImportLife = 30 * 24 * time.Hour
+
+// ImportUser is CreateUser with a link that is valid for that long, at most 30 days, because many are sent at once.
+func (s *Service) ImportUser(ctx context.Context, agent Agent, name, externalID string, life time.Duration) (User, Link, error) {
+	if life <= 0 || life > maxImportLife {
+		return User{}, Link{}, fmt.Errorf("%w life of a link: at most 30 days", ErrInvalid)
+	}
 	name, err := cleanName(name)
 	if err != nil {
 		return User{}, Link{}, err
@@ -26,7 +38,7 @@ func (s *Service) CreateUser(ctx context.Context, agent Agent, name, externalID 
 		return User{}, Link{}, err
 	}
 	now := s.now()
-	link, stored, err := s.newLink(EnrolmentLink, now)
+	link, stored, err := s.newLink(EnrolmentLink, now, life)
 	if err != nil {
 		return User{}, Link{}, err
 	}

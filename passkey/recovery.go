@@ -16,7 +16,7 @@ const (
 	recoveryRandom = 15 // random bytes in a code: 8 characters to look up and 16 secret ones
 	linkRandom     = 16 // random bytes in a link's code
 
-	linkLife = 15 * time.Minute
+	linkLife = 15 * time.Minute // unless it was imported
 )
 
 // recoveryAlphabet is Crockford's base 32: none of its letters can be mistaken for a digit when a code is read from
@@ -145,7 +145,7 @@ func (s *Service) CreateRecoveryLink(ctx context.Context, agent Agent, user User
 		return Link{}, err
 	}
 	now := s.now()
-	link, stored, err := s.newLink(RecoveryLink, now)
+	link, stored, err := s.newLink(RecoveryLink, now, linkLife)
 	if err != nil {
 		return Link{}, err
 	}
@@ -156,14 +156,14 @@ func (s *Service) CreateRecoveryLink(ctx context.Context, agent Agent, user User
 	return link, nil
 }
 
-// newLink makes a link that is valid for 15 minutes from now, and its stored form.
-func (s *Service) newLink(kind CodeKind, now time.Time) (Link, NewLink, error) {
+// newLink makes a link that is valid from now for that long, and its stored form.
+func (s *Service) newLink(kind CodeKind, now time.Time, life time.Duration) (Link, NewLink, error) {
 	code, err := s.random(linkRandom)
 	if err != nil {
 		return Link{}, NewLink{}, err
 	}
 	hash := sha256.Sum256(code)
-	end := now.Add(linkLife)
+	end := now.Add(life)
 	return Link{Kind: kind, Code: encode(code), ExpiresAt: end}, NewLink{Kind: kind, CodeHash: hash[:], ExpiresAt: end}, nil
 }
 

@@ -121,7 +121,7 @@ func (s *Service) InviteStaff(ctx context.Context, agent Agent, name string, rol
 		return StaffMember{}, Link{}, err
 	}
 	now := s.now()
-	link, stored, err := s.newLink(EnrolmentLink, now)
+	link, stored, err := s.newLink(EnrolmentLink, now, linkLife)
 	if err != nil {
 		return StaffMember{}, Link{}, err
 	}

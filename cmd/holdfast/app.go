@@ -88,22 +88,31 @@ func (c Config) policy() (string, error) {
 	return policy, nil
 }
 
-// url checks and returns the address of the app's page, or "" if none is given.
+// parse checks and returns the address of the app's page, which is given.
+func (a AppAddress) parse() (*url.URL, error) {
+	u, err := url.Parse(a.AppURL)
+	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || strings.Contains(a.AppURL, "#") {
+		return nil, wrongUse("--app-url %q is not a URL such as https://app.example.org/welcome, without a fragment", a.AppURL)
+	}
+	origin, err := parseOrigin(u.Scheme + "://" + u.Host)
+	if err != nil {
+		return nil, wrongUse("--app-url: the origin of %q %w", a.AppURL, err)
+	}
+	u.Scheme, u.Host, u.Path = origin.Scheme, origin.Host, cmp.Or(u.Path, "/")
+	return u, nil
+}
+
+// url returns the address of the app's page, or "" if none is given. Passkeys must count there.
 func (a AppAddress) url(site site) (string, error) {
 	if a.AppURL == "" {
 		return "", nil
 	}
-	u, err := url.Parse(a.AppURL)
-	if err != nil || u.Host == "" || u.User != nil || u.Fragment != "" || strings.Contains(a.AppURL, "#") {
-		return "", wrongUse("--app-url %q is not a URL such as https://app.example.org/welcome, without a fragment", a.AppURL)
-	}
-	origin, err := parseOrigin(u.Scheme + "://" + u.Host)
+	u, err := a.parse()
 	if err != nil {
-		return "", wrongUse("--app-url: the origin of %q %w", a.AppURL, err)
+		return "", err
 	}
-	if at := origin.String(); at != site.origin && !slices.Contains(site.allowed, at) {
+	if at := u.Scheme + "://" + u.Host; at != site.origin && !slices.Contains(site.allowed, at) {
 		return "", wrongUse("--app-url is at another origin than the server, where passkeys would not count: add --allow-origin %s", at)
 	}
-	u.Scheme, u.Host, u.Path = origin.Scheme, origin.Host, cmp.Or(u.Path, "/")
 	return u.String(), nil
 }

@@ -49,6 +49,9 @@ type commands struct {
 		Remove  staffRemoveCommand  `cmd:"" help:"Take a staff member's role and end their sessions; they stay an ordinary user."`
 		Recover staffRecoverCommand `cmd:"" help:"Print a one-time link for a staff member who has lost every passkey, or let the invitation lapse."`
 	} `cmd:"" help:"Support staff, who sign in at /support."`
+	Users struct {
+		Import usersImportCommand `cmd:"" help:"Make accounts for existing customers, and print their one-time links."`
+	} `cmd:"" help:"Accounts."`
 	Audit struct {
 		Export auditExportCommand `cmd:"" help:"Print the audit trail as JSON Lines, the oldest entry first."`
 		Prune  auditPruneCommand  `cmd:"" help:"Delete what is older than --audit-retention, as the owner that --database-url names."`
