@@ -21,6 +21,10 @@ func decisionOf(d entitlements.Decision) decision {
 	return decision{d.State, orNull(d.Reason), utc(d.Since), utc(d.PaidThrough), d.Plans, d.Features}
 }
 
+// freshFor is how long a back end may go by an answer: as long as by a status list.
+const freshFor = 10 * time.Second
+
+// showEntitlements answers the user's pages, and back ends on other hosts that pass on a device's proof to learn who sent it.
 func (s *server) showEntitlements(w http.ResponseWriter, r *http.Request, by caller) error {
 	var current entitlements.Entitlements
 	var err error
@@ -33,8 +37,11 @@ func (s *server) showEntitlements(w http.ResponseWriter, r *http.Request, by cal
 		return err
 	}
 	return answer(w, http.StatusOK, struct {
-		Revision int64 `json:"revision"`
+		User       entitlements.UserID `json:"user"`
+		ExternalID *string             `json:"external_id"`
+		Revision   int64               `json:"revision"`
+		FreshFor   int64               `json:"fresh_for"` // in seconds
 		decision
 		HelpURL *string `json:"help_url"`
-	}{current.Revision, decisionOf(current.Decision), orNull(s.helpURL)})
+	}{current.User, orNull(current.ExternalID), current.Revision, int64(freshFor / time.Second), decisionOf(current.Decision), orNull(s.helpURL)})
 }

@@ -128,13 +128,22 @@ func (c claims) inside(value jsontext.Value) claims {
 	return within
 }
 
+// externalID reads the user's external id. A document without one is of a user without one, or of a server that does not
+// put it in. Anything but text counts as none, since verifiers that do not know the claim ignore it.
+func (c claims) externalID() (id string) {
+	if json.Unmarshal(c.members["external_id"], &id) != nil {
+		return ""
+	}
+	return id
+}
+
 // readDocument reads the claims of a payload. It fails with [ClaimsInvalid] if one is missing, is of another type, or
 // contradicts another.
 func readDocument(payload []byte) (Document, error) {
 	c := readClaims(payload)
 	d := Document{
 		Issuer: c.text("iss"), Audience: c.text("aud"), Subject: UserID(c.text("sub")), ID: c.text("jti"),
-		IssuedAt: c.time("iat"), NotBefore: c.time("nbf"), ExpiresAt: c.time("exp"), RefreshAfter: c.time("refresh_after"),
+		ExternalID: c.externalID(), IssuedAt: c.time("iat"), NotBefore: c.time("nbf"), ExpiresAt: c.time("exp"), RefreshAfter: c.time("refresh_after"),
 		Skew: c.skew(), Revision: c.integer("rev"), State: State(c.text("state")), Reason: (*Reason)(c.optionalText("reason")),
 		PaidThrough: c.optionalTime("paid_through"), Plans: []PlanID{}, Features: map[string]DocumentFeature{},
 		Device: DeviceID(c.text("device")), Confirmation: Confirmation{JKT: c.object("cnf").text("jkt")}, Proof: c.text("proof"),

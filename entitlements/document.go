@@ -23,7 +23,8 @@ type Document struct {
 	Issuer       string `json:"iss"`
 	Audience     string `json:"aud"`
 	Subject      UserID `json:"sub"`
-	ID           string `json:"jti"` // authenticated by the server's secret; carries iat and exp
+	ExternalID   string `json:"external_id,omitempty"` // as it was at iat; "" if there is none, or documents have none
+	ID           string `json:"jti"`                   // authenticated by the server's secret; carries iat and exp
 	IssuedAt     int64  `json:"iat"`
 	NotBefore    int64  `json:"nbf"`
 	ExpiresAt    int64  `json:"exp"` // without leeway
@@ -91,6 +92,7 @@ type OfflinePasskey struct {
 // issue is one answer to one proof of one device.
 type issue struct {
 	user     UserID
+	external string // the user's external id, if documents show it
 	device   Device
 	proof    string
 	revision int64
@@ -129,7 +131,7 @@ func (s *Service) documents(i issue, key SigningKey, keyset Keyset, now time.Tim
 	began := now.Truncate(s.config.OfflineWindow)
 	now = now.Truncate(time.Second)
 	d := Document{
-		Issuer: s.config.Issuer, Audience: s.config.Issuer, Subject: i.user, IssuedAt: now.Unix(), NotBefore: now.Unix(),
+		Issuer: s.config.Issuer, Audience: s.config.Issuer, Subject: i.user, ExternalID: i.external, IssuedAt: now.Unix(), NotBefore: now.Unix(),
 		ExpiresAt: i.end.Unix(), RefreshAfter: now.Add(min(maxRefresh, i.end.Sub(now)/2)).Unix(), Skew: i.skew,
 		Revision: i.revision, State: i.decision.State, Plans: i.decision.Plans, Features: i.features,
 		Device: i.device.ID, Confirmation: Confirmation{JKT: i.device.JKT}, Proof: i.proof,

@@ -173,7 +173,7 @@ func (s *Service) answer(ctx context.Context, by attempt, read Standing) (Reconc
 
 	reconciled := Reconciled{ServerTime: by.now, Ledger: device.Ledger}
 	reconciled.Document, reconciled.Passkeys, err = s.documents(issue{
-		user: by.token.User, device: device, proof: by.proof.JTI, revision: revision, decision: decision,
+		user: by.token.User, external: s.shownID(read.Account), device: device, proof: by.proof.JTI, revision: revision, decision: decision,
 		features: features, end: end, skew: skew, passkeys: passkeys, held: by.held,
 	}, by.signer, by.keys.Keyset, by.now)
 	if err != nil || verdict == Forked {
@@ -302,8 +302,18 @@ func boundGeneration(bound []byte, device DeviceID) int64 {
 
 // Entitlements is the current decision, including online-only features.
 type Entitlements struct {
-	Revision int64
-	Decision Decision
+	User       UserID
+	ExternalID string // as in documents
+	Revision   int64
+	Decision   Decision
+}
+
+// shownID returns the external id that documents show: "" unless they are configured to.
+func (s *Service) shownID(a Account) string {
+	if !s.config.ExternalIDs {
+		return ""
+	}
+	return a.ExternalID
 }
 
 // Entitlements judges the user now. It fails with [ErrNotFound] if the user does not exist.
@@ -312,7 +322,7 @@ func (s *Service) Entitlements(ctx context.Context, user UserID) (Entitlements, 
 	if err != nil {
 		return Entitlements{}, err
 	}
-	return Entitlements{Revision: account.Revision, Decision: account.Decide(s.instant())}, nil
+	return Entitlements{user, s.shownID(account), account.Revision, account.Decide(s.instant())}, nil
 }
 
 // DeviceEntitlements judges the device that made the proof: it gets nothing if it was removed or is quarantined.

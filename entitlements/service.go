@@ -26,6 +26,8 @@ type Config struct {
 	// TrialLength is how long the self-service trial of TrialPlan lasts; 0 offers no trial.
 	TrialLength time.Duration
 	TrialPlan   PlanID
+	// ExternalIDs puts the user's external id into documents.
+	ExternalIDs bool
 	Now         func() time.Time
 	Rand        io.Reader // cryptographically secure
 }

@@ -130,6 +130,7 @@ type Store interface {
 // Account is the complete state of one user's rights.
 type Account struct {
 	User          UserID
+	ExternalID    string // "" if there is none
 	Revision      int64
 	TrialStarted  bool
 	Subscriptions []Subscription

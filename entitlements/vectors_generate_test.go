@@ -743,6 +743,8 @@ func (w vectorWorld) claims() *vectorWriter {
 	unskewed := usualClaims()
 	delete(unskewed, "skew")
 	f.accept("claims: no skew, as before it was signed", unskewed)
+	f.accept("claims: external_id", changed("external_id", "crm-17"))
+	f.accept("claims: external_id is no text, as for verifiers that ignore it", changed("external_id", 17))
 	f.accept("claims: refresh_after is iat", changed("refresh_after", begin))
 	f.accept("claims: refresh_after is exp", changed("refresh_after", end))
 	f.accept("claims: no paid_through", changed("paid_through", nil))

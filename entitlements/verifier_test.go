@@ -277,3 +277,24 @@ func TestKeysFolder(t *testing.T) {
 		t.Errorf("roots.json: %+v, %v", roots, err)
 	}
 }
+
+// TestVerifierReadsTheExternalID checks that documents are good with and without the claim, which older verifiers ignore:
+// anything but text counts as none.
+func TestVerifierReadsTheExternalID(t *testing.T) {
+	keys := generateKeys(t)
+	verifier := entitlements.Verifier{Keyset: keys.Keyset, Issuer: issuer}
+	claims := documentClaims()
+	for want, claims := range map[string]map[string]any{
+		"crm-17": with(claims, "external_id", "crm-17"), "": claims,
+	} {
+		if document, err := verifier.Verify(signed(t, keys.Signing[0], "entitlement+jwt", claims), noon); err != nil || document.ExternalID != want {
+			t.Errorf("%q: %q, %v", want, document.ExternalID, err)
+		}
+	}
+	for _, odd := range []any{nil, 17, true, []string{"crm-17"}, map[string]any{"id": "crm-17"}} {
+		document, err := verifier.Verify(signed(t, keys.Signing[0], "entitlement+jwt", with(claims, "external_id", odd)), noon)
+		if err != nil || document.ExternalID != "" {
+			t.Errorf("%v: %q, %v", odd, document.ExternalID, err)
+		}
+	}
+}

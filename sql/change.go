@@ -72,7 +72,7 @@ func lockAccount(
 		LimitTold   bool `db:"limit_told"`
 	}
 	err = tx.GetContext(ctx, &row, `
-		SELECT u.id AS user_id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
+		SELECT u.id AS user_id, coalesce(u.external_id, '') AS external_id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
 			`+subscriptionsOf+` AS subscriptions, `+allPlans+` AS plans, `+withdrawing+` AS withdrawing,
 			(SELECT coalesce(json_agg(d.linked_at ORDER BY d.linked_at), '[]')
 				FROM devices d WHERE d.user_id = u.id AND d.linked_at > $2) AS links,

@@ -36,7 +36,7 @@ func (s *Entitlements) account(ctx context.Context, user string, argument any, a
 		Devices jsonColumn[[]deviceRow]
 	}
 	err := s.db.GetContext(ctx, &row, `
-		SELECT u.id AS user_id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
+		SELECT u.id AS user_id, coalesce(u.external_id, '') AS external_id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
 			`+subscriptionsOf+` AS subscriptions, `+plansOf+` AS plans,
 			(SELECT coalesce(json_agg(d ORDER BY d.linked_at, d.id), '[]')
 				FROM (SELECT `+deviceColumns+` FROM devices WHERE user_id = u.id AND `+mattering+`) d) AS devices
@@ -55,6 +55,7 @@ func (s *Entitlements) account(ctx context.Context, user string, argument any, a
 // accountRow holds the columns that every read of an account needs.
 type accountRow struct {
 	User          entitlements.UserID `db:"user_id"`
+	ExternalID    string              `db:"external_id"`
 	Revision      int64
 	TrialStarted  bool `db:"trial_started"`
 	Subscriptions jsonColumn[[]subscriptionRow]
@@ -63,7 +64,7 @@ type accountRow struct {
 
 func (r accountRow) account() entitlements.Account {
 	account := entitlements.Account{
-		User: r.User, Revision: r.Revision, TrialStarted: r.TrialStarted, Plans: map[entitlements.PlanID]entitlements.Plan{},
+		User: r.User, ExternalID: r.ExternalID, Revision: r.Revision, TrialStarted: r.TrialStarted, Plans: map[entitlements.PlanID]entitlements.Plan{},
 	}
 	for _, row := range r.Subscriptions.V {
 		account.Subscriptions = append(account.Subscriptions, row.subscription())

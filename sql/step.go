@@ -14,7 +14,7 @@ import (
 // readStanding returns a row for each subscription, or one row with zero values if there is none. It selects only what a
 // reconcile is judged by. JSON, as in the rarer reads of an account, would cost half as much again.
 const readStanding = `
-	SELECT u.revision, u.trial_started_at IS NOT NULL, d.document_revision, d.removed_at IS NOT NULL,
+	SELECT coalesce(u.external_id, ''), u.revision, u.trial_started_at IS NOT NULL, d.document_revision, d.removed_at IS NOT NULL,
 		d.lineage_n, d.lineage_parent, d.forked_at IS NOT NULL, d.ledger_seq, d.ledger_hash, d.status_list, d.status_idx,
 		ARRAY(SELECT translate(encode(k.credential_id, 'base64'), E'+/=\n', '-_') || ' ' || k.public_jwk
 			FROM passkeys k WHERE k.user_id = $1 AND k.rp_id = $4 ORDER BY k.created_at, k.credential_id),
@@ -44,7 +44,7 @@ func (s *Entitlements) Standing(
 	for rows.Next() {
 		sub, plan := subscriptionRow{User: user}, planRow{}
 		var parent, hash []byte
-		if err := rows.Scan(&account.Revision, &account.TrialStarted, &d.DocumentRevision, &d.Removed,
+		if err := rows.Scan(&account.ExternalID, &account.Revision, &account.TrialStarted, &d.DocumentRevision, &d.Removed,
 			&d.Lineage.N, &parent, &d.Lineage.Forked, &d.Ledger.Seq, &hash, &d.StatusList, &d.StatusIndex, &passkeys,
 			&sub.ID, &sub.Plan, &sub.State, &sub.PaidThrough, &sub.Ends, &sub.Revoked, &sub.Suspended, &sub.Disputes,
 			&sub.WithdrawnAt, &sub.CreatedAt, &sub.UpdatedAt,

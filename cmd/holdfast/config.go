@@ -29,10 +29,11 @@ type Config struct {
 	OfflineWindow time.Duration `default:"7d" env:"HOLDFAST_OFFLINE_WINDOW" placeholder:"DURATION" help:"Longest life of a document; a plan may say less (default: ${default})."`
 	Registration  string        `default:"open" enum:"open,invite" env:"HOLDFAST_REGISTRATION" help:"Who may register: ${enum}, the latter with an enrolment link only (default: ${default})."`
 	AppFlags
-	Trial      time.Duration `default:"14d" env:"HOLDFAST_TRIAL" placeholder:"DURATION" help:"Length of the self-service trial; 0 for no trial (default: ${default})."`
-	TrialPlan  string        `default:"premium" env:"HOLDFAST_TRIAL_PLAN" placeholder:"PLAN" help:"Plan of the self-service trial (default: ${default})."`
-	HelpURL    string        `name:"help-url" env:"HOLDFAST_HELP_URL" placeholder:"URL" help:"Where users turn whose subscription is revoked, suspended or over: https: or mailto:, told by /v1/entitlements."`
-	AdminToken string        `env:"HOLDFAST_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bootstrap bearer token for /admin/v1, at least 32 characters. Better set in the environment, where other users cannot see it."`
+	ExternalIDClaim bool          `name:"external-id-claim" env:"HOLDFAST_EXTERNAL_ID_CLAIM" help:"Put the user's external id into documents, as the claim external_id."`
+	Trial           time.Duration `default:"14d" env:"HOLDFAST_TRIAL" placeholder:"DURATION" help:"Length of the self-service trial; 0 for no trial (default: ${default})."`
+	TrialPlan       string        `default:"premium" env:"HOLDFAST_TRIAL_PLAN" placeholder:"PLAN" help:"Plan of the self-service trial (default: ${default})."`
+	HelpURL         string        `name:"help-url" env:"HOLDFAST_HELP_URL" placeholder:"URL" help:"Where users turn whose subscription is revoked, suspended or over: https: or mailto:, told by /v1/entitlements."`
+	AdminToken      string        `env:"HOLDFAST_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bootstrap bearer token for /admin/v1, at least 32 characters. Better set in the environment, where other users cannot see it."`
 	Billing
 
 	AuditRetention

@@ -123,6 +123,7 @@ func (c Config) services(ctx context.Context, site site, store *storage, log *sl
 		OfflineWindow: c.OfflineWindow,
 		TrialLength:   c.Trial,
 		TrialPlan:     entitlements.PlanID(c.TrialPlan),
+		ExternalIDs:   c.ExternalIDClaim,
 		Now:           time.Now,
 		Rand:          rand.Reader,
 	}, store.db.Entitlements)
