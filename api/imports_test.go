@@ -57,7 +57,7 @@ var imports = map[string]struct {
 	"sql/sqltest": {may: []string{"holdfast/sql", "github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/google/uuid"}, mayNot: []string{"net/http"}},
 	"api": {may: []string{
 		"holdfast/api/stripe", "holdfast/passkey", "holdfast/entitlements", "github.com/go-chi", "github.com/go-json-experiment/json", "github.com/google/uuid",
-		"github.com/prometheus/client_golang", "github.com/standard-webhooks/standard-webhooks/libraries/go",
+		"github.com/prometheus/client_golang", "github.com/standard-webhooks/standard-webhooks/libraries/go", "github.com/swaggest/swgui", "github.com/vearutop/statigz",
 	}, mayNot: []string{"database/sql"}},
 	"api/stripe": { // the only user of Stripe's library
 		may:    []string{"holdfast/entitlements/billing", "github.com/stripe/stripe-go/v85", "github.com/go-json-experiment/json"},
