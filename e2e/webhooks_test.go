@@ -26,7 +26,7 @@ import (
 const (
 	oldWebhookSecret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 	webhookSecret    = "whsec_ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA="
-	webhookPatience  = 30 * time.Second
+	webhookPatience  = 2 * time.Minute
 )
 
 // receiver receives the server's webhooks. It first verifies each with the official library.
