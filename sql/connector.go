@@ -54,7 +54,7 @@ func newConnector(config pq.Config, commit time.Duration) (*connector, error) {
 // Connect implements [driver.Connector]. It returns an [UnavailableError] if no host accepts the connection or none is
 // read-write.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
-	made := &conn{connector: c, born: c.generation.Load()}
+	made := &conn{connector: c, born: c.generation.Load(), repeated: map[string]pqStmt{}}
 	stop := context.AfterFunc(ctx, made.socket.abort) // the driver ignores the context during the handshake
 	defer stop()
 	inner, err := c.Connector.Connect(context.WithValue(ctx, socketKey{}, &made.socket))
@@ -90,7 +90,8 @@ type conn struct {
 	born        int64 // the connector's generation when the connection was made
 	lost        bool
 	transaction bool
-	unconfirmed bool // this exchange committed without a synchronous standby's confirmation
+	unconfirmed bool              // this exchange committed without a synchronous standby's confirmation
+	repeated    map[string]pqStmt // statements of transactions, by their text; nil until they are prepared
 }
 
 // commits reports whether the statement changes something and so, outside a transaction, commits by itself. Statements that
@@ -196,18 +197,49 @@ func (c *conn) Ping(ctx context.Context) error {
 }
 
 // ExecContext implements [driver.ExecerContext].
-func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (result driver.Result, err error) {
 	ctx, end := c.exchange(ctx, commits(query))
 	defer end()
-	result, err := c.pqConn.ExecContext(ctx, query, args)
+	statement, err := c.again(ctx, query, args)
+	switch {
+	case statement != nil:
+		result, err = statement.ExecContext(ctx, args)
+	case err == nil:
+		result, err = c.pqConn.ExecContext(ctx, query, args)
+	}
 	return result, c.judge(err, true)
 }
 
 // QueryContext implements [driver.QueryerContext].
 func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
 	return c.query(ctx, commits(query), func(ctx context.Context) (driver.Rows, error) {
+		statement, err := c.again(ctx, query, args)
+		switch {
+		case statement != nil:
+			return statement.QueryContext(ctx, args)
+		case err != nil:
+			return nil, err
+		}
 		return c.pqConn.QueryContext(ctx, query, args)
 	})
+}
+
+// again returns the prepared statement for a query that the connection has run in a transaction before, or nil. To parse and
+// plan such a query takes longer than to run it. Other queries read lists, whose best plans depend on the arguments.
+func (c *conn) again(ctx context.Context, query string, args []driver.NamedValue) (pqStmt, error) {
+	statement, known := c.repeated[query]
+	if statement != nil || !c.transaction || len(args) == 0 {
+		return statement, nil
+	}
+	if c.repeated[query] = nil; !known {
+		return nil, nil //nolint:nilnil // no statement, no error
+	}
+	prepared, err := c.pqConn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	c.repeated[query] = prepared.(pqStmt) //nolint:forcetypeassert // as above
+	return c.repeated[query], nil
 }
 
 func (c *conn) query(ctx context.Context, commits bool, ask func(context.Context) (driver.Rows, error)) (driver.Rows, error) {

@@ -302,3 +302,40 @@ func TestUnavailable(t *testing.T) {
 		t.Errorf("a database that does not exist: %v", err)
 	}
 }
+
+// TestTransactionsPrepareWhatTheyRepeat checks that a connection prepares a statement that it runs in a second transaction,
+// and no other.
+func TestTransactionsPrepareWhatTheyRepeat(t *testing.T) {
+	t.Parallel()
+	db := sqltest.New(t)
+	db.SetMaxOpenConns(1)
+	const repeated, once, outside = `SELECT $1::int + 1`, `SELECT $1::int + 2`, `SELECT $1::int + 3`
+	get := func(q sqlx.Queryer, statement string) {
+		t.Helper()
+		var sum int
+		if err := sqlx.Get(q, &sum, statement, 1); err != nil || sum < 2 {
+			t.Fatalf("%s: %d, %v", statement, sum, err)
+		}
+	}
+	for pass := range 3 {
+		tx := db.MustBegin()
+		get(tx, repeated)
+		if pass == 0 {
+			get(tx, once)
+		}
+		if err := tx.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		get(db, outside)
+	}
+	var prepared []struct {
+		Statement string
+		Uses      int
+	}
+	if err := db.Select(&prepared, `SELECT statement, generic_plans + custom_plans AS uses FROM pg_prepared_statements`); err != nil {
+		t.Fatal(err)
+	}
+	if len(prepared) != 1 || prepared[0].Statement != repeated || prepared[0].Uses != 2 {
+		t.Errorf("prepared: %+v", prepared)
+	}
+}
