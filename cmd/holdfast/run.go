@@ -26,7 +26,7 @@ const (
 	// heapSlack is how much garbage may gather between two collections, beyond what Go would allow: the live heap is so small
 	// that requests would otherwise trigger one every few milliseconds. It is reserved by an allocation that nothing ever
 	// writes to, which therefore takes no memory itself.
-	heapSlack = 24 << 20
+	heapSlack = 48 << 20
 	// shutdownPatience is how long running requests may take when the server shuts down.
 	shutdownPatience = 10 * time.Second
 )
