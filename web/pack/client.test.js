@@ -31,11 +31,15 @@ test('the core is small as a bundler makes it', async () => {
   );
   const { output } = await build({ root, configFile: false, logLevel: 'silent', build: { write: false } });
   const entry = output.find(({ isEntry }) => isEntry);
-  expect(entry.imports).toEqual([]);
-  expect(entry.moduleIds.some((id) => id.includes('/idb/'))).toBe(true);
+  // The bundler may put what later files share into files beside the entry, which the page loads with it.
+  const names = new Set([entry.fileName]);
+  for (const name of names)
+    for (const next of output.find(({ fileName }) => fileName === name).imports) names.add(next);
+  const files = output.filter(({ fileName }) => names.has(fileName));
+  expect(files.some(({ moduleIds }) => moduleIds.some((id) => id.includes('/idb/')))).toBe(true);
   // Signing in and out, locking, automatic work, and requests to other back ends are loaded on demand.
   expect(entry.dynamicImports).toHaveLength(3);
-  const size = gzipSync(entry.code, { level: 9 }).length;
+  const size = files.reduce((sum, { code }) => sum + gzipSync(code, { level: 9 }).length, 0);
   console.log(`SDK core in a page built by Vite: ${size} of ${limit} bytes, gzipped`);
   expect(size).toBeLessThanOrEqual(limit);
 });
