@@ -7,5 +7,6 @@
 // Besides rows, requests lock three things, none of them in a sign-in or an ordinary reconcile: a change of an account shares
 // an advisory lock with all others, for which it waits only while a changed plan begins to be rolled out; a billing event
 // takes advisory locks of its customer; a keyset that is served for the first time locks the table of keysets. Only
-// background tasks use SKIP LOCKED: housekeeping, the outbox and the rollout of plans.
+// background tasks use SKIP LOCKED: housekeeping, the outbox and the rollout of plans. Housekeeping, and the events of passing
+// time (UpdateDue), try an advisory lock that admits one server.
 package sql
