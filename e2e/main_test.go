@@ -1,5 +1,6 @@
 // Package e2e runs the real binary from outside: the drills in Go, and the journeys in a browser (*.spec.ts). Nothing
-// here imports the project; the tests observe it only through HTTP, the command line and the database.
+// here imports the project, except the back end that stands for a host's (guarded); the tests observe it only through HTTP,
+// the command line and the database.
 //
 // The drills run in a short form by default. HOLDFAST_DRILLS=full runs them at release size.
 package e2e

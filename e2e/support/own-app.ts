@@ -1,0 +1,41 @@
+import { createServer, type Server } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const web = new URL('../../web/', import.meta.url);
+
+/** Somebody's own app: pages at an origin of their own, with the SDK as a bundler makes it and nothing of Fieldbook. */
+export class OwnApp {
+  readonly origin: string;
+  readonly #server: Server;
+
+  private constructor(server: Server) {
+    this.#server = server;
+    this.origin = `http://localhost:${(server.address() as AddressInfo).port}`;
+  }
+
+  static async serve(): Promise<OwnApp> {
+    const { rolldown } = await import(pathToFileURL(createRequire(web).resolve('rolldown')).href);
+    const bundle = await rolldown({
+      input: { sdk: fileURLToPath(new URL('sdk/src/index.ts', web)) },
+      platform: 'browser',
+    });
+    const { output } = await bundle.generate({ format: 'es', entryFileNames: '[name].js' });
+    const files = new Map<string, string>(
+      output.map(({ fileName, code }: { fileName: string; code: string }) => [`/${fileName}`, code]),
+    );
+    const server = createServer(({ url = '' }, response) => {
+      const code = files.get(url);
+      response.setHeader('Content-Type', code === undefined ? 'text/html' : 'text/javascript');
+      response.end(code ?? '<!doctype html><title>Own app</title><link rel="icon" href="data:,">');
+    });
+    await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+    return new OwnApp(server);
+  }
+
+  close(): void {
+    this.#server.closeAllConnections();
+    this.#server.close();
+  }
+}
