@@ -37,8 +37,8 @@ test('the core is small as a bundler makes it', async () => {
     for (const next of output.find(({ fileName }) => fileName === name).imports) names.add(next);
   const files = output.filter(({ fileName }) => names.has(fileName));
   expect(files.some(({ moduleIds }) => moduleIds.some((id) => id.includes('/idb/')))).toBe(true);
-  // Signing in and out, locking, automatic work, and requests to other back ends are loaded on demand.
-  expect(entry.dynamicImports).toHaveLength(3);
+  // Signing in and out, locking, automatic work, requests to other back ends, and diagnoses are loaded on demand.
+  expect(entry.dynamicImports).toHaveLength(4);
   const size = files.reduce((sum, { code }) => sum + gzipSync(code, { level: 9 }).length, 0);
   console.log(`SDK core in a page built by Vite: ${size} of ${limit} bytes, gzipped`);
   expect(size).toBeLessThanOrEqual(limit);

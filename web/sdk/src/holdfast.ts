@@ -56,7 +56,8 @@ export interface Holdfast<F extends string = string> extends Snapshot<F> {
   /**
    * Creates an account with a new passkey, links this device and reconciles. With a live session the passkey is added to
    * that account instead. Rejects with `device_limit` when signed in but not linked: call `link({ replaces })`. After a
-   * failure with unknown outcome (`no_contact`), the same call continues with the passkey already made.
+   * failure with unknown outcome (`no_contact`), the same call continues with the passkey already made. Like `signIn` and
+   * `enrol`, it rejects with the code and in the words of {@link Options.debug} if the set-up makes every try fail.
    */
   register(name: string): Promise<User>;
   /**

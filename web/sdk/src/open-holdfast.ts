@@ -20,8 +20,15 @@ export async function openHoldfast<F extends string = string>(options: Options):
   if (typeof indexedDB === 'undefined') return emptyHoldfast();
   const client = new Client(context);
   await client.state.load();
+  if (options.debug) void tellSnags(client, options.debug);
   if (options.autoReconcile ?? true) client.start();
   return client as Holdfast<F>;
+}
+
+async function tellSnags({ state }: Client, debug: true | ((message: string) => void)): Promise<void> {
+  const log = debug === true ? (message: string) => console.warn(`Holdfast: ${message}`) : debug;
+  const parts = await import('./debug/watch.ts').catch(() => null);
+  await parts?.watch(state, log);
 }
 
 /**

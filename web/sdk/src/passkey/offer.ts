@@ -5,7 +5,14 @@ import type { ErrorCode } from '../base/error-code.ts';
 const [shortest, longest] = [5_000, 300_000];
 
 /** Errors that another try would not resolve. */
-const lasting: readonly ErrorCode[] = ['not_supported', 'origin_refused'];
+const lasting: readonly ErrorCode[] = [
+  'not_supported',
+  'origin_refused',
+  'cross_origin',
+  'roots_unavailable',
+  'root_unknown',
+  'issuer_mismatch',
+];
 
 /** Events after which another try may succeed: the user or the network is back. */
 const returns = ['focus', 'online'];

@@ -1,4 +1,5 @@
 import { HoldfastError } from '../base/error.ts';
+import type { ErrorCode } from '../base/error-code.ts';
 import type { User } from '../base/user.ts';
 import { PageLock } from '../lock/page-lock.ts';
 import { keepOffering } from '../passkey/offer.ts';
@@ -27,6 +28,15 @@ import { readSession } from './read-session.ts';
 import type { Session } from './session.ts';
 import type { SignInOptions } from './sign-in-options.ts';
 
+/** Why an answer was refused that will be refused again until the set-up is changed. */
+const lasting: readonly ErrorCode[] = [
+  'roots_unavailable',
+  'root_unknown',
+  'issuer_mismatch',
+  'audience_mismatch',
+  'claims_invalid',
+];
+
 /** Account signs users in, links their device, and locks its pages. */
 export class Account implements Keeper {
   readonly pageLock: PageLock;
@@ -47,7 +57,11 @@ export class Account implements Keeper {
     this.pageLock = new PageLock(state, (signal) => this.#replacePrompt(signal));
   }
 
-  async create(path: string, request: { name: string } | { code: string }): Promise<User> {
+  create(path: string, request: { name: string } | { code: string }): Promise<User> {
+    return this.#explained(() => this.#create(path, request));
+  }
+
+  async #create(path: string, request: { name: string } | { code: string }): Promise<User> {
     const ended = this.#replacePrompt();
     const farewell = await this.#finishKnownSignOut();
     // Under the session of the user who left, the new passkey would be added to their account.
@@ -66,14 +80,19 @@ export class Account implements Keeper {
     return this.#adopt(signedIn, 'code' in request);
   }
 
-  async signIn({ mediation, signal }: SignInOptions): Promise<User> {
+  signIn(options: SignInOptions): Promise<User> {
+    return this.#explained(() => this.#signIn(options));
+  }
+
+  async #signIn({ mediation, signal }: SignInOptions): Promise<User> {
     const ended = this.#replacePrompt(signal);
     if (mediation) {
-      const shown = await keepOffering(ended, async () => {
+      const offer = async () => {
         // A pending autofill is no decision by the user to give up stored data.
         await this.finishSignOut();
         return showPasskey(this.#context, ended, { mediation });
-      });
+      };
+      const shown = await keepOffering(ended, () => this.#explained(offer));
       return this.#adopt(await enter(this.#context, shown), true);
     }
     await this.#finishKnownSignOut();
@@ -93,7 +112,7 @@ export class Account implements Keeper {
   async link(options?: LinkOptions): Promise<void> {
     await withLock(this.#context.name, () => linkDevice(this.#context, options));
     await this.#state.changed();
-    await this.#reconciler.reconcile();
+    await this.#reconcile();
   }
 
   async startTrial(): Promise<ReconcileResult> {
@@ -138,6 +157,14 @@ export class Account implements Keeper {
     this.pageLock.close();
   }
 
+  /** Rejects with the mistake in the set-up that `work` failed for, if there is one. */
+  async #explained<T>(work: () => Promise<T>): Promise<T> {
+    return work().catch(async (error: unknown) => {
+      const parts = await import('../debug/snag.ts').catch(() => null);
+      throw parts ? await parts.explainFailure(this.#context, error) : error;
+    });
+  }
+
   /** Browsers run one prompt at a time, so a pending autofill is aborted before the next prompt. */
   #replacePrompt(signal?: AbortSignal): AbortSignal {
     this.#prompt?.abort();
@@ -155,11 +182,17 @@ export class Account implements Keeper {
     return user;
   }
 
+  /** Rejects if every answer will be refused until the set-up is changed. */
+  async #reconcile(): Promise<void> {
+    const result = await this.#reconciler.reconcile();
+    if (result.outcome === 'refused' && lasting.includes(result.code)) throw new HoldfastError(result.code);
+  }
+
   /** Keeps a device that the server still knows and links any other again. */
   async #ensureLinked(): Promise<void> {
     const { device, key } = this.#state.standing;
     if (device && key) {
-      await this.#reconciler.reconcile();
+      await this.#reconcile();
       if (!this.#state.entitlement.signInNeeded) return;
     }
     await this.link();

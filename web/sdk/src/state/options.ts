@@ -32,6 +32,11 @@ export interface Options {
   readonly clock?: () => number;
   /** A monotonic clock in milliseconds, for tests. Default: performance.now. */
   readonly monotonic?: () => number;
+  /**
+   * Tells the developer in plain words what is set up wrongly: in the console, or with a function of their own. It asks the
+   * server when the client opens and when something fails, so leave it out in production.
+   */
+  readonly debug?: boolean | ((message: string) => void);
   /** For tests and for wrapping. Default: the global fetch. */
   readonly fetch?: typeof globalThis.fetch;
   /** Milliseconds until a request without an answer counts as no contact. Default: 15 000. */

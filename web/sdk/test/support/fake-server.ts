@@ -122,6 +122,7 @@ export class FakeServer {
     if (path === '/v1/authentication') return this.#signIn(200);
     if (path === '/v1/registration' || path === '/v1/recovery') return this.#signIn(201);
 
+    if (path === '/.well-known/holdfast-keyset') return new Response(await this.#publishedKeyset());
     if (path === '/v1/nonce') return noContent({ 'DPoP-Nonce': this.#nonce });
 
     const proof = await readProof(request, text);
