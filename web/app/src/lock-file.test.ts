@@ -17,6 +17,7 @@ test('the lock file contains no download URLs', () => {
     'node_modules/@holdfast/fieldbook',
     'node_modules/@holdfast/kit',
     'node_modules/@holdfast/node',
+    'node_modules/@holdfast/react',
     'node_modules/@holdfast/support',
     'node_modules/@holdfast/testing',
     'node_modules/@holdfast/vite',
