@@ -9,7 +9,7 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 ARGS ?=
 
 # What the app and the console are not built from.
-apart := web/dist web/pack web/node web/react web/testing web/vite web/examples web/sdk/dist web/sdk/LICENSE web/api/openapi.ts
+apart := web/dist web/packages web/pack web/README.md web/node web/react web/testing web/vite web/examples web/sdk/dist web/sdk/LICENSE web/api/openapi.ts
 web_sources := $(shell find web -name node_modules -prune $(foreach path,$(apart),-o -path $(path) -prune) -o -type f -print) api/openapi.yaml
 biome := cd e2e && ../web/node_modules/.bin/biome check
 go_sources = $$(find . -name node_modules -prune -o -name '*.go' -print)

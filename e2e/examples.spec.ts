@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { Authenticator } from './support/authenticator.ts';
 import { Example } from './support/example.ts';
@@ -33,6 +35,14 @@ const test = base.extend<Fixtures>({
   },
 });
 
+test('the guide shows the examples as they are', async () => {
+  const web = join(import.meta.dirname, '../web');
+  const guide = await readFile(join(web, 'README.md'), 'utf8');
+  const shown = [...guide.matchAll(/^```\w+ (examples\/\S+)\n(.*?)^```$/gms)];
+  expect(shown.length).toBeGreaterThan(5);
+  for (const [, path = '', text] of shown) expect(text, path).toBe(await readFile(join(web, path), 'utf8'));
+});
+
 async function createAccount(page: Page, example: Example): Promise<void> {
   await Authenticator.attach(page);
   await page.goto(example.origin);
@@ -44,6 +54,7 @@ for (const [name, packages] of [
   ['vanilla', ['sdk', 'vite']],
   ...(full
     ? ([
+        ['react', ['sdk', 'vite', 'react']],
         ['vue', ['sdk', 'vite']],
         ['svelte', ['sdk', 'vite']],
       ] as const)
