@@ -1,9 +1,12 @@
 import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { Authenticator } from './support/authenticator.ts';
 import { Example } from './support/example.ts';
 import { freePort, Server } from './support/server.ts';
+import { Stripe, stripeFlags } from './support/stripe.ts';
 import { test as base, expect } from './support/test.ts';
 
 // Packing builds a package in its own folder: one after the other.
@@ -13,22 +16,27 @@ const full = process.env.HOLDFAST_DRILLS === 'full';
 
 interface Fixtures {
   /** Builds and serves an example for a server, which knows its origin and has the plan `premium`. */
-  start(name: string, packages: readonly string[]): Promise<{ server: Server; example: Example }>;
+  start(
+    name: string,
+    packages: readonly string[],
+    further?: { flags?: readonly string[]; settings?: Record<string, string> },
+  ): Promise<{ server: Server; example: Example }>;
 }
 
 const test = base.extend<Fixtures>({
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the names of the fixtures from it
   start: async ({}, use) => {
     const open: { dispose(): Promise<void> }[] = [];
-    await use(async (name, packages) => {
+    await use(async (name, packages, { flags = [], settings = {} } = {}) => {
       const port = await freePort();
-      const server = await Server.launch(undefined, ['--app', 'none', '--allow-origin', `http://localhost:${port}`]);
+      const allowed = ['--app', 'none', '--allow-origin', `http://localhost:${port}`];
+      const server = await Server.launch(undefined, [...allowed, ...flags]);
       open.push(server);
       await server.putPlan();
       const roots = await server.keys('roots');
       const example = await Example.build(name, port, { packages, origin: server.origin, roots });
       open.push(example);
-      await example.serve(server.origin);
+      await example.serve(server.origin, settings);
       return { server, example };
     });
     for (const one of open.reverse()) await one.dispose();
@@ -101,3 +109,50 @@ test('the example express: a route for devices with the feature only', async ({ 
   await expect(outcome).toHaveText(`Exported of user ${user.id}.`);
   expect((await fetch(`${example.origin}/export`, { method: 'POST' })).status).toBe(401);
 });
+
+if (full) {
+  // Stripe is a stand-in, which answers as its API is documented to.
+  test('the example stripe: a checkout, and the customer portal', async ({ page, start }) => {
+    const asked: Record<string, URLSearchParams> = {};
+    const stripe = createServer(async (request, response) => {
+      const { pathname, searchParams } = new URL(request.url ?? '', 'http://localhost');
+      let body = '';
+      for await (const part of request) body += part;
+      asked[pathname] = request.method === 'GET' ? searchParams : new URLSearchParams(body);
+      const answers: Record<string, object> = {
+        '/v1/checkout/sessions': { id: 'cs_1', object: 'checkout.session', url: `${api}/pay` },
+        '/v1/subscriptions/search': { object: 'search_result', data: [{ id: 'sub_1', customer: 'cus_1' }] },
+        '/v1/billing_portal/sessions': { id: 'bps_1', object: 'billing_portal.session', url: `${api}/portal` },
+      };
+      const answer = answers[pathname];
+      response.setHeader('Content-Type', answer ? 'application/json' : 'text/html');
+      response.end(answer ? JSON.stringify(answer) : `<h1>${pathname}</h1>`);
+    });
+    await new Promise<void>((resolve) => stripe.listen(0, 'localhost', resolve));
+    const api = `http://localhost:${(stripe.address() as AddressInfo).port}`;
+    try {
+      const { server, example } = await start('stripe', ['sdk', 'vite', 'node'], {
+        flags: stripeFlags,
+        settings: { STRIPE_API: api, STRIPE_API_KEY: 'sk_test_1', STRIPE_PRICE: 'price_premium' },
+      });
+      await createAccount(page, example);
+      await page.getByRole('button', { name: 'Buy premium' }).click();
+      await expect(page.getByRole('heading', { name: '/pay' })).toBeVisible();
+      const { user } = await server.user('Ada');
+      const checkout = asked['/v1/checkout/sessions'];
+      expect(checkout?.get('client_reference_id')).toBe(user.id);
+      expect(checkout?.get('subscription_data[metadata][holdfast_user]')).toBe(user.id);
+
+      const paid = new Stripe(server.origin, user.id);
+      expect(await paid.tell('created', 'active', new Date(Date.now() + 30 * 86_400_000))).toBe(200);
+      await page.goto(example.origin);
+      await expect(page.getByRole('status')).toHaveText(/^Ada: active, offline until /);
+      await expect(page.getByRole('button', { name: 'Export' })).toBeEnabled();
+      await page.getByRole('button', { name: 'Manage payments' }).click();
+      await expect(page.getByRole('heading', { name: '/portal' })).toBeVisible();
+      expect(asked['/v1/billing_portal/sessions']?.get('customer')).toBe('cus_1');
+    } finally {
+      stripe.close();
+    }
+  });
+}

@@ -80,13 +80,13 @@ export class Example {
   }
 
   /** With its own back end, `server.js`, or with `vite preview`. */
-  async serve(holdfast: string): Promise<void> {
+  async serve(holdfast: string, settings: Record<string, string> = {}): Promise<void> {
     const { port } = new URL(this.origin);
     const own = existsSync(join(this.#folder, 'server.js'));
     const command = own ? ['server.js'] : [this.#vite, 'preview', '--port', port, '--strictPort'];
     this.#preview = spawn(process.execPath, command, {
       cwd: this.#folder,
-      env: { ...process.env, PORT: port, HOLDFAST_ORIGIN: holdfast },
+      env: { ...process.env, PORT: port, HOLDFAST_ORIGIN: holdfast, ...settings },
       stdio: 'ignore',
     });
     while (!(await fetch(this.origin).catch(() => null))) {
