@@ -10,6 +10,7 @@ COPY web/app/package.json app/
 COPY web/kit/package.json kit/
 COPY web/node/package.json node/
 COPY web/support/package.json support/
+COPY web/react/package.json react/
 COPY web/testing/package.json testing/
 COPY web/vite/package.json vite/
 RUN --mount=type=cache,target=/root/.npm npm ci
