@@ -312,7 +312,15 @@ func (c *Cluster) makeSocketDir(dir string, who account) error {
 		}
 		c.temporary = true
 	}
-	return who.mkdir(c.socket)
+	if err := who.mkdir(c.socket); err != nil {
+		return err
+	}
+	// As with postmaster.pid, a killed server leaves its process id here, which another process may have by now. Nobody uses
+	// the socket: this process holds the folder, and no server was left running.
+	if err := os.Remove(filepath.Join(c.socket, ".s.PGSQL."+port+".lock")); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // lock locks the folder for this process; the kernel releases the lock however the process ends.

@@ -386,11 +386,6 @@ func TestServerKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	query(t, cluster, local.Owner, "CREATE TABLE kept (a int); SELECT ''")
-	pidFile := filepath.Join(dir, "data", "postmaster.pid")
-	text, err := os.ReadFile(pidFile)
-	if err != nil {
-		t.Fatal(err)
-	}
 	pid := serverPID(t, dir)
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -403,6 +398,10 @@ func TestServerKilled(t *testing.T) {
 	stop(t, cluster)
 
 	other := exec.Command("sleep", "600")
+	// PostgreSQL minds only processes of its own account.
+	if owner, ok := fileOwner(t, filepath.Join(dir, "data")); ok {
+		other.SysProcAttr = &syscall.SysProcAttr{Credential: &owner}
+	}
 	if err := other.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -410,9 +409,16 @@ func TestServerKilled(t *testing.T) {
 		_ = other.Process.Kill()
 		_ = other.Wait() // killed
 	}()
-	stale := strings.Replace(string(text), strconv.Itoa(pid), strconv.Itoa(other.Process.Pid), 1)
-	if err := os.WriteFile(pidFile, []byte(stale), 0o600); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"data/postmaster.pid", "socket/.s.PGSQL.5432.lock"} {
+		path := filepath.Join(dir, name)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stale := strings.Replace(string(text), strconv.Itoa(pid), strconv.Itoa(other.Process.Pid), 1)
+		if err := os.WriteFile(path, []byte(stale), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	// The killed server's children need a moment to notice. Until then its shared memory is in use, and PostgreSQL reports
 	// that.
@@ -432,6 +438,20 @@ func TestServerKilled(t *testing.T) {
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
+}
+
+// fileOwner returns the account that a file belongs to, if this process may act as it.
+func fileOwner(t *testing.T, path string) (syscall.Credential, bool) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || os.Getuid() != 0 {
+		return syscall.Credential{}, false
+	}
+	return syscall.Credential{Uid: stat.Uid, Gid: stat.Gid}, true
 }
 
 // TestLinksAreNotFollowed checks that links in PostgreSQL's folders, which its account owns, cannot make this process,
