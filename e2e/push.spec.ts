@@ -43,6 +43,8 @@ test('one tab receives events for all, and another takes over when it closes', a
   const [first, second] = await twoTabs(context, server.origin);
   await expect.poll(() => streams(requests)).toBeGreaterThan(0);
   const opened = streams(requests);
+  // Now no run is left that the start of a tab asked for.
+  for (const tab of [first, second]) await tab.checkNow();
 
   let asked = reconciles(requests);
   await server.support('revoke', 'Ada');

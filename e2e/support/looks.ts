@@ -13,6 +13,7 @@ const colours = ['color-contrast', 'link-in-text-block'];
  * only in colours. With HOLDFAST_DRILLS=full it also takes screenshots for review.
  */
 export async function look(page: Page, info: TestInfo, name: string): Promise<void> {
+  await expect(page.getByRole('main')).toBeVisible();
   const before = page.viewportSize() ?? phone;
   for (const [size, viewport] of Object.entries(looks)) {
     await page.setViewportSize(viewport);
