@@ -27,7 +27,7 @@ const faults = (script, ...options) =>
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-const compilers = ['5.4', '5.9', '6', '7'];
+const allCompilers = ['5.4', '5.9', '6', '7'];
 const resolutions = { bundler: 'ESNext', node16: 'Node16', nodenext: 'NodeNext' };
 
 /** Packs a package of the workspace into `app` and unpacks it there. */
@@ -54,8 +54,18 @@ function install(app, { folder, name }) {
  * @param modules installed packages that the app needs
  * @param extra files beside sources, modules and documents
  * @param compilerOptions further options of the app
+ * @param compilers versions of TypeScript
  */
-export function checkPack({ name, folder, consumer, requires = [], modules = [], extra = [], compilerOptions = {} }) {
+export function checkPack({
+  name,
+  folder,
+  consumer,
+  requires = [],
+  modules = [],
+  extra = [],
+  compilerOptions = {},
+  compilers = allCompilers,
+}) {
   let app;
   let tarball;
   let packed;

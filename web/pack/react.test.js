@@ -13,6 +13,8 @@ const own = createRequire(import.meta.url);
 const app = checkPack({
   name: '@holdfast/react',
   folder: 'react',
+  // The oldest and the newest: with the types of others, each run takes seconds.
+  compilers: ['5.4', '7'],
   consumer: 'react-app.tsx',
   requires: [{ name: '@holdfast/client', folder: 'sdk' }],
   modules: ['idb', 'react', 'react-dom', 'scheduler', '@types/react', 'csstype'],

@@ -1,5 +1,4 @@
-// The compiler reads the types of @holdfast/client as its users do, so that is built first.
-import '../sdk/build.js';
-import { buildModules } from '../build-modules.js';
+import { buildModules, needClient } from '../build-modules.js';
 
+needClient();
 buildModules(import.meta.url);
