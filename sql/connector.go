@@ -183,10 +183,11 @@ func (c *conn) ResetSession(ctx context.Context) error {
 	return c.pqConn.ResetSession(ctx)
 }
 
-// Close implements [driver.Conn].
+// Close implements [driver.Conn]. It never fails: a connection that cannot say goodbye is closed all the same.
 func (c *conn) Close() error {
 	c.socket.hurry()
-	return c.pqConn.Close()
+	_ = c.pqConn.Close()
+	return nil
 }
 
 // Ping implements [driver.Pinger].

@@ -41,6 +41,9 @@ func MigrateTo(ctx context.Context, url string, version int64) error {
 	})
 }
 
+// Abort closes the socket of a driver's connection.
+func Abort(driverConn any) { driverConn.(*conn).socket.abort() }
+
 // ReadStanding is the statement of [Entitlements.Standing].
 const ReadStanding = readStanding
 

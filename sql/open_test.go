@@ -339,3 +339,27 @@ func TestTransactionsPrepareWhatTheyRepeat(t *testing.T) {
 		t.Errorf("prepared: %+v", prepared)
 	}
 }
+
+// TestPoolClosesWithALostConnection checks that the pool closes without an error although the socket of one of its connections
+// is closed already, as after a request that ended just when its connection was made.
+func TestPoolClosesWithALostConnection(t *testing.T) {
+	t.Parallel()
+	_, runtime := sqltest.Database(t)
+	db, err := sql.Open(t.Context(), runtime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := db.Connx(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Raw(func(driverConn any) error { sql.Abort(driverConn); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Errorf("the pool: %v", err)
+	}
+}
