@@ -15,4 +15,4 @@ app.use(express.static('dist'));
 app.post('/export', guard.requireFeature('export'), (request, response) => {
   response.json({ exported: `of user ${grantOf(request).user}` });
 });
-app.listen(port, 'localhost');
+app.listen(port, 'localhost', () => console.log(`http://localhost:${port}`));
