@@ -3,7 +3,6 @@ package jose
 import (
 	"bytes"
 	"crypto/ecdsa"
-	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -12,6 +11,8 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
 var (
@@ -114,12 +115,19 @@ type Unsigned struct {
 
 // Compose marshals claims under a header of exactly alg, kid and typ.
 func Compose(key PrivateKey, typ string, claims any) (Unsigned, error) {
+	header, err := json.Marshal(struct {
+		Algorithm string `json:"alg"`
+		KeyID     string `json:"kid"`
+		Type      string `json:"typ"`
+	}{Algorithm, key.kid, typ})
+	if err != nil {
+		return Unsigned{}, fmt.Errorf("compose %s: %w", typ, err)
+	}
 	payload, err := json.Marshal(claims, json.Deterministic(true))
 	if err != nil {
 		return Unsigned{}, fmt.Errorf("compose %s: %w", typ, err)
 	}
-	header := `{"alg":"` + Algorithm + `","kid":"` + key.kid + `","typ":"` + typ + `"}` // nothing in it needs an escape
-	return Unsigned{key: key, typ: typ, input: EncodeBase64([]byte(header)) + "." + EncodeBase64(payload)}, nil
+	return Unsigned{key: key, typ: typ, input: EncodeBase64(header) + "." + EncodeBase64(payload)}, nil
 }
 
 // Digest returns base64url of SHA-256 over the signed message without its last dot and signature.
@@ -128,17 +136,13 @@ func (u Unsigned) Digest() string {
 	return EncodeBase64(sum[:])
 }
 
-// Sign completes the message: r and s, 32 bytes each (RFC 7518 §3.4).
+// Sign completes the message.
 func (u Unsigned) Sign() (string, error) {
-	sum := sha256.Sum256([]byte(u.input))
-	r, s, err := ecdsa.Sign(rand.Reader, u.key.key, sum[:])
+	signature, err := signer.Sign([]byte(u.input), u.key.key)
 	if err != nil {
 		return "", fmt.Errorf("sign %s: %w", u.typ, err)
 	}
-	var signature [64]byte
-	r.FillBytes(signature[:32])
-	s.FillBytes(signature[32:])
-	return u.input + "." + EncodeBase64(signature[:]), nil
+	return u.input + "." + EncodeBase64(signature), nil
 }
 
 // Sign composes and signs a message.
@@ -149,3 +153,12 @@ func Sign(key PrivateKey, typ string, claims any) (string, error) {
 	}
 	return u.Sign()
 }
+
+// signer computes signatures in the form that JWS requires (RFC 7518 §3.4).
+var signer = func() jws.Signer {
+	s, err := jws.NewSigner(jwa.ES256)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}()
