@@ -22,7 +22,7 @@ func decisionOf(d entitlements.Decision) decision {
 }
 
 // freshFor is how long a back end may go by an answer: as long as by a status list.
-const freshFor = 10 * time.Second
+const freshFor = entitlements.StatusListTTL
 
 // showEntitlements answers the user's pages, and back ends on other hosts that pass on a device's proof to learn who sent it.
 func (s *server) showEntitlements(w http.ResponseWriter, r *http.Request, by caller) error {
