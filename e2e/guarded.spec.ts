@@ -29,7 +29,7 @@ test("an own app calls its guarded back end with the user's document", async ({ 
     await page.goto(app.origin);
     const given = { origin: server.origin, api: guarded.origin, roots: JSON.parse(await server.keys('roots')) };
 
-    /** What the back end answers, or the code of the failure. */
+    /** The back end's answer, or the code of the failure. */
     const ask = (path: string, method = 'POST') =>
       page.evaluate(
         async ({ origin, roots, api, path, method }) => {

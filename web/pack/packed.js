@@ -18,7 +18,7 @@ import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
-/** What a tool prints about a fault; '' if it finds none. */
+/** The output of a tool about a fault; '' if it finds none. */
 const faults = (script, ...options) =>
   promisify(execFile)(process.execPath, [script, ...options]).then(
     () => '',

@@ -22,7 +22,7 @@ await guard.ready();
 const app = express();
 app.use(express.static('dist'));
 
-// Whoever is signed in may buy. The user's id travels with the checkout to the subscription, whose events name it.
+// Everybody who is signed in may buy. The user's id travels with the checkout to the subscription, whose events name it.
 app.post('/checkout', guard.authenticate(), async (request, response) => {
   const { user } = grantOf(request);
   const session = await stripe.checkout.sessions.create({

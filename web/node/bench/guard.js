@@ -76,7 +76,7 @@ const secret = randomBytes(32);
 const guard = new Guard({ issuer, origin, roots: { current: root.jwk, next: null }, nonceSecret: secret });
 await guard.ready();
 
-// What somebody would write after reading RFC 9449: both signatures, the binding, method, URL, hash, nonce and replay.
+// A guard as somebody would write it after reading RFC 9449: both signatures, the binding, method, URL, hash, nonce and replay.
 const keys = createLocalJWKSet({ keys: [key] });
 const mac = (head) => createHmac('sha256', secret).update('holdfast nonce\0').update(head).digest().subarray(0, 16);
 const issueNonce = () => {

@@ -188,7 +188,7 @@ export class Guard {
   }
 }
 
-/** What the codes of a keyset mean for whoever starts a guard. */
+/** The meaning of a keyset's codes for the person who starts a guard. */
 const reasons: Readonly<Record<string, string>> = {
   roots_unavailable: 'roots is not the content of roots.json, as written by `holdfast keys roots` (roots_unavailable)',
   root_unknown:

@@ -9,9 +9,9 @@ import {
   type User,
 } from '@holdfast/client';
 
-/** What a fake shows, and what it does when it is asked. */
+/** The state that a fake shows, and its answers. */
 export interface FakeState<F extends string = string> {
-  /** Who is signed in; null: nobody. */
+  /** The user who is signed in; null: nobody. */
   readonly user?: User | null;
   /** The features of the user's plan; null: no subscription. */
   readonly plan?: Readonly<Partial<Record<F, Feature>>> | null;
@@ -22,7 +22,7 @@ export interface FakeState<F extends string = string> {
   /** false: methods that need the server reject with `no_contact`. */
   readonly reached?: boolean;
   readonly locked?: boolean;
-  /** What `session()` resolves with. */
+  /** The result of `session()`. */
   readonly session?: Session | null;
   /** Answers `fetch()`: by default with 204. */
   readonly backEnd?: (request: Request) => Response | Promise<Response>;

@@ -16,11 +16,11 @@ export interface HoldfastOptions {
   readonly roots?: string;
   /** The web app manifest; without it, none is written. */
   readonly manifest?: Partial<ManifestOptions>;
-  /** What the service worker precaches, as globs in the build's folder. */
+  /** The files that the service worker precaches, as globs in the build's folder. */
   readonly precache?: readonly string[];
 }
 
-/** What pages import: see client.d.ts. */
+/** The module that pages import: see client.d.ts. */
 const virtual = 'virtual:holdfast';
 
 const precached = ['**/*.{html,js,css,mjs,wasm,svg,png,jpg,webp,avif,ico,woff2,webmanifest}'];

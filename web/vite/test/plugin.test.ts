@@ -13,7 +13,7 @@ const page = 'http://localhost:5173';
 let app: string;
 let server: Server;
 let origin: string;
-/** What the server answers to GET /v1/nonce. */
+/** The server's answer to GET /v1/nonce. */
 let nonce: { status: number; allowed?: string };
 
 beforeEach(async () => {

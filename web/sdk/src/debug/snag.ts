@@ -1,4 +1,4 @@
-// What is set up wrongly, in a separate file that is loaded after a failure or with the option `debug`.
+// The search for mistakes in the set-up, in a separate file that is loaded after a failure or with the option `debug`.
 
 import { decodeBase64url } from '../base/base64url.ts';
 import { HoldfastError } from '../base/error.ts';

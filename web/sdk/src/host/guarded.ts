@@ -74,7 +74,7 @@ export class Guarded {
   }
 }
 
-/** What a second try must repeat. */
+/** The settings that a second try must repeat. */
 function settings({
   method,
   mode,
@@ -94,7 +94,7 @@ function wantsNonce({ status, headers }: Response): boolean {
   return status === 401 && (headers.get('WWW-Authenticate') ?? 'use_dpop_nonce').includes('use_dpop_nonce');
 }
 
-/** Whoever reads the traffic could use the document and the proof once more, so http is only for this machine. */
+/** Http is only for this machine: a reader of the traffic could use the document and the proof once more. */
 function secure(url: URL): URL {
   const local = /^(localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
   if (url.protocol === 'https:' || (url.protocol === 'http:' && local)) return url;
