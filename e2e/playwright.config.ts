@@ -8,6 +8,7 @@ export default defineConfig({
   workers: 3, // many wait: for time limits and for the server
   timeout: 180_000,
   expect: { timeout: 30_000 },
+  retries: 1, // a spec that passes only then is listed as flaky
   forbidOnly: process.env.CI !== undefined,
   reporter: 'list',
   // Traces would cost a tenth of the time: to look into a failure, run its spec with --trace=retain-on-failure.

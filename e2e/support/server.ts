@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { appendFile, chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -94,7 +95,7 @@ export class Server {
 
   /** Resolves when the server is ready: after its start, and after its database went away and came back. */
   async ready(): Promise<void> {
-    const deadline = Date.now() + 60_000;
+    const deadline = Date.now() + 150_000;
     while (!(await this.#isReady())) {
       if (this.#process?.exitCode !== null || Date.now() > deadline)
         throw new Error(`The server is not ready.\n${this.#log}`);
@@ -289,11 +290,20 @@ export interface Revocation {
   revision: number;
 }
 
+/**
+ * A port that nothing listens on. It lies below those that the system gives to outgoing connections and to listeners
+ * without a port: such a port may be taken before the server listens on it.
+ */
 export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => probe.listen(0, 'localhost', resolve));
-  const address = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  for (;;) {
+    const port = randomInt(12_000, 32_000);
+    const probe = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      probe.once('error', () => resolve(false));
+      probe.listen(port, 'localhost', () => resolve(true));
+    });
+    if (!free) continue;
+    await new Promise((resolve) => probe.close(resolve));
+    return port;
+  }
 }
