@@ -188,7 +188,7 @@ func (w *world) start(build func(api.Config) (http.Handler, error), options ...o
 	p := passkey.Config{RPID: "localhost", RPName: "Holdfast", Origin: origin, AllowOrigins: []string{allowed}, HashMemory: 64, Now: w.clock.now, Rand: rand.Reader}
 	e := entitlements.Config{
 		Issuer: origin, RPID: "localhost", OfflineWindow: 7 * 24 * time.Hour, TrialLength: 14 * 24 * time.Hour, TrialPlan: "premium",
-		Now: w.clock.now, Rand: rand.Reader,
+		ExpiringLead: 3 * 24 * time.Hour, Now: w.clock.now, Rand: rand.Reader,
 	}
 	for _, o := range options {
 		o(&a, &p, &e)

@@ -167,20 +167,30 @@ func TestEveryWebhookIsInTheCatalogue(t *testing.T) {
 			user, state, w.clock.now().Add(paid).Format(time.RFC3339))).want(t, 200, "")
 	}
 	const day = 24 * time.Hour
+	looks := func(when string, at time.Duration) {
+		t.Helper()
+		var due time.Time
+		must(t, w.connect().Get(&due, `SELECT due_at FROM subscriptions WHERE id = 'adas'`))
+		if want := w.clock.now().Add(at).Truncate(time.Second); !due.Truncate(time.Second).Equal(want) {
+			t.Errorf("%s, a server looks at %v, want %v", when, due, want)
+		}
+	}
 	told := func(when, kind string, times int) {
 		t.Helper()
 		for range 2 { // another look, such as another server's, changes nothing
-			must(t, w.rights.TellDue(t.Context(), 3*day))
+			must(t, w.rights.TellDue(t.Context()))
 		}
 		if got := w.checkWebhooks(t)[kind]; got != times*endpoints {
 			t.Errorf("%s: %d of %s, want %d", when, got, kind, times*endpoints)
 		}
 	}
 	put("active", 5*day)
+	looks("long before the end", 2*day)
 	told("long before the end", "subscription.expiring", 0)
 	w.clock.forward(2 * day)
 	told("three days before the end", "subscription.expiring", 1)
 	put("active", 3*day)
+	looks("told of the approaching end", 3*day)
 	told("the same end again", "subscription.expiring", 1)
 	w.clock.forward(3*day - time.Second)
 	told("a second before the end", "subscription.grace", 0)
@@ -189,6 +199,7 @@ func TestEveryWebhookIsInTheCatalogue(t *testing.T) {
 	put("active", 30*day)
 	told("paid again", "subscription.expiring", 1)
 	put("past_due", 30*day)
+	looks("in grace untold", 0)
 	told("billing reports a failed payment ahead of time", "subscription.grace", 2)
 	put("active", 30*day)
 	put("past_due", 30*day)

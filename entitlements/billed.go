@@ -79,7 +79,7 @@ func (s *Service) TakeBilling(
 	}
 	now, ignored := s.instant(), false
 	outcome, err := s.store.TakeBilling(ctx, event, now, func(known []billing.Event, event billing.Event) ([]Billed, error) {
-		all, err := billed(known, event, terms, now)
+		all, err := billed(known, event, terms, s.config.ExpiringLead, now)
 		ignored = len(all) > 0 && !slices.ContainsFunc(all, func(b Billed) bool { return b.Change != nil })
 		return all, err
 	})
@@ -116,7 +116,7 @@ func (s *Service) ClaimBilling(ctx context.Context, source string, terms billing
 	return nil
 }
 
-func billed(known []billing.Event, event billing.Event, terms billing.Terms, now time.Time) ([]Billed, error) {
+func billed(known []billing.Event, event billing.Event, terms billing.Terms, lead time.Duration, now time.Time) ([]Billed, error) {
 	outcomes, disputes := billing.Reduce(known, terms.Prices), billing.Disputes(known)
 	var all []Billed
 	for _, name := range billing.Concerns(known, event) {
@@ -143,7 +143,8 @@ func billed(known []billing.Event, event billing.Event, terms billing.Terms, now
 				return nil, err
 			}
 			b.Change = func(user Account, had *Account) (gains, loses Change, err error) {
-				return billedChange(user, had, "billing:"+event.Source, b.Subscription, put, terms.Disputes, disputes[name], now)
+				gains, loses, err = billedChange(user, had, "billing:"+event.Source, b.Subscription, put, terms.Disputes, disputes[name], now)
+				return gains.look(user, lead, now), loses, err
 			}
 		}
 		all = append(all, b)
@@ -169,7 +170,9 @@ func billedChange(
 	}
 	if before != nil {
 		stored = *before
-		stored.User = user.User
+		if stored.User != user.User { // the new owner has not been told
+			stored.User, stored.ExpiringTold, stored.GraceTold = user.User, time.Time{}, time.Time{}
+		}
 	}
 	stored.Plan, stored.State, stored.PaidThrough, stored.Ends = put.Plan, put.State, put.PaidThrough, put.Ends
 	if policy != "" {

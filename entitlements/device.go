@@ -122,8 +122,8 @@ func (a Account) Occupants(now time.Time) []Occupant {
 const (
 	maxLinks = 20
 	LinkSpan = time.Hour
-	// LimitSilence is how long after a refused link others leave no further trace.
-	LimitSilence = 24 * time.Hour
+	// limitSilence is how long after a refused link others leave no further trace.
+	limitSilence = 24 * time.Hour
 	// ActionLimit is the audited action of a refused link.
 	ActionLimit = "device.limit_reached"
 )
@@ -191,12 +191,12 @@ func (s *Service) Link(ctx context.Context, user UserID, proof dpop.Proof, reque
 	return Linked{Device: device, Lineage: token}, nil
 }
 
-// change tells of a refused link, once in [LimitSilence].
+// change tells of a refused link, once in limitSilence.
 func (e *DeviceLimitError) change(a Account, now time.Time) Change {
-	if a.LimitTold {
+	if now.Before(a.LimitToldAt.Add(limitSilence)) {
 		return Change{}
 	}
-	return Change{Audit: []AuditEntry{{
+	return Change{TellLimit: true, Audit: []AuditEntry{{
 		Actor: "user:" + string(a.User), Action: ActionLimit, Object: "user:" + string(a.User), After: auditJSON(struct {
 			Limit   int `json:"limit"`
 			Devices int `json:"devices"`

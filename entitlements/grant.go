@@ -47,7 +47,7 @@ func (s *Service) Grant(ctx context.Context, actor string, user UserID, request 
 	}
 	now := s.instant()
 	var grant Subscription
-	account, err := s.store.Update(ctx, user, now, func(a Account) (Change, error) {
+	account, err := s.update(ctx, user, now, func(a Account) (Change, error) {
 		name := grantPrefix + id.String()
 		for n := 0; request.Key != ""; n++ {
 			name = request.keyedName(actor, user, n)

@@ -13,7 +13,7 @@ import (
 	"holdfast/entitlements/dpop"
 )
 
-// Config configures a [Service]. All members are required, except TrialLength.
+// Config configures a [Service]. All members are required, except TrialLength and ExpiringLead.
 type Config struct {
 	// Issuer is the server's origin, without a trailing slash. It is also the audience, and the prefix of a proof's htu.
 	Issuer string
@@ -26,6 +26,8 @@ type Config struct {
 	// TrialLength is how long the self-service trial of TrialPlan lasts; 0 offers no trial.
 	TrialLength time.Duration
 	TrialPlan   PlanID
+	// ExpiringLead is how long before the end of its paid time a subscription is told as expiring; 0 for never.
+	ExpiringLead time.Duration
 	// ExternalIDs puts the user's external id into documents.
 	ExternalIDs bool
 	Now         func() time.Time

@@ -41,7 +41,7 @@ type Store interface {
 	// or id, belongs to another user.
 	Update(ctx context.Context, user UserID, at time.Time, change func(Account) (Change, error)) (Account, error)
 
-	// UpdateDue is Update for the owner of one of the subscriptions whose Due is not after that time, and stores the Due of
+	// UpdateDue is Update for the owner of one of the subscriptions to look at by that time, and stores the Due of
 	// each without an audit entry, too. It returns false if there is none, or if another server is at it.
 	UpdateDue(ctx context.Context, at time.Time, change func(Account) (Change, error)) (found bool, err error)
 
@@ -143,8 +143,8 @@ type Account struct {
 	Devices []Device
 	// Links are the times of the links in the last [LinkSpan], of removed devices too, oldest first. Set in Update only.
 	Links []time.Time
-	// LimitTold says that the trail has the event of the device limit from the last [LimitSilence]. Set in Update only.
-	LimitTold bool
+	// LimitToldAt is when the trail last got the event of the device limit; zero if never. Set in Update only.
+	LimitToldAt time.Time
 }
 
 // Decide judges the account at now.
@@ -157,8 +157,10 @@ type Change struct {
 	// RaiseTo raises the user's revision to at least this value, after commits were lost.
 	RaiseTo      int64
 	Subscription *Subscription  // created or replaced
+	LookAt       time.Time      // when to look at Subscription for [Service.TellDue]; zero for never
 	Drop         SubscriptionID // a subscription that the user no longer owns
 	StartTrial   bool
+	TellLimit    bool    // sets LimitToldAt
 	Link         *Device // a new device; it gets a new status list index
 	Lineage      *LineageChange
 	Remove       []DeviceID

@@ -127,7 +127,7 @@ func (s *Service) StartTrial(ctx context.Context, user UserID) (Subscription, in
 		ID: SubscriptionID(id.String()), User: user, Plan: s.config.TrialPlan, State: SubscriptionTrialing,
 		PaidThrough: now.Add(s.config.TrialLength).Truncate(time.Second), Ends: true, CreatedAt: now, UpdatedAt: now,
 	}
-	account, err := s.store.Update(ctx, user, now, func(a Account) (Change, error) {
+	account, err := s.update(ctx, user, now, func(a Account) (Change, error) {
 		if a.TrialStarted {
 			return Change{}, ErrConflict
 		}
@@ -162,7 +162,7 @@ func (s *Service) PutSubscription(ctx context.Context, actor string, id Subscrip
 	}
 	now := s.instant()
 	var stored Subscription
-	account, err := s.store.Update(ctx, user, now, func(a Account) (change Change, err error) {
+	account, err := s.update(ctx, user, now, func(a Account) (change Change, err error) {
 		stored, change, err = putChange(a, actor, id, put, now)
 		return change, err
 	})
@@ -287,7 +287,7 @@ func (s *Service) supportChange(
 	}
 	now := s.instant()
 	var after Subscription
-	account, err := s.store.Update(ctx, user, now, func(a Account) (Change, error) {
+	account, err := s.update(ctx, user, now, func(a Account) (Change, error) {
 		before := a.subscription(id)
 		if before == nil {
 			return Change{}, ErrNotFound
@@ -334,6 +334,14 @@ func (a Account) revocation(sub Subscription, now time.Time) Revocation {
 		}
 	}
 	return r
+}
+
+// update is [Store].Update for a change of a subscription: it sets when to look at the subscription next.
+func (s *Service) update(ctx context.Context, user UserID, now time.Time, change func(Account) (Change, error)) (Account, error) {
+	return s.store.Update(ctx, user, now, func(a Account) (Change, error) {
+		c, err := change(a)
+		return c.look(a, s.config.ExpiringLead, now), err
+	})
 }
 
 // subscriptionChange replaces before by after, raises the revision, and sets for each linked device the status of the

@@ -148,6 +148,28 @@ func TestBillingMoves(t *testing.T) {
 	}
 }
 
+// TestMovedSubscriptionIsToldAgain checks that the new user's trail gets the events of the paid time that the old one's has.
+func TestMovedSubscriptionIsToldAgain(t *testing.T) {
+	b := newBench(t)
+	c, next := b.biller(t), b.user(t)
+	late := c.active(30)
+	late.Facts.Status = billing.PastDue
+	told := func(user entitlements.UserID) {
+		t.Helper()
+		late.Facts.User = string(user)
+		late.ID, late.At = late.ID+"x", late.At.Add(time.Second)
+		b.mustTake(t, late, entitlements.BillingApplied)
+		if err := b.TellDue(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := b.count(t, `SELECT count(*) FROM audit WHERE user_id = $1 AND action = 'subscription.grace'`, user); n != 1 {
+			t.Errorf("the trail has %d events", n)
+		}
+	}
+	told(c.user)
+	told(next)
+}
+
 // TestBillingCheckout checks that, in every order, a checkout ties customer and subscription to the user whom its reference
 // names, and that earlier events are kept.
 func TestBillingCheckout(t *testing.T) {

@@ -69,20 +69,20 @@ func lockAccount(
 		accountRow
 		Withdrawing bool
 		Links       jsonColumn[[]time.Time]
-		LimitTold   bool `db:"limit_told"`
+		LimitToldAt time.Time `db:"limit_told_at"`
 	}
 	err = tx.GetContext(ctx, &row, `
 		SELECT u.id AS user_id, coalesce(u.external_id, '') AS external_id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
 			`+subscriptionsOf+` AS subscriptions, `+allPlans+` AS plans, `+withdrawing+` AS withdrawing,
+			coalesce(u.limit_told_at, '0001-01-01Z') AS limit_told_at,
 			(SELECT coalesce(json_agg(d.linked_at ORDER BY d.linked_at), '[]')
-				FROM devices d WHERE d.user_id = u.id AND d.linked_at > $2) AS links,
-			EXISTS (SELECT FROM audit a WHERE a.user_id = u.id AND a.action = '`+entitlements.ActionLimit+`' AND a.at > $3) AS limit_told
-		FROM users u WHERE u.id = $1`, user, at.Add(-entitlements.LinkSpan), at.Add(-entitlements.LimitSilence))
+				FROM devices d WHERE d.user_id = u.id AND d.linked_at > $2) AS links
+		FROM users u WHERE u.id = $1`, user, at.Add(-entitlements.LinkSpan))
 	if err != nil {
 		return entitlements.Account{}, failed("read account", err)
 	}
 	account := row.account()
-	account.Withdrawing, account.Links, account.LimitTold = row.Withdrawing, row.Links.V, row.LimitTold
+	account.Withdrawing, account.Links, account.LimitToldAt = row.Withdrawing, row.Links.V, row.LimitToldAt.UTC()
 	account.Devices, err = devicesOf(devices)
 	return account, err
 }
@@ -106,8 +106,13 @@ func apply(
 			return 0, failed("start trial", err)
 		}
 	}
+	if c.TellLimit {
+		if _, err := tx.ExecContext(ctx, `UPDATE users SET limit_told_at = $2 WHERE id = $1`, account.User, at); err != nil {
+			return 0, failed("tell limit", err)
+		}
+	}
 	if c.Subscription != nil {
-		if err := putSubscription(ctx, tx, *c.Subscription); err != nil {
+		if err := putSubscription(ctx, tx, *c.Subscription, c.LookAt); err != nil {
 			return 0, err
 		}
 	}

@@ -221,7 +221,7 @@ CREATE TABLE public.subscriptions (
     disputes jsonb DEFAULT '[]'::jsonb NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
-    due_at timestamp with time zone DEFAULT now(),
+    due_at timestamp with time zone,
     expiring_told timestamp with time zone,
     grace_told timestamp with time zone,
     CONSTRAINT subscriptions_id_check CHECK ((id ~ '^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$'::text)),
@@ -235,6 +235,7 @@ CREATE TABLE public.users (
     external_id text,
     revision bigint DEFAULT 1 NOT NULL,
     trial_started_at timestamp with time zone,
+    limit_told_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT users_external_id_check CHECK (((length(external_id) >= 1) AND (length(external_id) <= 200))),
     CONSTRAINT users_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100)))

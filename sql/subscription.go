@@ -13,7 +13,7 @@ import (
 	"holdfast/entitlements"
 )
 
-func putSubscription(ctx context.Context, tx *sqlx.Tx, sub entitlements.Subscription) error {
+func putSubscription(ctx context.Context, tx *sqlx.Tx, sub entitlements.Subscription, lookAt time.Time) error {
 	disputes, err := json.Marshal(append([]entitlements.Dispute{}, sub.Disputes...))
 	if err != nil {
 		return fmt.Errorf("put subscription: %w", err)
@@ -28,12 +28,13 @@ func putSubscription(ctx context.Context, tx *sqlx.Tx, sub entitlements.Subscrip
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO subscriptions (id, user_id, plan, state, paid_through, ends, revoked, suspended, disputes,
 			withdrawn_at, created_at, updated_at, due_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		ON CONFLICT (user_id, id) DO UPDATE SET plan = excluded.plan, state = excluded.state, paid_through = excluded.paid_through,
 			ends = excluded.ends, revoked = excluded.revoked, suspended = excluded.suspended, disputes = excluded.disputes,
 			withdrawn_at = excluded.withdrawn_at, updated_at = excluded.updated_at, due_at = excluded.due_at`,
 		sub.ID, sub.User, sub.Plan, sub.State, sub.PaidThrough, sub.Ends, sub.Revoked, sub.Suspended, string(disputes),
-		stdsql.NullTime{Time: sub.WithdrawnAt, Valid: !sub.WithdrawnAt.IsZero()}, sub.CreatedAt, sub.UpdatedAt)
+		stdsql.NullTime{Time: sub.WithdrawnAt, Valid: !sub.WithdrawnAt.IsZero()}, sub.CreatedAt, sub.UpdatedAt,
+		stdsql.NullTime{Time: lookAt, Valid: !lookAt.IsZero()})
 	return failed("put subscription", err)
 }
 

@@ -123,6 +123,7 @@ func (c Config) services(ctx context.Context, site site, store *storage, log *sl
 		OfflineWindow: c.OfflineWindow,
 		TrialLength:   c.Trial,
 		TrialPlan:     entitlements.PlanID(c.TrialPlan),
+		ExpiringLead:  c.WebhookExpiring,
 		ExternalIDs:   c.ExternalIDClaim,
 		Now:           time.Now,
 		Rand:          rand.Reader,
@@ -227,7 +228,7 @@ func (s services) work(
 		})
 	}
 	do(func() {
-		s.rights.KeepTellingDue(ctx, config.WebhookExpiring, logOutage(log,
+		s.rights.KeepTellingDue(ctx, logOutage(log,
 			"subscriptions that are due not told; retrying", "subscriptions that are due told again"))
 	})
 	do(func() {

@@ -45,6 +45,7 @@ CREATE TABLE users (
     -- Raised by every change that may alter the user's entitlements, in the same transaction.
     revision bigint NOT NULL DEFAULT 1,
     trial_started_at timestamptz,
+    limit_told_at timestamptz, -- when the trail last got the event of the device limit
     created_at timestamptz NOT NULL
 );
 CREATE INDEX users_by_name ON users (words, id);
@@ -181,8 +182,7 @@ CREATE TABLE subscriptions (
     disputes jsonb NOT NULL DEFAULT '[]', -- about its payments: ids, enumerations and times
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
-    -- When a server has to look at it for the events of passing time; null for never. Each change makes it due at once.
-    due_at timestamptz DEFAULT now(),
+    due_at timestamptz, -- when a server has to look at it for the events of passing time; null for never
     expiring_told timestamptz, -- the paid_through about whose approach the trail has an event
     grace_told timestamptz, -- the paid_through after whose grace has begun, likewise
     PRIMARY KEY (user_id, id)
