@@ -18,14 +18,14 @@ func (s *server) finishAuthentication(w http.ResponseWriter, r *http.Request, _ 
 	if err != nil {
 		return err
 	}
-	claimed := passkey.ClaimOf(request.Credential)
+	said := passkey.ReadAssertion(request.Credential)
 	var in passkey.SignedIn
 	err = s.create(func() error {
-		return s.tryPasskey(r, claimed, func() (err error) {
-			in, err = s.passkeys.FinishAuthentication(r.Context(), s.sessionToken(r), request.Ceremony, request.Credential, userAgent(r))
+		return s.tryPasskey(r, said.Claim, func() (err error) {
+			in, err = s.passkeys.FinishAuthentication(r.Context(), s.sessionToken(r), request.Ceremony, said, userAgent(r))
 			return err
 		})
-	}, s.signIns(claimed.User))
+	}, s.signIns(said.User))
 	if err != nil {
 		return notTwice(err, "Sign in again: this ceremony may be spent.")
 	}

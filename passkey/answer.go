@@ -35,12 +35,28 @@ func (s *Service) parseCreation(answer []byte) (*protocol.ParsedCredentialCreati
 	return parsed, origin, nil
 }
 
-// parseAssertion returns the answer to an authentication and the origin of the requesting page.
-func (s *Service) parseAssertion(answer []byte) (*protocol.ParsedCredentialAssertionData, string, error) {
-	var response protocol.CredentialAssertionResponse
-	if err := stdjson.Unmarshal(answer, &response); err != nil {
-		return nil, "", fmt.Errorf("parse: %w", err)
+// Assertion is the answer to an authentication, before verification. Its claim is empty if it is unreadable.
+type Assertion struct {
+	Claim
+	response   protocol.CredentialAssertionResponse
+	unreadable error
+}
+
+// ReadAssertion reads the JSON of an answer. FinishAuthentication reports errors.
+func ReadAssertion(answer []byte) (a Assertion) {
+	if err := stdjson.Unmarshal(answer, &a.response); err != nil {
+		return Assertion{unreadable: fmt.Errorf("parse: %w", err)}
 	}
+	a.Claim = claim(a.response.RawID, a.response.AssertionResponse.UserHandle)
+	return a
+}
+
+// parseAssertion returns the answer to an authentication and the origin of the requesting page.
+func (s *Service) parseAssertion(answer Assertion) (*protocol.ParsedCredentialAssertionData, string, error) {
+	if answer.unreadable != nil {
+		return nil, "", answer.unreadable
+	}
+	response := answer.response
 	signed := response.AssertionResponse.ClientDataJSON
 	plain, origin, err := s.readClientData(signed)
 	if err != nil {

@@ -95,10 +95,10 @@ func TestAssertionVectors(t *testing.T) {
 			t.Fatal(err)
 		}
 		sealed := b.inject(options.Ceremony, challenge, protocol.VerificationRequired)
-		in, err := b.FinishAuthentication(t.Context(), "", sealed, publicKeyCredential(t, []byte("vector"), map[string]string{
+		in, err := b.FinishAuthentication(t.Context(), "", sealed, ReadAssertion(publicKeyCredential(t, []byte("vector"), map[string]string{
 			"clientDataJSON": encode(clientData), "authenticatorData": encode(data), "signature": encode(signature),
 			"userHandle": encode(file.User.handle()),
-		}), "")
+		})), "")
 		switch {
 		case c.Valid && err != nil:
 			t.Errorf("%s: %v", c.Name, err)

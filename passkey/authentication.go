@@ -57,14 +57,14 @@ const maxJudgements = 20
 // one. It returns ErrCeremony, or ErrCredentialRejected. A rejection of data that the passkey itself has signed is
 // audited, and the user gets a notice at the next sign-in.
 func (s *Service) FinishAuthentication(
-	ctx context.Context, previous SessionToken, sealed string, credential []byte, userAgent string,
+	ctx context.Context, previous SessionToken, sealed string, answer Assertion, userAgent string,
 ) (SignedIn, error) {
 	begun, err := s.open(sealed)
 	if err != nil {
 		return SignedIn{}, err
 	}
 	// The answer is parsed before the ceremony is spent, to know which passkey to look up, and verified afterwards.
-	parsed, origin, unreadable := s.parseAssertion(credential)
+	parsed, origin, unreadable := s.parseAssertion(answer)
 	user, stored, err := s.spend(ctx, begun, parsed)
 	if err != nil {
 		return SignedIn{}, err

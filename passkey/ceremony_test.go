@@ -106,7 +106,7 @@ func TestEndedCeremonyIsNotStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.config.Now = func() time.Time { return begun.Add(CeremonyLife) }
-	if _, err := b.FinishAuthentication(t.Context(), "", options.Ceremony, []byte("{}"), ""); !errors.Is(err, ErrCeremony) || len(b.spent) != 0 {
+	if _, err := b.FinishAuthentication(t.Context(), "", options.Ceremony, ReadAssertion([]byte("{}")), ""); !errors.Is(err, ErrCeremony) || len(b.spent) != 0 {
 		t.Errorf("%v, spent %q", err, b.spent)
 	}
 }

@@ -13,8 +13,7 @@ type Claim struct {
 	User       UserID
 }
 
-// ClaimOf reads the claim of an answer, of either ceremony, just as verification will: different encodings of one claim
-// are equal.
+// ClaimOf reads the claim of a registration's answer just as verification will: different encodings of one claim are equal.
 func ClaimOf(answer []byte) Claim {
 	var said struct {
 		RawID    protocol.URLEncodedBase64 `json:"rawId"`
@@ -25,9 +24,13 @@ func ClaimOf(answer []byte) Claim {
 	if json.Unmarshal(answer, &said) != nil {
 		return Claim{}
 	}
-	claim := Claim{Credential: said.RawID}
-	if user, ok := userOf(said.Response.UserHandle); ok {
-		claim.User = user
+	return claim(said.RawID, said.Response.UserHandle)
+}
+
+func claim(id, handle []byte) Claim {
+	c := Claim{Credential: id}
+	if user, ok := userOf(handle); ok {
+		c.User = user
 	}
-	return claim
+	return c
 }

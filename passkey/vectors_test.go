@@ -172,10 +172,10 @@ func (b *bench) authenticate(v vector, user UserID, authenticatorData, signature
 		b.t.Fatal(err)
 	}
 	sealed := b.inject(options.Ceremony, v.Authentication.Challenge, protocol.VerificationRequired)
-	_, err = b.FinishAuthentication(b.t.Context(), "", sealed, publicKeyCredential(b.t, v.Registration.CredentialID, map[string]string{
+	_, err = b.FinishAuthentication(b.t.Context(), "", sealed, ReadAssertion(publicKeyCredential(b.t, v.Registration.CredentialID, map[string]string{
 		"clientDataJSON": encode(v.Authentication.ClientDataJSON), "authenticatorData": encode(authenticatorData),
 		"signature": encode(signature), "userHandle": encode(user.handle()),
-	}), "")
+	})), "")
 	return err
 }
 

@@ -202,7 +202,13 @@ func (w *world) addPasskey(session passkey.Session, a *authenticator) (passkey.S
 func (w *world) signIn(a *authenticator, previous passkey.SessionToken) (passkey.SignedIn, error) {
 	w.t.Helper()
 	options := w.begun(w.BeginAuthentication())
-	return w.FinishAuthentication(w.t.Context(), previous, options.Ceremony, a.get(w.t, options), "")
+	return w.FinishAuthentication(w.t.Context(), previous, options.Ceremony, passkey.ReadAssertion(a.get(w.t, options)), "")
+}
+
+// finish answers a ceremony as a sign-in.
+func (w *world) finish(ceremony string, answer []byte) error {
+	_, err := w.FinishAuthentication(w.t.Context(), "", ceremony, passkey.ReadAssertion(answer), "")
+	return err
 }
 
 func (w *world) mustSignIn(a *authenticator) passkey.SignedIn {
@@ -413,23 +419,19 @@ func TestCeremonyIsSpentOnce(t *testing.T) {
 	a, _ := w.register("Ada")
 	options := w.begun(w.BeginAuthentication())
 	answer := a.get(t, options)
-	if _, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, answer, ""); err != nil {
-		t.Fatal(err)
-	}
-	_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, answer, "")
-	want(t, err, passkey.ErrCeremony)
+	want(t, w.finish(options.Ceremony, answer), nil)
+	want(t, w.finish(options.Ceremony, answer), passkey.ErrCeremony)
 
 	creation := w.begun(w.BeginRegistration("Bob"))
 	b := newAuthenticator()
 	if _, err := w.FinishRegistration(t.Context(), nil, creation.Ceremony, b.create(t, creation), ""); err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.FinishRegistration(t.Context(), nil, creation.Ceremony, newAuthenticator().create(t, creation), "")
+	_, err := w.FinishRegistration(t.Context(), nil, creation.Ceremony, newAuthenticator().create(t, creation), "")
 	want(t, err, passkey.ErrCeremony)
 
 	for _, ceremony := range []string{"", "x", "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAA\x00", "\xff"} {
-		_, err = w.FinishAuthentication(t.Context(), "", ceremony, answer, "")
-		want(t, err, passkey.ErrCeremony)
+		want(t, w.finish(ceremony, answer), passkey.ErrCeremony)
 	}
 }
 
@@ -437,16 +439,13 @@ func TestFailedTrySpendsTheCeremony(t *testing.T) {
 	w := newWorld(t)
 	a, _ := w.register("Ada")
 	options := w.begun(w.BeginAuthentication())
-	_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, []byte("{"), "")
-	want(t, err, passkey.ErrCredentialRejected)
-	_, err = w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), "")
-	want(t, err, passkey.ErrCeremony)
+	want(t, w.finish(options.Ceremony, []byte("{")), passkey.ErrCredentialRejected)
+	want(t, w.finish(options.Ceremony, a.get(t, options)), passkey.ErrCeremony)
 
 	options = w.begun(w.BeginAuthentication())
-	_, err = w.FinishRegistration(t.Context(), nil, options.Ceremony, a.get(t, options), "")
+	_, err := w.FinishRegistration(t.Context(), nil, options.Ceremony, a.get(t, options), "")
 	want(t, err, passkey.ErrCeremony)
-	_, err = w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), "")
-	want(t, err, passkey.ErrCeremony)
+	want(t, w.finish(options.Ceremony, a.get(t, options)), passkey.ErrCeremony)
 }
 
 func TestConcurrentFinishesOfOneCeremony(t *testing.T) {
@@ -455,8 +454,7 @@ func TestConcurrentFinishesOfOneCeremony(t *testing.T) {
 	options := w.begun(w.BeginAuthentication())
 	answer := a.get(t, options)
 	n := w.together(50, passkey.ErrCeremony, func(int) error {
-		_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, answer, "")
-		return err
+		return w.finish(options.Ceremony, answer)
 	})
 	if n != 1 {
 		t.Errorf("%d of 50 won, want 1", n)
@@ -471,19 +469,16 @@ func TestEndedCeremony(t *testing.T) {
 	a, _ := w.register("Ada")
 	options := w.begun(w.BeginAuthentication())
 	w.clock.advance(5*time.Minute - time.Microsecond)
-	if _, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), ""); err != nil {
-		t.Error(err)
-	}
+	want(t, w.finish(options.Ceremony, a.get(t, options)), nil)
 	options = w.begun(w.BeginAuthentication())
 	w.clock.advance(5 * time.Minute)
-	_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), "")
-	want(t, err, passkey.ErrCeremony)
+	want(t, w.finish(options.Ceremony, a.get(t, options)), passkey.ErrCeremony)
 }
 
 func TestCeremonyOfAnotherKind(t *testing.T) {
 	w := newWorld(t)
 	a, in := w.register("Ada")
-	_, enrolment, err := w.CreateUser(t.Context(), passkey.Agent{Actor: "operator"}, "Bob", "")
+	bob, enrolment, err := w.CreateUser(t.Context(), passkey.Agent{Actor: "operator"}, "Bob", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -491,28 +486,35 @@ func TestCeremonyOfAnotherKind(t *testing.T) {
 	register := func() passkey.Options { return w.begun(w.BeginRegistration("Eve")) }
 	add := func() passkey.Options { return w.begun(w.BeginPasskey(t.Context(), in.Session)) }
 	authenticate := func() passkey.Options { return w.begun(w.BeginAuthentication()) }
+	tries := 1 // that of Ada's registration
+	refused := func(finished string, err error) {
+		t.Helper()
+		if tries++; !errors.Is(err, passkey.ErrCeremony) {
+			t.Errorf("%s: %v", finished, err)
+		}
+		if spent := scan[int](w, `SELECT count(*) FROM spent`); spent != tries {
+			t.Errorf("%s: %d ceremonies were spent in %d tries", finished, spent, tries)
+		}
+	}
 
 	for name, begin := range map[string]func() passkey.Options{"registration": register, "addition": add, "authentication": authenticate} {
 		options := begin()
 		_, err := w.FinishRecovery(t.Context(), "", options.Ceremony, answerTo(t, newAuthenticator(), options), "")
-		if !errors.Is(err, passkey.ErrCeremony) {
-			t.Errorf("%s finished as enrolment: %v", name, err)
-		}
+		refused(name+" finished as enrolment", err)
 	}
 	for name, begin := range map[string]func() passkey.Options{"registration": register, "addition": add, "enrolment": enrol} {
 		options := begin()
-		_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), "")
-		if !errors.Is(err, passkey.ErrCeremony) {
-			t.Errorf("%s finished as authentication: %v", name, err)
-		}
+		refused(name+" finished as authentication", w.finish(options.Ceremony, a.get(t, options)))
 	}
 	for name, begin := range map[string]func() passkey.Options{"enrolment": enrol, "authentication": authenticate} {
 		options := begin()
 		_, err := w.FinishRegistration(t.Context(), nil, options.Ceremony, answerTo(t, newAuthenticator(), options), "")
-		if !errors.Is(err, passkey.ErrCeremony) {
-			t.Errorf("%s finished as registration: %v", name, err)
-		}
+		refused(name+" finished as registration", err)
 	}
+	// The code of an enrolment would stay valid.
+	options := enrol()
+	_, err = w.FinishRegistration(t.Context(), &passkey.Session{User: bob}, options.Ceremony, answerTo(t, newAuthenticator(), options), "")
+	refused("enrolment finished as addition", err)
 }
 
 // answerTo creates a credential, whatever the options are for.
@@ -593,11 +595,11 @@ func TestCeremonyOnAnotherReplica(t *testing.T) {
 	options := w.begun(w.BeginAuthentication())
 	answer := a.get(t, options)
 	later := w.replica(passkey.Config{})
-	if _, err := later.FinishAuthentication(t.Context(), "", options.Ceremony, answer, ""); err != nil {
+	if _, err := later.FinishAuthentication(t.Context(), "", options.Ceremony, passkey.ReadAssertion(answer), ""); err != nil {
 		t.Fatal(err)
 	}
 	for _, replica := range []*passkey.Service{w.Service, later, w.replica(passkey.Config{})} {
-		_, err := replica.FinishAuthentication(t.Context(), "", options.Ceremony, answer, "")
+		_, err := replica.FinishAuthentication(t.Context(), "", options.Ceremony, passkey.ReadAssertion(answer), "")
 		want(t, err, passkey.ErrCeremony)
 	}
 
@@ -623,7 +625,7 @@ func TestCeremonyOfAnotherRelyingParty(t *testing.T) {
 	} {
 		config.RPName, config.Now = "Other", w.clock.Now
 		options := w.begun(w.replica(config).BeginAuthentication())
-		if _, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, a.get(t, options), ""); !errors.Is(err, passkey.ErrCeremony) {
+		if err := w.finish(options.Ceremony, a.get(t, options)); !errors.Is(err, passkey.ErrCeremony) {
 			t.Errorf("of another %s: %v", what, err)
 		}
 	}
@@ -639,15 +641,12 @@ func TestSpentOutlivesSlowClocks(t *testing.T) {
 	a, _ := w.register("Ada")
 	options := w.begun(w.BeginAuthentication())
 	answer := a.get(t, options)
-	if _, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, answer, ""); err != nil {
-		t.Fatal(err)
-	}
+	want(t, w.finish(options.Ceremony, answer), nil)
 	ahead := w.clock.Now().Add(passkey.CeremonyLife + 2*entitlements.MaxClockOff - time.Microsecond)
 	if err := sql.Sweep(t.Context(), w.db, ahead); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.FinishAuthentication(t.Context(), "", options.Ceremony, answer, "")
-	want(t, err, passkey.ErrCeremony)
+	want(t, w.finish(options.Ceremony, answer), passkey.ErrCeremony)
 	if err := sql.Sweep(t.Context(), w.db, ahead.Add(time.Microsecond)); err != nil {
 		t.Fatal(err)
 	}
@@ -689,8 +688,7 @@ func TestRejectedAssertions(t *testing.T) {
 	}
 	// A challenge of another ceremony.
 	one, other := w.begun(w.BeginAuthentication()), w.begun(w.BeginAuthentication())
-	_, err := w.FinishAuthentication(t.Context(), "", one.Ceremony, a.but(func(a *authenticator) { a.credential.Counter = 10 }).get(t, other), "")
-	want(t, err, passkey.ErrCredentialRejected)
+	want(t, w.finish(one.Ceremony, a.but(func(a *authenticator) { a.credential.Counter = 10 }).get(t, other)), passkey.ErrCredentialRejected)
 
 	if after := scan[int](w, `SELECT count(*) FROM sessions`); after != before {
 		t.Errorf("%d sessions began", after-before)
@@ -761,8 +759,7 @@ func TestConcurrentSignInsWithOneSignCount(t *testing.T) {
 		ceremonies[i], answers[i] = options.Ceremony, a.get(t, options)
 	}
 	n := w.together(10, passkey.ErrCloned, func(i int) error {
-		_, err := w.FinishAuthentication(t.Context(), "", ceremonies[i], answers[i], "")
-		return err
+		return w.finish(ceremonies[i], answers[i])
 	})
 	if n != 1 {
 		t.Errorf("%d of 10 won, want 1", n)
@@ -830,7 +827,7 @@ func TestConcurrentSignInsWithRisingCounts(t *testing.T) {
 	}
 	highest := false
 	won := w.together(n, passkey.ErrCloned, func(i int) error {
-		_, err := w.FinishAuthentication(t.Context(), "", ceremonies[i], answers[i], "")
+		err := w.finish(ceremonies[i], answers[i])
 		if i == n-1 {
 			highest = err == nil
 		}
@@ -1488,7 +1485,7 @@ func TestStoreFailureIsNotRejection(t *testing.T) {
 	a, _ := w.register("Ada")
 	options := w.begun(w.BeginAuthentication())
 	w.db.Close()
-	_, err := w.FinishAuthentication(context.Background(), "", options.Ceremony, a.get(t, options), "")
+	_, err := w.FinishAuthentication(context.Background(), "", options.Ceremony, passkey.ReadAssertion(a.get(t, options)), "")
 	if err == nil || errors.Is(err, passkey.ErrCredentialRejected) || errors.Is(err, passkey.ErrCeremony) {
 		t.Errorf("got %v", err)
 	}
