@@ -138,6 +138,9 @@ func TestJourney(t *testing.T) {
 	if removed["reason"] != "device_removed" {
 		t.Fatalf("document of an unlinked device: %v", removed)
 	}
+	if online := ada.prove("GET", "/v1/entitlements", nil).want(t, 200, ""); online.text("state") != "revoked" || online.text("reason") != "device_removed" {
+		t.Fatalf("an unlinked device, online: %s", online.body)
+	}
 	if in := ada.signIn(); in.text("user.id") != user {
 		t.Fatalf("signed in as %s", in.body)
 	}
@@ -165,6 +168,10 @@ func TestForkedDevice(t *testing.T) {
 		t.Fatalf("forked: %s", forked.body)
 	}
 	ada.reconcile(device, lineage).want(t, 409, "device_forked")
+	online := ada.prove("GET", "/v1/entitlements", nil).want(t, 200, "")
+	if online.text("state") != "revoked" || online.text("reason") != "device_forked" || len(online.member("features").(map[string]any)) != 0 {
+		t.Errorf("online: %s", online.body)
+	}
 }
 
 func TestPasskeys(t *testing.T) {

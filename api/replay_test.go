@@ -23,13 +23,15 @@ func TestReplays(t *testing.T) {
 		return row
 	}
 	body := must1(json.Marshal(map[string]any{"device": device, "lineage": lineage, "keyset_version": 0}))(t)
-	stolen, read := ada.proof("POST", "/v1/reconcile", body, nil), ada.proof("GET", "/v1/entitlements", nil, nil)
+	var jti any
+	stolen := ada.proof("POST", "/v1/reconcile", body, func(_, claims map[string]any) { jti = claims["jti"] })
+	read := ada.proof("GET", "/v1/entitlements", nil, nil)
 	first := ada.do("POST", "/v1/reconcile", body, "DPoP", stolen).want(t, 200, "")
 	after := lineages()
 	thief := w.browser()
 	replayed := thief.do("POST", "/v1/reconcile", body, "DPoP", stolen).want(t, 200, "")
 	a, b := claims(t, first.text("document")), claims(t, replayed.text("document"))
-	if a["proof"] != b["proof"] || a["device"] != b["device"] || lineages() != after {
+	if a["proof"] != jti || b["proof"] != jti || a["device"] != b["device"] || lineages() != after {
 		t.Errorf("replayed: %v, %v; the lineage %s, was %s", a, b, lineages(), after)
 	}
 	thief.do("GET", "/v1/entitlements", nil, "DPoP", read).want(t, 200, "")

@@ -258,10 +258,14 @@ func TestParseFacts(t *testing.T) {
 		}
 	}
 	// An event lists the attributes that it changed; the others were the same before.
-	was := take(edited(t, "renewed", object+"metadata", map[string]string{"external_id": "old"}, object+"cancel_at", 1780000000))
+	was := take(edited(t, "renewed", object+"metadata", map[string]string{"external_id": "old"}, object+"cancel_at", 1780000000, previous, map[string]any{"cancel_at": nil}))
 	event := take(edited(t, "past_due", previous, map[string]any{"status": "active", "cancel_at": 1780000000, "metadata": map[string]any{"external_id": "old"}}))
 	if event.Before != was.Digest() || event.Before == event.Digest() {
 		t.Errorf("before: %s, want %s, now %s", event.Before, was.Digest(), event.Digest())
+	}
+	// So does an object within: its other members were the same.
+	if f := take(edited(t, "past_due", previous, map[string]any{"metadata": map[string]any{"note": "old"}})); f.Before != take(fixture(t, "past_due")).Digest() {
+		t.Errorf("before a change of the metadata: %+v", f)
 	}
 	old, item := take(fixture(t, "updated")), edited(t, "updated")
 	var data struct {

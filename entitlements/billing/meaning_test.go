@@ -92,6 +92,7 @@ func TestReduceMeaning(t *testing.T) {
 
 		"fails and works within a second":             {[]billing.Event{first, fails, works}, "premium", active, 200, false},
 		"and nothing is known from before":            {[]billing.Event{fails, works}, "premium", active, 200, false},
+		"and fails for another price after that":      {[]billing.Event{first, fails, works, after(works, snapshot(150, pastDue, 150, 250, "silver"))}, "premium", pastDue, 150, false},
 		"cancelled, and then not, within a second":    {[]billing.Event{first, cancelling, goesOn}, "premium", active, 200, false},
 		"and touched besides":                         {[]billing.Event{first, touched, cancelling, goesOn}, "premium", active, 200, false},
 		"cancelled for good in the same second":       {[]billing.Event{first, fails, works, ends}, "premium", cancelled, 150, true},
