@@ -115,10 +115,24 @@ func (c *conn) hear(notice *pq.Error) {
 	}
 }
 
+// wholeKey is the key under which the context of [brief] holds the one that it was made from.
+type wholeKey struct{}
+
+// brief returns a context for a statement that finds its rows by key. Neither database/sql nor the driver sees its end, to
+// wait for which each would start a goroutine. exchange obeys it, but the server does not learn of it: a statement that waits
+// for a lock then goes on until its own timeout.
+func brief(ctx context.Context) context.Context {
+	return context.WithValue(context.WithoutCancel(ctx), wholeKey{}, ctx)
+}
+
 // exchange bounds one exchange with the server. An exchange that commits gets commitTime, even if the request ends. If the
 // context ends during an exchange, the socket gets a deadline and the connection is not used again.
 func (c *conn) exchange(ctx context.Context, commits bool) (bounded context.Context, end func()) {
 	cancel := func() {}
+	whole, isBrief := ctx.Value(wholeKey{}).(context.Context)
+	if isBrief {
+		ctx = whole
+	}
 	switch limit := time.Duration(c.connector.limit.Load()); {
 	case commits && !c.transaction:
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), c.connector.commit)
@@ -128,12 +142,16 @@ func (c *conn) exchange(ctx context.Context, commits bool) (bounded context.Cont
 	c.unconfirmed = false
 	c.socket.wrote.Store(false)
 	stop := context.AfterFunc(ctx, c.socket.hurry)
-	return ctx, func() {
+	end = func() {
 		if !stop() {
 			c.lost = true
 		}
 		cancel()
 	}
+	if isBrief {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return ctx, end
 }
 
 // judge turns the result of an exchange into the error to return. A single statement that may have been committed must

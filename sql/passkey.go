@@ -19,23 +19,23 @@ import (
 // Passkeys is the PostgreSQL [passkey.Store]. Its other methods are in session.go, user.go, staff.go, code.go, account.go,
 // audit.go and token.go.
 type Passkeys struct {
-	db                                                       *sqlx.DB
-	spend, spendOn, signIn, register, storePasskey, announce *sqlx.Stmt
-	ends                                                     announcements
+	db                                                                   *sqlx.DB
+	spend, spendOn, signIn, useSession, register, storePasskey, announce *sqlx.Stmt
+	ends                                                                 announcements
 }
 
 var _ passkey.Store = (*Passkeys)(nil)
 
-// NewPasskeys returns the store in db and prepares the statements that finish ceremonies. It does not close db.
+// NewPasskeys returns the store in db and prepares the statements that finish ceremonies and that read sessions. It does not close db.
 func NewPasskeys(ctx context.Context, db *sqlx.DB) (*Passkeys, error) {
 	p := &Passkeys{db: db}
 	for statement, text := range map[**sqlx.Stmt]string{
-		&p.spend: spendCeremony, &p.spendOn: spendOnCredential, &p.signIn: signIn, &p.register: register,
+		&p.spend: spendCeremony, &p.spendOn: spendOnCredential, &p.signIn: signIn, &p.useSession: useSession, &p.register: register,
 		&p.storePasskey: storePasskey, &p.announce: announceEnds,
 	} {
 		var err error
 		if *statement, err = db.PreparexContext(ctx, text); err != nil {
-			return nil, failed("prepare ceremonies", err)
+			return nil, failed("prepare sign-in", err)
 		}
 	}
 	return p, nil
@@ -55,7 +55,7 @@ const spendCeremony = `
 // Spend implements [passkey.CeremonyStore]. Of concurrent insertions of one id, only the first inserts; the others wait and
 // do nothing.
 func (p *Passkeys) Spend(ctx context.Context, id string, end time.Time) error {
-	err := p.spend.GetContext(ctx, &id, id, end)
+	err := p.spend.GetContext(brief(ctx), &id, id, end)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return passkey.ErrCeremony
 	}
@@ -139,7 +139,7 @@ func (p *Passkeys) SpendOn(
 	ctx context.Context, id string, end time.Time, rpID string, user passkey.UserID, credential []byte,
 ) (passkey.User, passkey.Credential, error) {
 	var row ownedCredentialRow
-	err := p.spendOn.GetContext(ctx, &row, id, end, user, credential, rpID)
+	err := p.spendOn.GetContext(brief(ctx), &row, id, end, user, credential, rpID)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return passkey.User{}, passkey.Credential{}, passkey.ErrCeremony
 	}
@@ -181,7 +181,7 @@ func (p *Passkeys) credentials(ctx context.Context, condition string, args ...an
 func (p *Passkeys) Register(
 	ctx context.Context, user passkey.User, c passkey.Credential, session passkey.NewSession, entry passkey.AuditEntry,
 ) error {
-	_, err := p.register.ExecContext(ctx, slices.Concat(passkeyArgs(c, session), userArgs(user), entryArgs(entryOf(entry)))...)
+	_, err := p.register.ExecContext(brief(ctx), slices.Concat(passkeyArgs(c, session), userArgs(user), entryArgs(entryOf(entry)))...)
 	return passkeyStored(err)
 }
 
@@ -336,7 +336,7 @@ func (p *Passkeys) SignIn(
 		Told  jsonColumn[[]noticeEntry]
 		Ended stdsql.NullString
 	}
-	err = p.signIn.GetContext(ctx, &row, read.User, session.ToldFrom, limit, read.ID, read.RPID, int64(read.SignCount), read.BackupEligible,
+	err = p.signIn.GetContext(brief(ctx), &row, read.User, session.ToldFrom, limit, read.ID, read.RPID, int64(read.SignCount), read.BackupEligible,
 		int64(use.SignCount), use.BackupState, use.At, previousUser, previousHash,
 		session.ID, session.TokenHash, session.UserAgent, session.ExpiresAt, session.Origin)
 	if errors.Is(err, stdsql.ErrNoRows) {

@@ -46,17 +46,18 @@ func (r sessionRow) session() passkey.Session {
 	}
 }
 
+const useSession = `
+	WITH touched AS (
+		UPDATE sessions SET last_active_at = $3
+		WHERE user_id = $1 AND token_hash = $2 AND expires_at > $3 AND last_active_at > $4 AND last_active_at <= $5
+	)
+	SELECT ` + sessionColumns + ` FROM sessions s JOIN users u ON u.id = s.user_id
+	WHERE s.user_id = $1 AND s.token_hash = $2 AND s.expires_at > $3 AND s.last_active_at > $4`
+
 // UseSession implements [passkey.SessionStore].
 func (p *Passkeys) UseSession(ctx context.Context, key passkey.TokenKey, use passkey.SessionUse) (passkey.Session, error) {
 	var row sessionRow
-	err := p.db.GetContext(ctx, &row, `
-		WITH touched AS (
-			UPDATE sessions SET last_active_at = $3
-			WHERE user_id = $1 AND token_hash = $2 AND expires_at > $3 AND last_active_at > $4 AND last_active_at <= $5
-		)
-		SELECT `+sessionColumns+` FROM sessions s JOIN users u ON u.id = s.user_id
-		WHERE s.user_id = $1 AND s.token_hash = $2 AND s.expires_at > $3 AND s.last_active_at > $4`,
-		key.User, key.Hash, use.At, use.IdleSince, use.TouchSince)
+	err := p.useSession.GetContext(brief(ctx), &row, key.User, key.Hash, use.At, use.IdleSince, use.TouchSince)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return passkey.Session{}, passkey.ErrUnauthenticated
 	}

@@ -86,3 +86,36 @@ func TestSilentServerEndsEveryExchange(t *testing.T) {
 		}
 	}
 }
+
+// TestSilentServerEndsBriefStatements checks that a statement of the hot paths ends with its context, although neither
+// database/sql nor the driver watches that.
+func TestSilentServerEndsBriefStatements(t *testing.T) {
+	t.Parallel()
+	proxy := sqltest.NewProxy(t, sqltest.NewNode(t))
+	db, err := sql.Open(t.Context(), proxy.URL(local.Runtime)+"&statement_timeout=3600000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	db.SetMaxOpenConns(1)
+	store, err := sql.NewEntitlements(t.Context(), db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy.BlackHole()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := store.Standing(ctx, "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002", "jkt", "localhost")
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if err == nil {
+			t.Error("succeeded")
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("still waiting")
+	}
+}

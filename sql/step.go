@@ -34,7 +34,7 @@ func (s *Entitlements) Standing(
 		Account: entitlements.Account{User: user, Plans: map[entitlements.PlanID]entitlements.Plan{}},
 		Device:  entitlements.Device{ID: device, JKT: jkt},
 	}
-	rows, err := s.standing.QueryContext(ctx, user, device, jkt, rpID)
+	rows, err := s.standing.QueryContext(brief(ctx), user, device, jkt, rpID)
 	if err != nil {
 		return entitlements.Standing{}, failed("read standing", err)
 	}
@@ -85,7 +85,7 @@ const storeStep = `
 // Step implements [entitlements.Store].
 func (s *Entitlements) Step(ctx context.Context, read entitlements.Standing, step entitlements.Step) (stored bool, err error) {
 	held := read.Device
-	result, err := s.step.ExecContext(ctx, read.Account.User, held.ID, read.Account.Revision, held.Lineage.N, held.Lineage.Parent[:],
+	result, err := s.step.ExecContext(brief(ctx), read.Account.User, held.ID, read.Account.Revision, held.Lineage.N, held.Lineage.Parent[:],
 		held.Lineage.Forked, held.Removed, step.Lineage.N, step.Lineage.Parent[:], step.DocumentExpiresAt, step.DocumentRevision,
 		step.ReconciledAt)
 	none, err := affectedNone(result, failed("store step", err))
