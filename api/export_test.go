@@ -37,8 +37,8 @@ const (
 )
 
 // NewGate returns the method pass of a gate.
-func NewGate(places int, patience time.Duration) func(ctx context.Context, work func() error) error {
-	return newGate(places, patience).pass
+func NewGate(places, inFlood int, patience time.Duration) func(ctx context.Context, work func() error) error {
+	return newGate(places, inFlood, patience).pass
 }
 
 // Row is the part of a route that tests may see.

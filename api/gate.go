@@ -14,6 +14,9 @@ const (
 	waitingPerPlace = 16
 	// waitingInAFlood is the same in a flood. More would only wait, and learn later that they are refused.
 	waitingInAFlood = 4
+	// workingInAFlood is how many places there are for each processor in a flood. More requests would work for longer, since
+	// they take turns at the processors.
+	workingInAFlood = 2
 	// floodLasts is how long a flood lasts after its last refusal, at least.
 	floodLasts = time.Second
 )
@@ -21,15 +24,16 @@ const (
 // overloaded is the refusal of a request that finds no place in the gate.
 var overloaded = refusal{http.StatusServiceUnavailable, unavailable.code, "The server is busy, and did nothing; Retry-After says when to try again."}
 
-// gate bounds how many requests use the database. A request works in one of its places, or waits for one: in turn, for at
-// most patience. If too many wait, a flood begins: all but the newest few are refused at once, fewer may wait, and the newest
-// goes first. It ends when none wait and none was refused for a while. So what is served has waited for a short time, however
-// many requests there are, and what is refused learns it soon.
+// gate bounds how many requests use the database. A request works in one of its places, or waits for one, for at most
+// patience: in turn while few wait, else the newest goes first. If too many wait, a flood begins: all but the newest few are
+// refused at once, and fewer may work and wait. It ends when none wait and none was refused for a while. So what is served
+// takes a short time, however many requests there are, and what is refused learns it soon.
 //
 // A client never holds a place: see server.handle.
 type gate struct {
-	patience time.Duration
-	places   int
+	patience      time.Duration
+	places        int
+	placesInFlood int
 
 	mu      sync.Mutex
 	working int
@@ -38,8 +42,8 @@ type gate struct {
 	refused time.Time // of the last refusal
 }
 
-func newGate(places int, patience time.Duration) *gate {
-	return &gate{places: places, patience: patience}
+func newGate(places, inFlood int, patience time.Duration) *gate {
+	return &gate{places: places, placesInFlood: min(places, inFlood), patience: patience}
 }
 
 // pass runs work in a place, or returns overloaded.
@@ -53,17 +57,21 @@ func (g *gate) pass(ctx context.Context, work func() error) error {
 
 func (g *gate) enter(ctx context.Context) bool {
 	g.mu.Lock()
-	if g.working < g.places {
+	if g.waiting.Len() == 0 && time.Since(g.refused) > floodLasts {
+		g.flooded = false
+	}
+	places, most := g.places, waitingPerPlace*g.places
+	if g.flooded {
+		places, most = g.placesInFlood, waitingInAFlood*g.placesInFlood
+	}
+	if g.working < places {
 		g.working++
 		g.mu.Unlock()
 		return true
 	}
-	if g.waiting.Len() == 0 && time.Since(g.refused) > floodLasts {
-		g.flooded = false
-	}
-	if g.waiting.Len() == waitingPerPlace*g.places || g.flooded && g.waiting.Len() >= waitingInAFlood*g.places {
+	if g.waiting.Len() == most {
 		g.flooded, g.refused = true, time.Now()
-		for g.waiting.Len() >= waitingInAFlood*g.places {
+		for g.waiting.Len() >= waitingInAFlood*g.placesInFlood {
 			g.answer(g.waiting.Front(), false)
 		}
 	}
@@ -98,10 +106,10 @@ func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	next := g.waiting.Front()
-	if g.flooded {
+	if g.flooded || g.waiting.Len() > waitingInAFlood*g.places {
 		next = g.waiting.Back()
 	}
-	if next == nil {
+	if next == nil || g.flooded && g.working > g.placesInFlood {
 		g.working--
 		return
 	}

@@ -63,12 +63,12 @@ func (w *world) waiting() string {
 	return ""
 }
 
-// TestGateShortensItsQueueInAFlood checks that a burst waits in turn, that more requests than can wait get the oldest of them
+// TestGateShortensItsQueueInAFlood checks that a burst is served, in turn when few are left, that more requests than can wait get the oldest of them
 // refused at once, that the newest then go first, and that the queue is long again a second later.
 func TestGateShortensItsQueueInAFlood(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		pass := api.NewGate(1, time.Hour)
+		pass := api.NewGate(1, 1, time.Hour)
 		var served, refused []int
 		var mu sync.Mutex
 		send := func(numbers ...int) (release chan struct{}) {
@@ -106,9 +106,12 @@ func TestGateShortensItsQueueInAFlood(t *testing.T) {
 		}
 		most, few := api.WaitingPerPlace, api.WaitingInAFlood
 
+		burst := slices.Clone(upTo(most)[few:])
+		slices.Reverse(burst)
+		burst = append(burst, upTo(few)...)
 		close(send(upTo(most)...))
 		synctest.Wait()
-		want("served of a burst", served, upTo(most))
+		want("served of a burst", served, burst)
 
 		release := send(upTo(most + 1)...)
 		want("refused at the beginning of a flood", refused, upTo(most+1-few))
@@ -126,7 +129,52 @@ func TestGateShortensItsQueueInAFlood(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		close(send(upTo(most)...))
 		synctest.Wait()
-		want("served of a later burst", served, upTo(most))
+		want("served of a later burst", served, burst)
+	})
+}
+
+// TestGateNarrowsInAFlood checks that fewer requests work at once in a flood, and as many as before after it.
+func TestGateNarrowsInAFlood(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const places = 3
+		pass := api.NewGate(places, 1, time.Hour)
+		var working int
+		var mu sync.Mutex
+		change := func(by int) {
+			mu.Lock()
+			defer mu.Unlock()
+			working += by
+		}
+		release := make(chan struct{})
+		send := func(n int) {
+			for range n {
+				go func() {
+					_ = pass(t.Context(), func() error { change(1); <-release; change(-1); return nil })
+				}()
+				synctest.Wait()
+			}
+		}
+		want := func(when string, n int) {
+			t.Helper()
+			if synctest.Wait(); working != n {
+				t.Errorf("%s: %d work, want %d", when, working, n)
+			}
+		}
+		send(places + api.WaitingPerPlace*places)
+		want("before the flood", places)
+		send(1)
+		for _, n := range []int{2, 1, 1, 1} {
+			release <- struct{}{}
+			want("in the flood", n)
+		}
+		close(release)
+		want("at its end", 0)
+		time.Sleep(2 * time.Second)
+		release = make(chan struct{})
+		send(places + 1)
+		want("after it", places)
+		close(release)
 	})
 }
 

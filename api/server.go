@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -72,7 +73,8 @@ type Config struct {
 	// Roots is the document served as /roots.json, which the app's service worker pins.
 	Roots []byte
 
-	// Places is how many requests may use the database at once. 16 times as many may wait; in a flood, 4 times as many.
+	// Places is how many requests may use the database at once. 16 times as many may wait. In a flood, at most two for each
+	// processor may, and 4 times as many may wait.
 	Places int
 
 	// Draining is closed when the server is about to stop: event streams then end, while other requests are finished.
@@ -150,7 +152,7 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 		secure:       origin.Scheme == "https",
 		proxies:      slices.Clone(cfg.TrustedProxies),
 		buckets:      newBuckets(cfg.Now),
-		gate:         newGate(cfg.Places, pace.place),
+		gate:         newGate(cfg.Places, workingInAFlood*runtime.GOMAXPROCS(0), pace.place),
 		bootstrap:    cfg.BootstrapToken,
 		helpURL:      cfg.HelpURL,
 		appURL:       cfg.AppURL,
