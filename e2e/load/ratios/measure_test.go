@@ -2,6 +2,7 @@ package ratios
 
 import (
 	"database/sql"
+	"math"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -27,6 +28,7 @@ type cost struct {
 	whole       []time.Duration // all of the work
 	elapsed     time.Duration
 	server, sql time.Duration // CPU
+	generator   time.Duration // CPU of this process
 	wal         int64
 	allocations float64
 }
@@ -36,6 +38,7 @@ func (c *cost) add(o cost) {
 	c.elapsed += o.elapsed
 	c.server += o.server
 	c.sql += o.sql
+	c.generator += o.generator
 	c.wal += o.wal
 	c.allocations += o.allocations
 }
@@ -68,8 +71,32 @@ type world struct {
 	known, watching []account // of a scaled world
 }
 
-// measure runs clients for one turn.
-func (w *world) measure(server int, clients int, do work) (c cost) {
+// measure runs clients for one turn. If the work has to be prepared, which is not measured, they work in batches.
+func (w *world) measure(server, clients int, do work, before *preparation) (c cost) {
+	w.b.Helper()
+	if before == nil {
+		return w.run(server, clients, do, 0, math.MaxInt, turn)
+	}
+	for first := 0; c.elapsed < turn && !w.b.Failed(); first += before.batch {
+		var wg sync.WaitGroup
+		for i := range clients {
+			wg.Go(func() {
+				for n := range before.batch {
+					if err := before.prepare(i, first+n); err != nil {
+						w.b.Error(err)
+						return
+					}
+				}
+			})
+		}
+		wg.Wait()
+		c.add(w.run(server, clients, do, first, before.batch, turn-c.elapsed))
+	}
+	return c
+}
+
+// run runs clients for some time, at most batch attempts each.
+func (w *world) run(server, clients int, do work, first, batch int, limit time.Duration) (c cost) {
 	w.b.Helper()
 	before := w.now(server)
 	start := time.Now()
@@ -78,7 +105,7 @@ func (w *world) measure(server int, clients int, do work) (c cost) {
 	for i := range clients {
 		wg.Go(func() {
 			var times, whole []time.Duration
-			for n := 0; time.Since(start) < turn; n++ {
+			for n := first; n-first < batch && time.Since(start) < limit; n++ {
 				begun := time.Now()
 				took, err := do(w.b.Context(), i, n)
 				if err != nil {
@@ -95,22 +122,23 @@ func (w *world) measure(server int, clients int, do work) (c cost) {
 	wg.Wait()
 	c.elapsed = time.Since(start)
 	after := w.now(server)
-	c.server, c.sql, c.wal, c.allocations = after.server-before.server, after.sql-before.sql, after.wal-before.wal, after.allocations-before.allocations
+	c.server, c.sql, c.generator = after.server-before.server, after.sql-before.sql, after.generator-before.generator
+	c.wal, c.allocations = after.wal-before.wal, after.allocations-before.allocations
 	return c
 }
 
 // now reads the counters whose differences are costs. A server of 0 is this process.
 func (w *world) now(server int) (c cost) {
 	w.b.Helper()
-	var err error
-	if server == 0 {
-		var usage syscall.Rusage
-		err = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
-		c.server = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
-	} else {
-		c.server, err = cpu(server)
-	}
+	var usage syscall.Rusage
+	err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
 	if err != nil {
+		w.b.Fatal(err)
+	}
+	c.generator = time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	if server == 0 {
+		c.server = c.generator
+	} else if c.server, err = cpu(server); err != nil {
 		w.b.Fatal(err)
 	}
 	if c.sql, err = familyCPU(w.postgres); err != nil {

@@ -30,8 +30,8 @@ func (w *world) overload(accounts []account) {
 	}
 	var unloaded, carried cost
 	for range rounds {
-		unloaded.add(w.measure(w.holdfast.PID(), 1, reconcile(1)))
-		carried.add(w.measure(w.holdfast.PID(), 32, reconcile(32)))
+		unloaded.add(w.measure(w.holdfast.PID(), 1, reconcile(1), nil))
+		carried.add(w.measure(w.holdfast.PID(), 32, reconcile(32), nil))
 	}
 
 	// A refused request is sent again as it is: signing it anew would cost more than the refusal.

@@ -22,10 +22,17 @@ func timed(do func(ctx context.Context, i, n int) error) work {
 	}
 }
 
+// preparation is the part of some work that a device has done when its request begins.
+type preparation struct {
+	prepare func(i, n int) error
+	batch   int // how many attempts each client can prepare at a time
+}
+
 // row is one kind of work, at Holdfast and, unless it is nil, at the peer.
 type row struct {
 	name        string
 	ours, plain work
+	before      *preparation // of ours; nil if there is none
 }
 
 // account is a signed-in client with its passkey and, at Holdfast, a device.
@@ -36,12 +43,13 @@ type account struct {
 	subscription string
 	revoked      bool
 	events       <-chan int64 // nil without an event stream
+	attempt      support.Attempt
 }
 
 // of returns an account for client i: never one that another client has.
-func of(accounts []account, clients, i, n int) account {
+func of(accounts []account, clients, i, n int) *account {
 	share := len(accounts) / clients
-	return accounts[i*share+n%share]
+	return &accounts[i*share+n%share]
 }
 
 // accounts registers n accounts at an address, with a trial and a device if they are premium.
@@ -118,22 +126,26 @@ func (w *world) rows(clients int, address string, ours, theirs, watched []accoun
 		})
 	}
 	return []row{
-		{"sign-in", signIn(ours, address), signIn(theirs, w.plain)},
-		{"registration", register(w.holdfast.Origin, address), register(w.plain, w.plain)},
-		{"reconcile", timed(func(ctx context.Context, i, n int) error {
+		{name: "sign-in", ours: signIn(ours, address), plain: signIn(theirs, w.plain)},
+		{name: "registration", ours: register(w.holdfast.Origin, address), plain: register(w.plain, w.plain)},
+		{name: "reconcile", ours: timed(func(ctx context.Context, i, n int) error {
 			a := of(ours, clients, i, n)
-			_, err := a.device.Reconcile(ctx, a.client.At(address))
+			_, err := a.device.Send(ctx, a.client.At(address), a.attempt)
 			return err
-		}), timed(func(ctx context.Context, i, n int) error {
+		}), plain: timed(func(ctx context.Context, i, n int) error {
 			a := of(theirs, clients, i, n)
 			_, err := a.client.Do(ctx, http.MethodGet, "/v1/entitlements", nil, nil, nil)
 			return err
-		})},
-		{"revoke → push", func(ctx context.Context, i, _ int) (time.Duration, error) {
+		}), before: &preparation{func(i, n int) (err error) {
+			a := of(ours, clients, i, n)
+			a.attempt, err = a.device.Prepare(a.client)
+			return err
+		}, len(ours) / clients}},
+		{name: "revoke → push", ours: func(ctx context.Context, i, _ int) (time.Duration, error) {
 			return w.push(ctx, address, &watched[i])
-		}, nil},
-		{"status list", w.get(address, "/v1/status-lists/0", nil), nil},
-		{"admin search", w.get(address, "/admin/v1/users?q=user+1f", support.Bearer(support.AdminToken)), nil},
+		}},
+		{name: "status list", ours: w.get(address, "/v1/status-lists/0", nil)},
+		{name: "admin search", ours: w.get(address, "/admin/v1/users?q=user+1f", support.Bearer(support.AdminToken))},
 	}
 }
 

@@ -40,12 +40,12 @@ func BenchmarkScale(b *testing.B) {
 		var costs [2]cost
 		var ratios []float64
 		for i, w := range worlds { // caches
-			w.measure(w.holdfast.PID(), clients, rows[i][at].ours)
+			w.measure(w.holdfast.PID(), clients, rows[i][at].ours, rows[i][at].before)
 		}
 		for range scaleRounds {
 			var each [2]time.Duration
 			for i, w := range worlds {
-				turn := w.measure(w.holdfast.PID(), clients, rows[i][at].ours)
+				turn := w.measure(w.holdfast.PID(), clients, rows[i][at].ours, rows[i][at].before)
 				each[i] = turn.each()
 				costs[i].add(turn)
 			}

@@ -91,7 +91,7 @@ func (w *world) counted(b *testing.B) (*support.Server, *proxy) {
 
 // tripsOf returns the round trips of a unit of work, whose prepared statements exist. The server's background work, some
 // round trips a second, counts too.
-func (w *world) tripsOf(do work, through *proxy) float64 {
+func (w *world) tripsOf(r row, through *proxy) float64 {
 	w.b.Helper()
 	const tries = 200
 	var before int64
@@ -99,7 +99,12 @@ func (w *world) tripsOf(do work, through *proxy) float64 {
 		if n == tries {
 			before = through.trips.Load()
 		}
-		if _, err := do(w.b.Context(), 0, n); err != nil {
+		if r.before != nil {
+			if err := r.before.prepare(0, n); err != nil {
+				w.b.Fatal(err)
+			}
+		}
+		if _, err := r.ours(w.b.Context(), 0, n); err != nil {
 			w.b.Fatal(err)
 		}
 	}
