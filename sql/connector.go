@@ -36,6 +36,8 @@ const (
 type connector struct {
 	*pq.Connector
 	commit time.Duration
+	// settings is the statement that each session begins with. Poolers refuse most settings at the start of a connection.
+	settings string
 	// limit is how long a statement may take; 0 means as long as its context allows.
 	limit atomic.Int64
 	// generation is raised to drop all connections made so far.
@@ -43,17 +45,31 @@ type connector struct {
 }
 
 func newConnector(config pq.Config, commit time.Duration) (*connector, error) {
+	settings := setSettings(config.Runtime)
+	config.Runtime = nil
 	inner, err := pq.NewConnectorConfig(config)
 	if err != nil {
 		return nil, err
 	}
 	inner.Dialer(&poolDialer{newDialer()})
-	return &connector{Connector: inner, commit: commit}, nil
+	return &connector{Connector: inner, commit: commit, settings: settings}, nil
 }
 
 // Connect implements [driver.Connector]. It returns an [UnavailableError] if no host accepts the connection or none is
 // read-write.
 func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
+	made, err := c.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := made.ExecContext(ctx, c.settings, nil); err != nil {
+		return nil, errors.Join(err, made.Close())
+	}
+	return made, nil
+}
+
+// connect is Connect without the settings.
+func (c *connector) connect(ctx context.Context) (*conn, error) {
 	made := &conn{connector: c, born: c.generation.Load(), repeated: map[string]pqStmt{}}
 	stop := context.AfterFunc(ctx, made.socket.abort) // the driver ignores the context during the handshake
 	defer stop()

@@ -17,12 +17,15 @@ type Database struct {
 	db *sqlx.DB
 }
 
-// OpenDatabase is [Open] for a database that must have this program's schema. Close its result.
-func OpenDatabase(ctx context.Context, url string) (_ *Database, err error) {
+// OpenDatabase is [Open] for a database that must have this program's schema, with at most that many connections. Close its
+// result.
+func OpenDatabase(ctx context.Context, url string, connections int) (_ *Database, err error) {
 	d := &Database{}
 	if d.db, err = Open(ctx, url); err != nil {
 		return nil, err
 	}
+	d.db.SetMaxOpenConns(connections)
+	d.db.SetMaxIdleConns(connections)
 	d.Answers, d.Outbox = NewAnswers(d.db), NewOutbox(d.db)
 	if err = CheckVersion(ctx, d.db); err == nil {
 		d.Passkeys, err = NewPasskeys(ctx, d.db)

@@ -2,8 +2,6 @@ package sql
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -197,31 +195,4 @@ func pause(ctx context.Context, d time.Duration) bool {
 	case <-time.After(d):
 		return true
 	}
-}
-
-// listenAddress returns url with those of [Open]'s settings that matter for listening.
-func listenAddress(url string) (string, error) {
-	config, err := pq.NewConfig(url)
-	if err != nil {
-		_, err = parse(url) // parse's error shows no password
-		return "", errors.Join(err)
-	}
-	var settings []string
-	if config.ConnectTimeout == 0 {
-		settings = append(settings, fmt.Sprintf("connect_timeout=%d", connectTime/time.Second))
-	}
-	if config.TargetSessionAttrs == "" {
-		settings = append(settings, "target_session_attrs=read-write")
-	}
-	if len(settings) == 0 {
-		return url, nil
-	}
-	if !strings.HasPrefix(url, "postgres://") && !strings.HasPrefix(url, "postgresql://") {
-		return strings.TrimSpace(url + " " + strings.Join(settings, " ")), nil
-	}
-	separator := "?"
-	if strings.Contains(url, "?") {
-		separator = "&"
-	}
-	return url + separator + strings.Join(settings, "&"), nil
 }

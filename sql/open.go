@@ -15,14 +15,17 @@ import (
 // runtimeRole is the role that the server acts as. The migrations create it and grant it what it needs.
 const runtimeRole = "holdfast_runtime"
 
-// Open connects to the database at url (a URL or key=value pairs, several hosts allowed) for the server and returns its
-// pool. Every connection acts as holdfast_runtime, even if it logs in as the owner. TLS follows url, and is required if url
-// says nothing about it.
+// DefaultConnections is the size of a pool. A small pool is fast: PostgreSQL works on few cores, and its default of 100
+// connections is enough for three replicas, each with one more connection that listens, and an operator.
+const DefaultConnections = 30
+
+// Open connects to the database at url (see parse) for the server and returns its pool. Every connection acts as
+// holdfast_runtime, even if it logs in as the owner. TLS follows url, and is required if url says nothing about it.
 //
 // Open sets defaults for settings that url omits, so that a request fails soon instead of waiting: connect_timeout,
 // synchronous_commit (on: a confirmed change is durable), statement_timeout, lock_timeout,
 // idle_in_transaction_session_timeout, search_path and target_session_attrs (read-write). The connection to a silent server
-// is dropped a little after statement_timeout.
+// is dropped a little after statement_timeout. Open fails with [ErrSharedSessions] behind a pooler in transaction mode.
 func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 	config, err := parse(url)
 	if err != nil {
@@ -51,13 +54,10 @@ func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 		}
 		return nil, err
 	}
-	// A small pool is fast: PostgreSQL works on few cores, and its default of 100 connections is enough for three replicas,
-	// each with one more connection that listens, and an operator. Connections have a limited lifetime, so that the load
-	// spreads to hosts that come back.
-	db.SetMaxOpenConns(30)
-	db.SetMaxIdleConns(30)
+	db.SetMaxOpenConns(DefaultConnections)
+	db.SetMaxIdleConns(DefaultConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	db.SetConnMaxLifetime(30 * time.Minute)
+	db.SetConnMaxLifetime(30 * time.Minute) // the load spreads to hosts that come back
 	return sqlx.NewDb(db, "postgres"), nil
 }
 
@@ -75,29 +75,6 @@ func limitStatements(ctx context.Context, connector *connector, db *sql.DB) erro
 	return nil
 }
 
-// connectTime is how long a host may take to accept a connection before the next host is tried.
-const connectTime = 3 * time.Second
-
-func parse(url string) (pq.Config, error) {
-	config, err := pq.NewConfig(url)
-	if err != nil {
-		// The driver's error may quote the address, including the password.
-		return pq.Config{}, errors.New("the database URL is neither a postgres:// URL nor key=value pairs that PostgreSQL knows")
-	}
-	config = config.Clone() // Runtime is never nil from here on
-	if config.ApplicationName == "" {
-		config.ApplicationName = "holdfast"
-	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = connectTime
-	}
-	if config.TargetSessionAttrs == "" {
-		config.TargetSessionAttrs = pq.TargetSessionAttrsReadWrite
-	}
-	config.Runtime["client_min_messages"] = "warning" // a lower level would hide commits that no standby confirmed
-	return config, nil
-}
-
 func setDefault(settings map[string]string, name, value string) {
 	if _, given := settings[name]; !given {
 		settings[name] = value
@@ -105,6 +82,9 @@ func setDefault(settings map[string]string, name, value string) {
 }
 
 func connect(ctx context.Context, connector *connector) (*sql.DB, error) {
+	if err := connector.checkSessions(ctx); err != nil {
+		return nil, failed("connect to the database", err)
+	}
 	db := sql.OpenDB(connector)
 	if err := db.PingContext(ctx); err != nil {
 		_ = db.Close()

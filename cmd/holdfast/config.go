@@ -22,6 +22,8 @@ type Config struct {
 	TrustedProxies []string `env:"HOLDFAST_TRUSTED_PROXIES" placeholder:"CIDR" help:"Network of proxies whose Forwarded or X-Forwarded-For is believed; failures and new accounts are limited by the networks of clients (repeatable)."`
 
 	Database
+	DatabaseListenURL string `name:"database-listen-url" env:"HOLDFAST_DATABASE_LISTEN_URL" placeholder:"URL" help:"The same database for the one connection that listens, such as past a pooler (default: --database-url)."`
+	DatabasePool      int    `default:"30" env:"HOLDFAST_DATABASE_POOL" placeholder:"N" help:"Connections to the database, at most; half of them serve requests (default: ${default})."`
 	DataFolder
 	KeysFolder
 	Migrate *bool `env:"HOLDFAST_MIGRATE" negatable:"" help:"Migrate the database at start (default: for the private cluster only)."`
@@ -122,6 +124,19 @@ func (c Config) helpURL() (string, error) {
 		return "", fmt.Errorf("--help-url %q is neither https://… nor mailto:…@…", c.HelpURL)
 	}
 	return u.String(), nil
+}
+
+// minPool leaves a connection for housekeeping, one for the readiness check and two for requests.
+const minPool = 4
+
+func (c Config) checkDatabase() error {
+	if c.DatabasePool < minPool {
+		return fmt.Errorf("--database-pool must be at least %d", minPool)
+	}
+	if c.DatabaseListenURL != "" && c.private() {
+		return errors.New("--database-listen-url requires --database-url: the private cluster needs neither")
+	}
+	return nil
 }
 
 func (c Config) checkDurations() error {

@@ -53,7 +53,7 @@ func (d Database) open(ctx context.Context, data DataFolder, log *slog.Logger) (
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := sql.OpenDatabase(ctx, url)
+	db, err := sql.OpenDatabase(ctx, url, sql.DefaultConnections)
 	if err != nil {
 		return nil, nil, errors.Join(err, stop())
 	}

@@ -180,6 +180,9 @@ func (c Config) check() error {
 	if _, err := c.webhooks(); err != nil {
 		return err
 	}
+	if err := c.checkDatabase(); err != nil {
+		return err
+	}
 	return c.checkDurations()
 }
 

@@ -62,7 +62,7 @@ func (c Config) openStorage(ctx context.Context, site site, log *slog.Logger) (*
 			return s, err
 		}
 	}
-	if s.db, err = sql.OpenDatabase(ctx, s.url); err != nil {
+	if s.db, err = sql.OpenDatabase(ctx, s.url, c.DatabasePool); err != nil {
 		return s, err
 	}
 	if c.private() {
@@ -197,7 +197,7 @@ func (s services) work(
 	ctx context.Context, group *errgroup.Group, config Config, site site, store *storage, log *slog.Logger,
 ) error {
 	statuses, plans, written := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
-	if err := sql.Listen(ctx, store.url, s.audience(statuses, plans, written)); err != nil {
+	if err := sql.Listen(ctx, cmp.Or(config.DatabaseListenURL, store.url), s.audience(statuses, plans, written)); err != nil {
 		return err
 	}
 	do := func(task func()) { group.Go(func() error { task(); return nil }) }
