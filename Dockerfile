@@ -25,8 +25,10 @@ COPY go.mod go.sum ./
 RUN --mount=type=cache,target=/go/pkg/mod go mod download
 COPY . .
 COPY --from=web /src/web/dist web/dist
+# What `holdfast version` and holdfast_build_info say: docker build --build-arg VERSION=$(git describe --always --dirty)
+ARG VERSION=
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
-    CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /holdfast ./cmd/holdfast
+    CGO_ENABLED=0 go build -trimpath -ldflags="-s -w -X main.linked=${VERSION}" -o /holdfast ./cmd/holdfast
 # A volume takes over the owner of the folder that it covers.
 RUN mkdir -p /empty/holdfast && chmod 0700 /empty/holdfast
 

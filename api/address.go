@@ -1,7 +1,6 @@
 package api
 
 import (
-	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -12,11 +11,6 @@ import (
 // gets (RFC 6177). It serves only as a name for counting; no address is stored or logged.
 func (s *server) prefix(r *http.Request) string {
 	address := clientAddress(r, s.proxies)
-	if isForwarded(r) && !isTrusted(parseHop(r.RemoteAddr), s.proxies) {
-		s.untrusted.Do(func() {
-			s.log.LogAttrs(r.Context(), slog.LevelWarn, "proxy is not in --trusted-proxies: its users count as one network")
-		})
-	}
 	bits := 48
 	if address.Is4() {
 		bits = 24

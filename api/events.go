@@ -20,7 +20,12 @@ const (
 	eventStreamType = "text/event-stream"
 	// Bounds of the random delay before a client reconnects: after a restart the clients come back spread out.
 	retryLeast, retryMost = 5 * time.Second, 30 * time.Second
+	// The same when the server is about to stop: other replicas take its clients over.
+	moveLeast, moveMost = 500 * time.Millisecond, 5 * time.Second
 )
+
+// tooManyStreams is the refusal of an event stream beyond [Config.MaxStreams].
+var tooManyStreams = refusal{http.StatusServiceUnavailable, unavailable.code, "Too many event streams are open here; Retry-After says when to try again."}
 
 // pace holds the time limits of requests and event streams.
 type pace struct {
@@ -43,6 +48,16 @@ var usualPace = pace{body: 5 * time.Second, comment: 25 * time.Second, patience:
 // It takes the connection over from net/http, whose buffers and stack of an idle request need four times the memory of the
 // stream. The answer ends with the connection (RFC 9112, section 6.3).
 func (s *server) streamEvents(w http.ResponseWriter, r *http.Request, by caller) error {
+	if s.open.Add(1) > int64(s.maxStreams) {
+		s.open.Add(-1)
+		return tooManyStreams
+	}
+	begun := false
+	defer func() {
+		if !begun {
+			s.open.Add(-1)
+		}
+	}()
 	opening, cancel := context.WithTimeout(r.Context(), requestTimeout)
 	defer cancel()
 	session, err := s.passkeys.WatchSession(opening, by.session)
@@ -72,12 +87,20 @@ func (s *server) streamEvents(w http.ResponseWriter, r *http.Request, by caller)
 	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	var head strings.Builder
 	head.WriteString("HTTP/1.1 200 OK\r\n")
-	_ = h.Write(&head)                                 // a Builder takes everything
-	retry := retryLeast + rand.N(retryMost-retryLeast) //nolint:gosec // only spreads the load
-	fmt.Fprintf(&head, "\r\nretry: %d\n\n", retry.Milliseconds())
+	_ = h.Write(&head) // a Builder takes everything
+	head.WriteString("\r\n" + retryWithin(retryLeast, retryMost))
 	events.open.Inc()
-	go events.run(head.String())
+	begun = true
+	s.streams.Go(func() {
+		defer s.open.Add(-1)
+		events.run(head.String())
+	})
 	return nil
+}
+
+// retryWithin returns the field that tells a client to reconnect after a random time.
+func retryWithin(least, most time.Duration) string {
+	return fmt.Sprintf("retry: %d\n\n", (least + rand.N(most-least)).Milliseconds()) //nolint:gosec // only spreads the load
 }
 
 // eventStream is an open event stream.
@@ -111,6 +134,7 @@ func (e *eventStream) run(head string) {
 			_ = e.send("event: session_ended\ndata: {}\n\n")
 			return
 		case <-e.draining:
+			_ = e.send(retryWithin(moveLeast, moveMost))
 			return
 		case revision, open := <-e.rights.Revisions():
 			if !open {

@@ -504,12 +504,24 @@ func TestEventsDrain(t *testing.T) {
 	ada := w.browser()
 	ada.register("Ada")
 	draining := make(chan struct{})
-	other := w.replica(api.New, func(a *api.Config, _ *passkey.Config, _ *entitlements.Config) { a.Draining = draining })
+	var streams sync.WaitGroup
+	other := w.replica(api.New, func(a *api.Config, _ *passkey.Config, _ *entitlements.Config) {
+		a.Draining, a.Streams, a.MaxStreams = draining, &streams, 1
+	})
 	events := ada.events(other)
 	events.want(1)
+	second := w.browser()
+	second.w, second.client.Jar = other, ada.client.Jar
+	second.do("GET", "/v1/events", nil).want(t, http.StatusServiceUnavailable, "unavailable")
 	other.server.Config.RegisterOnShutdown(func() { close(draining) })
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	must(t, other.server.Config.Shutdown(ctx))
+	if retry := events.next(); !strings.HasPrefix(retry, "retry: ") {
+		t.Errorf("the stream ends with %q", retry)
+	} else if n, err := strconv.Atoi(strings.TrimSpace(retry[len("retry: "):])); err != nil || n < 500 || n > 5000 {
+		t.Errorf("its clients go elsewhere within %q", retry)
+	}
 	events.wantEnd()
+	streams.Wait()
 }

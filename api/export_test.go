@@ -84,7 +84,7 @@ var ParseWebhook = parseWebhook
 
 // Refuse answers err as if a handler had returned it.
 func Refuse(w http.ResponseWriter, r *http.Request, err error) {
-	(&server{log: slog.New(slog.DiscardHandler)}).fail(w, r, err)
+	(&server{log: slog.New(slog.DiscardHandler), metrics: NewMetrics()}).fail(w, r, err)
 }
 
 // Refusals returns all errors in the tables of this package.

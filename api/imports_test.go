@@ -51,20 +51,21 @@ var imports = map[string]struct {
 	"entitlements/statuslist": {mayNot: []string{"net/http", "database/sql"}},
 	"sql": {may: []string{
 		"holdfast/passkey", "holdfast/entitlements", "github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/pressly/goose/v3", "github.com/google/uuid",
-		"golang.org/x/sys/unix", "github.com/go-json-experiment/json",
+		"golang.org/x/sys/unix", "github.com/go-json-experiment/json", "go.opentelemetry.io/otel",
 	}, mayNot: []string{"net/http"}},
 	"sql/local":   {may: []string{"github.com/lib/pq"}, mayNot: []string{"net/http"}},
 	"sql/sqltest": {may: []string{"holdfast/sql", "github.com/jmoiron/sqlx", "github.com/lib/pq", "github.com/google/uuid"}, mayNot: []string{"net/http"}},
 	"api": {may: []string{
 		"holdfast/api/stripe", "holdfast/passkey", "holdfast/entitlements", "github.com/go-chi", "github.com/go-json-experiment/json", "github.com/google/uuid",
 		"github.com/prometheus/client_golang", "github.com/standard-webhooks/standard-webhooks/libraries/go", "github.com/swaggest/swgui", "github.com/vearutop/statigz",
+		"go.opentelemetry.io/otel",
 	}, mayNot: []string{"database/sql"}},
 	"api/stripe": { // the only user of Stripe's library
 		may:    []string{"holdfast/entitlements/billing", "github.com/stripe/stripe-go/v85", "github.com/go-json-experiment/json"},
 		mayNot: []string{"database/sql"},
 	},
 	"web":          {mayNot: []string{"net/http", "database/sql"}},
-	"cmd/holdfast": {may: []string{"holdfast/", "github.com/alecthomas/kong", "golang.org/x/sync/errgroup"}, mayNot: []string{"testing", "database/sql"}},
+	"cmd/holdfast": {may: []string{"holdfast/", "github.com/alecthomas/kong", "golang.org/x/sync/errgroup", "golang.org/x/net/netutil", "github.com/prometheus/client_golang", "go.opentelemetry.io/otel"}, mayNot: []string{"testing", "database/sql"}},
 }
 
 // TestImports enforces the program's architecture. The end-to-end tests import nothing of it: they see a binary.

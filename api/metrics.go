@@ -23,6 +23,10 @@ type Metrics struct {
 	durations  *prometheus.HistogramVec
 	reconciles *prometheus.CounterVec
 	billing    *prometheus.CounterVec
+	ceremonies *prometheus.CounterVec
+	refusals   *prometheus.CounterVec
+	working    prometheus.Gauge
+	untrusted  prometheus.Counter
 	streams    prometheus.Gauge
 }
 
@@ -43,13 +47,54 @@ func NewMetrics() *Metrics {
 		billing: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "holdfast_billing_events_total", Help: "Events of billing systems, by source and outcome: applied, unchanged, ignored, or the problem's code.",
 		}, []string{"source", "outcome"}),
+		ceremonies: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "holdfast_ceremonies_total", Help: "Finished passkey ceremonies (authentication, registration, recovery), by outcome: ok, or the problem's code.",
+		}, []string{"ceremony", "outcome"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "holdfast_refusals_total", Help: "Problem documents answered, by code, such as rate_limited.",
+		}, []string{"code"}),
+		working: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "holdfast_requests_in_flight", Help: "Requests that are being answered; open event streams apart.",
+		}),
+		untrusted: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "holdfast_untrusted_forwards_total", Help: "Requests with a forwarded address that did not come from --trusted-proxies.",
+		}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "holdfast_event_streams", Help: "Event streams that are open.",
 		}),
 	}
-	m.registry.MustRegister(m.requests, m.durations, m.reconciles, m.billing, m.streams,
+	m.registry.MustRegister(m.requests, m.durations, m.reconciles, m.billing, m.ceremonies, m.refusals, m.working, m.untrusted, m.streams,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
+}
+
+// Register adds further metrics of the server.
+func (m *Metrics) Register(more ...prometheus.Collector) { m.registry.MustRegister(more...) }
+
+// WatchReadiness exports the answer of /readyz, asked at each scrape.
+func (m *Metrics) WatchReadiness(ready func(context.Context) error) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "holdfast_ready", Help: "1 if /readyz is green, else 0.",
+	}, func() float64 {
+		if inTime(context.Background(), ready) != nil {
+			return 0
+		}
+		return 1
+	}))
+}
+
+// inTime returns what ready finds out within two seconds.
+func inTime(ctx context.Context, ready func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	answered := make(chan error, 1)
+	go func() { answered <- ready(ctx) }()
+	select {
+	case err := <-answered:
+		return err
+	case <-ctx.Done():
+		return errors.New("the database does not answer in time")
+	}
 }
 
 func (m *Metrics) request(route, name string, status int, elapsed time.Duration, stream bool) {
@@ -103,17 +148,7 @@ func NewOps(metrics *Metrics, ready func(context.Context) error) http.Handler {
 		plain(w, http.StatusOK, "ok\n")
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-		defer cancel()
-		answered := make(chan error, 1)
-		go func() { answered <- ready(ctx) }()
-		var err error
-		select {
-		case err = <-answered:
-		case <-ctx.Done():
-			err = errors.New("the database does not answer in time")
-		}
-		if err != nil {
+		if err := inTime(r.Context(), ready); err != nil {
 			w.Header().Set("Retry-After", strconv.Itoa(int(retryAfter.Seconds())))
 			plain(w, http.StatusServiceUnavailable, "not ready: "+err.Error()+"\n")
 			return

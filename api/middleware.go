@@ -20,6 +20,10 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/go-chi/cors"
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 
 	"holdfast/entitlements"
 	"holdfast/entitlements/dpop"
@@ -130,7 +134,7 @@ func (s *server) cors(next http.Handler) http.Handler {
 			AllowOriginFunc:  func(_ *http.Request, origin string) bool { return slices.Contains(s.allowOrigins, origin) },
 			AllowedMethods:   []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
 			AllowedHeaders:   []string{"Content-Type", "DPoP"},
-			ExposedHeaders:   []string{"DPoP-Nonce", "Retry-After"},
+			ExposedHeaders:   []string{"DPoP-Nonce", "Retry-After", requestIDHeader},
 			AllowCredentials: true,
 			MaxAge:           600,
 		})(next)
@@ -240,12 +244,49 @@ func requestID(ctx context.Context) string {
 	return id
 }
 
-// observe logs and counts every request and sets its id. It names requests by the route's pattern, never by client input.
+// requestIDHeader names a request in its answer and, from a trusted proxy, in the request.
+const requestIDHeader = "X-Request-Id"
+
+// nameRequest returns the request's id: the proxy's, if it is trusted and sends a UUID with or without hyphens, and otherwise
+// a new one. The log must not contain what clients choose.
+func (s *server) nameRequest(r *http.Request, proxied bool) string {
+	given := r.Header.Values(requestIDHeader)
+	if proxied && len(given) == 1 && (len(given[0]) == 36 || len(given[0]) == 32) && uuid.Validate(given[0]) == nil {
+		return given[0]
+	}
+	return uuid.Must(uuid.NewRandomFromReader(rand.Reader)).String()
+}
+
+// canonicalID returns a request's id with hyphens.
+func canonicalID(id string) string {
+	if parsed, err := uuid.Parse(id); err == nil {
+		return parsed.String()
+	}
+	return id
+}
+
+// observe logs, counts and traces every request and sets its id. A trusted proxy's traceparent is continued. It names requests by the route's pattern, never by client input.
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now() // a duration, not an instant that anything is judged by
-		id := uuid.Must(uuid.NewRandomFromReader(rand.Reader)).String()
-		r = r.WithContext(context.WithValue(r.Context(), requestIDKey{}, id))
+		proxied := isTrusted(parseHop(r.RemoteAddr), s.proxies)
+		if !proxied && isForwarded(r) {
+			s.metrics.untrusted.Inc()
+			s.untrusted.Do(func() {
+				s.log.LogAttrs(r.Context(), slog.LevelWarn, "proxy is not in --trusted-proxies: its users count as one network")
+			})
+		}
+		id := s.nameRequest(r, proxied)
+		w.Header().Set(requestIDHeader, id)
+		s.metrics.working.Inc()
+		defer s.metrics.working.Dec()
+		ctx := context.WithValue(r.Context(), requestIDKey{}, id)
+		if proxied {
+			ctx = propagation.TraceContext{}.Extract(ctx, propagation.HeaderCarrier(r.Header))
+		}
+		ctx, span := s.tracer.Start(ctx, method(r.Method), trace.WithSpanKind(trace.SpanKindServer))
+		defer span.End()
+		r = r.WithContext(ctx)
 		written := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		defer func() {
 			status := written.Status()
@@ -258,9 +299,20 @@ func (s *server) observe(next http.Handler) http.Handler {
 			}
 			elapsed := time.Since(start)
 			s.metrics.request(pattern, r.Method, status, elapsed, written.Header().Get("Content-Type") == eventStreamType)
-			s.log.LogAttrs(r.Context(), slog.LevelInfo, "request",
+			attributes := []slog.Attr{
 				slog.String("method", method(r.Method)), slog.String("route", pattern), slog.Int("status", status),
-				slog.Float64("duration_ms", float64(elapsed.Microseconds())/1000), slog.String("request", id))
+				slog.Float64("duration_ms", float64(elapsed.Microseconds())/1000), slog.String("request", id),
+			}
+			if span.IsRecording() {
+				span.SetName(method(r.Method) + " " + pattern)
+				span.SetAttributes(attribute.String("http.request.method", method(r.Method)), attribute.String("http.route", pattern),
+					attribute.Int("http.response.status_code", status), attribute.String("holdfast.request", id))
+				if status >= http.StatusInternalServerError {
+					span.SetStatus(codes.Error, "")
+				}
+				attributes = append(attributes, slog.String("trace", span.SpanContext().TraceID().String()))
+			}
+			s.log.LogAttrs(r.Context(), slog.LevelInfo, "request", attributes...)
 		}()
 		next.ServeHTTP(written, r)
 	})

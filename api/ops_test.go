@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"holdfast/api"
 	"holdfast/sql"
 )
@@ -24,6 +26,7 @@ func TestOps(t *testing.T) {
 	ada.reconcile(device, lineage).want(t, 200, "")
 	ada.reconcile(device, "AAAA").want(t, 400, "lineage_invalid")
 	ada.do("GET", "/secret/path", nil).want(t, 404, "not_found")
+	ada.do("POST", "/v1/authentication", map[string]string{}).want(t, 400, "invalid_request")
 	ada.do("BREW", "/v1/session", nil).want(t, 405, "method_not_allowed")
 
 	var down error
@@ -38,6 +41,10 @@ func TestOps(t *testing.T) {
 		`holdfast_http_requests_total{method="OTHER",route="other",status="4xx"} 1`,
 		`holdfast_http_request_duration_seconds_count{method="POST",route="/v1/reconcile"} 2`,
 		`holdfast_reconciles_total{outcome="ok"} 1`,
+		`holdfast_ceremonies_total{ceremony="registration",outcome="ok"} 1`,
+		`holdfast_ceremonies_total{ceremony="authentication",outcome="invalid_request"} 1`,
+		`holdfast_refusals_total{code="not_found"} 1`,
+		`holdfast_requests_in_flight 0`,
 		`holdfast_reconciles_total{outcome="lineage_invalid"} 1`,
 		`holdfast_keyset_expiry_timestamp_seconds `,
 		`holdfast_keyset_remaining_seconds 3.456e+07`,
@@ -182,4 +189,36 @@ func TestClientGone(t *testing.T) {
 	}
 	lock.Rollback()
 	ada.do("POST", "/v1/trial", nil).want(t, 201, "")
+}
+
+// TestRequestID checks that every answer names its request as the log does, and that only a trusted proxy may choose the
+// name, which must be a UUID.
+func TestRequestID(t *testing.T) {
+	w := newWorld(t)
+	direct := w.browser().do("GET", "/v1/session", nil, "X-Request-Id", "5f1c4b1e8d6b4c0fa1f2b3c4d5e6f708").want(t, 401, "unauthenticated")
+	own := direct.Header.Get("X-Request-Id")
+	if uuid.Validate(own) != nil || strings.Contains(own, "5f1c4b1e") || direct.text("instance") != "urn:uuid:"+own || !strings.Contains(w.log.String(), "request="+own) {
+		t.Errorf("a client's id: answered %q, instance %q", own, direct.text("instance"))
+	}
+
+	w = newWorld(t, behind("127.0.0.0/8", "::1/128"))
+	for given, taken := range map[string]bool{
+		"5f1c4b1e8d6b4c0fa1f2b3c4d5e6f708":              true, // nginx's $request_id
+		"5f1c4b1e-8d6b-4c0f-a1f2-b3c4d5e6f708":          true,
+		"{5f1c4b1e-8d6b-4c0f-a1f2-b3c4d5e6f708}":        false,
+		"urn:uuid:5f1c4b1e-8d6b-4c0f-a1f2-b3c4d5e6f708": false,
+		"192.0.2.1":                             false,
+		"":                                      false,
+		"5f1c4b1e-8d6b-4c0f-a1f2-b3c4d5e6f70\"": false,
+		strings.Repeat("a", 2000):               false,
+	} {
+		answer := w.browser().do("GET", "/v1/session", nil, "X-Request-Id", given).want(t, 401, "unauthenticated")
+		id := answer.Header.Get("X-Request-Id")
+		if (id == given) != taken || uuid.Validate(id) != nil || !strings.Contains(w.log.String(), "request="+id) {
+			t.Errorf("%q of a trusted proxy: answered %q", given, id)
+		}
+		if taken && answer.text("instance") != "urn:uuid:5f1c4b1e-8d6b-4c0f-a1f2-b3c4d5e6f708" {
+			t.Errorf("instance %q", answer.text("instance"))
+		}
+	}
 }

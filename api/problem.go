@@ -189,6 +189,15 @@ func isUnavailable(ctx context.Context, err error) bool {
 	return ok && down.Unavailable()
 }
 
+// outcome returns the result of a request for metrics: ok, or the problem's code.
+func outcome(ctx context.Context, err error) string {
+	if err == nil {
+		return "ok"
+	}
+	refused, _ := classify(ctx, err)
+	return refused.code
+}
+
 // retryAfter is the default value of Retry-After.
 const retryAfter = 2 * time.Second
 
@@ -208,6 +217,8 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case answer.code == "credential_rejected":
 		s.log.LogAttrs(r.Context(), slog.LevelInfo, "credential rejected", slog.String("request", id), slog.Any("error", err))
 	}
+
+	s.metrics.refusals.WithLabelValues(answer.code).Inc()
 
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
@@ -232,7 +243,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	body.Type = "urn:holdfast:problem:" + answer.code
 	body.Title = title(answer.code)
 	body.Status, body.Detail, body.Code = answer.status, answer.detail, answer.code
-	body.Instance = "urn:uuid:" + id
+	body.Instance = "urn:uuid:" + canonicalID(id)
 	writeJSON(w, answer.status, "application/problem+json", body)
 }
 

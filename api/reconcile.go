@@ -34,12 +34,10 @@ func (s *server) showNonce(w http.ResponseWriter, _ *http.Request, _ caller) err
 // reconcile brings a device up to date. It counts every outcome: a rise of any outcome but ok is the first sign of trouble.
 func (s *server) reconcile(w http.ResponseWriter, r *http.Request, by caller) error {
 	reconciled, err := s.reconcileDevice(r, by)
+	s.metrics.reconciles.WithLabelValues(outcome(r.Context(), err)).Inc()
 	if err != nil {
-		refused, _ := classify(r.Context(), err)
-		s.metrics.reconciles.WithLabelValues(refused.code).Inc()
 		return err
 	}
-	s.metrics.reconciles.WithLabelValues("ok").Inc()
 	return answer(w, http.StatusOK, struct {
 		Document   string     `json:"document"`
 		Passkeys   string     `json:"passkeys,omitempty"`

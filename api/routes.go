@@ -37,6 +37,7 @@ type route struct {
 	limit        int64    // of the body, in bytes; 0 means bodyLimit
 	stream       bool     // the answer may outlast requestTimeout
 	recent       bool     // a session must have authenticated recently
+	ceremony     string   // the kind whose outcomes are counted
 }
 
 // needsPlace reports whether the route's requests need a place of the gate: all that use the database, except billing
@@ -52,11 +53,11 @@ func (s *server) routes() []route {
 	)
 	return []route{
 		{method: post, path: "/v1/registration/options", access: cookieIfAny, recent: true, handler: s.beginRegistration},
-		{method: post, path: "/v1/registration", access: open, handler: s.finishRegistration},
+		{method: post, path: "/v1/registration", access: open, ceremony: "registration", handler: s.finishRegistration},
 		{method: post, path: "/v1/authentication/options", access: open, handler: s.beginAuthentication},
-		{method: post, path: "/v1/authentication", access: open, handler: s.finishAuthentication},
+		{method: post, path: "/v1/authentication", access: open, ceremony: "authentication", handler: s.finishAuthentication},
 		{method: post, path: "/v1/recovery/options", access: open, handler: s.beginRecovery},
-		{method: post, path: "/v1/recovery", access: open, handler: s.finishRecovery},
+		{method: post, path: "/v1/recovery", access: open, ceremony: "recovery", handler: s.finishRecovery},
 
 		{method: get, path: "/v1/session", access: cookie, handler: s.showSession},
 		{method: del, path: "/v1/session", access: open, handler: s.signOut},

@@ -24,10 +24,13 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"holdfast/api/stripe"
 	"holdfast/entitlements"
@@ -77,13 +80,19 @@ type Config struct {
 	// processor may, and 4 times as many may wait.
 	Places int
 
-	// Draining is closed when the server is about to stop: event streams then end, while other requests are finished.
-	// Optional.
+	// Draining is closed when the server is about to stop: event streams then send their clients elsewhere and end, while
+	// other requests are finished. Optional.
 	Draining <-chan struct{}
+	// Streams counts the open event streams, to wait for their end. Optional.
+	Streams *sync.WaitGroup
+	// MaxStreams is how many event streams may be open; 0 means 10,000.
+	MaxStreams int
 
 	Metrics *Metrics
-	Log     *slog.Logger
-	Now     func() time.Time
+	// Traces gets a span for each request. Optional.
+	Traces trace.TracerProvider
+	Log    *slog.Logger
+	Now    func() time.Time
 }
 
 // requestTimeout is how long a request may take, including the database, before it is answered 503. For a stream it limits
@@ -123,8 +132,12 @@ type server struct {
 	roots        asset
 	compress     func(http.Handler) http.Handler // for public documents: they hold no secret that compression could leak
 	draining     <-chan struct{}
+	streams      *sync.WaitGroup
+	open         atomic.Int64 // event streams
+	maxStreams   int
 	pace         pace
 	metrics      *Metrics
+	tracer       trace.Tracer
 	log          *slog.Logger
 	now          func() time.Time
 	router       *chi.Mux
@@ -159,8 +172,11 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 		stripe:       cfg.Stripe,
 		billing:      cfg.BillingWebhook,
 		draining:     cfg.Draining,
+		streams:      cmp.Or(cfg.Streams, new(sync.WaitGroup)),
+		maxStreams:   cmp.Or(cfg.MaxStreams, 10_000),
 		pace:         pace,
 		metrics:      cfg.Metrics,
+		tracer:       cmp.Or(cfg.Traces, trace.TracerProvider(noop.NewTracerProvider())).Tracer("holdfast/api"),
 		log:          cfg.Log,
 		now:          cfg.Now,
 		openAPI:      publicDocument(openAPI, "application/yaml", time.Hour),
@@ -258,7 +274,11 @@ func (s *server) handle(route route) http.HandlerFunc {
 			by, err = s.admit(w, bounded, route, by)
 			return err
 		}
-		if err := s.serve(w, r, bounded, route, admit, func(w http.ResponseWriter, r *http.Request) error { return handler(w, r, by) }); err != nil {
+		err := s.serve(w, r, bounded, route, admit, func(w http.ResponseWriter, r *http.Request) error { return handler(w, r, by) })
+		if route.ceremony != "" {
+			s.metrics.ceremonies.WithLabelValues(route.ceremony, outcome(bounded.Context(), err)).Inc()
+		}
+		if err != nil {
 			s.fail(w, bounded, err)
 		}
 	}

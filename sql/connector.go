@@ -14,6 +14,7 @@ import (
 
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
+	"go.opentelemetry.io/otel/trace"
 )
 
 const (
@@ -149,6 +150,7 @@ func (c *conn) exchange(ctx context.Context, commits bool) (bounded context.Cont
 	if isBrief {
 		ctx = whole
 	}
+	span := traced(ctx, "exchange")
 	switch limit := time.Duration(c.connector.limit.Load()); {
 	case commits && !c.transaction:
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), c.connector.commit)
@@ -163,11 +165,18 @@ func (c *conn) exchange(ctx context.Context, commits bool) (bounded context.Cont
 			c.lost = true
 		}
 		cancel()
+		span.End()
 	}
 	if isBrief {
 		ctx = context.WithoutCancel(ctx)
 	}
 	return ctx, end
+}
+
+// traced begins a span, which does nothing unless the request in ctx is traced.
+func traced(ctx context.Context, name string) trace.Span {
+	_, span := trace.SpanFromContext(ctx).TracerProvider().Tracer("holdfast/sql").Start(ctx, "PostgreSQL "+name, trace.WithSpanKind(trace.SpanKindClient))
+	return span
 }
 
 // judge turns the result of an exchange into the error to return. A single statement that may have been committed must
@@ -313,13 +322,14 @@ func (c *conn) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx
 		return nil, err
 	}
 	c.transaction = true
-	return &tx{Tx: inner, conn: c, cancel: cancel}, nil
+	return &tx{Tx: inner, conn: c, ctx: whole, cancel: cancel}, nil
 }
 
 // tx is a transaction; cancel interrupts its running statement.
 type tx struct {
 	driver.Tx
 	conn   *conn
+	ctx    context.Context //nolint:containedctx // the driver's methods take none
 	cancel context.CancelFunc
 }
 
@@ -331,6 +341,8 @@ func (t *tx) Rollback() error { return t.finish(t.Tx.Rollback, false) }
 
 func (t *tx) finish(end func() error, changes bool) error {
 	c := t.conn
+	span := traced(t.ctx, "end of transaction")
+	defer span.End()
 	c.unconfirmed = false
 	c.socket.wrote.Store(false)
 	timer := time.AfterFunc(c.connector.commit, func() {

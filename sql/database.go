@@ -2,7 +2,9 @@ package sql
 
 import (
 	"context"
+	"database/sql"
 	"errors"
+	"sync/atomic"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -14,7 +16,8 @@ type Database struct {
 	Answers      *Answers
 	Outbox       *Outbox
 
-	db *sqlx.DB
+	db    *sqlx.DB
+	swept atomic.Int64 // when the housekeeping last found nothing more to do; Unix seconds
 }
 
 // OpenDatabase is [Open] for a database that must have this program's schema, with at most that many connections. Close its
@@ -39,8 +42,8 @@ func OpenDatabase(ctx context.Context, url string, connections int) (_ *Database
 	return d, nil
 }
 
-// Connections returns how many connections there may be.
-func (d *Database) Connections() int { return d.db.Stats().MaxOpenConnections }
+// Pool returns the numbers of the pool of connections.
+func (d *Database) Pool() sql.DBStats { return d.db.Stats() }
 
 // Close ends all connections.
 func (d *Database) Close() error { return d.db.Close() }

@@ -26,12 +26,7 @@ const (
 // index. A batch begins where the previous one ended, to skip the rows deleted there: they stay in the index while an old
 // snapshot, such as a dump's, exists. SECURITY.md documents how long rows are kept; spent ceremonies are kept longer for
 // replicas whose clocks are behind.
-var housekeeping = []struct {
-	table, key, at, ended string
-	keep                  time.Duration
-	order                 string    // the index's, if it is not at
-	listed                []listing // directory keys of each row, as SQL expressions
-}{
+var housekeeping = []expiry{
 	{table: "spent", key: "id", at: "expires_at", keep: 2 * entitlements.MaxClockOff},
 	{table: "sessions", key: "user_id, id", at: "expires_at"},
 	{table: "sessions", key: "user_id, id", at: "last_active_at", keep: passkey.SessionIdleLife},
@@ -50,6 +45,22 @@ var housekeeping = []struct {
 	},
 }
 
+// expiry says which rows of a table expire.
+type expiry struct {
+	table, key, at, ended string
+	keep                  time.Duration
+	order                 string    // the index's, if it is not at
+	listed                []listing // directory keys of each row, as SQL expressions
+}
+
+// condition is that of a row that has expired at $1.
+func (e expiry) condition() string {
+	if e.ended == "" {
+		return e.at + ` <= $1`
+	}
+	return e.at + ` <= $1 AND ` + e.ended
+}
+
 // KeepHouse deletes expired rows until ctx ends, in small batches and on one replica at a time. It deletes nothing while
 // clockOff returns an error: other replicas may still need what seems to have expired. It calls report as
 // [entitlements.Repeat] does. Call KeepHouse once, in its own goroutine, so that no request waits for it.
@@ -58,9 +69,16 @@ func (d *Database) KeepHouse(ctx context.Context, clockOff func() error, report 
 		if err := clockOff(); err != nil {
 			return err
 		}
-		return sweep(ctx, d.db, time.Now())
+		err := sweep(ctx, d.db, time.Now())
+		if err == nil {
+			d.swept.Store(time.Now().Unix())
+		}
+		return err
 	}, report)
 }
+
+// Swept returns when KeepHouse last succeeded or found another replica at it, as Unix time; 0 before the first time.
+func (d *Database) Swept() int64 { return d.swept.Load() }
 
 // errElsewhere is returned while another replica does the housekeeping.
 var errElsewhere = errors.New("another replica keeps house")
@@ -68,10 +86,6 @@ var errElsewhere = errors.New("another replica keeps house")
 // sweep deletes all rows that have expired at now.
 func sweep(ctx context.Context, db *sqlx.DB, now time.Time) error {
 	for _, h := range housekeeping {
-		ended := h.at + ` <= $1`
-		if h.ended != "" {
-			ended += ` AND ` + h.ended
-		}
 		returned, leave := h.at+` AS at`, ``
 		for i, e := range h.listed {
 			returned += fmt.Sprintf(`, %s AS key%d`, e.key, i)
@@ -80,7 +94,7 @@ func sweep(ctx context.Context, db *sqlx.DB, now time.Time) error {
 		statement := `
 			WITH gone AS (
 				DELETE FROM ` + h.table + ` WHERE (` + h.key + `) IN (
-					SELECT ` + h.key + ` FROM ` + h.table + ` WHERE ` + h.at + ` >= $2 AND ` + ended + `
+					SELECT ` + h.key + ` FROM ` + h.table + ` WHERE ` + h.at + ` >= $2 AND ` + h.condition() + `
 					ORDER BY ` + cmp.Or(h.order, h.at) + ` LIMIT $3 FOR UPDATE SKIP LOCKED)
 				RETURNING ` + returned + `
 			)` + leave + `

@@ -55,6 +55,8 @@ type Audience struct {
 	Revision func(user entitlements.UserID, revision int64)
 	// SessionEnd is called with the id of a session that was ended.
 	SessionEnd func(id string)
+	// Listening is called with whether there is a connection that listens, when that changes. Optional.
+	Listening func(bool)
 	// Missed is called when announcements of revisions and ends of sessions may have been lost, so that they must be read.
 	// It runs concurrently with the other functions, one call at a time, and is repeated until it returns nil.
 	Missed func(context.Context) error
@@ -75,7 +77,11 @@ func Listen(ctx context.Context, url string, audience Audience) error {
 		audience.Webhook()
 		signal(missed)
 	}
-	listener := pq.NewDialListener(listenDialer{newDialer()}, address, listenAgain, listenAgainMost, nil)
+	listener := pq.NewDialListener(listenDialer{newDialer()}, address, listenAgain, listenAgainMost, func(event pq.ListenerEventType, _ error) {
+		if audience.Listening != nil {
+			audience.Listening(event == pq.ListenerEventConnected || event == pq.ListenerEventReconnected)
+		}
+	})
 	go func() {
 		<-ctx.Done()
 		_ = listener.Close()

@@ -65,7 +65,7 @@ func (c auditExportCommand) Run(ctx context.Context, con console) (err error) {
 	if c.User != "" && !userID.MatchString(c.User) {
 		return wrongUse("--user %q is not a user's id", c.User)
 	}
-	db, closeDB, err := c.open(ctx, c.DataFolder, newLogger(con.err))
+	db, closeDB, err := c.open(ctx, c.DataFolder, newLogger(con.err, slog.LevelInfo))
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (c auditPruneCommand) Run(ctx context.Context, con console) (err error) {
 	if err := c.check(); err != nil {
 		return err
 	}
-	log := newLogger(con.err)
+	log := newLogger(con.err, slog.LevelInfo)
 	owner, stop, err := c.address(ctx, c.DataFolder, local.Owner, log)
 	if err != nil {
 		return err

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -42,7 +43,7 @@ func (c backupCommand) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return fmt.Errorf("a backup needs the keys too: %w", err)
 	}
-	url, stop, err := c.address(ctx, c.DataFolder, local.Owner, newLogger(con.err))
+	url, stop, err := c.address(ctx, c.DataFolder, local.Owner, newLogger(con.err, slog.LevelInfo))
 	if err != nil {
 		return err
 	}

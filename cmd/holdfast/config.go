@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"net/url"
 	"path/filepath"
@@ -44,6 +45,10 @@ type Config struct {
 	WebhookSecret []string `env:"HOLDFAST_WEBHOOK_SECRET" placeholder:"SECRET" help:"What signs webhooks, whsec_ and base64; with several, each signs (repeatable). Better set in the environment, where other users cannot see it."`
 
 	WebhookExpiring time.Duration `default:"3d" env:"HOLDFAST_WEBHOOK_EXPIRING" placeholder:"DURATION" help:"How long before the end of its paid time a subscription is told as expiring; 0 for never (default: ${default})."`
+
+	LogLevel   slog.Level    `default:"info" env:"HOLDFAST_LOG_LEVEL" placeholder:"LEVEL" help:"Least level of what is logged, of debug, info, warn and error; requests are logged at info (default: ${default})."`
+	MaxStreams int           `default:"10000" env:"HOLDFAST_MAX_STREAMS" placeholder:"N" help:"Event streams that may be open; fewer if the limit of open files requires it (default: ${default})."`
+	DrainDelay time.Duration `default:"0s" env:"HOLDFAST_DRAIN_DELAY" placeholder:"DURATION" help:"How long the server still serves after SIGTERM while /readyz is red, so that load balancers notice (default: ${default})."`
 
 	keysEvery  time.Duration // how often the keys folder is checked; 0 means keysPoll
 	clockEvery time.Duration // how often the clock is compared with the database's; 0 means clockPoll
@@ -148,6 +153,12 @@ func (c Config) checkDurations() error {
 	}
 	if c.WebhookExpiring < 0 {
 		return errors.New("--webhook-expiring must not be negative")
+	}
+	if c.DrainDelay < 0 || c.DrainDelay > time.Hour {
+		return errors.New("--drain-delay must be between 0 and an hour")
+	}
+	if c.MaxStreams < 1 {
+		return errors.New("--max-streams must be at least 1")
 	}
 	return c.AuditRetention.check()
 }

@@ -31,7 +31,7 @@ func (c migrateCommand) Run(ctx context.Context, con console) (err error) {
 		if err := makeDataFolder(c.Data); err != nil {
 			return err
 		}
-		cluster, err := local.Attach(ctx, local.Options{Dir: c.clusterDir(), Logger: newLogger(con.err)})
+		cluster, err := local.Attach(ctx, local.Options{Dir: c.clusterDir(), Logger: newLogger(con.err, slog.LevelInfo)})
 		if err != nil {
 			return explainVersion(c.DataFolder, err)
 		}

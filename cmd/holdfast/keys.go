@@ -416,7 +416,7 @@ func (c keysAdoptCommand) Run(ctx context.Context, con console) (err error) {
 		}
 		origin = u.String()
 	}
-	owner, stop, err := c.address(ctx, c.DataFolder, local.Owner, newLogger(con.err))
+	owner, stop, err := c.address(ctx, c.DataFolder, local.Owner, newLogger(con.err, slog.LevelInfo))
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,7 @@
 // Command holdfast is the server for passkey sign-in and signed offline entitlements, and its operator's tools.
 //
-// Exit codes: 0 done, 1 refused or failed, 2 used wrongly (an invalid command line or environment variable). One line on
-// standard error says why.
+// Exit codes: 0 done, 1 refused or failed, 2 used wrongly (an invalid command line or environment variable), 3 warnings of
+// doctor. One line on standard error says why, or the output.
 package main
 
 import (
@@ -58,6 +58,7 @@ type commands struct {
 	} `cmd:"" help:"The audit trail."`
 	Backup  backupCommand  `cmd:"" help:"Write database and keys into one file, while the server runs or not; a database elsewhere as its owner."`
 	Restore restoreCommand `cmd:"" help:"Put a backup where there is nothing yet: a new private cluster, or an empty database elsewhere as its owner."`
+	Doctor  doctorCommand  `cmd:"" help:"Check settings, keys, database, clock, server and public address, and say what to do; takes the server's flags. Exit code 0: all is well, 3: warnings, 1: failures."`
 	Verify  verifyCommand  `cmd:"" help:"Check a document, keyset or status list: print what it says and the chain of trust behind it."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 	Help    helpCommand    `cmd:"" help:"Print this help, or that of a command."`
@@ -103,9 +104,12 @@ func execute(ctx context.Context, args []string, con console) (code int) {
 		err = command.Run()
 	}
 	var wrong usageError
+	var quiet exitCode
 	switch {
 	case err == nil:
 		return 0
+	case errors.As(err, &quiet):
+		return int(quiet)
 	case errors.As(err, &wrong) || errors.Is(err, passkey.ErrInvalid):
 		fmt.Fprintf(con.err, "holdfast: %v (try %s --help)\n", err, commandName(command))
 		return 2

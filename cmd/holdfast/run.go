@@ -12,9 +12,11 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync"
 	"syscall"
 	"time"
 
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"holdfast/api"
@@ -29,18 +31,24 @@ const (
 	heapSlack = 48 << 20
 	// shutdownPatience is how long running requests may take when the server shuts down.
 	shutdownPatience = 10 * time.Second
+	// reservedFiles is how many open files are kept for everything but public connections and the database.
+	reservedFiles = 128
 )
 
 type serveCommand struct{ Config }
 
 func (c serveCommand) Run(ctx context.Context, con console) error {
-	return run(ctx, c.Config, con.out, con.err)
+	greeting := con.out
+	if !isTerminal(greeting) {
+		greeting = io.Discard // the log has it all
+	}
+	return run(ctx, c.Config, greeting, con.err)
 }
 
 // run is the whole server: it serves until ctx ends, finishes running requests, and returns nil. It returns an error of one
 // line if it refuses to start or cannot continue.
 func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err error) {
-	log := newLogger(stderr)
+	log := newLogger(stderr, config.LogLevel)
 	asked := ctx // ends when a shutdown is requested
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -57,6 +65,7 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 		return fmt.Errorf("--listen: %w", err)
 	}
 	defer public.Close() // once it is served, serve closes it
+	public = netutil.LimitListener(public, config.connections())
 	ops, err := listenOps(ctx, config.OpsListen)
 	if err != nil {
 		return fmt.Errorf("--ops-listen: %w", err)
@@ -81,15 +90,20 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 		return explainRefusal(store.keysDir, err)
 	}
 	metrics := api.NewMetrics()
-	draining, drain := context.WithCancel(ctx)
-	defer drain()
-	handler, err := config.handler(site, app, store, services, draining.Done(), metrics, log)
+	watchDatabase(metrics, store.db)
+	traces, flush, err := startTracing(ctx, log)
+	if err != nil {
+		return usageError{err}
+	}
+	defer flush(ctx)
+	drain := &drain{begun: make(chan struct{})}
+	handler, err := config.handler(site, app, store, services, drain, metrics, traces, log)
 	if err != nil {
 		return err
 	}
 
 	group, ctx := errgroup.WithContext(ctx) // ends when the server has ended or cannot continue
-	if err := services.work(ctx, group, config, site, store, log); err != nil {
+	if err := services.work(ctx, group, config, site, store, metrics, log); err != nil {
 		return err
 	}
 	ready := func(ctx context.Context) error {
@@ -98,6 +112,7 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 		}
 		return errors.Join(services.rights.ClockOff(), store.db.CheckWritable(ctx))
 	}
+	metrics.WatchReadiness(ready)
 	log.Info("serving", "origin", site.origin, "listen", public.Addr().String(), "ops", ops.Addr().String(), "version", version())
 	config.greet(stdout, site, app, ops.Addr(), keysetWarning(services.rights.KeysetEnd(), time.Now()))
 	servers := []*http.Server{
@@ -105,7 +120,7 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 		{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 60 * time.Second},
 		{Handler: api.NewOps(metrics, ready), ReadHeaderTimeout: 5 * time.Second}, // profiles take as long as requested
 	}
-	servers[0].RegisterOnShutdown(drain)
+	servers[0].RegisterOnShutdown(func() { close(drain.begun) })
 	for i, listener := range []net.Listener{public, ops} {
 		servers[i].IdleTimeout = 2 * time.Minute
 		servers[i].MaxHeaderBytes = 32 << 10
@@ -122,12 +137,17 @@ func run(ctx context.Context, config Config, stdout, stderr io.Writer) (err erro
 		err := errEnded
 		select {
 		case <-asked.Done():
-			log.Info("shutting down")
+			log.Info("shutting down", "drain_delay", config.DrainDelay.String())
+			select {
+			case <-time.After(config.DrainDelay):
+			case <-store.clusterEnded():
+			case <-ctx.Done():
+			}
 		case <-store.clusterEnded():
 			err = errors.New("the private PostgreSQL has stopped unexpectedly")
 		case <-ctx.Done(): // a listener failed
 		}
-		return cmp.Or(shutdown(context.WithoutCancel(ctx), servers), err)
+		return cmp.Or(shutdown(context.WithoutCancel(ctx), servers, &drain.streams), err)
 	})
 	if err := group.Wait(); !errors.Is(err, errEnded) {
 		return err
@@ -150,6 +170,16 @@ func listenOps(ctx context.Context, address string) (net.Listener, error) {
 			return listener, err
 		}
 	}
+}
+
+// connections returns how many public connections may be open. Files, the database and the ops listener, which must answer when
+// there are too many clients, keep their share of the files that the process may open.
+func (c Config) connections() int {
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur > 1<<30 {
+		return 1 << 30
+	}
+	return max(int(limit.Cur)-2*c.DatabasePool-reservedFiles, int(limit.Cur)/4, 1) //nolint:gosec // at most 1<<30
 }
 
 // check refuses invalid settings before anything is created.
@@ -224,8 +254,15 @@ func (c Config) greet(w io.Writer, site site, app app, ops net.Addr, warning str
 `, site.origin, ops, lies, os.Args[0], option, warning, invite, open)
 }
 
-// shutdown stops accepting connections, gives running requests shutdownPatience, and then cuts the rest off.
-func shutdown(ctx context.Context, servers []*http.Server) error {
+// drain tells event streams that the server is about to stop, and counts those that are open.
+type drain struct {
+	begun   chan struct{}
+	streams sync.WaitGroup
+}
+
+// shutdown stops accepting connections, gives running requests and event streams shutdownPatience, and then cuts the rest
+// off.
+func shutdown(ctx context.Context, servers []*http.Server, streams *sync.WaitGroup) error {
 	ctx, cancel := context.WithTimeout(ctx, shutdownPatience)
 	defer cancel()
 	var errs []error
@@ -234,15 +271,30 @@ func shutdown(ctx context.Context, servers []*http.Server) error {
 			errs = append(errs, server.Close())
 		}
 	}
+	ended := make(chan struct{})
+	go func() { streams.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-ctx.Done():
+	}
 	return errors.Join(errs...)
 }
 
 // newLogger logs as text on a terminal and as JSON elsewhere.
-func newLogger(w io.Writer) *slog.Logger {
-	if file, ok := w.(*os.File); ok {
-		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
-			return slog.New(slog.NewTextHandler(w, nil))
-		}
+func newLogger(w io.Writer, level slog.Level) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if isTerminal(w) {
+		return slog.New(slog.NewTextHandler(w, options))
 	}
-	return slog.New(slog.NewJSONHandler(w, nil))
+	return slog.New(slog.NewJSONHandler(w, options))
+}
+
+// isTerminal reports whether what is written to w appears on a terminal.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

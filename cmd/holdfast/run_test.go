@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -285,7 +284,7 @@ func TestShutdownFinishes(t *testing.T) {
 	}()
 	<-begun
 	done := make(chan error, 1)
-	go func() { done <- shutdown(context.Background(), []*http.Server{httpServer}) }()
+	go func() { done <- shutdown(context.Background(), []*http.Server{httpServer}, new(sync.WaitGroup)) }()
 	for { // until it accepts no more
 		conn, err := net.Dial("tcp", listener.Addr().String())
 		if err != nil {
@@ -309,17 +308,7 @@ func TestSignals(t *testing.T) {
 	data := filepath.Join(folder(t), "data")
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL, syscall.SIGINT} {
 		command := exec.Command("holdfast", "serve", "--listen=localhost:0", "--ops-listen=localhost:0", "--app=none", "--data="+data)
-		var log buffer
-		command.Stderr = &log
-		out, err := command.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := command.Start(); err != nil {
-			t.Fatal(err)
-		}
-		for lines := bufio.NewScanner(out); lines.Scan() && !strings.Contains(lines.Text(), "Ctrl-C"); {
-		}
+		log := start(t, command).log
 		text, err := os.ReadFile(filepath.Join(data, "postgres", "data", "postmaster.pid"))
 		if err != nil {
 			t.Fatalf("%v\n%s", err, log.String())
@@ -343,6 +332,78 @@ func TestSignals(t *testing.T) {
 			t.Errorf("%v: PostgreSQL's process: %v", signal, err)
 		}
 	}
+}
+
+// started is a started program: its log and the addresses that it says there.
+type started struct {
+	log             *buffer
+	public, opsHost string
+}
+
+// start starts the program and waits until it serves.
+func start(t *testing.T, command *exec.Cmd) started {
+	t.Helper()
+	s := started{log: &buffer{}}
+	var out buffer
+	command.Stderr, command.Stdout = s.log, &out
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
+	serving := regexp.MustCompile(`"msg":"serving".*"listen":"([^"]+)","ops":"([^"]+)"`)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+		if found := serving.FindStringSubmatch(s.log.String()); found != nil {
+			s.public, s.opsHost = "http://"+found[1], "http://"+found[2]
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the server does not serve within a minute: %s", s.log)
+		}
+	}
+	if out.String() != "" {
+		t.Errorf("a banner without a terminal: %s", out.String())
+	}
+	return s
+}
+
+// TestOpsAnswersWhenFullAndDraining checks that the operations listener answers although clients have opened as many
+// connections as they can, and that after SIGTERM the server still serves, with readiness red, for --drain-delay.
+func TestOpsAnswersWhenFullAndDraining(t *testing.T) {
+	t.Parallel()
+	command := exec.Command("sh", "-c", `ulimit -n 300 && exec holdfast serve --listen=localhost:0 --ops-listen=localhost:0 --app=none --drain-delay=1h --data="$0"`,
+		filepath.Join(folder(t), "data"))
+	server := start(t, command)
+	var clients []net.Conn
+	for range 400 { // more than the files that the process may open; the rest waits in the kernel
+		client, err := net.Dial("tcp", strings.TrimPrefix(server.public, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		clients = append(clients, client)
+	}
+	for range 3 {
+		if status, text := ask(t, "GET", server.opsHost+"/readyz", "", ""); status != 200 {
+			t.Fatalf("full: /readyz: %d %s", status, text)
+		}
+	}
+	for _, client := range clients {
+		if err := client.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for status := 200; status != 503; {
+		status, _ = ask(t, "GET", server.opsHost+"/readyz", "", "")
+	}
+	if status, text := ask(t, "GET", server.public+"/.well-known/jwks.json", "", ""); status != 200 {
+		t.Errorf("draining: %d %s", status, text)
+	}
+	if err := command.Process.Signal(syscall.SIGTERM); err != nil { // a second one does not wait
+		t.Fatal(err)
+	}
+	_ = command.Wait()
 }
 
 // TestClusterDies checks that the server ends when PostgreSQL dies.

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"holdfast/api"
@@ -140,7 +141,8 @@ func (c Config) services(ctx context.Context, site site, store *storage, log *sl
 
 // handler returns the handler of the public listener.
 func (c Config) handler(
-	site site, app app, store *storage, services services, draining <-chan struct{}, metrics *api.Metrics, log *slog.Logger,
+	site site, app app, store *storage, services services, drain *drain, metrics *api.Metrics,
+	traces trace.TracerProvider, log *slog.Logger,
 ) (http.Handler, error) {
 	token, err := c.adminToken()
 	if err != nil {
@@ -184,9 +186,12 @@ func (c Config) handler(
 		AppCSP:         app.csp,
 		Console:        web.Console(),
 		Roots:          roots,
-		Places:         store.db.Connections() / 2, // the rest is for streams that open, and for what runs beside
-		Draining:       draining,
+		Places:         c.DatabasePool / 2, // the rest is for streams that open, and for what runs beside
+		Draining:       drain.begun,
+		Streams:        &drain.streams,
+		MaxStreams:     min(c.MaxStreams, c.connections()/4*3),
 		Metrics:        metrics,
+		Traces:         traces,
 		Log:            log,
 		Now:            time.Now,
 	})
@@ -194,10 +199,12 @@ func (c Config) handler(
 
 // work starts the server's background tasks, which end with ctx.
 func (s services) work(
-	ctx context.Context, group *errgroup.Group, config Config, site site, store *storage, log *slog.Logger,
+	ctx context.Context, group *errgroup.Group, config Config, site site, store *storage, metrics *api.Metrics, log *slog.Logger,
 ) error {
 	statuses, plans, written := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
-	if err := sql.Listen(ctx, cmp.Or(config.DatabaseListenURL, store.url), s.audience(statuses, plans, written)); err != nil {
+	audience := s.audience(statuses, plans, written)
+	audience.Listening = watchListening(metrics)
+	if err := sql.Listen(ctx, cmp.Or(config.DatabaseListenURL, store.url), audience); err != nil {
 		return err
 	}
 	do := func(task func()) { group.Go(func() error { task(); return nil }) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -89,7 +90,7 @@ func (c tokenRevokeCommand) Run(ctx context.Context, con console) error {
 
 // withPasskeys calls do with the passkey service on the server's database.
 func withPasskeys(ctx context.Context, database Database, data DataFolder, con console, do func(*passkey.Service) error) error {
-	db, closeDB, err := database.open(ctx, data, newLogger(con.err))
+	db, closeDB, err := database.open(ctx, data, newLogger(con.err, slog.LevelInfo))
 	if err != nil {
 		return err
 	}

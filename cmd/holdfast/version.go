@@ -15,8 +15,14 @@ func (versionCommand) Run(con console) error {
 	return err
 }
 
-// version returns the version of the source that the Go toolchain has recorded: a tag or a commit.
+// linked is the version that the linker was given, as for images, whose sources have no history: -X main.linked=VERSION.
+var linked string
+
+// version returns the linker's version, or that of the source that the Go toolchain has recorded: a tag or a commit.
 func version() string {
+	if linked != "" {
+		return linked
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
 		return "(devel)"
