@@ -175,7 +175,10 @@ func (c *conn) exchange(ctx context.Context, commits bool) (bounded context.Cont
 
 // traced begins a span, which does nothing unless the request in ctx is traced.
 func traced(ctx context.Context, name string) trace.Span {
-	_, span := trace.SpanFromContext(ctx).TracerProvider().Tracer("holdfast/sql").Start(ctx, "PostgreSQL "+name, trace.WithSpanKind(trace.SpanKindClient))
+	span := trace.SpanFromContext(ctx)
+	if span.IsRecording() {
+		_, span = span.TracerProvider().Tracer("holdfast/sql").Start(ctx, "PostgreSQL "+name, trace.WithSpanKind(trace.SpanKindClient))
+	}
 	return span
 }
 
