@@ -57,33 +57,32 @@ func lockAccount(
 	if err != nil {
 		return entitlements.Account{}, failed("lock user", err)
 	}
-	// A separate statement, so that its snapshot is younger than the lock: nobody else can change the account now.
-	var devices []deviceRow
-	err = tx.SelectContext(ctx, &devices, `
-		SELECT `+deviceColumns+` FROM devices WHERE user_id = $1 AND (`+mattering+` OR id = nullif($3, '')::uuid)
-		ORDER BY linked_at, id FOR NO KEY UPDATE`, user, at, device)
-	if err != nil {
-		return entitlements.Account{}, failed("lock devices", err)
-	}
 	var row struct {
 		accountRow
 		Withdrawing bool
+		Devices     jsonColumn[[]deviceRow]
 		Links       jsonColumn[[]time.Time]
 		LimitToldAt time.Time `db:"limit_told_at"`
 	}
+	// A separate statement, so that its snapshot is younger than the lock: nobody else can change the account now. Of a device
+	// that a reconcile has changed meanwhile, PostgreSQL locks and reads the newest row.
 	err = tx.GetContext(ctx, &row, `
+		WITH held AS (
+			SELECT `+deviceColumns+` FROM devices WHERE user_id = $1 AND (`+mattering+` OR id = nullif($3, '')::uuid)
+			ORDER BY linked_at, id FOR NO KEY UPDATE
+		)
 		SELECT u.id AS user_id, coalesce(u.external_id, '') AS external_id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
 			`+subscriptionsOf+` AS subscriptions, `+allPlans+` AS plans, `+withdrawing+` AS withdrawing,
-			coalesce(u.limit_told_at, '0001-01-01Z') AS limit_told_at,
+			coalesce(u.limit_told_at, '0001-01-01Z') AS limit_told_at, (SELECT coalesce(json_agg(h), '[]') FROM held h) AS devices,
 			(SELECT coalesce(json_agg(d.linked_at ORDER BY d.linked_at), '[]')
-				FROM devices d WHERE d.user_id = u.id AND d.linked_at > $2) AS links
-		FROM users u WHERE u.id = $1`, user, at.Add(-entitlements.LinkSpan))
+				FROM devices d WHERE d.user_id = u.id AND d.linked_at > $4) AS links
+		FROM users u WHERE u.id = $1`, user, at, device, at.Add(-entitlements.LinkSpan))
 	if err != nil {
 		return entitlements.Account{}, failed("read account", err)
 	}
 	account := row.account()
 	account.Withdrawing, account.Links, account.LimitToldAt = row.Withdrawing, row.Links.V, row.LimitToldAt.UTC()
-	account.Devices, err = devicesOf(devices)
+	account.Devices, err = devicesOf(row.Devices.V)
 	return account, err
 }
 
@@ -112,7 +111,7 @@ func apply(
 		}
 	}
 	if c.Subscription != nil {
-		if err := putSubscription(ctx, tx, *c.Subscription, c.LookAt); err != nil {
+		if err := putSubscription(ctx, tx, account, *c.Subscription, c.LookAt); err != nil {
 			return 0, err
 		}
 	}

@@ -83,6 +83,7 @@ func statusEntries(packed []byte) ([]entitlements.StatusEntry, error) {
 func setStatuses(
 	ctx context.Context, tx *sqlx.Tx, status entitlements.Status, condition string, args ...any,
 ) (changed []string, err error) {
+	// The function depends on the row, and so is not called where there is none.
 	err = tx.SelectContext(ctx, &changed, `
 		WITH changed AS (
 			UPDATE status_entries e SET status = $1, ended_at = CASE $1 WHEN 1 THEN greatest(now(), d.document_bound) END
@@ -92,11 +93,8 @@ func setStatuses(
 		), recorded AS (
 			INSERT INTO status_changes (list) SELECT DISTINCT list FROM changed
 		)
-		SELECT id FROM changed`, append([]any{status}, args...)...)
-	if err != nil || len(changed) == 0 {
-		return nil, failed("set status", err)
-	}
-	return changed, notify(ctx, tx, statusChannel)
+		SELECT id FROM changed, pg_notify('`+statusChannel+`', left(id::text, 0))`, append([]any{status}, args...)...)
+	return changed, failed("set status", err)
 }
 
 // setStatus sets the status of a device's index. After INVALID, which is final, a device that may still get features gets a

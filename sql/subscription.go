@@ -5,6 +5,7 @@ import (
 	stdsql "database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -13,17 +14,21 @@ import (
 	"holdfast/entitlements"
 )
 
-func putSubscription(ctx context.Context, tx *sqlx.Tx, sub entitlements.Subscription, lookAt time.Time) error {
+func putSubscription(
+	ctx context.Context, tx *sqlx.Tx, account entitlements.Account, sub entitlements.Subscription, lookAt time.Time,
+) error {
 	disputes, err := json.Marshal(append([]entitlements.Dispute{}, sub.Disputes...))
 	if err != nil {
 		return fmt.Errorf("put subscription: %w", err)
 	}
-	mine, err := enter(ctx, tx, sub.User, listing{subscriptionKey, string(sub.ID)})
-	if err == nil && !mine {
-		err = fmt.Errorf("%w: the subscription is another user's", entitlements.ErrConflict)
-	}
-	if err != nil {
-		return err
+	if !slices.ContainsFunc(account.Subscriptions, func(held entitlements.Subscription) bool { return held.ID == sub.ID }) {
+		mine, err := enter(ctx, tx, sub.User, listing{subscriptionKey, string(sub.ID)})
+		if err == nil && !mine {
+			err = fmt.Errorf("%w: the subscription is another user's", entitlements.ErrConflict)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO subscriptions (id, user_id, plan, state, paid_through, ends, revoked, suspended, disputes,
