@@ -34,14 +34,6 @@ func auditEntryOf(e entitlements.AuditEntry) auditEntry {
 	}
 }
 
-func auditOf(trail []entitlements.AuditEntry) []auditEntry {
-	entries := make([]auditEntry, 0, len(trail))
-	for _, e := range trail {
-		entries = append(entries, auditEntryOf(e))
-	}
-	return entries
-}
-
 // queryUser returns the user that the query selects, or "" for all users.
 func queryUser(r *http.Request) (entitlements.UserID, error) {
 	text := r.URL.Query().Get("user")
@@ -73,7 +65,7 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request, _ caller) err
 	return answer(w, http.StatusOK, struct {
 		Entries []auditEntry `json:"entries"`
 		Next    *string      `json:"next"`
-	}{auditOf(trail), next})
+	}{each(trail, auditEntryOf), next})
 }
 
 // AuditTrail is the source of an export.

@@ -38,13 +38,9 @@ func (s *server) listPlans(w http.ResponseWriter, r *http.Request, _ caller) err
 	if err != nil {
 		return err
 	}
-	plans := make([]plan, 0, len(catalogue))
-	for _, p := range catalogue {
-		plans = append(plans, planOf(p))
-	}
 	return answer(w, http.StatusOK, struct {
 		Plans []plan `json:"plans"`
-	}{plans})
+	}{each(catalogue, planOf)})
 }
 
 func (s *server) showPlan(w http.ResponseWriter, r *http.Request, _ caller) error {

@@ -25,13 +25,9 @@ func (s *server) listStaff(w http.ResponseWriter, r *http.Request, _ caller) err
 	if err != nil {
 		return err
 	}
-	members := make([]staffMember, 0, len(staff))
-	for _, m := range staff {
-		members = append(members, staffMemberOf(m))
-	}
 	return answer(w, http.StatusOK, struct {
 		Staff []staffMember `json:"staff"`
-	}{members})
+	}{each(staff, staffMemberOf)})
 }
 
 // inviteStaff creates a staff account. The link is shown once and is the only way into the account.

@@ -44,14 +44,10 @@ func (s *server) findUsers(w http.ResponseWriter, r *http.Request, _ caller) err
 	if err != nil {
 		return err
 	}
-	users := make([]adminUser, 0, len(found))
-	for _, u := range found {
-		users = append(users, adminUserOf(u))
-	}
 	return answer(w, http.StatusOK, struct {
 		Users []adminUser `json:"users"`
 		Next  *string     `json:"next"`
-	}{users, orNull(next)})
+	}{each(found, adminUserOf), orNull(next)})
 }
 
 // createUser creates an account for an existing customer. The link is shown once and is the only way into the account.
@@ -237,10 +233,9 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 	for _, id := range slices.Sorted(maps.Keys(account.Plans)) {
 		plans = append(plans, heldPlan{planOf(account.Plans[id]), account.GrantsFrom(id, now).UTC()})
 	}
-	sessions := make([]adminSession, 0, len(live))
-	for _, l := range live {
-		sessions = append(sessions, adminSession{l.ID, l.UserAgent, l.AuthenticatedAt.UTC(), l.LastActiveAt.UTC(), l.ExpiresAt.UTC()})
-	}
+	sessions := each(live, func(l passkey.Session) adminSession {
+		return adminSession{l.ID, l.UserAgent, l.AuthenticatedAt.UTC(), l.LastActiveAt.UTC(), l.ExpiresAt.UTC()}
+	})
 	return answer(w, http.StatusOK, struct {
 		User          adminUser            `json:"user"`
 		Role          *passkey.Role        `json:"role"`
@@ -256,6 +251,6 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 		Audit         []auditEntry         `json:"audit"`
 	}{
 		adminUserOf(shown), orNull(role), account.Revision, account.TrialStarted, int64(s.entitlements.OfflineWindow() / time.Second),
-		decisionOf(account.Decide(now)), subscriptions, plans, supportDevices(account, now), passkeysOf(passkeys), sessions, auditOf(trail),
+		decisionOf(account.Decide(now)), subscriptions, plans, supportDevices(account, now), each(passkeys, passkeyOf), sessions, each(trail, auditEntryOf),
 	})
 }

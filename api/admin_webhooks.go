@@ -50,14 +50,10 @@ func (s *server) listWebhooks(w http.ResponseWriter, r *http.Request, _ caller) 
 		return err
 	}
 	found, next := cutPage(found, limit, func(d outbox.Delivery) string { return d.ID })
-	deliveries := make([]delivery, 0, len(found))
-	for _, d := range found {
-		deliveries = append(deliveries, deliveryOf(d))
-	}
 	return answer(w, http.StatusOK, struct {
 		Deliveries []delivery `json:"deliveries"`
 		Next       *string    `json:"next"`
-	}{deliveries, next})
+	}{each(found, deliveryOf), next})
 }
 
 func (s *server) resendWebhook(w http.ResponseWriter, r *http.Request, by caller) error {

@@ -53,14 +53,6 @@ func supportDevices(a entitlements.Account, now time.Time) []adminDevice {
 	return shown
 }
 
-func devices(list []entitlements.Device) []device {
-	items := make([]device, 0, len(list))
-	for _, d := range list {
-		items = append(items, deviceOf(d))
-	}
-	return items
-}
-
 // occupant is a device that counts against the limit.
 type occupant struct {
 	device
@@ -68,12 +60,8 @@ type occupant struct {
 	Replaceable bool       `json:"replaceable"`
 }
 
-func occupants(list []entitlements.Occupant) []occupant {
-	items := make([]occupant, 0, len(list))
-	for _, o := range list {
-		items = append(items, occupant{deviceOf(o.Device), utc(o.FreesUpAt), o.Replaceable})
-	}
-	return items
+func occupantOf(o entitlements.Occupant) occupant {
+	return occupant{deviceOf(o.Device), utc(o.FreesUpAt), o.Replaceable}
 }
 
 // linkDevice links the proof's key to the user. The device cookie lets the same browser replace its previous device when it
@@ -113,7 +101,7 @@ func (s *server) listDevices(w http.ResponseWriter, r *http.Request, by caller) 
 	}
 	return answer(w, http.StatusOK, struct {
 		Devices []device `json:"devices"`
-	}{devices(list)})
+	}{each(list, deviceOf)})
 }
 
 func (s *server) unlinkDevice(w http.ResponseWriter, r *http.Request, by caller) error {

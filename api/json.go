@@ -192,6 +192,15 @@ func canonicalUUID(text string) (string, bool) {
 	return id.String(), true
 }
 
+// each converts the items of a list, which is never null.
+func each[A, B any](list []A, convert func(A) B) []B {
+	items := make([]B, len(list))
+	for i, item := range list {
+		items[i] = convert(item)
+	}
+	return items
+}
+
 // utc returns t in the time zone that bodies use; nil stays nil.
 func utc(t *time.Time) *time.Time {
 	if t == nil {

@@ -15,10 +15,6 @@ type notice struct {
 	Reason  string             `json:"reason"`
 }
 
-func noticesOf(list []passkey.Notice) []notice {
-	notices := make([]notice, 0, len(list))
-	for _, n := range list {
-		notices = append(notices, notice{n.Code, n.At.UTC(), base64.RawURLEncoding.EncodeToString(n.Passkey), n.Reason})
-	}
-	return notices
+func noticeOf(n passkey.Notice) notice {
+	return notice{n.Code, n.At.UTC(), base64.RawURLEncoding.EncodeToString(n.Passkey), n.Reason}
 }

@@ -21,14 +21,6 @@ func passkeyOf(p passkey.Passkey) passkeyItem {
 	return passkeyItem{base64.RawURLEncoding.EncodeToString(p.ID), p.Name, p.Provider, p.CreatedAt.UTC(), utc(p.LastUsedAt), p.Synced}
 }
 
-func passkeysOf(list []passkey.Passkey) []passkeyItem {
-	items := make([]passkeyItem, 0, len(list))
-	for _, p := range list {
-		items = append(items, passkeyOf(p))
-	}
-	return items
-}
-
 func (s *server) listPasskeys(w http.ResponseWriter, r *http.Request, by caller) error {
 	list, err := s.passkeys.Passkeys(r.Context(), by.session.User.ID)
 	if err != nil {
@@ -36,7 +28,7 @@ func (s *server) listPasskeys(w http.ResponseWriter, r *http.Request, by caller)
 	}
 	return answer(w, http.StatusOK, struct {
 		Passkeys []passkeyItem `json:"passkeys"`
-	}{passkeysOf(list)})
+	}{each(list, passkeyOf)})
 }
 
 func (s *server) renamePasskey(w http.ResponseWriter, r *http.Request, by caller) error {

@@ -119,7 +119,7 @@ func classify(ctx context.Context, err error) (refusal, problem) {
 		return answer, extra
 	}
 	if limit, ok := errors.AsType[*entitlements.DeviceLimitError](err); ok {
-		extra.Devices = occupants(limit.Devices)
+		extra.Devices = each(limit.Devices, occupantOf)
 		return refusal{http.StatusConflict, "device_limit",
 			"The plan allows no further device. Link it in place of one, or wait until a place frees up."}, extra
 	}

@@ -46,7 +46,7 @@ func (s *server) finishRecovery(w http.ResponseWriter, r *http.Request, _ caller
 	return answer(w, http.StatusCreated, struct {
 		signedIn
 		Devices []device `json:"devices"`
-	}{signedInOf(in), devices(linked)})
+	}{signedInOf(in), each(linked, deviceOf)})
 }
 
 // createRecoveryCodes creates recovery codes and shows them once.

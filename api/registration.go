@@ -56,7 +56,7 @@ type signedIn struct {
 }
 
 func signedInOf(in passkey.SignedIn) signedIn {
-	return signedIn{userOf(in.User), passkeyOf(in.Passkey), noticesOf(in.Notices)}
+	return signedIn{userOf(in.User), passkeyOf(in.Passkey), each(in.Notices, noticeOf)}
 }
 
 // setSession sets the session cookie.

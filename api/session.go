@@ -82,7 +82,7 @@ func (s *server) showSession(w http.ResponseWriter, r *http.Request, by caller) 
 		AuthenticatedAt time.Time `json:"authenticated_at"`
 		ExpiresAt       time.Time `json:"expires_at"`
 		Notices         []notice  `json:"notices"`
-	}{userOf(by.session.User), by.session.AuthenticatedAt.UTC(), by.session.ExpiresAt.UTC(), noticesOf(notices)})
+	}{userOf(by.session.User), by.session.AuthenticatedAt.UTC(), by.session.ExpiresAt.UTC(), each(notices, noticeOf)})
 }
 
 // signOut ends the session and, on request, unlinks a device. Without a session, signing out succeeds but unlinking is
@@ -138,14 +138,12 @@ type sessionItem struct {
 }
 
 func sessionsOf(sessions []passkey.Session, current passkey.Session) []sessionItem {
-	list := make([]sessionItem, 0, len(sessions))
-	for _, session := range sessions {
-		list = append(list, sessionItem{
+	return each(sessions, func(session passkey.Session) sessionItem {
+		return sessionItem{
 			session.ID, session.UserAgent, orNull(base64.RawURLEncoding.EncodeToString(session.Passkey)), session.AuthenticatedAt.UTC(),
 			session.LastActiveAt.UTC(), session.ExpiresAt.UTC(), session.ID == current.ID,
-		})
-	}
-	return list
+		}
+	})
 }
 
 func (s *server) listSessions(w http.ResponseWriter, r *http.Request, by caller) error {

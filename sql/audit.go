@@ -75,40 +75,37 @@ func (s *Entitlements) AuditAfter(
 	return s.entries(ctx, user, `a.id > $2`, `ORDER BY a.id`, limit, cmp.Or(after, nobody))
 }
 
+type entryRow struct {
+	ID     string
+	At     time.Time
+	Actor  string
+	Action string
+	Object string
+	User   stdsql.NullString `db:"user_id"`
+	Before []byte
+	After  []byte
+	Reason stdsql.NullString
+}
+
+func (r entryRow) entry() entitlements.AuditEntry {
+	return entitlements.AuditEntry{
+		ID: r.ID, At: r.At.UTC(), Actor: r.Actor, Action: r.Action, Object: r.Object, User: r.User.String,
+		Before: r.Before, After: r.After, Reason: r.Reason.String,
+	}
+}
+
 // entries reads limit entries of the trail before or after an id, of one user or of all.
 func (s *Entitlements) entries(
 	ctx context.Context, user entitlements.UserID, side, order string, limit int, id string,
 ) ([]entitlements.AuditEntry, error) {
-	var rows []struct {
-		ID     string
-		At     time.Time
-		Actor  string
-		Action string
-		Object string
-		User   stdsql.NullString `db:"user_id"`
-		Before []byte
-		After  []byte
-		Reason stdsql.NullString
-	}
 	whose, arguments := "", []any{limit, id}
 	if user != "" {
 		whose, arguments = "AND a.user_id = $3", append(arguments, user)
 	}
-	err := s.db.SelectContext(ctx, &rows, `
+	return list(ctx, s.db, "read audit", entryRow.entry, `
 		SELECT a.id, a.at, a.actor, a.action, a.object, nullif(a.user_id, '`+nobody+`') AS user_id, a.before, a.after, r.reason
 		FROM audit a LEFT JOIN audit_reasons r ON r.user_id = a.user_id AND r.audit_id = a.id
 		WHERE `+side+` `+whose+` `+order+` LIMIT $1`, arguments...)
-	if err != nil {
-		return nil, failed("read audit", err)
-	}
-	entries := make([]entitlements.AuditEntry, 0, len(rows))
-	for _, row := range rows {
-		entries = append(entries, entitlements.AuditEntry{
-			ID: row.ID, At: row.At.UTC(), Actor: row.Actor, Action: row.Action, Object: row.Object, User: row.User.String,
-			Before: row.Before, After: row.After, Reason: row.Reason.String,
-		})
-	}
-	return entries, nil
 }
 
 // noticeEntries selects the audit entries that become notices to user $1 since $2, at most $3 of each action, in any order.

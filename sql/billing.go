@@ -176,14 +176,9 @@ const eventColumns = `source, id, customer, subject, at, rank, facts`
 // customerEvents reads the customer's events, the events that share a tie with the event (possibly another customer's), and
 // the event with the same id.
 func customerEvents(ctx context.Context, tx *sqlx.Tx, event billing.Event) ([]billing.Event, error) {
-	var rows []eventRow
-	err := tx.SelectContext(ctx, &rows, `
+	return list(ctx, tx, "read billing events", eventRow.event, `
 		SELECT `+eventColumns+` FROM billing_events WHERE source = $1 AND (customer = $2 OR ties && $3 OR id = $4)`,
 		event.Source, event.Customer, pq.Array(event.Ties()), event.ID)
-	if err != nil {
-		return nil, failed("read billing events", err)
-	}
-	return events(rows), nil
 }
 
 // bill changes the account of the billed user, and that of the subscription's former owner. It returns the billed user, or
@@ -308,28 +303,19 @@ func isErased(ctx context.Context, tx *sqlx.Tx, e billing.Event) (erased bool, e
 
 // UnclaimedBilling implements [entitlements.Store].
 func (s *Entitlements) UnclaimedBilling(ctx context.Context, source string) ([]billing.Event, error) {
-	var rows []eventRow
-	err := s.db.SelectContext(ctx, &rows, `
+	return list(ctx, s.db, "read unclaimed billing events", eventRow.event, `
 		SELECT DISTINCT ON (subject) `+eventColumns+` FROM billing_events e
 		WHERE source = $1 AND user_id IS NULL AND facts->>'kind' = 'snapshot' AND EXISTS (
 			SELECT FROM directory d WHERE d.kind = '`+externalKey+`' AND (d.key = e.customer OR d.key IN (
 				SELECT c.facts->>'reference' FROM billing_events c
 				WHERE c.source = e.source AND c.customer = e.customer AND c.facts->>'kind' = 'checkout')))
 		ORDER BY subject, at`, source)
-	if err != nil {
-		return nil, failed("read unclaimed billing events", err)
-	}
-	return events(rows), nil
 }
 
 // BillingEvents implements [entitlements.Store].
 func (s *Entitlements) BillingEvents(ctx context.Context, user entitlements.UserID) ([]billing.Event, error) {
-	var rows []eventRow
-	err := s.db.SelectContext(ctx, &rows, `SELECT `+eventColumns+` FROM billing_events WHERE user_id = $1 ORDER BY received_at, id`, user)
-	if err != nil {
-		return nil, failed("read billing events", err)
-	}
-	return events(rows), nil
+	return list(ctx, s.db, "read billing events", eventRow.event,
+		`SELECT `+eventColumns+` FROM billing_events WHERE user_id = $1 ORDER BY received_at, id`, user)
 }
 
 type eventRow struct {
@@ -339,10 +325,6 @@ type eventRow struct {
 	Facts                         jsonColumn[billing.Facts]
 }
 
-func events(rows []eventRow) []billing.Event {
-	all := make([]billing.Event, len(rows))
-	for i, r := range rows {
-		all[i] = billing.Event{Source: r.Source, ID: r.ID, Customer: r.Customer, Subject: r.Subject, At: r.At.UTC(), Rank: r.Rank, Facts: r.Facts.V}
-	}
-	return all
+func (r eventRow) event() billing.Event {
+	return billing.Event{Source: r.Source, ID: r.ID, Customer: r.Customer, Subject: r.Subject, At: r.At.UTC(), Rank: r.Rank, Facts: r.Facts.V}
 }

@@ -14,6 +14,19 @@ func isUnique(err error, constraint string) bool {
 	return violation != nil && violation.Constraint == constraint
 }
 
+// list runs a query, whose name is what, and converts its rows.
+func list[R, T any](ctx context.Context, db sqlx.QueryerContext, what string, convert func(R) T, query string, args ...any) ([]T, error) {
+	var rows []R
+	if err := sqlx.SelectContext(ctx, db, &rows, query, args...); err != nil {
+		return nil, failed(what, err)
+	}
+	converted := make([]T, len(rows))
+	for i, row := range rows {
+		converted[i] = convert(row)
+	}
+	return converted, nil
+}
+
 // maxAttempts is how often a transaction is tried if others deadlock with it.
 const maxAttempts = 10
 

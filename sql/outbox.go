@@ -82,7 +82,7 @@ const deliveryColumns = `d.id, d.message_id, d.type, e.shown AS endpoint, d.user
 
 // Claim implements [outbox.Store].
 func (o *Outbox) Claim(ctx context.Context, endpoint int64, limit int, now, until time.Time) ([]outbox.Delivery, error) {
-	claimed, err := o.deliveries(ctx, "claim webhooks", `
+	claimed, err := list(ctx, o.db, "claim webhooks", deliveryRow.delivery, `
 		WITH due AS (
 			SELECT user_id, id FROM webhook_deliveries WHERE endpoint = $1 AND state = 'pending' AND next_attempt_at <= $3
 			ORDER BY next_attempt_at, id LIMIT $2 FOR UPDATE SKIP LOCKED
@@ -148,7 +148,7 @@ func (o *Outbox) Deliveries(ctx context.Context, query outbox.Query) ([]outbox.D
 	if query.State != "" {
 		which, arguments = "AND d.state = $3", append(arguments, query.State)
 	}
-	return o.deliveries(ctx, "read webhooks", `
+	return list(ctx, o.db, "read webhooks", deliveryRow.delivery, `
 		SELECT `+deliveryColumns+` FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint
 		WHERE d.id < $1 `+which+` ORDER BY d.id DESC LIMIT $2`, arguments...)
 }
@@ -190,18 +190,6 @@ func (o *Outbox) Resend(ctx context.Context, id string, at time.Time, entry enti
 		return audit(ctx, tx, entry)
 	})
 	return delivery, err
-}
-
-func (o *Outbox) deliveries(ctx context.Context, operation, query string, arguments ...any) ([]outbox.Delivery, error) {
-	var rows []deliveryRow
-	if err := o.db.SelectContext(ctx, &rows, query, arguments...); err != nil {
-		return nil, failed(operation, err)
-	}
-	deliveries := make([]outbox.Delivery, len(rows))
-	for i, row := range rows {
-		deliveries[i] = row.delivery()
-	}
-	return deliveries, nil
 }
 
 type deliveryRow struct {

@@ -163,17 +163,8 @@ func (p *Passkeys) EveryCredential(ctx context.Context, user passkey.UserID) ([]
 }
 
 func (p *Passkeys) credentials(ctx context.Context, condition string, args ...any) ([]passkey.Credential, error) {
-	var rows []credentialRow
-	err := p.db.SelectContext(ctx, &rows, `
+	return list(ctx, p.db, "select passkeys", credentialRow.credential, `
 		SELECT `+credentialColumns+` FROM passkeys p WHERE `+condition+` ORDER BY p.created_at, p.credential_id`, args...)
-	if err != nil {
-		return nil, failed("select passkeys", err)
-	}
-	credentials := make([]passkey.Credential, len(rows))
-	for i, row := range rows {
-		credentials[i] = row.credential()
-	}
-	return credentials, nil
 }
 
 // Register implements [passkey.CredentialStore]. No endpoint is notified of a registration, so that its audit entry is one

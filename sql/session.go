@@ -69,19 +69,10 @@ func (p *Passkeys) UseSession(ctx context.Context, key passkey.TokenKey, use pas
 
 // Sessions implements [passkey.SessionStore].
 func (p *Passkeys) Sessions(ctx context.Context, user passkey.UserID, now, idleSince time.Time) ([]passkey.Session, error) {
-	var rows []sessionRow
-	err := p.db.SelectContext(ctx, &rows, `
+	return list(ctx, p.db, "select sessions", sessionRow.session, `
 		SELECT `+sessionColumns+` FROM sessions s JOIN users u ON u.id = s.user_id
 		WHERE s.user_id = $1 AND s.expires_at > $2 AND s.last_active_at > $3
 		ORDER BY s.last_active_at DESC, s.id`, user, now, idleSince)
-	if err != nil {
-		return nil, failed("select sessions", err)
-	}
-	sessions := make([]passkey.Session, len(rows))
-	for i, row := range rows {
-		sessions[i] = row.session()
-	}
-	return sessions, nil
 }
 
 // EndSession implements [passkey.SessionStore].

@@ -45,27 +45,24 @@ func (p *Passkeys) CreateStaff(
 	})
 }
 
+type staffRow struct {
+	Owner    userRow `db:"owner"`
+	Role     passkey.Role
+	Passkeys int
+	Since    time.Time
+}
+
+func (r staffRow) member() passkey.StaffMember {
+	return passkey.StaffMember{User: r.Owner.user(), Role: r.Role, Passkeys: r.Passkeys, CreatedAt: r.Since.UTC()}
+}
+
 // Staff implements [passkey.StaffStore].
 func (p *Passkeys) Staff(ctx context.Context) ([]passkey.StaffMember, error) {
-	var rows []struct {
-		Owner    userRow `db:"owner"`
-		Role     passkey.Role
-		Passkeys int
-		Since    time.Time
-	}
-	err := p.db.SelectContext(ctx, &rows, `
+	return list(ctx, p.db, "select staff", staffRow.member, `
 		SELECT u.id AS "owner.id", u.name AS "owner.name", coalesce(u.external_id, '') AS "owner.external_id",
 			u.created_at AS "owner.created_at", m.role, m.created_at AS since,
 			(SELECT count(*) FROM passkeys p WHERE p.user_id = u.id) AS passkeys
 		FROM staff m JOIN users u ON u.id = m.user_id ORDER BY m.created_at, m.user_id`)
-	if err != nil {
-		return nil, failed("select staff", err)
-	}
-	staff := make([]passkey.StaffMember, len(rows))
-	for i, row := range rows {
-		staff[i] = passkey.StaffMember{User: row.Owner.user(), Role: row.Role, Passkeys: row.Passkeys, CreatedAt: row.Since.UTC()}
-	}
-	return staff, nil
 }
 
 // RoleOf implements [passkey.StaffStore].

@@ -57,15 +57,7 @@ func (p *Passkeys) CreateToken(ctx context.Context, token passkey.Token, hash []
 
 // Tokens implements [passkey.TokenStore].
 func (p *Passkeys) Tokens(ctx context.Context) ([]passkey.Token, error) {
-	var rows []tokenRow
-	if err := p.db.SelectContext(ctx, &rows, `SELECT `+tokenColumns+` FROM admin_tokens ORDER BY created_at, id`); err != nil {
-		return nil, failed("select tokens", err)
-	}
-	tokens := make([]passkey.Token, len(rows))
-	for i, row := range rows {
-		tokens[i] = row.token()
-	}
-	return tokens, nil
+	return list(ctx, p.db, "select tokens", tokenRow.token, `SELECT `+tokenColumns+` FROM admin_tokens ORDER BY created_at, id`)
 }
 
 // RevokeToken implements [passkey.TokenStore].

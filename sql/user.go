@@ -125,15 +125,7 @@ func (p *Passkeys) User(ctx context.Context, id passkey.UserID) (passkey.User, e
 
 // Users implements [passkey.UserStore].
 func (p *Passkeys) Users(ctx context.Context, ids []passkey.UserID) ([]passkey.User, error) {
-	var rows []userRow
-	if err := p.db.SelectContext(ctx, &rows, `SELECT `+userColumns+` FROM users u WHERE u.id = ANY($1::uuid[])`, pq.Array(ids)); err != nil {
-		return nil, failed("select users", err)
-	}
-	users := make([]passkey.User, len(rows))
-	for i, row := range rows {
-		users[i] = row.user()
-	}
-	return users, nil
+	return list(ctx, p.db, "select users", userRow.user, `SELECT `+userColumns+` FROM users u WHERE u.id = ANY($1::uuid[])`, pq.Array(ids))
 }
 
 // findUser locks a user's row. It returns passkey.ErrNotFound if there is none; lockUser tolerates that.
@@ -171,16 +163,8 @@ var listUsers, findUsers = func() (list, find string) {
 
 // FindUsers implements [passkey.UserStore].
 func (p *Passkeys) FindUsers(ctx context.Context, search passkey.UserSearch) ([]passkey.User, error) {
-	var rows []userRow
 	statement, args := findUsersQuery(search)
-	if err := p.db.SelectContext(ctx, &rows, statement, args...); err != nil {
-		return nil, failed("select users", err)
-	}
-	users := make([]passkey.User, len(rows))
-	for i, row := range rows {
-		users[i] = row.user()
-	}
-	return users, nil
+	return list(ctx, p.db, "select users", userRow.user, statement, args...)
 }
 
 // findUsersQuery returns the statement of a search and its arguments.
