@@ -751,6 +751,11 @@ func TestStripeFetch(t *testing.T) {
 	fake.set(func() { fake.knows[path] = object("deleted") })
 	sender.stripes(event("renewed")).want(t, 200, "")
 	state("cancelled 1771718400")
+	for _, asked := range fake.asked {
+		if !strings.HasSuffix(asked, " Bearer rk_test_0123456789 acct_1") {
+			t.Errorf("not asked for the connected account: %s", asked)
+		}
+	}
 }
 
 // TestStripeHangs checks that a Stripe API that does not answer blocks nobody for long.

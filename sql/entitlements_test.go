@@ -51,9 +51,11 @@ type bench struct {
 	verifier       entitlements.Verifier
 }
 
-func newBench(t *testing.T) *bench {
+// newBench returns a bench with a new database. settings, such as "&lock_timeout=0", extend its addresses.
+func newBench(t *testing.T, settings ...string) *bench {
 	t.Helper()
 	owner, runtime := sqltest.Database(t)
+	runtime += strings.Join(settings, "")
 	db, err := sql.Open(t.Context(), runtime)
 	if err != nil {
 		t.Fatal(err)

@@ -209,7 +209,7 @@ func TestPlanChangeWithdrawsDocuments(t *testing.T) {
 func TestRaisingTenThousand(t *testing.T) {
 	t.Parallel()
 	const holders, reconciling = 10_000, 30
-	b := newBench(t)
+	b := newBench(t, "&statement_timeout=0&lock_timeout=0") // batches, not seconds, say how long a reconcile may wait
 	b.holders(t, holders)
 	var devices []*device
 	for range reconciling {

@@ -102,10 +102,28 @@ export class Fieldbook {
     await this.newNote.click();
     await this.title.fill(title);
     await this.text.fill(text);
-    // On a phone the list is hidden meanwhile.
+    // A reload could end the page before a keystroke is stored. On a phone the list is hidden meanwhile.
+    await expect.poll(() => this.#storedTexts(title)).toContain(text);
     await expect(
       this.page.getByRole('listitem', { includeHidden: true }).getByText(title, { exact: true }),
     ).toBeAttached();
+  }
+
+  /** The stored texts of the notes with that title. */
+  #storedTexts(title: string): Promise<string[]> {
+    return this.page.evaluate(async (title) => {
+      const settled = <T>(request: IDBRequest<T>) =>
+        new Promise<T>((resolve, reject) => {
+          request.onsuccess = () => resolve(request.result);
+          request.onerror = () => reject(request.error);
+        });
+      const database = await settled(indexedDB.open('fieldbook'));
+      const notes: { title: string; text: string }[] = await settled(
+        database.transaction('notes').objectStore('notes').getAll(),
+      );
+      database.close();
+      return notes.filter((note) => note.title === title).map(({ text }) => text);
+    }, title);
   }
 
   async read(title: string): Promise<string> {
