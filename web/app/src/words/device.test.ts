@@ -29,3 +29,10 @@ test('says when a device was linked and last seen', () => {
     'Linked yesterday, 09:00, not seen since',
   );
 });
+
+test('says when the place of a removed device frees up', () => {
+  const removed = { ...device('c', 'Chrome', 9), freesUpAt: new Date(2026, 0, 14, 9, 0) };
+  expect(aboutDevice(removed, now, 'en-GB')).toBe(
+    'Linked yesterday, 09:00, last seen today, 15:00. Its place frees up Wednesday 14 January, 09:00',
+  );
+});

@@ -16,10 +16,10 @@ export function deviceNames(devices: readonly LinkedDevice[]): ReadonlyMap<strin
   );
 }
 
-/** When a device was linked, and when it was last seen. */
-export function aboutDevice({ linkedAt, lastReconciledAt }: LinkedDevice, now: Date, locale?: string): string {
+/** When a device was linked and last seen, and when one that is removed or copied stops counting against the limit. */
+export function aboutDevice({ linkedAt, lastReconciledAt, freesUpAt }: LinkedDevice, now: Date, locale?: string): string {
   const linked = `Linked ${inWords(linkedAt, now, locale)}`;
-  return lastReconciledAt
-    ? `${linked}, last seen ${inWords(lastReconciledAt, now, locale)}`
-    : `${linked}, not seen since`;
+  const seen = lastReconciledAt ? `last seen ${inWords(lastReconciledAt, now, locale)}` : 'not seen since';
+  const freed = freesUpAt ? `. Its place frees up ${inWords(freesUpAt, now, locale)}` : '';
+  return `${linked}, ${seen}${freed}`;
 }
