@@ -145,7 +145,7 @@ func (k Keys) AddNextRoot(rand io.Reader) (Roots, jose.PrivateKey, error) {
 // SwitchRoot proposes the same keyset under the next root. It needs nothing of the current one.
 func (k Keys) SwitchRoot(now time.Time) (Proposal, error) {
 	if k.Roots.Next.IsZero() {
-		return Proposal{}, errors.New("there is no next root to switch to")
+		return Proposal{}, errors.New("there is no next root to switch to: make one first")
 	}
 	if k.Keyset.mark.Root == k.Roots.Next.ID() {
 		return Proposal{}, errors.New("the keyset is signed by the next root already")
@@ -158,10 +158,10 @@ func (k Keys) SwitchRoot(now time.Time) (Proposal, error) {
 // the keyset: a keyset signed by the current root would be left without a root.
 func (k Keys) PromoteRoot() (Roots, error) {
 	if k.Roots.Next.IsZero() {
-		return Roots{}, errors.New("there is no next root to promote")
+		return Roots{}, errors.New("there is no next root to promote: make one, and switch to it, first")
 	}
 	if k.Keyset.mark.Root != k.Roots.Next.ID() {
-		return Roots{}, errors.New("the keyset is not signed by the next root yet: switch first")
+		return Roots{}, errors.New("the keyset is still signed by the current root: switch to the next one first")
 	}
 	return Roots{Current: k.Roots.Next}, nil
 }

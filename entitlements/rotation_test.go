@@ -218,7 +218,7 @@ func TestRootSwitch(t *testing.T) {
 	if _, _, err := keys.AddNextRoot(rand.Reader); err == nil {
 		t.Error("a third root")
 	}
-	if _, err := keys.PromoteRoot(); err == nil || !strings.Contains(err.Error(), "switch first") {
+	if _, err := keys.PromoteRoot(); err == nil || !strings.Contains(err.Error(), "switch to the next one first") {
 		t.Errorf("promoted a root that has signed nothing: %v", err)
 	}
 

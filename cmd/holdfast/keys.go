@@ -178,7 +178,8 @@ func (c keysRootNextCommand) promote(con console) error {
 			_, err := keys.PromoteRoot()
 			return err
 		}
-		fmt.Fprintf(con.out, "Root %s is the current one, and there is no next one.\n%s\n", roots.Current.ID(), restartForRoots)
+		fmt.Fprintf(con.out, "Promoted root %s: it is now the only root. The old root's private key, if it was in this folder, is in %s: delete it.\n%s\n",
+			roots.Current.ID(), filepath.Join(c.dir(), entitlements.WithdrawnDir), restartForRoots)
 		return nil
 	})
 }

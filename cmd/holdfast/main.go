@@ -121,6 +121,7 @@ func execute(ctx context.Context, args []string, con console) (code int) {
 
 // mappers parse flag values of our own types.
 var mappers = []kong.Option{
+	kong.KindMapper(reflect.String, kong.MapperFunc(decodeText)),
 	kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(decodeDuration)),
 	kong.TypeMapper(reflect.TypeFor[time.Time](), kong.MapperFunc(decodeTime)),
 }
@@ -173,9 +174,24 @@ func parseDuration(text string) (time.Duration, error) {
 	return time.Duration(days)*24*time.Hour + duration, nil
 }
 
+// popText returns the value of a flag or an argument.
+func popText(ctx *kong.DecodeContext) (text string, err error) {
+	if flag := ctx.Value.Flag; flag != nil && !ctx.Scan.Peek().IsValue() {
+		return "", fmt.Errorf("its value is missing: write --%s=%s", flag.Name, flag.FormatPlaceHolder())
+	}
+	err = ctx.Scan.PopValueInto("value", &text)
+	return text, err
+}
+
+func decodeText(ctx *kong.DecodeContext, target reflect.Value) error {
+	text, err := popText(ctx)
+	target.SetString(text)
+	return err
+}
+
 func decodeDuration(ctx *kong.DecodeContext, target reflect.Value) error {
-	var text string
-	if err := ctx.Scan.PopValueInto("duration", &text); err != nil {
+	text, err := popText(ctx)
+	if err != nil {
 		return err
 	}
 	duration, err := parseDuration(text)
@@ -184,8 +200,8 @@ func decodeDuration(ctx *kong.DecodeContext, target reflect.Value) error {
 }
 
 func decodeTime(ctx *kong.DecodeContext, target reflect.Value) error {
-	var text string
-	if err := ctx.Scan.PopValueInto("time", &text); err != nil {
+	text, err := popText(ctx)
+	if err != nil {
 		return err
 	}
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
