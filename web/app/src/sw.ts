@@ -51,8 +51,3 @@ self.addEventListener('message', (event) => {
   if (event.data === 'give way') giveWay();
   if (event.data === 'refill') event.waitUntil(refill(entries).then((whole) => event.ports[0]?.postMessage(whole)));
 });
-
-// Whenever the app opens, make sure that it can open without the network the next time.
-self.addEventListener('fetch', (event) => {
-  if (event.request.mode === 'navigate') event.waitUntil(refill(entries));
-});
