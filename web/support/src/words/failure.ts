@@ -10,8 +10,8 @@ export function failure({ code, message, retryAfter }: HoldfastError, what: 'cha
       return 'The passkey prompt was not answered in time. Try again.';
     case 'no_contact':
       return what === 'look'
-        ? 'The server cannot be reached right now.'
-        : 'The server cannot be reached right now, so it is not known whether this was done. Trying again does not do it twice.';
+        ? 'The server cannot be reached right now. Check your connection and try again.'
+        : 'The server did not answer, so this may or may not have been done. You can safely try again: it is done only once.';
     case 'not_supported':
       return 'This browser or device cannot use passkeys. Try another browser, or a phone near by.';
     case 'already_registered':
