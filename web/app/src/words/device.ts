@@ -17,7 +17,11 @@ export function deviceNames(devices: readonly LinkedDevice[]): ReadonlyMap<strin
 }
 
 /** When a device was linked and last seen, and when one that is removed or copied stops counting against the limit. */
-export function aboutDevice({ linkedAt, lastReconciledAt, freesUpAt }: LinkedDevice, now: Date, locale?: string): string {
+export function aboutDevice(
+  { linkedAt, lastReconciledAt, freesUpAt }: LinkedDevice,
+  now: Date,
+  locale?: string,
+): string {
   const linked = `Linked ${inWords(linkedAt, now, locale)}`;
   const seen = lastReconciledAt ? `last seen ${inWords(lastReconciledAt, now, locale)}` : 'not seen since';
   const freed = freesUpAt ? `. Its place frees up ${inWords(freesUpAt, now, locale)}` : '';

@@ -13,5 +13,7 @@ it('shows the server’s advice for an unknown outcome', () => {
 it('says what an unanswered request means, and that another try is safe', () => {
   const unanswered = new HoldfastError('no_contact');
   expect(failure(unanswered, 'change')).toMatch(/may or may not have been done\. You can safely try again/);
-  expect(failure(unanswered, 'look')).toBe('The server cannot be reached right now. Check your connection and try again.');
+  expect(failure(unanswered, 'look')).toBe(
+    'The server cannot be reached right now. Check your connection and try again.',
+  );
 });
