@@ -140,9 +140,10 @@ browser-test:
 
 fuzz_time = 20s
 
-verify: build e2e/node_modules/.package-lock.json web/examples/node_modules/.package-lock.json ## The drills at full size, and each parser fuzzed for 20 seconds: under an hour
+verify: tools-verify build e2e/node_modules/.package-lock.json web/examples/node_modules/.package-lock.json ## The drills at full size, and each parser fuzzed for 20 seconds: under an hour
 	HOLDFAST_DRILLS=full go test -race -count=1 -timeout 60m ./e2e
 	HOLDFAST_DRILLS=full go test -count=1 -timeout 30m ./sql
+	HOLDFAST_DRILLS=full go test -count=1 -run Deployed ./cmd/holdfast
 	HOLDFAST_DRILLS=full npm --prefix e2e run --silent test -- kills.spec heal.spec examples.spec
 	@# Before Go 1.27, fuzzing can fail for its deadline alone (go.dev/issue/75804). An input that fails is kept, and fails again.
 	@for package in $$(grep -l '^func Fuzz' $(go_sources) | xargs -n 1 dirname | sort -u); do \
@@ -178,6 +179,17 @@ fmt: web/node_modules/.package-lock.json ## Format Go and web sources
 	$(biome) --write
 .PHONY: fmt
 
+# Installs what the variable missing names, where that is possible.
+define install
+	[ -z "$$missing" ] && exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing$$missing"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $$missing >/dev/null; \
+	else \
+	    echo "Missing:$$missing (as named by Debian). CHROMIUM=<path> names another Chromium."; exit 1; \
+	fi
+endef
+
 # The tools of `make test`. As root on a system with apt they are installed; elsewhere what is missing is named.
 tools:
 	@missing=; \
@@ -187,11 +199,17 @@ tools:
 	command -v psql >/dev/null || missing="$$missing postgresql-client"; \
 	{ command -v pgbouncer || ls /usr/sbin/pgbouncer; } >/dev/null 2>&1 || missing="$$missing pgbouncer"; \
 	{ [ -n "$$CHROMIUM" ] || command -v chromium; } >/dev/null || missing="$$missing chromium"; \
-	[ -z "$$missing" ] && exit 0; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "Installing$$missing"; \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends $$missing >/dev/null; \
-	else \
-	    echo "Missing:$$missing (as named by Debian). CHROMIUM=<path> names another Chromium."; exit 1; \
-	fi
+	$(install)
 .PHONY: tools
+
+# The programs that read the examples in cmd/holdfast/deploy.
+tools-verify: tools
+	@missing=; \
+	for program in promtool:prometheus caddy:caddy openssl:openssl systemd-analyze:systemd; do \
+	    command -v $${program%:*} >/dev/null || missing="$$missing $${program#*:}"; \
+	done; \
+	for program in haproxy:haproxy nginx:nginx-light; do \
+	    [ -x /usr/sbin/$${program%:*} ] || missing="$$missing $${program#*:}"; \
+	done; \
+	$(install)
+.PHONY: tools-verify
