@@ -17,6 +17,9 @@ const NonceLife = 5 * time.Minute
 // tolerance is how far the clock of the replica that issued a nonce may be ahead of this one's.
 const tolerance = time.Minute
 
+// ProofLife is how long a proof can be accepted, by the clocks of all replicas: as long as its nonce can be valid.
+const ProofLife = NonceLife + tolerance
+
 const (
 	nonceHead = 8 + 8 // unix milliseconds, random bytes
 	nonceMAC  = 16    // HMAC-SHA-256, cut to 128 bits

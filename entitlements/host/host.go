@@ -7,9 +7,9 @@
 // Freshness comes from the back end's own nonces, not from anybody's clock: the answer to a proof without one carries
 // one in DPoP-Nonce, and the device tries again (RFC 9449 §9). The package promises: no request passes without a
 // document that is valid now and not withdrawn, and without a signature for this very request, made in the last five
-// minutes by the key that the document is bound to. One risk remains: an attacker who reads the traffic can repeat the
-// same request until its nonce ends. Where that matters, the handler must check the body against the proof ([Grant]) and
-// be idempotent, or bind the action to a single-use value.
+// minutes by the key that the document is bound to. No signature passes twice, on all replicas that share a [ReplayStore].
+// One risk remains: an attacker on the way can change the body. Where that matters, the handler must check it against the
+// proof ([Grant]).
 //
 // A revocation reaches the back end within the status list's ttl, ten seconds. While the issuer is out of reach, the
 // guard uses what it fetched before for [MaxStale] at most, and then refuses every request with 503: it fails closed.
@@ -33,12 +33,13 @@ import (
 
 // Guard authenticates requests and requires features. It is safe for concurrent use.
 type Guard struct {
-	issuer *issuer
-	origin string
-	secret []byte
-	nonces *dpop.Nonces
-	now    func() time.Time
-	report func(error)
+	issuer  *issuer
+	origin  string
+	secret  []byte
+	nonces  *dpop.Nonces
+	replays ReplayStore
+	now     func() time.Time
+	report  func(error)
 }
 
 // Option changes a setting of a [Guard].
@@ -80,6 +81,9 @@ func New(ctx context.Context, server string, roots []byte, options ...Option) (*
 		if err := checkOrigin(origin); err != nil {
 			return nil, err
 		}
+	}
+	if g.replays == nil {
+		g.replays = MemoryReplays(g.now)
 	}
 	var err error
 	if g.nonces, err = dpop.NewNonces(g.secret, g.now, rand.Reader); err != nil {
@@ -154,7 +158,7 @@ func (g *Guard) handler(next http.Handler, allowed func(entitlements.Document) b
 	})
 }
 
-// judge makes the checks in this order: proof, nonce, document, device, feature, status.
+// judge makes the checks in this order: proof, nonce, document, device, feature, status, replay.
 func (g *Guard) judge(r *http.Request, allowed func(entitlements.Document) bool) (Grant, *refusal) {
 	document, ok := accessToken(r.Header.Values("Authorization"))
 	if !ok {
@@ -196,6 +200,14 @@ func (g *Guard) judge(r *http.Request, allowed func(entitlements.Document) bool)
 		return Grant{}, invalidToken(string(entitlements.ReasonSuspended))
 	case status != entitlements.StatusValid:
 		return Grant{}, invalidToken(string(entitlements.ReasonRevoked))
+	}
+	// Only a sound request is remembered, so that strangers fill no store.
+	switch added, err := g.replays.Add(r.Context(), replayID(proof), dpop.ProofLife); {
+	case err != nil:
+		g.report(fmt.Errorf("replay store: %w", err))
+		return Grant{}, &unavailable
+	case !added:
+		return Grant{}, &invalidProof
 	}
 	return Grant{Document: d, Proof: proof}, nil
 }

@@ -2,13 +2,16 @@ package host_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -189,7 +192,7 @@ func (w *world) claims(t testing.TB, document string) object {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return object{"jti": "one", "htm": "POST", "htu": origin + "/export/1%2F2", "iat": 1, "nonce": nonce, "ath": hash(document)}
+	return object{"jti": rand.Text(), "htm": "POST", "htu": origin + "/export/1%2F2", "iat": 1, "nonce": nonce, "ath": hash(document)}
 }
 
 func (w *world) send(authorization, proofs []string, body string) *http.Response {
@@ -297,12 +300,97 @@ func TestRefusalCarriesUsableNonce(t *testing.T) {
 	}
 }
 
+func TestProofPassesOnce(t *testing.T) {
+	w := newWorld(t)
+	shared := host.MemoryReplays(w.clock)
+	for name, guards := range map[string][2]*host.Guard{
+		"one guard":                     {w.guard, w.guard},
+		"two replicas with one store":   {w.newGuard(t, w.roots, host.Replays(shared)), w.newGuard(t, w.roots, host.Replays(shared))},
+		"a failing store, then another": {w.newGuard(t, w.roots, host.Replays(brokenStore{})), w.guard},
+	} {
+		good := w.document(t, nil)
+		proofs := []string{proof(t, w.device, w.claims(t, good))}
+		var got []int
+		for _, guard := range guards {
+			w.handler = guard.Require("export", http.HandlerFunc(w.export(t)))
+			response := w.send([]string{"DPoP " + good}, proofs, "")
+			got = append(got, response.StatusCode)
+			if response.StatusCode == 401 && code(t, response) != "invalid_dpop_proof" {
+				t.Errorf("%s: not invalid_dpop_proof", name)
+			}
+		}
+		want := []int{200, 401}
+		if strings.HasPrefix(name, "a failing store") {
+			want = []int{503, 200}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", name, got, want)
+		}
+	}
+}
+
+type brokenStore struct{}
+
+func (brokenStore) Add(context.Context, string, time.Duration) (bool, error) {
+	return false, errors.New("connection lost")
+}
+
+// idStore records ids, and knows none.
+type idStore struct{ ids []string }
+
+func (s *idStore) Add(_ context.Context, id string, _ time.Duration) (bool, error) {
+	s.ids = append(s.ids, id)
+	return true, nil
+}
+
+func TestReplayStoreGetsOnlySoundProofs(t *testing.T) {
+	w, store := newWorld(t), &idStore{}
+	w.guard = w.newGuard(t, w.roots, host.Replays(store))
+	w.handler = w.guard.Require("export", http.HandlerFunc(w.export(t)))
+	good := w.document(t, nil)
+	for _, key := range []jose.PrivateKey{newKey(t), w.device} {
+		claims := w.claims(t, good)
+		claims["jti"] = "one"
+		w.send([]string{"DPoP " + good}, []string{proof(t, key, claims)}, "")
+	}
+	if want := []string{hash(w.device.ID() + "one")}; !slices.Equal(store.ids, want) {
+		t.Errorf("%v, want %v", store.ids, want)
+	}
+}
+
+// TestReplayVectors runs the steps that the Node guard's memory runs too.
+func TestReplayVectors(t *testing.T) {
+	text, err := os.ReadFile("testdata/replays.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors struct {
+		Life  int64
+		Steps []struct {
+			At    int64
+			ID    string
+			Added bool
+		}
+	}
+	if err := json.Unmarshal(text, &vectors); err != nil || len(vectors.Steps) < 10 {
+		t.Fatalf("%d steps, %v", len(vectors.Steps), err)
+	}
+	var now time.Time
+	store := host.MemoryReplays(func() time.Time { return now })
+	for i, step := range vectors.Steps {
+		now = time.UnixMilli(step.At)
+		if added, err := store.Add(t.Context(), step.ID, time.Duration(vectors.Life)*time.Millisecond); err != nil || added != step.Added {
+			t.Errorf("step %d, %s at %d: added %v, %v", i, step.ID, step.At, added, err)
+		}
+	}
+}
+
 func TestBody(t *testing.T) {
 	w := newWorld(t)
 	good := w.document(t, nil)
-	claims := w.claims(t, good)
-	claims["body"] = hash("signed")
 	for body, want := range map[string]int{"signed": 200, "changed": http.StatusTeapot} {
+		claims := w.claims(t, good)
+		claims["body"] = hash("signed")
 		if got := w.send([]string{"DPoP " + good}, []string{proof(t, w.device, claims)}, body).StatusCode; got != want {
 			t.Errorf("%s: %d", body, got)
 		}

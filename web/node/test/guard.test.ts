@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Guard, type GuardOptions } from '../src/guard.ts';
 import { MemoryReplays } from '../src/replays.ts';
@@ -260,16 +261,19 @@ describe('what can never work', () => {
   });
 });
 
+/** The Go guard runs the same steps. */
+const vectors: {
+  readonly life: number;
+  readonly steps: readonly { readonly at: number; readonly id: string; readonly added: boolean }[];
+} = JSON.parse(readFileSync(new URL('../../../entitlements/host/testdata/replays.json', import.meta.url), 'utf8'));
+
 it('forgets a proof only when its nonce has ended', () => {
-  let now = 1_000_000;
+  const { life, steps } = vectors;
+  let now = 0;
   const replays = new MemoryReplays(() => now);
-  const life = 360_000;
-  for (const id of ['a', 'b', 'c']) {
-    expect(replays.add(id, life)).toBe(true);
-    now += life - 1;
-    expect(replays.add(id, life)).toBe(false);
-    now += life;
-  }
-  now += 2 * life;
-  expect(replays.add('a', life)).toBe(true);
+  const added = steps.map(({ at, id }) => {
+    now = at;
+    return replays.add(id, life);
+  });
+  expect(added).toEqual(steps.map(({ added }) => added));
 });
