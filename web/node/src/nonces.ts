@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { decodeBase64url } from './base64url.ts';
+import { decodeBase64url } from '@holdfast/client/verifier';
 
 /** How long a nonce is valid, in milliseconds. */
 export const nonceLife = 5 * 60_000;
@@ -34,7 +34,7 @@ export class Nonces {
   check(text: string): boolean {
     const nonce = decodeBase64url(text);
     if (nonce?.length !== headLength + macLength) return false;
-    const head = nonce.subarray(0, headLength);
+    const head = Buffer.from(nonce.subarray(0, headLength));
     if (!timingSafeEqual(nonce.subarray(headLength), this.#mac(head))) return false;
     const age = this.#now() - Number(head.readBigUInt64BE());
     return age <= nonceLife && age >= -tolerance;

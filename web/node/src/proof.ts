@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type JsonObject, parseJsonObject, publicJwk, thumbprint } from '@holdfast/client/verifier';
+import { decodeBase64url, type JsonObject, parseJsonObject, publicJwk, thumbprint } from '@holdfast/client/verifier';
 import { compactVerify, importJWK } from 'jose';
-import { decodeBase64url } from './base64url.ts';
 
 /** The longest jti, in characters. */
 const maxJti = 64;

@@ -1,7 +1,6 @@
 import { promisify } from 'node:util';
 import { inflate } from 'node:zlib';
-import { type Keyset, verifyJws } from '@holdfast/client/verifier';
-import { decodeBase64url } from './base64url.ts';
+import { decodeBase64url, type Keyset, verifyJws } from '@holdfast/client/verifier';
 import { Refused, refusing } from './document.ts';
 
 /** The most entries of a list. */

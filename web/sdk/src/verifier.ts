@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { decodeBase64url } from './base/base64url.ts';
 export { HoldfastError } from './base/error.ts';
 export type { ErrorCode } from './base/error-code.ts';
 export { type JsonObject, parseJsonObject } from './base/strict-json.ts';
