@@ -7,7 +7,7 @@ import { Authenticator } from './support/authenticator.ts';
 import { Example } from './support/example.ts';
 import { freePort, Server } from './support/server.ts';
 import { Stripe, stripeFlags } from './support/stripe.ts';
-import { test as base, expect } from './support/test.ts';
+import { test as base, expect, watch } from './support/test.ts';
 
 // Packing builds a package in its own folder: one after the other.
 base.describe.configure({ mode: 'default' });
@@ -58,6 +58,32 @@ async function createAccount(page: Page, example: Example): Promise<void> {
   await page.getByRole('button', { name: 'Create account' }).click();
 }
 
+/** From a new account to premium offline, until support revokes it. `unplug` ends the host of the app. */
+async function usePremium(page: Page, server: Server, example: Example, unplug: () => Promise<void>): Promise<void> {
+  const status = page.getByRole('status');
+  await createAccount(page, example);
+  await page.getByRole('button', { name: 'Start trial' }).click();
+  await expect(status).toHaveText(/^Ada: active, offline until /);
+  await expect.poll(() => page.evaluate(() => navigator.serviceWorker.controller !== null)).toBe(true);
+
+  await test.step('with the app’s host and the server gone', async () => {
+    await unplug();
+    await server.stop();
+    await page.reload();
+    await expect(status).toHaveText(/^Ada: active, offline until /);
+    await page.getByRole('button', { name: 'Export' }).click();
+    await expect(page.getByText('Exported.')).toBeVisible();
+  });
+
+  await test.step('once support has revoked it', async () => {
+    await server.start();
+    await server.support('revoke', 'Ada');
+    await page.reload();
+    await expect(status).toHaveText('Ada: revoked');
+    await expect(page.getByRole('button', { name: 'Export' })).toBeDisabled();
+  });
+}
+
 for (const [name, packages] of [
   ['vanilla', ['sdk', 'vite']],
   ...(full
@@ -70,47 +96,55 @@ for (const [name, packages] of [
 ] as const) {
   test(`the example ${name}: premium offline, until it is revoked`, async ({ page, start }) => {
     const { server, example } = await start(name, packages);
-    await createAccount(page, example);
-    await page.getByRole('button', { name: 'Start trial' }).click();
-    await expect(page.getByRole('status')).toHaveText(/^Ada: active, offline until /);
-    await expect.poll(() => page.evaluate(() => navigator.serviceWorker.controller !== null)).toBe(true);
-
-    await test.step('with the app’s host and the server gone', async () => {
-      await example.stop();
-      await server.stop();
-      await page.reload();
-      await expect(page.getByRole('status')).toHaveText(/^Ada: active, offline until /);
-      await page.getByRole('button', { name: 'Export' }).click();
-      await expect(page.getByRole('alert')).toHaveText('Exported.');
-    });
-
-    await test.step('once support has revoked it', async () => {
-      await server.start();
-      await server.support('revoke', 'Ada');
-      await page.reload();
-      await expect(page.getByRole('status')).toHaveText('Ada: revoked');
-      await expect(page.getByRole('button', { name: 'Export' })).toBeDisabled();
-    });
+    await usePremium(page, server, example, () => example.stop());
   });
 }
 
-test('the example express: a route for devices with the feature only', async ({ page, start }) => {
-  const { server, example } = await start('express', ['sdk', 'vite', 'node']);
-  const outcome = page.getByRole('alert');
-  const ask = () => page.getByRole('button', { name: 'Export' }).click();
-  await createAccount(page, example);
-  await expect(page.getByRole('status')).toHaveText('Ada: none');
-  await ask();
-  await expect(outcome).toHaveText('The back end refused: forbidden');
-  await page.getByRole('button', { name: 'Start trial' }).click();
-  await expect(page.getByRole('status')).toHaveText(/^Ada: active/);
-  await ask();
-  const { user } = await server.user('Ada');
-  await expect(outcome).toHaveText(`Exported of user ${user.id}.`);
-  expect((await fetch(`${example.origin}/export`, { method: 'POST' })).status).toBe(401);
-});
+for (const [name, packages, words] of [
+  ['express', ['sdk', 'vite', 'node'], ['The back end refused: forbidden', (id: string) => `Exported of user ${id}.`]],
+  ...(full ? ([['go', ['sdk', 'vite'], ['Refused: forbidden', (id: string) => `Exported: user ${id}`]]] as const) : []),
+] as const) {
+  test(`the example ${name}: a route for devices with the feature only`, async ({ page, start }) => {
+    const { server, example } = await start(name, packages);
+    const outcome = page.getByRole('alert');
+    const ask = () => page.getByRole('button', { name: 'Export' }).click();
+    await createAccount(page, example);
+    await expect(page.getByRole('status')).toHaveText('Ada: none');
+    await ask();
+    await expect(outcome).toHaveText(words[0]);
+    await page.getByRole('button', { name: 'Start trial' }).click();
+    await expect(page.getByRole('status')).toHaveText(/^Ada: active/);
+    await ask();
+    const { user } = await server.user('Ada');
+    await expect(outcome).toHaveText(words[1](user.id));
+    expect((await fetch(`${example.origin}/export`, { method: 'POST' })).status).toBe(401);
+  });
+}
 
 if (full) {
+  test('the example next: its static build, served by Holdfast under its policy', async ({ page, context }) => {
+    test.slow(); // its build alone takes most of a minute
+    const server = await Server.launch(undefined, ['--app', 'none']);
+    let example: Example | undefined;
+    try {
+      await server.putPlan();
+      const roots = await server.keys('roots');
+      const { origin } = server;
+      example = await Example.build('next', Number(new URL(origin).port), {
+        packages: ['sdk', 'react'],
+        origin,
+        roots,
+      });
+      await server.restart(['--app', join(example.folder, 'out'), '--csp', `@${join(example.folder, 'csp.txt')}`]);
+      const troubles = await watch(context, page);
+      await usePremium(page, server, example, async () => {});
+      expect(troubles()).toEqual([]);
+    } finally {
+      await server.dispose();
+      await example?.dispose();
+    }
+  });
+
   // Stripe is a stand-in, which answers as its API is documented to.
   test('the example stripe: a checkout, and the customer portal', async ({ page, start }) => {
     const asked: Record<string, URLSearchParams> = {};

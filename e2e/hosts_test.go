@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -21,21 +22,32 @@ type backEnd struct {
 	origin, listen string
 }
 
-// startGo builds the program of the Go guard's README as a module outside the repository, and runs it. The module imports
-// the project by nothing but a replace line.
+// code matches lines that are neither empty nor a comment.
+var code = regexp.MustCompile(`(?m)^[^/\n].*$`)
+
+// startGo builds the example in Go, which the guard's README shows, as a module outside the repository, and runs it. The
+// module imports the project by nothing but a replace line.
 func startGo(t *testing.T, server *support.Server, replacement string, environment ...string) backEnd {
 	t.Helper()
 	folder := t.TempDir()
 	b := newBackEnd(t)
-	write(t, folder, "roots.json", roots(t, server))
-	write(t, folder, "main.go", b.program(t, server, "../entitlements/host/README.md", "go", 0))
+	program := read(t, "../web/examples/go/main.go")
+	if lines := len(code.FindAllString(program, -1)); lines >= 30 {
+		t.Errorf("the example has %d lines of code", lines)
+	}
+	if !strings.Contains(read(t, "../entitlements/host/README.md"), "```go\n"+program+"```\n") {
+		t.Error("the guard's README does not show the example as it is")
+	}
+	write(t, folder, "holdfast-roots.json", roots(t, server))
+	write(t, folder, "main.go", program)
 	write(t, folder, "go.mod", "module shop.example.com\n\ngo 1.26.0\n")
 	for _, command := range [][]string{
 		{"go", "mod", "edit", "-replace", "holdfast=" + replacement}, {"go", "mod", "tidy"}, {"go", "build", "-o", "shop", "."},
 	} {
 		run(t, folder, environment, command...)
 	}
-	b.start(t, folder, "./shop")
+	_, port, _ := strings.Cut(b.listen, ":")
+	b.start(t, folder, []string{"PORT=" + port, "HOLDFAST_ORIGIN=" + server.Origin}, "./shop")
 	return b
 }
 
@@ -50,11 +62,7 @@ func fork(t *testing.T) (string, []string) {
 		}
 	}
 	for _, name := range []string{"go.mod", "go.sum"} {
-		text, err := os.ReadFile(filepath.Join("..", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, folder, name, string(text))
+		write(t, folder, name, read(t, filepath.Join("..", name)))
 	}
 	for _, command := range [][]string{
 		{"git", "init", "-q", "-b", "main"}, {"git", "add", "."},
@@ -100,7 +108,7 @@ func startNode(t *testing.T, server *support.Server, n int) backEnd {
 	write(t, folder, "shop.mjs", b.program(t, server, "../web/node/README.md", "js", n))
 	write(t, folder, "bundle.mjs", bundle)
 	run(t, folder, nil, "node", "bundle.mjs", filepath.Join(folder, "shop.mjs"), filepath.Join(folder, "bundled.mjs"))
-	b.start(t, folder, "node", "bundled.mjs")
+	b.start(t, folder, nil, "node", "bundled.mjs")
 	return b
 }
 
@@ -112,11 +120,7 @@ func newBackEnd(t *testing.T) backEnd {
 // program returns code block n of a language in a README, with the addresses in place of its examples.
 func (b backEnd) program(t *testing.T, server *support.Server, readme, language string, n int) string {
 	t.Helper()
-	text, err := os.ReadFile(readme)
-	if err != nil {
-		t.Fatal(err)
-	}
-	blocks := strings.Split(string(text), "```"+language+"\n")
+	blocks := strings.Split(read(t, readme), "```"+language+"\n")
 	if len(blocks) < n+2 {
 		t.Fatalf("%s has no block %d of %s", readme, n, language)
 	}
@@ -137,11 +141,12 @@ func (b backEnd) program(t *testing.T, server *support.Server, readme, language 
 }
 
 // start runs the program until the test ends, and waits until it answers.
-func (b backEnd) start(t *testing.T, folder string, command ...string) {
+func (b backEnd) start(t *testing.T, folder string, environment []string, command ...string) {
 	t.Helper()
 	var log strings.Builder
 	program := exec.Command(command[0], command[1:]...)
 	program.Dir, program.Stdout, program.Stderr = folder, &log, &log
+	program.Env = append(os.Environ(), environment...)
 	if err := program.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -169,6 +174,15 @@ func (b backEnd) start(t *testing.T, folder string, command ...string) {
 		}
 	}
 	t.Fatalf("%v does not answer", command)
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 func write(t *testing.T, folder, name, text string) {
@@ -269,9 +283,6 @@ func TestHostsGuardTheirRoutes(t *testing.T) {
 	sibling := startNode(t, server, 0)
 	for name, b := range back {
 		t.Run(name, func(t *testing.T) { b.attack(ctx, t, sibling, ada, bob, mallory) })
-		if strings.HasPrefix(name, "go") {
-			continue
-		}
 		t.Run(name+", a replay", func(t *testing.T) { b.replay(ctx, t, ada) })
 	}
 

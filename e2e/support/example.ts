@@ -8,17 +8,31 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const web = join(import.meta.dirname, '../../web');
 
-/** The folders of all packages that others have made, by name: those that the lock files of web/ and its examples name. */
-async function others(): Promise<Map<string, string>> {
-  const found = new Map<string, string>();
-  for (const folder of [join(web, 'examples/node_modules'), join(web, 'node_modules')]) {
+/** The installed modules that others have made: those that the lock files of web/ and its examples name. */
+const installed = [join(web, 'examples/node_modules'), join(web, 'node_modules')];
+
+/**
+ * Provides an app with all of them, as links. `copied` makes hard links of their files instead, or copies: Turbopack follows
+ * no link that leads out of the app.
+ */
+async function provide(modules: string, copied: boolean): Promise<void> {
+  const sources = new Map<string, string>();
+  for (const folder of installed) {
     for (const name of await readdir(folder).catch(() => [])) {
       if (name.startsWith('.') || name === '@holdfast') continue;
       const scoped = name.startsWith('@') ? await readdir(join(folder, name)) : [''];
-      for (const part of scoped) found.set(join(name, part), join(folder, name, part));
+      for (const part of scoped) sources.set(join(name, part), join(folder, name, part));
     }
+    const commands = join(folder, '.bin');
+    if (existsSync(commands)) await cp(commands, join(modules, '.bin'), { recursive: true, verbatimSymlinks: true });
   }
-  return found;
+  for (const [name, source] of sources) {
+    const target = join(modules, name);
+    await mkdir(copied ? target : dirname(target), { recursive: true });
+    const copy = ['-RP', `${source}/.`, target];
+    if (copied) await run('cp', ['-l', ...copy]).catch(() => run('cp', copy));
+    else await symlink(source, target);
+  }
 }
 
 const packs = new Map<string, { module: string; file: string }>();
@@ -36,14 +50,14 @@ async function pack(source: string): Promise<{ module: string; file: string }> {
   return made;
 }
 
-/** An app of web/examples, built from the packed packages as their users install them, and served by Vite. */
+/** An app of web/examples, built from the packed packages as their users install them. */
 export class Example {
   readonly origin: string;
-  readonly #folder: string;
+  readonly folder: string;
   #preview: ChildProcess | undefined;
 
   private constructor(folder: string, port: number) {
-    this.#folder = folder;
+    this.folder = folder;
     this.origin = `http://localhost:${port}`;
   }
 
@@ -57,35 +71,35 @@ export class Example {
     await cp(join(web, 'examples', name), folder, { recursive: true });
     await writeFile(join(folder, 'holdfast-roots.json'), roots);
     const modules = join(folder, 'node_modules');
-    await mkdir(join(modules, '@holdfast'), { recursive: true });
+    await mkdir(modules);
+    await provide(modules, existsSync(join(folder, 'next.config.js')));
     for (const source of packages) {
       const { module, file } = await pack(source);
-      await mkdir(join(modules, module));
+      await mkdir(join(modules, module), { recursive: true });
       await run('tar', ['-xzf', file, '-C', join(modules, module), '--strip-components=1']);
     }
-    for (const [module, source] of await others()) {
-      await mkdir(dirname(join(modules, module)), { recursive: true });
-      await symlink(source, join(modules, module));
-    }
-    const example = new Example(folder, port);
-    await run(process.execPath, [example.#vite, 'build'], {
+    await run('npm', ['run', 'build'], {
       cwd: folder,
-      env: { ...process.env, HOLDFAST_ORIGIN: origin },
+      env: {
+        ...process.env,
+        HOLDFAST_ORIGIN: origin,
+        NEXT_PUBLIC_HOLDFAST_ORIGIN: origin,
+        NEXT_TELEMETRY_DISABLED: '1',
+      },
     });
-    return example;
+    return new Example(folder, port);
   }
 
-  get #vite(): string {
-    return join(this.#folder, 'node_modules/vite/bin/vite.js');
-  }
-
-  /** With its own back end, `server.js`, or with `vite preview`. */
+  /** With its own back end, `server.js` or `main.go`, or with `vite preview`. */
   async serve(holdfast: string, settings: Record<string, string> = {}): Promise<void> {
     const { port } = new URL(this.origin);
-    const own = existsSync(join(this.#folder, 'server.js'));
-    const command = own ? ['server.js'] : [this.#vite, 'preview', '--port', port, '--strictPort'];
-    this.#preview = spawn(process.execPath, command, {
-      cwd: this.#folder,
+    const has = (name: string) => existsSync(join(this.folder, name));
+    let command = [process.execPath, 'node_modules/vite/bin/vite.js', 'preview', '--port', port, '--strictPort'];
+    if (has('server.js')) command = [process.execPath, 'server.js'];
+    if (has('main.go')) command = [await this.#compile()];
+    const [program = '', ...args] = command;
+    this.#preview = spawn(program, args, {
+      cwd: this.folder,
       env: { ...process.env, PORT: port, HOLDFAST_ORIGIN: holdfast, ...settings },
       stdio: 'ignore',
     });
@@ -93,6 +107,19 @@ export class Example {
       if (this.#preview.exitCode !== null) throw new Error(`the app’s host ended with ${this.#preview.exitCode}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
+  }
+
+  /** Compiles `main.go` as a module of its own, which imports the project by a `replace` line. */
+  async #compile(): Promise<string> {
+    for (const args of [
+      ['mod', 'init', 'example.com/shop'],
+      ['mod', 'edit', '-replace', `holdfast=${join(web, '..')}`],
+      ['mod', 'tidy'],
+      ['build', '-o', 'shop', '.'],
+    ]) {
+      await run('go', args, { cwd: this.folder });
+    }
+    return join(this.folder, 'shop');
   }
 
   async stop(): Promise<void> {
@@ -106,6 +133,6 @@ export class Example {
 
   async dispose(): Promise<void> {
     await this.stop();
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 }

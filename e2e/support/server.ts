@@ -48,7 +48,7 @@ export class Server {
   /** The private cluster below the data folder. */
   readonly postgres: Postgres;
   readonly #data: string;
-  readonly #flags: readonly string[];
+  #flags: readonly string[];
   #process: ChildProcess | undefined;
   #ended: Promise<number | null> = Promise.resolve(0);
   #log = '';
@@ -111,9 +111,10 @@ export class Server {
     this.#process = undefined;
   }
 
-  /** Restarts it, for settings that are read only at start. */
-  async restart(): Promise<void> {
+  /** Restarts it, for settings that are read only at start, or with other flags. */
+  async restart(flags = this.#flags): Promise<void> {
     await this.stop();
+    this.#flags = flags;
     await this.start();
   }
 
