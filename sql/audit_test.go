@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 
 	"holdfast/entitlements"
@@ -42,15 +43,19 @@ func TestPruneAudit(t *testing.T) {
 	}
 	old := entry(year+time.Hour, "test", "test:2", user)
 	db.MustExec(`INSERT INTO audit_reasons (audit_id, user_id, reason) VALUES ($1, $2, 'because')`, old, user)
+	// An entry that closed a gap is reached in an earlier batch than the gap itself, which must not look open then.
+	later := uuid.NewString()
+	entry(3*year, "gap.closed", "gap:"+later, user)
 	closed := entry(2*year, "gap.found", "device:2", user)
 	entry(2*year, "gap.closed", fmt.Sprint("gap:", closed), user)
 	entry(2*year, "gap.found", "device:3", gone)
 	late := entry(2*year, "gap.found", "device:4", user)
 	keep[entry(0, "gap.closed", fmt.Sprint("gap:", late), user)] = "not old yet, what closed an old gap"
 	db.MustExec(`INSERT INTO audit (at, actor, action, object) SELECT $1::timestamptz, 'server', 'test', 'test:' || i FROM generate_series(1, 12000) i`, now.Add(-2*year))
+	db.MustExec(`INSERT INTO audit (id, at, actor, action, object, user_id) VALUES ($1, $2, 'server', 'gap.found', 'device:5', $3)`, later, now.Add(-2*year), user)
 
 	pruned, err := sql.PruneAudit(t.Context(), owner, now.Add(-year))
-	if err != nil || pruned != 12005 {
+	if err != nil || pruned != 12007 {
 		t.Errorf("pruned %d, %v", pruned, err)
 	}
 	var left []string
