@@ -48,6 +48,8 @@ test('from a new account through an offline restart to a revocation and back', a
     await app.write('Note 12', 'Written offline');
     await app.toAccount();
     expect((await app.download()).text).toContain('Written offline');
+    await page.goto(`${server.origin}/#/security`);
+    await expect(page.getByRole('region', { name: 'Passkeys and sessions' })).toContainText('which is out of reach');
   });
   expect(first.troubles()).toEqual([]);
 

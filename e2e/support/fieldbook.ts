@@ -37,9 +37,9 @@ export class Fieldbook {
     return this.page.getByRole('button', { name: 'Export all notes' });
   }
 
-  /** The line at the bottom of the page. */
+  /** The line under the header. */
   get line() {
-    return this.page.locator('footer').getByRole('status');
+    return this.page.locator('p.status-line');
   }
 
   get plan() {

@@ -50,8 +50,7 @@ export function Security() {
           </>
         ) : (
           <section class="card" aria-label="Passkeys and sessions">
-            {known === 'out of reach' && <p>They are shown here when the server can be reached.</p>}
-            {known === 'session over' && (
+            {known === 'session over' ? (
               <>
                 <p>To see them, sign in with your passkey once more.</p>
                 <div class="actions">
@@ -68,6 +67,16 @@ export function Security() {
                   <Outcome about={['sign-in']} />
                 </div>
               </>
+            ) : known === 'out of reach' || reached.value === false ? (
+              <>
+                <p>
+                  Passkeys, recovery codes and sessions are kept by the server, which is out of reach. They appear here
+                  as soon as it answers.
+                </p>
+                <p>Your notes, your plan and the lock of this device are here and need no server.</p>
+              </>
+            ) : (
+              <p role="status">Asking the server…</p>
             )}
           </section>
         )}
