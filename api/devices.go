@@ -127,7 +127,7 @@ func (s *server) releaseDevice(w http.ResponseWriter, r *http.Request, by caller
 
 func (s *server) changeDevice(
 	w http.ResponseWriter, r *http.Request, by caller,
-	change func(ctx context.Context, actor string, device entitlements.DeviceID, reason string) error,
+	change func(ctx context.Context, actor string, owner entitlements.UserID, device entitlements.DeviceID, reason string) error,
 ) error {
 	id, err := pathUUID(r)
 	if err != nil {
@@ -144,7 +144,7 @@ func (s *server) changeDevice(
 	if err := s.passkeys.MayChange(r.Context(), by.agent(reason), passkey.UserID(owner)); err != nil {
 		return err
 	}
-	if err := change(r.Context(), by.actor, entitlements.DeviceID(id), reason); err != nil {
+	if err := change(r.Context(), by.actor, owner, entitlements.DeviceID(id), reason); err != nil {
 		return err
 	}
 	return noContent(w)

@@ -298,12 +298,8 @@ func (s *Service) DeviceOwner(ctx context.Context, device DeviceID) (UserID, err
 }
 
 // RevokeDevice is Unlink by support, for a lost device.
-func (s *Service) RevokeDevice(ctx context.Context, actor string, device DeviceID, reason string) error {
+func (s *Service) RevokeDevice(ctx context.Context, actor string, user UserID, device DeviceID, reason string) error {
 	if err := requireReason(reason); err != nil {
-		return err
-	}
-	user, err := s.DeviceOwner(ctx, device)
-	if err != nil {
 		return err
 	}
 	return s.removeDevice(ctx, actor, "device.revoked", user, device, reason)
@@ -311,16 +307,12 @@ func (s *Service) RevokeDevice(ctx context.Context, actor string, device DeviceI
 
 // ReleaseDevice frees the place of a removed or quarantined device, even if its document is still valid. It fails with
 // [ErrInvalid], with [ErrNotFound], and with [ErrConflict] for a linked device. Releasing a free place does nothing.
-func (s *Service) ReleaseDevice(ctx context.Context, actor string, device DeviceID, reason string) error {
+func (s *Service) ReleaseDevice(ctx context.Context, actor string, user UserID, device DeviceID, reason string) error {
 	if err := requireReason(reason); err != nil {
 		return err
 	}
-	user, err := s.DeviceOwner(ctx, device)
-	if err != nil {
-		return err
-	}
 	now := s.instant()
-	_, err = s.store.Update(ctx, user, now, func(a Account) (Change, error) {
+	_, err := s.store.Update(ctx, user, now, func(a Account) (Change, error) {
 		i := slices.IndexFunc(a.Devices, func(d Device) bool { return d.ID == device })
 		switch {
 		case i < 0 || a.Devices[i].Place == PlaceReleased:

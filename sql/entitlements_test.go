@@ -313,7 +313,7 @@ func TestRevocationReportsToldDevices(t *testing.T) {
 	held := map[entitlements.DeviceID]int64{d.id: b.refresh(t, d).ExpiresAt}
 	b.clock.Advance(time.Hour)
 	held[lost.id] = b.refresh(t, lost).ExpiresAt
-	if err := b.RevokeDevice(t.Context(), "operator", lost.id, "lost"); err != nil {
+	if err := b.RevokeDevice(t.Context(), "operator", lost.user, lost.id, "lost"); err != nil {
 		t.Fatal(err)
 	}
 	ask := func() entitlements.Revocation {
@@ -976,7 +976,7 @@ func TestRemovedDeviceKeepsItsBound(t *testing.T) {
 	b.subscribe(t, user, "sub", 30*24*time.Hour)
 	d := b.link(t, user)
 	held := b.refresh(t, d)
-	if err := b.RevokeDevice(t.Context(), "operator", d.id, "lost on a train"); err != nil {
+	if err := b.RevokeDevice(t.Context(), "operator", d.user, d.id, "lost on a train"); err != nil {
 		t.Fatal(err)
 	}
 	b.clock.Advance(time.Hour)

@@ -138,7 +138,7 @@ func TestStatusListsShowEveryChange(t *testing.T) {
 	_, err = b.Suspend(t.Context(), "operator", "suspended", "a question")
 	must(err)
 	must(b.Unlink(t.Context(), "operator", devices["unlinked"].user, devices["unlinked"].id))
-	must(b.RevokeDevice(t.Context(), "operator", devices["lost"].id, "lost"))
+	must(b.RevokeDevice(t.Context(), "operator", devices["lost"].user, devices["lost"].id, "lost"))
 	replacement := &device{user: devices["replaced"].user, jkt: uuid.NewString(), clock: b.clock}
 	_, err = b.Link(t.Context(), replacement.user, replacement.proof(), entitlements.LinkRequest{Name: "Phone", Replaces: devices["replaced"].id})
 	must(err)

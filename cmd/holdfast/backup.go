@@ -64,7 +64,7 @@ func (c backupCommand) Run(ctx context.Context, con console) (err error) {
 	if c.File == "-" {
 		return c.write(ctx, con.out, os.TempDir(), pgDump, url, made, con.err)
 	}
-	return atomically(c.File, func(file *os.File) error {
+	return placeFile(c.File, moveToFree, func(file *os.File) error {
 		return c.write(ctx, file, filepath.Dir(c.File), pgDump, url, made, con.out)
 	})
 }
@@ -130,32 +130,4 @@ func (c backupCommand) write(
 	_, err = fmt.Fprintf(say, "Backed up %s: the database (schema %d, PostgreSQL %d) and %d files of keys.\n%s\nWhoever has it can sign documents: keep it as you keep the keys.\n",
 		made.Issuer, made.Schema, made.Postgres, len(keys), roots)
 	return err
-}
-
-// atomically writes a file, readable only by its owner, completely or not at all.
-func atomically(path string, write func(*os.File) error) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), ".holdfast-") // 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(file.Name()))
-		}
-	}()
-	err = write(file)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	// A hard link fails if the name exists; a rename would replace the file.
-	if err = os.Link(file.Name(), path); errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("%s exists: it is not overwritten", path)
-	}
-	if err == nil {
-		return errors.Join(os.Remove(file.Name()), syncDir(filepath.Dir(path)))
-	}
-	if err = os.Rename(file.Name(), path); err != nil { // the file system has no hard links
-		return err
-	}
-	return syncDir(filepath.Dir(path))
 }

@@ -286,33 +286,41 @@ func createPrivate(path string, key jose.PrivateKey) error {
 
 // createFile is [writeFile] for a name that must be free. It creates no folders.
 func createFile(path string, content []byte) error {
-	if _, err := os.Lstat(path); err == nil {
-		return fmt.Errorf("%s exists: it is not overwritten", path)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return writeFile(path, content)
+	return placeFile(path, moveToFree, func(file *os.File) error { _, err := file.Write(content); return err })
 }
 
 // writeFile atomically and durably writes or replaces a file, readable only by its owner.
-func writeFile(path string, content []byte) (err error) {
-	file, err := os.CreateTemp(filepath.Dir(path), ".new-") // 0600
+func writeFile(path string, content []byte) error {
+	return placeFile(path, os.Rename, func(file *os.File) error { _, err := file.Write(content); return err })
+}
+
+// placeFile durably writes a file, readable only by its owner, and has place move it to path: completely or not at all.
+func placeFile(path string, place func(from, to string) error, write func(*os.File) error) error {
+	file, err := os.CreateTemp(filepath.Dir(path), ".holdfast-") // 0600
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(file.Name()))
-		}
-	}()
-	_, err = file.Write(content)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
+	if err = errors.Join(write(file), file.Sync(), file.Close()); err == nil {
+		err = place(file.Name(), path)
 	}
-	if err = os.Rename(file.Name(), path); err != nil {
-		return err
+	if err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// moveToFree renames a file. It fails if the new name exists.
+func moveToFree(from, to string) error {
+	if _, err := os.Lstat(to); err == nil {
+		return fmt.Errorf("%s exists: it is not overwritten", to)
+	}
+	switch err := os.Link(from, to); { // a rename would replace a file made meanwhile
+	case errors.Is(err, os.ErrExist):
+		return fmt.Errorf("%s exists: it is not overwritten", to)
+	case err != nil: // the file system has no hard links
+		return os.Rename(from, to)
+	}
+	return os.Remove(from)
 }
 
 func syncDir(path string) error {
