@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -43,6 +44,14 @@ function install(app, { folder, name }) {
   return { tarball, packed: pack.files.map(({ path }) => path) };
 }
 
+/** Links every installed package of others into the app. */
+function linkAll(app) {
+  for (const name of readdirSync(here('../node_modules'))) {
+    if (name.startsWith('.') || name === '@holdfast') continue;
+    symlinkSync(here(`../node_modules/${name}`), join(app, 'node_modules', name));
+  }
+}
+
 /**
  * Registers the tests that every package must pass, and returns the app's folder and a reader of the package's files, both to
  * be called inside tests.
@@ -51,7 +60,7 @@ function install(app, { folder, name }) {
  * @param folder in web/
  * @param consumer the app's source, in this folder, that imports every entry
  * @param requires further packages of the workspace, as { name, folder }
- * @param modules installed packages that the app needs
+ * @param modules installed packages that the app needs, or 'all'
  * @param extra files beside sources, modules and documents
  * @param compilerOptions further options of the app
  * @param compilers versions of TypeScript
@@ -76,8 +85,10 @@ export function checkPack({
     app = mkdtempSync(join(tmpdir(), 'holdfast-pack-'));
     for (const required of requires) install(app, required);
     ({ tarball, packed } = install(app, { folder, name }));
-    for (const module of modules)
-      cpSync(here(`../node_modules/${module}`), join(app, 'node_modules', module), { recursive: true });
+    if (modules === 'all') linkAll(app);
+    else
+      for (const module of modules)
+        cpSync(here(`../node_modules/${module}`), join(app, 'node_modules', module), { recursive: true });
     writeFileSync(join(app, 'package.json'), '{ "type": "module" }');
     copyFileSync(here(consumer), join(app, consumer));
     const common = {
