@@ -77,7 +77,7 @@ test.describe('console', () => {
     await support.open('Ada');
     await support.page.getByRole('button', { name: 'Revoke…' }).click();
     await support.dialog.getByLabel('Reason').fill('Chargeback, ticket 4711');
-    await expect(support.dialog.locator('.promise')).toContainText('Dead everywhere by');
+    await expect(support.dialog.locator('.promise')).toContainText('Ends everywhere by');
     await support.page.screenshot({ path: readmeConsole, animations: 'disabled', caret: 'hide' });
     await context.close();
   });

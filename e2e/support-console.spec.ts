@@ -51,7 +51,7 @@ test('staff find a customer among many, revoke with a known end, and undo it', a
   await elsewhere.context().setOffline(true);
   await page.getByRole('button', { name: 'Revoke…' }).click();
   await expect(support.dialog.locator('.promise')).toContainText(
-    /Dead everywhere by .* UTC at the latest \(in \d+ s\); 2 of 2 devices should hear of it now\./,
+    /Ends everywhere by .* UTC at the latest \(in \d+ s\); 2 of 2 devices should hear of it now\./,
   );
   await expect(support.dialog.getByText('Works offline')).toHaveCount(2);
   await support.dialog.getByRole('button', { name: 'Revoke now' }).click();
@@ -72,7 +72,7 @@ test('staff find a customer among many, revoke with a known end, and undo it', a
   await expect.poll(left).toBeLessThan(first);
   await expect(ended).toHaveCount(1, { timeout: (offlineWindow + 10) * 1000 });
   await away.expectLocked('Connect to renew premium');
-  await expect(support.subscription.locator('.promise')).toHaveText('Dead everywhere: no device can use it any more.');
+  await expect(support.subscription.locator('.promise')).toHaveText('Ended everywhere: no device can use it any more.');
 
   await page.getByRole('button', { name: 'Reinstate…' }).click();
   await support.answer('Reinstate now', 'Paid after all');

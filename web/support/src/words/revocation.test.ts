@@ -21,7 +21,7 @@ const away = { last_reconciled_at: '2026-11-20T14:00:00Z' };
 const over = { document_expires_at: '2026-11-26T14:00:00Z' };
 
 test('before a revoke: the end, and which devices are told', () => {
-  const by = 'Dead everywhere by 3 Dec 2026, 14:00 UTC at the latest (in 7 days)';
+  const by = 'Ends everywhere by 3 Dec 2026, 14:00 UTC at the latest (in 7 days)';
   expect(promise('revoke', [holder(), holder(), holder(away)], now)).toBe(
     `${by}; 2 of 3 devices should hear of it now.`,
   );
@@ -30,7 +30,7 @@ test('before a revoke: the end, and which devices are told', () => {
   expect(promise('revoke', [holder(away), holder({ last_reconciled_at: null })], now)).toBe(
     `${by}; none of 2 devices was in contact lately.`,
   );
-  const atOnce = 'Dead everywhere at once: no device holds a document that works offline.';
+  const atOnce = 'Ends everywhere at once: no device holds a document that works offline.';
   expect(promise('revoke', [], now)).toBe(atOnce);
   expect(promise('revoke', [holder(over), holder({ document_expires_at: null })], now)).toBe(atOnce);
 });
@@ -54,11 +54,11 @@ test('after a revoke: which devices have been told; only the end is certain', ()
   expect(progress(holder({ document_revision: null }), 5, now)).toBe('live');
   expect(progress(holder(over), 5, now)).toBe('ended');
   const told = { document_revision: 5 };
-  const by = 'Dead everywhere by 3 Dec 2026, 14:00 UTC at the latest (in 7 days)';
+  const by = 'Ends everywhere by 3 Dec 2026, 14:00 UTC at the latest (in 7 days)';
   expect(standing('revoke', [holder(told), holder(), holder()], 5, now)).toBe(`${by}; 1 of 3 devices has been told.`);
   expect(standing('revoke', [holder(told), holder(told)], 5, now)).toBe(`${by}; all 2 devices have been told.`);
   expect(standing('revoke', [holder(told)], 5, now)).toBe(`${by}; its one device has been told.`);
-  expect(standing('revoke', [holder(over)], 5, now)).toBe('Dead everywhere: no device can use it any more.');
+  expect(standing('revoke', [holder(over)], 5, now)).toBe('Ended everywhere: no device can use it any more.');
 });
 
 test('keeps showing a device whose document has ended', () => {

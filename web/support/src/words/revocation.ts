@@ -34,8 +34,8 @@ const lately = 15 * 60_000;
 export type Withdrawal = 'revoke' | 'suspend';
 
 const words = {
-  revoke: 'Dead everywhere',
-  suspend: 'Paused everywhere',
+  revoke: { later: 'Ends everywhere', now: 'Ended everywhere' },
+  suspend: { later: 'Paused everywhere', now: 'Paused everywhere' },
 };
 
 /**
@@ -43,10 +43,10 @@ const words = {
  */
 export function promise(how: Withdrawal, devices: readonly Holder[], now: Date): string {
   const until = deadline(devices, now);
-  if (!until) return `${words[how]} at once: no device holds a document that works offline.`;
+  if (!until) return `${words[how].later} at once: no device holds a document that works offline.`;
   const holders = devices.filter((device) => live(device, now));
   const online = holders.filter((device) => now.getTime() - contact(device) <= lately).length;
-  const by = `${words[how]} by ${utcAtLatest(until, now)} at the latest (${relative(until, now)})`;
+  const by = `${words[how].later} by ${utcAtLatest(until, now)} at the latest (${relative(until, now)})`;
   if (holders.length === 1) {
     return online === 1
       ? `${by}; its one device should hear of it now.`
@@ -59,9 +59,9 @@ export function promise(how: Withdrawal, devices: readonly Holder[], now: Date):
 /** The progress after the change. An answer to a device may have been lost, so only the last end is certain. */
 export function standing(how: Withdrawal, devices: readonly Holder[], revision: number, now: Date): string {
   const until = deadline(devices, now);
-  if (!until) return `${words[how]}: no device can use it any more.`;
+  if (!until) return `${words[how].now}: no device can use it any more.`;
   const told = devices.filter((device) => progress(device, revision, now) === 'told').length;
-  const by = `${words[how]} by ${utcAtLatest(until, now)} at the latest (${relative(until, now)})`;
+  const by = `${words[how].later} by ${utcAtLatest(until, now)} at the latest (${relative(until, now)})`;
   return `${by}; ${toldOf(told, devices.length)}.`;
 }
 

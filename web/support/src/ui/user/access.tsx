@@ -31,7 +31,7 @@ export function Access({ account, changed }: CardProps) {
                     Last used <When at={passkey.last_used_at} />.
                   </>
                 ) : (
-                  'Not used yet.'
+                  'Not used since it was added.'
                 )}
               </small>
             </div>
@@ -134,7 +134,7 @@ function SignOut({ account, changed }: CardProps) {
         {devices.value && account.devices.length > 0 && `, and ${count(account.devices.length, 'device')} are removed`}.
         {devices.value &&
           until &&
-          ` Paid features are dead there by ${utcAtLatest(until, now.value)} at the latest (${relative(until, now.value)}).`}
+          ` Paid features end there by ${utcAtLatest(until, now.value)} at the latest (${relative(until, now.value)}).`}
       </p>
       <label class="check">
         <input type="checkbox" checked={devices} onChange={(event) => (devices.value = event.currentTarget.checked)} />

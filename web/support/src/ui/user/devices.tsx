@@ -84,8 +84,8 @@ function Remove({ account, changed, device }: CardProps & { readonly device: Adm
     >
       <p class="promise">
         {until
-          ? `Dead on this device by ${utcAtLatest(until, now.value)} at the latest (${relative(until, now.value)}); at once if it is online.`
-          : 'Dead on this device at once: it holds no document that works offline.'}
+          ? `Ends on this device by ${utcAtLatest(until, now.value)} at the latest (${relative(until, now.value)}); at once if it is online.`
+          : 'Ends on this device at once: it holds no document that works offline.'}
       </p>
       <p>
         For a lost or stolen device. What they have paid for, and every other device, stay as they are. It is not undone
