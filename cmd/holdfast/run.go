@@ -244,7 +244,7 @@ func (c Config) greet(w io.Writer, site site, app app, ops net.Addr, warning str
 	fmt.Fprintf(w, `
   Holdfast is running.
 %[8]s
-  Console      %[1]s/support, for staff: %[4]s staff invite --role admin --name NAME %[7]s
+  Console      %[1]s/support, for staff: %[4]s staff invite --name NAME --role admin %[7]s
   Operations   http://%[2]s/metrics, /readyz (never make it public)
   API          http://%[2]s/docs/
   Data         %[3]s

@@ -661,10 +661,10 @@ func TestTrustedProxies(t *testing.T) {
 func TestGreetingCommands(t *testing.T) {
 	t.Parallel()
 	for want, config := range map[string]Config{
-		"staff invite --role admin --name NAME --data place\n":                       {DataFolder: DataFolder{Data: "place"}},
-		"staff invite --role admin --name NAME --keys vault --data place\n":          {DataFolder: DataFolder{Data: "place"}, KeysFolder: KeysFolder{Keys: "vault"}},
-		"staff invite --role admin --name NAME --keys vault --database-url …\n":      {Database: Database{DatabaseURL: "postgres:///x"}, KeysFolder: KeysFolder{Keys: "vault"}},
-		"staff invite --role admin --name NAME --keys place/keys --database-url …\n": {Database: Database{DatabaseURL: "postgres:///x"}, DataFolder: DataFolder{Data: "place"}},
+		"staff invite --name NAME --role admin --data place\n":                       {DataFolder: DataFolder{Data: "place"}},
+		"staff invite --name NAME --role admin --keys vault --data place\n":          {DataFolder: DataFolder{Data: "place"}, KeysFolder: KeysFolder{Keys: "vault"}},
+		"staff invite --name NAME --role admin --keys vault --database-url …\n":      {Database: Database{DatabaseURL: "postgres:///x"}, KeysFolder: KeysFolder{Keys: "vault"}},
+		"staff invite --name NAME --role admin --keys place/keys --database-url …\n": {Database: Database{DatabaseURL: "postgres:///x"}, DataFolder: DataFolder{Data: "place"}},
 		"token create --scope admin --database-url …\n":                              {Database: Database{DatabaseURL: "postgres:///x"}, KeysFolder: KeysFolder{Keys: "vault"}},
 	} {
 		var out strings.Builder
