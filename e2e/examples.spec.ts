@@ -14,12 +14,15 @@ base.describe.configure({ mode: 'default' });
 
 const full = process.env.HOLDFAST_DRILLS === 'full';
 
+/** Variables of the environment of an example's back end. */
+type Settings = Record<string, string>;
+
 interface Fixtures {
   /** Builds and serves an example for a server, which knows its origin and has the plan `premium`. */
   start(
     name: string,
     packages: readonly string[],
-    further?: { flags?: readonly string[]; settings?: Record<string, string> },
+    further?: { flags?: readonly string[]; settings?: Settings | ((server: Server) => Promise<Settings>) },
   ): Promise<{ server: Server; example: Example }>;
 }
 
@@ -36,7 +39,7 @@ const test = base.extend<Fixtures>({
       const roots = await server.keys('roots');
       const example = await Example.build(name, port, { packages, origin: server.origin, roots });
       open.push(example);
-      await example.serve(server.origin, settings);
+      await example.serve(server.origin, typeof settings === 'function' ? await settings(server) : settings);
       return { server, example };
     });
     for (const one of open.reverse()) await one.dispose();
@@ -78,8 +81,9 @@ async function usePremium(page: Page, server: Server, example: Example, unplug: 
   await test.step('once support has revoked it', async () => {
     await server.start();
     await server.support('revoke', 'Ada');
-    await page.reload();
+    await page.evaluate(() => dispatchEvent(new Event('online')));
     await expect(status).toHaveText('Ada: revoked');
+    await expect(page.getByText('Exported.')).toBeHidden();
     await expect(page.getByRole('button', { name: 'Export' })).toBeDisabled();
   });
 }
@@ -143,6 +147,38 @@ if (full) {
       await server.dispose();
       await example?.dispose();
     }
+  });
+
+  test('the example passwords: a member who has logged in adds a passkey, once', async ({ page, elsewhere, start }) => {
+    const { server, example } = await start('passwords', ['sdk', 'vite'], {
+      settings: async (server) => ({ HOLDFAST_TOKEN: await server.token('support:read', 'support:write') }),
+    });
+    const logIn = async (page: Page, password: string) => {
+      await page.getByLabel('Name').fill('Ada');
+      await page.getByLabel('Password').fill(password);
+      await page.getByRole('button', { name: 'Log in' }).click();
+    };
+    const add = (page: Page) => page.getByRole('button', { name: 'Add a passkey' }).click();
+    expect((await fetch(`${example.origin}/passkey`, { method: 'POST' })).status).toBe(401);
+
+    const locked = await Authenticator.attach(page, { verifying: false });
+    await page.goto(example.origin);
+    await logIn(page, 'wrong');
+    await expect(page.getByRole('alert')).toHaveText('It did not work: wrong_password');
+    await logIn(page, 'correct horse');
+    await add(page);
+    await expect(page.getByRole('alert')).toHaveText('It did not work: cancelled');
+    await locked.remove();
+    await Authenticator.attach(page);
+    await add(page);
+    await expect(page.getByRole('status')).toHaveText('Ada: none');
+    expect((await server.user('Ada')).user).toMatchObject({ external_id: 'member-17' });
+
+    await Authenticator.attach(elsewhere);
+    await elsewhere.goto(example.origin);
+    await logIn(elsewhere, 'correct horse');
+    await add(elsewhere);
+    await expect(elsewhere.getByRole('alert')).toHaveText('It did not work: has_passkey');
   });
 
   // Stripe is a stand-in, which answers as its API is documented to.

@@ -155,6 +155,11 @@ export class Server {
     return this.#run('keys', ...args);
   }
 
+  /** The bearer token that `holdfast token create` prints, for the admin API. */
+  async token(...scopes: string[]): Promise<string> {
+    return (await this.#run('token', 'create', ...scopes.flatMap((scope) => ['--scope', scope]))).trim();
+  }
+
   /** `holdfast staff …` on the server's database. */
   staff(...args: string[]): Promise<string> {
     return this.#run('staff', ...args);

@@ -1,12 +1,15 @@
 import { HoldfastError } from '@holdfast/client';
 import { useFeature, useHoldfast } from '@holdfast/react';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 
 export function App() {
   const { hf, user, entitlement } = useHoldfast();
   const mayExport = useFeature('export');
   const [outcome, setOutcome] = useState('');
   const { state, until } = entitlement;
+  useEffect(() => {
+    if (!mayExport) setOutcome('');
+  }, [mayExport]);
 
   /** Runs what the user asked for, and says why it failed. */
   const run = (work) => async (event) => {

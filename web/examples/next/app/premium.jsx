@@ -9,6 +9,9 @@ export function Premium() {
   const mayExport = useFeature('export');
   const [outcome, setOutcome] = useState('');
   const { state, until } = entitlement;
+  useEffect(() => {
+    if (!mayExport) setOutcome('');
+  }, [mayExport]);
   // Until the page runs, a form would be sent to its host.
   const [runs, setRuns] = useState(false);
   useEffect(() => setRuns(true), []);
