@@ -189,7 +189,7 @@ func (c Config) handler(
 		Places:         c.DatabasePool / 2, // the rest is for streams that open, and for what runs beside
 		Draining:       drain.begun,
 		Streams:        &drain.streams,
-		MaxStreams:     min(c.MaxStreams, c.connections()/4*3),
+		MaxStreams:     min(c.MaxStreams, max(c.connections()/4*3, 1)),
 		Metrics:        metrics,
 		Traces:         traces,
 		Log:            log,
