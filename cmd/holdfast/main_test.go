@@ -10,8 +10,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
+// quickEnd keeps the race detector from sleeping for a second at the end of each process.
+const quickEnd = "atexit_sleep_ms=0"
+
 // TestMain lets the scripts, and the tests of signals, run this binary as holdfast.
 func TestMain(m *testing.M) {
+	if err := os.Setenv("GORACE", quickEnd); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"holdfast": main})
 }
 
@@ -20,6 +26,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:         "testdata",
 		WorkdirRoot: folder(t),
+		Setup:       func(env *testscript.Env) error { env.Setenv("GORACE", quickEnd); return nil },
 		Cmds:        map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "vector": vector},
 	})
 }
