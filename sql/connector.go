@@ -135,9 +135,9 @@ func (c *conn) hear(notice *pq.Error) {
 // wholeKey is the key under which the context of [brief] holds the one that it was made from.
 type wholeKey struct{}
 
-// brief returns a context for a statement that finds its rows by key. Neither database/sql nor the driver sees its end, to
-// wait for which each would start a goroutine. exchange obeys it, but the server does not learn of it: a statement that waits
-// for a lock then goes on until its own timeout.
+// brief returns a context for a statement that finds its rows by key. database/sql and the driver each start a goroutine to
+// wait for the end of a context; this one hides its end from both. exchange still obeys it, but does not cancel the statement
+// on the server: one that waits for a lock goes on until its lock_timeout.
 func brief(ctx context.Context) context.Context {
 	return context.WithValue(context.WithoutCancel(ctx), wholeKey{}, ctx)
 }
