@@ -33,6 +33,10 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(folder)
 	binary = filepath.Join(folder, "holdfast")
+	// The race detector would sleep for a second at the end of each program.
+	if err := os.Setenv("GORACE", "atexit_sleep_ms=0"); err != nil {
+		panic(err)
+	}
 	build := exec.Command("go", "build", "-race", "-o", binary, "../cmd/holdfast")
 	build.Stdout, build.Stderr = os.Stderr, os.Stderr
 	if err := build.Run(); err != nil {
