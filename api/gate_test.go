@@ -63,8 +63,8 @@ func (w *world) waiting() string {
 	return ""
 }
 
-// TestGateShortensItsQueueInAFlood checks that a burst is served, in turn when few are left, that more requests than can wait get the oldest of them
-// refused at once, that the newest then go first, and that the queue is long again a second later.
+// TestGateShortensItsQueueInAFlood checks that a burst is served, in turn when few are left; that when more requests come
+// than can wait, the oldest are refused at once and the newest go first; and that the queue is long again a second later.
 func TestGateShortensItsQueueInAFlood(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

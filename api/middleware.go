@@ -265,7 +265,8 @@ func canonicalID(id string) string {
 	return id
 }
 
-// observe logs, counts and traces every request and sets its id. A trusted proxy's traceparent is continued. It names requests by the route's pattern, never by client input.
+// observe logs, counts and traces every request and sets its id. A trusted proxy's traceparent is continued. Requests are
+// named by the route's pattern, never by client input.
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now() // a duration, not an instant that anything is judged by

@@ -76,8 +76,8 @@ type Config struct {
 	// Roots is the document served as /roots.json, which the app's service worker pins.
 	Roots []byte
 
-	// Places is how many requests may use the database at once. 16 times as many may wait. In a flood, at most two for each
-	// processor may, and 4 times as many may wait.
+	// Places is how many requests may use the database at once; 16 times as many may wait. In a flood, two for each processor
+	// may use it, and 4 times as many may wait.
 	Places int
 
 	// Draining is closed when the server is about to stop: event streams then send their clients elsewhere and end, while
