@@ -20,7 +20,7 @@ type Database struct {
 	swept atomic.Int64 // when the housekeeping last found nothing more to do; Unix seconds
 }
 
-// OpenDatabase is [Open] for a database that must have this program's schema, with at most that many connections. Close its
+// OpenDatabase is [Open] for a database on whose schema this program must work, with at most that many connections. Close its
 // result.
 func OpenDatabase(ctx context.Context, url string, connections int) (_ *Database, err error) {
 	d := &Database{}

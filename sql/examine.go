@@ -19,8 +19,9 @@ type Examination struct {
 	Names      string        `db:"names"`    // synchronous_standby_names
 	Standbys   int           `db:"standbys"` // that are connected
 	RPIDs      string        `db:"rpids"`    // relying parties to which the first passkeys are bound
-	Overdue    string        `db:"-"`        // tables with rows that should have been deleted long ago
-	ClockAhead time.Duration `db:"-"`        // of the program, to the database's clock
+	Schema     SchemaState   `db:"-"`
+	Overdue    string        `db:"-"` // tables with rows that should have been deleted long ago
+	ClockAhead time.Duration `db:"-"` // of the program, to the database's clock
 }
 
 // overdue is how long after its end a row should be deleted, at the latest.
@@ -37,6 +38,9 @@ func (d *Database) Examine(ctx context.Context) (e Examination, err error) {
 		(SELECT count(*) FROM pg_stat_replication) AS standbys,
 		(SELECT coalesce(string_agg(rp_id, ' '), '') FROM (SELECT DISTINCT rp_id FROM (SELECT rp_id FROM passkeys LIMIT 1000) AS first) AS p) AS rpids`); err != nil {
 		return e, failed("examine", err)
+	}
+	if e.Schema, err = schemaState(ctx, d.db); err != nil {
+		return e, err
 	}
 	asked := time.Now()
 	now, err := d.Entitlements.Clock(ctx)

@@ -120,7 +120,7 @@ func connectOwner(ctx context.Context, config pq.Config) (*sql.DB, error) {
 	return db, nil
 }
 
-// connectToSchema is connectAsOwner for a database that must have this program's schema.
+// connectToSchema is connectAsOwner for a database on whose schema this program must work.
 func connectToSchema(ctx context.Context, url string) (*sqlx.DB, error) {
 	db, err := connectAsOwner(ctx, url)
 	if err != nil {

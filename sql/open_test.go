@@ -79,6 +79,7 @@ func TestRuntimeRole(t *testing.T) {
 				"UPDATE secrets SET value = ''",
 				"DELETE FROM secrets",
 				"INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, true)",
+				"UPDATE schema_compatibility SET oldest = 99",
 				"GRANT ALL ON audit TO holdfast_runtime",
 			} {
 				_, err := db.Exec(forbidden)
@@ -253,17 +254,52 @@ func TestOtherVersions(t *testing.T) {
 	}
 	defer db.Close()
 
-	insert := "INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, true)"
-	connect(t, owner).MustExec(insert, sql.Version()+1)
-	if err := sql.CheckVersion(t.Context(), db); err == nil || !strings.Contains(err.Error(), "newer than") {
-		t.Errorf("a newer schema: %v", err)
+	later(t, owner, sql.Version())
+	if err := sql.CheckVersion(t.Context(), db); err != nil {
+		t.Errorf("a newer schema that this program's version works on: %v", err)
 	}
 	if err := sql.Migrate(t.Context(), owner); err != nil {
 		t.Errorf("migrating a newer schema: %v", err)
 	}
-	connect(t, owner).MustExec("DELETE FROM goose_db_version WHERE version_id >= $1", sql.Version())
-	if err := sql.CheckVersion(t.Context(), db); err == nil || !strings.Contains(err.Error(), "run 'holdfast migrate'") {
-		t.Errorf("an older schema: %v", err)
+	if state, _, err := sql.Schema(t.Context(), owner); err != nil || state != (sql.SchemaState{Version: sql.Version() + 1, Oldest: sql.Version()}) {
+		t.Errorf("after migrating a newer schema: %+v, %v", state, err)
+	}
+	later(t, owner, sql.Version()+1)
+	if err := sql.CheckVersion(t.Context(), db); !errors.As(err, new(sql.SchemaError)) {
+		t.Errorf("a newer schema that this program does not work on: %v", err)
+	}
+}
+
+// later gives the schema the next version, on which programs of that schema version and newer work.
+func later(t *testing.T, owner string, oldest int64) {
+	t.Helper()
+	connect(t, owner).MustExec("INSERT INTO goose_db_version (version_id, is_applied) VALUES ($1, true)", sql.Version()+1)
+	connect(t, owner).MustExec("UPDATE schema_compatibility SET oldest = $1", oldest)
+}
+
+// TestSchemaStateCheck checks on which schemas a program of schema 5 starts, and what it says otherwise.
+func TestSchemaStateCheck(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		state sql.SchemaState
+		want  string // part of the refusal
+	}{
+		"no schema":                             {sql.SchemaState{}, "no schema yet: run 'holdfast migrate'"},
+		"its own":                               {sql.SchemaState{Version: 5, Oldest: 5}, ""},
+		"its own, which older programs work on": {sql.SchemaState{Version: 5, Oldest: 1}, ""},
+		"older":                                 {sql.SchemaState{Version: 4, Oldest: 1}, "is of version 4, this program needs 5: run 'holdfast migrate'"},
+		"older, contracted":                     {sql.SchemaState{Version: 4, Oldest: 4}, "run 'holdfast migrate'"},
+		"expanded":                              {sql.SchemaState{Version: 6, Oldest: 4}, ""},
+		"contracted up to this program":         {sql.SchemaState{Version: 9, Oldest: 5}, ""},
+		"contracted beyond":                     {sql.SchemaState{Version: 9, Oldest: 6}, "programs of schema 6 and newer work, not this one of schema 5: run a newer program"},
+	} {
+		err := test.state.Check(5)
+		if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
+		if err != nil && !errors.As(err, new(sql.SchemaError)) {
+			t.Errorf("%s: %T", name, err)
+		}
 	}
 }
 

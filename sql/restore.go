@@ -13,19 +13,19 @@ import (
 // ErrNotEmpty is returned for a database that already contains something.
 var ErrNotEmpty = errors.New("the database is not empty")
 
-// Schema returns the schema version of the database at url, or 0 before the first migration, and the major version of its
-// PostgreSQL server.
-func Schema(ctx context.Context, url string) (version int64, postgres int, err error) {
+// Schema returns the state of the schema of the database at url, and the major version of its PostgreSQL server. The login in
+// url must be the owner.
+func Schema(ctx context.Context, url string) (schema SchemaState, postgres int, err error) {
 	db, err := connectAsOwner(ctx, url)
 	if err != nil {
-		return 0, 0, err
+		return SchemaState{}, 0, err
 	}
 	defer db.Close()
 	if err := db.GetContext(ctx, &postgres, `SELECT current_setting('server_version_num')::int / 10000`); err != nil {
-		return 0, 0, failed("read PostgreSQL's version", err)
+		return SchemaState{}, 0, failed("read PostgreSQL's version", err)
 	}
-	version, err = schemaVersion(ctx, db)
-	return version, postgres, err
+	schema, err = schemaState(ctx, db)
+	return schema, postgres, err
 }
 
 // PrepareRestore prepares the database at url for another database's dump, as the owner that url names. If the schema

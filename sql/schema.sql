@@ -160,6 +160,12 @@ CREATE TABLE public.recovery_codes (
     CONSTRAINT recovery_codes_lookup_check CHECK ((length(lookup) = 8))
 );
 
+CREATE TABLE public.schema_compatibility (
+    one boolean DEFAULT true NOT NULL,
+    oldest bigint NOT NULL,
+    CONSTRAINT schema_compatibility_one_check CHECK (one)
+);
+
 CREATE TABLE public.secrets (
     name text NOT NULL,
     value bytea NOT NULL,
@@ -319,6 +325,9 @@ ALTER TABLE ONLY public.plans
 
 ALTER TABLE ONLY public.recovery_codes
     ADD CONSTRAINT recovery_codes_pkey PRIMARY KEY (user_id, lookup);
+
+ALTER TABLE ONLY public.schema_compatibility
+    ADD CONSTRAINT schema_compatibility_pkey PRIMARY KEY (one);
 
 ALTER TABLE ONLY public.secrets
     ADD CONSTRAINT secrets_pkey PRIMARY KEY (name);
@@ -484,6 +493,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.passkeys TO holdfast_runtime;
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plans TO holdfast_runtime;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.recovery_codes TO holdfast_runtime;
+
+GRANT SELECT ON TABLE public.schema_compatibility TO holdfast_runtime;
 
 GRANT SELECT,INSERT ON TABLE public.secrets TO holdfast_runtime;
 

@@ -49,9 +49,11 @@ func (c backupCommand) Run(ctx context.Context, con console) (err error) {
 	}
 	defer func() { err = errors.Join(err, stop()) }()
 	made := manifest{Format: archiveFormat, Program: version(), MadeAt: time.Now().UTC().Truncate(time.Second), Issuer: keys.Keyset.Issuer}
-	if made.Schema, made.Postgres, err = sql.Schema(ctx, url); err != nil {
+	schema, postgres, err := sql.Schema(ctx, url)
+	if err != nil {
 		return err
 	}
+	made.Schema, made.Postgres = schema.Version, postgres
 	if made.Schema == 0 {
 		return errors.New("the database has no schema yet: there is nothing to back up")
 	}

@@ -295,7 +295,7 @@ func TestRestoreRefuses(t *testing.T) {
 		},
 		"a newer schema": {
 			pack(t, change(manifestMember, func(s string) string { return strings.Replace(s, `"schema": `, `"schema": 9`, 1) })),
-			"of this program: restore it with holdfast",
+			"of this program: restore it with a program of that schema",
 		},
 		"a newer pg_dump": {
 			pack(t, change(manifestMember, func(s string) string { return strings.Replace(s, `"pg_dump": `, `"pg_dump": 9`, 1) })),

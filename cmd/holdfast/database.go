@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"holdfast/sql"
@@ -20,9 +22,18 @@ const clusterPatience = 30 * time.Second
 type migrateCommand struct {
 	Database
 	DataFolder
+	Status bool `xor:"only" help:"Only print which migrations are applied and pending, and which programs work on the schema."`
+	DryRun bool `xor:"only" help:"Only print the SQL of the pending migrations."`
+	JSON   bool `name:"json" help:"Print the status as JSON, for programs."`
 }
 
 func (c migrateCommand) Run(ctx context.Context, con console) (err error) {
+	if c.JSON && !c.Status {
+		return wrongUse("--json is for --status")
+	}
+	if c.Status || c.DryRun {
+		return c.show(ctx, con)
+	}
 	url, stop := c.DatabaseURL, func() error { return nil }
 	if c.private() {
 		if err := checkRestored(c.DataFolder); err != nil {
@@ -42,8 +53,65 @@ func (c migrateCommand) Run(ctx context.Context, con console) (err error) {
 	if err := sql.Migrate(ctx, url); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(con.out, "The schema is of version %d.\n", sql.Version())
+	schema, _, err := sql.Schema(ctx, url)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(con.out, "The schema is of version %d.\n", schema.Version)
 	return err
+}
+
+// migrationStatus is the output of migrate --status.
+type migrationStatus struct {
+	Schema  int64           `json:"schema"`  // of the database; 0 before the first migration
+	Oldest  int64           `json:"oldest"`  // programs of this schema and newer work on it; 0 before the first migration
+	Program int64           `json:"program"` // the schema of this program
+	Applied []sql.Migration `json:"applied"` // of those that this program knows
+	Pending []sql.Migration `json:"pending"`
+}
+
+// show prints what migrating would do, and changes nothing.
+func (c migrateCommand) show(ctx context.Context, con console) (err error) {
+	url, stop, err := c.address(ctx, c.DataFolder, local.Owner, newLogger(con.err, slog.LevelInfo))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	schema, _, err := sql.Schema(ctx, url)
+	if err != nil {
+		return err
+	}
+	all := sql.Migrations()
+	applied := slices.IndexFunc(all, func(m sql.Migration) bool { return m.Version > schema.Version })
+	if applied < 0 {
+		applied = len(all)
+	}
+	status := migrationStatus{schema.Version, schema.Oldest, sql.Version(), all[:applied], all[applied:]}
+	switch {
+	case c.JSON:
+		out := json.NewEncoder(con.out)
+		out.SetIndent("", "  ")
+		return out.Encode(status)
+	case c.DryRun && len(status.Pending) == 0:
+		fmt.Fprintln(con.out, "-- nothing is pending")
+		return nil
+	case c.DryRun:
+		for _, m := range status.Pending {
+			fmt.Fprintf(con.out, "-- %s\n%s\n", m.Name, m.SQL)
+		}
+		return nil
+	}
+	fmt.Fprintf(con.out, "The schema is of version %d, this program's of version %d.\n", status.Schema, status.Program)
+	if status.Schema > 0 {
+		fmt.Fprintf(con.out, "Programs of schema %d and newer work on it.\n", status.Oldest)
+	}
+	for _, m := range status.Applied {
+		fmt.Fprintln(con.out, "applied ", m.Name)
+	}
+	for _, m := range status.Pending {
+		fmt.Fprintln(con.out, "pending ", m.Name)
+	}
+	return nil
 }
 
 // open connects an operator's tool to the server's database, which may be a private cluster with or without a running

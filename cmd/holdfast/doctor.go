@@ -166,6 +166,10 @@ func (d *doctor) database(ctx context.Context, site site, keys *entitlements.Key
 	ctx, cancel := context.WithTimeout(ctx, doctorPatience)
 	defer cancel()
 	db, end, err := d.open(ctx, d.DataFolder, log)
+	if errors.As(err, new(sql.SchemaError)) {
+		d.fail("schema", err, "compare 'holdfast migrate --status' with the programs that run")
+		return
+	}
 	if err != nil {
 		d.fail("database", err, "see that PostgreSQL runs, and that --database-url names it and the runtime's login")
 		return
@@ -184,7 +188,7 @@ func (d *doctor) database(ctx context.Context, site site, keys *entitlements.Key
 	if seen.Number/10_000 < oldestPostgres {
 		d.warn("database", "PostgreSQL "+seen.Version+" gets no fixes any more", "move to a newer major version by a backup")
 	} else {
-		d.ok("database", "PostgreSQL %s, schema %d, program %s", seen.Version, sql.Version(), version())
+		d.ok("database", "PostgreSQL %s, schema %d, program %s of schema %d", seen.Version, seen.Schema.Version, version(), sql.Version())
 	}
 	if seen.Owner {
 		d.warn("role", "the login "+seen.Login+" owns the tables: a mistake in the program could change the schema or the audit trail",

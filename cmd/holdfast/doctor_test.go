@@ -95,6 +95,11 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("%+v", found["keys"])
 	}
 	must(t, os.Chmod(key[0], 0o600))
+	primary.Exec(t, `UPDATE schema_compatibility SET oldest = oldest + 1000`)
+	if found := expect("contracted schema", config, 1, map[string]string{"origin": "warning", "root": "warning", "schema": "failure"}); !strings.Contains(found["schema"].Found, "run a newer program") {
+		t.Errorf("%+v", found["schema"])
+	}
+	primary.Exec(t, `UPDATE schema_compatibility SET oldest = oldest - 1000`)
 
 	s.stop(t)
 	primary.Exec(t, `INSERT INTO spent (id, expires_at) VALUES (gen_random_uuid(), now() - interval '1 day')`)

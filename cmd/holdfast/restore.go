@@ -44,8 +44,8 @@ func (c restoreCommand) Run(ctx context.Context, con console) error {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
 	if a.manifest.Schema > sql.Version() {
-		return fmt.Errorf("%s is of schema %d, newer than the %d of this program: restore it with holdfast %s or newer",
-			c.File, a.manifest.Schema, sql.Version(), a.manifest.Program)
+		return fmt.Errorf("%s is of schema %d, newer than the %d of this program: restore it with a program of that schema",
+			c.File, a.manifest.Schema, sql.Version())
 	}
 	pgRestore, err := local.FindProgram(ctx, "pg_restore", a.manifest.Dump)
 	if err != nil {

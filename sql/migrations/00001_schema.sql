@@ -24,6 +24,15 @@ REVOKE CREATE ON SCHEMA public FROM PUBLIC; -- which PostgreSQL 14 and older gra
 GRANT USAGE ON SCHEMA public TO holdfast_runtime;
 GRANT SELECT ON goose_db_version TO holdfast_runtime;
 
+-- The oldest schema version whose programs work on this schema: older ones refuse to start. A migration that only adds
+-- leaves the number alone; one that removes what older programs use raises it. One row, never deleted.
+CREATE TABLE schema_compatibility (
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    oldest bigint NOT NULL
+);
+INSERT INTO schema_compatibility (oldest) VALUES (1);
+GRANT SELECT ON schema_compatibility TO holdfast_runtime;
+
 -- Ids in the order of the database's clock (UUID version 7, RFC 9562 §6.2 method 3): a list can be paged by them, without a
 -- sequence that all users share. Which of two concurrent transactions comes first is left open. The default is one
 -- expression because the schema has no functions.
