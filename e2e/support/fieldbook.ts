@@ -37,9 +37,9 @@ export class Fieldbook {
     return this.page.getByRole('button', { name: 'Export all notes' });
   }
 
-  /** The line under the header. */
+  /** What the bar under the header says. */
   get line() {
-    return this.page.locator('p.status-line');
+    return this.page.locator('.status-bar').getByRole('status');
   }
 
   get plan() {

@@ -12,7 +12,7 @@ import { Editor } from './editor.tsx';
 import { Later } from './later.tsx';
 import { createNote, focusList, List } from './list.tsx';
 import { Mark } from './mark.tsx';
-import { Count, StatusLine } from './status-line.tsx';
+import { StatusBar } from './status-bar.tsx';
 
 /** The signed-in app: the list beside the open note or the account; on narrow screens one of them at a time. */
 export function Notebook({ user }: { user: User }) {
@@ -70,7 +70,7 @@ export function Notebook({ user }: { user: User }) {
           Account
         </a>
       </header>
-      <StatusLine />
+      <StatusBar />
       <main class="panes">
         <List open={open?.id ?? null} place={list} />
         <section class="pane" id="pane" ref={pane} tabIndex={-1} aria-label={account ? 'Account' : 'Note'}>
@@ -88,7 +88,6 @@ export function Notebook({ user }: { user: User }) {
           )}
         </section>
       </main>
-      <Count />
       {notices.value.length > 0 && <Later unasked>{({ Notices }) => <Notices />}</Later>}
     </div>
   );

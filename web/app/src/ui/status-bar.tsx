@@ -1,0 +1,19 @@
+import { thousands } from '@holdfast/kit/when.ts';
+import { loaded, notes } from '../notes/book.ts';
+import { limit, line } from '../standing.ts';
+
+/** The bar under the header: how many notes there are, and what the user should know now, if anything. */
+export function StatusBar() {
+  const { text, tone } = line.value;
+  return (
+    <div class={`status-bar ${tone === 'attention' ? 'attention' : ''}`}>
+      <p role="status">{text}</p>
+      {loaded.value && <p class="count">{count(notes.value.length, limit.value)}</p>}
+    </div>
+  );
+}
+
+function count(held: number, allowed: number): string {
+  if (Number.isFinite(allowed)) return `${thousands(held)} of ${thousands(allowed)} notes`;
+  return held === 1 ? '1 note' : `${thousands(held)} notes`;
+}
