@@ -6,10 +6,10 @@ import { limit, line } from '../standing.ts';
 export function StatusBar() {
   const { text, tone } = line.value;
   return (
-    <div class={`status-bar ${tone === 'attention' ? 'attention' : ''}`}>
+    <aside class={`status-bar ${tone === 'attention' ? 'attention' : ''}`} aria-label="Status">
       <p role="status">{text}</p>
       {loaded.value && <p class="count">{count(notes.value.length, limit.value)}</p>}
-    </div>
+    </aside>
   );
 }
 
