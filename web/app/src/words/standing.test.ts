@@ -75,7 +75,7 @@ const table: Row[] = [
     badge: 'Premium',
     headline: 'Premium is on',
     remedy: 'connect',
-    line: `The server is out of reach. Premium stays until ${until}, and your notes are saved here.`,
+    line: `The server is out of reach. Premium stays until ${until}.`,
   },
   {
     name: 'active, the server no longer knows the device',

@@ -145,9 +145,7 @@ export function standing(
         meaning: `${granted(features)}${paidThrough ? ` It runs until ${say(paidThrough)}.` : ''}`,
         advice: due ? `It is time for a renewal, which happens by itself once the server can be reached.` : null,
         remedy: offline ? 'connect' : null,
-        line: offline
-          ? `The server is out of reach. Premium stays until ${say(until)}, and your notes are saved here.`
-          : null,
+        line: offline ? `The server is out of reach. Premium stays until ${say(until)}.` : null,
       };
     }
     case 'revoked':
