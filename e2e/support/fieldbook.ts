@@ -37,7 +37,7 @@ export class Fieldbook {
     return this.page.getByRole('button', { name: 'Export all notes' });
   }
 
-  /** What the bar under the header says. */
+  /** The text of the bar under the header. */
   get line() {
     return this.page.locator('.status-bar').getByRole('status');
   }
