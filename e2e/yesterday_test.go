@@ -13,16 +13,36 @@ import (
 	"holdfast/e2e/support"
 )
 
-// Yesterday's data folder replaces today's. Every device that it knows reconciles and none is called a copy. The users
-// with a lost change are listed, and nobody else. A repeated revoke knows how long documents issued on the lost day are
-// valid.
+// TestRestoreOfOlderDataFolder replaces today's data folder with yesterday's.
 func TestRestoreOfOlderDataFolder(t *testing.T) {
 	t.Parallel()
-	ctx := t.Context()
 	server := support.NewServer(t, binary)
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
+	yesterday := filepath.Join(support.Folder(t), "yesterday")
+	loseDay(t, server, func() {
+		if err := server.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		copyFolder(t.Context(), t, server.Data, yesterday)
+		if err := server.Start(); err != nil {
+			t.Fatal(err)
+		}
+	}, func() {
+		if err := os.RemoveAll(server.Data); err != nil {
+			t.Fatal(err)
+		}
+		copyFolder(t.Context(), t, yesterday, server.Data)
+	})
+}
+
+// loseDay takes the database of a running server back by a day: remember keeps the present state, and goBack returns to it
+// while the server is stopped. Every device that the database then knows reconciles and none is called a copy. The users with
+// a lost change are listed, and nobody else. A repeated revoke knows how long documents issued on the lost day are valid.
+func loseDay(t *testing.T, server *support.Server, remember, goBack func()) {
+	t.Helper()
+	ctx := t.Context()
 	admin := func(method, path string, body, out any) {
 		t.Helper()
 		if _, err := server.Client().Do(ctx, method, "/admin/v1"+path, body, out, support.Bearer(support.AdminToken)); err != nil {
@@ -89,15 +109,7 @@ func TestRestoreOfOlderDataFolder(t *testing.T) {
 		}
 	}
 
-	if err := server.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	yesterday := filepath.Join(support.Folder(t), "yesterday")
-	copyFolder(ctx, t, server.Data, yesterday)
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-
+	remember()
 	// Today.
 	for _, who := range []int{revoked, undone, overtaken, circumspect} {
 		admin(http.MethodPost, "/subscriptions/"+people[who].subscription+"/revoke", because, nil)
@@ -117,10 +129,7 @@ func TestRestoreOfOlderDataFolder(t *testing.T) {
 	if err := server.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.RemoveAll(server.Data); err != nil {
-		t.Fatal(err)
-	}
-	copyFolder(ctx, t, yesterday, server.Data)
+	goBack()
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
