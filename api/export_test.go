@@ -33,6 +33,7 @@ func NewQueued(cfg Config, place time.Duration) (http.Handler, error) {
 // These are how many requests may wait for each place.
 const (
 	WaitingPerPlace = waitingPerPlace
+	FewPerPlace     = fewPerPlace
 	WaitingInAFlood = waitingInAFlood
 )
 

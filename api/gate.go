@@ -12,8 +12,11 @@ const (
 	// waitingPerPlace is how many requests may wait for each place of a gate: a burst of that size is served within about a
 	// quarter of a second.
 	waitingPerPlace = 16
-	// waitingInAFlood is the same in a flood. More would only wait, and learn later that they are refused.
-	waitingInAFlood = 4
+	// fewPerPlace is how many of them count as few: they get their places in turn.
+	fewPerPlace = 4
+	// waitingInAFlood is how many may wait for each place in a flood. More would only wait, and learn later that they are
+	// refused.
+	waitingInAFlood = 1
 	// workingInAFlood is how many places there are for each processor in a flood. More requests would work for longer, since
 	// they take turns at the processors.
 	workingInAFlood = 2
@@ -106,7 +109,7 @@ func (g *gate) leave() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	next := g.waiting.Front()
-	if g.flooded || g.waiting.Len() > waitingInAFlood*g.places {
+	if g.flooded || g.waiting.Len() > fewPerPlace*g.places {
 		next = g.waiting.Back()
 	}
 	if next == nil || g.flooded && g.working > g.placesInFlood {

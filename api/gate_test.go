@@ -104,7 +104,7 @@ func TestGateShortensItsQueueInAFlood(t *testing.T) {
 			}
 			return numbers
 		}
-		most, few := api.WaitingPerPlace, api.WaitingInAFlood
+		most, few, flood := api.WaitingPerPlace, api.FewPerPlace, api.WaitingInAFlood
 
 		burst := slices.Clone(upTo(most)[few:])
 		slices.Reverse(burst)
@@ -114,14 +114,14 @@ func TestGateShortensItsQueueInAFlood(t *testing.T) {
 		want("served of a burst", served, burst)
 
 		release := send(upTo(most + 1)...)
-		want("refused at the beginning of a flood", refused, upTo(most+1-few))
+		want("refused at the beginning of a flood", refused, upTo(most+1-flood))
 		close(release)
 		synctest.Wait()
-		left := upTo(most + 1)[most+1-few:]
+		left := upTo(most + 1)[most+1-flood:]
 		slices.Reverse(left)
 		want("served in a flood", served, left)
 
-		release = send(upTo(few + 1)...)
+		release = send(upTo(flood + 1)...)
 		want("refused soon after", refused, []int{0})
 		close(release)
 		synctest.Wait()
@@ -164,7 +164,7 @@ func TestGateNarrowsInAFlood(t *testing.T) {
 		send(places + api.WaitingPerPlace*places)
 		want("before the flood", places)
 		send(1)
-		for _, n := range []int{2, 1, 1, 1} {
+		for _, n := range append([]int{2, 1}, slices.Repeat([]int{1}, api.WaitingInAFlood)...) {
 			release <- struct{}{}
 			want("in the flood", n)
 		}

@@ -589,7 +589,7 @@ func TestReconcileRacesErasure(t *testing.T) {
 }
 
 // TestStandingHoldsEachSubscriptionAndPasskeyOnce reads accounts with none, one and several of each: the same subscriptions
-// and plans as an account's own read, and the passkeys in the order of their creation.
+// and plans as an account's own read, and the passkeys ordered by id.
 func TestStandingHoldsEachSubscriptionAndPasskeyOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -610,7 +610,7 @@ func TestStandingHoldsEachSubscriptionAndPasskeyOnce(t *testing.T) {
 			b.db.MustExec(`INSERT INTO passkeys (user_id, credential_id, rp_id, name, public_key, public_jwk, aaguid, sign_count, backup_eligible,
 				backup_state, created_at) VALUES ($1, $2, 'app.example.com', 'Key', '', $3, gen_random_uuid(), 0, false, false, $4)`,
 				user, id, jwk, b.clock.Now().Add(time.Duration(i)*time.Hour))
-			want = append(want, entitlements.OfflinePasskey{ID: jose.EncodeBase64(id), JWK: []byte(jwk)})
+			want = append([]entitlements.OfflinePasskey{{ID: jose.EncodeBase64(id), JWK: []byte(jwk)}}, want...)
 		}
 		account, err := b.store.Account(t.Context(), user, b.clock.Now())
 		if err != nil {

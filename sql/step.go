@@ -17,7 +17,7 @@ const readStanding = `
 	SELECT coalesce(u.external_id, ''), u.revision, u.trial_started_at IS NOT NULL, d.document_revision, d.removed_at IS NOT NULL,
 		d.lineage_n, d.lineage_parent, d.forked_at IS NOT NULL, d.ledger_seq, d.ledger_hash, d.status_list, d.status_idx,
 		ARRAY(SELECT translate(encode(k.credential_id, 'base64'), E'+/=\n', '-_') || ' ' || k.public_jwk
-			FROM passkeys k WHERE k.user_id = $1 AND k.rp_id = $4 ORDER BY k.created_at, k.credential_id),
+			FROM passkeys k WHERE k.user_id = $1 AND k.rp_id = $4),
 		coalesce(s.id, ''), coalesce(s.plan, ''), coalesce(s.state, ''), coalesce(s.paid_through, 'epoch'), coalesce(s.ends, false),
 		coalesce(s.revoked, false), coalesce(s.suspended, false), coalesce(s.disputes, '[]'),
 		coalesce(s.withdrawn_at, '0001-01-01Z'), coalesce(s.created_at, 'epoch'), coalesce(s.updated_at, 'epoch'),
@@ -68,6 +68,7 @@ func (s *Entitlements) Standing(
 	slices.SortFunc(account.Subscriptions, func(a, b entitlements.Subscription) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.ID, b.ID))
 	})
+	slices.Sort(passkeys) // the document's digest depends on their order
 	for _, passkey := range passkeys {
 		id, jwk, _ := strings.Cut(passkey, " ")
 		standing.Passkeys = append(standing.Passkeys, entitlements.OfflinePasskey{ID: id, JWK: []byte(jwk)})
