@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -20,7 +21,7 @@ import (
 )
 
 // The last release works on the next one's schema, beside the next one and alone, whether it runs while the schema is
-// expanded or starts afterwards. It refuses a schema that was contracted too far, as doctor does, and says why.
+// expanded or starts afterwards, and restores a backup of it. It refuses a schema that was contracted too far, as doctor does, and says why.
 //
 // HOLDFAST_PREVIOUS names the program of the last release. Without it, the program under test stands for it. The schema is
 // that of the program under test, with the migrations of a release to come.
@@ -65,6 +66,18 @@ func TestPreviousReleaseOnNewerSchema(t *testing.T) {
 	journey(ctx, t, previous, previous)
 	if err := previous.Stop(); err != nil {
 		t.Fatal(err)
+	}
+
+	backup := filepath.Join(support.Folder(t), "expanded.tar")
+	command(t, "backup", backup, "--data", next.Data)
+	restored := support.NewServer(t, previous.Binary)
+	restored.Data = filepath.Join(restored.Data, "restored")
+	if out, err := exec.CommandContext(ctx, previous.Binary, "restore", backup, "--data", restored.Data).CombinedOutput(); err != nil {
+		t.Fatalf("the previous release does not restore it: %v, %s", err, out)
+	}
+	restored.Origin = next.Origin
+	if err := restored.Start(); err != nil {
+		t.Errorf("on a restored schema that was expanded: %v", err)
 	}
 
 	if err := schema.contract(ctx, released+1); err != nil {

@@ -47,8 +47,9 @@ type manifest struct {
 	MadeAt       time.Time `json:"made_at"`
 	Issuer       string    `json:"issuer"`
 	Schema       int64     `json:"schema"`
-	Postgres     int       `json:"postgres"` // the major version of the server
-	Dump         int       `json:"pg_dump"`  // the major version of pg_dump
+	OldestSchema int64     `json:"oldest_schema"` // of the programs that work on it
+	Postgres     int       `json:"postgres"`      // the major version of the server
+	Dump         int       `json:"pg_dump"`       // the major version of pg_dump
 	PrivateRoots []string  `json:"private_roots"`
 }
 

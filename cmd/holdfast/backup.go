@@ -53,7 +53,7 @@ func (c backupCommand) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	made.Schema, made.Postgres = schema.Version, postgres
+	made.Schema, made.OldestSchema, made.Postgres = schema.Version, schema.Oldest, postgres
 	if made.Schema == 0 {
 		return errors.New("the database has no schema yet: there is nothing to back up")
 	}

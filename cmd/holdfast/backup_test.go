@@ -293,9 +293,9 @@ func TestRestoreRefuses(t *testing.T) {
 			pack(t, change(manifestMember, func(s string) string { return strings.Replace(s, `"format": 1`, `"format": 2`, 1) })),
 			"its format is 2, this program knows 1",
 		},
-		"a newer schema": {
-			pack(t, change(manifestMember, func(s string) string { return strings.Replace(s, `"schema": `, `"schema": 9`, 1) })),
-			"of this program: restore it with a program of that schema",
+		"a schema for newer programs": {
+			pack(t, change(manifestMember, func(s string) string { return strings.Replace(s, `"oldest_schema": `, `"oldest_schema": 9`, 1) })),
+			"restore it with a newer program",
 		},
 		"a newer pg_dump": {
 			pack(t, change(manifestMember, func(s string) string { return strings.Replace(s, `"pg_dump": `, `"pg_dump": 9`, 1) })),

@@ -43,9 +43,9 @@ func (c restoreCommand) Run(ctx context.Context, con console) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
-	if a.manifest.Schema > sql.Version() {
-		return fmt.Errorf("%s is of schema %d, newer than the %d of this program: restore it with a program of that schema",
-			c.File, a.manifest.Schema, sql.Version())
+	if a.manifest.OldestSchema > sql.Version() {
+		return fmt.Errorf("%s is of schema %d, on which programs of schema %d and newer work, not this one of schema %d: restore it with a newer program",
+			c.File, a.manifest.Schema, a.manifest.OldestSchema, sql.Version())
 	}
 	pgRestore, err := local.FindProgram(ctx, "pg_restore", a.manifest.Dump)
 	if err != nil {
