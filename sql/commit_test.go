@@ -65,6 +65,13 @@ func TestCommitWithoutStandby(t *testing.T) {
 			_, err := prepared.ExecContext(ctx, secret)
 			return err
 		},
+		"prepared, brief": func(ctx context.Context, secret string) error {
+			_, err := prepared.ExecContext(sql.Brief(ctx), secret)
+			return err
+		},
+		"returning, brief": func(ctx context.Context, secret string) error {
+			return prepared.GetContext(sql.Brief(ctx), new(string), secret)
+		},
 		"transaction": func(ctx context.Context, secret string) error {
 			tx, err := db.BeginTxx(ctx, nil)
 			if err != nil {
@@ -94,6 +101,8 @@ func TestCommitWithoutStandby(t *testing.T) {
 		})
 	}
 	group.Wait()
+	// What was given up waits no longer, or it would take up a connection until the standby is back.
+	primary.Await(t, `SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'SyncRep')`)
 	claim := sql.NewAnswers(db)
 	for range 2 { // a try of unknown outcome does not block the next one
 		at := time.Now().UTC().Truncate(time.Microsecond)

@@ -136,8 +136,8 @@ func (c *conn) hear(notice *pq.Error) {
 type wholeKey struct{}
 
 // brief returns a context for a statement that finds its rows by key. database/sql and the driver each start a goroutine to
-// wait for the end of a context; this one hides its end from both. exchange still obeys it, but does not cancel the statement
-// on the server: one that waits for a lock goes on until its lock_timeout.
+// wait for the end of a context; this one hides its end from the former, and from the latter unless the statement commits.
+// exchange still obeys it, but does not cancel a statement that reads: one that waits goes on until its statement_timeout.
 func brief(ctx context.Context) context.Context {
 	return context.WithValue(context.WithoutCancel(ctx), wholeKey{}, ctx)
 }
@@ -150,9 +150,10 @@ func (c *conn) exchange(ctx context.Context, commits bool) (bounded context.Cont
 	if isBrief {
 		ctx = whole
 	}
+	commits = commits && !c.transaction
 	span := traced(ctx, "exchange")
 	switch limit := time.Duration(c.connector.limit.Load()); {
-	case commits && !c.transaction:
+	case commits:
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), c.connector.commit)
 	case limit > 0:
 		ctx, cancel = context.WithTimeout(ctx, limit)
@@ -167,7 +168,7 @@ func (c *conn) exchange(ctx context.Context, commits bool) (bounded context.Cont
 		cancel()
 		span.End()
 	}
-	if isBrief {
+	if isBrief && !commits { // the driver cancels a commit that waits for a standby, which has no time limit on the server
 		ctx = context.WithoutCancel(ctx)
 	}
 	return ctx, end

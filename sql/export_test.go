@@ -52,3 +52,6 @@ const GiveIndices = giveIndices
 
 // StoreStep is the statement of [Entitlements.Step], for EXPLAIN.
 const StoreStep = storeStep
+
+// Brief makes the context of the statements on the hot paths.
+var Brief = brief
