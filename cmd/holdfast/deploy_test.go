@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v4"
+
+	"holdfast/sql"
 )
 
 // deployed is the folder of examples for operators.
@@ -175,6 +178,45 @@ func TestKubernetesManifest(t *testing.T) {
 	}
 }
 
+// TestHighAvailabilityFiles checks what the guide promises of the files that 'make test-ha' runs.
+func TestHighAvailabilityFiles(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(deployed, "patroni.yaml"))
+	must(t, err)
+	var patroni struct {
+		Bootstrap struct {
+			DCS struct {
+				TTL       int
+				LoopWait  int  `yaml:"loop_wait"`
+				Retry     int  `yaml:"retry_timeout"`
+				Mode      bool `yaml:"synchronous_mode"`
+				Strict    bool `yaml:"synchronous_mode_strict"`
+				Installed struct {
+					Parameters struct {
+						Connections int `yaml:"max_connections"`
+					}
+				} `yaml:"postgresql"`
+			}
+		}
+	}
+	must(t, yaml.Unmarshal(text, &patroni))
+	if dcs := patroni.Bootstrap.DCS; !dcs.Mode || !dcs.Strict || dcs.TTL < dcs.LoopWait+2*dcs.Retry || dcs.Installed.Parameters.Connections < 2*(sql.DefaultConnections+1)+10 {
+		t.Errorf("patroni.yaml: %+v", dcs)
+	}
+	for name, want := range map[string][]string{
+		"haproxy-postgres.cfg": {"on-marked-down shutdown-sessions", "httpchk OPTIONS /primary"},
+		"pgbouncer.ini":        {"\npool_mode = session\n", fmt.Sprintf("\ndefault_pool_size = %d\n", sql.DefaultConnections+1)},
+	} {
+		text, err := os.ReadFile(filepath.Join(deployed, name))
+		must(t, err)
+		for _, each := range want {
+			if !bytes.Contains(text, []byte(each)) {
+				t.Errorf("%s has no %q", name, each)
+			}
+		}
+	}
+}
+
 type probe struct {
 	HTTPGet struct{ Path, Port string } `yaml:"httpGet"`
 }
@@ -224,6 +266,7 @@ func TestDeployedFilesAreValid(t *testing.T) {
 	run("promtool", "check", "rules", "--lint=none", filepath.Join(dir, "queries.yaml"))
 	run("caddy", "validate", "--adapter", "caddyfile", "--config", filepath.Join(deployed, "Caddyfile"))
 	run("/usr/sbin/haproxy", "-c", "-f", with("haproxy.cfg", "/etc/ssl/app.example.org.pem", certificate))
+	run("/usr/sbin/haproxy", "-c", "-f", with("haproxy-postgres.cfg"))
 	run("/usr/sbin/nginx", "-t", "-g", "pid "+dir+"/nginx.pid;", "-e", "stderr", "-c",
 		with("nginx.conf", "/etc/ssl/app.example.org.pem", certificate, "/etc/ssl/app.example.org.key", certificate))
 	program, err := exec.LookPath("holdfast")

@@ -50,18 +50,18 @@ func (c *Client) At(address string) *Client {
 // Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Cookies returns the cookies that the client would send to its origin.
-func (c *Client) Cookies() []*http.Cookie { return c.http.Jar.Cookies(mustParse(c.Origin)) }
+// Cookies returns the cookies that the client would send.
+func (c *Client) Cookies() []*http.Cookie { return c.http.Jar.Cookies(mustParse(c.Address)) }
 
-// SetCookie adds a cookie as if the origin had set it.
+// SetCookie adds a cookie as if the server had set it.
 func (c *Client) SetCookie(cookie *http.Cookie) {
-	c.http.Jar.SetCookies(mustParse(c.Origin), []*http.Cookie{cookie})
+	c.http.Jar.SetCookies(mustParse(c.Address), []*http.Cookie{cookie})
 }
 
-func mustParse(origin string) *url.URL {
-	u, err := url.Parse(origin)
+func mustParse(address string) *url.URL {
+	u, err := url.Parse(address)
 	if err != nil {
-		panic(err) // the test's own origin
+		panic(err) // the test's own address
 	}
 	return u
 }
@@ -82,6 +82,14 @@ func (p *Problem) Error() string {
 	return fmt.Sprintf("%d %s: %s %s", p.Status, p.Code, p.Title, p.Detail)
 }
 
+// ForeignError is an answer that is not the server's, such as a proxy's.
+type ForeignError struct {
+	Status int
+	text   string
+}
+
+func (e *ForeignError) Error() string { return e.text }
+
 // Answer is the status and header of a successful answer.
 type Answer struct {
 	Status int
@@ -89,7 +97,7 @@ type Answer struct {
 }
 
 // Do sends body as JSON (none if nil) and reads the answer into out (not read if nil). It returns a *Problem for an
-// answer that is not 2xx, and another error for a body that is not application/problem+json, so that a proxy's page does
+// answer that is not 2xx, and a *ForeignError for a body that is not application/problem+json, so that a proxy's page does
 // not pass for an answer.
 func (c *Client) Do(ctx context.Context, method, path string, body, out any, header http.Header) (Answer, error) {
 	var payload []byte
@@ -129,7 +137,7 @@ func (c *Client) send(ctx context.Context, method, path string, payload []byte, 
 	if response.StatusCode < 200 || response.StatusCode > 299 {
 		problem := &Problem{Extra: raw, Nonce: response.Header.Get("DPoP-Nonce"), RetryAfter: response.Header.Get("Retry-After")}
 		if !strings.HasPrefix(response.Header.Get("Content-Type"), "application/problem+json") {
-			return answer, fmt.Errorf("%s %s: %s without a problem document: %.200s", method, path, response.Status, raw)
+			return answer, &ForeignError{response.StatusCode, fmt.Sprintf("%s %s: %s without a problem document: %.200s", method, path, response.Status, raw)}
 		}
 		if err := json.Unmarshal(raw, problem); err != nil {
 			return answer, fmt.Errorf("%s %s: %s: %w", method, path, response.Status, err)

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -38,6 +39,8 @@ type Server struct {
 	DatabaseURL string
 	// Settings are further environment variables, NAME=value.
 	Settings []string
+	// Wrapper is a command that runs the program, such as "ip netns exec NAME". Optional.
+	Wrapper []string
 
 	listen, ops string
 	log         lockedBuffer
@@ -53,6 +56,14 @@ func NewServer(t testing.TB, binary string) *Server {
 	s := &Server{Binary: binary, Data: Folder(t), listen: FreeAddress(t), ops: FreeAddress(t)}
 	s.Origin = s.Address()
 	s.cleanUp(t, "first")
+	return s
+}
+
+// NewServerAt returns a server with given addresses and a data folder that contains its keys.
+func NewServerAt(t testing.TB, name, binary, data, listen, ops string) *Server {
+	s := &Server{Binary: binary, Data: data, listen: listen, ops: ops}
+	s.Origin = s.Address()
+	s.cleanUp(t, name)
 	return s
 }
 
@@ -98,8 +109,8 @@ func (s *Server) Client() *Client { return NewClient(s.Origin, s.Address()) }
 
 // Start starts the process and waits until it reports that it is ready.
 func (s *Server) Start() error {
-	cmd := exec.Command(s.Binary, "serve", "--data", s.Data,
-		"--listen", s.listen, "--ops-listen", s.ops, "--origin", s.Origin)
+	command := slices.Concat(s.Wrapper, []string{s.Binary, "serve", "--data", s.Data, "--listen", s.listen, "--ops-listen", s.ops, "--origin", s.Origin})
+	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = append(withoutSettings(os.Environ()), "HOLDFAST_ADMIN_TOKEN="+AdminToken)
 	cmd.Env = append(cmd.Env, s.Settings...)
 	if s.DatabaseURL != "" {
