@@ -58,10 +58,7 @@ func TestHighAvailability(t *testing.T) {
 			}
 			way.strike(struck)
 			if role == "leader" {
-				await(ctx, t, "the standby is promoted", mending, func(ctx context.Context) bool {
-					return d.other(struck).answers(ctx, "/primary")
-				})
-				fault.promoted = d.load.now()
+				d.promoted(ctx, fault, d.other(struck))
 			} else {
 				time.Sleep(holding) // the length of the fault
 			}
@@ -76,7 +73,18 @@ func TestHighAvailability(t *testing.T) {
 			d.mend(ctx)
 		}
 	}
-	fault := d.begin("")
+	// The standby that is promoted lacks all that the leader has written alone: so that must not have been acknowledged.
+	leader := d.playing(ctx, "leader")
+	fault := d.begin("standby cut off, leader killed")
+	d.other(leader).cut()
+	time.Sleep(holding)
+	leader.kill()
+	d.other(leader).join()
+	d.promoted(ctx, fault, d.other(leader))
+	d.starts[leader]()
+	d.mend(ctx)
+
+	fault = d.begin("")
 	stop()
 	all.Wait()
 	d.faults = d.faults[:len(d.faults)-1]
@@ -288,6 +296,13 @@ func (d *drill) begin(name string) *fault {
 	f := &fault{name: name, begun: d.load.now()}
 	d.faults = append(d.faults, f)
 	return f
+}
+
+// promoted waits until a standby is the leader.
+func (d *drill) promoted(ctx context.Context, fault *fault, standby *machine) {
+	d.t.Helper()
+	await(ctx, d.t, "the standby is promoted", mending, func(ctx context.Context) bool { return standby.answers(ctx, "/primary") })
+	fault.promoted = d.load.now()
 }
 
 // probe writes through a new connection each time, as psql would, and notes when that was confirmed.
