@@ -348,3 +348,6 @@ func (s *Server) Goroutines() (int, string, error) {
 
 // ListenAddress returns the host and port of the public listener.
 func (s *Server) ListenAddress() string { return s.listen }
+
+// OpsAddress returns the host and port of the operations listener.
+func (s *Server) OpsAddress() string { return s.ops }
