@@ -184,6 +184,12 @@ type worth struct {
 	Decides bool                 `json:"decides"`
 }
 
+// places says how many devices count against the limit on them.
+type places struct {
+	Taken int `json:"taken"`
+	Limit int `json:"limit"`
+}
+
 // heldPlan is a plan with the time at which days granted now would begin to count.
 type heldPlan struct {
 	plan
@@ -223,6 +229,7 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 		return err
 	}
 	now := s.now()
+	judged := account.Decide(now)
 	subscriptions := make([]judgedSubscription, 0, len(account.Subscriptions))
 	for i, each := range account.Worth(now) {
 		subscriptions = append(subscriptions, judgedSubscription{
@@ -245,12 +252,14 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 		Decision      decision             `json:"decision"`
 		Subscriptions []judgedSubscription `json:"subscriptions"`
 		Plans         []heldPlan           `json:"plans"` // of the subscriptions
+		Places        places               `json:"places"`
 		Devices       []adminDevice        `json:"devices"`
 		Passkeys      []passkeyItem        `json:"passkeys"`
 		Sessions      []adminSession       `json:"sessions"` // live ones
 		Audit         []auditEntry         `json:"audit"`
 	}{
 		adminUserOf(shown), orNull(role), account.Revision, account.TrialStarted, int64(s.entitlements.OfflineWindow() / time.Second),
-		decisionOf(account.Decide(now)), subscriptions, plans, supportDevices(account, now), each(passkeys, passkeyOf), sessions, each(trail, auditEntryOf),
+		decisionOf(judged), subscriptions, plans,
+		places{len(account.Occupants(now)), judged.DeviceLimit}, supportDevices(account, now), each(passkeys, passkeyOf), sessions, each(trail, auditEntryOf),
 	})
 }

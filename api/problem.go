@@ -69,6 +69,8 @@ var refusals = []struct {
 	{passkey.ErrCeremony, refusal{http.StatusBadRequest, "ceremony_invalid", "This ceremony or code is wrong, ended or used; start again."}},
 	{passkey.ErrCredentialRejected, refusal{http.StatusBadRequest, "credential_rejected", "This passkey was not accepted; try another one."}},
 	{passkey.ErrLastPasskey, refusal{http.StatusConflict, "last_passkey", "The last passkey cannot be deleted; add another one, or make recovery codes, first."}},
+	{passkey.ErrOwnRole, refusal{http.StatusConflict, "conflict", "You cannot remove yourself: another admin can."}},
+	{passkey.ErrLastAdmin, refusal{http.StatusConflict, "conflict", "No other admin has a passkey: invite one first."}},
 	{passkey.ErrTooManyPasskeys, refusal{http.StatusConflict, "conflict", "You have as many passkeys as an account can hold; delete one first."}},
 	{passkey.ErrConflict, refusal{http.StatusConflict, "conflict", "This contradicts what is stored."}},
 	{passkey.ErrNotFound, notFound},

@@ -44,6 +44,12 @@ var (
 	// ErrLastPasskey: a user's only passkey cannot be deleted if there are no recovery codes.
 	ErrLastPasskey = errors.New("the last passkey cannot be deleted")
 
+	// ErrOwnRole: staff members cannot remove themselves.
+	ErrOwnRole = errors.New("staff cannot remove themselves")
+
+	// ErrLastAdmin: no other admin has a passkey.
+	ErrLastAdmin = errors.New("the last admin with a passkey cannot be removed")
+
 	// ErrTooManyPasskeys: the user has MaxPasskeys already.
 	ErrTooManyPasskeys = fmt.Errorf("a user can have %d passkeys at most", MaxPasskeys)
 

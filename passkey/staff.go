@@ -49,6 +49,9 @@ func (s Session) Permits(scope Scope, change bool, now time.Time) error {
 	return nil
 }
 
+// Operator is the actor of an operator's commands.
+const Operator = "operator"
+
 // Agent is the caller of an operation on another user's account, or on the operator's behalf.
 type Agent struct {
 	Actor string // as the audit trail names them: "token:<uuid>", "staff:<uuid>" or "operator"
@@ -70,6 +73,21 @@ func (a Agent) check() error {
 func (a Agent) mayChange(role Role) error {
 	if role != "" && !a.Admin {
 		return ErrStaffAccount
+	}
+	return nil
+}
+
+// mayRemove returns ErrOwnRole or ErrLastAdmin if the agent may not remove the member, so that others remain. The operator,
+// who can always invite an admin, may.
+func (a Agent) mayRemove(member StaffMember, others []StaffMember) error {
+	canAdminister := func(m StaffMember) bool { return m.Role == RoleAdmin && m.Passkeys > 0 }
+	switch {
+	case a.Actor == Operator:
+		return nil
+	case a.Actor == "staff:"+string(member.User.ID):
+		return ErrOwnRole
+	case canAdminister(member) && !slices.ContainsFunc(others, canAdminister):
+		return ErrLastAdmin
 	}
 	return nil
 }
@@ -160,7 +178,7 @@ func (s *Service) RoleOf(ctx context.Context, user UserID) (Role, error) {
 
 // RemoveStaff removes the role of a staff member, ends all their sessions and deletes the links that open their account,
 // including an unused invitation. They remain an ordinary user. It is audited. It returns ErrNotFound if the user is not
-// staff, or ErrInvalid for the reason.
+// staff, ErrOwnRole, ErrLastAdmin, or ErrInvalid for the reason.
 func (s *Service) RemoveStaff(ctx context.Context, agent Agent, user UserID) error {
 	if !isID(string(user)) {
 		return ErrNotFound
@@ -168,7 +186,7 @@ func (s *Service) RemoveStaff(ctx context.Context, agent Agent, user UserID) err
 	if err := agent.check(); err != nil {
 		return err
 	}
-	if err := s.store.RemoveStaff(ctx, user, agent.entry(s.now(), "staff.removed", user)); err != nil {
+	if err := s.store.RemoveStaff(ctx, user, agent.mayRemove, agent.entry(s.now(), "staff.removed", user)); err != nil {
 		return fmt.Errorf("remove staff: %w", err)
 	}
 	return nil

@@ -172,8 +172,9 @@ type StaffStore interface {
 	RoleOf(ctx context.Context, user UserID) (Role, error)
 
 	// RemoveStaff removes the user's role, deletes the user's sessions and links, and stores the audit entry, with the
-	// former role as its state before; or returns ErrNotFound if the user has none.
-	RemoveStaff(ctx context.Context, user UserID, entry AuditEntry) error
+	// former role as its state before; or returns ErrNotFound if the user has none, or the error of may for the member and
+	// the other staff. Of concurrent removals, each sees what the one before has left.
+	RemoveStaff(ctx context.Context, user UserID, may func(member StaffMember, others []StaffMember) error, entry AuditEntry) error
 }
 
 // CodeStore stores one-time codes until CredentialStore.Recover spends them.

@@ -109,7 +109,7 @@ func TestLocksHaveTheirPlaces(t *testing.T) {
 	t.Parallel()
 	places := map[string][]string{ // functions; "" stands for constants
 		"advisory":    {"", "UpdateDue", "lockAccount", "lockCustomer", "sweep"},
-		"LOCK TABLE":  {"lockKeysets"},
+		"LOCK TABLE":  {"RemoveStaff", "lockKeysets"},
 		"SKIP LOCKED": {"Claim", "Sweep", "raiseHolders", "sweep"},
 	}
 	found := map[string][]string{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -58,12 +59,14 @@ func (r staffRow) member() passkey.StaffMember {
 
 // Staff implements [passkey.StaffStore].
 func (p *Passkeys) Staff(ctx context.Context) ([]passkey.StaffMember, error) {
-	return list(ctx, p.db, "select staff", staffRow.member, `
-		SELECT u.id AS "owner.id", u.name AS "owner.name", coalesce(u.external_id, '') AS "owner.external_id",
-			u.created_at AS "owner.created_at", m.role, m.created_at AS since,
-			(SELECT count(*) FROM passkeys p WHERE p.user_id = u.id) AS passkeys
-		FROM staff m JOIN users u ON u.id = m.user_id ORDER BY m.created_at, m.user_id`)
+	return list(ctx, p.db, "select staff", staffRow.member, selectStaff)
 }
+
+const selectStaff = `
+	SELECT u.id AS "owner.id", u.name AS "owner.name", coalesce(u.external_id, '') AS "owner.external_id",
+		u.created_at AS "owner.created_at", m.role, m.created_at AS since,
+		(SELECT count(*) FROM passkeys p WHERE p.user_id = u.id) AS passkeys
+	FROM staff m JOIN users u ON u.id = m.user_id ORDER BY m.created_at, m.user_id`
 
 // RoleOf implements [passkey.StaffStore].
 func (p *Passkeys) RoleOf(ctx context.Context, user passkey.UserID) (role passkey.Role, err error) {
@@ -75,17 +78,30 @@ func (p *Passkeys) RoleOf(ctx context.Context, user passkey.UserID) (role passke
 }
 
 // RemoveStaff implements [passkey.StaffStore].
-func (p *Passkeys) RemoveStaff(ctx context.Context, user passkey.UserID, entry passkey.AuditEntry) error {
+func (p *Passkeys) RemoveStaff(
+	ctx context.Context, user passkey.UserID, may func(member passkey.StaffMember, others []passkey.StaffMember) error, entry passkey.AuditEntry,
+) error {
 	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
 		if err := findUser(ctx, tx, user); err != nil {
 			return err
 		}
-		var before []byte
-		err := tx.GetContext(ctx, &before, `DELETE FROM staff WHERE user_id = $1 RETURNING jsonb_build_object('role', role)`, user)
-		if errors.Is(err, stdsql.ErrNoRows) {
+		if _, err := tx.ExecContext(ctx, `LOCK TABLE staff IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+			return failed("lock staff", err)
+		}
+		others, err := list(ctx, tx, "select staff", staffRow.member, selectStaff)
+		if err != nil {
+			return err
+		}
+		at := slices.IndexFunc(others, func(m passkey.StaffMember) bool { return m.User.ID == user })
+		if at < 0 {
 			return passkey.ErrNotFound
 		}
-		if err != nil {
+		member := others[at]
+		if err := may(member, slices.Delete(others, at, at+1)); err != nil {
+			return err
+		}
+		var before []byte
+		if err := tx.GetContext(ctx, &before, `DELETE FROM staff WHERE user_id = $1 RETURNING jsonb_build_object('role', role)`, user); err != nil {
 			return failed("delete staff", err)
 		}
 		if _, err := endSessions(ctx, tx, `user_id = $1`, user); err != nil {

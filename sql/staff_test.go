@@ -82,6 +82,47 @@ func TestStaff(t *testing.T) {
 	}
 }
 
+// TestRemoveStaffLeavesAnAdmin checks that nobody removes themselves, that one admin with a passkey stays even if two are
+// removed at once, and that the operator, who can invite another, may remove that one, too.
+func TestRemoveStaffLeavesAnAdmin(t *testing.T) {
+	w := newWorld(t)
+	admin := func(name string) passkey.StaffMember {
+		member, link, err := w.InviteStaff(t.Context(), operator, name, passkey.RoleAdmin)
+		if err == nil && name != "Invited" {
+			_, err = w.recover(link.Code, newAuthenticator())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return member
+	}
+	eve, sam, invited := admin("Eve"), admin("Sam"), admin("Invited")
+	as := func(m passkey.StaffMember) passkey.Agent {
+		return passkey.Agent{Actor: "staff:" + string(m.User.ID), Admin: true, Reason: "left"}
+	}
+	want(t, w.RemoveStaff(t.Context(), as(eve), eve.User.ID), passkey.ErrOwnRole)
+	pair := []passkey.StaffMember{eve, sam}
+	n := w.together(2, passkey.ErrLastAdmin, func(i int) error {
+		return w.RemoveStaff(t.Context(), as(pair[i]), pair[1-i].User.ID)
+	})
+	if n != 1 {
+		t.Errorf("%d of two admins were removed by each other", n)
+	}
+	staff, err := w.Staff(t.Context())
+	if err != nil || len(staff) != 2 {
+		t.Fatalf("staff: %+v, %v", staff, err)
+	}
+	last := staff[slices.IndexFunc(staff, func(m passkey.StaffMember) bool { return m.Passkeys > 0 })].User.ID
+	token := passkey.Agent{Actor: "token:x", Admin: true, Reason: "left"}
+	want(t, w.RemoveStaff(t.Context(), token, last), passkey.ErrLastAdmin)
+	if err := w.RemoveStaff(t.Context(), token, invited.User.ID); err != nil {
+		t.Errorf("an admin without a passkey: %v", err)
+	}
+	if err := w.RemoveStaff(t.Context(), operator, last); err != nil {
+		t.Errorf("by the operator: %v", err)
+	}
+}
+
 func TestInviteStaffRefuses(t *testing.T) {
 	w := newWorld(t)
 	for _, c := range []struct {

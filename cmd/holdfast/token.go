@@ -13,7 +13,7 @@ import (
 )
 
 // operator is the actor in the audit trail for the command line.
-const operator = "operator"
+const operator = passkey.Operator
 
 type tokenCreateCommand struct {
 	Database

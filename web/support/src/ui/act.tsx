@@ -3,6 +3,7 @@ import { type ComponentChildren, cloneElement, type VNode } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
 import { keyring } from '../server.ts';
 import { confirmed } from '../session.ts';
+import { usual } from '../words/reason.ts';
 import { said, useWork } from '../work.ts';
 import { Failed, WorkButton } from './button.tsx';
 
@@ -83,6 +84,8 @@ interface ActProps {
   readonly wide?: boolean;
   /** Not possible yet: required information is missing. */
   readonly disabled?: boolean;
+  /** Frequent reasons, offered beside free text. */
+  readonly reasons?: readonly string[];
   /** Makes the change. If it opens another dialog, that replaces this one; otherwise this one closes. */
   readonly act: (change: Change) => Promise<void>;
 }
@@ -91,7 +94,17 @@ interface ActProps {
  * Asks for confirmation of a change and for its reason, which the trail keeps. Stays open until the change is made or
  * cancelled.
  */
-export function Act({ title, children, yes, doing, danger = false, wide = false, disabled = false, act }: ActProps) {
+export function Act({
+  title,
+  children,
+  yes,
+  doing,
+  danger = false,
+  wide = false,
+  disabled = false,
+  reasons = usual,
+  act,
+}: ActProps) {
   const reason = useSignal('');
   const work = useWork();
   const key = useRef(keyring());
@@ -129,6 +142,14 @@ export function Act({ title, children, yes, doing, danger = false, wide = false,
             Kept in the audit trail for your colleagues. A reason about a customer is erased with their account.
           </small>
         </label>
+        <fieldset class="presets">
+          <legend class="unseen">Frequently given</legend>
+          {reasons.map((text) => (
+            <button key={text} type="button" class="button" onClick={() => (reason.value = text)}>
+              {text}
+            </button>
+          ))}
+        </fieldset>
         <Failed work={work} />
         <div class="ends">
           <button type="button" class="button" onClick={() => !work.busy.peek() && askNothing()}>

@@ -49,6 +49,7 @@ export function Staff() {
                 <small>
                   {member.passkeys === 0 ? 'Has no passkey yet' : count(member.passkeys, 'passkey')}. Since{' '}
                   <When at={member.created_at} />.
+                  {member.id === staff()?.user?.id && ' Only another admin can remove you.'}
                 </small>
               </div>
               <div class="actions">
@@ -60,14 +61,16 @@ export function Staff() {
                 >
                   Recovery link…
                 </button>
-                <button
-                  type="button"
-                  class="button danger"
-                  aria-label={`Remove ${member.name}`}
-                  onClick={() => ask(<Remove member={member} changed={changed} />)}
-                >
-                  Remove…
-                </button>
+                {member.id !== staff()?.user?.id && (
+                  <button
+                    type="button"
+                    class="button danger"
+                    aria-label={`Remove ${member.name}`}
+                    onClick={() => ask(<Remove member={member} changed={changed} />)}
+                  >
+                    Remove…
+                  </button>
+                )}
               </div>
             </li>
           ))}
@@ -84,6 +87,7 @@ function Invite({ changed }: { changed: () => Promise<void> }) {
   const role = useSignal<Role>('support');
   return (
     <Act
+      reasons={['New colleague', 'New admin']}
       title="Invite a staff member?"
       yes="Make the invitation"
       doing="Making…"
@@ -129,6 +133,7 @@ function Invite({ changed }: { changed: () => Promise<void> }) {
 function Recover({ member }: { member: StaffMember }) {
   return (
     <Act
+      reasons={['Lost all passkeys']}
       title={`Make a recovery link for ${member.name}?`}
       yes="Make the link"
       doing="Making…"
@@ -154,24 +159,23 @@ function Recover({ member }: { member: StaffMember }) {
 }
 
 function Remove({ member, changed }: { member: StaffMember; changed: () => Promise<void> }) {
-  const own = member.id === staff()?.user?.id;
   return (
     <Act
       danger
+      reasons={['Has left', 'Other duties']}
       title={`Remove ${member.name} from the staff?`}
       yes="Remove now"
       doing="Removing…"
       act={async ({ reason }) => {
         await call('DELETE', `/admin/v1/staff/${member.id}`, { body: { reason } });
-        if (!own) await changed();
-        said.value = { text: `${member.name} is no staff member any more.` };
+        await changed();
+        said.value = { text: `${member.name} is no longer staff.` };
       }}
     >
       <p class="promise">
-        {own ? 'You can do nothing here from now on' : `${member.name} can do nothing here from now on`}: all sessions
-        end, and pages that are open are refused.
+        {member.name} can do nothing here from now on: all sessions end, and open pages are refused.
       </p>
-      <p>The account itself stays an ordinary one. To undo it, invite {own ? 'yourself' : 'them'} again.</p>
+      <p>The account itself stays an ordinary one. To undo it, invite them again.</p>
     </Act>
   );
 }

@@ -50,9 +50,13 @@ export function Webhooks() {
             <li key={delivery.id}>
               <div>
                 <strong>{delivery.type}</strong>
-                <em class={`badge ${{ pending: '', delivered: 'good', dead: 'attention' }[delivery.state]}`}>
-                  {stateWords[delivery.state]}
-                </em>
+                {delivery.state === 'pending' && delivery.last_error !== null ? (
+                  <em class="badge attention">failing</em>
+                ) : (
+                  <em class={`badge ${{ pending: '', delivered: 'good', dead: 'attention' }[delivery.state]}`}>
+                    {stateWords[delivery.state]}
+                  </em>
+                )}
                 <small class="long">{delivery.endpoint}</small>
                 <small>
                   Made <When at={delivery.created_at} />. {tries(delivery)}

@@ -3,6 +3,7 @@ import type { Answer } from '../../answer.ts';
 import { now } from '../../clock.ts';
 import { call } from '../../server.ts';
 import { may } from '../../session.ts';
+import * as reasons from '../../words/reason.ts';
 import { count, relative, utcAtLatest } from '../../words/time.ts';
 import { said } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
@@ -81,6 +82,7 @@ function Recovery({ account, changed }: CardProps) {
   const { name } = account.user;
   return (
     <Act
+      reasons={reasons.access}
       title={`Make a recovery link for ${name}?`}
       yes="Make the link"
       doing="Making…"

@@ -1,6 +1,7 @@
 import type { Account, AdminDevice } from '@holdfast/api';
 import { now } from '../../clock.ts';
 import { call } from '../../server.ts';
+import * as reasons from '../../words/reason.ts';
 import { count, relative, utcAtLatest } from '../../words/time.ts';
 import { said } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
@@ -13,7 +14,10 @@ export function Devices({ account, changed }: CardProps) {
   const linked = devices.filter((device) => !device.removed).length;
   return (
     <section class="card" aria-labelledby="devices">
-      <h2 id="devices">{linked === 0 ? 'Devices' : count(linked, 'device')}</h2>
+      <div class="card-head">
+        <h2 id="devices">{linked === 0 ? 'Devices' : count(linked, 'device')}</h2>
+        <small>{`${account.places.taken} of ${count(account.places.limit, 'place')} taken`}</small>
+      </div>
       {linked === 0 && <p>None is linked. A device links itself when the customer signs in on it.</p>}
       <ul class="rows">
         {devices.map((device) => (
@@ -72,6 +76,7 @@ function Remove({ account, changed, device }: CardProps & { readonly device: Adm
   return (
     <Act
       danger
+      reasons={reasons.access}
       title={`Remove ${device.name} of ${name}?`}
       yes="Remove now"
       doing="Removing…"

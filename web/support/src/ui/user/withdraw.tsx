@@ -2,6 +2,7 @@ import type { Revocation, Subscription } from '@holdfast/api';
 import { now } from '../../clock.ts';
 import { begin, end } from '../../revocations.ts';
 import { call } from '../../server.ts';
+import * as reasons from '../../words/reason.ts';
 import { promise } from '../../words/revocation.ts';
 import { said, useLoaded } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
@@ -25,6 +26,7 @@ export function Withdraw({ how, account, changed, subscription }: Props & { read
     <Act
       wide
       danger={revoke}
+      reasons={reasons.withdrawal}
       title={`${revoke ? 'Revoke' : 'Suspend'} ${subscription.plan} of ${name}?`}
       yes={revoke ? 'Revoke now' : 'Suspend now'}
       doing={revoke ? 'Revoking…' : 'Suspending…'}
@@ -70,6 +72,7 @@ export function Reinstate({ account, changed, subscription }: Props) {
   const { name } = account.user;
   return (
     <Act
+      reasons={reasons.reinstatement}
       title={`Reinstate ${subscription.plan} of ${name}?`}
       yes="Reinstate now"
       doing="Reinstating…"
