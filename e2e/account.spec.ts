@@ -74,7 +74,7 @@ test('the devices of the account: this one, and others to unlink', async ({ fiel
   await expect(card.getByRole('listitem')).toHaveCount(1);
   expect((await server.user('Ada')).devices.filter(({ removed }) => !removed)).toHaveLength(1);
   // It hears of it by itself.
-  await other.expectLocked('This device was removed from your account');
+  await other.expectWithoutPremium('This device was removed from your account');
   await fieldbook.checkNow();
   await fieldbook.expectPremium();
   await context.close();

@@ -26,11 +26,11 @@ test('a payment reaches the open page, and a revocation by support stays', async
     await fieldbook.expectPremium();
 
     await server.support('revoke', 'Ada');
-    await fieldbook.expectLocked('Support has ended this subscription');
+    await fieldbook.expectWithoutPremium('Support has ended this subscription');
     expect(await stripe.tell('updated', 'active', new Date(end.getTime() + 30 * 86_400_000))).toBe(200);
     expect((await server.trail('Ada'))[0]).toBe('subscription.put'); // the event was processed after the revocation
     await fieldbook.checkNow();
-    await fieldbook.expectLocked('Support has ended this subscription');
+    await fieldbook.expectWithoutPremium('Support has ended this subscription');
     await server.support('reinstate', 'Ada');
     await fieldbook.expectPremium();
     expect(loads).toBe(0);

@@ -64,7 +64,7 @@ for (const [what, order] of Object.entries(orders)) {
     await test.step('reports the copy, and keeps the notes', async () => {
       expect(await app.read('Kept')).toBe('Still here');
       await app.toAccount();
-      await app.expectLocked('This device has to be linked again');
+      await app.expectWithoutPremium('This device has to be linked again');
     });
 
     await test.step('the other one reports it at its next contact', async () => {

@@ -17,8 +17,8 @@ test('offline, premium ends at the end of the document', async ({ fieldbook, ser
 
   await page.clock.setSystemTime((exp + 60) * 1000);
   await page.reload();
-  await fieldbook.expectLocked('Connect to renew premium');
-  await expect(fieldbook.line).toContainText('Premium is locked');
+  await fieldbook.expectWithoutPremium('Connect to renew premium');
+  await expect(fieldbook.line).toContainText('Premium is paused');
   expect(await fieldbook.read('Kept')).toBe('Readable for ever');
 
   // Setting the clock back does not restore premium once the page has been open for ten minutes.
@@ -30,7 +30,7 @@ test('offline, premium ends at the end of the document', async ({ fieldbook, ser
   await page.clock.setSystemTime((exp - 86_400) * 1000);
   await page.reload();
   await fieldbook.toAccount();
-  await fieldbook.expectLocked('Connect to renew premium');
+  await fieldbook.expectWithoutPremium('Connect to renew premium');
 
   // The server's time does restore it, whatever the clock says.
   await server.start();
@@ -49,5 +49,5 @@ test('premium ends while the page stays open', async ({ fieldbook, server, page 
 
   const left = exp * 1000 - (await page.evaluate(() => Date.now()));
   await page.clock.fastForward(left + 60_000);
-  await fieldbook.expectLocked('Connect to renew premium');
+  await fieldbook.expectWithoutPremium('Connect to renew premium');
 });

@@ -47,7 +47,7 @@ class Loads {
 
 /** The words a user sees without network after damage, and the act that restores everything. */
 interface Course {
-  offline: 'premium' | 'locked' | 'unlinked' | 'nobody';
+  offline: 'premium' | 'without' | 'unlinked' | 'nobody';
   by: 'contact' | 'tap';
 }
 
@@ -56,9 +56,9 @@ const records: Record<string, Course> = {
   user: { offline: 'nobody', by: 'tap' },
   device: { offline: 'unlinked', by: 'tap' },
   lineage: { offline: 'premium', by: 'tap' },
-  document: { offline: 'locked', by: 'contact' },
+  document: { offline: 'without', by: 'contact' },
   passkeys: { offline: 'premium', by: 'contact' },
-  keyset: { offline: 'locked', by: 'contact' },
+  keyset: { offline: 'without', by: 'contact' },
   marks: { offline: 'premium', by: 'contact' },
   time: { offline: 'premium', by: 'contact' },
 };
@@ -80,7 +80,7 @@ async function expectOffline(ada: Fieldbook, { offline }: Course): Promise<void>
   }
   await ada.toAccount();
   if (offline === 'premium') await ada.expectPremium();
-  else await ada.expectLocked(offline === 'locked' ? /^Connect to/ : 'This device is not linked to your account');
+  else await ada.expectWithoutPremium(offline === 'without' ? /^Connect to/ : 'This device is not linked to your account');
   await expect(ada.line).not.toBeEmpty();
   expect(await ada.read('Kept')).toBe('Still here');
   await ada.toAccount();

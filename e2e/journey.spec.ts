@@ -70,9 +70,9 @@ test('from a new account through an offline restart to a revocation and back', a
 
       await again.page.goto(`${server.origin}/#/account`);
       await again.page.reload();
-      await again.app.expectLocked('Support has ended this subscription');
+      await again.app.expectWithoutPremium('Support has ended this subscription');
       await expect(again.app.plan).toContainText('write to support');
-      await expect(again.app.line).toContainText('Premium is locked');
+      await expect(again.app.line).toContainText('Premium has ended');
       expect(await again.app.read('Note 12')).toBe('Written offline');
       await expect(again.app.notes).toHaveCount(12);
       await again.app.newNote.click();

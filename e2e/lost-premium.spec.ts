@@ -27,22 +27,26 @@ test('a user who lost premium sees why, since when, and the remedy, also offline
     await fieldbook.expectPremium();
     await fieldbook.installed();
     const help = fieldbook.plan.getByRole('link', { name: 'Get help' });
+    const inList = page.getByRole('region', { name: 'Notes' }).locator('.callout');
     await expect(help).toBeHidden();
+    await expect(inList).toBeHidden();
 
     /** The page's required content: now, after a reload, and after one without the server. */
     const shown = async (headline: string, since: string, way: string) => {
       const check = async () => {
-        await fieldbook.expectLocked(headline);
+        await fieldbook.expectWithoutPremium(headline);
         await expect(fieldbook.plan).toContainText(since);
         await expect(fieldbook.plan).toContainText(way);
         await expect(help).toHaveAttribute('href', 'https://help.example.org/premium');
+        // Help comes before all other actions.
+        await expect(fieldbook.plan.locator('.actions').locator('a, button').first()).toHaveText('Get help');
       };
       await check();
       await page.reload();
       await check();
       await server.stop();
       await page.reload();
-      await expect(fieldbook.line).toContainText('Premium is locked');
+      await expect(fieldbook.line).toContainText(/^Premium (is paused|has ended):/);
       await check();
       await server.start();
     };
@@ -50,7 +54,7 @@ test('a user who lost premium sees why, since when, and the remedy, also offline
     await test.step('suspended', async () => {
       const asked = Date.now();
       await server.support('suspend', 'Ada');
-      await fieldbook.expectLocked('Support has paused this subscription');
+      await fieldbook.expectWithoutPremium('Support has paused this subscription');
       const { subscriptions } = await server.user('Ada');
       const since = Date.parse(subscriptions[0]?.withdrawn_at ?? '');
       expect(Math.abs(since - asked)).toBeLessThan(60_000);
@@ -66,8 +70,11 @@ test('a user who lost premium sees why, since when, and the remedy, also offline
       const { subscriptions } = await server.user('Ada');
       const since = Date.parse(subscriptions[0]?.withdrawn_at ?? '');
       await fieldbook.checkNow();
-      await shown('Support has ended this subscription', `It ended today, ${clockTime(since)}.`, 'write to support');
+      await shown('Support has ended this subscription', `It ended today, ${clockTime(since)}, and premium with it.`, 'write to support');
       await look(page, info, 'revoked');
+      await expect(inList).toContainText('Support has ended this subscription');
+      await expect(inList).toContainText(`It ended today, ${clockTime(since)}`);
+      await expect(inList.getByRole('link').first()).toHaveText('Get help');
     });
 
     await test.step('reinstated: no explanation is left', async () => {
@@ -75,6 +82,7 @@ test('a user who lost premium sees why, since when, and the remedy, also offline
       await fieldbook.checkNow();
       await fieldbook.expectPremium();
       await expect(help).toBeHidden();
+      await expect(inList).toBeHidden();
       await expect(fieldbook.plan).not.toContainText('ended');
     });
 

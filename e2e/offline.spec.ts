@@ -72,15 +72,15 @@ test('30 days without the server: premium, then grace, then its end, each in its
       await reloadAt(fieldbook, end - 60_000);
       await expect(fieldbook.headline).toHaveText('Premium is on; its renewal is not confirmed here yet');
       await reloadAt(fieldbook, end + 60_000);
-      await fieldbook.expectLocked('Connect to renew premium');
+      await fieldbook.expectWithoutPremium('Connect to renew premium');
     });
     await test.step('ended: what works, why, and what to do', async () => {
       await reloadAt(fieldbook, begin + 30 * day);
-      await fieldbook.expectLocked('Connect to renew premium');
+      await fieldbook.expectWithoutPremium('Connect to renew premium');
       await expect(fieldbook.plan).toContainText(`Premium worked offline until`);
       await expect(fieldbook.plan).toContainText(dayInWords(end));
       await expect(fieldbook.plan).toContainText('comes back by itself');
-      await expect(fieldbook.line).toHaveText('Premium is locked: connect to renew it.');
+      await expect(fieldbook.line).toHaveText('Premium is paused: connect to renew it.');
       expect(await fieldbook.read('Kept')).toBe('Readable for ever');
       expect(await fieldbook.read('Eleven')).toBe('Written in grace');
     });
@@ -101,7 +101,7 @@ test('a clock eight hours behind locks premium until a reconcile', async ({ fiel
   await openPremium(fieldbook);
   await server.stop();
   await reloadAt(fieldbook, Date.now() - 8 * hour);
-  await fieldbook.expectLocked("This device's clock is behind by 8 hours or more");
+  await fieldbook.expectWithoutPremium("This device's clock is behind by 8 hours or more");
   await expect(fieldbook.plan).toContainText('earlier than a time already seen');
   await expect(fieldbook.line).toContainText('Set it right, or connect');
   expect(await fieldbook.read('Kept')).toBe('Readable for ever');
@@ -131,7 +131,7 @@ test('a clock three years ahead has premium online, and offline once it is set r
   await openPremium(fieldbook);
   await server.stop();
   await reloadAt(fieldbook, Date.now() + 3 * year);
-  await fieldbook.expectLocked('Your trial has ended, as far as this device knows');
+  await fieldbook.expectWithoutPremium('Your trial has ended, as far as this device knows');
 
   await server.start();
   await page.reload();
@@ -145,7 +145,7 @@ test('a clock three years ahead has premium online, and offline once it is set r
     await page.clock.fastForward(30_000);
     await fieldbook.expectPremium();
     await page.reload();
-    await fieldbook.expectLocked('Your trial has ended, as far as this device knows');
+    await fieldbook.expectWithoutPremium('Your trial has ended, as far as this device knows');
   });
   await test.step('open for an hour, and set right, the clock is believed', async () => {
     await page.clock.fastForward(hour);
@@ -163,7 +163,7 @@ test('a device with a clock 20 hours ahead has premium, also offline', async ({ 
   await reloadAt(fieldbook, (exp + skew) * 1000 - 60_000);
   await fieldbook.expectPremium();
   await reloadAt(fieldbook, (exp + skew) * 1000 + 60_000);
-  await fieldbook.expectLocked('Connect to renew premium');
+  await fieldbook.expectWithoutPremium('Connect to renew premium');
 });
 
 test('summer time and time zones change nothing', async ({ server, browser }) => {

@@ -24,7 +24,7 @@ test('an action of support reaches an idle open page', async ({ fieldbook, serve
   await fieldbook.write('Kept', '');
   await fieldbook.startTrial();
   await server.support('revoke', 'Ada');
-  await fieldbook.expectLocked('Support has ended this subscription');
+  await fieldbook.expectWithoutPremium('Support has ended this subscription');
   await server.support('reinstate', 'Ada');
   await fieldbook.expectPremium();
 
@@ -35,7 +35,7 @@ test('an action of support reaches an idle open page', async ({ fieldbook, serve
   await server.stop();
   await server.start();
   await server.support('revoke', 'Ada');
-  await fieldbook.expectLocked('Support has ended this subscription');
+  await fieldbook.expectWithoutPremium('Support has ended this subscription');
 });
 
 test('one tab receives events for all, and another takes over when it closes', async ({ context, gateway }) => {
@@ -48,7 +48,7 @@ test('one tab receives events for all, and another takes over when it closes', a
 
   let asked = reconciles(requests);
   await server.support('revoke', 'Ada');
-  for (const tab of [first, second]) await tab.expectLocked('Support has ended this subscription');
+  for (const tab of [first, second]) await tab.expectWithoutPremium('Support has ended this subscription');
   expect(reconciles(requests)).toBe(asked + 1);
   expect(streams(requests)).toBe(opened);
 

@@ -62,18 +62,18 @@ test.describe('on a phone', () => {
     await shoot('account-offline-due');
     await page.clock.setSystemTime((exp + 86_400) * 1000);
     await page.reload();
-    await fieldbook.expectLocked('Connect to renew premium');
+    await fieldbook.expectWithoutPremium('Connect to renew premium');
     await shoot('account-expired');
     await server.start();
     expect(await fieldbook.checkNow()).toBe('Up to date.');
 
     await server.support('suspend', 'Ada');
     await fieldbook.checkNow();
-    await fieldbook.expectLocked('Support has paused this subscription');
+    await fieldbook.expectWithoutPremium('Support has paused this subscription');
     await shoot('account-suspended');
     await server.support('revoke', 'Ada');
     await fieldbook.checkNow();
-    await fieldbook.expectLocked('Support has ended this subscription');
+    await fieldbook.expectWithoutPremium('Support has ended this subscription');
     await shoot('account-revoked');
     await fieldbook.toNotes();
     await fieldbook.newNote.click();

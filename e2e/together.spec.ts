@@ -77,7 +77,7 @@ test('the worker takes a new document for a closed page', async ({ context, gate
   const later = new Fieldbook(await context.newPage(), gateway.server.origin);
   await later.open();
   await later.toAccount();
-  await later.expectLocked('Support has ended this subscription');
+  await later.expectWithoutPremium('Support has ended this subscription');
 });
 
 test('the worker completes the offline sign-out of a closed page', async ({ context, gateway }) => {

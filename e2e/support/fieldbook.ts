@@ -179,7 +179,7 @@ export class Fieldbook {
     await expect(this.export).toBeEnabled();
   }
 
-  async expectLocked(headline: string | RegExp): Promise<void> {
+  async expectWithoutPremium(headline: string | RegExp): Promise<void> {
     await expect(this.headline).toHaveText(headline);
     await expect(this.export).toBeDisabled();
   }

@@ -10,11 +10,20 @@ export function noteLimit(features: Entitlement['features']): number {
   return feature.limit ?? Number.POSITIVE_INFINITY;
 }
 
-/** Why another note cannot be created, with the way forward, or null. Existing notes are never taken away. */
-export function refusal(count: number, limit: number, free: boolean): string | null {
+/**
+ * Why another note cannot be created, with the ways forward, or null. Existing notes are never taken away. `trial` says
+ * whether the user may start one.
+ */
+export function refusal(
+  count: number,
+  limit: number,
+  { free, trial }: { readonly free: boolean; readonly trial: boolean },
+): string | null {
   if (count < limit) return null;
-  const full = `This device holds ${count} notes; ${free ? 'the free plan' : 'your plan'} allows ${limit}.`;
-  return free
-    ? `${full} You can read and change them all. For another one, get premium or delete one.`
-    : `${full} You can read and change them all. For another one, delete one.`;
+  const full = `This device holds ${count} notes; ${free ? 'the free plan' : 'your plan'} allows ${limit}. You can read and change them all.`;
+  // After premium there may be many more than the limit: deleting one of them then makes no room.
+  const ways = [...(trial ? ['start the free trial'] : []), ...(count === limit ? ['delete one'] : [])];
+  return ways.length > 0
+    ? `${full} For another one, ${ways.join(' or ')}.`
+    : `${full} There is room for another one below ${limit} notes.`;
 }

@@ -19,6 +19,9 @@ export const here = computed(() =>
   }),
 );
 
+/** Whether support or a bank has taken premium away, which the list says, too. */
+export const withdrawn = computed(() => entitlement.value.state === 'revoked' && !entitlement.value.signInNeeded);
+
 /** The failure of this device's storage, in words; null: none. */
 export const storageHere = computed(
   () => storageTrouble(storage.value) ?? (whole.value === false ? partMissing : null),
@@ -37,5 +40,5 @@ export const limit = computed(() => noteLimit(entitlement.value.features));
 /** Why no further note can be created, or null. */
 export const full = computed(() => {
   const granted = entitlement.value.features.notes !== undefined;
-  return refusal(notes.value.length, limit.value, !granted);
+  return refusal(notes.value.length, limit.value, { free: !granted, trial: here.value.remedy === 'trial' });
 });

@@ -8,7 +8,8 @@ import { addNote, deleteNote, loaded, notes } from '../notes/book.ts';
 import { excerptOf, type Note, nameOf, neighbour } from '../notes/note.ts';
 import { search } from '../notes/search.ts';
 import { go } from '../route.ts';
-import { full, here } from '../standing.ts';
+import { full, here, withdrawn } from '../standing.ts';
+import { Help } from './help.tsx';
 import { rowsInSight } from './rows-in-sight.ts';
 
 const query = signal('');
@@ -86,6 +87,7 @@ export function List({ open, place }: { open: string | null; place: RefObject<HT
         </button>
       </div>
       <Refusal />
+      {withdrawn.value && <Withdrawn />}
       <Found open={open} scroller={place} />
     </section>
   );
@@ -98,12 +100,37 @@ function Refusal() {
       {reason && (
         <div class="callout">
           <p>{reason}</p>
-          {here.value.tone === 'attention' && <p>{here.value.headline}.</p>}
-          <a class="button" href="#/account">
-            {here.value.tone === 'calm' ? 'See premium' : 'See what to do'}
-          </a>
+          {!withdrawn.value && (
+            <>
+              {here.value.tone === 'attention' && <p>{here.value.headline}.</p>}
+              <WaysOut>{here.value.tone === 'calm' ? 'See premium' : 'See what to do'}</WaysOut>
+            </>
+          )}
         </div>
       )}
+    </div>
+  );
+}
+
+/** Why premium was taken away, since when, and the way back. */
+function Withdrawn() {
+  const { headline, meaning } = here.value;
+  return (
+    <div class="callout">
+      <strong>{headline}</strong>
+      <p>{meaning}</p>
+      <WaysOut>See what to do</WaysOut>
+    </div>
+  );
+}
+
+function WaysOut({ children }: { children: string }) {
+  return (
+    <div class="actions">
+      <Help />
+      <a class="button" href="#/account">
+        {children}
+      </a>
     </div>
   );
 }

@@ -62,7 +62,7 @@ const table: Row[] = [
   {
     name: 'signed in, and no document is held',
     entitlement: { ...nothing, revision: null },
-    badge: 'Locked',
+    badge: 'Not known',
     headline: 'Connect to see what you have',
     remedy: 'connect',
     line: 'Connect to see what you have.',
@@ -96,59 +96,59 @@ const table: Row[] = [
   {
     name: 'revoked',
     entitlement: { ...nothing, state: 'revoked', reason: 'revoked' },
-    badge: 'Locked',
+    badge: 'Ended',
     headline: 'Support has ended this subscription',
     remedy: 'connect',
-    line: 'Premium is locked: support has ended this subscription.',
+    line: 'Premium has ended: support has ended this subscription.',
   },
   {
     name: 'suspended',
     entitlement: { ...nothing, state: 'revoked', reason: 'suspended' },
-    badge: 'Locked',
+    badge: 'Paused',
     headline: 'Support has paused this subscription',
     remedy: 'connect',
-    line: 'Premium is locked: support has paused this subscription.',
+    line: 'Premium is paused: support has paused this subscription.',
   },
   {
     name: 'disputed',
     entitlement: { ...nothing, state: 'revoked', reason: 'disputed' },
-    badge: 'Locked',
+    badge: 'Paused',
     headline: 'A payment is disputed',
     remedy: 'connect',
-    line: 'Premium is locked: a payment is disputed.',
+    line: 'Premium is paused: a payment is disputed.',
   },
   {
     name: 'lapsed',
     entitlement: { ...nothing, state: 'expired', reason: 'lapsed' },
-    badge: 'Locked',
+    badge: 'Ended',
     headline: 'Your subscription is over',
     remedy: 'connect',
-    line: 'Premium is locked: the subscription is over.',
+    line: 'Premium has ended: the subscription is over.',
   },
   {
     name: 'the document ended offline',
     entitlement: { ...premium, state: 'expired', features: {}, until: new Date(2025, 11, 4), error: 'expired' },
     reached: false,
-    badge: 'Locked',
+    badge: 'Paused',
     headline: 'Connect to renew premium',
     remedy: 'connect',
-    line: 'Premium is locked: connect to renew it.',
+    line: 'Premium is paused: connect to renew it.',
   },
   {
     name: 'two copies of the device',
     entitlement: { ...nothing, state: 'revoked', reason: 'device_forked', signInNeeded: true },
-    badge: 'Locked',
+    badge: 'Not linked',
     headline: 'This device has to be linked again',
     remedy: 'sign-in',
-    line: 'Premium is locked: this device has to be linked again. Sign in with your passkey.',
+    line: 'Premium is paused here: this device has to be linked again. Sign in with your passkey.',
   },
   {
     name: 'removed device',
     entitlement: { ...nothing, reason: 'device_removed', signInNeeded: true },
-    badge: 'Locked',
+    badge: 'Not linked',
     headline: 'This device was removed from your account',
     remedy: 'sign-in',
-    line: 'Premium is locked: this device was removed from your account.',
+    line: 'Premium has ended here: this device was removed from your account.',
   },
   {
     name: 'clock behind',
@@ -159,15 +159,15 @@ const table: Row[] = [
       error: 'clock_behind',
       clockBehind: 6 * 3_600_000,
     },
-    badge: 'Locked',
+    badge: 'Paused',
     headline: "This device's clock is behind by 6 hours or more",
     remedy: 'connect',
-    line: "Premium is locked: this device's clock is behind by 6 hours or more. Set it right, or connect.",
+    line: "Premium is paused: this device's clock is behind by 6 hours or more. Set it right, or connect.",
   },
   {
     name: 'never linked',
     entitlement: { ...nothing, signInNeeded: true },
-    badge: 'Free',
+    badge: 'Not linked',
     headline: 'This device is not linked to your account',
     remedy: 'sign-in',
     line: 'This device is not linked. Sign in to bring back what you have.',
@@ -175,7 +175,7 @@ const table: Row[] = [
   {
     name: 'a tampered document',
     entitlement: { ...nothing, error: 'signature_invalid' },
-    badge: 'Locked',
+    badge: 'Not known',
     headline: 'Connect to renew premium',
     remedy: 'connect',
     line: 'Connect to see what you have.',
@@ -187,12 +187,20 @@ test.each(table)('$name', ({ entitlement, reached, badge, headline, remedy, line
   expect(said).toMatchObject({ badge, headline, remedy, line });
 });
 
-test('every locked state says that the notes stay, and what to do', () => {
+test('every state without premium says that the notes stay, and what to do', () => {
   for (const { entitlement } of table) {
     const said = standing(entitlement, { now, reached: true });
-    if (said.badge !== 'Locked') continue;
+    if (said.badge === 'Premium' || said.badge === 'Free') continue;
     expect(said.meaning).toContain('notes stay readable');
     expect(said.advice).not.toBeNull();
+  }
+});
+
+test('only the passkey lock is called a lock', () => {
+  for (const { entitlement } of table) {
+    for (const reached of [true, false]) {
+      expect(JSON.stringify(standing(entitlement, { now, reached }))).not.toMatch(/locked/i);
+    }
   }
 });
 
@@ -202,7 +210,7 @@ describe('the server’s explanation', () => {
     standing({ ...nothing, ...entitlement }, { now, reached: true, told: besides, locale: 'en-GB' });
 
   test.each([
-    ['revoked', { state: 'revoked', reason: 'revoked' }, 'It ended yesterday, 09:00. Premium is locked.'],
+    ['revoked', { state: 'revoked', reason: 'revoked' }, 'It ended yesterday, 09:00, and premium with it.'],
     ['suspended', { state: 'revoked', reason: 'suspended' }, 'It has been paused since yesterday, 09:00.'],
     ['lapsed', { state: 'expired', reason: 'lapsed' }, 'Premium ended yesterday, 09:00.'],
     [
@@ -268,7 +276,7 @@ describe('each end has its own words', () => {
     ['granted', 'The time that support gave you has ended'],
     ['cancelled', 'Your subscription has ended'],
   ] as const)('%s', (ending, headline) => {
-    expect(say({ ...over, ending })).toMatchObject({ badge: 'Locked', headline });
+    expect(say({ ...over, ending })).toMatchObject({ badge: 'Ended', headline });
     expect(say({ ...offline, ending }).headline).toBe(`${headline}, as far as this device knows`);
     expect(say({ state: 'grace', ending, lastContact: before }).headline).toBe(
       `${headline}; premium stays on a little longer`,

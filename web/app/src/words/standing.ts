@@ -35,7 +35,7 @@ interface Circumstances {
   readonly locale?: string;
 }
 
-/** The server's explanation of a state in which premium is locked, or soon will be. */
+/** The server's explanation of a state in which premium has ended or is paused, or soon will be. */
 export interface Told {
   /** When that state began. */
   readonly since: Date | null;
@@ -65,22 +65,22 @@ export function standing(
   const suspected = paidThrough !== null && now >= paidThrough && (lastContact === null || lastContact < paidThrough);
 
   if (reason === 'device_forked') {
-    return locked({
+    return without('Not linked', {
       headline: 'This device has to be linked again',
-      meaning: `The server knows a later state of this device than what is here, as after a backup was restored or this browser's data were copied. Premium waits here. ${kept}`,
+      meaning: `The server knows a later state of this device than what is here, as after a backup was restored or this browser's data were copied. Premium is paused here. ${kept}`,
       advice:
         'Sign in with your passkey to link this device again. If you have restored or copied nothing, look at your devices and passkeys.',
       remedy: 'sign-in',
-      line: 'Premium is locked: this device has to be linked again. Sign in with your passkey.',
+      line: 'Premium is paused here: this device has to be linked again. Sign in with your passkey.',
     });
   }
   if (reason === 'device_removed') {
-    return locked({
+    return without('Not linked', {
       headline: 'This device was removed from your account',
-      meaning: `It was removed on another device or by support, so premium is locked here. ${kept}`,
+      meaning: `It was removed on another device or by support, so premium has ended here. ${kept}`,
       advice: 'Sign in with your passkey to link this device again.',
       remedy: 'sign-in',
-      line: 'Premium is locked: this device was removed from your account.',
+      line: 'Premium has ended here: this device was removed from your account.',
     });
   }
 
@@ -150,95 +150,95 @@ export function standing(
     }
     case 'revoked':
       if (reason === 'disputed') {
-        return locked({
+        return without('Paused', {
           headline: 'A payment is disputed',
-          meaning: `${since ? `The bank wants a payment back since ${since}. ` : 'The bank wants a payment back. '}Premium is locked. ${kept}`,
+          meaning: `${since ? `The bank wants a payment back since ${since}. ` : 'The bank wants a payment back. '}Premium is paused until that is settled. ${kept}`,
           advice: 'Ask support what is open. When the payment stands, premium comes back by itself.',
           remedy: 'connect',
           ...help,
-          line: 'Premium is locked: a payment is disputed.',
+          line: 'Premium is paused: a payment is disputed.',
         });
       }
       return reason === 'suspended'
-        ? locked({
+        ? without('Paused', {
             headline: 'Support has paused this subscription',
-            meaning: `${since ? `It has been paused since ${since}. ` : ''}Premium is locked for as long as the pause lasts. ${kept}`,
+            meaning: `${since ? `It has been paused since ${since}. ` : ''}Premium is paused with it. ${kept}`,
             advice: 'Ask support what is open. When the pause ends, premium comes back by itself.',
             remedy: 'connect',
             ...help,
-            line: 'Premium is locked: support has paused this subscription.',
+            line: 'Premium is paused: support has paused this subscription.',
           })
-        : locked({
+        : without('Ended', {
             headline: 'Support has ended this subscription',
-            meaning: `${since ? `It ended ${since}. ` : ''}Premium is locked. ${kept}`,
+            meaning: `${since ? `It ended ${since}, and premium with it. ` : ''}${kept}`,
             advice:
               'If you think this is a mistake, write to support. When it is put right, premium comes back by itself.',
             remedy: 'connect',
             ...help,
-            line: 'Premium is locked: support has ended this subscription.',
+            line: 'Premium has ended: support has ended this subscription.',
           });
     case 'expired':
       if (error === null) {
         if (ending) {
-          return locked({
+          return without('Ended', {
             headline: `${ending.what} ${ending.ended}`,
             meaning: `${paidThrough ? `${ending.ran} until ${say(paidThrough)}. ` : ''}${kept}`,
             advice: ending.again,
             remedy: 'connect',
             ...help,
-            line: `Premium is locked: ${lower(ending.what)} ${ending.ended}.`,
+            line: `Premium has ended: ${lower(ending.what)} ${ending.ended}.`,
           });
         }
-        return locked({
+        return without('Ended', {
           headline: 'Your subscription is over',
           meaning: `${ran(paidThrough, told?.since ?? null, say)}${kept}`,
           advice: 'Renew the subscription to get unlimited notes and export back.',
           remedy: 'connect',
           ...help,
-          line: 'Premium is locked: the subscription is over.',
+          line: 'Premium has ended: the subscription is over.',
         });
       }
       if (suspected && ending) {
-        return locked({
+        return without('Ended', {
           headline: `${ending.what} ${ending.ended}, as far as this device knows`,
           meaning: `${ending.ran} until ${say(paidThrough)}. ${kept}`,
           advice: `If you have subscribed since, connect to the internet: premium then comes back by itself. ${ending.again}`,
           remedy: 'connect',
-          line: `Premium is locked: ${lower(ending.what)} ${ending.ended}, as far as this device knows.`,
+          line: `Premium has ended: ${lower(ending.what)} ${ending.ended}, as far as this device knows.`,
         });
       }
       if (suspected) {
-        return locked({
+        return without('Paused', {
           headline: 'Connect to renew premium',
           meaning: `Premium worked offline until ${say(until)}. The subscription was to be renewed ${say(paidThrough)}, and this device has not heard from the server since. ${kept}`,
           advice: 'Connect to the internet. If it was renewed, premium comes back by itself.',
           remedy: 'connect',
-          line: 'Premium is locked: connect to renew it.',
+          line: 'Premium is paused: connect to renew it.',
         });
       }
-      return locked({
+      return without('Paused', {
         headline: 'Connect to renew premium',
         meaning: `${until && until <= now ? `Premium worked offline until ${say(until)} and` : 'Premium'} now has to ask the server. ${kept}`,
         advice: offline
           ? 'The server is out of reach. As soon as it can be reached, premium comes back by itself.'
           : 'Connect to the internet; premium then comes back by itself.',
         remedy: 'connect',
-        line: 'Premium is locked: connect to renew it.',
+        line: 'Premium is paused: connect to renew it.',
       });
     case 'clock_behind':
-      return locked({
+      return without('Paused', {
         headline: `This device's clock is behind by ${behind} or more`,
-        meaning: `It shows ${inFull(now, locale)}, which is earlier than a time already seen, so premium waits. ${kept}`,
+        meaning: `It shows ${inFull(now, locale)}, which is earlier than a time already seen, so premium is paused. ${kept}`,
         advice:
           'Set the clock right, and premium is back at once, offline too. Connecting to the internet brings it back as well.',
         remedy: 'connect',
-        line: `Premium is locked: this device's clock is behind by ${behind} or more. Set it right, or connect.`,
+        line: `Premium is paused: this device's clock is behind by ${behind} or more. Set it right, or connect.`,
       });
     default:
       if (entitlement.signInNeeded) {
         return {
           tone: 'attention',
-          badge: 'Free',
+          badge: 'Not linked',
           headline: 'This device is not linked to your account',
           meaning: `You can keep up to ${freeNotes} notes here. ${kept}`,
           advice: `Sign in with your passkey to link it and bring back what you have. ${unknownAccount}`,
@@ -247,7 +247,7 @@ export function standing(
         };
       }
       if (entitlement.revision === null && error === null) {
-        return locked({
+        return without('Not known', {
           headline: 'Connect to see what you have',
           meaning: `Nothing that is stored on this device says what you have. ${kept}`,
           advice: 'Connect to the internet: the server then says so by itself.',
@@ -256,7 +256,7 @@ export function standing(
         });
       }
       if (error !== null) {
-        return locked({
+        return without('Not known', {
           headline: 'Connect to renew premium',
           meaning: `What is stored on this device does not prove what you have (${error}). ${kept}`,
           advice: 'Connect to the internet: the server sends a new proof.',
@@ -327,6 +327,6 @@ function lower(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
-function locked(words: Omit<Standing, 'tone' | 'badge'>): Standing {
-  return { tone: 'attention', badge: 'Locked', ...words };
+function without(badge: string, words: Omit<Standing, 'tone' | 'badge'>): Standing {
+  return { tone: 'attention', badge, ...words };
 }

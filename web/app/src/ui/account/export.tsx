@@ -7,16 +7,19 @@ import { here } from '../../standing.ts';
 /** Exports all notes as one file, or says why that is not allowed. */
 export function Export() {
   const allowed = entitlement.value.features.export !== undefined;
-  const { headline, tone } = here.value;
-  const locked =
-    tone === 'calm'
-      ? 'This is part of premium.'
-      : `Locked: ${headline.charAt(0).toLocaleLowerCase()}${headline.slice(1)}.`;
+  const { badge, headline, tone } = here.value;
+  // Without premium, or with a plan that has no export.
+  const missing =
+    tone !== 'attention' || badge === 'Premium'
+      ? badge === 'Free'
+        ? 'This is part of premium.'
+        : 'This is not part of your plan.'
+      : `Not available now: ${headline.charAt(0).toLocaleLowerCase()}${headline.slice(1)}.`;
   const progress = exporting.value;
   return (
     <section class="card" aria-labelledby="export">
       <h3 id="export">Export</h3>
-      <p id="export-about">All notes as one Markdown file, made on this device. {!allowed && locked}</p>
+      <p id="export-about">All notes as one Markdown file, made on this device. {!allowed && missing}</p>
       <div class="actions">
         <button
           type="button"

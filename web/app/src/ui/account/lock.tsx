@@ -20,8 +20,8 @@ export function Lock() {
     <section class="card" aria-labelledby="lock">
       <h3 id="lock">Lock</h3>
       <p>
-        Locked, Fieldbook shows nothing until your passkey opens it, also offline. This keeps out whoever picks up this
-        device; it does not encrypt your notes.
+        While locked, Fieldbook shows nothing until your passkey opens it, also offline. This keeps out whoever picks up
+        this device; it does not encrypt your notes.
       </p>
       <div class="settings">
         <label>

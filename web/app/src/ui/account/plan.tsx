@@ -2,6 +2,7 @@ import { checkNow, entitlement, now, outcome, replaceable, signIn, startTrial } 
 import { here } from '../../standing.ts';
 import { dates, type Remedy } from '../../words/standing.ts';
 import { ActionButton } from '../action-button.tsx';
+import { Help } from '../help.tsx';
 import { Outcome } from '../outcome.tsx';
 import { Replaceable } from '../replaceable.tsx';
 import { MarkShape, TimelinePicture } from './timeline.tsx';
@@ -30,12 +31,8 @@ export function Plan() {
         </dl>
       )}
       <div class="actions">
-        <Remedies remedy={remedy} />
-        {help && (
-          <a class="button" href={help} rel="noreferrer">
-            {help.startsWith('mailto:') ? 'Write to support' : 'Get help'}
-          </a>
-        )}
+        <Help />
+        <Remedies remedy={remedy} helped={help !== undefined} />
         <Outcome about={['trial', 'check', 'sign-in', 'link', 'enrol', 'register']} />
       </div>
       {replaceable.value.length > 0 && <Replaceable />}
@@ -43,7 +40,7 @@ export function Plan() {
   );
 }
 
-function Remedies({ remedy }: { remedy: Remedy }) {
+function Remedies({ remedy, helped }: { remedy: Remedy; helped: boolean }) {
   return (
     <>
       {remedy === 'trial' && (
@@ -57,7 +54,12 @@ function Remedies({ remedy }: { remedy: Remedy }) {
         </ActionButton>
       )}
       {remedy !== 'sign-in' && (
-        <ActionButton kind={remedy === 'connect' ? 'primary' : ''} action="check" doing="Checking…" onClick={checkNow}>
+        <ActionButton
+          kind={remedy === 'connect' && !helped ? 'primary' : ''}
+          action="check"
+          doing="Checking…"
+          onClick={checkNow}
+        >
           Check now
         </ActionButton>
       )}
