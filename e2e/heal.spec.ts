@@ -80,7 +80,8 @@ async function expectOffline(ada: Fieldbook, { offline }: Course): Promise<void>
   }
   await ada.toAccount();
   if (offline === 'premium') await ada.expectPremium();
-  else await ada.expectWithoutPremium(offline === 'without' ? /^Connect to/ : 'This device is not linked to your account');
+  else
+    await ada.expectWithoutPremium(offline === 'without' ? /^Connect to/ : 'This device is not linked to your account');
   await expect(ada.line).not.toBeEmpty();
   expect(await ada.read('Kept')).toBe('Still here');
   await ada.toAccount();

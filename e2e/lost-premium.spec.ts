@@ -70,7 +70,11 @@ test('a user who lost premium sees why, since when, and the remedy, also offline
       const { subscriptions } = await server.user('Ada');
       const since = Date.parse(subscriptions[0]?.withdrawn_at ?? '');
       await fieldbook.checkNow();
-      await shown('Support has ended this subscription', `It ended today, ${clockTime(since)}, and premium with it.`, 'write to support');
+      await shown(
+        'Support has ended this subscription',
+        `It ended today, ${clockTime(since)}, and premium with it.`,
+        'write to support',
+      );
       await look(page, info, 'revoked');
       await expect(inList).toContainText('Support has ended this subscription');
       await expect(inList).toContainText(`It ended today, ${clockTime(since)}`);
