@@ -34,20 +34,66 @@ type adminSession struct {
 	ExpiresAt       time.Time `json:"expires_at"`
 }
 
+// listedUser is a user in a list, with what they have now.
+type listedUser struct {
+	adminUser
+	State entitlements.State   `json:"state"`
+	Plan  *entitlements.PlanID `json:"plan"`
+	Trial bool                 `json:"trial"`
+}
+
+// lookedThrough is how many users one request looks through for those with a state or plan, which only package
+// entitlements can tell. A page may then be short, or empty, although others follow.
+const lookedThrough = 2000
+
 func (s *server) findUsers(w http.ResponseWriter, r *http.Request, _ caller) error {
 	limit, err := queryLimit(r)
 	if err != nil {
 		return err
 	}
 	query := r.URL.Query()
-	found, next, err := s.passkeys.FindUsers(r.Context(), query.Get("q"), query.Get("cursor"), limit)
-	if err != nil {
+	filter := entitlements.HoldingFilter{State: entitlements.State(query.Get("state")), Plan: entitlements.PlanID(query.Get("plan"))}
+	if err := filter.Check(); err != nil {
 		return err
 	}
+	search := passkey.UserQuery{Text: query.Get("q"), Order: passkey.UserOrder(query.Get("sort")), Cursor: query.Get("cursor"), Limit: limit}
+	if search.From, err = queryTime(r, "from"); err != nil {
+		return err
+	}
+	if search.To, err = queryTime(r, "to"); err != nil {
+		return err
+	}
+	looked := limit
+	if filter != (entitlements.HoldingFilter{}) {
+		looked, search.Limit = lookedThrough, maxLimit
+	}
+	found := []listedUser{}
+	for more := true; more; more = search.Cursor != "" && looked > 0 && len(found) < limit {
+		users, next, err := s.passkeys.FindUsers(r.Context(), search)
+		if err != nil {
+			return err
+		}
+		holdings, err := s.entitlements.Holdings(r.Context(), each(users, func(u passkey.User) entitlements.UserID { return entitlements.UserID(u.ID) }))
+		if err != nil {
+			return err
+		}
+		search.Cursor, looked = next, looked-len(users)
+		for i, user := range users {
+			has := holdings[entitlements.UserID(user.ID)]
+			if !filter.Selects(has) {
+				continue
+			}
+			found = append(found, listedUser{adminUserOf(user), has.State, orNull(has.Plan), has.Trial})
+			if len(found) == limit && i < len(users)-1 {
+				search.Cursor = passkey.Cursor(user)
+				break
+			}
+		}
+	}
 	return answer(w, http.StatusOK, struct {
-		Users []adminUser `json:"users"`
-		Next  *string     `json:"next"`
-	}{each(found, adminUserOf), orNull(next)})
+		Users []listedUser `json:"users"`
+		Next  *string      `json:"next"`
+	}{found, orNull(search.Cursor)})
 }
 
 // createUser creates an account for an existing customer. The link is shown once and is the only way into the account.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // checkQuery refuses unknown and repeated parameters: if one were ignored, the answer would look as if it had been applied.
@@ -44,6 +45,19 @@ func queryLimit(r *http.Request) (int, error) {
 		return 0, refusal{invalidRequest.status, invalidRequest.code, "limit must be 1 to 200."}
 	}
 	return limit, nil
+}
+
+// queryTime returns the time in a query parameter, or zero without it.
+func queryTime(r *http.Request, name string) (time.Time, error) {
+	text := r.URL.Query().Get(name)
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil || at.Year() < 1970 || at.Year() > 9999 {
+		return time.Time{}, refusal{invalidRequest.status, invalidRequest.code, name + " must be a time like 2026-03-01T00:00:00Z."}
+	}
+	return at, nil
 }
 
 // queryPage returns the requested page of a list in descending order of ids. The cursor, before, is the id of the last item

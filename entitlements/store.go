@@ -27,6 +27,9 @@ type Store interface {
 	// SubscriberAccount is Account for the owner of the subscription. ErrNotFound if the subscription does not exist.
 	SubscriberAccount(ctx context.Context, id SubscriptionID, at time.Time) (Account, error)
 
+	// Subscriptions reads the subscriptions of users in one snapshot.
+	Subscriptions(ctx context.Context, users []UserID) ([]Subscription, error)
+
 	// Revisions reads the revisions of users in one snapshot. Users that do not exist are left out.
 	Revisions(ctx context.Context, users []UserID) (map[UserID]int64, error)
 

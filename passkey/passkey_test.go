@@ -115,13 +115,13 @@ func requireSeeds(f *testing.F) {
 
 func FuzzCursor(f *testing.F) {
 	requireSeeds(f)
-	f.Add(cursorOf(User{ID: "6ba7b810-9dad-41d1-80b4-00c04fd430c8", Name: "Ada"}))
+	f.Add(Cursor(User{ID: "6ba7b810-9dad-41d1-80b4-00c04fd430c8", Name: "Ada", CreatedAt: time.UnixMicro(1_750_000_000_000_000)}))
 	f.Fuzz(func(t *testing.T, cursor string) {
 		position, err := parseCursor(cursor)
 		if err != nil {
 			return
 		}
-		if again := cursorOf(User{ID: position.ID, Name: position.Name}); again != cursor {
+		if again := Cursor(User{ID: position.ID, Name: position.Name, CreatedAt: position.CreatedAt}); again != cursor {
 			t.Errorf("%q came back as %q", cursor, again)
 		}
 	})

@@ -150,8 +150,8 @@ type UserStore interface {
 	// Users returns the existing users of ids, in no order.
 	Users(ctx context.Context, ids []UserID) ([]User, error)
 
-	// FindUsers returns the users that match any of the search's criteria and come after its position, ordered by
-	// lower-case name, byte by byte, and id.
+	// FindUsers returns the users that match any of the search's criteria, have signed up in its span, and come after its
+	// position in its order. Names are ordered in lower case, byte by byte; equal ones by id.
 	FindUsers(ctx context.Context, search UserSearch) ([]User, error)
 
 	// EraseUser deletes the user and all their data, in every domain, and stores the audit entry; it returns ErrNotFound
@@ -203,18 +203,21 @@ type CodeStore interface {
 
 // UserSearch holds the search criteria for users.
 type UserSearch struct {
-	Name       string // each of its words is the beginning of a word of the name, in any case and order; "" matches all
+	Name       string // each of its words is part of a word of the name (package names), in any case and order; "" matches all
 	ID         UserID // "" matches none
 	ExternalID string
-	BillingID  string        // billing's id of the user, or of one of the user's subscriptions
+	BillingID  string    // billing's id of the user, or of one of the user's subscriptions
+	From, To   time.Time // the time of the sign-up, To excluded; zero: no limit
+	Order      UserOrder
 	After      *UserPosition // nil: from the first
 	Limit      int
 }
 
 // UserPosition is a place in the order of users, even if no user is at it.
 type UserPosition struct {
-	Name string
-	ID   UserID
+	Name      string
+	CreatedAt time.Time
+	ID        UserID
 }
 
 // NewLink is a link to store, its code as a hash.

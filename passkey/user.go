@@ -1,8 +1,11 @@
 package passkey
 
 import (
+	"cmp"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -14,8 +17,9 @@ import (
 )
 
 const (
-	maxExternalID = 200 // characters
-	maxPage       = 200 // users in one answer of FindUsers
+	maxExternalID = 200     // characters
+	maxPage       = 200     // users in one answer of FindUsers
+	maxSignUp     = 1 << 53 // microseconds since 1970: the year 2255, before PostgreSQL's last
 )
 
 // UserID is a user's UUID in canonical text. Its 16 bytes are the WebAuthn user handle.
@@ -69,25 +73,51 @@ func (s *Service) Users(ctx context.Context, ids []UserID) (map[UserID]User, err
 	return users, nil
 }
 
-// FindUsers lists the users in whose name each word of query begins a word (case and order do not matter) or whose id,
-// external id or billing id is query, ordered by the words of the name and id. An empty query matches all users. It
-// returns at most limit users (1 to 200), those after cursor; next is the cursor for the following page, "" on the last.
-// Pages neither repeat nor skip users who existed all the time, whatever is written in between. It returns ErrInvalid
-// for an invalid query, cursor or limit.
-func (s *Service) FindUsers(ctx context.Context, query, cursor string, limit int) (users []User, next string, err error) {
-	query = strings.TrimSpace(query)
-	if !isText(query) || utf8.RuneCountInString(query) > maxExternalID {
+// UserOrder is an order of users.
+type UserOrder string
+
+// The orders. The zero value is OrderNewest.
+const (
+	OrderNewest UserOrder = "newest"
+	OrderOldest UserOrder = "oldest"
+	OrderName   UserOrder = "name" // by the words of the name
+)
+
+// UserQuery selects a page of users.
+type UserQuery struct {
+	// Text matches the users in whose name each of its words is part of a word (case and order do not matter; fewer than
+	// three bytes match the beginning of a word), or whose id, external id or billing id it is. "" matches all.
+	Text     string
+	From, To time.Time // of the sign-up, To excluded; zero: no limit
+	Order    UserOrder
+	Cursor   string // "": the first page
+	Limit    int    // 1 to 200
+}
+
+// FindUsers lists the users that a query selects, at most its limit; next is the cursor of the following page, "" on the
+// last. Pages neither repeat nor skip users who existed all the time, whatever is written in between. It returns
+// ErrInvalid for an invalid query.
+func (s *Service) FindUsers(ctx context.Context, query UserQuery) (users []User, next string, err error) {
+	text := strings.TrimSpace(query.Text)
+	if !isText(text) || utf8.RuneCountInString(text) > maxExternalID {
 		return nil, "", fmt.Errorf("%w query: at most %d characters, without control characters", ErrInvalid, maxExternalID)
 	}
-	if limit < 1 || limit > maxPage {
+	if query.Limit < 1 || query.Limit > maxPage {
 		return nil, "", fmt.Errorf("%w limit: 1 to %d", ErrInvalid, maxPage)
 	}
-	search := UserSearch{Name: names.Visible(query), ExternalID: query, BillingID: query, Limit: limit + 1}
-	if id, err := uuid.Parse(query); err == nil {
+	orders := []UserOrder{OrderNewest, OrderOldest, OrderName}
+	order := cmp.Or(query.Order, OrderNewest)
+	if !slices.Contains(orders, order) {
+		return nil, "", fmt.Errorf("%w order: must be one of %q", ErrInvalid, orders)
+	}
+	search := UserSearch{
+		Name: names.Visible(text), ExternalID: text, BillingID: text, From: query.From, To: query.To, Order: order, Limit: query.Limit + 1,
+	}
+	if id, err := uuid.Parse(text); err == nil {
 		search.ID = UserID(id.String())
 	}
-	if cursor != "" {
-		if search.After, err = parseCursor(cursor); err != nil {
+	if query.Cursor != "" {
+		if search.After, err = parseCursor(query.Cursor); err != nil {
 			return nil, "", err
 		}
 	}
@@ -95,26 +125,31 @@ func (s *Service) FindUsers(ctx context.Context, query, cursor string, limit int
 	if err != nil {
 		return nil, "", fmt.Errorf("find users: %w", err)
 	}
-	if len(users) > limit {
-		users = users[:limit]
-		next = cursorOf(users[limit-1])
+	if len(users) > query.Limit {
+		users = users[:query.Limit]
+		next = Cursor(users[query.Limit-1])
 	}
 	return users, next, nil
 }
 
-// A cursor is base64url of the last user's handle and name: a place in the order, not a row, so that it stays valid even
-// when that user is gone.
-func cursorOf(user User) string {
-	return encode(append(user.ID.handle(), user.Name...))
+// Cursor returns the cursor of the users after user, in any order. It is base64url of the user's handle, sign-up in
+// microseconds and name: a place in the order, not a row, so that it stays valid even when that user is gone.
+func Cursor(user User) string {
+	b := binary.BigEndian.AppendUint64(user.ID.handle(), uint64(user.CreatedAt.UnixMicro()))
+	return encode(append(b, user.Name...))
 }
 
 func parseCursor(cursor string) (*UserPosition, error) {
 	b, err := decode(cursor)
-	if err != nil || len(b) <= 16 || !isText(string(b[16:])) {
+	if err != nil || len(b) <= 24 || !isText(string(b[24:])) {
+		return nil, fmt.Errorf("%w cursor", ErrInvalid)
+	}
+	at := int64(binary.BigEndian.Uint64(b[16:24]))
+	if at < 0 || at > maxSignUp {
 		return nil, fmt.Errorf("%w cursor", ErrInvalid)
 	}
 	id, _ := userOf(b[:16])
-	return &UserPosition{Name: string(b[16:]), ID: id}, nil
+	return &UserPosition{Name: string(b[24:]), CreatedAt: time.UnixMicro(at).UTC(), ID: id}, nil
 }
 
 // cleanName returns the name in its stored form, or ErrInvalidName.

@@ -11,6 +11,9 @@ import (
 // FindUsers returns the statement of [Passkeys.FindUsers] and its arguments, for EXPLAIN.
 func FindUsers(search passkey.UserSearch) (string, []any) { return findUsersQuery(search) }
 
+// FewUsers is how many users a name may match to be sorted for one page.
+const FewUsers = fewUsers
+
 // SignInStatement returns the second statement of a sign-in.
 func SignInStatement() string { return signIn }
 

@@ -264,7 +264,7 @@ const insertPasskey = `passkey AS (
 
 var (
 	storePasskey = `WITH ` + insertPasskey
-	register     = `WITH registered AS (` + newUser(22) + `), ` + newEntry(27) + `, ` + insertPasskey
+	register     = `WITH registered AS (` + newUser(22) + `), ` + newEntry(28) + `, ` + insertPasskey
 )
 
 // passkeyArgs returns the arguments of insertPasskey.

@@ -238,6 +238,7 @@ CREATE TABLE public.users (
     id uuid NOT NULL,
     name text NOT NULL,
     words text[] DEFAULT '{}'::text[] NOT NULL COLLATE pg_catalog."C",
+    parts text[] DEFAULT '{}'::text[] NOT NULL COLLATE pg_catalog."C",
     external_id text,
     revision bigint DEFAULT 1 NOT NULL,
     trial_started_at timestamp with time zone,
@@ -411,7 +412,9 @@ CREATE INDEX subscriptions_due ON public.subscriptions USING btree (due_at) WHER
 
 CREATE INDEX users_by_name ON public.users USING btree (words, id);
 
-CREATE INDEX users_by_word ON public.users USING gin (array_to_tsvector(words)) WITH (fastupdate=off);
+CREATE INDEX users_by_part ON public.users USING gin (array_to_tsvector(parts)) WITH (fastupdate=off);
+
+CREATE INDEX users_by_sign_up ON public.users USING btree (created_at, id);
 
 CREATE INDEX webhook_deliveries_by_id ON public.webhook_deliveries USING btree (id);
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
 
 	"holdfast/entitlements"
 )
@@ -41,6 +42,13 @@ func putSubscription(
 		stdsql.NullTime{Time: sub.WithdrawnAt, Valid: !sub.WithdrawnAt.IsZero()}, sub.CreatedAt, sub.UpdatedAt,
 		stdsql.NullTime{Time: lookAt, Valid: !lookAt.IsZero()})
 	return failed("put subscription", err)
+}
+
+// Subscriptions implements [entitlements.Store].
+func (s *Entitlements) Subscriptions(ctx context.Context, users []entitlements.UserID) ([]entitlements.Subscription, error) {
+	return list(ctx, s.db, "read subscriptions", func(row struct{ S jsonColumn[subscriptionRow] }) entitlements.Subscription {
+		return row.S.V.subscription()
+	}, `SELECT to_json(s) AS s FROM subscriptions s WHERE s.user_id = ANY($1::uuid[])`, pq.Array(users))
 }
 
 // dueLock admits one server at a time to the subscriptions that are due.

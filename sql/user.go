@@ -4,6 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,11 +41,11 @@ func insertUser(ctx context.Context, tx *sqlx.Tx, user passkey.User) error {
 // newUser returns a statement that inserts a user, whose userArgs begin with the argument of that number. The caller must
 // enter the user's external id, if there is one.
 func newUser(first int) string {
-	return `INSERT INTO users (id, name, words, external_id, created_at) VALUES (` + placeholders(first, 5) + `)`
+	return `INSERT INTO users (id, name, words, parts, external_id, created_at) VALUES (` + placeholders(first, 6) + `)`
 }
 
 func userArgs(user passkey.User) []any {
-	return []any{user.ID, user.Name, pq.Array(names.Words(user.Name)), optional(user.ExternalID), user.CreatedAt}
+	return []any{user.ID, user.Name, pq.Array(names.Words(user.Name)), pq.Array(names.Entries(user.Name)), optional(user.ExternalID), user.CreatedAt}
 }
 
 // enterExternalID assigns an external id to the user, unless it is empty. It returns passkey.ErrConflict if another user
@@ -138,53 +139,73 @@ func findUser(ctx context.Context, tx *sqlx.Tx, user passkey.UserID) error {
 	return failed("lock user", err)
 }
 
-// The statements of FindUsers. findUsers looks each criterion up in its own index, so that a search with few results reads
-// little; only names can match more than a few users. The planner does not know how many names a word matches: MATERIALIZED
-// keeps it from walking users_by_name until it has filled a page.
-var listUsers, findUsers = func() (list, find string) {
-	const order = ` ORDER BY words, id LIMIT $3`
-	page := func(table, condition string) string {
-		return `SELECT id, name, words, external_id, created_at FROM ` + table + ` WHERE ` + condition +
-			` AND ($2::uuid IS NULL OR (words, id) > ($1, $2))`
-	}
-	list = `SELECT id, name, coalesce(external_id, '') AS external_id, created_at FROM (` + page("users", "true") + `) found` + order
-	find = `WITH named AS MATERIALIZED (
-			SELECT id, name, words, external_id, created_at FROM users WHERE array_to_tsvector(words) @@ $4::tsquery
-		)
-		SELECT id, name, coalesce(external_id, '') AS external_id, created_at FROM (
-			(` + page("named", "true") + order + `)
-			UNION ` + page("users", `id = $5`) + `
-			UNION ` + page("users", `id = `+ownerOf(externalKey, "$6")) + `
-			UNION ` + page("users", `id = `+ownerOf(subscriptionKey, "$7")) + `
-			UNION ` + page("users", `id IN (SELECT user_id FROM billing_events WHERE source IN ('stripe', 'webhook') AND customer = $7)`) + `
-		) found` + order
-	return list, find
-}()
-
 // FindUsers implements [passkey.UserStore].
 func (p *Passkeys) FindUsers(ctx context.Context, search passkey.UserSearch) ([]passkey.User, error) {
 	statement, args := findUsersQuery(search)
 	return list(ctx, p.db, "select users", userRow.user, statement, args...)
 }
 
-// findUsersQuery returns the statement of a search and its arguments.
+// fewUsers is how many users a name may match to be sorted for one page.
+const fewUsers = 20_000
+
+// findUsersQuery returns the statement of a search and its arguments. It looks each criterion up in its own index, so that
+// a search with few results reads little. Only names can match more than a few users. The planner does not know how many,
+// so the statement counts: few are sorted; if there are more, a walk along the order soon fills a page. MATERIALIZED and
+// OFFSET keep the planner from doing the other.
 func findUsersQuery(search passkey.UserSearch) (string, []any) {
-	var afterWords, afterID any
-	if search.After != nil {
-		afterWords, afterID = pq.Array(names.Words(search.After.Name)), search.After.ID
+	var args []any
+	given := func(value any) string {
+		args = append(args, value)
+		return "$" + strconv.Itoa(len(args))
 	}
-	args := []any{afterWords, afterID, search.Limit}
-	if search.Name == "" {
-		return listUsers, args
+	key, way, beyond := "created_at", "", ">"
+	switch search.Order {
+	case passkey.OrderNewest:
+		way, beyond = " DESC", "<"
+	case passkey.OrderName:
+		key = "words"
 	}
-	return findUsers, append(args, beginnings(names.Words(search.Name)), optional(search.ID), search.ExternalID, search.BillingID)
+	limits := ""
+	if after := search.After; after != nil {
+		from := any(after.CreatedAt)
+		if search.Order == passkey.OrderName {
+			from = pq.Array(names.Words(after.Name))
+		}
+		limits += ` AND (` + key + `, id) ` + beyond + ` (` + given(from) + `, ` + given(after.ID) + `)`
+	}
+	if !search.From.IsZero() {
+		limits += ` AND created_at >= ` + given(search.From)
+	}
+	if !search.To.IsZero() {
+		limits += ` AND created_at < ` + given(search.To)
+	}
+	order, limit := ` ORDER BY `+key+way+`, id`+way, given(search.Limit)
+	ordered := order + ` LIMIT ` + limit
+	const columns = `id, name, words, external_id, created_at`
+	page := func(table, condition string) string {
+		return `SELECT ` + columns + ` FROM ` + table + ` WHERE ` + condition + limits
+	}
+	found := page("users", "true") + ordered
+	if search.Name != "" {
+		named := `array_to_tsvector(parts) @@ ` + given(beginnings(names.Sought(search.Name))) + `::tsquery`
+		billing, few := given(search.BillingID), strconv.Itoa(fewUsers)
+		found = `WITH few AS MATERIALIZED (SELECT ` + columns + ` FROM users WHERE ` + named + ` LIMIT ` + few + ` + 1), many AS (SELECT count(*) > ` + few + ` FROM few)
+			(` + page("few", "NOT (SELECT * FROM many)") + ordered + `)
+			UNION (SELECT ` + columns + ` FROM (SELECT * FROM users WHERE true` + limits + order + ` OFFSET 0) walked
+				WHERE (SELECT * FROM many) AND ` + named + ` LIMIT ` + limit + `)
+			UNION ` + page("users", `id = `+given(optional(search.ID))) + `
+			UNION ` + page("users", `id = `+ownerOf(externalKey, given(search.ExternalID))) + `
+			UNION ` + page("users", `id = `+ownerOf(subscriptionKey, billing)) + `
+			UNION ` + page("users", `id IN (SELECT user_id FROM billing_events WHERE source IN ('stripe', 'webhook') AND customer = `+billing+`)`)
+	}
+	return `SELECT id, name, coalesce(external_id, '') AS external_id, created_at FROM (` + found + `) found` + ordered, args
 }
 
-// beginnings returns the tsquery for names in which each of the words is the prefix of a word.
-func beginnings(words []string) string {
+// beginnings returns the tsquery for users with, for each of the texts, a part that begins with it.
+func beginnings(texts []string) string {
 	quote := strings.NewReplacer(`\`, `\\`, `'`, `''`)
-	for i, word := range words {
-		words[i] = `'` + quote.Replace(word) + `':*`
+	for i, text := range texts {
+		texts[i] = `'` + quote.Replace(text) + `':*`
 	}
-	return strings.Join(words, " & ")
+	return strings.Join(texts, " & ")
 }

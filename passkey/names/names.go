@@ -55,6 +55,35 @@ func Words(name string) []string {
 	return words
 }
 
+// shortest is the length in bytes of the shortest part of a word that an index holds. Fewer would match most names.
+const shortest = 3
+
+// Entries returns the entries under which an index holds the name, so that it is found by any part of a word: the ends of
+// each word, and the whole word after a space.
+func Entries(name string) (entries []string) {
+	for _, word := range Words(name) {
+		entries = append(entries, " "+word)
+		for i := range word {
+			if len(word)-i >= shortest {
+				entries = append(entries, word[i:])
+			}
+		}
+	}
+	return entries
+}
+
+// Sought returns, for each word of a search, the text with which an entry of a matching name begins. A word of one or two
+// bytes matches the beginning of a word only.
+func Sought(search string) []string {
+	words := Words(search)
+	for i, word := range words {
+		if len(word) < shortest {
+			words[i] = " " + word
+		}
+	}
+	return words
+}
+
 // isInvisible reports whether r is a directional control (Bidi_Control) or has no visible form, like zero-width
 // characters and variation selectors (Default_Ignorable_Code_Point, derived as in Unicode's DerivedCoreProperties.txt).
 func isInvisible(r rune) bool {

@@ -50,6 +50,7 @@ CREATE TABLE users (
     id uuid PRIMARY KEY,
     name text NOT NULL CHECK (length(name) BETWEEN 1 AND 100),
     words text[] COLLATE "C" NOT NULL DEFAULT '{}', -- of the name, case-folded
+    parts text[] COLLATE "C" NOT NULL DEFAULT '{}', -- of the words, for searches: package names
     external_id text CHECK (length(external_id) BETWEEN 1 AND 200),
     -- Raised by every change that may alter the user's entitlements, in the same transaction.
     revision bigint NOT NULL DEFAULT 1,
@@ -58,8 +59,9 @@ CREATE TABLE users (
     created_at timestamptz NOT NULL
 );
 CREATE INDEX users_by_name ON users (words, id);
--- For searches by the beginnings of words, too.
-CREATE INDEX users_by_word ON users USING gin (array_to_tsvector(words)) WITH (fastupdate = off);
+CREATE INDEX users_by_sign_up ON users (created_at, id);
+-- Supports searches by the beginnings of parts.
+CREATE INDEX users_by_part ON users USING gin (array_to_tsvector(parts)) WITH (fastupdate = off);
 GRANT SELECT, INSERT, UPDATE, DELETE ON users TO holdfast_runtime;
 
 -- Keys that must be unique over all users, with their owners. A row is written and deleted in the transaction that creates

@@ -129,6 +129,7 @@ func (w *world) multiply(n int) {
 	place := fmt.Sprintf(device, devicesPerUser)
 	own := map[string]string{
 		"users.id": `c.id`, "users.name": name, "users.words": `string_to_array(` + name + `, ' ')`,
+		"users.parts":         `ARRAY(SELECT substr(word, at) FROM unnest(string_to_array(` + name + `, ' ')) word, generate_series(1, length(word) - 2) at)`,
 		"devices.status_list": fmt.Sprintf(`%s / %d`, place, perStatusList),
 		"devices.status_idx":  fmt.Sprintf(`(%s %% %d) * 1000003 %% 1048576`, place, perStatusList), // each once: the factor is odd
 		"directory.kind":      `t.kind`,

@@ -1,4 +1,4 @@
-import type { AdminUser } from '@holdfast/api';
+import type { ListedUser } from '@holdfast/api';
 import { SearchIcon } from '@holdfast/kit/icons.tsx';
 import { signal, useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
@@ -6,22 +6,30 @@ import { go } from '../address.ts';
 import type { Answer } from '../answer.ts';
 import { call } from '../server.ts';
 import { may } from '../session.ts';
-import { count, utc } from '../words/time.ts';
-import { usePaged } from '../work.ts';
+import { standing, stateWords } from '../words/standing.ts';
+import { count, startOfDay, utc } from '../words/time.ts';
+import { useLoaded, usePaged } from '../work.ts';
 import { Act, ask } from './act.tsx';
 import { LinkMade } from './link-made.tsx';
 import { More } from './state.tsx';
 
-/** The search text, kept while a result is open. */
+/** The search text and the filters, kept while a result is open. */
 const query = signal('');
+const filters = signal({ state: '', plan: '', from: '', to: '', sort: 'newest' });
+
+/** Whether Enter was pressed, which opens a single match. It may precede the answer. */
+let entered = false;
 
 /** Milliseconds without another key before the request. */
 const pause = 150;
 
+const size = 25;
+
+/** A filtered answer may be short although more follow: so many are read without a click. */
+const rounds = 10;
+
 export function Search() {
   const wanted = useSignal(query.peek().trim());
-  const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus({ preventScroll: true }), []);
   const text = query.value;
   useEffect(() => {
     const timer = setTimeout(() => {
@@ -30,20 +38,23 @@ export function Search() {
     return () => clearTimeout(timer);
   }, [text]);
   const asked = wanted.value;
-  const found = usePaged<AdminUser>(
-    asked === '' ? null : `/admin/v1/users?limit=25&q=${encodeURIComponent(asked)}`,
-    'users',
-  );
-  const users = asked === '' ? null : found.items.value;
-  // Enter may precede the answer.
-  const entered = useRef(false);
+  const path = `/admin/v1/users?${parameters(asked, filters.value)}`;
+  const found = usePaged<ListedUser>(path, 'users');
+  const users = found.items.value;
   const openTheOne = () => {
     const [one, another] = found.items.peek() ?? [];
-    if (!entered.current || found.loading.peek() || asked !== query.peek().trim() || !one || another) return;
-    entered.current = false;
+    if (!entered || found.loading.peek() || asked !== query.peek().trim() || !one || another) return;
+    entered = false;
     go({ at: 'user', id: one.id });
   };
   useEffect(openTheOne, [found.items.value, found.loading.value]);
+  const read = useRef({ path, rounds });
+  useEffect(() => {
+    if (read.current.path !== path) read.current = { path, rounds };
+    if (!users || users.length >= size || !found.more.peek() || found.loading.peek() || read.current.rounds-- <= 0)
+      return;
+    void found.next();
+  }, [users, found.loading.value]);
   return (
     <>
       <div class="page-head">
@@ -54,33 +65,16 @@ export function Search() {
           </button>
         )}
       </div>
-      <form
-        class="search"
-        onSubmit={(event) => {
-          event.preventDefault();
-          entered.current = true;
+      <SearchField
+        submit={() => {
+          entered = true;
           wanted.value = query.peek().trim();
           openTheOne();
         }}
-      >
-        <SearchIcon />
-        <input
-          ref={field}
-          type="search"
-          aria-label="Search customers"
-          placeholder="Name, customer id or billing id"
-          autocomplete="off"
-          spellcheck={false}
-          maxLength={200}
-          value={query}
-          onInput={(event) => {
-            entered.current = false;
-            query.value = event.currentTarget.value;
-          }}
-        />
-      </form>
+      />
+      <Filters />
       <p class="hint" role="status">
-        {found.failed.value ?? hint(asked, users, found.more.value)}
+        {found.failed.value ?? hint(asked, users, found.more.value, found.loading.value)}
       </p>
       {users && users.length > 0 && (
         <ul class="found" aria-label="Found">
@@ -88,8 +82,12 @@ export function Search() {
             <li key={user.id}>
               <a href={`#/user/${user.id}`}>
                 <strong>{user.name}</strong>
-                <span>{user.external_id ?? 'no customer id'}</span>
-                <span class="since">since {utc(new Date(user.created_at))}</span>
+                <span class="has">
+                  {user.plan} <em class={`badge ${standing(user).tone}`}>{standing(user).word}</em>
+                </span>
+                <span class="since">
+                  {user.external_id ?? 'no customer id'}, since {utc(new Date(user.created_at))}
+                </span>
                 <code>{user.id}</code>
               </a>
             </li>
@@ -101,11 +99,107 @@ export function Search() {
   );
 }
 
-function hint(asked: string, users: readonly AdminUser[] | null, more: boolean): string {
-  if (asked === '') return 'Search by the beginning of a name, or by a whole id. Enter opens a single match.';
-  if (users === null) return '';
-  if (users.length === 0) return `Nobody is called “${asked}…” or has this id.`;
-  return more ? `The first ${users.length}. Type more to find fewer.` : `${count(users.length, 'customer')} found.`;
+/** Opens the list of customers with the text searched for; a single match opens. */
+export function searchFor(): void {
+  entered = true;
+  go({ at: 'search' });
+}
+
+export function SearchField({ submit }: { submit: () => void }) {
+  const field = useRef<HTMLInputElement>(null);
+  useEffect(() => field.current?.focus({ preventScroll: true }), []);
+  return (
+    <form
+      class="search"
+      onSubmit={(event) => {
+        event.preventDefault();
+        submit();
+      }}
+    >
+      <SearchIcon />
+      <input
+        ref={field}
+        type="search"
+        aria-label="Search customers"
+        placeholder="Any part of a name, or a whole id"
+        autocomplete="off"
+        spellcheck={false}
+        maxLength={200}
+        value={query}
+        onInput={(event) => {
+          entered = false;
+          query.value = event.currentTarget.value;
+        }}
+      />
+    </form>
+  );
+}
+
+function Filters() {
+  const { data } = useLoaded<Answer<'listPlans'>>('/admin/v1/plans');
+  const set = (change: Partial<typeof filters.value>) => (filters.value = { ...filters.peek(), ...change });
+  const { state, plan, from, to, sort } = filters.value;
+  return (
+    <div class="filters">
+      <label>
+        <span>State</span>
+        <select value={state} onChange={(event) => set({ state: event.currentTarget.value })}>
+          <option value="">all</option>
+          {Object.entries(stateWords).map(([value, { word }]) => (
+            <option key={value} value={value}>
+              {word}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        <span>Plan</span>
+        <select value={plan} onChange={(event) => set({ plan: event.currentTarget.value })}>
+          <option value="">all</option>
+          {data.value?.plans.map(({ id }) => (
+            <option key={id} value={id}>
+              {id}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        <span>Signed up from</span>
+        <input type="date" value={from} onChange={(event) => set({ from: event.currentTarget.value })} />
+      </label>
+      <label>
+        <span>to</span>
+        <input type="date" value={to} onChange={(event) => set({ to: event.currentTarget.value })} />
+      </label>
+      <label>
+        <span>Sort</span>
+        <select value={sort} onChange={(event) => set({ sort: event.currentTarget.value })}>
+          <option value="newest">newest first</option>
+          <option value="oldest">oldest first</option>
+          <option value="name">by name</option>
+        </select>
+      </label>
+    </div>
+  );
+}
+
+function parameters(q: string, { state, plan, from, to, sort }: typeof filters.value): URLSearchParams {
+  const all = { q, state, plan, sort, from: startOfDay(from, 0), to: startOfDay(to, 1) };
+  return new URLSearchParams([
+    ['limit', String(size)],
+    ...Object.entries(all).filter(([, value]) => value !== ''),
+  ] as string[][]);
+}
+
+function hint(asked: string, users: readonly ListedUser[] | null, more: boolean, loading: boolean): string {
+  if (users === null || (loading && users.length === 0)) return '';
+  if (users.length === 0) {
+    if (more) return 'None so far: there are more customers to look through.';
+    return asked === '' ? 'No customer matches.' : `No customer matches “${asked}”.`;
+  }
+  return more
+    ? `The first ${users.length}. Narrow the search, or show more.`
+    : `${count(users.length, 'customer')} found.`;
 }
 
 function NewCustomer() {

@@ -66,6 +66,13 @@ export function count(number: number, one: string, many = `${one}s`): string {
   return `${number.toLocaleString('en-GB')} ${number === 1 ? one : many}`;
 }
 
+/** The start of a day as a date field holds it, or of the day so many days later, for the server; '' without a date. */
+export function startOfDay(day: string, later: number): string {
+  const [year, month, date] = day.split('-').map(Number);
+  if (!year || !month || !date) return '';
+  return new Date(year, month - 1, date + later).toISOString();
+}
+
 function two(first: string, rest: number, unit: string): string {
   return rest === 0 ? first : `${first} ${rest} ${unit}`;
 }
