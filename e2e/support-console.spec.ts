@@ -280,7 +280,9 @@ test('pages follow sign-ins, sign-outs and changes by colleagues', async ({ fiel
   const support = new Console(page, server);
   await support.join('Grace', 'admin');
   const id = '11111111-1111-4111-8111-111111111111';
-  await server.postgres.run(`INSERT INTO users (id, name, words, parts, created_at) VALUES ('${id}', 'Ada', '{ada}', '{ada}', now())`);
+  await server.postgres.run(
+    `INSERT INTO users (id, name, words, parts, created_at) VALUES ('${id}', 'Ada', '{ada}', '{ada}', now())`,
+  );
   await support.open('Ada');
   await expect(support.card('holdings')).toContainText('Has no paid features');
   await server.admin('POST', `users/${id}/grants`, { plan: 'premium', days: 7, reason: 'by a colleague' });
@@ -328,7 +330,9 @@ test('a change continues only with its own author’s passkey, and is made once 
   await page.goto((await server.staff('invite', '--name', 'Grace', '--role', 'support')).trim());
   await page.getByRole('button', { name: 'Create passkey' }).click();
   const id = '11111111-1111-4111-8111-111111111111';
-  await server.postgres.run(`INSERT INTO users (id, name, words, parts, created_at) VALUES ('${id}', 'Ada', '{ada}', '{ada}', now())`);
+  await server.postgres.run(
+    `INSERT INTO users (id, name, words, parts, created_at) VALUES ('${id}', 'Ada', '{ada}', '{ada}', now())`,
+  );
   const grants = async () =>
     (await server.admin<{ subscriptions: unknown[] }>('GET', `users/${id}`)).subscriptions.length;
   await support.open('Ada');
