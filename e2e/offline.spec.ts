@@ -56,7 +56,7 @@ test('30 days without the server: premium, then grace, then its end, each in its
     await test.step('paid: premium, until when', async () => {
       await reloadAt(fieldbook, begin + 9 * day);
       await fieldbook.expectPremium();
-      await expect(fieldbook.plan).toContainText('renewal, which happens by itself');
+      await expect(fieldbook.plan).toContainText('as soon as it can be reached');
       await expect(fieldbook.line).toContainText('The server is out of reach. Premium stays until');
       await expect(fieldbook.line).toContainText(dayInWords(end));
     });

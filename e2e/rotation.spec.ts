@@ -171,11 +171,11 @@ test('a document under a withdrawn key ends as the device reconciles, and the st
     gateway.down = true;
     await device.forge('document', old.document);
     await page.reload();
-    await device.expectWithoutPremium('Connect to renew premium');
+    await device.expectWithoutPremium('Connect to see what you have');
     await expect(device.plan).toContainText('(key_unknown)');
     await device.forge('keyset', old.keyset);
     await page.reload();
-    await device.expectWithoutPremium('Connect to renew premium');
+    await device.expectWithoutPremium('Connect to see what you have');
     await expect(device.plan).toContainText('(keyset_rollback)');
     expect(await device.read('Kept')).toBe('Still here');
   });

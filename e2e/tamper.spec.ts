@@ -24,7 +24,7 @@ test.describe('a document put into storage by hand', () => {
   /** Reloads without the server, so that no reconcile repairs storage. */
   async function expectRefused(fieldbook: Fieldbook, code: string) {
     await fieldbook.page.reload();
-    await fieldbook.expectWithoutPremium('Connect to renew premium');
+    await fieldbook.expectWithoutPremium('Connect to see what you have');
     await expect(fieldbook.plan).toContainText(`(${code})`);
     expect(await fieldbook.read('Kept')).toBe('Still here');
   }

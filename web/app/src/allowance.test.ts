@@ -21,7 +21,7 @@ test('names only ways to a further note that exist', () => {
   expect(refusal(10, 10, { ...free, trial: true })).toMatch(/start the free trial or delete one\.$/);
   expect(refusal(40, 10, { ...free, trial: true })).toMatch(/For another one, start the free trial\.$/);
   expect(refusal(10, 10, free)).toMatch(/For another one, delete one\.$/);
-  expect(refusal(40, 10, free)).toMatch(/There is room for another one below 10 notes\.$/);
+  expect(refusal(40, 10, free)).toMatch(/You can read and change them all\.$/);
   expect(refusal(500, 500, granted)).toMatch(/For another one, delete one\.$/);
 });
 

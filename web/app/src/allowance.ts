@@ -22,8 +22,6 @@ export function refusal(
   if (count < limit) return null;
   const full = `This device holds ${count} notes; ${free ? 'the free plan' : 'your plan'} allows ${limit}. You can read and change them all.`;
   // After premium there may be many more than the limit: deleting one of them then makes no room.
-  const ways = [...(trial ? ['start the free trial'] : []), ...(count === limit ? ['delete one'] : [])];
-  return ways.length > 0
-    ? `${full} For another one, ${ways.join(' or ')}.`
-    : `${full} There is room for another one below ${limit} notes.`;
+  const ways = [trial && 'start the free trial', count === limit && 'delete one'].filter(Boolean);
+  return ways.length > 0 ? `${full} For another one, ${ways.join(' or ')}.` : full;
 }

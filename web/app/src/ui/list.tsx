@@ -100,12 +100,7 @@ function Refusal() {
       {reason && (
         <div class="callout">
           <p>{reason}</p>
-          {!withdrawn.value && (
-            <>
-              {here.value.tone === 'attention' && <p>{here.value.headline}.</p>}
-              <WaysOut>{here.value.tone === 'calm' ? 'See premium' : 'See what to do'}</WaysOut>
-            </>
-          )}
+          {!withdrawn.value && <WaysOut />}
         </div>
       )}
     </div>
@@ -119,17 +114,17 @@ function Withdrawn() {
     <div class="callout">
       <strong>{headline}</strong>
       <p>{meaning}</p>
-      <WaysOut>See what to do</WaysOut>
+      <WaysOut />
     </div>
   );
 }
 
-function WaysOut({ children }: { children: string }) {
+function WaysOut() {
   return (
     <div class="actions">
       <Help />
       <a class="button" href="#/account">
-        {children}
+        See what to do
       </a>
     </div>
   );

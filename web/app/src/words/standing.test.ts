@@ -123,7 +123,7 @@ const table: Row[] = [
     badge: 'Ended',
     headline: 'Your subscription is over',
     remedy: 'connect',
-    line: 'Premium has ended: the subscription is over.',
+    line: 'Premium has ended: your subscription is over.',
   },
   {
     name: 'the document ended offline',
@@ -140,7 +140,7 @@ const table: Row[] = [
     badge: 'Not linked',
     headline: 'This device has to be linked again',
     remedy: 'sign-in',
-    line: 'Premium is paused here: this device has to be linked again. Sign in with your passkey.',
+    line: 'Premium is paused: this device has to be linked again.',
   },
   {
     name: 'removed device',
@@ -148,7 +148,7 @@ const table: Row[] = [
     badge: 'Not linked',
     headline: 'This device was removed from your account',
     remedy: 'sign-in',
-    line: 'Premium has ended here: this device was removed from your account.',
+    line: 'Premium is paused: this device was removed from your account.',
   },
   {
     name: 'clock behind',
@@ -176,7 +176,7 @@ const table: Row[] = [
     name: 'a tampered document',
     entitlement: { ...nothing, error: 'signature_invalid' },
     badge: 'Not known',
-    headline: 'Connect to renew premium',
+    headline: 'Connect to see what you have',
     remedy: 'connect',
     line: 'Connect to see what you have.',
   },

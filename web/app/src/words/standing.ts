@@ -54,7 +54,7 @@ export function standing(
   entitlement: Entitlement,
   { now, reached, trial = true, told = null, locale }: Circumstances,
 ): Standing {
-  const { reason, state, until, refreshAfter, paidThrough, features, error, lastContact } = entitlement;
+  const { reason, state, until, paidThrough, features, error, lastContact } = entitlement;
   const say = (time: Date | null) => (time ? inWords(time, now, locale) : 'its end');
   const offline = reached === false;
   const since = told?.since ? say(told.since) : null;
@@ -71,16 +71,14 @@ export function standing(
       advice:
         'Sign in with your passkey to link this device again. If you have restored or copied nothing, look at your devices and passkeys.',
       remedy: 'sign-in',
-      line: 'Premium is paused here: this device has to be linked again. Sign in with your passkey.',
     });
   }
   if (reason === 'device_removed') {
     return without('Not linked', {
       headline: 'This device was removed from your account',
-      meaning: `It was removed on another device or by support, so premium has ended here. ${kept}`,
+      meaning: `It was removed on another device or by support, so premium is paused here. ${kept}`,
       advice: 'Sign in with your passkey to link this device again.',
       remedy: 'sign-in',
-      line: 'Premium has ended here: this device was removed from your account.',
     });
   }
 
@@ -88,7 +86,6 @@ export function standing(
     case 'active':
     case 'grace': {
       const grace = state === 'grace';
-      const due = refreshAfter !== null && now >= refreshAfter;
       if (entitlement.signInNeeded) {
         return {
           tone: 'attention',
@@ -143,7 +140,7 @@ export function standing(
         badge: 'Premium',
         headline: 'Premium is on',
         meaning: `${granted(features)}${paidThrough ? ` It runs until ${say(paidThrough)}.` : ''}`,
-        advice: due ? `It is time for a renewal, which happens by itself once the server can be reached.` : null,
+        advice: null,
         remedy: offline ? 'connect' : null,
         line: offline ? `The server is out of reach. Premium stays until ${say(until)}.` : null,
       };
@@ -156,7 +153,6 @@ export function standing(
           advice: 'Ask support what is open. When the payment stands, premium comes back by itself.',
           remedy: 'connect',
           ...help,
-          line: 'Premium is paused: a payment is disputed.',
         });
       }
       return reason === 'suspended'
@@ -166,7 +162,6 @@ export function standing(
             advice: 'Ask support what is open. When the pause ends, premium comes back by itself.',
             remedy: 'connect',
             ...help,
-            line: 'Premium is paused: support has paused this subscription.',
           })
         : without('Ended', {
             headline: 'Support has ended this subscription',
@@ -175,7 +170,6 @@ export function standing(
               'If you think this is a mistake, write to support. When it is put right, premium comes back by itself.',
             remedy: 'connect',
             ...help,
-            line: 'Premium has ended: support has ended this subscription.',
           });
     case 'expired':
       if (error === null) {
@@ -186,7 +180,6 @@ export function standing(
             advice: ending.again,
             remedy: 'connect',
             ...help,
-            line: `Premium has ended: ${lower(ending.what)} ${ending.ended}.`,
           });
         }
         return without('Ended', {
@@ -195,7 +188,6 @@ export function standing(
           advice: 'Renew the subscription to get unlimited notes and export back.',
           remedy: 'connect',
           ...help,
-          line: 'Premium has ended: the subscription is over.',
         });
       }
       if (suspected && ending) {
@@ -204,7 +196,6 @@ export function standing(
           meaning: `${ending.ran} until ${say(paidThrough)}. ${kept}`,
           advice: `If you have subscribed since, connect to the internet: premium then comes back by itself. ${ending.again}`,
           remedy: 'connect',
-          line: `Premium has ended: ${lower(ending.what)} ${ending.ended}, as far as this device knows.`,
         });
       }
       if (suspected) {
@@ -246,22 +237,14 @@ export function standing(
           line: 'This device is not linked. Sign in to bring back what you have.',
         };
       }
-      if (entitlement.revision === null && error === null) {
+      if (entitlement.revision === null || error !== null) {
+        const headline = 'Connect to see what you have';
         return without('Not known', {
-          headline: 'Connect to see what you have',
-          meaning: `Nothing that is stored on this device says what you have. ${kept}`,
+          headline,
+          meaning: `Nothing that is stored on this device ${error ? `proves what you have (${error})` : 'says what you have'}. ${kept}`,
           advice: 'Connect to the internet: the server then says so by itself.',
           remedy: 'connect',
-          line: 'Connect to see what you have.',
-        });
-      }
-      if (error !== null) {
-        return without('Not known', {
-          headline: 'Connect to renew premium',
-          meaning: `What is stored on this device does not prove what you have (${error}). ${kept}`,
-          advice: 'Connect to the internet: the server sends a new proof.',
-          remedy: 'connect',
-          line: 'Connect to see what you have.',
+          line: `${headline}.`,
         });
       }
       return {
@@ -323,10 +306,15 @@ function granted({ notes, export: exporting }: Entitlement['features']): string 
   return `You have ${parts.length > 0 ? parts.join(' and ') : 'what your plan grants'}, also offline.`;
 }
 
-function lower(text: string): string {
+export function lower(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
-function without(badge: string, words: Omit<Standing, 'tone' | 'badge'>): Standing {
-  return { tone: 'attention', badge, ...words };
+/** The state without premium; its line says the headline unless it is given. */
+function without(
+  badge: string,
+  words: Omit<Standing, 'tone' | 'badge' | 'line'> & { readonly line?: string },
+): Standing {
+  const line = `Premium ${badge === 'Ended' ? 'has ended' : 'is paused'}: ${lower(words.headline)}.`;
+  return { tone: 'attention', badge, line, ...words };
 }

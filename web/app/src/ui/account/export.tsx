@@ -3,18 +3,14 @@ import { entitlement } from '../../client.ts';
 import { exported, exporting, exportNotes, stopExport } from '../../exporting.ts';
 import { notes } from '../../notes/book.ts';
 import { here } from '../../standing.ts';
+import { lower } from '../../words/standing.ts';
 
 /** Exports all notes as one file, or says why that is not allowed. */
 export function Export() {
   const allowed = entitlement.value.features.export !== undefined;
   const { badge, headline, tone } = here.value;
-  // Without premium, or with a plan that has no export.
   const missing =
-    tone !== 'attention' || badge === 'Premium'
-      ? badge === 'Free'
-        ? 'This is part of premium.'
-        : 'This is not part of your plan.'
-      : `Not available now: ${headline.charAt(0).toLocaleLowerCase()}${headline.slice(1)}.`;
+    tone === 'attention' && badge !== 'Premium' ? `Not available now: ${lower(headline)}.` : 'This is part of premium.';
   const progress = exporting.value;
   return (
     <section class="card" aria-labelledby="export">

@@ -9,7 +9,7 @@ import { MarkShape, TimelinePicture } from './timeline.tsx';
 
 /** The user's rights, their end, and what to do about it. */
 export function Plan() {
-  const { tone, headline, meaning, advice, remedy, help } = here.value;
+  const { tone, headline, meaning, advice, remedy } = here.value;
   const lines = dates(entitlement.value, now.value);
   return (
     <section class={`card ${tone}`} aria-labelledby="plan">
@@ -32,7 +32,7 @@ export function Plan() {
       )}
       <div class="actions">
         <Help />
-        <Remedies remedy={remedy} helped={help !== undefined} />
+        <Remedies remedy={remedy} />
         <Outcome about={['trial', 'check', 'sign-in', 'link', 'enrol', 'register']} />
       </div>
       {replaceable.value.length > 0 && <Replaceable />}
@@ -40,7 +40,7 @@ export function Plan() {
   );
 }
 
-function Remedies({ remedy, helped }: { remedy: Remedy; helped: boolean }) {
+function Remedies({ remedy }: { remedy: Remedy }) {
   return (
     <>
       {remedy === 'trial' && (
@@ -55,7 +55,7 @@ function Remedies({ remedy, helped }: { remedy: Remedy; helped: boolean }) {
       )}
       {remedy !== 'sign-in' && (
         <ActionButton
-          kind={remedy === 'connect' && !helped ? 'primary' : ''}
+          kind={remedy === 'connect' && !here.value.help ? 'primary' : ''}
           action="check"
           doing="Checking…"
           onClick={checkNow}
