@@ -11,9 +11,9 @@ function render() {
     : 'Not signed in';
   element('register').hidden = element('sign-in').hidden = hf.user !== null;
   element('trial').hidden = hf.user === null || state !== 'none';
-  const locks = !hf.has('export');
-  if (locks && !element('export').disabled) element('outcome').textContent = '';
-  element('export').disabled = locks;
+  const without = !hf.has('export');
+  if (without && !element('export').disabled) element('outcome').textContent = '';
+  element('export').disabled = without;
 }
 
 /** Runs what the user asked for, and says why it failed. */

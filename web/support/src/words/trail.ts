@@ -12,7 +12,7 @@ export function actionWords(action: string): string {
 const actions: Readonly<Record<string, string>> = {
   'account.erased': 'Account deleted',
   'account.recovered': 'Account recovered',
-  'device.forked': 'Device found copied and locked',
+  'device.forked': 'Device found copied; it has to be linked again',
   'device.limit_reached': 'Device refused: the limit is reached',
   'device.linked': 'Device linked',
   'device.released': "Device's place freed",

@@ -24,7 +24,7 @@ export function Devices({ account, changed }: CardProps) {
           <li key={device.id}>
             <div>
               <strong>{device.name}</strong>
-              {device.quarantined && <em class="badge attention">copied, locked</em>}
+              {device.quarantined && <em class="badge attention">copied: to be linked again</em>}
               {device.removed && <em class="badge">removed</em>}
               <small>{offlineWords(device, account, now.value)}</small>
               <small>

@@ -59,8 +59,8 @@ export function Withdraw({ how, account, changed, subscription }: Props & { read
       )}
       <p>
         {revoke
-          ? 'Pages that are open lock within seconds; what is offline locks when it is next in contact, or at its time above. '
-          : 'Like a revoke, but meant to be lifted: pages that are open lock within seconds, what is offline at its time above. '}
+          ? 'Pages that are open lose premium within seconds; what is offline loses it when it is next in contact, or at its time above. '
+          : 'Like a revoke, but meant to be lifted: pages that are open lose premium within seconds, what is offline at its time above. '}
         Nothing that they have made is deleted, and a payment changes nothing. Reinstating undoes it at any time.
       </p>
     </Act>
