@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Page } from '@playwright/test';
 import { Authenticator } from './support/authenticator.ts';
 import { Console } from './support/console.ts';
+import { phone } from './support/looks.ts';
 import { expect, test, watch } from './support/test.ts';
 
 /** The offline window here, short enough for a test to wait for. */
@@ -234,6 +235,44 @@ test('the keyboard alone signs in, searches, revokes and reinstates', async ({ f
   await expect(support.dialog.getByLabel('Reason')).toBeFocused();
   await keyboard.press('Escape');
   await expect(page.getByRole('button', { name: 'Suspend…' })).toBeFocused();
+});
+
+test('a message covers nothing, and leaves by itself once it was read', async ({ fieldbook, server }) => {
+  const { page } = fieldbook;
+  await page.clock.install();
+  const support = new Console(page, server);
+  await support.join('Grace', 'admin');
+  const id = await support.customer('Ada');
+  await server.admin('POST', `users/${id}/grants`, { plan: 'premium', days: 7, reason: 'a gift' });
+  await support.open('Ada');
+  for (const size of [phone, { width: 1280, height: 800 }]) {
+    await page.setViewportSize(size);
+    await page.getByRole('button', { name: 'Revoke…' }).click();
+    await support.answer('Revoke now', 'Chargeback');
+    await expect(support.toast).toContainText('Revoked premium of Ada.');
+    for (const shown of [page.getByRole('button', { name: 'Reinstate…' }), support.card('trail')]) {
+      await shown.evaluate((element) => element.scrollIntoView({ block: 'end' }));
+      const [box, message] = [await shown.boundingBox(), await support.toast.boundingBox()];
+      expect((box?.y ?? 0) + (box?.height ?? 0)).toBeLessThanOrEqual(message?.y ?? 0);
+    }
+
+    // It stays while it is read: under the pointer, and with the focus.
+    await support.toast.hover();
+    await page.clock.fastForward('05:00');
+    await page.keyboard.press('F8');
+    await expect(support.toast.getByRole('button', { name: 'Undo…' })).toBeFocused();
+    await page.mouse.move(0, 0);
+    await page.clock.fastForward('05:00');
+    await page.keyboard.press('Enter');
+    await support.answer('Reinstate now', 'Paid after all');
+    await expect(support.toast).toContainText('Reinstated premium of Ada.');
+    await page.clock.fastForward('00:05');
+    await expect(support.toast).toBeVisible();
+    // The focus went to the message, since the button that opened the dialog is gone.
+    await page.getByRole('heading', { level: 1 }).click();
+    await page.clock.fastForward('01:00');
+    await expect(support.toast).toHaveCount(0);
+  }
 });
 
 test('autofill offers a passkey, and the app’s service worker bypasses the console', async ({ fieldbook, server }) => {

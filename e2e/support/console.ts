@@ -73,6 +73,16 @@ export class Console {
     await this.dialog.getByRole('button', { name: yes }).click();
   }
 
+  /** A customer without passkey, subscription or device; returns the user's id. */
+  async customer(name: string, externalId: string | null = null): Promise<string> {
+    const made = await this.server.admin<{ user: { id: string } }>('POST', 'users', {
+      name,
+      external_id: externalId,
+      reason: 'a test',
+    });
+    return made.user.id;
+  }
+
   /** Makes the last passkey tap old. */
   async age(name: string, span: string): Promise<void> {
     await this.server.postgres.run(

@@ -16,6 +16,7 @@ import { Mark } from './mark.tsx';
 import { Plans } from './plans.tsx';
 import { Search } from './search.tsx';
 import { Staff } from './staff.tsx';
+import { Toast } from './toast.tsx';
 import { UserPage } from './user/user.tsx';
 import { Webhooks } from './webhooks.tsx';
 
@@ -30,8 +31,8 @@ const pages = [
 
 export function Console({ me }: { me: AdminSession }) {
   const at = place.value;
+  const scroller = useRef<HTMLDivElement>(null);
   const main = useRef<HTMLElement>(null);
-  const arrived = useRef(false);
   const key = at.at === 'user' ? at.id : at.at;
   useEffect(() => {
     void lookForGaps();
@@ -42,44 +43,45 @@ export function Console({ me }: { me: AdminSession }) {
     document.title = `${page?.label ?? 'Customer'} · Holdfast support`;
     askNothing();
     said.value = null;
-    scrollTo(0, 0);
-    // After a link, focus moves to the top of its page; the search takes focus itself.
-    if (arrived.current && at.at !== 'search') main.current?.focus();
-    arrived.current = true;
+    scroller.current?.scrollTo(0, 0);
+    // So that the keys scroll the page. The search takes focus itself.
+    if (at.at !== 'search') main.current?.focus({ preventScroll: true });
   }, [key]);
   return (
     <div class="console">
-      <button type="button" class="skip" onClick={() => main.current?.focus()}>
-        To the page
-      </button>
-      <header class="top">
-        <a class="home brand" href="#/">
-          <Mark /> <span>Holdfast support</span>
-        </a>
-        <nav aria-label="Pages">
-          {pages
-            .filter((page) => page.at !== 'staff' || may('admin'))
-            .map((page) => (
-              <a
-                key={page.at}
-                href={page.href}
-                aria-current={page.at === at.at || (page.at === 'search' && at.at === 'user') ? 'page' : undefined}
-              >
-                {page.label}
-                {page.at === 'gaps' && gapsOpen.value && (
-                  <em class="dot">
-                    <span class="unseen">(open)</span>
-                  </em>
-                )}
-              </a>
-            ))}
-        </nav>
-        <Who me={me} />
-      </header>
-      <KeysetWarning endsAt={me.keyset_ends_at} />
-      <main class="page" id="main" ref={main} tabIndex={-1} key={key}>
-        <Page place={at} />
-      </main>
+      <div class="scroller" ref={scroller}>
+        <button type="button" class="skip" onClick={() => main.current?.focus()}>
+          To the page
+        </button>
+        <header class="top">
+          <a class="home brand" href="#/">
+            <Mark /> <span>Holdfast support</span>
+          </a>
+          <nav aria-label="Pages">
+            {pages
+              .filter((page) => page.at !== 'staff' || may('admin'))
+              .map((page) => (
+                <a
+                  key={page.at}
+                  href={page.href}
+                  aria-current={page.at === at.at || (page.at === 'search' && at.at === 'user') ? 'page' : undefined}
+                >
+                  {page.label}
+                  {page.at === 'gaps' && gapsOpen.value && (
+                    <em class="dot">
+                      <span class="unseen">(open)</span>
+                    </em>
+                  )}
+                </a>
+              ))}
+          </nav>
+          <Who me={me} />
+        </header>
+        <KeysetWarning endsAt={me.keyset_ends_at} />
+        <main class="page" id="main" ref={main} tabIndex={-1} key={key}>
+          <Page place={at} />
+        </main>
+      </div>
       <Toast />
       <Asked />
       <Confirmation confirming={confirming} kind="sheet" />
@@ -132,37 +134,6 @@ function KeysetWarning({ endsAt }: { endsAt: string }) {
         <strong>The keyset ends {moment(end, now.value)}.</strong> After that no customer has paid features, online or
         offline. Tell whoever runs the server: <code>holdfast keys renew</code> gives it a new end.
       </p>
-    </div>
-  );
-}
-
-/** The outcome of the last change, with an undo where possible. */
-function Toast() {
-  const latest = said.value;
-  return (
-    <div class="toast-place" role="status">
-      {latest && (
-        <div class="toast">
-          <p>{latest.text}</p>
-          <div class="actions">
-            {latest.undo && (
-              <button type="button" class="button" onClick={latest.undo.act}>
-                {latest.undo.label}
-              </button>
-            )}
-            <button
-              type="button"
-              class="button quiet"
-              onClick={() => {
-                said.value = null;
-                document.getElementById('main')?.focus({ preventScroll: true });
-              }}
-            >
-              Close
-            </button>
-          </div>
-        </div>
-      )}
     </div>
   );
 }
