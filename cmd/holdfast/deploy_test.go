@@ -110,6 +110,63 @@ func TestDeployedSettingsExist(t *testing.T) {
 	}
 }
 
+// TestReferenceHasEveryFlag checks the guide's reference against the program, both ways: each flag of serve has a row, and each
+// other command has one with the flags that serve lacks.
+func TestReferenceHasEveryFlag(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("README.md")
+	must(t, err)
+	_, reference, _ := strings.Cut(string(text), "\n## Flags and commands\n")
+	reference, _, _ = strings.Cut(reference, "\n## ")
+	var rows []string // a flag of serve, or a command and its flags
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z-][^|]*)").FindAllStringSubmatch(reference, -1) {
+		rows = append(rows, strings.TrimSpace(strings.ReplaceAll(row[1], "`", "")))
+	}
+	var all commands
+	parser, err := kong.New(&all, mappers...)
+	must(t, err)
+	flags := func(command *kong.Node) (names []string) {
+		for _, group := range command.AllFlags(true) {
+			for _, flag := range group {
+				if flag.Name != "help" {
+					names = append(names, "--"+flag.Name)
+				}
+			}
+		}
+		return names
+	}
+	var want, serve []string
+	for _, command := range parser.Model.Leaves(true) {
+		switch command.Name {
+		case "help":
+		case "serve":
+			serve = flags(command)
+			want = append(want, serve...)
+		default:
+			own := slices.DeleteFunc(flags(command), func(name string) bool { return slices.Contains(serve, name) })
+			slices.Sort(own)
+			want = append(want, strings.Join(append(strings.Fields(command.FullPath())[1:], own...), " "))
+		}
+	}
+	for i, row := range rows {
+		words := strings.Fields(row)
+		if first := slices.IndexFunc(words, func(word string) bool { return strings.HasPrefix(word, "--") }); first > 0 {
+			slices.Sort(words[first:])
+		}
+		rows[i] = strings.Join(words, " ")
+	}
+	slices.Sort(rows)
+	slices.Sort(want)
+	if missing, more := without(want, rows), without(rows, want); len(rows) != len(want) || len(missing)+len(more) > 0 {
+		t.Errorf("the reference lacks %q, and has %q, which the program does not; %d rows for %d", missing, more, len(rows), len(want))
+	}
+}
+
+// without returns the elements of a that are not in b.
+func without(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(each string) bool { return slices.Contains(b, each) })
+}
+
 // TestKubernetesManifest checks that the manifest is YAML, that its probes ask ports that its containers have, and that the
 // keys that its first container copies are a folder that the server takes.
 func TestKubernetesManifest(t *testing.T) {
