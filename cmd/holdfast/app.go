@@ -18,9 +18,9 @@ const fieldbook = "fieldbook"
 
 // AppFlags select the app.
 type AppFlags struct {
-	App string `default:"fieldbook" env:"HOLDFAST_APP" placeholder:"APP" help:"What is served at /: the sample app fieldbook, none, or the folder of a static build (default: ${default})."`
+	App string `default:"fieldbook" env:"HOLDFAST_APP" placeholder:"APP" help:"Served at /: fieldbook (the sample app), none, or the folder of a static build (default: ${default})."`
 	AppAddress
-	CSP string `name:"csp" env:"HOLDFAST_CSP" placeholder:"POLICY" help:"Content-Security-Policy of the app: @FILE with a whole one, or what is added to the default, such as \"connect-src https://api.example.org\"."`
+	CSP string `name:"csp" env:"HOLDFAST_CSP" placeholder:"POLICY" help:"Content-Security-Policy of the app: @FILE with a whole policy, or additions to the default, such as \"connect-src https://api.example.org\"."`
 }
 
 // AppAddress locates the app's page.
@@ -112,7 +112,7 @@ func (a AppAddress) url(site site) (string, error) {
 		return "", err
 	}
 	if at := u.Scheme + "://" + u.Host; at != site.origin && !slices.Contains(site.allowed, at) {
-		return "", wrongUse("--app-url is at another origin than the server, where passkeys would not count: add --allow-origin %s", at)
+		return "", wrongUse("--app-url is at another origin than the server, which cannot use the passkeys: add --allow-origin %s", at)
 	}
 	return u.String(), nil
 }

@@ -18,7 +18,7 @@ import (
 
 // AuditRetention is the flag for how long the audit trail is kept, which the server and 'audit prune' share.
 type AuditRetention struct {
-	AuditRetention time.Duration `env:"HOLDFAST_AUDIT_RETENTION" placeholder:"DURATION" help:"How long entries of the audit trail are kept, at least 30d (default: without end). The server deletes older ones from its private cluster; elsewhere 'audit prune' does."`
+	AuditRetention time.Duration `env:"HOLDFAST_AUDIT_RETENTION" placeholder:"DURATION" help:"How long entries of the audit trail are kept, at least 30d (default: indefinitely). The server deletes older ones from its private cluster; elsewhere 'audit prune' does."`
 }
 
 const (
@@ -30,7 +30,7 @@ const (
 
 func (a AuditRetention) check() error {
 	if a.AuditRetention != 0 && a.AuditRetention < minAuditRetention {
-		return wrongUse("--audit-retention must be at least 30d, or 0 to keep the audit trail without end")
+		return wrongUse("--audit-retention must be at least 30d, or 0 to keep the audit trail indefinitely")
 	}
 	return nil
 }
@@ -81,13 +81,13 @@ type auditPruneCommand struct {
 	Database
 	DataFolder
 	AuditRetention
-	Every time.Duration `placeholder:"DURATION" help:"Go on, and prune this often, such as 24h (default: once)."`
+	Every time.Duration `placeholder:"DURATION" help:"Repeat this often, such as 24h, instead of once."`
 }
 
 func (c auditPruneCommand) Run(ctx context.Context, con console) (err error) {
 	switch {
 	case c.AuditRetention.AuditRetention == 0:
-		return wrongUse("the audit trail is kept without end: set --audit-retention, such as to 365d")
+		return wrongUse("--audit-retention is missing: set it, such as to 365d")
 	case c.Every < 0 || c.Every > 0 && c.Every < time.Minute:
 		return wrongUse("--every must be at least a minute")
 	}

@@ -24,7 +24,7 @@ type backupCommand struct {
 	Database
 	DataFolder
 	KeysFolder
-	File string `arg:"" help:"The file to write, which must not exist; - is standard output."`
+	File string `arg:"" help:"File to write, which must not exist; - writes to standard output."`
 }
 
 // Run writes a file with a consistent snapshot of the database and the keys folder, while a server may be running. It reads
@@ -129,7 +129,7 @@ func (c backupCommand) write(
 	if len(made.PrivateRoots) > 0 {
 		roots = fmt.Sprintf("The roots' private keys are in it too, since they are in the keys folder: %s.", strings.Join(made.PrivateRoots, ", "))
 	}
-	_, err = fmt.Fprintf(say, "Backed up %s: the database (schema %d, PostgreSQL %d) and %d files of keys.\n%s\nWhoever has it can sign documents: keep it as you keep the keys.\n",
+	_, err = fmt.Fprintf(say, "Backed up %s: the database (schema %d, PostgreSQL %d) and %d files of keys.\n%s\nAnyone who has this file can sign documents: protect it like the keys.\n",
 		made.Issuer, made.Schema, made.Postgres, len(keys), roots)
 	return err
 }

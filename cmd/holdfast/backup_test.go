@@ -124,7 +124,7 @@ func TestBackup(t *testing.T) {
 	// A private cluster without a running server, through standard output and input.
 	piped := filepath.Join(filepath.Dir(file), "piped")
 	pipe := exec.Command("sh", "-c", `holdfast backup - --data "$1" | holdfast restore - --data "$2"`, "sh", data, piped)
-	if out, err := pipe.CombinedOutput(); err != nil || !strings.Contains(string(out), "Whoever has it can sign documents") {
+	if out, err := pipe.CombinedOutput(); err != nil || !strings.Contains(string(out), "Anyone who has this file can sign documents") {
 		t.Fatalf("through a pipe: %v\n%s", err, out)
 	}
 	if !knowsAda(t, piped) {

@@ -19,13 +19,13 @@ import (
 
 // Billing configures the billing systems whose events the server accepts. Secrets are better set in the environment.
 type Billing struct {
-	StripeWebhookSecret  []string `env:"HOLDFAST_STRIPE_WEBHOOK_SECRET" placeholder:"SECRET" help:"Signing secret of the Stripe endpoint at /v1/billing/stripe (repeatable: while one takes the other's place, both count)."`
-	StripePrice          []string `env:"HOLDFAST_STRIPE_PRICE" placeholder:"PRICE=PLAN" help:"Stripe price, and the plan that it buys (repeatable; of several in one subscription, the first named here counts)."`
-	StripeAPIKey         string   `name:"stripe-api-key" env:"HOLDFAST_STRIPE_API_KEY" placeholder:"KEY" help:"Secret or restricted Stripe key: with it each event is a hint, and the subscription is fetched. Wants to read subscriptions and invoices."`
-	StripeAccount        string   `env:"HOLDFAST_STRIPE_ACCOUNT" placeholder:"ACCOUNT" help:"Connected Stripe account whose events are taken (default: the endpoint's own account)."`
-	StripeDisputes       string   `env:"HOLDFAST_STRIPE_DISPUTES" enum:"suspend,lost,ignore" default:"suspend" help:"What a dispute about a payment does to the subscription: suspend (gives nothing while it is open, nor once it is lost), lost (only once it is lost) or ignore (shown to support, no more). A dispute that is won undoes it."`
+	StripeWebhookSecret  []string `env:"HOLDFAST_STRIPE_WEBHOOK_SECRET" placeholder:"SECRET" help:"Signing secret of the Stripe endpoint at /v1/billing/stripe (repeatable: both are accepted while you replace one)."`
+	StripePrice          []string `env:"HOLDFAST_STRIPE_PRICE" placeholder:"PRICE=PLAN" help:"Stripe price, and the plan that it buys (repeatable; if a subscription has several, the first in this list counts)."`
+	StripeAPIKey         string   `name:"stripe-api-key" env:"HOLDFAST_STRIPE_API_KEY" placeholder:"KEY" help:"Secret or restricted Stripe key: with it, the server fetches the subscription at each event. It must be allowed to read subscriptions and invoices."`
+	StripeAccount        string   `env:"HOLDFAST_STRIPE_ACCOUNT" placeholder:"ACCOUNT" help:"Connected Stripe account whose events are accepted (default: the endpoint's own account)."`
+	StripeDisputes       string   `env:"HOLDFAST_STRIPE_DISPUTES" enum:"suspend,lost,ignore" default:"suspend" help:"Effect of a payment dispute on the subscription: suspend (no features while it is open or after it is lost), lost (no features after it is lost) or ignore (only shown to support). Winning the dispute restores the features."`
 	StripeAPIURL         string   `name:"stripe-api-url" env:"HOLDFAST_STRIPE_API_URL" hidden:""`
-	BillingWebhookSecret []string `env:"HOLDFAST_BILLING_WEBHOOK_SECRET" placeholder:"SECRET" help:"Secret of another billing system that signs as Standard Webhooks do (whsec_…), for /v1/billing/webhook (repeatable, likewise)."`
+	BillingWebhookSecret []string `env:"HOLDFAST_BILLING_WEBHOOK_SECRET" placeholder:"SECRET" help:"Secret of another billing system that signs as Standard Webhooks do (whsec_…), for /v1/billing/webhook (repeatable: both are accepted while you replace one)."`
 }
 
 var stripeName = regexp.MustCompile(`^[A-Za-z0-9_.:-]{1,255}$`)

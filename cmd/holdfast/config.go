@@ -17,36 +17,36 @@ type Config struct {
 	Listen    string `default:"localhost:8080" env:"HOLDFAST_LISTEN" placeholder:"HOST:PORT" help:"Public listener; port 0 takes a free one (default: ${default})."`
 	OpsListen string `env:"HOLDFAST_OPS_LISTEN" placeholder:"HOST:PORT" help:"Listener of /metrics, /healthz, /readyz and pprof; never public (default: localhost:9090, or the next free port)."`
 
-	Origin         string   `env:"HOLDFAST_ORIGIN" placeholder:"URL" help:"Public origin, which is issuer and audience too (default: from --listen)."`
-	RPID           string   `name:"rp-id" env:"HOLDFAST_RP_ID" placeholder:"HOST" help:"WebAuthn RP ID: the origin's host or a domain above it (default: the host). Passkeys are bound to it permanently."`
-	AllowOrigin    []string `env:"HOLDFAST_ALLOW_ORIGIN" placeholder:"URL" help:"Further origin of the same site whose pages may call and whose ceremonies count (repeatable)."`
-	TrustedProxies []string `env:"HOLDFAST_TRUSTED_PROXIES" placeholder:"CIDR" help:"Network of proxies whose Forwarded or X-Forwarded-For is believed; failures and new accounts are limited by the networks of clients (repeatable)."`
+	Origin         string   `env:"HOLDFAST_ORIGIN" placeholder:"URL" help:"Public origin, also the issuer and audience of documents (default: from --listen)."`
+	RPID           string   `name:"rp-id" env:"HOLDFAST_RP_ID" placeholder:"HOST" help:"WebAuthn RP ID: the origin's host or a parent domain (default: the host). Passkeys are bound to it permanently."`
+	AllowOrigin    []string `env:"HOLDFAST_ALLOW_ORIGIN" placeholder:"URL" help:"Further origin of the same site whose pages may call the API and use the passkeys (repeatable)."`
+	TrustedProxies []string `env:"HOLDFAST_TRUSTED_PROXIES" placeholder:"CIDR" help:"Network of proxies whose Forwarded and X-Forwarded-For are trusted (repeatable). Without it, all users of a proxy count as one network for rate limits."`
 
 	Database
-	DatabaseListenURL string `name:"database-listen-url" env:"HOLDFAST_DATABASE_LISTEN_URL" placeholder:"URL" help:"The same database for the one connection that listens, such as past a pooler (default: --database-url)."`
+	DatabaseListenURL string `name:"database-listen-url" env:"HOLDFAST_DATABASE_LISTEN_URL" placeholder:"URL" help:"The same database for the one connection that listens, such as a URL that bypasses a pooler (default: --database-url)."`
 	DatabasePool      int    `default:"30" env:"HOLDFAST_DATABASE_POOL" placeholder:"N" help:"Connections to the database, at most; half of them serve requests (default: ${default})."`
 	DataFolder
 	KeysFolder
 	Migrate *bool `env:"HOLDFAST_MIGRATE" negatable:"" help:"Migrate the database at start (default: for the private cluster only)."`
 
-	OfflineWindow time.Duration `default:"7d" env:"HOLDFAST_OFFLINE_WINDOW" placeholder:"DURATION" help:"Longest life of a document; a plan may say less (default: ${default})."`
-	Registration  string        `default:"open" enum:"open,invite" env:"HOLDFAST_REGISTRATION" help:"Who may register: ${enum}, the latter with an enrolment link only (default: ${default})."`
+	OfflineWindow time.Duration `default:"7d" env:"HOLDFAST_OFFLINE_WINDOW" placeholder:"DURATION" help:"Longest life of a document; a plan may set a shorter one (default: ${default})."`
+	Registration  string        `default:"open" enum:"open,invite" env:"HOLDFAST_REGISTRATION" help:"Who may register: open (everybody) or invite (only with an enrolment link) (default: ${default})."`
 	AppFlags
 	ExternalIDClaim bool          `name:"external-id-claim" env:"HOLDFAST_EXTERNAL_ID_CLAIM" help:"Put the user's external id into documents, as the claim external_id."`
 	Trial           time.Duration `default:"14d" env:"HOLDFAST_TRIAL" placeholder:"DURATION" help:"Length of the self-service trial; 0 for no trial (default: ${default})."`
 	TrialPlan       string        `default:"premium" env:"HOLDFAST_TRIAL_PLAN" placeholder:"PLAN" help:"Plan of the self-service trial (default: ${default})."`
-	HelpURL         string        `name:"help-url" env:"HOLDFAST_HELP_URL" placeholder:"URL" help:"Where users turn whose subscription is revoked, suspended or over: https: or mailto:, told by /v1/entitlements."`
-	AdminToken      string        `env:"HOLDFAST_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bootstrap bearer token for /admin/v1, at least 32 characters. Better set in the environment, where other users cannot see it."`
+	HelpURL         string        `name:"help-url" env:"HOLDFAST_HELP_URL" placeholder:"URL" help:"Help page for users whose subscription is revoked, suspended or over, https: or mailto:; GET /v1/entitlements passes it to the app."`
+	AdminToken      string        `env:"HOLDFAST_ADMIN_TOKEN" placeholder:"TOKEN" help:"Bootstrap bearer token for /admin/v1, at least 32 characters. Prefer the environment variable: other users of the machine can see command lines."`
 	Billing
 
 	AuditRetention
 
-	WebhookURL    []string `name:"webhook-url" env:"HOLDFAST_WEBHOOK_URL" placeholder:"URL" help:"Where events of subscriptions, devices and erased users are told: https, or http on this machine (repeatable)."`
-	WebhookSecret []string `env:"HOLDFAST_WEBHOOK_SECRET" placeholder:"SECRET" help:"What signs webhooks, whsec_ and base64; with several, each signs (repeatable). Better set in the environment, where other users cannot see it."`
+	WebhookURL    []string `name:"webhook-url" env:"HOLDFAST_WEBHOOK_URL" placeholder:"URL" help:"Receiver of webhooks about subscriptions, devices and erased users: https, or http on this machine (repeatable)."`
+	WebhookSecret []string `env:"HOLDFAST_WEBHOOK_SECRET" placeholder:"SECRET" help:"Secret that signs webhooks, whsec_ and base64 (repeatable: every secret signs). Prefer the environment variable: other users of the machine can see command lines."`
 
-	WebhookExpiring time.Duration `default:"3d" env:"HOLDFAST_WEBHOOK_EXPIRING" placeholder:"DURATION" help:"How long before the end of its paid time a subscription is told as expiring; 0 for never (default: ${default})."`
+	WebhookExpiring time.Duration `default:"3d" env:"HOLDFAST_WEBHOOK_EXPIRING" placeholder:"DURATION" help:"How long before the end of the paid time the webhook subscription.expiring is sent; 0 for never (default: ${default})."`
 
-	LogLevel   slog.Level    `default:"info" env:"HOLDFAST_LOG_LEVEL" placeholder:"LEVEL" help:"Least level of what is logged, of debug, info, warn and error; requests are logged at info (default: ${default})."`
+	LogLevel   slog.Level    `default:"info" env:"HOLDFAST_LOG_LEVEL" placeholder:"LEVEL" help:"Lowest level that is logged: debug, info, warn or error; requests are logged at info (default: ${default})."`
 	MaxStreams int           `default:"10000" env:"HOLDFAST_MAX_STREAMS" placeholder:"N" help:"Event streams that may be open; fewer if the limit of open files requires it (default: ${default})."`
 	DrainDelay time.Duration `default:"0s" env:"HOLDFAST_DRAIN_DELAY" placeholder:"DURATION" help:"How long the server still serves after SIGTERM while /readyz is red, so that load balancers notice (default: ${default})."`
 

@@ -57,7 +57,7 @@ func (c migrateCommand) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(con.out, "The schema is of version %d.\n", schema.Version)
+	_, err = fmt.Fprintf(con.out, "The schema is version %d.\n", schema.Version)
 	return err
 }
 
@@ -101,7 +101,7 @@ func (c migrateCommand) show(ctx context.Context, con console) (err error) {
 		}
 		return nil
 	}
-	fmt.Fprintf(con.out, "The schema is of version %d, this program's of version %d.\n", status.Schema, status.Program)
+	fmt.Fprintf(con.out, "The database's schema is version %d, this program's is version %d.\n", status.Schema, status.Program)
 	if status.Schema > 0 {
 		fmt.Fprintf(con.out, "Programs of schema %d and newer work on it.\n", status.Oldest)
 	}

@@ -27,8 +27,8 @@ func (l keysLocation) dir() string { return l.keysDir(l.DataFolder) }
 
 type keysInitCommand struct {
 	keysLocation `embed:""`
-	Origin       string `required:"" env:"HOLDFAST_ORIGIN" placeholder:"URL" help:"The server's public origin: the issuer of all that is signed."`
-	RootOut      string `placeholder:"FILE" help:"Put the root's private key there, and not into the folder."`
+	Origin       string `required:"" env:"HOLDFAST_ORIGIN" placeholder:"URL" help:"The server's public origin, which becomes the issuer of keyset and documents."`
+	RootOut      string `placeholder:"FILE" help:"Put the root's private key there instead of into the folder."`
 }
 
 func (c keysInitCommand) Run(con console) error {
@@ -44,14 +44,14 @@ func (c keysInitCommand) Run(con console) error {
 	if c.RootOut == "" {
 		c.RootOut = filepath.Join(c.dir(), entitlements.RootFile)
 	}
-	fmt.Fprintf(con.out, "The server does not need %s: keep it elsewhere, and safe.\n", c.RootOut)
+	fmt.Fprintf(con.out, "The server does not need %s: keep it in a safe place elsewhere.\n", c.RootOut)
 	return nil
 }
 
 type keysRotateCommand struct {
 	keysLocation  `embed:""`
 	Lead          time.Duration `default:"1d" placeholder:"DURATION" help:"How long the new key is published before it signs (default: ${default})."`
-	OfflineWindow time.Duration `default:"7d" env:"HOLDFAST_OFFLINE_WINDOW" placeholder:"DURATION" help:"The server's: a key is dropped when the last document under it has ended (default: ${default})."`
+	OfflineWindow time.Duration `default:"7d" env:"HOLDFAST_OFFLINE_WINDOW" placeholder:"DURATION" help:"The server's --offline-window: a key is dropped once the last document signed by it has ended (default: ${default})."`
 }
 
 func (c keysRotateCommand) Run(con console) error {
@@ -65,7 +65,7 @@ func (c keysRotateCommand) Run(con console) error {
 
 type keysRetireCommand struct {
 	keysLocation `embed:""`
-	Replace      bool   `help:"Make a new key that signs at once, if none would be left."`
+	Replace      bool   `help:"If no other key could sign, make a new one that signs at once."`
 	Key          string `arg:"" name:"kid" help:"The signing key, as 'keys list' names it."`
 }
 
@@ -82,7 +82,7 @@ func (c keysRetireCommand) Run(con console) error {
 type keysRenewCommand struct {
 	keysLocation `embed:""`
 	Life         time.Duration `default:"400d" placeholder:"DURATION" help:"The keyset's new end, from now (default: ${default})."`
-	Above        int64         `placeholder:"VERSION" help:"Make the version higher than this one: where a newer keyset has been served, and is lost."`
+	Above        int64         `placeholder:"VERSION" help:"Make the version higher than this one, after a newer keyset has been served and lost."`
 }
 
 func (c keysRenewCommand) Run(con console) error {
@@ -97,7 +97,7 @@ func (c keysRenewCommand) Run(con console) error {
 
 type keysRootNextCommand struct {
 	keysLocation `embed:""`
-	RootOut      string `placeholder:"FILE" help:"Put the new root's private key there, and not into the folder."`
+	RootOut      string `placeholder:"FILE" help:"Put the new root's private key there instead of into the folder."`
 	Switch       bool   `xor:"step" help:"Second step, once the devices in use embed both roots: have the next root sign the keyset."`
 	Promote      bool   `xor:"step" help:"Last step, once no device in use needs the old root: make the next root the current one."`
 }
@@ -144,7 +144,7 @@ func (c keysRootNextCommand) add(con console) error {
 		if err := writeFile(filepath.Join(c.dir(), entitlements.RootsFile), text); err != nil {
 			return err
 		}
-		fmt.Fprintf(con.out, "Made the next root %s. Its private key is in %s: keep it elsewhere, and safe.\n%s\n", root.ID(), private, restartForRoots)
+		fmt.Fprintf(con.out, "Made the next root %s. Its private key is in %s: keep it in a safe place elsewhere.\n%s\n", root.ID(), private, restartForRoots)
 		fmt.Fprintln(con.out, "When the apps in use embed both roots: holdfast keys root-next --switch")
 		return nil
 	})
@@ -187,7 +187,7 @@ func (c keysRootNextCommand) promote(con console) error {
 type keysSignCommand struct {
 	Root string `required:"" placeholder:"FILE" help:"The root's private key."`
 	In   string `arg:"" help:"The proposal, as rotate, retire, renew or root-next wrote it."`
-	Out  string `arg:"" help:"Where the signed keyset goes; it must not exist."`
+	Out  string `arg:"" help:"File to write the signed keyset to; it must not exist."`
 }
 
 // Run needs no keys folder: it runs on the machine that holds the root, which may have no network.

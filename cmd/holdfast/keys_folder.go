@@ -51,7 +51,7 @@ func loadKeys(dir, origin string, now time.Time) (entitlements.Keys, error) {
 	}
 	keys, err := entitlements.LoadKeys(os.DirFS(dir), origin, now)
 	if errors.Is(err, entitlements.KeysetExpired) {
-		return keys, fmt.Errorf("the keyset in %s has ended: no device would take a document (%w): 'holdfast keys renew'", dir, err)
+		return keys, fmt.Errorf("the keyset in %s has ended: no device would accept a document (%w): 'holdfast keys renew'", dir, err)
 	}
 	if err != nil {
 		return keys, fmt.Errorf("keys in %s: %w", dir, err)
@@ -120,7 +120,7 @@ func checkOwn(path string) error {
 		return err
 	}
 	if owner, ok := info.Sys().(*syscall.Stat_t); ok && owner.Uid != 0 && int(owner.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s belongs to another user (id %d, and this is %d): run as that user, or chown it, and think about who has changed it",
+		return fmt.Errorf("%s belongs to another user (id %d, and this is %d): run as that user, or chown it, and find out whether anyone has changed it",
 			path, owner.Uid, os.Geteuid())
 	}
 	if info.Mode()&0o022 != 0 {
@@ -128,7 +128,7 @@ func checkOwn(path string) error {
 		if info.IsDir() {
 			mode = "700"
 		}
-		return fmt.Errorf("%s can be changed by others (mode %04o): chmod %s it, and think about who has changed it", path, info.Mode().Perm(), mode)
+		return fmt.Errorf("%s can be changed by others (mode %04o): chmod %s it, and find out whether anyone has changed it", path, info.Mode().Perm(), mode)
 	}
 	return nil
 }
@@ -143,7 +143,7 @@ func checkPrivate(path string) error {
 		return err
 	}
 	if info.Mode()&0o077 != 0 {
-		return fmt.Errorf("the private key %s can be read by others (mode %04o): chmod 600 it, and think about who has read it",
+		return fmt.Errorf("the private key %s can be read by others (mode %04o): chmod 600 it, and find out whether anyone has read it",
 			path, info.Mode().Perm())
 	}
 	return nil

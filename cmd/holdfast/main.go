@@ -25,41 +25,41 @@ import (
 
 type commands struct {
 	Serve   serveCommand   `cmd:"" help:"Run the server."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database's schema to this program's version, as the owner that --database-url names."`
+	Migrate migrateCommand `cmd:"" help:"Migrate the database's schema to this program's version; needs the database's owner in --database-url."`
 	Keys    struct {
 		Init     keysInitCommand     `cmd:"" help:"Make a root key, a signing key and a keyset."`
 		List     keysListCommand     `cmd:"" help:"List the keyset, its signing keys, the roots, and where the private keys are."`
-		Rotate   keysRotateCommand   `cmd:"" help:"Publish the next signing key, which signs when its time has come; drop those whose documents have ended."`
-		Retire   keysRetireCommand   `cmd:"" help:"Withdraw a signing key at once: documents under it die as devices reconcile."`
+		Rotate   keysRotateCommand   `cmd:"" help:"Publish the next signing key, which signs after --lead; drop keys whose documents have all ended."`
+		Retire   keysRetireCommand   `cmd:"" help:"Withdraw a signing key at once: devices discard documents signed by it when they reconcile."`
 		Renew    keysRenewCommand    `cmd:"" help:"Give the keyset a new end."`
 		RootNext keysRootNextCommand `cmd:"" help:"Make a second root; with --switch, have it sign the keyset; with --promote, drop the first."`
-		Adopt    keysAdoptCommand    `cmd:"" help:"Have the database belong to the keys in the folder, after a change of root or origin that servers refuse; as its owner."`
-		Sign     keysSignCommand     `cmd:"" help:"Sign a proposed keyset where the root's private key is; needs no keys folder."`
-		Import   keysImportCommand   `cmd:"" help:"Take a keyset that was signed elsewhere."`
+		Adopt    keysAdoptCommand    `cmd:"" help:"Make the database accept the keys in the folder after a change of root or origin; needs the database's owner."`
+		Sign     keysSignCommand     `cmd:"" help:"Sign a proposed keyset on the machine that has the root's private key; needs no keys folder."`
+		Import   keysImportCommand   `cmd:"" help:"Install a keyset that was signed elsewhere."`
 		Roots    keysRootsCommand    `cmd:"" help:"Print the root public keys, for builds of other apps to embed."`
 	} `cmd:"" help:"Root and signing keys."`
 	Token struct {
-		Create tokenCreateCommand `cmd:"" help:"Make a bearer token for /admin/v1 and print it, this once."`
+		Create tokenCreateCommand `cmd:"" help:"Make a bearer token for /admin/v1 and print it; it is not shown again."`
 		List   tokenListCommand   `cmd:"" help:"List the tokens."`
-		Revoke tokenRevokeCommand `cmd:"" help:"End a token."`
+		Revoke tokenRevokeCommand `cmd:"" help:"Revoke a token."`
 	} `cmd:"" help:"Bearer tokens for /admin/v1."`
 	Staff struct {
-		Invite  staffInviteCommand  `cmd:"" help:"Make a staff account and print the link for its first passkey, which lives 15 minutes."`
+		Invite  staffInviteCommand  `cmd:"" help:"Make a staff account and print the link for its first passkey, valid for 15 minutes."`
 		List    staffListCommand    `cmd:"" help:"List the staff."`
-		Remove  staffRemoveCommand  `cmd:"" help:"Take a staff member's role and end their sessions; they stay an ordinary user."`
-		Recover staffRecoverCommand `cmd:"" help:"Print a one-time link for a staff member who has lost every passkey, or let the invitation lapse."`
+		Remove  staffRemoveCommand  `cmd:"" help:"Remove a staff member's role and end their sessions; the account stays an ordinary user."`
+		Recover staffRecoverCommand `cmd:"" help:"Print a new one-time link for a staff member who has lost every passkey or whose invitation has lapsed."`
 	} `cmd:"" help:"Support staff, who sign in at /support."`
 	Users struct {
 		Import usersImportCommand `cmd:"" help:"Make accounts for existing customers, and print their one-time links."`
 	} `cmd:"" help:"Accounts."`
 	Audit struct {
 		Export auditExportCommand `cmd:"" help:"Print the audit trail as JSON Lines, the oldest entry first."`
-		Prune  auditPruneCommand  `cmd:"" help:"Delete what is older than --audit-retention, as the owner that --database-url names."`
+		Prune  auditPruneCommand  `cmd:"" help:"Delete entries older than --audit-retention; needs the database's owner in --database-url."`
 	} `cmd:"" help:"The audit trail."`
-	Backup  backupCommand  `cmd:"" help:"Write database and keys into one file, while the server runs or not; a database elsewhere as its owner."`
-	Restore restoreCommand `cmd:"" help:"Put a backup where there is nothing yet: a new private cluster, or an empty database elsewhere as its owner."`
-	Doctor  doctorCommand  `cmd:"" help:"Check settings, keys, database, clock, server and public address, and say what to do; takes the server's flags. Exit code 0: all is well, 3: warnings, 1: failures."`
-	Verify  verifyCommand  `cmd:"" help:"Check a document, keyset or status list: print what it says and the chain of trust behind it."`
+	Backup  backupCommand  `cmd:"" help:"Write database and keys into one file; the server may keep running. With --database-url, needs the database's owner."`
+	Restore restoreCommand `cmd:"" help:"Restore a backup into a new private cluster, or into an empty database; with --database-url, needs the database's owner."`
+	Doctor  doctorCommand  `cmd:"" help:"Check settings, keys, database, clock, server and public address, and say what to do; takes the flags of serve. Exit code 0: all is well, 3: warnings, 1: failures."`
+	Verify  verifyCommand  `cmd:"" help:"Verify a document, keyset or status list, and print its contents and the chain of trust."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 	Help    helpCommand    `cmd:"" help:"Print this help, or that of a command."`
 }

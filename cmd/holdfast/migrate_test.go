@@ -49,7 +49,7 @@ func TestMigrateStatus(t *testing.T) {
 	if s := status(); s.Schema != 0 || s.Oldest != 0 || s.Program != newest || len(s.Applied) > 0 || !slices.Equal(names(s.Pending), all) {
 		t.Errorf("without a schema: %+v", s)
 	}
-	if out := migrate("--status"); !strings.Contains(out, "of version 0,") || !strings.Contains(out, "pending  "+all[0]) {
+	if out := migrate("--status"); !strings.Contains(out, "schema is version 0,") || !strings.Contains(out, "pending  "+all[0]) {
 		t.Errorf("without a schema: %s", out)
 	}
 	out := migrate("--dry-run")
@@ -71,10 +71,10 @@ func TestMigrateStatus(t *testing.T) {
 	}
 
 	exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (9000, true); UPDATE schema_compatibility SET oldest = 8000")
-	if out := migrate("--status"); !strings.Contains(out, "of version 9000,") || !strings.Contains(out, "Programs of schema 8000 and newer") {
+	if out := migrate("--status"); !strings.Contains(out, "schema is version 9000,") || !strings.Contains(out, "Programs of schema 8000 and newer") {
 		t.Errorf("newer: %s", out)
 	}
-	if out := migrate(); out != "The schema is of version 9000.\n" {
+	if out := migrate(); out != "The schema is version 9000.\n" {
 		t.Errorf("newer: %s", out)
 	}
 }

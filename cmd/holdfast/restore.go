@@ -21,7 +21,7 @@ type restoreCommand struct {
 	Database
 	DataFolder
 	KeysFolder
-	File string `arg:"" help:"The backup; - is standard input."`
+	File string `arg:"" help:"The backup; - reads standard input."`
 }
 
 // restoring is the folder, below the data folder, in which a private cluster is restored. While it exists, no server starts
@@ -44,7 +44,7 @@ func (c restoreCommand) Run(ctx context.Context, con console) error {
 		return fmt.Errorf("%s: %w", c.File, err)
 	}
 	if a.manifest.OldestSchema > sql.Version() {
-		return fmt.Errorf("%s is of schema %d, on which programs of schema %d and newer work, not this one of schema %d: restore it with a newer program",
+		return fmt.Errorf("%s has schema %d, which needs a program of schema %d or newer; this one is of schema %d: restore it with a newer program",
 			c.File, a.manifest.Schema, a.manifest.OldestSchema, sql.Version())
 	}
 	pgRestore, err := local.FindProgram(ctx, "pg_restore", a.manifest.Dump)

@@ -44,7 +44,7 @@ func (c Config) site(listener net.Addr) (site, error) {
 			return site{}, fmt.Errorf("--allow-origin %q %w", allowed, err)
 		}
 		if !below(u.Hostname(), s.rpID) {
-			return site{}, fmt.Errorf("--allow-origin %s is not on the site %s (--rp-id): its passkeys would not count", allowed, s.rpID)
+			return site{}, fmt.Errorf("--allow-origin %s is not on the site %s (--rp-id): its pages could not use the passkeys", allowed, s.rpID)
 		}
 		s.allowed = append(s.allowed, u.String())
 	}
@@ -82,7 +82,7 @@ func checkAddress(flag, address string) error {
 	if _, err := strconv.ParseUint(address, 10, 16); err == nil {
 		port = address
 	}
-	return fmt.Errorf("%s %q is not HOST:PORT: write localhost:%[3]s to be reached from this machine alone, :%[3]s from everywhere", flag, address, port)
+	return fmt.Errorf("%s %q is not HOST:PORT: write localhost:%[3]s to listen on this machine only, or :%[3]s to listen everywhere", flag, address, port)
 }
 
 // parseOrigin parses an origin and normalises it as browsers do: lower case, no default port, no slash. Only on this

@@ -19,8 +19,8 @@ var byOperator = passkey.Agent{Actor: operator, Admin: true}
 type staffInviteCommand struct {
 	Database
 	linkOrigin
-	Name string `required:"" help:"How the console and the users' trail name them."`
-	Role string `required:"" placeholder:"ROLE" help:"What they may do: support, or admin, which is everything."`
+	Name string `required:"" help:"Name shown in the console and in the audit trail."`
+	Role string `required:"" placeholder:"ROLE" help:"support, or admin, which may do everything."`
 }
 
 func (c staffInviteCommand) Run(ctx context.Context, con console) error {

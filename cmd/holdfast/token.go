@@ -18,9 +18,9 @@ const operator = passkey.Operator
 type tokenCreateCommand struct {
 	Database
 	DataFolder
-	Scope   []string      `required:"" placeholder:"SCOPE" help:"What it may do: support:read, support:write, billing:write or admin (repeatable)."`
-	Name    string        `default:"command line" help:"What it is for, to tell it from others (default: ${default})."`
-	Expires time.Duration `placeholder:"DURATION" help:"How long it is good, such as 30d (default: until it is revoked)."`
+	Scope   []string      `required:"" placeholder:"SCOPE" help:"Permission: support:read, support:write, billing:write or admin (repeatable)."`
+	Name    string        `default:"command line" help:"Purpose, to tell it from other tokens (default: ${default})."`
+	Expires time.Duration `placeholder:"DURATION" help:"How long it is valid, such as 30d (default: until it is revoked)."`
 }
 
 func (c tokenCreateCommand) Run(ctx context.Context, con console) error {

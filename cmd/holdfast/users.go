@@ -25,7 +25,7 @@ type usersImportCommand struct {
 	Database
 	linkOrigin
 	AppAddress
-	LinkLife time.Duration `default:"7d" placeholder:"DURATION" help:"How long the links are good, at most 30d (default: ${default})."`
+	LinkLife time.Duration `default:"7d" placeholder:"DURATION" help:"How long the links are valid, at most 30d (default: ${default})."`
 	File     string        `arg:"" name:"file|-" help:"CSV with the columns external_id and name, or JSON Lines with these members; - for standard input."`
 }
 

@@ -21,10 +21,10 @@ type verifyCommand struct {
 	DataFolder
 	KeysFolder
 	Roots  string    `placeholder:"FILE" help:"The roots to trust, as 'keys roots' prints them (default: roots.json in the keys folder)."`
-	Keyset string    `placeholder:"FILE" help:"The keyset, as a server publishes it at /.well-known/holdfast-keyset (default: keyset.jws in the keys folder). It counts if one of the roots has signed it."`
+	Keyset string    `placeholder:"FILE" help:"The keyset, as a server publishes it at /.well-known/holdfast-keyset (default: keyset.jws in the keys folder). One of the roots must have signed it."`
 	Origin string    `env:"HOLDFAST_ORIGIN" placeholder:"URL" help:"The issuer to accept (default: the keyset's)."`
-	At     time.Time `placeholder:"TIME" help:"Judge at that time, such as 2026-03-01T12:00:00Z (default: now)."`
-	Status bool      `help:"Also fetch the status list that the document names, and say what has become of the document by now."`
+	At     time.Time `placeholder:"TIME" help:"Verify as of that time, such as 2026-03-01T12:00:00Z (default: now)."`
+	Status bool      `help:"Also fetch the status list that the document names, and print the document's current status."`
 	File   string    `arg:"" help:"File with the document, passkeys document, keyset or status list; - reads it from standard input."`
 }
 
