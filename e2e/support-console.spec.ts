@@ -53,7 +53,7 @@ test('staff find a customer among many, revoke with a known end, and undo it', a
   await elsewhere.context().setOffline(true);
   await page.getByRole('button', { name: 'Revoke…' }).click();
   await expect(support.dialog.locator('.promise')).toContainText(
-    /Ends everywhere by .* UTC at the latest \(in \d+ s\); 2 of 2 devices should hear of it now\./,
+    /Ends everywhere by .* CET at the latest \(in \d+ s\); 2 of 2 devices should hear of it now\./,
   );
   await expect(support.dialog.getByText('Works offline')).toHaveCount(2);
   await support.dialog.getByRole('button', { name: 'Revoke now' }).click();
@@ -272,6 +272,48 @@ test('a message covers nothing, and leaves by itself once it was read', async ({
     await page.getByRole('heading', { level: 1 }).click();
     await page.clock.fastForward('01:00');
     await expect(support.toast).toHaveCount(0);
+  }
+});
+
+test('times are local, with UTC under the pointer, or in UTC throughout; ids are copied', async ({
+  fieldbook,
+  server,
+}) => {
+  const { page } = fieldbook;
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'], { origin: server.origin });
+  const support = new Console(page, server);
+  await support.join('Grace', 'support');
+  const id = await support.customer('Ada', 'ada-1');
+  await server.postgres.run(`UPDATE users SET created_at = '2026-01-31T23:30:00Z' WHERE id = '${id}'`);
+  await server.admin('PUT', 'subscriptions/sub-1', {
+    external_id: 'ada-1',
+    plan: 'premium',
+    state: 'active',
+    paid_through: '2099-07-31T22:30:00Z',
+  });
+  await support.open('Ada');
+  const since = page.locator('.ids time');
+  await expect(since).toContainText('1 Feb 2026, 00:30 CET');
+  await expect(since).toHaveAttribute('title', '31 Jan 2026, 23:30 UTC');
+  const headline = support.card('holdings').locator('.headline');
+  await expect(headline).toContainText('1 Aug 2099, 00:30 CEST');
+  await expect(headline.locator('[title]')).toHaveAttribute('title', /until 31 Jul 2099, 22:30 UTC/);
+  await page.getByRole('button', { name: 'Settings' }).click();
+  await support.dialog.getByLabel('In UTC', { exact: true }).check();
+  await support.dialog.getByRole('button', { name: 'Done' }).click();
+  await expect(since).toContainText('31 Jan 2026, 23:30 UTC');
+  await page.reload();
+  await expect(headline).toContainText('31 Jul 2099, 22:30 UTC');
+  await expect(page.getByText(/CES?T/)).toHaveCount(0);
+
+  for (const [button, copied] of [
+    ['Copy the user id', id],
+    ['Copy the customer id', 'ada-1'],
+    ['Copy the id of this subscription to premium', 'sub-1'],
+  ] as const) {
+    await page.getByRole('button', { name: button }).click();
+    await expect(page.getByText('Copied.')).toHaveCount(1);
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(copied);
   }
 });
 

@@ -38,3 +38,21 @@ export const LockIcon = () => (
     <path d="M5.5 9h9v7h-9zM7 9V6.5a3 3 0 0 1 6 0V9" />
   </Icon>
 );
+
+export const SettingsIcon = () => (
+  <Icon>
+    <path d="M3 6h7m4 0h3M3 14h3m4 0h7M12 4v4M8 12v4" />
+  </Icon>
+);
+
+export const CopyIcon = () => (
+  <Icon>
+    <path d="M7 7h9v9H7zM13 7V4H4v9h3" />
+  </Icon>
+);
+
+export const DoneIcon = () => (
+  <Icon>
+    <path d="m4 10.5 4 4 8-9" />
+  </Icon>
+);

@@ -1,5 +1,6 @@
 import type { AdminSession } from '@holdfast/api';
 import { Confirmation } from '@holdfast/kit/confirmation.tsx';
+import { SettingsIcon } from '@holdfast/kit/icons.tsx';
 import { noticeWords } from '@holdfast/kit/notice.ts';
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
@@ -7,18 +8,19 @@ import { type Place, place } from '../address.ts';
 import { now } from '../clock.ts';
 import { confirming, leave, may, notices } from '../session.ts';
 import { gapsOpen, learnNames, lookForGaps } from '../surroundings.ts';
-import { moment } from '../words/time.ts';
 import { said, useWork } from '../work.ts';
-import { Asked, askNothing } from './act.tsx';
+import { Asked, ask, askNothing } from './act.tsx';
 import { Audit } from './audit.tsx';
 import { Gaps } from './gaps.tsx';
 import { Mark } from './mark.tsx';
 import { Plans } from './plans.tsx';
 import { Search } from './search.tsx';
+import { Settings } from './settings.tsx';
 import { Staff } from './staff.tsx';
 import { Toast } from './toast.tsx';
 import { UserPage } from './user/user.tsx';
 import { Webhooks } from './webhooks.tsx';
+import { When } from './when.tsx';
 
 const pages = [
   { at: 'search', href: '#/', label: 'Customers' },
@@ -115,6 +117,15 @@ function Who({ me }: { me: AdminSession }) {
     <div class="who">
       <span class="who-name">{me.user?.name}</span>
       {me.role && <span class="badge">{me.role}</span>}
+      <button
+        type="button"
+        class="button quiet"
+        aria-label="Settings"
+        title="Settings"
+        onClick={() => ask(<Settings />)}
+      >
+        <SettingsIcon />
+      </button>
       <button type="button" class="button quiet" onClick={() => work.run(leave)}>
         Sign out
       </button>
@@ -131,8 +142,11 @@ function KeysetWarning({ endsAt }: { endsAt: string }) {
   return (
     <div class="warning" role="alert">
       <p>
-        <strong>The keyset ends {moment(end, now.value)}.</strong> After that no customer has paid features, online or
-        offline. Tell whoever runs the server: <code>holdfast keys renew</code> gives it a new end.
+        <strong>
+          The keyset ends <When at={endsAt} />.
+        </strong>{' '}
+        After that no customer has paid features, online or offline. Tell whoever runs the server:{' '}
+        <code>holdfast keys renew</code> gives it a new end.
       </p>
     </div>
   );

@@ -5,6 +5,7 @@ import { lookForGaps } from '../surroundings.ts';
 import { count } from '../words/time.ts';
 import { said, usePaged } from '../work.ts';
 import { Act, ask } from './act.tsx';
+import { Id } from './id.tsx';
 import { More, Waiting } from './state.tsx';
 import { When } from './when.tsx';
 
@@ -41,7 +42,8 @@ export function Gaps() {
                   {gap.database_revision}.
                 </small>
                 <small>
-                  Found <When at={gap.at} />, by device <code>{gap.device}</code>
+                  Found <When at={gap.at} />, by device{' '}
+                  <Id of={`the id of the device of ${gap.user.name}`}>{gap.device}</Id>
                 </small>
               </div>
               {may('support:write') && (

@@ -7,11 +7,13 @@ import type { Answer } from '../answer.ts';
 import { call } from '../server.ts';
 import { may } from '../session.ts';
 import { standing, stateWords } from '../words/standing.ts';
-import { count, startOfDay, utc } from '../words/time.ts';
+import { count, stamp, startOfDay } from '../words/time.ts';
 import { useLoaded, usePaged } from '../work.ts';
 import { Act, ask } from './act.tsx';
+import { Copy } from './id.tsx';
 import { LinkMade } from './link-made.tsx';
 import { More } from './state.tsx';
+import { Timed } from './when.tsx';
 
 /** The search text and the filters, kept while a result is open. */
 const query = signal('');
@@ -86,10 +88,11 @@ export function Search() {
                   {user.plan} <em class={`badge ${standing(user).tone}`}>{standing(user).word}</em>
                 </span>
                 <span class="since">
-                  {user.external_id ?? 'no customer id'}, since {utc(new Date(user.created_at))}
+                  {user.external_id ?? 'no customer id'}, since <Timed words={() => stamp(new Date(user.created_at))} />
                 </span>
                 <code>{user.id}</code>
               </a>
+              <Copy text={user.id} of={`the user id of ${user.name}`} />
             </li>
           ))}
         </ul>

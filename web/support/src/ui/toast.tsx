@@ -1,5 +1,6 @@
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { settings } from '../settings.ts';
 import { type Said, said } from '../work.ts';
 
 /** Milliseconds that reading the message takes: generous, since its undo leaves with it. */
@@ -16,9 +17,10 @@ export function Toast() {
   const pointed = useSignal(false);
   const focused = useSignal(false);
   const box = useRef<HTMLDivElement>(null);
+  const stays = settings.value.messages === 'stay';
   const held = pointed.value || focused.value;
   useEffect(() => {
-    if (!latest || held) return;
+    if (!latest || held || stays) return;
     let timer: ReturnType<typeof setTimeout> | undefined;
     const start = () => {
       clearTimeout(timer);
@@ -30,7 +32,7 @@ export function Toast() {
       clearTimeout(timer);
       document.removeEventListener('visibilitychange', start);
     };
-  }, [latest, held]);
+  }, [latest, held, stays]);
   useEffect(() => {
     if (latest) return;
     pointed.value = focused.value = false;

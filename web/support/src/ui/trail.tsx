@@ -3,8 +3,9 @@ import { useEffect, useRef } from 'preact/hooks';
 import { names } from '../surroundings.ts';
 import { actionWords, actorWords, changes, objectOf, short } from '../words/trail.ts';
 import { usePaged } from '../work.ts';
+import { Id } from './id.tsx';
 import { More, Waiting } from './state.tsx';
-import { When } from './when.tsx';
+import { Timed, When } from './when.tsx';
 
 interface Props {
   /** The user whose trail to show; null: everybody's. */
@@ -56,10 +57,14 @@ function Entry({ entry, everybody }: { entry: AuditEntry; everybody: boolean }) 
       {entry.reason !== null && <p class="reason">“{entry.reason}”</p>}
       {object && (
         <p class="object">
-          {object.kind} <code>{object.id}</code>
+          {object.kind} <Id of={`the id of the ${object.kind}`}>{object.id}</Id>
         </p>
       )}
-      {changed.length > 0 && <p class="change">{changed.join('; ')}</p>}
+      {changed.length > 0 && (
+        <p class="change">
+          <Timed words={() => changes(entry).join('; ')} />
+        </p>
+      )}
       <small>
         <When at={entry.at} />
       </small>

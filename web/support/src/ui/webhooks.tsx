@@ -5,6 +5,7 @@ import { may } from '../session.ts';
 import { tries } from '../words/webhook.ts';
 import { said, usePaged } from '../work.ts';
 import { Act, ask } from './act.tsx';
+import { Id } from './id.tsx';
 import { More, Waiting } from './state.tsx';
 import { When } from './when.tsx';
 
@@ -75,7 +76,8 @@ export function Webhooks() {
                 </small>
                 {delivery.user && (
                   <small>
-                    About <a href={`#/user/${delivery.user}`}>this customer</a>, message <code>{delivery.message}</code>
+                    About <a href={`#/user/${delivery.user}`}>this customer</a>, message{' '}
+                    <Id of={`the id of the message ${delivery.type}`}>{delivery.message}</Id>
                   </small>
                 )}
               </div>

@@ -1,6 +1,9 @@
 import type { Holder } from '@holdfast/api';
 import { expect, test } from 'vitest';
 import { deadline, follow, progress, promise, standing } from './revocation.ts';
+import { zone } from './time.ts';
+
+zone.value = 'UTC';
 
 const now = new Date('2026-11-26T14:00:00Z');
 const later = '2026-12-03T14:00:00Z';

@@ -1,5 +1,5 @@
 import type { Holder, Revocation } from '@holdfast/api';
-import { relative, utcAtLatest } from './time.ts';
+import { atLatest, relative } from './time.ts';
 
 /** The effect of a revoke on a device: it has been told, its document has ended, or it may still use it. */
 export type Progress = 'told' | 'ended' | 'live';
@@ -46,7 +46,7 @@ export function promise(how: Withdrawal, devices: readonly Holder[], now: Date):
   if (!until) return `${words[how].later} at once: no device holds a document that works offline.`;
   const holders = devices.filter((device) => live(device, now));
   const online = holders.filter((device) => now.getTime() - contact(device) <= lately).length;
-  const by = `${words[how].later} by ${utcAtLatest(until, now)} at the latest (${relative(until, now)})`;
+  const by = `${words[how].later} by ${atLatest(until, now)} at the latest (${relative(until, now)})`;
   if (holders.length === 1) {
     return online === 1
       ? `${by}; its one device should hear of it now.`
@@ -61,7 +61,7 @@ export function standing(how: Withdrawal, devices: readonly Holder[], revision: 
   const until = deadline(devices, now);
   if (!until) return `${words[how].now}: no device can use it any more.`;
   const told = devices.filter((device) => progress(device, revision, now) === 'told').length;
-  const by = `${words[how].later} by ${utcAtLatest(until, now)} at the latest (${relative(until, now)})`;
+  const by = `${words[how].later} by ${atLatest(until, now)} at the latest (${relative(until, now)})`;
   return `${by}; ${toldOf(told, devices.length)}.`;
 }
 

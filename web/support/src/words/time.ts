@@ -1,21 +1,63 @@
+import { signal } from '@preact/signals';
+
 const day = 86_400_000;
 const hour = 3_600_000;
 const minute = 60_000;
 
-const date = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', day: 'numeric', month: 'short', year: 'numeric' });
+/** The time zone in which times are shown; undefined: this device's. Kept by settings.ts. */
+export const zone = signal<string | undefined>(undefined);
+
+/** "3 Dec 2026, 15:00 CET", in the zone that the reader has chosen. */
+export function stamp(time: Date): string {
+  return formatter(zone.value, 'minute').format(time);
+}
 
 /** "3 Dec 2026, 14:00 UTC": the same moment for every reader. */
 export function utc(time: Date): string {
-  return `${date.format(time)}, ${time.toISOString().slice(11, 16)} UTC`;
+  return formatter('UTC', 'minute').format(time);
 }
 
-/** The same for a promised latest moment: rounded up, and to the second when it is near. */
-export function utcAtLatest(time: Date, now: Date): string {
-  if (time.getTime() - now.getTime() < 10 * minute) {
-    const late = new Date(Math.ceil(time.getTime() / 1_000) * 1_000);
-    return `${date.format(late)}, ${late.toISOString().slice(11, 19)} UTC`;
+let forced = false;
+
+/** Returns `words` as a reader would see them who has chosen UTC. */
+export function inUtc(words: () => string): string {
+  forced = true;
+  try {
+    return words();
+  } finally {
+    forced = false;
   }
-  return utc(new Date(Math.ceil(time.getTime() / minute) * minute));
+}
+
+/** A promised latest moment: rounded up, and to the second when it is near. */
+export function atLatest(time: Date, now: Date): string {
+  const near = time.getTime() - now.getTime() < 10 * minute;
+  const unit = near ? 1_000 : minute;
+  const late = new Date(Math.ceil(time.getTime() / unit) * unit);
+  return formatter(zone.value, near ? 'second' : 'minute').format(late);
+}
+
+/** Creating a formatter costs far more than using it. */
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+function formatter(chosen: string | undefined, to: 'minute' | 'second'): Intl.DateTimeFormat {
+  const timeZone = forced ? 'UTC' : chosen;
+  const key = `${timeZone} ${to}`;
+  let made = formatters.get(key);
+  if (!made) {
+    made = new Intl.DateTimeFormat('en-GB', {
+      day: 'numeric',
+      month: 'short',
+      year: 'numeric',
+      hour: '2-digit',
+      minute: '2-digit',
+      ...(to === 'second' && { second: '2-digit' }),
+      timeZoneName: 'short',
+      ...(timeZone !== undefined && { timeZone }),
+    });
+    formatters.set(key, made);
+  }
+  return made;
 }
 
 /**
@@ -56,9 +98,9 @@ export function span(seconds: number): string {
   return `${seconds} s`;
 }
 
-/** "3 Dec 2026, 14:00 UTC (in 7 days)". */
+/** "3 Dec 2026, 15:00 CET (in 7 days)". */
 export function moment(time: Date, now: Date): string {
-  return `${utc(time)} (${relative(time, now)})`;
+  return `${stamp(time)} (${relative(time, now)})`;
 }
 
 /** "1 device", "3 devices". */
@@ -70,7 +112,8 @@ export function count(number: number, one: string, many = `${one}s`): string {
 export function startOfDay(day: string, later: number): string {
   const [year, month, date] = day.split('-').map(Number);
   if (!year || !month || !date) return '';
-  return new Date(year, month - 1, date + later).toISOString();
+  const parts = [year, month - 1, date + later] as const;
+  return new Date(zone.value === 'UTC' ? Date.UTC(...parts) : new Date(...parts)).toISOString();
 }
 
 function two(first: string, rest: number, unit: string): string {

@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
+import { zone } from './time.ts';
 import { actionWords, actorWords, changes, objectOf } from './trail.ts';
+
+zone.value = 'UTC';
 
 test('known actions have words, others stay readable', () => {
   expect(actionWords('subscription.revoke')).toBe('Revoked');

@@ -1,5 +1,5 @@
 import type { AuditEntry } from '@holdfast/api';
-import { utc } from './time.ts';
+import { stamp } from './time.ts';
 
 /** The action in words; an unknown action stays readable. */
 export function actionWords(action: string): string {
@@ -97,7 +97,7 @@ function said(name: string, value: unknown): string {
   if (value === true) return 'yes';
   if (value === false) return 'no';
   // The trail stores times as unix seconds.
-  if (name === 'paid_through' && typeof value === 'number') return utc(new Date(value * 1000));
+  if (name === 'paid_through' && typeof value === 'number') return stamp(new Date(value * 1000));
   if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value.join(', ');
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

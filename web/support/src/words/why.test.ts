@@ -1,6 +1,9 @@
 import type { Dispute, JudgedSubscription, Plan, Worth } from '@holdfast/api';
 import { expect, test } from 'vitest';
+import { zone } from './time.ts';
 import { because, featureWords, headline } from './why.ts';
+
+zone.value = 'UTC';
 
 const now = new Date('2026-11-26T14:00:00Z');
 const premium: Plan = {

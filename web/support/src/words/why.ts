@@ -1,5 +1,5 @@
 import type { Decision, Dispute, Features, JudgedSubscription, Plan, Subscription } from '@holdfast/api';
-import { moment, utc } from './time.ts';
+import { moment, stamp } from './time.ts';
 
 /** Whether a dispute removes the subscription's features. */
 export function withholds({ withholds }: Dispute): boolean {
@@ -32,14 +32,14 @@ export function because({ paid_through, state, disputes, worth }: JudgedSubscrip
         ? 'A dispute about a payment was lost: the bank took the money back. Reinstating it waives the dispute.'
         : 'A payment is disputed. Its features come back when the dispute is won; reinstating it waives the dispute.';
     case 'active':
-      return `${paidWords[state]} until ${moment(paid, now)}.${grace ? ` Grace then lasts until ${utc(end)}.` : ''}`;
+      return `${paidWords[state]} until ${moment(paid, now)}.${grace ? ` Grace then lasts until ${stamp(end)}.` : ''}`;
     case 'grace':
       return state === 'past_due'
         ? `A payment is missing. Without it, it ends ${moment(end, now)}.`
         : `The paid time ended ${moment(paid, now)}; grace lasts until ${moment(end, now)}.`;
     case 'expired':
       return grace
-        ? `The paid time ended ${utc(paid)}, and its grace ${moment(end, now)}.`
+        ? `The paid time ended ${stamp(paid)}, and its grace ${moment(end, now)}.`
         : `The paid time ended ${moment(paid, now)}.`;
   }
 }

@@ -4,11 +4,11 @@ import { now } from '../../clock.ts';
 import { call } from '../../server.ts';
 import { may } from '../../session.ts';
 import * as reasons from '../../words/reason.ts';
-import { count, relative, utcAtLatest } from '../../words/time.ts';
+import { atLatest, count, relative } from '../../words/time.ts';
 import { said } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
 import { LinkMade } from '../link-made.tsx';
-import { When } from '../when.tsx';
+import { Timed, When } from '../when.tsx';
 import { type CardProps, mayTouchAccess } from './card.ts';
 
 /** The user's passkeys, codes and sessions. */
@@ -134,9 +134,13 @@ function SignOut({ account, changed }: CardProps) {
           ? 'No session is open'
           : `${count(account.sessions.length, 'session')} end${account.sessions.length === 1 ? 's' : ''} now`}
         {devices.value && account.devices.length > 0 && `, and ${count(account.devices.length, 'device')} are removed`}.
-        {devices.value &&
-          until &&
-          ` Paid features end there by ${utcAtLatest(until, now.value)} at the latest (${relative(until, now.value)}).`}
+        {devices.value && until && (
+          <Timed
+            words={() =>
+              ` Paid features end there by ${atLatest(until, now.value)} at the latest (${relative(until, now.value)}).`
+            }
+          />
+        )}
       </p>
       <label class="check">
         <input type="checkbox" checked={devices} onChange={(event) => (devices.value = event.currentTarget.checked)} />

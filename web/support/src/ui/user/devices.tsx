@@ -2,10 +2,11 @@ import type { Account, AdminDevice } from '@holdfast/api';
 import { now } from '../../clock.ts';
 import { call } from '../../server.ts';
 import * as reasons from '../../words/reason.ts';
-import { count, relative, utcAtLatest } from '../../words/time.ts';
+import { atLatest, count, relative } from '../../words/time.ts';
 import { said } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
-import { When } from '../when.tsx';
+import { Id } from '../id.tsx';
+import { Timed, When } from '../when.tsx';
 import { type CardProps, mayTouchAccess } from './card.ts';
 
 /** The user's devices, and until when each works without contact. */
@@ -26,7 +27,9 @@ export function Devices({ account, changed }: CardProps) {
               <strong>{device.name}</strong>
               {device.quarantined && <em class="badge attention">copied: to be linked again</em>}
               {device.removed && <em class="badge">removed</em>}
-              <small>{offlineWords(device, account, now.value)}</small>
+              <small>
+                <Timed words={() => offlineWords(device, account, now.value)} />
+              </small>
               <small>
                 {device.last_reconciled_at ? (
                   <>
@@ -37,9 +40,12 @@ export function Devices({ account, changed }: CardProps) {
                 )}
                 . Linked <When at={device.linked_at} />.
               </small>
+              <small>
+                Device <Id of={`the id of ${device.name}`}>{device.id}</Id>
+              </small>
               {device.frees_up_at && (
                 <small>
-                  Counts against the plan's limit. Frees up {utcAtLatest(new Date(device.frees_up_at), now.value)}.
+                  Counts against the plan's limit. Frees up <When at={device.frees_up_at} />.
                 </small>
               )}
             </div>
@@ -88,9 +94,13 @@ function Remove({ account, changed, device }: CardProps & { readonly device: Adm
       }}
     >
       <p class="promise">
-        {until
-          ? `Ends on this device by ${utcAtLatest(until, now.value)} at the latest (${relative(until, now.value)}); at once if it is online.`
-          : 'Ends on this device at once: it holds no document that works offline.'}
+        <Timed
+          words={() =>
+            until
+              ? `Ends on this device by ${atLatest(until, now.value)} at the latest (${relative(until, now.value)}); at once if it is online.`
+              : 'Ends on this device at once: it holds no document that works offline.'
+          }
+        />
       </p>
       <p>
         For a lost or stolen device. What they have paid for, and every other device, stay as they are. It is not undone
@@ -117,9 +127,13 @@ function Release({ account, changed, device }: CardProps & { readonly device: Ad
       }}
     >
       <p>
-        {until
-          ? `Offline, it may go on until ${utcAtLatest(until, now.value)} all the same, beside the devices of the plan.`
-          : 'It holds no document that works offline.'}
+        <Timed
+          words={() =>
+            until
+              ? `Offline, it may go on until ${atLatest(until, now.value)} all the same, beside the devices of the plan.`
+              : 'It holds no document that works offline.'
+          }
+        />
       </p>
     </Act>
   );
@@ -134,6 +148,6 @@ function offlineWords(device: AdminDevice, { revision, decision }: Account, at: 
   const until = offlineUntil(device, at);
   const told = device.document_revision !== null && device.document_revision >= revision;
   if (told && Object.keys(decision.features).length === 0) return 'Has been told that it may use nothing that is paid.';
-  if (until) return `Works offline until ${utcAtLatest(until, at)} (${relative(until, at)}) at most.`;
+  if (until) return `Works offline until ${atLatest(until, at)} (${relative(until, at)}) at most.`;
   return 'Holds no document that works offline.';
 }

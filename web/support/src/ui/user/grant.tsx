@@ -3,11 +3,12 @@ import { useSignal } from '@preact/signals';
 import type { Answer } from '../../answer.ts';
 import { now } from '../../clock.ts';
 import { call } from '../../server.ts';
-import { count, utc } from '../../words/time.ts';
+import { count, stamp } from '../../words/time.ts';
 import { planOf } from '../../words/why.ts';
 import { said, useLoaded } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
 import { Waiting } from '../state.tsx';
+import { Timed } from '../when.tsx';
 import type { CardProps } from './card.ts';
 import { Withdraw } from './withdraw.tsx';
 
@@ -36,7 +37,7 @@ export function Grant({ account, changed }: CardProps) {
         await changed();
         const { subscription } = granted;
         said.value = {
-          text: `${name} has ${subscription.plan} until ${utc(new Date(subscription.paid_through))}.`,
+          text: `${name} has ${subscription.plan} until ${stamp(new Date(subscription.paid_through))}.`,
           undo: {
             label: 'Undo…',
             act: () => ask(<Withdraw how="revoke" account={account} changed={changed} subscription={subscription} />),
@@ -75,8 +76,8 @@ export function Grant({ account, changed }: CardProps) {
           </div>
           {until && (
             <p class="promise">
-              They have {chosen?.id} until {utc(until)}: {count(number, 'day')} on top of what is left now. It does not
-              renew, and costs nothing.
+              They have {chosen?.id} until <Timed words={() => stamp(until)} />: {count(number, 'day')} on top of what
+              is left now. It does not renew, and costs nothing.
             </p>
           )}
           <p>It can be undone: it is a subscription of its own, which can be revoked.</p>

@@ -1,7 +1,8 @@
 import type { Holder } from '@holdfast/api';
 import { now } from '../../clock.ts';
 import { live, type Progress } from '../../words/revocation.ts';
-import { relative, utcAtLatest } from '../../words/time.ts';
+import { atLatest, relative } from '../../words/time.ts';
+import { Timed } from '../when.tsx';
 
 interface Props {
   readonly devices: readonly Holder[];
@@ -27,7 +28,9 @@ export function Holders({ devices, progress }: Props) {
             <span class="fate">
               <strong>{stateWords[state][progress ? 'after' : 'before']}</strong>
               {state !== 'told' && device.document_expires_at && (
-                <small>{endWords(device.document_expires_at, now.value)}</small>
+                <small>
+                  <Timed words={() => endWords(device.document_expires_at ?? '', now.value)} />
+                </small>
               )}
             </span>
           </li>
@@ -49,5 +52,5 @@ function contactWords({ last_reconciled_at }: Holder, at: Date): string {
 
 function endWords(ends: string, at: Date): string {
   const end = new Date(ends);
-  return end > at ? `until ${utcAtLatest(end, at)} (${relative(end, at)})` : utcAtLatest(end, at);
+  return end > at ? `until ${atLatest(end, at)} (${relative(end, at)})` : atLatest(end, at);
 }

@@ -4,7 +4,8 @@ import { may } from '../../session.ts';
 import { count, span } from '../../words/time.ts';
 import { because, billingWords, disputeWords, featureWords, headline, planOf, withholds } from '../../words/why.ts';
 import { ask } from '../act.tsx';
-import { When } from '../when.tsx';
+import { Id } from '../id.tsx';
+import { Timed, When } from '../when.tsx';
 import type { CardProps } from './card.ts';
 import { Grant } from './grant.tsx';
 import { Reach } from './reach.tsx';
@@ -22,7 +23,9 @@ export function Holdings({ account, changed }: CardProps) {
         <h2 id="holdings">What they have</h2>
         <span class={`badge ${said.tone}`}>{said.badge}</span>
       </div>
-      <p class="headline">{said.text}</p>
+      <p class="headline">
+        <Timed words={() => headline(decision, now.value).text} />
+      </p>
       <dl class="facts">
         <div>
           <dt>Features now</dt>
@@ -75,14 +78,16 @@ function Item({ account, changed, subscription, decides }: ItemProps) {
     <article class="subscription" aria-label={`Subscription ${subscription.id}`}>
       <div class="card-head">
         <h4>
-          {subscription.plan} <code>{subscription.id}</code>
+          {subscription.plan} <Id of={`the id of this subscription to ${subscription.plan}`}>{subscription.id}</Id>
         </h4>
         {decides && <span class="badge good">decides</span>}
         {revoked && <span class="badge attention">revoked</span>}
         {suspended && <span class="badge attention">suspended</span>}
         {disputed && <span class="badge attention">disputed</span>}
       </div>
-      <p>{because(subscription, now.value)}</p>
+      <p>
+        <Timed words={() => because(subscription, now.value)} />
+      </p>
       <dl class="facts">
         <div>
           <dt>Billing says</dt>
@@ -101,7 +106,7 @@ function Item({ account, changed, subscription, decides }: ItemProps) {
         {disputes.map((dispute) => (
           <div key={dispute.id}>
             <dt>
-              Dispute <code>{dispute.id}</code>
+              Dispute <Id of="the id of the dispute">{dispute.id}</Id>
             </dt>
             <dd>
               {disputeWords(dispute)}, since <When at={dispute.since} />

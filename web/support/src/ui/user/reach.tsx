@@ -4,6 +4,7 @@ import { now } from '../../clock.ts';
 import { goOn, reachOf } from '../../revocations.ts';
 import { read } from '../../session.ts';
 import { deadline, progress, standing, toldOf } from '../../words/revocation.ts';
+import { Timed } from '../when.tsx';
 import { Holders } from './holders.tsx';
 
 const interval = 2_000;
@@ -43,7 +44,9 @@ export function Reach({ subscription, changed }: { subscription: Subscription; c
   return (
     <div class="reach">
       <p class="promise">
-        {standing(subscription.revoked ? 'revoke' : 'suspend', reach.devices, reach.revision, now.value)}
+        <Timed
+          words={() => standing(subscription.revoked ? 'revoke' : 'suspend', reach.devices, reach.revision, now.value)}
+        />
       </p>
       {reach.devices.length > 0 && (
         <progress aria-label="Devices that have been told" max={reach.devices.length} value={told} />

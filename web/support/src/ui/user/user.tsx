@@ -1,6 +1,7 @@
 import type { Account } from '@holdfast/api';
 import { BackIcon } from '@holdfast/kit/icons.tsx';
 import { useLoaded } from '../../work.ts';
+import { Id } from '../id.tsx';
 import { Waiting } from '../state.tsx';
 import { Trail } from '../trail.tsx';
 import { When } from '../when.tsx';
@@ -25,12 +26,12 @@ export function UserPage({ id }: { id: string }) {
             <dl class="ids">
               <div>
                 <dt>Customer id</dt>
-                <dd>{account.user.external_id ? <code>{account.user.external_id}</code> : 'none'}</dd>
+                <dd>{account.user.external_id ? <Id of="the customer id">{account.user.external_id}</Id> : 'none'}</dd>
               </div>
               <div>
                 <dt>User id</dt>
                 <dd>
-                  <code>{account.user.id}</code>
+                  <Id of="the user id">{account.user.id}</Id>
                 </dd>
               </div>
               <div>

@@ -7,6 +7,7 @@ import { promise } from '../../words/revocation.ts';
 import { said, useLoaded } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
 import { Waiting } from '../state.tsx';
+import { Timed } from '../when.tsx';
 import type { CardProps } from './card.ts';
 import { Holders } from './holders.tsx';
 
@@ -46,7 +47,9 @@ export function Withdraw({ how, account, changed, subscription }: Props & { read
     >
       {preview ? (
         <>
-          <p class="promise">{promise(how, preview.devices, now.value)}</p>
+          <p class="promise">
+            <Timed words={() => promise(how, preview.devices, now.value)} />
+          </p>
           <Holders devices={preview.devices} />
         </>
       ) : (
