@@ -42,9 +42,14 @@ type listedUser struct {
 	Trial bool                 `json:"trial"`
 }
 
-// lookedThrough is how many users one request looks through for those with a state or plan, which only package
-// entitlements can tell. A page may then be short, or empty, although others follow.
-const lookedThrough = 2000
+// Package entitlements alone can tell who has a state or plan. A request that selects them first looks through a few users
+// in order, which fills the page if many have it. If not, it looks at the candidates only; or, if those are many, through
+// more users: then a page may be short, or empty, although others follow.
+const (
+	lookedFirst   = 400
+	maxCandidates = 10_000
+	lookedThrough = 2000
+)
 
 func (s *server) findUsers(w http.ResponseWriter, r *http.Request, _ caller) error {
 	limit, err := queryLimit(r)
@@ -69,6 +74,15 @@ func (s *server) findUsers(w http.ResponseWriter, r *http.Request, _ caller) err
 	}
 	found := []listedUser{}
 	for more := true; more; more = search.Cursor != "" && looked > 0 && len(found) < limit {
+		if search.Text == "" && search.Among == nil && looked == lookedThrough-lookedFirst {
+			candidates, few, err := s.entitlements.Candidates(r.Context(), filter, maxCandidates)
+			if err != nil {
+				return err
+			}
+			if few {
+				search.Among = each(candidates, func(id entitlements.UserID) passkey.UserID { return passkey.UserID(id) })
+			}
+		}
 		users, next, err := s.passkeys.FindUsers(r.Context(), search)
 		if err != nil {
 			return err

@@ -97,8 +97,7 @@ func Decide(subscriptions []Subscription, plans map[PlanID]Plan, now time.Time) 
 	}
 	slices.SortFunc(judged, func(a, b *judgement) int {
 		return cmp.Or(
-			cmp.Compare(stateRank[b.state], stateRank[a.state]),
-			betterPlan(a.plan, b.plan),
+			better(a, b),
 			b.subscription.PaidThrough.Compare(a.subscription.PaidThrough),
 			strings.Compare(string(a.subscription.ID), string(b.subscription.ID)),
 		)
@@ -155,6 +154,11 @@ type judgement struct {
 	since        time.Time // when the state began, if it needs explaining
 	grants       bool
 	end          time.Time // if it grants: when a document under it must end
+}
+
+// better orders judgements by state and plan, best first.
+func better(a, b *judgement) int {
+	return cmp.Or(cmp.Compare(stateRank[b.state], stateRank[a.state]), betterPlan(a.plan, b.plan))
 }
 
 func judge(s Subscription, plan Plan, now time.Time) *judgement {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Holding is what a user has at one instant, in short, for lists of users.
@@ -58,6 +59,96 @@ func (s *Service) Holdings(ctx context.Context, users []UserID) (map[UserID]Hold
 		holdings[user] = holding
 	}
 	return holdings, nil
+}
+
+// Class is a set of subscriptions with the same judgement at one instant. A subscription of the plan belongs to the class
+// of its State, Ends and Withdrawn whose span, from From to before Until, contains its PaidThrough; a zero time is no bound.
+type Class struct {
+	Plan        PlanID
+	State       SubscriptionState
+	Ends        bool
+	Withdrawn   bool
+	From, Until time.Time
+
+	// Holding is what a user has whose best subscription is in the class.
+	Holding Holding
+	// Rank is the place of the class in the order of [Decide], by state and plan: the lower, the better.
+	Rank int
+}
+
+// RunningTrial reports whether the class is of trials that grant.
+func (c Class) RunningTrial() bool { return c.Holding.Trial && c.Holding.State == StateActive }
+
+// classes returns the classes of all subscriptions at now, best first. [Decide] judges a member of each.
+func classes(catalogue map[PlanID]Plan, now time.Time) []Class {
+	now = now.Truncate(time.Second)
+	type judged struct {
+		Class
+		*judgement
+	}
+	var all []judged
+	for _, plan := range catalogue {
+		for _, state := range []SubscriptionState{SubscriptionTrialing, SubscriptionActive, SubscriptionPastDue, SubscriptionCancelled} {
+			for _, facts := range [][2]bool{{false, false}, {false, true}, {true, false}, {true, true}} {
+				first := len(all)
+				// A judgement changes when the paid time ends, and when the grace after it does.
+				for _, until := range []time.Time{now.Add(time.Second - plan.Grace), now.Add(time.Second), {}} {
+					class := Class{Plan: plan.ID, State: state, Ends: facts[0], Withdrawn: facts[1], Until: until}
+					member := Subscription{Plan: plan.ID, State: state, Ends: class.Ends, Revoked: class.Withdrawn, PaidThrough: until.Add(-time.Second)}
+					if until.IsZero() {
+						member.PaidThrough = now.Add(time.Second)
+					}
+					decision := Decide([]Subscription{member}, catalogue, now)
+					class.Holding = Holding{decision.State, plan.ID, decision.Ending == EndingTrial}
+					if last := len(all) - 1; last >= first && all[last].Holding == class.Holding {
+						all[last].Until = until
+						continue
+					}
+					if len(all) > first {
+						class.From = all[len(all)-1].Until
+					}
+					all = append(all, judged{class, judge(member, plan, now)})
+				}
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b judged) int { return better(a.judgement, b.judgement) })
+	sorted := make([]Class, len(all))
+	for i, each := range all {
+		sorted[i] = each.Class
+		if i > 0 {
+			sorted[i].Rank = sorted[i-1].Rank
+			if better(all[i-1].judgement, each.judgement) != 0 {
+				sorted[i].Rank++
+			}
+		}
+	}
+	return sorted
+}
+
+// Candidates returns the users that the filter, which must not be zero, selects now, if there are at most limit; otherwise
+// few is false.
+func (s *Service) Candidates(ctx context.Context, filter HoldingFilter, limit int) (users []UserID, few bool, err error) {
+	catalogue, err := s.catalogue(ctx)
+	if err != nil {
+		return nil, false, fmt.Errorf("candidates: %w", err)
+	}
+	all := classes(catalogue, s.instant())
+	var selected []int
+	for _, class := range all {
+		if filter.Selects(class.Holding) && !slices.Contains(selected, class.Rank) {
+			selected = append(selected, class.Rank)
+		}
+	}
+	if filter.Selects(Holding{State: StateNone}) {
+		users, err = s.store.Unsubscribed(ctx, limit+1)
+	} else {
+		users, err = s.store.Subscribers(ctx, all, selected, limit+1)
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("candidates: %w", err)
+	}
+	return users, len(users) <= limit, nil
 }
 
 // catalogue reads all plans, by id.

@@ -43,6 +43,7 @@ type Service struct {
 	documentSecret []byte
 	status         statusLists
 	watches        watches
+	overview       overviewCache
 	clock          atomic.Pointer[clockReading] // nil until the first check
 
 	taking sync.Mutex // held while keys are taken

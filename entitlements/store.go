@@ -30,6 +30,13 @@ type Store interface {
 	// Subscriptions reads the subscriptions of users in one snapshot.
 	Subscriptions(ctx context.Context, users []UserID) ([]Subscription, error)
 
+	// Subscribers reads at most limit users whose best subscription is in a class of one of the ranks: they have a
+	// subscription in such a class, and none in a class of a lower rank. Unsubscribed reads users without subscriptions.
+	Subscribers(ctx context.Context, classes []Class, ranks []int, limit int) ([]UserID, error)
+	Unsubscribed(ctx context.Context, limit int) ([]UserID, error)
+	// Figures counts for the overview; [Figures] says what.
+	Figures(ctx context.Context, classes []Class, now time.Time) (Figures, error)
+
 	// Revisions reads the revisions of users in one snapshot. Users that do not exist are left out.
 	Revisions(ctx context.Context, users []UserID) (map[UserID]int64, error)
 

@@ -84,6 +84,9 @@ func (s Subscription) withheld() *Dispute {
 // Withheld reports whether a dispute withholds the subscription.
 func (s Subscription) Withheld() bool { return s.withheld() != nil }
 
+// Withdrawn reports whether the subscription grants nothing whatever is paid: support or a dispute has ended or holds it.
+func (s Subscription) Withdrawn() bool { return s.Revoked || s.Suspended || s.Withheld() }
+
 func (s Subscription) equal(other Subscription) bool { return reflect.DeepEqual(s, other) }
 
 // SubscriptionChange is a subscription as billing puts it. Either User or ExternalID names the user.

@@ -86,9 +86,11 @@ const (
 // UserQuery selects a page of users.
 type UserQuery struct {
 	// Text matches the users in whose name each of its words is part of a word (case and order do not matter; fewer than
-	// three bytes match the beginning of a word), or whose id, external id or billing id it is. "" matches all.
+	// three bytes match the beginning of a word), or whose id, external id or billing id it is. "" matches all customers:
+	// everybody but the staff who never had a subscription.
 	Text     string
 	From, To time.Time // of the sign-up, To excluded; zero: no limit
+	Among    []UserID  // nil: all users; ignored with a Text
 	Order    UserOrder
 	Cursor   string // "": the first page
 	Limit    int    // 1 to 200
@@ -112,6 +114,9 @@ func (s *Service) FindUsers(ctx context.Context, query UserQuery) (users []User,
 	}
 	search := UserSearch{
 		Name: names.Visible(text), ExternalID: text, BillingID: text, From: query.From, To: query.To, Order: order, Limit: query.Limit + 1,
+	}
+	if text == "" {
+		search.Among, search.Customers = query.Among, true
 	}
 	if id, err := uuid.Parse(text); err == nil {
 		search.ID = UserID(id.String())

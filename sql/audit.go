@@ -5,6 +5,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +24,15 @@ const (
 	// endOfIDs is above every id.
 	endOfIDs = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 )
+
+// idSkew is more than the clocks of a server, which writes at, and of the database, which writes id, differ.
+const idSkew = time.Hour
+
+// idAt returns the lowest id of an entry that the database wrote at that time.
+func idAt(at time.Time) string {
+	text := fmt.Sprintf("%012x", max(0, at.UnixMilli()))
+	return text[:8] + "-" + text[8:] + "-0000-0000-000000000000"
+}
 
 // audit adds an entry to the trail, with its reason and the webhooks about it. Call it after the change itself, in the same
 // transaction.

@@ -225,6 +225,7 @@ CREATE TABLE public.subscriptions (
     suspended boolean DEFAULT false NOT NULL,
     withdrawn_at timestamp with time zone,
     disputes jsonb DEFAULT '[]'::jsonb NOT NULL,
+    withdrawn boolean DEFAULT false NOT NULL,
     created_at timestamp with time zone NOT NULL,
     updated_at timestamp with time zone NOT NULL,
     due_at timestamp with time zone,
@@ -366,6 +367,10 @@ ALTER TABLE ONLY public.webhook_endpoints
 ALTER TABLE ONLY public.webhook_endpoints
     ADD CONSTRAINT webhook_endpoints_pkey PRIMARY KEY (id);
 
+CREATE INDEX audit_by_action ON public.audit USING btree (action, id);
+
+CREATE INDEX audit_by_actor ON public.audit USING btree (actor, id);
+
 CREATE INDEX audit_by_id ON public.audit USING btree (id);
 
 CREATE INDEX audit_by_time ON public.audit USING brin (at);
@@ -405,6 +410,8 @@ CREATE INDEX status_changes_by_age ON public.status_changes USING btree (at);
 CREATE INDEX status_entries_by_end ON public.status_entries USING btree (list, ended_at) WHERE (ended_at IS NOT NULL);
 
 CREATE INDEX status_entries_withdrawn ON public.status_entries USING btree (list, idx, status) WHERE (status <> 0);
+
+CREATE INDEX subscriptions_by_class ON public.subscriptions USING btree (plan, state, ends, withdrawn, paid_through) INCLUDE (user_id);
 
 CREATE INDEX subscriptions_by_holder ON public.subscriptions USING btree (plan, user_id);
 

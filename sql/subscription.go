@@ -33,14 +33,15 @@ func putSubscription(
 	}
 	_, err = tx.ExecContext(ctx, `
 		INSERT INTO subscriptions (id, user_id, plan, state, paid_through, ends, revoked, suspended, disputes,
-			withdrawn_at, created_at, updated_at, due_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+			withdrawn_at, created_at, updated_at, due_at, withdrawn)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
 		ON CONFLICT (user_id, id) DO UPDATE SET plan = excluded.plan, state = excluded.state, paid_through = excluded.paid_through,
 			ends = excluded.ends, revoked = excluded.revoked, suspended = excluded.suspended, disputes = excluded.disputes,
-			withdrawn_at = excluded.withdrawn_at, updated_at = excluded.updated_at, due_at = excluded.due_at`,
+			withdrawn_at = excluded.withdrawn_at, updated_at = excluded.updated_at, due_at = excluded.due_at,
+			withdrawn = excluded.withdrawn`,
 		sub.ID, sub.User, sub.Plan, sub.State, sub.PaidThrough, sub.Ends, sub.Revoked, sub.Suspended, string(disputes),
 		stdsql.NullTime{Time: sub.WithdrawnAt, Valid: !sub.WithdrawnAt.IsZero()}, sub.CreatedAt, sub.UpdatedAt,
-		stdsql.NullTime{Time: lookAt, Valid: !lookAt.IsZero()})
+		stdsql.NullTime{Time: lookAt, Valid: !lookAt.IsZero()}, sub.Withdrawn())
 	return failed("put subscription", err)
 }
 

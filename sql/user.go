@@ -179,6 +179,12 @@ func findUsersQuery(search passkey.UserSearch) (string, []any) {
 	if !search.To.IsZero() {
 		limits += ` AND created_at < ` + given(search.To)
 	}
+	if search.Among != nil {
+		limits += ` AND id = ANY(` + given(pq.Array(search.Among)) + `::uuid[])`
+	}
+	if search.Customers {
+		limits += ` AND NOT (EXISTS (SELECT FROM staff m WHERE m.user_id = users.id) AND NOT EXISTS (SELECT FROM subscriptions s WHERE s.user_id = users.id))`
+	}
 	order, limit := ` ORDER BY `+key+way+`, id`+way, given(search.Limit)
 	ordered := order + ` LIMIT ` + limit
 	const columns = `id, name, words, external_id, created_at`

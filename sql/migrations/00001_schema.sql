@@ -191,6 +191,7 @@ CREATE TABLE subscriptions (
     suspended boolean NOT NULL DEFAULT false, -- likewise
     withdrawn_at timestamptz, -- when support revoked or suspended it; null if neither
     disputes jsonb NOT NULL DEFAULT '[]', -- about its payments: ids, enumerations and times
+    withdrawn boolean NOT NULL DEFAULT false, -- what package entitlements concludes from the three before
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     due_at timestamptz, -- when a server has to look at it for the events of passing time; null for never
@@ -201,6 +202,8 @@ CREATE TABLE subscriptions (
 CREATE INDEX subscriptions_due ON subscriptions (due_at) WHERE due_at IS NOT NULL;
 -- The holders of a plan, in the order in which they are raised.
 CREATE INDEX subscriptions_by_holder ON subscriptions (plan, user_id);
+-- The facts that decide what a subscription is worth at an instant, for counts and for lists of those who have it.
+CREATE INDEX subscriptions_by_class ON subscriptions (plan, state, ends, withdrawn, paid_through) INCLUDE (user_id);
 GRANT SELECT, INSERT, UPDATE, DELETE ON subscriptions TO holdfast_runtime;
 
 -- Devices. Housekeeping deletes one that was removed, 90 days after its last document has ended.
@@ -339,6 +342,8 @@ CREATE TABLE audit (
     PRIMARY KEY (user_id, id)
 );
 CREATE INDEX audit_by_id ON audit (id);
+CREATE INDEX audit_by_actor ON audit (actor, id);
+CREATE INDEX audit_by_action ON audit (action, id);
 -- The trail is written in the order of time, so a BRIN index is enough to find old entries.
 CREATE INDEX audit_by_time ON audit USING brin (at);
 -- The events that users are told of, and those that are not repeated soon, so that their whole trail need not be read.
