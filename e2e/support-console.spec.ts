@@ -37,6 +37,14 @@ test('staff find a customer among many, revoke with a known end, and undo it', a
   const troubles = await watch(context, page);
   const support = new Console(page, server);
   await support.join('Grace', 'support');
+  await support.to('Overview');
+  const tile = (text: string) => page.getByRole('region', { name: 'Customers' }).getByRole('link', { name: text });
+  await expect(tile('Customers')).toHaveText('Customers100,001');
+  await expect(tile('Free')).toHaveText('Free100,000');
+  await tile('Active').click();
+  await expect(support.found).toHaveText(/^Ada.*Trial/);
+  await expect(page.getByLabel('State')).toHaveValue('active');
+  await page.getByLabel('State').selectOption('all');
   await support.search.fill('customer-77777');
   await expect(support.found).toHaveCount(1);
   await expect(support.found).toHaveText(/Customer 77777.*Free/);
@@ -129,7 +137,7 @@ test('a role’s limits hold by URL, by request, and in a page opened before', a
   const support = new Console(page, server);
   await support.join('Grace', 'support');
   const nav = page.getByRole('navigation', { name: 'Pages' });
-  await expect(nav.getByRole('link')).toHaveText(['Customers', 'Gaps', 'Audit', 'Plans', 'Webhooks']);
+  await expect(nav.getByRole('link')).toHaveText(['Overview', 'Customers', 'Gaps', 'Audit', 'Plans', 'Webhooks']);
   await page.goto(`${server.origin}/support#/staff`);
   await expect(page.getByRole('alert')).toContainText('This takes an administrator.');
   await support.to('Plans');
@@ -208,6 +216,9 @@ test('the keyboard alone signs in, searches, revokes and reinstates', async ({ f
 
   const { keyboard } = page;
   await reach(page, 'Sign in with a passkey');
+  await keyboard.press('Enter');
+  await expect(page.getByRole('heading', { name: 'Overview' })).toBeVisible();
+  await reach(page, 'Customers');
   await keyboard.press('Enter');
   await expect(support.search).toBeFocused();
   await keyboard.type('ad');
@@ -325,7 +336,7 @@ test('autofill offers a passkey, and the app’s service worker bypasses the con
   await support.join('Grace', 'support', { autofill: true });
   await page.getByRole('button', { name: 'Sign out' }).click();
   // This test's authenticator answers at once.
-  await expect(support.search).toBeVisible();
+  await expect(page.getByRole('heading', { name: 'Overview' })).toBeVisible();
   await server.stop();
   await expect(page.goto(`${server.origin}/support`)).rejects.toThrow('ERR_CONNECTION_REFUSED');
 });

@@ -23,6 +23,10 @@ test.describe('on a phone', () => {
     await expect(page.getByRole('button', { name: 'Create passkey' })).toBeVisible();
     await shoot('landing');
     await support.join('Grace Hopper', 'admin');
+    await support.to('Overview');
+    await expect(page.getByText('No customers yet.')).toBeVisible();
+    await shoot('overview-empty');
+    await support.to('Customers');
     await shoot('search');
 
     const customer = new Fieldbook(elsewhere, server.origin);
@@ -155,6 +159,32 @@ test.describe('on a phone', () => {
     await support.open('Zoe');
     await expect(page.getByText('Nothing yet.')).toBeVisible();
     await shoot('user-empty');
+
+    // A month of customers. The server counts again when its last count is 15 seconds old.
+    await server.postgres.run(
+      `WITH made AS (
+         INSERT INTO users (id, name, created_at)
+           SELECT gen_random_uuid(), 'Customer ' || n, now() - sqrt(n) * interval '20 hours' FROM generate_series(1, 1200) n RETURNING id, name, created_at
+       ), numbered AS (SELECT *, substring(name FROM 10)::int AS n FROM made), subscribed AS (
+         INSERT INTO subscriptions (id, user_id, plan, state, paid_through, revoked, withdrawn, created_at, updated_at)
+           SELECT 'many-' || n, id, 'premium', 'active', now() + (n % 50 - 9) * interval '1 day', n % 23 = 0, n % 23 = 0, created_at, created_at FROM numbered WHERE n % 4 > 0
+       ), linked AS (
+         INSERT INTO devices (user_id, id, name, jkt, linked_at, last_reconciled_at, revision, document_bound, status_list, status_idx)
+           SELECT id, id, 'Phone', name, created_at, now() - n % 40 * n % 3 * interval '1 day', 1, now() + (n % 7) * interval '1 day', 0, 1000 + n FROM numbered WHERE n % 3 > 0
+       )
+       INSERT INTO audit (at, actor, action, object, user_id)
+         SELECT now() - (n % 29) * interval '1 day', 'operator', 'subscription.revoke', 'subscription:many-' || n, id FROM numbered WHERE n % 23 = 0`,
+    );
+    await expect(async () => {
+      await support.to('Audit');
+      await support.to('Overview');
+      await expect(page.getByRole('region', { name: 'Sign-ups' })).toContainText('1,2', { timeout: 1_000 });
+    }).toPass({ timeout: 40_000 });
+    await expect(page.locator('.plot canvas')).toHaveCount(3);
+    await shoot('overview');
+    await page.getByText('The numbers of Revocations').click();
+    await expect(page.getByRole('table')).toContainText('Revocations');
+    await shoot('overview-numbers');
 
     await server.keys('renew', '--life', '720h');
     await server.takeKeyset();

@@ -18,7 +18,8 @@ export class Console {
     const link = await this.server.staff('invite', '--name', name, '--role', role);
     await this.page.goto(link.trim());
     await this.page.getByRole('button', { name: 'Create passkey' }).click();
-    await expect(this.search).toBeVisible();
+    await expect(this.page.getByRole('heading', { level: 1, name: 'Overview' })).toBeVisible();
+    await this.to('Customers');
   }
 
   get search(): Locator {
@@ -62,7 +63,7 @@ export class Console {
     await expect(this.card('holdings')).toBeVisible();
   }
 
-  async to(page: 'Customers' | 'Gaps' | 'Audit' | 'Plans' | 'Webhooks' | 'Staff'): Promise<void> {
+  async to(page: 'Overview' | 'Customers' | 'Gaps' | 'Audit' | 'Plans' | 'Webhooks' | 'Staff'): Promise<void> {
     await this.page.getByRole('navigation').getByRole('link', { name: page }).click();
     await expect(this.page.getByRole('heading', { level: 1, name: page })).toBeVisible();
   }

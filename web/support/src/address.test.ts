@@ -2,15 +2,18 @@ import { expect, test, vi } from 'vitest';
 import { followAddress, parse, place } from './address.ts';
 
 test.each([
-  ['', { at: 'search' }],
-  ['#/', { at: 'search' }],
-  ['#/nonsense', { at: 'search' }],
+  ['', { at: 'overview' }],
+  ['#/', { at: 'overview' }],
+  ['#/customers', { at: 'search' }],
+  ['#/customers?state=grace', { at: 'search', state: 'grace' }],
+  ['#/customers?state=', { at: 'overview' }],
+  ['#/nonsense', { at: 'overview' }],
   ['#/user/5f0c8f8e-0000-4000-8000-000000000001', { at: 'user', id: '5f0c8f8e-0000-4000-8000-000000000001' }],
-  ['#/user/../staff', { at: 'search' }],
+  ['#/user/../staff', { at: 'overview' }],
   ['#/staff', { at: 'staff' }],
   ['#invite=AB-cd_9', { at: 'invitation', code: 'AB-cd_9' }],
   ['#recover=AB-cd_9', { at: 'recovery', code: 'AB-cd_9' }],
-  ['#invite=', { at: 'search' }],
+  ['#invite=', { at: 'overview' }],
 ])('%s leads to %o', (fragment, expected) => {
   expect(parse(fragment)).toEqual(expected);
 });

@@ -13,6 +13,7 @@ import { Asked, ask, askNothing } from './act.tsx';
 import { Audit } from './audit.tsx';
 import { Gaps } from './gaps.tsx';
 import { Mark } from './mark.tsx';
+import { Overview } from './overview.tsx';
 import { Plans } from './plans.tsx';
 import { Search } from './search.tsx';
 import { Settings } from './settings.tsx';
@@ -23,7 +24,8 @@ import { Webhooks } from './webhooks.tsx';
 import { When } from './when.tsx';
 
 const pages = [
-  { at: 'search', href: '#/', label: 'Customers' },
+  { at: 'overview', href: '#/', label: 'Overview' },
+  { at: 'search', href: '#/customers', label: 'Customers' },
   { at: 'gaps', href: '#/gaps', label: 'Gaps' },
   { at: 'audit', href: '#/audit', label: 'Audit' },
   { at: 'plans', href: '#/plans', label: 'Plans' },
@@ -106,8 +108,10 @@ function Page({ place: at }: { place: Place }) {
       return <Webhooks />;
     case 'staff':
       return <Staff />;
+    case 'search':
+      return <Search state={at.state} key={at.state} />;
     default:
-      return <Search />;
+      return <Overview />;
   }
 }
 

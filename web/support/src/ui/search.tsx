@@ -1,7 +1,7 @@
 import type { ListedUser } from '@holdfast/api';
 import { SearchIcon } from '@holdfast/kit/icons.tsx';
 import { signal, useSignal } from '@preact/signals';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { go } from '../address.ts';
 import type { Answer } from '../answer.ts';
 import { call } from '../server.ts';
@@ -17,7 +17,8 @@ import { Timed } from './when.tsx';
 
 /** The search text and the filters, kept while a result is open. */
 const query = signal('');
-const filters = signal({ state: '', plan: '', from: '', to: '', sort: 'newest' });
+const unfiltered = { state: '', plan: '', from: '', to: '', sort: 'newest' };
+const filters = signal(unfiltered);
 
 /** Whether Enter was pressed, which opens a single match. It may precede the answer. */
 let entered = false;
@@ -30,7 +31,13 @@ const size = 25;
 /** A filtered answer may be short although more follow: so many are read without a click. */
 const rounds = 10;
 
-export function Search() {
+/** With a `state`, as a link names it, the list shows all customers of that state. */
+export function Search({ state }: { state: string | undefined }) {
+  useMemo(() => {
+    if (state === undefined || !(state in stateWords)) return;
+    query.value = '';
+    filters.value = { ...unfiltered, state };
+  }, [state]);
   const wanted = useSignal(query.peek().trim());
   const text = query.value;
   useEffect(() => {

@@ -15,7 +15,7 @@ export function UserPage({ id }: { id: string }) {
   const account = data.value;
   return (
     <>
-      <a class="button quiet back" href="#/">
+      <a class="button quiet back" href="#/customers">
         <BackIcon /> Customers
       </a>
       {account ? (
