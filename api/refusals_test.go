@@ -175,6 +175,8 @@ func TestBadRequests(t *testing.T) {
 		// Admin.
 		{nobody, "GET", "/admin/v1/session", nil, nil, 401, "unauthenticated"},
 		{ada, "GET", "/admin/v1/session", nil, nil, 403, "forbidden"},
+		{ada, "GET", "/admin/v1/overview", nil, nil, 403, "forbidden"},
+		{nobody, "GET", "/admin/v1/overview?days=7", nil, admin, 400, "invalid_request"},
 		{nobody, "GET", "/admin/v1/staff", nil, nil, 401, "unauthenticated"},
 		{ada, "GET", "/admin/v1/staff", nil, nil, 403, "forbidden"},
 		{nobody, "POST", "/admin/v1/staff", nil, admin, 400, "invalid_request"},

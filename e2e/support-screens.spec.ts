@@ -182,6 +182,8 @@ test.describe('on a phone', () => {
     }).toPass({ timeout: 40_000 });
     await expect(page.locator('.plot canvas')).toHaveCount(3);
     await shoot('overview');
+    await support.card('silent').scrollIntoViewIfNeeded();
+    await shoot('overview-end');
     await page.getByText('The numbers of Revocations').click();
     await expect(page.getByRole('table')).toContainText('Revocations');
     await shoot('overview-numbers');

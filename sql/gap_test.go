@@ -177,7 +177,7 @@ func TestGapsAreFoundByTheirIndex(t *testing.T) {
 	if err := db.Select(&plan, "EXPLAIN (ANALYZE, COSTS off, TIMING off) "+sql.ListGaps, "ffffffff-ffff-ffff-ffff-ffffffffffff", 51); err != nil {
 		t.Fatal(err)
 	}
-	if text := strings.Join(plan, "\n"); !strings.Contains(text, "audit_gaps") || strings.Contains(text, "Seq Scan on audit") {
+	if text := strings.Join(plan, "\n"); !strings.Contains(text, "audit_by_action on audit a") || strings.Contains(text, "Seq Scan on audit") {
 		t.Error(text)
 	}
 }

@@ -375,8 +375,6 @@ CREATE INDEX audit_by_id ON public.audit USING btree (id);
 
 CREATE INDEX audit_by_time ON public.audit USING brin (at);
 
-CREATE INDEX audit_gaps ON public.audit USING btree (id) WHERE (action = 'gap.found'::text);
-
 CREATE UNIQUE INDEX audit_gaps_closed ON public.audit USING btree (user_id, object) WHERE (action = 'gap.closed'::text);
 
 CREATE INDEX audit_notices ON public.audit USING btree (user_id, at) WHERE (action = ANY (ARRAY['passkey.rejected'::text, 'account.recovered'::text, 'device.limit_reached'::text]));

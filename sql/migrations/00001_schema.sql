@@ -348,8 +348,7 @@ CREATE INDEX audit_by_action ON audit (action, id);
 CREATE INDEX audit_by_time ON audit USING brin (at);
 -- The events that users are told of, and those that are not repeated soon, so that their whole trail need not be read.
 CREATE INDEX audit_notices ON audit (user_id, at) WHERE action IN ('passkey.rejected', 'account.recovered', 'device.limit_reached');
--- Gaps, and the entries that closed them: each gap is closed at most once.
-CREATE INDEX audit_gaps ON audit (id) WHERE action = 'gap.found';
+-- The entries that closed gaps: each gap is closed at most once.
 CREATE UNIQUE INDEX audit_gaps_closed ON audit (user_id, object) WHERE action = 'gap.closed';
 -- The id is not granted: a writer that could choose it could hide an entry among older ones.
 GRANT SELECT, INSERT (user_id, at, actor, action, object, before, after) ON audit TO holdfast_runtime;

@@ -135,26 +135,29 @@ function Tile({ label, figure, href, note = null }: TileProps) {
 function Attention({ numbers }: { numbers: Numbers }) {
   const { failing_webhooks: failing, abandoned_webhooks: abandoned, open_gaps: gaps } = numbers;
   return (
-    <section class="card" aria-labelledby="attention">
+    <section class="card needs" aria-labelledby="attention">
       <h2 id="attention">Needs attention</h2>
-      {failing + abandoned + gaps === 0 && <p>Nothing waits: all webhooks are delivered, and no gap is open.</p>}
-      <ul class="waits">
-        {failing > 0 && (
-          <li>
-            <a href="#/webhooks">{count(failing, 'webhook')} failing</a>, tried again by itself
-          </li>
-        )}
-        {abandoned > 0 && (
-          <li>
-            <a href="#/webhooks">{count(abandoned, 'webhook')} given up</a>, waiting to be sent again
-          </li>
-        )}
-        {gaps > 0 && (
-          <li>
-            <a href="#/gaps">{count(gaps, 'open gap')}</a>, to be checked since a backup was restored
-          </li>
-        )}
-      </ul>
+      {failing + abandoned + gaps === 0 ? (
+        <p>Nothing waits: all webhooks are delivered, and no gap is open.</p>
+      ) : (
+        <ul class="waits">
+          {failing > 0 && (
+            <li>
+              <a href="#/webhooks">{count(failing, 'webhook')} failing</a>, tried again by itself
+            </li>
+          )}
+          {abandoned > 0 && (
+            <li>
+              <a href="#/webhooks">{count(abandoned, 'webhook')} given up</a>, waiting to be sent again
+            </li>
+          )}
+          {gaps > 0 && (
+            <li>
+              <a href="#/gaps">{count(gaps, 'open gap')}</a>, to be checked since a backup was restored
+            </li>
+          )}
+        </ul>
+      )}
       <dl class="facts">
         <End label="Keyset ends" at={numbers.keyset_ends_at} />
         <End label="Signing key ends" at={numbers.signing_key_ends_at} />

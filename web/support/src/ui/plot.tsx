@@ -6,6 +6,9 @@ const plotting = () => Promise.all([import('uplot'), import('uplot/dist/uPlot.mi
 
 const height = 132;
 
+/** Half a bar's width at either end. */
+const halfDay = 43_200;
+
 /** Bars of one number a day. The picture says nothing that the table beside it does not. */
 export function Plot({ days, what }: { days: Days; what: string }) {
   const place = useRef<HTMLDivElement>(null);
@@ -30,7 +33,10 @@ export function Plot({ days, what }: { days: Days; what: string }) {
           padding: [8, 8, 0, 0],
           legend: { show: false },
           cursor: { show: false },
-          scales: { x: { time: true }, y: { range: (_plot, _low, high) => [0, Math.max(4, high * 1.1)] } },
+          scales: {
+            x: { time: true, range: (_plot, first, last) => [first - halfDay, last + halfDay] },
+            y: { range: (_plot, _low, high) => [0, Math.max(4, high * 1.1)] },
+          },
           axes: [
             { ...axis, grid: { show: false }, size: 24, space: 56, values: (_plot, starts) => starts.map(dayWords) },
             {
