@@ -415,7 +415,7 @@ test('a change continues only with its own author’s passkey, and is made once 
   const admin = await Authenticator.attach(elsewhere);
   await elsewhere.goto((await server.staff('invite', '--name', 'Boss', '--role', 'admin')).trim());
   await elsewhere.getByRole('button', { name: 'Create passkey' }).click();
-  await expect(new Console(elsewhere, server).search).toBeVisible();
+  await expect(elsewhere.getByRole('heading', { name: 'Overview' })).toBeVisible();
   const { page } = fieldbook;
   const support = new Console(page, server);
   const own = await Authenticator.attach(page);
