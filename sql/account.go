@@ -19,11 +19,16 @@ func erase(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, entry passkey.
 		return err
 	}
 	// Wait for a running reconcile: the document that it issues must be invalidated, too.
-	if _, err := tx.ExecContext(ctx, `SELECT FROM devices WHERE user_id = $1 FOR UPDATE`, user); err != nil {
+	var rows []deviceRow
+	if err := tx.SelectContext(ctx, &rows, `SELECT `+deviceColumns+` FROM devices WHERE user_id = $1 FOR UPDATE`, user); err != nil {
 		return failed("lock devices", err)
 	}
+	devices, err := devicesOf(rows)
+	if err != nil {
+		return err
+	}
 	// The status indices stay allocated, and stay INVALID.
-	if _, err := setStatuses(ctx, tx, entitlements.StatusInvalid, `d.user_id = $2`, user); err != nil {
+	if _, err := setStatuses(ctx, tx, entitlements.StatusInvalid, devices); err != nil {
 		return err
 	}
 	if _, err := endSessions(ctx, tx, `user_id = $1`, user); err != nil {
@@ -40,6 +45,7 @@ func erase(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, entry passkey.
 				UNION ALL SELECT id::text FROM webhook_deliveries WHERE user_id = $1::uuid)`},
 		{"delete webhooks", `DELETE FROM webhook_deliveries WHERE user_id = $1::uuid`}, // the erasure's own comes later
 		{"remember what is erased", rememberErased},
+		{"delete billing events", `DELETE FROM billing_events WHERE user_id = $1::uuid`},
 		{"delete keys", `DELETE FROM directory WHERE user_id = $1::uuid`},
 		// All other rows are deleted in cascade with the user's row.
 		{"delete user", `DELETE FROM users WHERE id = $1::uuid`},

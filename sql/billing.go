@@ -13,10 +13,10 @@ import (
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
-	"github.com/lib/pq/pqerror"
 
 	"holdfast/entitlements"
 	"holdfast/entitlements/billing"
+	"holdfast/passkey"
 )
 
 // Clock implements [entitlements.Store].
@@ -185,7 +185,14 @@ func customerEvents(ctx context.Context, tx *sqlx.Tx, event billing.Event) ([]bi
 // "" if there is none, and whether anything has changed.
 func bill(ctx context.Context, tx *sqlx.Tx, b entitlements.Billed, at time.Time) (entitlements.UserID, bool, error) {
 	user, err := findBilled(ctx, tx, b)
-	if err != nil || user == "" || b.Change == nil {
+	if err != nil || user == "" {
+		return "", false, err
+	}
+	if b.Change == nil { // the event becomes the user's, so a concurrent erasure must wait
+		err := findUser(ctx, tx, passkey.UserID(user))
+		if errors.Is(err, passkey.ErrNotFound) {
+			err = entitlements.ErrUserUnknown
+		}
 		return user, false, err
 	}
 	holder := user
@@ -267,9 +274,6 @@ func keepEvent(ctx context.Context, tx *sqlx.Tx, e billing.Event, at time.Time, 
 		ON CONFLICT (source, id) DO UPDATE SET at = excluded.at, rank = excluded.rank, facts = excluded.facts, ties = excluded.ties
 		WHERE kept.customer = excluded.customer`,
 		e.Source, e.ID, e.Customer, e.Subject, pq.Array(e.Ties()), e.At, e.Rank, string(facts), at, string(owner))
-	if violated := pq.As(err, pqerror.ForeignKeyViolation); violated != nil {
-		return entitlements.ErrUserUnknown
-	}
 	if err != nil {
 		return failed("keep billing event", err)
 	}
@@ -304,12 +308,17 @@ func isErased(ctx context.Context, tx *sqlx.Tx, e billing.Event) (erased bool, e
 // UnclaimedBilling implements [entitlements.Store].
 func (s *Entitlements) UnclaimedBilling(ctx context.Context, source string) ([]billing.Event, error) {
 	return list(ctx, s.db, "read unclaimed billing events", eventRow.event, `
-		SELECT DISTINCT ON (subject) `+eventColumns+` FROM billing_events e
-		WHERE source = $1 AND user_id IS NULL AND facts->>'kind' = 'snapshot' AND EXISTS (
-			SELECT FROM directory d WHERE d.kind = '`+externalKey+`' AND (d.key = e.customer OR d.key IN (
-				SELECT c.facts->>'reference' FROM billing_events c
-				WHERE c.source = e.source AND c.customer = e.customer AND c.facts->>'kind' = 'checkout')))
-		ORDER BY subject, at`, source)
+		WITH nobodys AS (
+			SELECT * FROM billing_events WHERE source = $1 AND user_id IS NULL AND facts->>'kind' = 'snapshot'
+		), named AS MATERIALIZED ( -- customers, with the external ids that they may have
+			SELECT customer, customer AS key FROM nobodys
+			UNION SELECT customer, facts->>'reference' FROM billing_events
+			WHERE source = $1 AND facts->>'kind' = 'checkout' AND customer IN (SELECT customer FROM nobodys)
+		), known AS MATERIALIZED (
+			SELECT key FROM directory WHERE kind = '`+externalKey+`' AND key IN (SELECT key FROM named)
+		)
+		SELECT DISTINCT ON (subject) `+eventColumns+` FROM nobodys
+		WHERE customer IN (SELECT customer FROM named JOIN known USING (key)) ORDER BY subject, at`, source)
 }
 
 // BillingEvents implements [entitlements.Store].

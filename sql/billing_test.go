@@ -698,3 +698,53 @@ func TestEraseBilling(t *testing.T) {
 	named.Facts.User = string(again)
 	b.mustTake(t, named, entitlements.BillingApplied)
 }
+
+// TestEraseRacesBilling checks that an event that arrives while its user is being erased is not kept as the user's, although
+// it changes nothing of the account.
+func TestEraseRacesBilling(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	c := b.biller(t)
+	if _, err := b.take(t.Context(), c.active(30)); err != nil {
+		t.Fatal(err)
+	}
+	waiting := func(n int) {
+		t.Helper()
+		const query = `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`
+		for deadline := time.Now().Add(10 * time.Second); b.count(t, query) < n; time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("there are never %d that wait", n)
+			}
+		}
+	}
+	// The erasure is blocked when it has locked the user.
+	b.db.MustExec(`INSERT INTO idempotency (actor, route, key, body_hash, created_at) VALUES ('operator', $1, '1', '', now())`, "POST /admin/v1/users/"+string(c.user)+"/sign-out")
+	hold := b.db.MustBegin()
+	defer hold.Rollback() //nolint:errcheck // does nothing after a commit
+	hold.MustExec(`SELECT FROM idempotency FOR UPDATE`)
+	erased, taken := make(chan error, 1), make(chan error, 1)
+	go func() {
+		entry := passkey.AuditEntry{At: b.clock.Now(), Actor: "operator", Action: "account.erased", Object: "user:" + string(c.user), User: passkey.UserID(c.user)}
+		erased <- newPasskeys(t, b.db).EraseUser(context.Background(), passkey.UserID(c.user), entry)
+	}()
+	waiting(1)
+	go func() {
+		event := c.active(30)
+		event.Subject, event.Facts.Subscription, event.Facts.Items[0].Price = "sub-other", "sub-other", "tin" // is no plan
+		_, err := b.take(context.Background(), event)
+		taken <- err
+	}()
+	waiting(2)
+	if err := hold.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-erased; err != nil {
+		t.Fatal(err)
+	}
+	if err := <-taken; !errors.Is(err, entitlements.ErrUserUnknown) {
+		t.Errorf("the event: %v", err)
+	}
+	if n := b.count(t, `SELECT count(*) FROM billing_events WHERE user_id IS NOT NULL`); n != 0 {
+		t.Errorf("%d events belong to a user who was erased", n)
+	}
+}

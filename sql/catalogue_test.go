@@ -10,8 +10,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lib/pq"
+
 	"holdfast/entitlements"
 	"holdfast/entitlements/outbox"
+	"holdfast/sql"
 	"holdfast/sql/sqltest"
 )
 
@@ -33,45 +36,60 @@ func TestSchemaHasNoCode(t *testing.T) {
 	}
 }
 
-// TestTablesCanBeShardedByUser checks that tables with user data can be sharded by user: each key contains the user, and
-// foreign keys lead to rows of the same user or to shared tables.
-func TestTablesCanBeShardedByUser(t *testing.T) {
+// TestEveryTableHasAPlace checks the tables' places on a PostgreSQL with Citus: each table has one, each unique key of a
+// distributed table contains its column, and a foreign key leads to rows with the same value of it, or to copies.
+func TestEveryTableHasAPlace(t *testing.T) {
 	t.Parallel()
-	elsewhere := map[string]string{
-		"directory":      "finds the user by the key, so it is sharded by the key",
-		"billing_events": "belong to the customer of a billing system, who is known before the user, and may stay nobody's",
+	db := sqltest.New(t)
+	places := map[string]string{}
+	for _, p := range sql.Placements {
+		if places[p.Table] != "" {
+			t.Errorf("%s has two places", p.Table)
+		}
+		places[p.Table] = p.Place
 	}
-	shared := []string{"plans", "webhook_endpoints"}
-	var keys []struct{ Table, Key, Columns, Refers string }
-	if err := sqltest.New(t).Select(&keys, `
-		WITH of_users AS (
-			SELECT attrelid AS oid, CASE WHEN attrelid = 'users'::regclass THEN 'id' ELSE 'user_id' END AS home
-			FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
-			WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND (attname = 'user_id' OR attrelid = 'users'::regclass AND attname = 'id')
-		), keys AS (
-			SELECT u.oid, u.home, i.indexrelid::regclass::text AS key, '' AS refers, array_agg(a.attname::text) AS columns
-			FROM of_users u JOIN pg_index i ON i.indrelid = u.oid AND i.indisunique
-				JOIN pg_attribute a ON a.attrelid = u.oid AND a.attnum = ANY(i.indkey)
-			GROUP BY u.oid, u.home, i.indexrelid
-			UNION ALL
-			SELECT u.oid, u.home, f.conname, f.confrelid::regclass::text, array_agg(a.attname::text)
-			FROM of_users u JOIN pg_constraint f ON f.conrelid = u.oid AND f.contype = 'f'
-				JOIN pg_attribute a ON a.attrelid = u.oid AND a.attnum = ANY(f.conkey)
-			GROUP BY u.oid, u.home, f.conname, f.confrelid
-		)
-		SELECT oid::regclass::text AS table, key, array_to_string(columns, ', ') AS columns, refers FROM keys WHERE NOT home = ANY(columns)`); err != nil {
+	var tables []string
+	if err := db.Select(&tables, `SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace`); err != nil {
 		t.Fatal(err)
 	}
-	found := map[string]bool{}
-	for _, key := range keys {
-		found[key.Table] = true
-		if elsewhere[key.Table] == "" && !slices.Contains(shared, key.Refers) {
-			t.Errorf("%s of %s is of %s, without the user", key.Key, key.Table, key.Columns)
+	for _, table := range tables {
+		if places[table] == "" {
+			t.Errorf("%s has no place", table)
 		}
 	}
-	for table := range elsewhere {
-		if !found[table] {
-			t.Errorf("%s is at home: no exception is needed", table)
+	if len(tables) != len(places) {
+		t.Errorf("%d tables have places, %d exist", len(places), len(tables))
+	}
+	var keys []struct {
+		Table, Key, Refers string
+		Columns, Referred  pq.StringArray
+	}
+	if err := db.Select(&keys, `
+		SELECT i.indrelid::regclass::text AS table, i.indexrelid::regclass::text AS key, '' AS refers, '{}'::text[] AS referred,
+			(SELECT array_agg(attname::text) FROM pg_attribute WHERE attrelid = i.indrelid AND attnum = ANY(i.indkey)) AS columns
+		FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid WHERE i.indisunique AND c.relnamespace = 'public'::regnamespace
+		UNION ALL
+		SELECT f.conrelid::regclass::text, f.conname, f.confrelid::regclass::text,
+			(SELECT array_agg(attname::text ORDER BY k.place) FROM unnest(f.confkey) WITH ORDINALITY k (num, place) JOIN pg_attribute ON attrelid = f.confrelid AND attnum = num),
+			(SELECT array_agg(attname::text ORDER BY k.place) FROM unnest(f.conkey) WITH ORDINALITY k (num, place) JOIN pg_attribute ON attrelid = f.conrelid AND attnum = num)
+		FROM pg_constraint f WHERE f.contype = 'f' AND f.connamespace = 'public'::regnamespace`); err != nil {
+		t.Fatal(err)
+	}
+	if len(keys) < 40 {
+		t.Fatalf("only %d keys were found", len(keys))
+	}
+	for _, key := range keys {
+		switch place, target := places[key.Table], places[key.Refers]; {
+		case target == sql.OnEveryNode:
+		case place == sql.OnCoordinator || place == sql.OnEveryNode:
+			if key.Refers != "" && target != place {
+				t.Errorf("%s of %s (%s) leads to %s (%s)", key.Key, key.Table, place, key.Refers, target)
+			}
+		default:
+			i := slices.Index(key.Columns, place)
+			if i < 0 || key.Refers != "" && key.Referred[i] != target {
+				t.Errorf("%s of %s has the columns %q, and leads to %s %q: it needs %s", key.Key, key.Table, key.Columns, key.Refers, key.Referred, place)
+			}
 		}
 	}
 }
@@ -108,9 +126,9 @@ func TestNoSequenceSpansUsers(t *testing.T) {
 func TestLocksHaveTheirPlaces(t *testing.T) {
 	t.Parallel()
 	places := map[string][]string{ // functions; "" stands for constants
-		"advisory":    {"", "UpdateDue", "lockAccount", "lockCustomer", "sweep"},
+		"advisory":    {"", "UpdateDue", "inBatches", "lockAccount", "lockCustomer"},
 		"LOCK TABLE":  {"RemoveStaff", "lockKeysets"},
-		"SKIP LOCKED": {"Claim", "Sweep", "raiseHolders", "sweep"},
+		"SKIP LOCKED": {"raiseHolders", "skipLocked"},
 	}
 	found := map[string][]string{}
 	for function, text := range texts(t) {

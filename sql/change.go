@@ -4,6 +4,7 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"strconv"
 	"time"
 
 	"github.com/jmoiron/sqlx"
@@ -48,9 +49,16 @@ func lockAccount(
 ) (entitlements.Account, error) {
 	// The catalogue is locked first, in shared mode: before RaiseHolders raises a changed plan's holders, it waits for
 	// transactions that have read the old plan.
+	const lockCatalogue = `SELECT pg_advisory_xact_lock_shared(` + catalogue + `)`
+	locked := ` AND (` + lockCatalogue + `) IS NOT NULL`
+	if distributed(tx) { // the lock is the coordinator's, the user's row another node's
+		locked = ""
+		if _, err := tx.ExecContext(ctx, lockCatalogue); err != nil {
+			return entitlements.Account{}, failed("lock plans", err)
+		}
+	}
 	var found bool
-	err := tx.GetContext(ctx, &found, `
-		SELECT true FROM users WHERE id = $1 AND (SELECT pg_advisory_xact_lock_shared(`+catalogue+`)) IS NOT NULL FOR NO KEY UPDATE`, user)
+	err := tx.GetContext(ctx, &found, `SELECT true FROM users WHERE id = $1`+locked+` FOR NO KEY UPDATE`, user)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return entitlements.Account{}, entitlements.ErrNotFound
 	}
@@ -72,10 +80,10 @@ func lockAccount(
 			ORDER BY linked_at, id FOR NO KEY UPDATE
 		)
 		SELECT u.id AS user_id, coalesce(u.external_id, '') AS external_id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
-			`+subscriptionsOf+` AS subscriptions, `+allPlans+` AS plans, `+withdrawing+` AS withdrawing,
+			`+subscriptionsOf(`$1`)+` AS subscriptions, `+allPlans+` AS plans, `+withdrawing+` AS withdrawing,
 			coalesce(u.limit_told_at, '0001-01-01Z') AS limit_told_at, (SELECT coalesce(json_agg(h), '[]') FROM held h) AS devices,
 			(SELECT coalesce(json_agg(d.linked_at ORDER BY d.linked_at), '[]')
-				FROM devices d WHERE d.user_id = u.id AND d.linked_at > $4) AS links
+				FROM devices d WHERE d.user_id = $1 AND d.linked_at > $4) AS links
 		FROM users u WHERE u.id = $1`, user, at, device, at.Add(-entitlements.LinkSpan))
 	if err != nil {
 		return entitlements.Account{}, failed("read account", err)
@@ -138,7 +146,7 @@ func apply(
 		}
 	}
 	for device, status := range c.Status {
-		if err := setStatus(ctx, tx, account.User, device, status); err != nil {
+		if err := setStatus(ctx, tx, account, device, status); err != nil {
 			return 0, err
 		}
 	}
@@ -175,12 +183,23 @@ func (s *Entitlements) Revisions(ctx context.Context, users []entitlements.UserI
 // raise raises the revisions of users, to least at the minimum, and announces them. It raises their devices' revisions,
 // too: see devices.revision in the schema. It returns the highest revision.
 func raise(ctx context.Context, tx *sqlx.Tx, at time.Time, least int64, users ...string) (revision int64, err error) {
-	err = tx.GetContext(ctx, &revision, `
+	var raised []struct {
+		ID       string
+		Revision int64
+	}
+	err = tx.SelectContext(ctx, &raised, `
 		WITH raised AS (
 			UPDATE users SET revision = greatest(revision + 1, $3) WHERE id = ANY($1::uuid[]) RETURNING id, revision
 		), devices AS (
 			UPDATE devices d SET revision = r.revision FROM raised r WHERE d.user_id = r.id AND `+mattering+`
 		)
-		SELECT coalesce(max(revision), 0) FROM raised, pg_notify('`+revisionChannel+`', id || ' ' || revision)`, pq.Array(users), at, least)
-	return revision, failed("raise revision", err)
+		SELECT id, revision FROM raised`+announcing(tx, revisionChannel, `id || ' ' || revision`), pq.Array(users), at, least)
+	if err != nil {
+		return 0, failed("raise revision", err)
+	}
+	texts := make([]string, len(raised))
+	for i, user := range raised {
+		texts[i], revision = user.ID+" "+strconv.FormatInt(user.Revision, 10), max(revision, user.Revision)
+	}
+	return revision, announced(ctx, tx, revisionChannel, texts)
 }

@@ -48,7 +48,18 @@ func (s *Entitlements) device(ctx context.Context, kind, column, key string) (en
 		UserID entitlements.UserID `db:"user_id"`
 		deviceRow
 	}
-	err := s.db.GetContext(ctx, &row, `SELECT user_id, `+deviceColumns+` FROM devices WHERE user_id = `+ownerOf(kind, "$1")+` AND `+column+` = $1`, key)
+	owner, args := ownerOf(kind, "$1"), []any{key}
+	if distributed(s.db) { // a user who is known in advance is on one node
+		user, err := s.user(ctx, `SELECT user_id FROM directory WHERE kind = '`+kind+`' AND key = $1`, key)
+		if errors.Is(err, entitlements.ErrNotFound) {
+			return "", entitlements.Device{}, entitlements.ErrDeviceUnknown
+		}
+		if err != nil {
+			return "", entitlements.Device{}, err
+		}
+		owner, args = `$2::uuid`, append(args, user)
+	}
+	err := s.db.GetContext(ctx, &row, `SELECT user_id, `+deviceColumns+` FROM devices WHERE user_id = `+owner+` AND `+column+` = $1`, args...)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return "", entitlements.Device{}, entitlements.ErrDeviceUnknown
 	}

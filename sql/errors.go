@@ -2,16 +2,22 @@ package sql
 
 import (
 	"context"
+	"strings"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
 )
 
-// isUnique reports whether err is a violation of the named unique constraint or index.
+// isUnique reports whether err is a violation of the named unique constraint or index. Citus appends the shard's number to
+// the name, and reports no name from another node: a statement must have no second one that a caller's input can violate.
 func isUnique(err error, constraint string) bool {
 	violation := pq.As(err, pqerror.UniqueViolation)
-	return violation != nil && violation.Constraint == constraint
+	if violation == nil {
+		return false
+	}
+	name := strings.TrimRight(violation.Constraint, "0123456789")
+	return name == "" || violation.Constraint == constraint || name == constraint+"_"
 }
 
 // list runs a query, whose name is what, and converts its rows.

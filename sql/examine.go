@@ -58,6 +58,13 @@ func (d *Database) Examine(ctx context.Context) (e Examination, err error) {
 			late = append(late, h.table)
 		}
 	}
+	lists, _, _, err := endedStatuses(ctx, d.db, now.Add(-statusesKept-overdue), sweptStatus{})
+	if err != nil {
+		return e, err
+	}
+	if len(lists) > 0 {
+		late = append(late, "status_entries")
+	}
 	e.Overdue = strings.Join(late, ", ")
 	return e, nil
 }

@@ -28,7 +28,7 @@ func Swept() (tables []string) {
 	for _, h := range housekeeping {
 		tables = append(tables, h.table)
 	}
-	return tables
+	return append(tables, "status_entries")
 }
 
 // HoldersAtOnce is how many users are raised in one transaction.

@@ -49,8 +49,10 @@ func (s *Entitlements) Gaps(ctx context.Context, query entitlements.GapQuery) ([
 // reason.
 func (s *Entitlements) CloseGap(ctx context.Context, id string, entry entitlements.AuditEntry) error {
 	err := transact(ctx, s.db, func(tx *sqlx.Tx) error {
-		err := tx.GetContext(ctx, &entry.User, `
-			SELECT u.id FROM audit a JOIN users u ON u.id = a.user_id WHERE a.id = $1 AND `+isGap+` FOR SHARE OF u`, id)
+		err := tx.GetContext(ctx, &entry.User, `SELECT a.user_id FROM audit a WHERE a.id = $1 AND `+isGap, id)
+		if err == nil {
+			err = tx.GetContext(ctx, &entry.User, `SELECT id FROM users WHERE id = $1 FOR SHARE`, entry.User)
+		}
 		if errors.Is(err, stdsql.ErrNoRows) {
 			return entitlements.ErrNotFound
 		}

@@ -1,10 +1,8 @@
 package sql
 
 import (
-	"cmp"
 	"context"
 	stdsql "database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -36,20 +34,16 @@ var housekeeping = []expiry{
 	{table: "devices", key: "user_id, id", at: "removed_at", ended: "(document_bound IS NULL OR document_bound <= $1)", keep: entitlements.RemovedLife,
 		listed: []listing{{deviceKey, "id::text"}, {deviceKeyKey, "jkt"}}},
 	{table: "status_changes", key: "list, id", at: "at", keep: 10 * time.Minute, ended: `at < (SELECT max(at) FROM status_changes)`},
-	// An index is never reused, so those of the newest list stay, and of the list before it, which a running statement may
-	// still see as the newest. No document outlives its keyset, not even one without features.
-	{
-		table: "status_entries", key: "list, idx", at: "ended_at", keep: entitlements.KeysetLife, order: "list, ended_at",
-		ended: `list < (SELECT max(list) - 1 FROM status_entries)
-			AND NOT EXISTS (SELECT FROM devices d WHERE d.status_list = list AND d.status_idx = idx)`,
-	},
 }
+
+// statusesKept is how long an index of a status list is kept after its end: no document outlives its keyset, not even one
+// without features.
+const statusesKept = entitlements.KeysetLife
 
 // expiry says which rows of a table expire.
 type expiry struct {
 	table, key, at, ended string
 	keep                  time.Duration
-	order                 string    // the index's, if it is not at
 	listed                []listing // directory keys of each row, as SQL expressions
 }
 
@@ -80,9 +74,6 @@ func (d *Database) KeepHouse(ctx context.Context, clockOff func() error, report 
 // Swept returns when KeepHouse last succeeded or found another replica at it, as Unix time; 0 before the first time.
 func (d *Database) Swept() int64 { return d.swept.Load() }
 
-// errElsewhere is returned while another replica does the housekeeping.
-var errElsewhere = errors.New("another replica keeps house")
-
 // sweep deletes all rows that have expired at now.
 func sweep(ctx context.Context, db *sqlx.DB, now time.Time) error {
 	for _, h := range housekeeping {
@@ -91,37 +82,58 @@ func sweep(ctx context.Context, db *sqlx.DB, now time.Time) error {
 			returned += fmt.Sprintf(`, %s AS key%d`, e.key, i)
 			leave += fmt.Sprintf(`, left%d AS (DELETE FROM directory d USING gone WHERE d.kind = '%s' AND d.key = gone.key%d)`, i, e.kind, i)
 		}
+		lock, again := skipLocked(db, h.table, h.condition())
 		statement := `
 			WITH gone AS (
 				DELETE FROM ` + h.table + ` WHERE (` + h.key + `) IN (
 					SELECT ` + h.key + ` FROM ` + h.table + ` WHERE ` + h.at + ` >= $2 AND ` + h.condition() + `
-					ORDER BY ` + cmp.Or(h.order, h.at) + ` LIMIT $3 FOR UPDATE SKIP LOCKED)
+					ORDER BY ` + h.at + ` LIMIT $3` + lock + `)` + again + `
 				RETURNING ` + returned + `
 			)` + leave + `
 			SELECT count(*), max(at) FROM gone`
-		for from, left := time.Unix(0, 0), true; left; {
-			err := transact(ctx, db, func(tx *sqlx.Tx) error {
-				var mine bool
-				if err := tx.GetContext(ctx, &mine, `SELECT pg_try_advisory_xact_lock(`+housekeepingLock+`)`); err != nil {
-					return failed("lock housekeeping", err)
-				}
-				if !mine {
-					return errElsewhere
-				}
-				var n int
-				var last stdsql.NullTime
-				if err := tx.QueryRowxContext(ctx, statement, now.Add(-h.keep), from, housekeepingBatch).Scan(&n, &last); err != nil {
-					return failed("sweep "+h.table, err)
-				}
-				from, left = last.Time, n == housekeepingBatch
-				return nil
-			})
-			if errors.Is(err, errElsewhere) {
+		from := time.Unix(0, 0)
+		if err := inBatches(ctx, db, func(tx *sqlx.Tx) (left bool, err error) {
+			var n int
+			var last stdsql.NullTime
+			err = tx.QueryRowxContext(ctx, statement, now.Add(-h.keep), from, housekeepingBatch).Scan(&n, &last)
+			from = last.Time
+			return n == housekeepingBatch, failed("sweep "+h.table, err)
+		}); err != nil {
+			return err
+		}
+	}
+	after := sweptStatus{}
+	return inBatches(ctx, db, func(tx *sqlx.Tx) (left bool, err error) {
+		lists, indices, last, err := endedStatuses(ctx, tx, now.Add(-statusesKept), after)
+		if err != nil {
+			return false, err
+		}
+		if last != nil {
+			after = *last
+		}
+		_, err = tx.ExecContext(ctx, `
+			DELETE FROM status_entries e USING unnest($1::int[], $2::int[]) AS gone (list, idx) WHERE e.list = gone.list AND e.idx = gone.idx`,
+			lists, indices)
+		return last != nil, failed("sweep status_entries", err)
+	})
+}
+
+// inBatches runs f, each time in a transaction, while rows are left. It returns nil at once while another replica keeps house.
+func inBatches(ctx context.Context, db *sqlx.DB, f func(*sqlx.Tx) (left bool, err error)) error {
+	for left := true; left; {
+		if err := transact(ctx, db, func(tx *sqlx.Tx) error {
+			var mine bool
+			if err := tx.GetContext(ctx, &mine, `SELECT pg_try_advisory_xact_lock(`+housekeepingLock+`)`); err != nil {
+				return failed("lock housekeeping", err)
+			}
+			if left = mine; !mine {
 				return nil
 			}
-			if err != nil {
-				return err
-			}
+			var err error
+			left, err = f(tx)
+			return err
+		}); err != nil {
+			return err
 		}
 	}
 	return nil

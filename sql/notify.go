@@ -31,6 +31,25 @@ func notify(ctx context.Context, tx *sqlx.Tx, channel string) error {
 	return failed("notify", err)
 }
 
+// announcing returns an item for the FROM clause of a statement that changes users' rows: it announces the SQL expression
+// text for each row. With Citus it is empty, because the statement runs on the users' node, where nobody listens: the caller
+// must call announced afterwards.
+func announcing(db engine, channel, text string) string {
+	if distributed(db) {
+		return ""
+	}
+	return `, pg_notify('` + channel + `', ` + text + `)`
+}
+
+// announced announces texts on a channel if announcing did not.
+func announced(ctx context.Context, db engine, channel string, texts []string) error {
+	if !distributed(db) || len(texts) == 0 {
+		return nil
+	}
+	_, err := db.ExecContext(ctx, `SELECT pg_notify($1, text) FROM unnest($2::text[]) text`, channel, pq.Array(texts))
+	return failed("notify", err)
+}
+
 // The first and the longest delay before a lost connection is replaced.
 const (
 	listenAgain     = 100 * time.Millisecond

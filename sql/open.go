@@ -43,8 +43,9 @@ func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 		return nil, fmt.Errorf("connect to the database: %w", err)
 	}
 	db, err := connect(ctx, connector)
+	engine := postgres
 	if err == nil {
-		err = limitStatements(ctx, connector, db)
+		engine, err = readServer(ctx, connector, db)
 	}
 	if err != nil {
 		var refused *pq.Error
@@ -58,21 +59,26 @@ func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 	db.SetMaxIdleConns(DefaultConnections)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(30 * time.Minute) // the load spreads to hosts that come back
-	return sqlx.NewDb(db, "postgres"), nil
+	return sqlx.NewDb(db, engine), nil
 }
 
-// limitStatements makes the connector give up on a statement a little after statement_timeout, which a silent server does
-// not enforce. If statement_timeout is 0, the context is the only limit.
-func limitStatements(ctx context.Context, connector *connector, db *sql.DB) error {
+// readServer returns the engine of the database. It makes the connector give up on a statement a little after
+// statement_timeout, which a silent server does not enforce. If statement_timeout is 0, the context is the only limit.
+func readServer(ctx context.Context, connector *connector, db *sql.DB) (engine string, err error) {
 	var milliseconds int64
-	err := db.QueryRowContext(ctx, `SELECT setting::bigint FROM pg_settings WHERE name = 'statement_timeout'`).Scan(&milliseconds)
+	var extended bool
+	err = db.QueryRowContext(ctx, `SELECT setting::bigint, EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')
+		FROM pg_settings WHERE name = 'statement_timeout'`).Scan(&milliseconds, &extended)
 	if err != nil {
-		return errors.Join(failed("read statement_timeout", err), db.Close())
+		return "", errors.Join(failed("read the server's settings", err), db.Close())
 	}
 	if milliseconds > 0 {
 		connector.limit.Store(int64(time.Duration(milliseconds)*time.Millisecond + grace))
 	}
-	return nil
+	if extended {
+		return citus, nil
+	}
+	return postgres, nil
 }
 
 func setDefault(settings map[string]string, name, value string) {

@@ -82,13 +82,15 @@ const deliveryColumns = `d.id, d.message_id, d.type, e.shown AS endpoint, d.user
 
 // Claim implements [outbox.Store].
 func (o *Outbox) Claim(ctx context.Context, endpoint int64, limit int, now, until time.Time) ([]outbox.Delivery, error) {
+	const due = `state = 'pending' AND next_attempt_at <= $3`
+	lock, again := skipLocked(o.db, "webhook_deliveries", due)
 	claimed, err := list(ctx, o.db, "claim webhooks", deliveryRow.delivery, `
 		WITH due AS (
-			SELECT user_id, id FROM webhook_deliveries WHERE endpoint = $1 AND state = 'pending' AND next_attempt_at <= $3
-			ORDER BY next_attempt_at, id LIMIT $2 FOR UPDATE SKIP LOCKED
+			SELECT user_id, id FROM webhook_deliveries WHERE endpoint = $1 AND `+due+`
+			ORDER BY next_attempt_at, id LIMIT $2`+lock+`
 		)
 		UPDATE webhook_deliveries d SET attempts = d.attempts + 1, next_attempt_at = $4
-		FROM due, webhook_endpoints e WHERE d.user_id = due.user_id AND d.id = due.id AND e.id = d.endpoint
+		FROM due, webhook_endpoints e WHERE d.user_id = due.user_id AND d.id = due.id AND e.id = d.endpoint`+again+`
 		RETURNING `+deliveryColumns, endpoint, limit, now, until)
 	slices.SortFunc(claimed, func(a, b outbox.Delivery) int { return cmp.Compare(a.ID, b.ID) })
 	return claimed, err
@@ -119,19 +121,19 @@ const sweptWebhooks = 1000
 // Sweep implements [outbox.Store].
 func (o *Outbox) Sweep(ctx context.Context, delivered, dead time.Time) error {
 	for _, sweep := range []struct {
-		statement string
-		argument  any
+		change, condition string
+		argument          any
 	}{
-		{`UPDATE webhook_deliveries SET state = 'dead', last_status = NULL, last_error = $1 WHERE (user_id, id) IN (
-			SELECT user_id, id FROM webhook_deliveries WHERE state = 'pending' AND endpoint IN (SELECT id FROM webhook_endpoints WHERE NOT active)
-			LIMIT $2 FOR UPDATE SKIP LOCKED)`, outbox.EndpointRemoved},
-		{`DELETE FROM webhook_deliveries WHERE (user_id, id) IN (
-			SELECT user_id, id FROM webhook_deliveries WHERE state = 'delivered' AND delivered_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, delivered},
-		{`DELETE FROM webhook_deliveries WHERE (user_id, id) IN (
-			SELECT user_id, id FROM webhook_deliveries WHERE state = 'dead' AND created_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)`, dead},
+		{`UPDATE webhook_deliveries SET state = 'dead', last_status = NULL, last_error = $1`,
+			`state = 'pending' AND endpoint IN (SELECT id FROM webhook_endpoints WHERE NOT active)`, outbox.EndpointRemoved},
+		{`DELETE FROM webhook_deliveries`, `state = 'delivered' AND delivered_at < $1`, delivered},
+		{`DELETE FROM webhook_deliveries`, `state = 'dead' AND created_at < $1`, dead},
 	} {
+		lock, again := skipLocked(o.db, "webhook_deliveries", sweep.condition)
+		statement := sweep.change + ` WHERE (user_id, id) IN (
+			SELECT user_id, id FROM webhook_deliveries WHERE ` + sweep.condition + ` LIMIT $2` + lock + `)` + again
 		for left := true; left; {
-			result, err := o.db.ExecContext(ctx, sweep.statement, sweep.argument, sweptWebhooks)
+			result, err := o.db.ExecContext(ctx, statement, sweep.argument, sweptWebhooks)
 			none, err := affectedNone(result, failed("sweep webhooks", err))
 			if err != nil {
 				return err
@@ -156,8 +158,14 @@ func (o *Outbox) Deliveries(ctx context.Context, query outbox.Query) ([]outbox.D
 // Resend implements [outbox.Store]. It locks the user's row against a concurrent erasure, which would miss the reason.
 func (o *Outbox) Resend(ctx context.Context, id string, at time.Time, entry entitlements.AuditEntry) (delivery outbox.Delivery, err error) {
 	err = transact(ctx, o.db, func(tx *sqlx.Tx) error {
-		err := tx.GetContext(ctx, &entry.User, `
-			SELECT id FROM users WHERE id = (SELECT user_id FROM webhook_deliveries WHERE id = $1) FOR SHARE`, id)
+		var user string
+		err := tx.GetContext(ctx, &user, `SELECT user_id FROM webhook_deliveries WHERE id = $1`, id)
+		if errors.Is(err, stdsql.ErrNoRows) {
+			return entitlements.ErrNotFound
+		}
+		if err == nil {
+			err = tx.GetContext(ctx, &entry.User, `SELECT id FROM users WHERE id = $1 FOR SHARE`, user)
+		}
 		if err != nil && !errors.Is(err, stdsql.ErrNoRows) { // an erased user has no trail any longer
 			return failed("lock user", err)
 		}
@@ -167,7 +175,7 @@ func (o *Outbox) Resend(ctx context.Context, id string, at time.Time, entry enti
 		}
 		err = tx.GetContext(ctx, &row, `
 			SELECT `+deliveryColumns+`, e.active FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint
-			WHERE d.id = $1 FOR UPDATE OF d`, id)
+			WHERE d.user_id = $1 AND d.id = $2 FOR UPDATE OF d`, user, id)
 		switch {
 		case errors.Is(err, stdsql.ErrNoRows):
 			return entitlements.ErrNotFound
@@ -178,7 +186,7 @@ func (o *Outbox) Resend(ctx context.Context, id string, at time.Time, entry enti
 		}
 		err = tx.GetContext(ctx, &row.deliveryRow, `
 			UPDATE webhook_deliveries d SET state = 'pending', attempts = 0, next_attempt_at = $2, delivered_at = NULL
-			FROM webhook_endpoints e WHERE d.id = $1 AND e.id = d.endpoint RETURNING `+deliveryColumns, id, at)
+			FROM webhook_endpoints e WHERE d.user_id = $3 AND d.id = $1 AND e.id = d.endpoint RETURNING `+deliveryColumns, id, at, user)
 		if err != nil {
 			return failed("resend webhook", err)
 		}

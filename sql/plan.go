@@ -29,9 +29,9 @@ const catalogue = `hashtextextended('plans', 0)`
 // releases the lock.
 const awaitChanges = `SAVEPOINT before; SELECT pg_advisory_xact_lock(` + catalogue + `); ROLLBACK TO SAVEPOINT before`
 
-// withdrawing is true if documents of the user in row u are to be withdrawn because of a plan of theirs.
+// withdrawing is true if documents of user $1 are to be withdrawn because of a plan of theirs.
 const withdrawing = `EXISTS (SELECT FROM subscriptions s JOIN plans p ON p.id = s.plan
-	WHERE s.user_id = u.id AND u.id > p.losing_after AND u.id > p.raising_after)`
+	WHERE s.user_id = $1 AND $1 > p.losing_after AND $1 > p.raising_after)`
 
 // Plans implements [entitlements.Store].
 func (s *Entitlements) Plans(ctx context.Context) ([]entitlements.Plan, error) {
@@ -108,6 +108,11 @@ func (s *Entitlements) RaiseHolders(ctx context.Context, at time.Time) (more boo
 }
 
 func raiseHolders(ctx context.Context, tx *sqlx.Tx, at time.Time) (more bool, err error) {
+	if distributed(tx) { // otherwise, plans could not be changed after users on several nodes
+		if _, err := tx.ExecContext(ctx, `SET LOCAL citus.multi_shard_modify_mode TO 'sequential'`); err != nil {
+			return false, failed("work on one node at a time", err)
+		}
+	}
 	// Always the first plan: concurrent transactions for different plans could deadlock on status indices.
 	var plan struct {
 		ID      entitlements.PlanID
@@ -138,8 +143,11 @@ func raiseHolders(ctx context.Context, tx *sqlx.Tx, at time.Time) (more bool, er
 		return false, failed("find holders", err)
 	}
 	if len(holders) > 0 {
-		if _, err := tx.ExecContext(ctx, `SELECT FROM users WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`, pq.Array(holders)); err != nil {
-			return false, failed("lock holders", err)
+		// Citus refuses to lock users on several nodes before they are changed: a deadlock starts the transaction again.
+		if !distributed(tx) {
+			if _, err := tx.ExecContext(ctx, `SELECT FROM users WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`, pq.Array(holders)); err != nil {
+				return false, failed("lock holders", err)
+			}
 		}
 		if _, err := raise(ctx, tx, at, 0, holders...); err != nil {
 			return false, err
@@ -172,7 +180,7 @@ func withdrawDocuments(ctx context.Context, tx *sqlx.Tx, users []string, losing 
 	if err != nil {
 		return failed("read devices", err)
 	}
-	var devices []string
+	var losers []entitlements.Device
 	owners := map[string]string{}
 	for _, row := range rows {
 		device, err := row.device()
@@ -180,11 +188,10 @@ func withdrawDocuments(ctx context.Context, tx *sqlx.Tx, users []string, losing 
 			return err
 		}
 		if device.LosesWithPlan(at) {
-			devices, owners[string(device.ID)] = append(devices, string(device.ID)), row.UserID
+			losers, owners[string(device.ID)] = append(losers, device), row.UserID
 		}
 	}
-	devices, err = setStatuses(ctx, tx, entitlements.StatusInvalid, `d.user_id = ANY($2::uuid[]) AND d.id = ANY($3::uuid[])`,
-		pq.Array(users), pq.Array(devices))
+	devices, err := setStatuses(ctx, tx, entitlements.StatusInvalid, losers)
 	if err != nil {
 		return err
 	}

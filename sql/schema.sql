@@ -432,9 +432,6 @@ CREATE INDEX webhook_deliveries_due ON public.webhook_deliveries USING btree (en
 ALTER TABLE ONLY public.audit_reasons
     ADD CONSTRAINT audit_reasons_user_id_audit_id_fkey FOREIGN KEY (user_id, audit_id) REFERENCES public.audit(user_id, id);
 
-ALTER TABLE ONLY public.billing_events
-    ADD CONSTRAINT billing_events_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
-
 ALTER TABLE ONLY public.devices
     ADD CONSTRAINT devices_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 

@@ -130,19 +130,22 @@ func endedSessions(condition string) string {
 		)`
 }
 
-// endingSessions returns two expressions for a statement's WITH clause: ended, as in endedSessions, and announced, which
-// announces the ended sessions when it is read.
-func endingSessions(condition string) string {
-	return endedSessions(condition) + `, announced AS (
-			SELECT told_from, pg_notify('` + sessionEndChannel + `', id::text) FROM ended
-		)`
-}
-
 // endSessions ends the sessions that meet the condition. It returns the told_from times of those sessions: the start of
 // what to tell their users.
-func endSessions(ctx context.Context, db sqlx.QueryerContext, condition string, args ...any) (toldFrom []stdsql.NullTime, err error) {
-	err = sqlx.SelectContext(ctx, db, &toldFrom, `WITH `+endingSessions(condition)+` SELECT told_from FROM announced`, args...)
-	return toldFrom, failed("end sessions", err)
+func endSessions(ctx context.Context, db engine, condition string, args ...any) (toldFrom []stdsql.NullTime, err error) {
+	var ended []struct {
+		ID       string
+		ToldFrom stdsql.NullTime `db:"told_from"`
+	}
+	statement := `WITH ` + endedSessions(condition) + ` SELECT id, told_from FROM ended` + announcing(db, sessionEndChannel, `id::text`)
+	if err := sqlx.SelectContext(ctx, db, &ended, statement, args...); err != nil {
+		return nil, failed("end sessions", err)
+	}
+	ids := make([]string, len(ended))
+	for i, session := range ended {
+		ids[i], toldFrom = session.ID, append(toldFrom, session.ToldFrom)
+	}
+	return toldFrom, announced(ctx, db, sessionEndChannel, ids)
 }
 
 // announcements are ids of ended sessions that wait to be announced outside the transactions that ended them. PostgreSQL

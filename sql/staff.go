@@ -3,6 +3,7 @@ package sql
 import (
 	"context"
 	stdsql "database/sql"
+	"encoding/json"
 	"errors"
 	"slices"
 	"time"
@@ -15,9 +16,13 @@ import (
 // roleColumn selects the role of the user in row u.
 const roleColumn = `coalesce((SELECT m.role FROM staff m WHERE m.user_id = u.id), '') AS role`
 
+// lockedRole is roleColumn for user $1 in a statement that locks the user's row: Citus takes such a statement only if each
+// table in it is filtered by the user.
+const lockedRole = `coalesce((SELECT m.role FROM staff m WHERE m.user_id = $1), '') AS role`
+
 // findAccount is findUser for changes by somebody else. It returns the user's role, and the error of may for that role.
 func findAccount(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, may func(passkey.Role) error) (role passkey.Role, err error) {
-	err = tx.GetContext(ctx, &role, `SELECT `+roleColumn+` FROM users u WHERE u.id = $1 FOR NO KEY UPDATE`, user)
+	err = tx.GetContext(ctx, &role, `SELECT `+lockedRole+` FROM users u WHERE u.id = $1 FOR NO KEY UPDATE`, user)
 	switch {
 	case errors.Is(err, stdsql.ErrNoRows):
 		return "", passkey.ErrNotFound
@@ -100,8 +105,7 @@ func (p *Passkeys) RemoveStaff(
 		if err := may(member, slices.Delete(others, at, at+1)); err != nil {
 			return err
 		}
-		var before []byte
-		if err := tx.GetContext(ctx, &before, `DELETE FROM staff WHERE user_id = $1 RETURNING jsonb_build_object('role', role)`, user); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM staff WHERE user_id = $1`, user); err != nil {
 			return failed("delete staff", err)
 		}
 		if _, err := endSessions(ctx, tx, `user_id = $1`, user); err != nil {
@@ -110,7 +114,9 @@ func (p *Passkeys) RemoveStaff(
 		if _, err := deleteLinks(ctx, tx, `user_id = $1`, user); err != nil {
 			return err
 		}
-		entry.Before = before
+		if entry.Before, err = json.Marshal(map[string]passkey.Role{"role": member.Role}); err != nil {
+			return err
+		}
 		return insertEntry(ctx, tx, entry)
 	})
 }

@@ -4,42 +4,58 @@ import (
 	"context"
 	stdsql "database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"holdfast/entitlements"
 )
 
-// subscriptionsOf and plansOf select, as JSON, the rows that determine the entitlements of the user in row u.
-const (
-	subscriptionsOf = `(SELECT coalesce(json_agg(s ORDER BY s.created_at, s.id), '[]') FROM subscriptions s WHERE s.user_id = u.id)`
-	plansOf         = `(SELECT coalesce(json_agg(p), '[]') FROM plans p
-		WHERE p.id IN (SELECT s.plan FROM subscriptions s WHERE s.user_id = u.id))`
-	allPlans = `(SELECT coalesce(json_agg(p), '[]') FROM plans p)`
-)
+// subscriptionsOf and plansOf return SQL that selects, as JSON, the rows that determine a user's entitlements. The user is an
+// SQL expression. If it is an argument, Citus sends the whole statement to that user's node.
+func subscriptionsOf(user string) string {
+	return `(SELECT coalesce(json_agg(s ORDER BY s.created_at, s.id), '[]') FROM subscriptions s WHERE s.user_id = ` + user + `)`
+}
+
+func plansOf(user string) string { // a plan once for each subscription to it
+	return `(SELECT coalesce(json_agg(p), '[]') FROM subscriptions s JOIN plans p ON p.id = s.plan WHERE s.user_id = ` + user + `)`
+}
+
+const allPlans = `(SELECT coalesce(json_agg(p), '[]') FROM plans p)`
 
 // Account implements [entitlements.Store].
 func (s *Entitlements) Account(ctx context.Context, user entitlements.UserID, at time.Time) (entitlements.Account, error) {
-	return s.account(ctx, `$1::uuid`, user, at)
+	return s.account(ctx, `$1::uuid`, `$1::uuid`, user, at)
 }
 
 // SubscriberAccount implements [entitlements.Store].
 func (s *Entitlements) SubscriberAccount(
 	ctx context.Context, id entitlements.SubscriptionID, at time.Time,
 ) (entitlements.Account, error) {
-	return s.account(ctx, ownerOf(subscriptionKey, `$1`), id, at)
+	if !distributed(s.db) {
+		return s.account(ctx, ownerOf(subscriptionKey, `$1`), `u.id`, id, at)
+	}
+	user, err := s.SubscriptionOwner(ctx, id)
+	if err != nil {
+		return entitlements.Account{}, err
+	}
+	account, err := s.Account(ctx, user, at)
+	if err == nil && !slices.ContainsFunc(account.Subscriptions, func(held entitlements.Subscription) bool { return held.ID == id }) {
+		err = entitlements.ErrNotFound // it has just moved
+	}
+	return account, err
 }
 
-// account reads an account. The SQL expression user finds its user from the argument $1.
-func (s *Entitlements) account(ctx context.Context, user string, argument any, at time.Time) (entitlements.Account, error) {
+// account reads an account. The SQL expression user finds its user from the argument $1; in subqueries, own stands for it.
+func (s *Entitlements) account(ctx context.Context, user, own string, argument any, at time.Time) (entitlements.Account, error) {
 	var row struct {
 		accountRow
 		Devices jsonColumn[[]deviceRow]
 	}
 	err := s.db.GetContext(ctx, &row, `
 		SELECT u.id AS user_id, coalesce(u.external_id, '') AS external_id, u.revision, u.trial_started_at IS NOT NULL AS trial_started,
-			`+subscriptionsOf+` AS subscriptions, `+plansOf+` AS plans,
+			`+subscriptionsOf(own)+` AS subscriptions, `+plansOf(own)+` AS plans,
 			(SELECT coalesce(json_agg(d ORDER BY d.linked_at, d.id), '[]')
-				FROM (SELECT `+deviceColumns+` FROM devices WHERE user_id = u.id AND `+mattering+`) d) AS devices
+				FROM (SELECT `+deviceColumns+` FROM devices WHERE user_id = `+own+` AND `+mattering+`) d) AS devices
 		FROM users u WHERE u.id = `+user, argument, at)
 	if errors.Is(err, stdsql.ErrNoRows) {
 		return entitlements.Account{}, entitlements.ErrNotFound

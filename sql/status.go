@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
@@ -77,32 +79,42 @@ func statusEntries(packed []byte) ([]entitlements.StatusEntry, error) {
 	return entries, nil
 }
 
-// setStatuses sets the status of the devices d that meet the condition, whose arguments begin at $2, records and announces
-// the change. INVALID is final, and no later document with features gets the index. It returns the devices whose status has
-// changed.
+// setStatuses sets the status of devices, records and announces the change. INVALID is final, and no later document with
+// features gets the index. It returns the devices whose status has changed. The devices are as the transaction has locked
+// them; the statement does not read them because their rows may be on another node.
 func setStatuses(
-	ctx context.Context, tx *sqlx.Tx, status entitlements.Status, condition string, args ...any,
+	ctx context.Context, tx *sqlx.Tx, status entitlements.Status, devices []entitlements.Device,
 ) (changed []string, err error) {
+	ids, lists, indices := make([]string, len(devices)), make([]int, len(devices)), make([]int, len(devices))
+	bounds := make([]*time.Time, len(devices))
+	for i, d := range devices {
+		ids[i], lists[i], indices[i], bounds[i] = string(d.ID), d.StatusList, d.StatusIndex, d.DocumentExpiresAt
+	}
 	// The function depends on the row, and so is not called where there is none.
 	err = tx.SelectContext(ctx, &changed, `
 		WITH changed AS (
-			UPDATE status_entries e SET status = $1, ended_at = CASE $1 WHEN 1 THEN greatest(now(), d.document_bound) END
-			FROM devices d
-			WHERE e.list = d.status_list AND e.idx = d.status_idx AND e.status NOT IN ($1, 1) AND `+condition+`
+			UPDATE status_entries e SET status = $1, ended_at = CASE $1 WHEN 1 THEN greatest(now(), d.bound) END
+			FROM unnest($2::uuid[], $3::int[], $4::int[], $5::timestamptz[]) AS d (id, list, idx, bound)
+			WHERE e.list = d.list AND e.idx = d.idx AND e.status NOT IN ($1, 1)
 			RETURNING d.id, e.list
 		), recorded AS (
 			INSERT INTO status_changes (list) SELECT DISTINCT list FROM changed
 		)
-		SELECT id FROM changed, pg_notify('`+statusChannel+`', left(id::text, 0))`, append([]any{status}, args...)...)
+		SELECT id FROM changed, pg_notify('`+statusChannel+`', left(id::text, 0))`,
+		status, pq.Array(ids), pq.Array(lists), pq.Array(indices), pq.Array(bounds))
 	return changed, failed("set status", err)
 }
 
-// setStatus sets the status of a device's index. After INVALID, which is final, a device that may still get features gets a
-// new index.
+// setStatus sets the status of an account's device. After INVALID, which is final, a device that may still get features gets
+// a new index.
 func setStatus(
-	ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, device entitlements.DeviceID, status entitlements.Status,
+	ctx context.Context, tx *sqlx.Tx, account entitlements.Account, device entitlements.DeviceID, status entitlements.Status,
 ) error {
-	if _, err := setStatuses(ctx, tx, status, `d.user_id = $2 AND d.id = $3`, user, device); err != nil {
+	at := slices.IndexFunc(account.Devices, func(d entitlements.Device) bool { return d.ID == device })
+	if at < 0 {
+		return fmt.Errorf("set status: the account has no device %s", device)
+	}
+	if _, err := setStatuses(ctx, tx, status, account.Devices[at:at+1]); err != nil {
 		return err
 	}
 	if status != entitlements.StatusInvalid {
@@ -110,7 +122,7 @@ func setStatus(
 	}
 	var stays bool
 	err := tx.GetContext(ctx, &stays, `
-		SELECT removed_at IS NULL AND forked_at IS NULL FROM devices WHERE user_id = $1 AND id = $2`, user, device)
+		SELECT removed_at IS NULL AND forked_at IS NULL FROM devices WHERE user_id = $1 AND id = $2`, account.User, device)
 	if err != nil || !stays {
 		return failed("read device", err)
 	}
@@ -119,7 +131,7 @@ func setStatus(
 		return err
 	}
 	_, err = tx.ExecContext(ctx, `UPDATE devices SET status_list = $3, status_idx = $4 WHERE user_id = $1 AND id = $2`,
-		user, device, index[0].List, index[0].Idx)
+		account.User, device, index[0].List, index[0].Idx)
 	return failed("allot status index", err)
 }
 
@@ -152,3 +164,41 @@ func allotIndices(ctx context.Context, tx *sqlx.Tx, n int) ([]statusIndex, error
 
 // statusIndex is a position in a status list.
 type statusIndex struct{ List, Idx int }
+
+// sweptStatus is a place in the order in which entries of status lists are swept.
+type sweptStatus struct {
+	statusIndex
+	EndedAt time.Time `db:"ended_at"`
+}
+
+// endedStatuses returns entries that may be deleted: INVALID since before, of a list that allots no more indices, and of no
+// device. An index is never reused, so those of the newest list stay, and of the list before it, which a running statement
+// may still see as the newest. It looks at a batch of entries after a place, and returns the last of them, or nil if there
+// may be no more. The devices may be on other nodes, so they are read by a second statement.
+func endedStatuses(
+	ctx context.Context, db sqlx.QueryerContext, before time.Time, after sweptStatus,
+) (lists, indices pq.Int64Array, last *sweptStatus, err error) {
+	var ended []sweptStatus
+	err = sqlx.SelectContext(ctx, db, &ended, `
+		SELECT list, idx, ended_at FROM status_entries
+		WHERE ended_at <= $1 AND list < (SELECT max(list) - 1 FROM status_entries) AND (list, ended_at, idx) > ($2, $3, $4)
+		ORDER BY list, ended_at, idx LIMIT $5`, before, after.List, after.EndedAt, after.Idx, housekeepingBatch)
+	if err != nil {
+		return nil, nil, nil, failed("find ended statuses", err)
+	}
+	for _, e := range ended {
+		lists, indices = append(lists, int64(e.List)), append(indices, int64(e.Idx))
+	}
+	if len(ended) == housekeepingBatch {
+		last = &ended[len(ended)-1]
+	}
+	var held []statusIndex
+	err = sqlx.SelectContext(ctx, db, &held, `
+		SELECT e.list, e.idx FROM devices d JOIN unnest($1::int[], $2::int[]) AS e (list, idx) ON d.status_list = e.list AND d.status_idx = e.idx`,
+		lists, indices)
+	for _, h := range held {
+		i := slices.IndexFunc(ended, func(e sweptStatus) bool { return e.statusIndex == h })
+		ended, lists, indices = slices.Delete(ended, i, i+1), slices.Delete(lists, i, i+1), slices.Delete(indices, i, i+1)
+	}
+	return lists, indices, last, failed("find devices' statuses", err)
+}

@@ -61,10 +61,12 @@ func (s *Entitlements) UpdateDue(
 ) (found bool, err error) {
 	err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
 		found = false
+		var mine bool
+		if err := tx.GetContext(ctx, &mine, `SELECT pg_try_advisory_xact_lock(`+dueLock+`)`); err != nil || !mine {
+			return failed("lock what is due", err)
+		}
 		var user entitlements.UserID
-		err := tx.GetContext(ctx, &user, `
-			SELECT user_id FROM subscriptions WHERE due_at <= $1 AND pg_try_advisory_xact_lock(`+dueLock+`)
-			ORDER BY due_at LIMIT 1`, at)
+		err := tx.GetContext(ctx, &user, `SELECT user_id FROM subscriptions WHERE due_at <= $1 ORDER BY due_at LIMIT 1`, at)
 		if errors.Is(err, stdsql.ErrNoRows) {
 			return nil
 		}

@@ -281,7 +281,7 @@ CREATE TABLE billing_events (
     rank integer NOT NULL,
     facts jsonb NOT NULL, -- ids, enumerations, times and amounts
     received_at timestamptz NOT NULL,
-    user_id uuid REFERENCES users (id) ON DELETE CASCADE, -- null while unknown
+    user_id uuid, -- null while unknown; no foreign key, so that users could be elsewhere
     PRIMARY KEY (source, id)
 );
 CREATE INDEX billing_events_by_customer ON billing_events (source, customer);
