@@ -23,15 +23,23 @@ type migrateCommand struct {
 	Database
 	DataFolder
 	Status bool `xor:"only" help:"Only print which migrations are applied and pending, and which programs work on the schema."`
-	DryRun bool `xor:"only" help:"Only print the SQL of the pending migrations."`
+	DryRun bool `help:"Only print the SQL of the pending migrations, or that of --distribute."`
 	JSON   bool `name:"json" help:"Print the status as JSON, for programs."`
+
+	Distribute bool `xor:"only" help:"After the migrations, distribute the tables over the nodes of a PostgreSQL with Citus."`
 }
 
 func (c migrateCommand) Run(ctx context.Context, con console) (err error) {
-	if c.JSON && !c.Status {
+	switch {
+	case c.JSON && !c.Status:
 		return wrongUse("--json is for --status")
-	}
-	if c.Status || c.DryRun {
+	case c.DryRun && c.Status:
+		return wrongUse("--status and --dry-run exclude each other")
+	case c.Distribute && c.private():
+		return wrongUse("--distribute needs the --database-url of a PostgreSQL with Citus")
+	case c.Distribute && c.DryRun:
+		return c.showDistribution(ctx, con)
+	case c.Status || c.DryRun:
 		return c.show(ctx, con)
 	}
 	url, stop := c.DatabaseURL, func() error { return nil }
@@ -57,7 +65,41 @@ func (c migrateCommand) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(con.out, "The schema is version %d.\n", schema.Version)
+	fmt.Fprintf(con.out, "The schema is version %d.\n", schema.Version)
+	if !c.Distribute {
+		return nil
+	}
+	moved, err := sql.Distribute(ctx, url)
+	for _, p := range sql.Placements {
+		if slices.Contains(moved, p) {
+			fmt.Fprintf(con.out, "%-20s moved, %s\n", p.Table, describePlace(p.Place))
+		} else if err == nil {
+			fmt.Fprintf(con.out, "%-20s unchanged, %s\n", p.Table, describePlace(p.Place))
+		}
+	}
+	return err
+}
+
+func describePlace(place string) string {
+	switch place {
+	case sql.OnCoordinator:
+		return "local on the coordinator"
+	case sql.OnEveryNode:
+		return "reference, a copy on every node"
+	}
+	return "distributed by " + place
+}
+
+// showDistribution prints the SQL of --distribute, and changes nothing. It prints the SQL even for a PostgreSQL that would
+// refuse it.
+func (c migrateCommand) showDistribution(ctx context.Context, con console) error {
+	statements, err := sql.Distribution(ctx, c.DatabaseURL)
+	for _, statement := range statements {
+		fmt.Fprintln(con.out, statement+";")
+	}
+	if err == nil && len(statements) == 0 {
+		fmt.Fprintln(con.out, "-- every table is in its place")
+	}
 	return err
 }
 
@@ -101,7 +143,7 @@ func (c migrateCommand) show(ctx context.Context, con console) (err error) {
 		}
 		return nil
 	}
-	fmt.Fprintf(con.out, "The database's schema is version %d, this program's is version %d.\n", status.Schema, status.Program)
+	fmt.Fprintf(con.out, "The schema is version %d, this program's of version %d.\n", status.Schema, status.Program)
 	if status.Schema > 0 {
 		fmt.Fprintf(con.out, "Programs of schema %d and newer work on it.\n", status.Oldest)
 	}

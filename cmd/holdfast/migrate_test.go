@@ -11,6 +11,43 @@ import (
 	"holdfast/sql/sqltest"
 )
 
+// TestDistributeNeedsCitus checks that --distribute refuses a PostgreSQL without Citus, and still shows its SQL.
+func TestDistributeNeedsCitus(t *testing.T) {
+	t.Parallel()
+	owner, _ := sqltest.Database(t)
+	for _, more := range [][]string{nil, {"--dry-run"}} {
+		code, out, errs := call(t, append([]string{"migrate", "--distribute", "--database-url", owner}, more...)...)
+		if code != 1 || !strings.Contains(errs, "needs the extension citus") {
+			t.Errorf("%v: exit code %d, %s", more, code, errs)
+		}
+		if more == nil {
+			if strings.Contains(out, "moved") {
+				t.Errorf("output: %s", out)
+			}
+			continue
+		}
+		for _, statement := range []string{
+			"SELECT create_reference_table('plans');", "SELECT create_distributed_table('users', 'id', colocate_with => 'none');",
+			"SELECT create_distributed_table('devices', 'user_id', colocate_with => 'users');",
+			"ALTER TABLE devices DROP CONSTRAINT devices_user_id_fkey;",
+			"ALTER TABLE devices ADD CONSTRAINT devices_user_id_fkey FOREIGN KEY (user_id) REFERENCES users(id) ON DELETE CASCADE;",
+			"GRANT INSERT (id) ON audit TO holdfast_runtime;",
+		} {
+			if !strings.Contains(out, statement+"\n") {
+				t.Errorf("the dry run lacks %q: %s", statement, out)
+			}
+		}
+		if strings.Contains(out, "('spent'") {
+			t.Errorf("a local table moves: %s", out)
+		}
+	}
+	for _, args := range [][]string{{"--distribute"}, {"--distribute", "--status", "--database-url", owner}, {"--status", "--dry-run"}} {
+		if code, _, errs := call(t, append([]string{"migrate"}, args...)...); code != 2 {
+			t.Errorf("%v: exit code %d, %s", args, code, errs)
+		}
+	}
+}
+
 // TestMigrateStatus checks that --status and --dry-run say what migrating would do, and change nothing.
 func TestMigrateStatus(t *testing.T) {
 	t.Parallel()
