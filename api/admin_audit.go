@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5/middleware"
@@ -14,6 +15,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"holdfast/entitlements"
+	"holdfast/passkey"
 )
 
 type auditEntry struct {
@@ -57,15 +59,64 @@ func (s *server) listAudit(w http.ResponseWriter, r *http.Request, _ caller) err
 	if err != nil {
 		return err
 	}
-	trail, err := s.entitlements.Audit(r.Context(), entitlements.AuditQuery{User: user, Before: before, Limit: limit + 1})
+	query := entitlements.AuditQuery{
+		User: user, Actor: r.URL.Query().Get("actor"), Action: r.URL.Query().Get("action"), Before: before, Limit: limit + 1,
+	}
+	if query.From, err = queryTime(r, "from"); err != nil {
+		return err
+	}
+	if query.To, err = queryTime(r, "to"); err != nil {
+		return err
+	}
+	trail, err := s.entitlements.Audit(r.Context(), query)
 	if err != nil {
 		return err
 	}
 	trail, next := cutPage(trail, limit, func(e entitlements.AuditEntry) string { return e.ID })
+	var ids []string
+	for _, entry := range trail {
+		_, actor, _ := strings.Cut(entry.Actor, ":")
+		ids = append(ids, entry.User, actor)
+	}
+	known, err := s.names(r.Context(), ids)
+	if err != nil {
+		return err
+	}
 	return answer(w, http.StatusOK, struct {
-		Entries []auditEntry `json:"entries"`
-		Next    *string      `json:"next"`
-	}{each(trail, auditEntryOf), next})
+		Entries []auditEntry      `json:"entries"`
+		Names   map[string]string `json:"names"`
+		Next    *string           `json:"next"`
+	}{each(trail, auditEntryOf), known, next})
+}
+
+// names returns the names of those of the ids that are of existing users or tokens.
+func (s *server) names(ctx context.Context, ids []string) (map[string]string, error) {
+	var wanted []passkey.UserID
+	seen := map[string]bool{}
+	for _, id := range ids {
+		if canonical, ok := canonicalUUID(id); ok && !seen[canonical] {
+			seen[canonical] = true
+			wanted = append(wanted, passkey.UserID(canonical))
+		}
+	}
+	users, err := s.passkeys.Users(ctx, wanted)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := s.passkeys.Tokens(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[string]string, len(users))
+	for id, user := range users {
+		known[string(id)] = user.Name
+	}
+	for _, token := range tokens {
+		if seen[token.ID] {
+			known[token.ID] = token.Name
+		}
+	}
+	return known, nil
 }
 
 // AuditTrail is the source of an export.

@@ -7,8 +7,10 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -93,5 +95,56 @@ func TestAuditExportIsWholeOrCut(t *testing.T) {
 	must(t, tx.Rollback())
 	if refused.Header.Get("Content-Disposition") != "" || refused.Header.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("refused as %v", refused.Header)
+	}
+}
+
+// TestAuditFilters checks who, what, when and customer, alone and together, and the names of those in the answer.
+func TestAuditFilters(t *testing.T) {
+	w := newWorld(t)
+	support := w.browser()
+	began := w.clock.now()
+	ada, bea := w.browser(), w.browser()
+	adaID, beaID := ada.register("Ada"), bea.register("Bea")
+	w.clock.forward(time.Minute)
+	bea.do("POST", "/v1/trial", nil).want(t, 201, "")
+	w.clock.forward(time.Minute)
+	for user, id := range map[string]string{adaID: "sub_ada", beaID: "sub_bea"} {
+		support.admin("PUT", "/admin/v1/subscriptions/"+id, map[string]any{
+			"user": user, "plan": "premium", "state": "active", "paid_through": w.clock.now().Add(time.Hour), "reason": "test",
+		}).want(t, 200, "")
+	}
+	list := func(query string) (actions string, found answer) {
+		t.Helper()
+		found = support.admin("GET", "/admin/v1/audit?"+query, nil).want(t, 200, "")
+		var all []string
+		for _, entry := range found.member("entries").([]any) {
+			all = append(all, entry.(map[string]any)["action"].(string))
+		}
+		return strings.Join(all, " "), found
+	}
+	at := func(minutes int) string {
+		return url.QueryEscape(began.Add(time.Duration(minutes) * time.Minute).Format(time.RFC3339))
+	}
+	for query, want := range map[string]string{
+		"actor=token:bootstrap": "subscription.put subscription.put", "actor=token:bootstrap&user=" + adaID: "subscription.put",
+		"action=subscription.trial": "subscription.trial", "action=subscription.trial&user=" + adaID: "", "actor=user:" + beaID + "&action=subscription.trial": "subscription.trial",
+		"from=" + at(1) + "&to=" + at(2): "subscription.trial", "from=" + at(2): "subscription.put subscription.put", "from=" + at(3): "", "actor=server": "",
+		"action=subscription.put&limit=1": "subscription.put",
+	} {
+		if actions, found := list(query); actions != want {
+			t.Errorf("%q lists %q, want %q: %s", query, actions, want, found.body)
+		}
+	}
+	_, found := list("")
+	if names := found.member("names").(map[string]any); len(names) != 2 || names[adaID] != "Ada" || names[beaID] != "Bea" {
+		t.Errorf("names: %v", names)
+	}
+	w.db.MustExec(`DELETE FROM users WHERE id = $1`, adaID)
+	_, found = list("user=" + adaID)
+	if names := found.member("names").(map[string]any); len(names) != 0 {
+		t.Errorf("names of an erased user: %v", names)
+	}
+	for _, query := range []string{"actor=a%00", "actor=Ada+L", "action=%22", "from=yesterday", "to=1", "user=x"} {
+		support.admin("GET", "/admin/v1/audit?"+query, nil).want(t, 400, "invalid_request")
 	}
 }

@@ -50,10 +50,15 @@ func (s *server) listWebhooks(w http.ResponseWriter, r *http.Request, _ caller) 
 		return err
 	}
 	found, next := cutPage(found, limit, func(d outbox.Delivery) string { return d.ID })
+	known, err := s.names(r.Context(), each(found, func(d outbox.Delivery) string { return d.User }))
+	if err != nil {
+		return err
+	}
 	return answer(w, http.StatusOK, struct {
-		Deliveries []delivery `json:"deliveries"`
-		Next       *string    `json:"next"`
-	}{each(found, deliveryOf), next})
+		Deliveries []delivery        `json:"deliveries"`
+		Names      map[string]string `json:"names"`
+		Next       *string           `json:"next"`
+	}{each(found, deliveryOf), known, next})
 }
 
 func (s *server) resendWebhook(w http.ResponseWriter, r *http.Request, by caller) error {

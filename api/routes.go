@@ -110,7 +110,7 @@ func (s *server) routes() []route {
 		{method: del, path: "/admin/v1/staff/{id}", access: scoped, scope: admin, handler: s.removeStaff},
 		{method: get, path: "/admin/v1/webhooks", access: scoped, scope: read, handler: s.listWebhooks, query: []string{"state", "limit", "cursor"}},
 		{method: post, path: "/admin/v1/webhooks/{id}/resend", access: scoped, scope: admin, handler: s.resendWebhook},
-		{method: get, path: "/admin/v1/audit", access: scoped, scope: read, handler: s.listAudit, query: []string{"user", "limit", "cursor"}},
+		{method: get, path: "/admin/v1/audit", access: scoped, scope: read, handler: s.listAudit, query: []string{"user", "actor", "action", "from", "to", "limit", "cursor"}},
 		{method: get, path: "/admin/v1/audit/export", access: scoped, scope: admin, handler: s.exportAudit, query: []string{"user"}, stream: true},
 
 		{method: get, path: "/v1/status-lists/{n}", access: document, handler: s.showStatusList, query: []string{"time"}},

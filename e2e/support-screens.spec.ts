@@ -98,8 +98,19 @@ test.describe('on a phone', () => {
     await shoot('plan-edit');
     await page.keyboard.press('Escape');
     await support.to('Audit');
-    await expect(page.getByText('Reinstated').first()).toBeVisible();
+    const entries = page.getByRole('region', { name: 'Audit trail' }).getByRole('listitem');
+    await expect(entries.filter({ hasText: 'Reinstated by Grace Hopper, for Ada Lovelace' })).toHaveCount(1);
     await shoot('audit');
+    await page.getByLabel('Who').selectOption('Grace Hopper');
+    await page.getByLabel('What').selectOption('Revoked');
+    await expect(entries).toHaveCount(1);
+    await expect(entries).toContainText('Chargeback, ticket 4711');
+    await page.getByLabel('From').fill('2099-01-01');
+    await expect(page.getByText('No entry matches.')).toBeVisible();
+    await page.getByLabel('From').fill('');
+    await page.getByLabel('Customer').fill('Ada');
+    await expect(page.getByText('Paste the whole id')).toBeVisible();
+    await shoot('audit-filtered');
     await support.to('Staff');
     await expect(page.getByText('you', { exact: true })).toBeVisible();
     await shoot('staff');
@@ -108,6 +119,7 @@ test.describe('on a phone', () => {
     await page.keyboard.press('Escape');
     await support.to('Webhooks');
     await expect(page.getByRole('list', { name: 'Deliveries' }).getByRole('listitem')).toHaveCount(3);
+    await expect(page.getByRole('list', { name: 'Deliveries' }).getByRole('link', { name: 'Ada Lovelace' })).toHaveCount(3);
     await server.postgres.run(
       `UPDATE webhook_deliveries SET state = 'dead', attempts = 9 WHERE type = 'subscription.revoked'`,
     );

@@ -3,6 +3,8 @@ package entitlements
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"regexp"
 	"time"
 
 	"holdfast/entitlements/billing"
@@ -219,15 +221,26 @@ func auditJSON(v any) json.RawMessage {
 	return text
 }
 
-// AuditQuery selects entries: of one user, or of all if User is empty; older than Before, if it is not "".
+// AuditQuery selects entries. An empty member selects all.
 type AuditQuery struct {
-	User   UserID
-	Before string
-	Limit  int
+	User     UserID
+	Actor    string    // as in AuditEntry, whole
+	Action   string    // likewise
+	From, To time.Time // To excluded
+	Before   string    // an id: older entries only
+	Limit    int
 }
 
-// Audit lists the trail, newest first.
+// auditName matches what actors and actions are made of.
+var auditName = regexp.MustCompile(`^[a-z][A-Za-z0-9_.:-]{0,127}$`)
+
+// Audit lists the trail, newest first. It fails with [ErrInvalid] for an actor or action that no entry could have.
 func (s *Service) Audit(ctx context.Context, query AuditQuery) ([]AuditEntry, error) {
+	for _, name := range []string{query.Actor, query.Action} {
+		if name != "" && !auditName.MatchString(name) {
+			return nil, fmt.Errorf("%w: actor and action are names like staff:<uuid> and subscription.revoke", ErrInvalid)
+		}
+	}
 	return s.store.Audit(ctx, query)
 }
 

@@ -75,14 +75,20 @@ func placeholders(first, n int) string {
 
 // Audit implements [entitlements.Store].
 func (s *Entitlements) Audit(ctx context.Context, query entitlements.AuditQuery) ([]entitlements.AuditEntry, error) {
-	return s.entries(ctx, query.User, `a.id < $2`, `ORDER BY a.id DESC`, query.Limit, cmp.Or(query.Before, endOfIDs))
+	statement, args := auditQuery(query)
+	return list(ctx, s.db, "read audit", entryRow.entry, statement, args...)
 }
 
 // AuditAfter implements [entitlements.Store].
 func (s *Entitlements) AuditAfter(
 	ctx context.Context, user entitlements.UserID, after string, limit int,
 ) ([]entitlements.AuditEntry, error) {
-	return s.entries(ctx, user, `a.id > $2`, `ORDER BY a.id`, limit, cmp.Or(after, nobody))
+	args := []any{cmp.Or(after, nobody)}
+	whose := ""
+	if user != "" {
+		whose, args = ` AND a.user_id = $2`, append(args, user)
+	}
+	return list(ctx, s.db, "read audit", entryRow.entry, selectEntries+`a.id > $1`+whose+` ORDER BY a.id LIMIT `+strconv.Itoa(limit), args...)
 }
 
 type entryRow struct {
@@ -104,18 +110,40 @@ func (r entryRow) entry() entitlements.AuditEntry {
 	}
 }
 
-// entries reads limit entries of the trail before or after an id, of one user or of all.
-func (s *Entitlements) entries(
-	ctx context.Context, user entitlements.UserID, side, order string, limit int, id string,
-) ([]entitlements.AuditEntry, error) {
-	whose, arguments := "", []any{limit, id}
-	if user != "" {
-		whose, arguments = "AND a.user_id = $3", append(arguments, user)
+// selectEntries reads the entries a that the condition after it selects.
+const selectEntries = `
+	SELECT a.id, a.at, a.actor, a.action, a.object, nullif(a.user_id, '` + nobody + `') AS user_id, a.before, a.after, r.reason
+	FROM audit a LEFT JOIN audit_reasons r ON r.user_id = a.user_id AND r.audit_id = a.id
+	WHERE `
+
+// auditQuery returns the statement of Audit and its arguments. Ids are in the order of time: they bound the walk along an
+// index, whose entries' own times then decide.
+func auditQuery(query entitlements.AuditQuery) (string, []any) {
+	var args []any
+	var conditions []string
+	where := func(condition string, value any) {
+		args = append(args, value)
+		conditions = append(conditions, condition+` $`+strconv.Itoa(len(args)))
 	}
-	return list(ctx, s.db, "read audit", entryRow.entry, `
-		SELECT a.id, a.at, a.actor, a.action, a.object, nullif(a.user_id, '`+nobody+`') AS user_id, a.before, a.after, r.reason
-		FROM audit a LEFT JOIN audit_reasons r ON r.user_id = a.user_id AND r.audit_id = a.id
-		WHERE `+side+` `+whose+` `+order+` LIMIT $1`, arguments...)
+	where(`a.id <`, cmp.Or(query.Before, endOfIDs))
+	if query.User != "" {
+		where(`a.user_id =`, query.User)
+	}
+	if query.Actor != "" {
+		where(`a.actor =`, query.Actor)
+	}
+	if query.Action != "" {
+		where(`a.action =`, query.Action)
+	}
+	if !query.From.IsZero() {
+		where(`a.at >=`, query.From)
+		where(`a.id >=`, idAt(query.From.Add(-idSkew)))
+	}
+	if !query.To.IsZero() {
+		where(`a.at <`, query.To)
+		where(`a.id <`, idAt(query.To.Add(idSkew)))
+	}
+	return selectEntries + strings.Join(conditions, ` AND `) + ` ORDER BY a.id DESC LIMIT ` + strconv.Itoa(query.Limit), args
 }
 
 // noticeEntries selects the audit entries that become notices to user $1 since $2, at most $3 of each action, in any order.

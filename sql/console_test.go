@@ -141,6 +141,7 @@ func TestConsoleReadsLittle(t *testing.T) {
 	t.Parallel()
 	b, start := manyUsers(t)
 	t.Run("Customers", func(t *testing.T) { customersReadLittle(t, b, start) })
+	t.Run("Audit", func(t *testing.T) { auditReadsLittle(t, b) })
 	t.Run("Overview", func(t *testing.T) { overviewReadsLittle(t, b) })
 }
 
@@ -189,6 +190,50 @@ func customersReadLittle(t *testing.T, b *bench, start time.Time) {
 		users, err := store.FindUsers(t.Context(), search)
 		if err != nil || len(users) != 20 {
 			t.Errorf("%d users signed up, %v; want 20", len(users), err)
+		}
+	}
+}
+
+// auditReadsLittle checks that each filter of the trail walks an index that has no more than a few entries besides the page.
+func auditReadsLittle(t *testing.T, b *bench) {
+	store, now := b.store, b.clock.Now()
+	var user entitlements.UserID
+	if err := b.db.Get(&user, `SELECT id FROM users LIMIT 1`); err != nil {
+		t.Fatal(err)
+	}
+	const member = "staff:00000000-0000-7000-8000-000000000001"
+	from, to := now.Add(-20*24*time.Hour), now.Add(-20*24*time.Hour+time.Minute)
+	for name, c := range map[string]struct {
+		query       entitlements.AuditQuery
+		found, most int
+	}{
+		"newest":         {entitlements.AuditQuery{}, 51, 51},
+		"who":            {entitlements.AuditQuery{Actor: member}, 10, 10},
+		"nobody":         {entitlements.AuditQuery{Actor: "server"}, 0, 0},
+		"what":           {entitlements.AuditQuery{Action: "subscription.revoke"}, 40, 40},
+		"nothing":        {entitlements.AuditQuery{Action: "gap.found"}, 0, 0},
+		"frequent":       {entitlements.AuditQuery{Action: "passkey.added"}, 51, 51},
+		"customer":       {entitlements.AuditQuery{User: user}, 2, 2},
+		"customer, what": {entitlements.AuditQuery{User: user, Action: "gap.found"}, 0, 2},
+		"who, what":      {entitlements.AuditQuery{Actor: member, Action: "subscription.revoke"}, 10, 40},
+		"when":           {entitlements.AuditQuery{From: from, To: to}, 3, 500},
+		"who, when":      {entitlements.AuditQuery{Actor: member, From: from, To: to}, 0, 10},
+		"what, when":     {entitlements.AuditQuery{Action: "subscription.revoke", From: from, To: to}, 0, 40},
+		"frequent, when": {entitlements.AuditQuery{Action: "passkey.added", From: from, To: to}, 2, 500},
+		"since long ago": {entitlements.AuditQuery{From: from}, 51, 51},
+		"until long ago": {entitlements.AuditQuery{To: to}, 51, 51 + 300},
+	} {
+		c.query.Limit = 51
+		var found []entitlements.AuditEntry
+		read := rowsRead(t, b, func() { found = got(store.Audit(t.Context(), c.query)) })
+		if len(found) != c.found && !(c.query.From == from && len(found) > 0 && c.found > 0) {
+			t.Errorf("%s: %d entries, want %d", name, len(found), c.found)
+		}
+		statement, args := sql.AuditQuery(c.query)
+		for _, index := range []string{"audit", "audit_pkey", "audit_by_id", "audit_by_actor", "audit_by_action", "audit_by_time"} {
+			if read[index] > c.most+1 {
+				t.Errorf("%s: %d read of %s, want at most %d:\n%s", name, read[index], index, c.most, explain(t, b.db, statement, args...))
+			}
 		}
 	}
 }

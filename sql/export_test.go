@@ -58,3 +58,6 @@ const StoreStep = storeStep
 
 // Brief makes the context of the statements on the hot paths.
 var Brief = brief
+
+// AuditQuery returns the statement of [Entitlements.Audit] and its arguments, for EXPLAIN.
+var AuditQuery = auditQuery

@@ -88,6 +88,8 @@ export function useLoaded<T>(path: string | null): Loaded<T> {
 /** A list that is read page by page. */
 export interface Paged<T> {
   readonly items: Signal<readonly T[] | null>;
+  /** The names that the answers had for ids in the items. */
+  readonly names: Signal<ReadonlyMap<string, string>>;
   readonly failed: Signal<string | null>;
   readonly more: Signal<boolean>;
   readonly loading: Signal<boolean>;
@@ -101,6 +103,7 @@ export interface Paged<T> {
  */
 export function usePaged<T>(path: string | null, name: string): Paged<T> {
   const items = useSignal<readonly T[] | null>(null);
+  const names = useSignal<ReadonlyMap<string, string>>(new Map());
   const failed = useSignal<string | null>(null);
   const cursor = useSignal<string | null>(null);
   const more = useSignal(false);
@@ -119,6 +122,8 @@ export function usePaged<T>(path: string | null, name: string): Paged<T> {
       const page = answer[name] as readonly T[];
       batch(() => {
         items.value = from === null ? page : [...(items.peek() ?? []), ...page];
+        const known = Object.entries((answer.names ?? {}) as Readonly<Record<string, string>>);
+        names.value = new Map([...(from === null ? [] : names.peek()), ...known]);
         cursor.value = (answer.next as string | null | undefined) ?? null;
         more.value = cursor.peek() !== null;
         failed.value = null;
@@ -134,7 +139,7 @@ export function usePaged<T>(path: string | null, name: string): Paged<T> {
     void load(null);
     return () => newest.peek()?.abort();
   }, [path]);
-  return { items, failed, more, loading, next: () => load(cursor.peek()), reload: () => load(null) };
+  return { items, names, failed, more, loading, next: () => load(cursor.peek()), reload: () => load(null) };
 }
 
 /** The outcome of the last action, for the whole page, with an undo where possible. */

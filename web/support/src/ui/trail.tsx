@@ -1,6 +1,6 @@
 import type { AuditEntry } from '@holdfast/api';
 import { useEffect, useRef } from 'preact/hooks';
-import { names } from '../surroundings.ts';
+import { names as staffNames } from '../surroundings.ts';
 import { actionWords, actorWords, changes, objectOf, short } from '../words/trail.ts';
 import { usePaged } from '../work.ts';
 import { Id } from './id.tsx';
@@ -10,14 +10,18 @@ import { Timed, When } from './when.tsx';
 interface Props {
   /** The user whose trail to show; null: everybody's. */
   readonly user: string | null;
+  /** Parameters that select entries; '' selects all. */
+  readonly filter?: string;
+  /** Called with the actors seen so far, and their names. */
+  readonly seen?: (actors: ReadonlyMap<string, string>) => void;
   /** A change of this value reloads the trail. */
   readonly version?: string;
 }
 
 /** The trail, newest first. */
-export function Trail({ user, version = '' }: Props) {
+export function Trail({ user, filter = '', seen: tell, version = '' }: Props) {
   const trail = usePaged<AuditEntry>(
-    `/admin/v1/audit?limit=${user ? 20 : 50}${user ? `&user=${user}` : ''}`,
+    `/admin/v1/audit?limit=${user ? 20 : 50}${user ? `&user=${user}` : ''}${filter && `&${filter}`}`,
     'entries',
   );
   const seen = useRef(version);
@@ -26,13 +30,18 @@ export function Trail({ user, version = '' }: Props) {
     seen.current = version;
   }, [version]);
   const entries = trail.items.value;
+  const names = trail.names.value;
+  useEffect(() => {
+    const actors = (entries ?? []).map(({ actor }) => [actor, names.get(actor.slice(actor.indexOf(':') + 1))] as const);
+    tell?.(new Map(actors.filter((each): each is [string, string] => each[1] !== undefined)));
+  }, [entries]);
   if (!entries) return <Waiting failed={trail.failed} retry={trail.reload} />;
   return (
     <>
-      {entries.length === 0 && <p>Nothing yet.</p>}
+      {entries.length === 0 && <p>{filter === '' ? 'Nothing yet.' : 'No entry matches.'}</p>}
       <ol class={`trail ${user === null ? 'wide' : ''}`}>
         {entries.map((entry) => (
-          <Entry key={entry.id} entry={entry} everybody={user === null} />
+          <Entry key={entry.id} entry={entry} names={names} everybody={user === null} />
         ))}
       </ol>
       {trail.failed.value !== null && <p class="outcome bad">{trail.failed.value}</p>}
@@ -41,16 +50,24 @@ export function Trail({ user, version = '' }: Props) {
   );
 }
 
-function Entry({ entry, everybody }: { entry: AuditEntry; everybody: boolean }) {
+interface EntryProps {
+  readonly entry: AuditEntry;
+  readonly names: ReadonlyMap<string, string>;
+  readonly everybody: boolean;
+}
+
+function Entry({ entry, names, everybody }: EntryProps) {
+  // A customer who acts is "the customer", unless they are staff: those make their own passkeys as users.
+  const known = entry.actor === `user:${entry.user}` ? staffNames.value : names;
   const object = objectOf(entry);
   const changed = changes(entry);
   return (
     <li>
       <p>
-        <strong>{actionWords(entry.action)}</strong> by {actorWords(entry.actor, entry.user, names.value)}
+        <strong>{actionWords(entry.action)}</strong> by {actorWords(entry.actor, entry.user, known)}
         {everybody && entry.user && (
           <>
-            , for <a href={`#/user/${entry.user}`}>user {short(entry.user)}</a>
+            , for <Customer id={entry.user} names={names} />
           </>
         )}
       </p>
@@ -70,4 +87,10 @@ function Entry({ entry, everybody }: { entry: AuditEntry; everybody: boolean }) 
       </small>
     </li>
   );
+}
+
+/** A customer by name, or that the account was deleted. */
+export function Customer({ id, names }: { id: string; names: ReadonlyMap<string, string> }) {
+  const name = names.get(id);
+  return name === undefined ? <>a deleted account ({short(id)})</> : <a href={`#/user/${id}`}>{name}</a>;
 }

@@ -7,6 +7,7 @@ import { said, usePaged } from '../work.ts';
 import { Act, ask } from './act.tsx';
 import { Id } from './id.tsx';
 import { More, Waiting } from './state.tsx';
+import { Customer } from './trail.tsx';
 import { When } from './when.tsx';
 
 const stateWords = { pending: 'waiting', delivered: 'delivered', dead: 'given up' };
@@ -76,7 +77,7 @@ export function Webhooks() {
                 </small>
                 {delivery.user && (
                   <small>
-                    About <a href={`#/user/${delivery.user}`}>this customer</a>, message{' '}
+                    About <Customer id={delivery.user} names={deliveries.names.value} />, message{' '}
                     <Id of={`the id of the message ${delivery.type}`}>{delivery.message}</Id>
                   </small>
                 )}

@@ -12,11 +12,12 @@ test('known actions have words, others stay readable', () => {
 test('known actors are named', () => {
   const names = new Map([['5f0c8f8e-0000-4000-8000-000000000001', 'Grace']]);
   expect(actorWords('user:ada', 'ada', names)).toBe('the customer');
-  expect(actorWords('user:bob', 'ada', names)).toBe('user bob');
+  expect(actorWords('user:bob', 'ada', names)).toBe('a deleted account');
   const grace = '5f0c8f8e-0000-4000-8000-000000000001';
   expect(actorWords(`user:${grace}`, grace, names)).toBe('Grace');
   expect(actorWords('staff:5f0c8f8e-0000-4000-8000-000000000001', 'ada', names)).toBe('Grace');
   expect(actorWords('staff:0d1c8f8e-0000-4000-8000-000000000002', 'ada', names)).toBe('staff 0d1c8f8e…');
+  expect(actorWords(`token:${grace}`, null, new Map([[grace, 'billing script']]))).toBe('API token billing script');
   expect(actorWords('token:bootstrap', 'ada', names)).toBe('the first API token');
   expect(actorWords('billing:stripe', null, names)).toBe('billing (stripe)');
   expect(actorWords('operator', null, names)).toBe('whoever runs the server');

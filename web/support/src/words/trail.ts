@@ -9,7 +9,7 @@ export function actionWords(action: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-const actions: Readonly<Record<string, string>> = {
+export const actions: Readonly<Record<string, string>> = {
   'account.erased': 'Account deleted',
   'account.recovered': 'Account recovered',
   'device.forked': 'Device found copied; it has to be linked again',
@@ -46,20 +46,20 @@ const actions: Readonly<Record<string, string>> = {
   'webhook.resent': 'Webhook sent again',
 };
 
-/** The actor. `names` maps the staff members known by name. */
+/** The actor. `names` has every user and token that exists. */
 export function actorWords(actor: string, user: string | null, names: ReadonlyMap<string, string>): string {
   const [kind = '', id = ''] = split(actor);
   const name = names.get(id);
   switch (kind) {
     case 'user':
       // Staff members also act as users: they make their own passkeys.
-      return name ?? (id === user ? 'the customer' : `user ${short(id)}`);
+      return name ?? (id === user ? 'the customer' : 'a deleted account');
     case 'staff':
       return name ?? `staff ${short(id)}`;
     case 'device':
       return 'the device itself';
     case 'token':
-      return id === 'bootstrap' ? 'the first API token' : `API token ${short(id)}`;
+      return id === 'bootstrap' ? 'the first API token' : `API token ${name ?? short(id)}`;
     case 'billing':
       return `billing (${id})`;
     case 'operator':
