@@ -119,7 +119,9 @@ test.describe('on a phone', () => {
     await page.keyboard.press('Escape');
     await support.to('Webhooks');
     await expect(page.getByRole('list', { name: 'Deliveries' }).getByRole('listitem')).toHaveCount(3);
-    await expect(page.getByRole('list', { name: 'Deliveries' }).getByRole('link', { name: 'Ada Lovelace' })).toHaveCount(3);
+    await expect(
+      page.getByRole('list', { name: 'Deliveries' }).getByRole('link', { name: 'Ada Lovelace' }),
+    ).toHaveCount(3);
     await server.postgres.run(
       `UPDATE webhook_deliveries SET state = 'dead', attempts = 9 WHERE type = 'subscription.revoked'`,
     );
