@@ -93,7 +93,7 @@ func inTime(ctx context.Context, ready func(context.Context) error) error {
 	case err := <-answered:
 		return err
 	case <-ctx.Done():
-		return errors.New("the database does not answer in time")
+		return errors.New("the database does not confirm a change in time")
 	}
 }
 

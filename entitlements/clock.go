@@ -35,12 +35,7 @@ func (s *Service) CheckClock(ctx context.Context) error {
 
 // ClockOff returns [ErrClockOff] if the server's clock is known to be far from the database's.
 func (s *Service) ClockOff() error {
-	reading := s.clock.Load()
-	if reading == nil {
-		return nil
-	}
-	now := s.config.Now()
-	off := now.Round(0).Sub(reading.database.Add(now.Sub(reading.here)))
+	off := s.ClockAhead()
 	switch {
 	case off > MaxClockOff:
 		return fmt.Errorf("%w: it is %v ahead", ErrClockOff, off.Round(time.Second))
@@ -48,4 +43,14 @@ func (s *Service) ClockOff() error {
 		return fmt.Errorf("%w: it is %v behind", ErrClockOff, -off.Round(time.Second))
 	}
 	return nil
+}
+
+// ClockAhead returns how far the server's clock is ahead of the database's, 0 before the first reading.
+func (s *Service) ClockAhead() time.Duration {
+	reading := s.clock.Load()
+	if reading == nil {
+		return 0
+	}
+	now := s.config.Now()
+	return now.Round(0).Sub(reading.database.Add(now.Sub(reading.here)))
 }

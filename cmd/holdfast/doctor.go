@@ -44,6 +44,11 @@ const oldestPostgres = 14
 // clockUnsure is how far the clock may be off until the doctor warns.
 const clockUnsure = 5 * time.Second
 
+const (
+	renewKeyset = "'holdfast keys renew'"
+	setClocks   = "set both clocks by NTP"
+)
+
 // finding is the result of one check.
 type finding struct {
 	Check string `json:"check"`
@@ -150,7 +155,7 @@ func (d *doctor) keys(site site) *entitlements.Keys {
 		return nil
 	}
 	if warning := keysetWarning(keys.Keyset.End(), time.Now()); warning != "" {
-		d.warn("keys", warning, "'holdfast keys renew'")
+		d.warn("keys", strings.TrimSuffix(warning, "; "+renewKeyset), renewKeyset)
 	} else {
 		d.ok("keys", "keyset version %d of %s ends %s", keys.Keyset.Version, dir, keys.Keyset.End().UTC().Format(time.DateOnly))
 	}
@@ -171,12 +176,12 @@ func (d *doctor) database(ctx context.Context, site site, keys *entitlements.Key
 		return
 	}
 	if err != nil {
-		d.fail("database", err, "see that PostgreSQL runs, and that --database-url names it and the runtime's login")
+		d.fail("database", err, "see that PostgreSQL runs, that --database-url names it and the runtime's login, and that no session holds a lock (pg_blocking_pids)")
 		return
 	}
 	defer func() { _ = end() }()
 	if err := db.CheckWritable(ctx); err != nil {
-		d.fail("commit", err, "free disk space, promote a standby, or bring the synchronous standby back")
+		d.fail("commit", err, "bring the synchronous standby back, free disk space, or promote a standby")
 	} else {
 		d.ok("commit", "changes are confirmed as configured")
 	}
@@ -196,13 +201,18 @@ func (d *doctor) database(ctx context.Context, site site, keys *entitlements.Key
 	} else {
 		d.ok("role", "%s acts as holdfast_runtime", seen.Login)
 	}
-	switch off := seen.ClockAhead.Abs(); {
+	off, direction := seen.ClockAhead.Abs(), "ahead of"
+	if seen.ClockAhead < 0 {
+		direction = "behind"
+	}
+	found := fmt.Sprintf("this machine's clock is %s %s the database's", off.Round(time.Second), direction)
+	switch {
 	case off > entitlements.MaxClockOff:
-		d.fail("clock", fmt.Errorf("it is %s from the database's: the server refuses requests", off.Round(time.Second)), "set both clocks by NTP")
+		d.fail("clock", errors.New(found+": the server refuses requests"), setClocks)
 	case off > clockUnsure:
-		d.warn("clock", fmt.Sprintf("it is %s from the database's", off.Round(time.Second)), "set both clocks by NTP")
+		d.warn("clock", found, setClocks)
 	default:
-		d.ok("clock", "it agrees with the database's")
+		d.ok("clock", "this machine's clock agrees with the database's")
 	}
 	d.keysetMark(ctx, db, keys)
 	for rpID := range strings.FieldsSeq(seen.RPIDs) {
@@ -255,8 +265,8 @@ func (d *doctor) durability(seen sql.Examination) {
 		d.fail("durability", fmt.Errorf("synchronous_commit is %s: changes are answered as done before they are safe", seen.Commit),
 			"do not set it in --database-url or for the login: the server's default is on")
 	case seen.Names != "" && seen.Standbys == 0:
-		d.fail("standby", fmt.Errorf("synchronous_standby_names is %q, and no standby is connected: every change waits in vain", seen.Names),
-			"bring the standby back, or empty the setting until then")
+		d.fail("standby", fmt.Errorf("synchronous_standby_names is %q, and no standby is connected: no change can be confirmed", seen.Names),
+			"bring the standby back; to accept changes on one disk until then, switch off Patroni's synchronous_mode_strict, or empty the setting")
 	case seen.Names != "":
 		d.ok("standby", "synchronous_standby_names %q, synchronous_commit %s, %d connected", seen.Names, seen.Commit, seen.Standbys)
 	case seen.Standbys > 0:

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -158,7 +157,7 @@ func viewFolder(dir string, now time.Time) (keysView, error) {
 }
 
 func (v keysView) print(w io.Writer) error {
-	end := "in " + days(v.ExpiresAt.Sub(v.now))
+	end := "in " + inWords(v.ExpiresAt.Sub(v.now))
 	switch {
 	case v.Ended:
 		end = "HAS ENDED: 'holdfast keys renew'"
@@ -213,10 +212,15 @@ func orElse(text *string, other string) string {
 	return *text
 }
 
-// days formats a duration in days, rounded down.
-func days(d time.Duration) string {
-	if n := int(math.Floor(d.Hours() / 24)); n != 1 {
-		return fmt.Sprintf("%d days", n)
+// inWords formats a duration in days, or in hours below two days, rounded down.
+func inWords(d time.Duration) string {
+	switch hours := int(d.Hours()); {
+	case hours >= 48:
+		return fmt.Sprintf("%d days", hours/24)
+	case hours > 1:
+		return fmt.Sprintf("%d hours", hours)
+	case hours == 1:
+		return "1 hour"
 	}
-	return "1 day"
+	return "less than an hour"
 }

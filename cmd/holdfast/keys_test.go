@@ -14,6 +14,18 @@ import (
 
 const origin = "https://app.example.org"
 
+// TestKeysetWarningSaysHours checks that the end of a keyset is not rounded down to "0 days".
+func TestKeysetWarningSaysHours(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for left, want := range map[time.Duration]string{
+		50 * time.Hour: "in 2 days:", 47 * time.Hour: "in 47 hours:", 90 * time.Minute: "in 1 hour:", 20 * time.Minute: "in less than an hour:",
+	} {
+		if got := keysetWarning(now.Add(left), now); !strings.Contains(got, want) {
+			t.Errorf("%v before the end: %q", left, got)
+		}
+	}
+}
+
 // TestServerKeys checks that a server with an external database uses the existing keys, and that one with a private cluster
 // creates keys at its first start and signs the keyset again if only this machine's port has changed.
 func TestServerKeys(t *testing.T) {

@@ -110,9 +110,9 @@ func warnOfKeysetEnd(ctx context.Context, log *slog.Logger, end func() time.Time
 func keysetWarning(end, now time.Time) string {
 	switch left := end.Sub(now); {
 	case left <= 0:
-		return "the keyset has ended: no document is valid any more; 'holdfast keys renew'"
+		return "the keyset has ended: no document is valid any more; " + renewKeyset
 	case left < entitlements.KeysetWarning:
-		return fmt.Sprintf("the keyset ends soon, in %s: after that no document is valid; 'holdfast keys renew'", days(left))
+		return fmt.Sprintf("the keyset ends soon, in %s: after that no document is valid; %s", inWords(left), renewKeyset)
 	default:
 		return ""
 	}

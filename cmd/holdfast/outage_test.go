@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -328,6 +329,9 @@ func TestClockFarFromTheDatabase(t *testing.T) {
 		}
 		primary.Exec(t, `UPDATE test_clock SET off = '4 minutes'`)
 		await(t, "the clock is near again", func() bool { return status(t, s.ops+"/readyz") == 200 })
+		if _, metrics := ask(t, "GET", s.ops+"/metrics", "", ""); !regexp.MustCompile(`(?m)^holdfast_clock_ahead_seconds -2[34]\d`).MatchString(metrics) {
+			t.Error("the metrics do not say that the clock is 4 minutes behind")
+		}
 		s.want(t, "POST", "/admin/v1/users", `{"name":"Ada"}`, 201, "")
 	}
 }

@@ -204,6 +204,7 @@ func (s services) work(
 	statuses, plans, written := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	audience := s.audience(statuses, plans, written)
 	audience.Listening = watchListening(metrics)
+	exportClock(metrics, s.rights)
 	if err := sql.Listen(ctx, cmp.Or(config.DatabaseListenURL, store.url), audience); err != nil {
 		return err
 	}

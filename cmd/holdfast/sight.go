@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/otel/trace/noop"
 
 	"holdfast/api"
+	"holdfast/entitlements"
 	"holdfast/sql"
 )
 
@@ -48,6 +49,13 @@ func watchDatabase(metrics *api.Metrics, db *sql.Database) {
 		gauge("holdfast_housekeeping_timestamp_seconds", "When expired rows were last deleted, or another replica was at it. Unix time; 0 before.",
 			func() float64 { return float64(db.Swept()) }),
 	)
+}
+
+// exportClock exports the difference between the server's clock and the database's.
+func exportClock(metrics *api.Metrics, rights *entitlements.Service) {
+	metrics.Register(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "holdfast_clock_ahead_seconds", Help: "How far this machine's clock is ahead of the database's; negative: behind.",
+	}, func() float64 { return rights.ClockAhead().Seconds() }))
 }
 
 // watchListening exports whether the server hears the announcements of other replicas. It returns the function to report to.
