@@ -1,6 +1,9 @@
 import type { Link } from '@holdfast/api';
 import { useComputed, useSignal } from '@preact/signals';
+import type { Qr } from '../qr.ts';
+import { useWork } from '../work.ts';
 import { askNothing, Frame } from './act.tsx';
+import { Failed, WorkButton } from './button.tsx';
 import { When } from './when.tsx';
 
 interface Props {
@@ -25,6 +28,7 @@ export function LinkMade({ title, text, link }: Props) {
           Works once, until <When at={link.expires_at} />. It is shown only now.
         </small>
       </label>
+      <QrCode text={shown} />
       <div class="ends">
         <p class="outcome" role="status">
           {copied.value === true && 'Copied.'}
@@ -47,5 +51,30 @@ export function LinkMade({ title, text, link }: Props) {
         </button>
       </div>
     </Frame>
+  );
+}
+
+/** The link as a picture for the camera of the device that it is for. It is drawn in this page: the link goes nowhere else. */
+function QrCode({ text }: { text: string }) {
+  const code = useSignal<Qr | null>(null);
+  const work = useWork();
+  const { value: drawn } = code;
+  if (!drawn) {
+    return (
+      <>
+        <WorkButton
+          work={work}
+          onClick={() => work.run(async () => (code.value = (await import('../qr.ts')).qr(text)))}
+        >
+          Show as QR code
+        </WorkButton>
+        <Failed work={work} />
+      </>
+    );
+  }
+  return (
+    <svg class="qr" viewBox={`0 0 ${drawn.size} ${drawn.size}`} role="img" aria-label="The link as a QR code">
+      <path d={drawn.path} shape-rendering="crispEdges" />
+    </svg>
   );
 }

@@ -82,7 +82,7 @@ export function Webhooks() {
                   </small>
                 )}
               </div>
-              {may('admin') && delivery.state !== 'pending' && (
+              {may('admin') && delivery.state === 'dead' && (
                 <button
                   type="button"
                   class="button"

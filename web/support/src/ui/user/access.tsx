@@ -9,11 +9,12 @@ import { said } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
 import { LinkMade } from '../link-made.tsx';
 import { Timed, When } from '../when.tsx';
-import { type CardProps, mayTouchAccess } from './card.ts';
+import { type CardProps, linkedDevices, mayTouchAccess } from './card.ts';
 
 /** The user's passkeys, codes and sessions. */
 export function Access({ account, changed }: CardProps) {
   const { passkeys, sessions } = account;
+  const linked = linkedDevices(account);
   return (
     <section class="card" aria-labelledby="access">
       <h2 id="access">Who can get in</h2>
@@ -59,13 +60,15 @@ export function Access({ account, changed }: CardProps) {
           <button type="button" class="button" onClick={() => ask(<Recovery account={account} changed={changed} />)}>
             Recovery link…
           </button>
-          <button
-            type="button"
-            class="button danger"
-            onClick={() => ask(<SignOut account={account} changed={changed} />)}
-          >
-            Sign out everywhere…
-          </button>
+          {(sessions.length > 0 || linked > 0) && (
+            <button
+              type="button"
+              class="button danger"
+              onClick={() => ask(<SignOut account={account} changed={changed} />)}
+            >
+              Sign out everywhere…
+            </button>
+          )}
         </div>
       ) : (
         may('support:write') && (
@@ -110,7 +113,9 @@ function Recovery({ account, changed }: CardProps) {
 }
 
 function SignOut({ account, changed }: CardProps) {
-  const devices = useSignal(false);
+  const linked = linkedDevices(account);
+  // Without a session there is nothing else to end.
+  const devices = useSignal(account.sessions.length === 0);
   const { name } = account.user;
   const ends = account.devices.flatMap(({ document_expires_at: end }) =>
     end !== null && new Date(end) > now.value ? [Date.parse(end)] : [],
@@ -133,7 +138,7 @@ function SignOut({ account, changed }: CardProps) {
         {account.sessions.length === 0
           ? 'No session is open'
           : `${count(account.sessions.length, 'session')} end${account.sessions.length === 1 ? 's' : ''} now`}
-        {devices.value && account.devices.length > 0 && `, and ${count(account.devices.length, 'device')} are removed`}.
+        {devices.value && `, and ${count(linked, 'device')} ${linked === 1 ? 'is' : 'are'} removed`}.
         {devices.value && until && (
           <Timed
             words={() =>
@@ -142,13 +147,19 @@ function SignOut({ account, changed }: CardProps) {
           />
         )}
       </p>
-      <label class="check">
-        <input type="checkbox" checked={devices} onChange={(event) => (devices.value = event.currentTarget.checked)} />
-        <span>
-          <strong>Remove the devices, too</strong>
-          <small>Where they sign in again with a passkey, the device is linked again.</small>
-        </span>
-      </label>
+      {linked > 0 && (
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={devices}
+            onChange={(event) => (devices.value = event.currentTarget.checked)}
+          />
+          <span>
+            <strong>Remove the devices, too</strong>
+            <small>Where they sign in again with a passkey, the device is linked again.</small>
+          </span>
+        </label>
+      )}
       <p>It is not undone from here: they sign in again with a passkey, and everything is as before.</p>
     </Act>
   );

@@ -12,3 +12,8 @@ export interface CardProps {
 export function mayTouchAccess({ role }: Account): boolean {
   return may('support:write') && (role === null || may('admin'));
 }
+
+/** The number of devices that can be removed. */
+export function linkedDevices({ devices }: Account): number {
+  return devices.filter(({ removed }) => !removed).length;
+}

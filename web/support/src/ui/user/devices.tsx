@@ -7,12 +7,12 @@ import { said } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
 import { Id } from '../id.tsx';
 import { Timed, When } from '../when.tsx';
-import { type CardProps, mayTouchAccess } from './card.ts';
+import { type CardProps, linkedDevices, mayTouchAccess } from './card.ts';
 
 /** The user's devices, and until when each works without contact. */
 export function Devices({ account, changed }: CardProps) {
   const { devices } = account;
-  const linked = devices.filter((device) => !device.removed).length;
+  const linked = linkedDevices(account);
   return (
     <section class="card" aria-labelledby="devices">
       <div class="card-head">
