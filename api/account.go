@@ -79,12 +79,13 @@ func (s *server) exportAccount(w http.ResponseWriter, r *http.Request, by caller
 		Subscriptions []subscription    `json:"subscriptions"`
 		Billing       []exportedBilling `json:"billing_events"`
 		Devices       []exportedDevice  `json:"devices"`
+		Notes         []note            `json:"notes"`
 		Audit         []auditEntry      `json:"audit"`
 	}{
 		ExportedAt: s.now().UTC(), User: adminUserOf(held.User), Role: orNull(held.Role), Revision: account.Revision, TrialStarted: account.TrialStarted,
 		Passkeys: []exportedPasskey{}, Sessions: sessionsOf(held.Sessions, by.session), Links: []exportedLink{},
 		RecoveryCodes: recoveryCodes{held.RecoveryCodes.Left, utc(held.RecoveryCodes.CreatedAt)},
-		Subscriptions: []subscription{}, Billing: []exportedBilling{}, Devices: []exportedDevice{}, Audit: each(trail, auditEntryOf),
+		Subscriptions: []subscription{}, Billing: []exportedBilling{}, Devices: []exportedDevice{}, Notes: each(held.Notes, noteOf), Audit: each(trail, auditEntryOf),
 	}
 	for _, c := range held.Passkeys {
 		file.Passkeys = append(file.Passkeys, exportedPasskey{

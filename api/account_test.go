@@ -27,6 +27,7 @@ func enough(t *testing.T, ada *browser) (user, device, lineage string) {
 	subscription := ada.admin("GET", "/admin/v1/users/"+user, nil).member("subscriptions").([]any)[0].(map[string]any)["id"].(string)
 	ada.admin("POST", "/admin/v1/subscriptions/"+subscription+"/suspend", `{"reason":"Ms Tell-tale called"}`).want(t, 200, "")
 	ada.admin("POST", "/admin/v1/subscriptions/"+subscription+"/reinstate", `{"reason":"Ms Tell-tale called again"}`).want(t, 200, "")
+	ada.keyed("note-ada", "/admin/v1/users/"+user+"/notes", `{"text":"Ms Tell-tale prefers letters"}`).want(t, 201, "")
 	ada.sends(webhookMessage("tell-1", "billed-"+user, user, time.Now().Add(time.Hour))).want(t, 200, "")
 	return user, device, reconciled.text("lineage")
 }
@@ -103,10 +104,12 @@ func TestEraseAccount(t *testing.T) {
 func TestEraseStaff(t *testing.T) {
 	w := newWorld(t)
 	eve, id := w.staff("Eve Tell-tale", passkey.RoleAdmin)
+	eve.do("DELETE", "/v1/account", nil).want(t, 409, "conflict") // the last admin
+	w.staff("Ann", passkey.RoleAdmin)
 	eve.do("POST", "/admin/v1/users", `{"name":"Ada","reason":"a customer"}`, "Idempotency-Key", "k").want(t, 201, "")
 	eve.do("POST", "/admin/v1/users/"+id+"/recovery", `{"reason":"to try it"}`).want(t, 201, "")
 	eve.do("DELETE", "/v1/account", nil).want(t, 204, "")
-	if n := w.count("staff"); n != 0 {
+	if n := w.count("staff"); n != 1 {
 		t.Errorf("%d staff", n)
 	}
 	nameless(t, w.connect(), []string{"tell-tale"}, idsOf(t, id))
@@ -212,6 +215,7 @@ func TestExportAccount(t *testing.T) {
 		"audit": "audit", "audit_reasons": "audit", "billing_events": "billing_events", "devices": "devices", "enrolments": "links", "passkeys": "passkeys",
 		"recovery_codes": "recovery_codes", "sessions": "sessions", "subscriptions": "subscriptions",
 		"staff":              "role",
+		"notes":              "notes",
 		"webhook_deliveries": "", // repeat the trail, for some time
 		"directory":          "", // the keys of the rows themselves
 	}
@@ -241,7 +245,7 @@ func TestExportAccount(t *testing.T) {
 	}
 	text := string(file.body)
 	for _, part := range []string{
-		`"name":"Ada Tell-tale"`, device, `"left":10`, `"kind":"recovery"`, "Ms Tell-tale called again", `"crv":"P-256"`, `"plan":"premium"`, `"current":true`,
+		`"name":"Ada Tell-tale"`, device, `"left":10`, `"kind":"recovery"`, "Ms Tell-tale called again", "Tell-tale prefers letters", `"crv":"P-256"`, `"plan":"premium"`, `"current":true`,
 	} {
 		if !strings.Contains(text, part) {
 			t.Errorf("the export lacks %s: %s", part, text)

@@ -280,6 +280,10 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 	if err != nil {
 		return err
 	}
+	notes, err := s.passkeys.Notes(ctx, shown.ID)
+	if err != nil {
+		return err
+	}
 	account, err := s.entitlements.Account(ctx, holder)
 	if err != nil {
 		return err
@@ -316,10 +320,11 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 		Devices       []adminDevice        `json:"devices"`
 		Passkeys      []passkeyItem        `json:"passkeys"`
 		Sessions      []adminSession       `json:"sessions"` // live ones
+		Notes         []note               `json:"notes"`
 		Audit         []auditEntry         `json:"audit"`
 	}{
 		adminUserOf(shown), orNull(role), account.Revision, account.TrialStarted, int64(s.entitlements.OfflineWindow() / time.Second),
 		decisionOf(judged), subscriptions, plans,
-		places{len(account.Occupants(now)), judged.DeviceLimit}, supportDevices(account, now), each(passkeys, passkeyOf), sessions, each(trail, auditEntryOf),
+		places{len(account.Occupants(now)), judged.DeviceLimit}, supportDevices(account, now), each(passkeys, passkeyOf), sessions, each(notes, noteOf), each(trail, auditEntryOf),
 	})
 }

@@ -71,6 +71,7 @@ var refusals = []struct {
 	{passkey.ErrLastPasskey, refusal{http.StatusConflict, "last_passkey", "The last passkey cannot be deleted; add another one, or make recovery codes, first."}},
 	{passkey.ErrOwnRole, refusal{http.StatusConflict, "conflict", "You cannot remove yourself: another admin can."}},
 	{passkey.ErrLastAdmin, refusal{http.StatusConflict, "conflict", "No other admin has a passkey: invite one first."}},
+	{passkey.ErrTooManyNotes, refusal{http.StatusConflict, "conflict", "There are as many notes about this user as there can be: delete one first."}},
 	{passkey.ErrTooManyPasskeys, refusal{http.StatusConflict, "conflict", "You have as many passkeys as an account can hold; delete one first."}},
 	{passkey.ErrConflict, refusal{http.StatusConflict, "conflict", "This contradicts what is stored."}},
 	{passkey.ErrNotFound, notFound},

@@ -93,6 +93,8 @@ func (s *server) routes() []route {
 		{method: post, path: "/admin/v1/users/{id}/recovery", access: scoped, scope: write, handler: s.recoverUser},
 		{method: post, path: "/admin/v1/users/{id}/sign-out", access: scoped, scope: write, handler: s.signOutUser},
 		{method: post, path: "/admin/v1/users/{id}/grants", access: scoped, scope: write, handler: s.grantDays},
+		{method: post, path: "/admin/v1/users/{id}/notes", access: scoped, scope: write, handler: s.writeNote},
+		{method: del, path: "/admin/v1/users/{id}/notes/{note}", access: scoped, scope: write, handler: s.deleteNote},
 		{method: put, path: "/admin/v1/subscriptions/{id}", access: scoped, scope: billing, handler: s.putSubscription},
 		{method: get, path: "/admin/v1/subscriptions/{id}/revocation", access: scoped, scope: read, handler: s.showRevocation},
 		{method: post, path: "/admin/v1/subscriptions/{id}/revoke", access: scoped, scope: write, handler: s.revokeSubscription},

@@ -110,6 +110,7 @@ test('staff find a customer among many, revoke with a known end, and undo it', a
   await page.getByRole('button', { name: 'Remove Chrome' }).first().click();
   await support.answer('Remove now', 'Lost on a train');
   await expect(support.card('devices').getByRole('heading')).toHaveText('1 device');
+  await expect(page.getByRole('button', { name: 'Remove Chrome' })).toHaveCount(1);
   const removed = support.card('devices').getByRole('listitem').filter({ hasText: 'removed' });
   await expect(removed).toContainText("Counts against the plan's limit. Frees up");
   await page.getByRole('button', { name: 'Free the place of Chrome' }).click();
@@ -120,6 +121,8 @@ test('staff find a customer among many, revoke with a known end, and undo it', a
   await support.answer('Sign out now', 'Stolen laptop');
   await expect(support.card('access')).toContainText('Not signed in anywhere');
   await expect(support.card('devices')).toContainText('None is linked');
+  // Nothing is left to end.
+  await expect(page.getByRole('button', { name: 'Sign out everywhere…' })).toHaveCount(0);
   await page.getByRole('button', { name: 'Recovery link…' }).click();
   await support.answer('Make the link', 'Called back on the known number');
   await expect(support.dialog.getByLabel('One-time link')).toHaveValue(new RegExp(`^${server.origin}/#recover=`));
@@ -262,9 +265,16 @@ test('a message covers nothing, and leaves by itself once it was read', async ({
     await support.answer('Revoke now', 'Chargeback');
     await expect(support.toast).toContainText('Revoked premium of Ada.');
     for (const shown of [page.getByRole('button', { name: 'Reinstate…' }), support.card('trail')]) {
-      await shown.evaluate((element) => element.scrollIntoView({ block: 'end' }));
-      const [box, message] = [await shown.boundingBox(), await support.toast.boundingBox()];
-      expect((box?.y ?? 0) + (box?.height ?? 0)).toBeLessThanOrEqual(message?.y ?? 0);
+      // The page may still be growing.
+      await expect
+        .poll(() =>
+          shown.evaluate((element) => {
+            element.scrollIntoView({ block: 'end' });
+            const message = document.querySelector('.toast')?.getBoundingClientRect();
+            return message !== undefined && element.getBoundingClientRect().bottom <= message.top;
+          }),
+        )
+        .toBe(true);
     }
 
     // It stays while it is read: under the pointer, and with the focus.
@@ -326,6 +336,27 @@ test('times are local, with UTC under the pointer, or in UTC throughout; ids are
     await expect(page.getByText('Copied.')).toHaveCount(1);
     expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(copied);
   }
+});
+
+test('notes about a customer are written, kept out of the trail, and deleted', async ({ fieldbook, server }) => {
+  const { page } = fieldbook;
+  const support = new Console(page, server);
+  await support.join('Grace', 'support');
+  await support.customer('Ada');
+  await support.open('Ada');
+  const notes = support.card('notes-about');
+  await expect(notes).toContainText('None yet.');
+  await notes.getByLabel('New note').fill('Prefers letters.\n<b>Always</b>');
+  await notes.getByRole('button', { name: 'Write note' }).click();
+  await expect(notes.getByRole('listitem')).toContainText(/Prefers letters\.\s*<b>Always<\/b>.*By Grace/s);
+  await expect(notes.getByLabel('New note')).toHaveValue('');
+  const entries = support.card('trail').getByRole('listitem');
+  await expect(entries.first()).toContainText('Note written by Grace');
+  await notes.getByRole('button', { name: /^Delete the note “Prefers letters/ }).click();
+  await support.answer('Delete it', 'Out of date');
+  await expect(notes).toContainText('None yet.');
+  await expect(entries.first()).toContainText(/Note deleted by Grace.*“Out of date”/s);
+  await expect(support.card('trail')).not.toContainText('Prefers letters');
 });
 
 test('autofill offers a passkey, and the app’s service worker bypasses the console', async ({ fieldbook, server }) => {

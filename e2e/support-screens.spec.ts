@@ -47,6 +47,9 @@ test.describe('on a phone', () => {
 
     await support.open('Ada');
     await expect(page.getByText('Trial started')).toBeVisible();
+    await support.card('notes-about').getByLabel('New note').fill('Prefers letters, in the morning.');
+    await support.card('notes-about').getByRole('button', { name: 'Write note' }).click();
+    await expect(support.card('notes-about').getByRole('listitem')).toHaveCount(1);
     await shoot('user');
     await support.card('access').scrollIntoViewIfNeeded();
     await shoot('user-access');
@@ -74,6 +77,8 @@ test.describe('on a phone', () => {
     await page.getByRole('button', { name: 'Recovery link…' }).click();
     await support.answer('Make the link', 'Lost phone; called back');
     await expect(support.dialog.getByRole('button', { name: 'Copy link' })).toBeVisible();
+    await support.dialog.getByRole('button', { name: 'Show as QR code' }).click();
+    await expect(support.dialog.getByRole('img', { name: 'The link as a QR code' })).toBeVisible();
     await shoot('link');
     await page.keyboard.press('Escape'); // which would discard the link that is shown only once
     await support.dialog.getByRole('button', { name: 'Done' }).click();
@@ -133,6 +138,13 @@ test.describe('on a phone', () => {
     await page.getByLabel('Show').selectOption('delivered');
     await expect(page.getByText('None is delivered.')).toBeVisible();
     await page.getByLabel('Show').selectOption('all');
+    await server.postgres.run(
+      `UPDATE webhook_deliveries SET state = 'delivered', delivered_at = now() WHERE id = (SELECT id FROM webhook_deliveries WHERE state = 'pending' LIMIT 1)`,
+    );
+    await page.reload();
+    // Sent again is what was given up; a receiver that has it needs it no more.
+    await expect(page.locator('.badge', { hasText: 'delivered' })).toBeVisible();
+    await expect(page.getByRole('button', { name: /^Send again/ })).toHaveCount(1);
     await shoot('webhooks');
     await support.to('Gaps');
     await expect(page.getByText('None is open')).toBeVisible();

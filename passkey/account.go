@@ -14,6 +14,7 @@ type Held struct {
 	Sessions      []Session    // including ended ones, until they are swept
 	Links         []NewLink
 	RecoveryCodes RecoveryCodes
+	Notes         []Note
 }
 
 // Export returns all data held about the session's user.
@@ -34,16 +35,19 @@ func (s *Service) Export(ctx context.Context, session Session) (held Held, err e
 	if held.RecoveryCodes, err = s.store.RecoveryCodes(ctx, session.User.ID); err != nil {
 		return Held{}, fmt.Errorf("export recovery codes: %w", err)
 	}
+	if held.Notes, err = s.store.Notes(ctx, session.User.ID); err != nil {
+		return Held{}, fmt.Errorf("export notes: %w", err)
+	}
 	return held, nil
 }
 
 // Erase permanently deletes the session's user and all their data. Only the audit trail stays, which holds ids and no
-// names; the reasons that people typed are deleted too.
+// names; the reasons that people typed are deleted too. It returns ErrLastAdmin for the last admin who has a passkey.
 func (s *Service) Erase(ctx context.Context, session Session) error {
 	now := s.now()
 	actor := "user:" + string(session.User.ID)
 	entry := AuditEntry{At: now, Actor: actor, Action: "account.erased", Object: actor, User: session.User.ID}
-	if err := s.store.EraseUser(ctx, session.User.ID, entry); err != nil {
+	if err := s.store.EraseUser(ctx, session.User.ID, Agent{Actor: actor}.mayRemove, entry); err != nil {
 		return fmt.Errorf("erase account: %w", err)
 	}
 	return nil

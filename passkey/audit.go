@@ -12,9 +12,9 @@ type AuditEntry struct {
 	Actor string // "user:<uuid>", "token:<uuid>", "staff:<uuid>", "operator" or "server"
 	// Action is "passkey.added", "passkey.removed", "passkey.rejected", "user.created", "user.external_id_changed",
 	// "user.signed_out", "recovery_codes.created", "recovery_link.created", "account.recovered", "account.erased",
-	// "staff.invited", "staff.removed", "token.created" or "token.revoked".
+	// "staff.invited", "staff.removed", "note.written", "note.deleted", "token.created" or "token.revoked".
 	Action string
-	Object string // "passkey:<base64url>", "user:<uuid>", "token:<uuid>"
+	Object string // "passkey:<base64url>", "user:<uuid>", "note:<uuid>", "token:<uuid>"
 	User   UserID // the user concerned; "" for tokens
 	Before json.RawMessage
 	After  json.RawMessage

@@ -53,6 +53,9 @@ var (
 	// ErrTooManyPasskeys: the user has MaxPasskeys already.
 	ErrTooManyPasskeys = fmt.Errorf("a user can have %d passkeys at most", MaxPasskeys)
 
+	// ErrTooManyNotes: there are MaxNotes about the user already.
+	ErrTooManyNotes = fmt.Errorf("there can be %d notes about a user at most", MaxNotes)
+
 	// ErrNotFound: no such user, passkey, session or token for this caller.
 	ErrNotFound = errors.New("not found")
 

@@ -15,6 +15,7 @@ type Store interface {
 	SessionStore
 	UserStore
 	StaffStore
+	NoteStore
 	CodeStore
 	TokenStore
 }
@@ -156,8 +157,9 @@ type UserStore interface {
 
 	// EraseUser deletes the user and all their data, in every domain, and stores the audit entry; it returns ErrNotFound
 	// if the user does not exist. The status of their devices is INVALID from then on, including documents that a
-	// reconcile under way still issues. Audit entries stay, without the reasons that people gave.
-	EraseUser(ctx context.Context, user UserID, entry AuditEntry) error
+	// reconcile under way still issues. Audit entries stay, without the reasons that people gave. For a staff member it
+	// returns the error of may as RemoveStaff does, and each of concurrent calls of both sees what the one before has left.
+	EraseUser(ctx context.Context, user UserID, may MayRemove, entry AuditEntry) error
 }
 
 // StaffStore stores which users are staff. A user is staff from the start or never.
@@ -174,8 +176,11 @@ type StaffStore interface {
 	// RemoveStaff removes the user's role, deletes the user's sessions and links, and stores the audit entry, with the
 	// former role as its state before; or returns ErrNotFound if the user has none, or the error of may for the member and
 	// the other staff. Of concurrent removals, each sees what the one before has left.
-	RemoveStaff(ctx context.Context, user UserID, may func(member StaffMember, others []StaffMember) error, entry AuditEntry) error
+	RemoveStaff(ctx context.Context, user UserID, may MayRemove, entry AuditEntry) error
 }
+
+// MayRemove decides whether a member may leave the staff, so that others remain.
+type MayRemove = func(member StaffMember, others []StaffMember) error
 
 // CodeStore stores one-time codes until CredentialStore.Recover spends them.
 type CodeStore interface {

@@ -10,12 +10,16 @@ import (
 )
 
 // EraseUser implements [passkey.UserStore]. Locks are taken in the order user, devices, as in every change of an account.
-func (p *Passkeys) EraseUser(ctx context.Context, user passkey.UserID, entry passkey.AuditEntry) error {
-	return transact(ctx, p.db, func(tx *sqlx.Tx) error { return erase(ctx, tx, user, entry) })
+func (p *Passkeys) EraseUser(ctx context.Context, user passkey.UserID, may passkey.MayRemove, entry passkey.AuditEntry) error {
+	return transact(ctx, p.db, func(tx *sqlx.Tx) error { return erase(ctx, tx, user, may, entry) })
 }
 
-func erase(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, entry passkey.AuditEntry) error {
-	if err := findUser(ctx, tx, user); err != nil {
+func erase(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, may passkey.MayRemove, entry passkey.AuditEntry) error {
+	role, err := findAccount(ctx, tx, user, func(passkey.Role) error { return nil })
+	if err == nil && role != "" {
+		_, err = leaving(ctx, tx, user, may)
+	}
+	if err != nil {
 		return err
 	}
 	// Wait for a running reconcile: the document that it issues must be invalidated, too.

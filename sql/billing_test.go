@@ -669,7 +669,7 @@ func TestEraseBilling(t *testing.T) {
 		t.Fatalf("%d events, %v", len(kept), err)
 	}
 	entry := passkey.AuditEntry{At: b.clock.Now(), Actor: "user:" + string(c.user), Action: "account.erased", Object: "user:" + string(c.user), User: passkey.UserID(c.user)}
-	if err := newPasskeys(t, b.db).EraseUser(t.Context(), passkey.UserID(c.user), entry); err != nil {
+	if err := newPasskeys(t, b.db).EraseUser(t.Context(), passkey.UserID(c.user), nil, entry); err != nil {
 		t.Fatal(err)
 	}
 	if n := b.count(t, `SELECT count(*) FROM billing_events WHERE position($1 IN billing_events::text) > 0`, c.user); n != 0 {
@@ -725,7 +725,7 @@ func TestEraseRacesBilling(t *testing.T) {
 	erased, taken := make(chan error, 1), make(chan error, 1)
 	go func() {
 		entry := passkey.AuditEntry{At: b.clock.Now(), Actor: "operator", Action: "account.erased", Object: "user:" + string(c.user), User: passkey.UserID(c.user)}
-		erased <- newPasskeys(t, b.db).EraseUser(context.Background(), passkey.UserID(c.user), entry)
+		erased <- newPasskeys(t, b.db).EraseUser(context.Background(), passkey.UserID(c.user), nil, entry)
 	}()
 	waiting(1)
 	go func() {

@@ -127,7 +127,7 @@ func TestLocksHaveTheirPlaces(t *testing.T) {
 	t.Parallel()
 	places := map[string][]string{ // functions; "" stands for constants
 		"advisory":    {"", "UpdateDue", "inBatches", "lockAccount", "lockCustomer"},
-		"LOCK TABLE":  {"RemoveStaff", "lockKeysets"},
+		"LOCK TABLE":  {"leaving", "lockKeysets"},
 		"SKIP LOCKED": {"raiseHolders", "skipLocked"},
 	}
 	found := map[string][]string{}

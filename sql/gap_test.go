@@ -146,7 +146,7 @@ func TestGaps(t *testing.T) {
 	}
 
 	// An erased user's gap is neither listed nor recorded.
-	if err := newPasskeys(t, b.db).EraseUser(t.Context(), passkey.UserID(hidden.user), passkey.AuditEntry{
+	if err := newPasskeys(t, b.db).EraseUser(t.Context(), passkey.UserID(hidden.user), nil, passkey.AuditEntry{
 		At: b.clock.Now(), Actor: "user:" + string(hidden.user), Action: "user.erased", Object: "user:" + string(hidden.user),
 	}); err != nil {
 		t.Fatal(err)

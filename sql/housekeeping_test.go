@@ -169,7 +169,7 @@ func TestStatusIndicesExpire(t *testing.T) {
 	}
 	given := b.refresh(t, staying).Status.StatusList.Index
 	b.db.MustExec(`UPDATE devices SET document_bound = now() + interval '30 days' WHERE id = $1`, erased.id)
-	if err := newPasskeys(t, b.db).EraseUser(t.Context(), passkey.UserID(erased.user), passkey.AuditEntry{
+	if err := newPasskeys(t, b.db).EraseUser(t.Context(), passkey.UserID(erased.user), nil, passkey.AuditEntry{
 		At: b.clock.Now(), Actor: "operator", Action: "account.erased", User: passkey.UserID(erased.user),
 	}); err != nil {
 		t.Fatal(err)

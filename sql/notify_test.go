@@ -159,7 +159,7 @@ func TestListen(t *testing.T) {
 	}
 	// Erasing an account ends its sessions.
 	entry := passkey.AuditEntry{At: time.Now(), Actor: "user:" + bob, Action: "account.erased", Object: "user:" + bob, User: passkey.UserID(bob)}
-	if err := passkeys.EraseUser(t.Context(), passkey.UserID(bob), entry); err != nil {
+	if err := passkeys.EraseUser(t.Context(), passkey.UserID(bob), nil, entry); err != nil {
 		t.Fatal(err)
 	}
 	if before := l.until("end of " + other); len(before) > 0 {

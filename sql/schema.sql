@@ -117,6 +117,15 @@ ALTER TABLE public.keyset_marks ALTER COLUMN place ADD GENERATED ALWAYS AS IDENT
     CACHE 1
 );
 
+CREATE TABLE public.notes (
+    user_id uuid NOT NULL,
+    id uuid NOT NULL,
+    at timestamp with time zone NOT NULL,
+    author text NOT NULL,
+    text text NOT NULL,
+    CONSTRAINT notes_text_check CHECK (((length(text) >= 1) AND (length(text) <= 2000)))
+);
+
 CREATE TABLE public.passkeys (
     user_id uuid NOT NULL,
     credential_id bytea NOT NULL,
@@ -319,6 +328,9 @@ ALTER TABLE ONLY public.idempotency
 ALTER TABLE ONLY public.keyset_marks
     ADD CONSTRAINT keyset_marks_pkey PRIMARY KEY (root);
 
+ALTER TABLE ONLY public.notes
+    ADD CONSTRAINT notes_pkey PRIMARY KEY (user_id, id);
+
 ALTER TABLE ONLY public.passkeys
     ADD CONSTRAINT passkeys_pkey PRIMARY KEY (user_id, credential_id);
 
@@ -438,6 +450,9 @@ ALTER TABLE ONLY public.devices
 ALTER TABLE ONLY public.enrolments
     ADD CONSTRAINT enrolments_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.notes
+    ADD CONSTRAINT notes_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.passkeys
     ADD CONSTRAINT passkeys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
@@ -492,6 +507,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.enrolments TO holdfast_runtime
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency TO holdfast_runtime;
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.keyset_marks TO holdfast_runtime;
+
+GRANT SELECT,INSERT,DELETE ON TABLE public.notes TO holdfast_runtime;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.passkeys TO holdfast_runtime;
 

@@ -84,25 +84,14 @@ func (p *Passkeys) RoleOf(ctx context.Context, user passkey.UserID) (role passke
 
 // RemoveStaff implements [passkey.StaffStore].
 func (p *Passkeys) RemoveStaff(
-	ctx context.Context, user passkey.UserID, may func(member passkey.StaffMember, others []passkey.StaffMember) error, entry passkey.AuditEntry,
+	ctx context.Context, user passkey.UserID, may passkey.MayRemove, entry passkey.AuditEntry,
 ) error {
 	return transact(ctx, p.db, func(tx *sqlx.Tx) error {
 		if err := findUser(ctx, tx, user); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `LOCK TABLE staff IN SHARE ROW EXCLUSIVE MODE`); err != nil {
-			return failed("lock staff", err)
-		}
-		others, err := list(ctx, tx, "select staff", staffRow.member, selectStaff)
+		member, err := leaving(ctx, tx, user, may)
 		if err != nil {
-			return err
-		}
-		at := slices.IndexFunc(others, func(m passkey.StaffMember) bool { return m.User.ID == user })
-		if at < 0 {
-			return passkey.ErrNotFound
-		}
-		member := others[at]
-		if err := may(member, slices.Delete(others, at, at+1)); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM staff WHERE user_id = $1`, user); err != nil {
@@ -119,4 +108,22 @@ func (p *Passkeys) RemoveStaff(
 		}
 		return insertEntry(ctx, tx, entry)
 	})
+}
+
+// leaving returns a member who is to leave the staff, the error of may, or passkey.ErrNotFound if the user is not staff. Its
+// lock keeps others from leaving before the transaction ends.
+func leaving(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, may passkey.MayRemove) (member passkey.StaffMember, err error) {
+	if _, err := tx.ExecContext(ctx, `LOCK TABLE staff IN SHARE ROW EXCLUSIVE MODE`); err != nil {
+		return member, failed("lock staff", err)
+	}
+	others, err := list(ctx, tx, "select staff", staffRow.member, selectStaff)
+	if err != nil {
+		return member, err
+	}
+	at := slices.IndexFunc(others, func(m passkey.StaffMember) bool { return m.User.ID == user })
+	if at < 0 {
+		return member, passkey.ErrNotFound
+	}
+	member = others[at]
+	return member, may(member, slices.Delete(others, at, at+1))
 }

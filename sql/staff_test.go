@@ -123,6 +123,45 @@ func TestRemoveStaffLeavesAnAdmin(t *testing.T) {
 	}
 }
 
+// TestEraseLeavesAnAdmin checks that an admin may erase their own account only if another admin with a passkey stays, even if
+// two do so at once.
+func TestEraseLeavesAnAdmin(t *testing.T) {
+	w := newWorld(t)
+	join := func(name string, role passkey.Role) passkey.SignedIn {
+		_, link, err := w.InviteStaff(t.Context(), operator, name, role)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := w.recover(link.Code, newAuthenticator())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return in
+	}
+	pair := []passkey.SignedIn{join("Eve", passkey.RoleAdmin), join("Sam", passkey.RoleAdmin)}
+	if err := w.Erase(t.Context(), join("Joe", passkey.RoleSupport).Session); err != nil {
+		t.Errorf("support: %v", err)
+	}
+	n := w.together(2, passkey.ErrLastAdmin, func(i int) error { return w.Erase(t.Context(), pair[i].Session) })
+	if n != 1 {
+		t.Errorf("%d of two admins erased their accounts", n)
+	}
+	staff, err := w.Staff(t.Context())
+	if err != nil || len(staff) != 1 {
+		t.Fatalf("staff: %+v, %v", staff, err)
+	}
+	last := pair[slices.IndexFunc(pair, func(in passkey.SignedIn) bool { return in.User.ID == staff[0].User.ID })]
+	want(t, w.Erase(t.Context(), last.Session), passkey.ErrLastAdmin)
+
+	// The operator, who can invite another, may take the role, and then the account is an ordinary one.
+	if err := w.RemoveStaff(t.Context(), operator, last.User.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Erase(t.Context(), last.Session); err != nil {
+		t.Errorf("no longer staff: %v", err)
+	}
+}
+
 func TestInviteStaffRefuses(t *testing.T) {
 	w := newWorld(t)
 	for _, c := range []struct {

@@ -85,6 +85,17 @@ CREATE TABLE staff (
 );
 GRANT SELECT, INSERT, DELETE ON staff TO holdfast_runtime;
 
+-- What support has noted about users, until support deletes it. It is personal data of the user.
+CREATE TABLE notes (
+    user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    id uuid NOT NULL,
+    at timestamptz NOT NULL,
+    author text NOT NULL, -- as the audit trail names actors
+    text text NOT NULL CHECK (length(text) BETWEEN 1 AND 2000),
+    PRIMARY KEY (user_id, id)
+);
+GRANT SELECT, INSERT, DELETE ON notes TO holdfast_runtime;
+
 
 -- Signing in.
 

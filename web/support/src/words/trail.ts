@@ -22,6 +22,8 @@ export const actions: Readonly<Record<string, string>> = {
   'gap.closed': 'Gap checked and closed',
   'gap.found': 'Device knew more than the restored database',
   'lineage.recovered': 'An answer of the device was not remembered',
+  'note.deleted': 'Note deleted',
+  'note.written': 'Note written',
   'passkey.added': 'Passkey added',
   'passkey.rejected': 'Passkey refused',
   'passkey.removed': 'Passkey deleted',

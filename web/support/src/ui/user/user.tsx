@@ -8,6 +8,7 @@ import { When } from '../when.tsx';
 import { Access } from './access.tsx';
 import { Devices } from './devices.tsx';
 import { Holdings } from './holdings.tsx';
+import { Notes } from './notes.tsx';
 
 /** One user: rights with reasons, devices, access, and trail. */
 export function UserPage({ id }: { id: string }) {
@@ -56,6 +57,7 @@ export function UserPage({ id }: { id: string }) {
               <Devices account={account} changed={reload} />
             </div>
             <div class="column">
+              <Notes account={account} changed={reload} />
               <Access account={account} changed={reload} />
               <section class="card" aria-labelledby="trail">
                 <h2 id="trail">What was done</h2>
