@@ -48,7 +48,7 @@ export default defineConfig({
     target: 'es2023',
     // Inlined assets would be data: URLs, which the content security policy refuses.
     assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    modulePreload: false,
   },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   server: {

@@ -1,6 +1,6 @@
 import { locked, user } from '../client.ts';
 import { route } from '../route.ts';
-import { Later } from './later.tsx';
+import { Later, security } from './later.tsx';
 import { LockScreen } from './lock-screen.tsx';
 import { Notebook } from './notebook.tsx';
 import { UpdatePrompt } from './update-prompt.tsx';
@@ -19,12 +19,12 @@ function Screen() {
   const place = route.value;
   if (locked.value && user.value) return <LockScreen user={user.value} />;
   if (place.at === 'enrolment') {
-    return <Later>{({ Recovery }) => <Recovery way="enrolment" code={place.code} />}</Later>;
+    return <Later part={security}>{({ Recovery }) => <Recovery way="enrolment" code={place.code} />}</Later>;
   }
   if (place.at === 'recovery') {
     const way = place.code === null ? 'typed' : 'recovery';
-    return <Later>{({ Recovery }) => <Recovery way={way} code={place.code} />}</Later>;
+    return <Later part={security}>{({ Recovery }) => <Recovery way={way} code={place.code} />}</Later>;
   }
-  if (place.at === 'recovered' && user.value) return <Later>{({ Recovered }) => <Recovered />}</Later>;
+  if (place.at === 'recovered' && user.value) return <Later part={security}>{({ Recovered }) => <Recovered />}</Later>;
   return user.value === null ? <Welcome /> : <Notebook user={user.value} />;
 }

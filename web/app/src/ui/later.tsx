@@ -2,30 +2,41 @@ import { signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
 
-type Part = typeof import('./security/security.tsx');
-
-const part = signal<Part | null>(null);
-const missing = signal(false);
-
-async function load(): Promise<void> {
-  try {
-    part.value = await import('./security/security.tsx');
-    missing.value = false;
-  } catch {
-    missing.value = true;
-  }
+/** A part of the app that is a separate file, loaded on demand. */
+function part<Part>(load: () => Promise<Part>) {
+  const loaded = signal<Part | null>(null);
+  const missing = signal(false);
+  return {
+    loaded,
+    missing,
+    async load(): Promise<void> {
+      try {
+        loaded.value = await load();
+        missing.value = false;
+      } catch {
+        missing.value = true;
+      }
+    },
+  };
 }
 
-interface Props {
+/** The page about the user's rights and this device. */
+export const account = part(() => import('./account/account.tsx'));
+
+/** Passkeys, sessions and recovery. */
+export const security = part(() => import('./security/security.tsx'));
+
+interface Props<Part> {
+  readonly part: ReturnType<typeof part<Part>>;
   readonly children: (part: Part) => ComponentChildren;
   /** Not requested by the user: if it fails to load, show nothing. */
   readonly unasked?: boolean;
 }
 
-/** The parts for passkeys, sessions and recovery, which are seldom used: a separate file, loaded on demand. */
-export function Later({ children, unasked = false }: Props) {
-  useEffect(() => void load(), []);
-  if (part.value) return <>{children(part.value)}</>;
+/** Shows a part of the app that is loaded on demand. */
+export function Later<Part>({ part: { loaded, missing, load }, children, unasked = false }: Props<Part>) {
+  useEffect(() => void load(), [load]);
+  if (loaded.value) return <>{children(loaded.value)}</>;
   if (!missing.value || unasked) return null;
   return (
     <div class="threshold-card" role="alert">

@@ -7,9 +7,8 @@ import { loaded, notes } from '../notes/book.ts';
 import { notices } from '../notices.ts';
 import { go, route } from '../route.ts';
 import { here } from '../standing.ts';
-import { Account } from './account/account.tsx';
 import { Editor } from './editor.tsx';
-import { Later } from './later.tsx';
+import { account, Later, security } from './later.tsx';
 import { createNote, focusList, List } from './list.tsx';
 import { Mark } from './mark.tsx';
 import { StatusBar } from './status-bar.tsx';
@@ -33,7 +32,7 @@ export function Notebook({ user }: { user: User }) {
   });
 
   // If the focused element was hidden or removed, focus moves to the view that appeared.
-  const account = place.at === 'account' || place.at === 'security';
+  const settings = place.at === 'account' || place.at === 'security';
   const address = place.at === 'note' ? place.id : place.at;
   const shown = useRef(address);
   useLayoutEffect(() => {
@@ -47,7 +46,7 @@ export function Notebook({ user }: { user: User }) {
   }, [address]);
 
   return (
-    <div class="notebook" data-view={account || open ? 'pane' : 'list'}>
+    <div class="notebook" data-view={settings || open ? 'pane' : 'list'}>
       <button type="button" class="skip" onClick={() => pane.current?.focus()}>
         Skip to the open page
       </button>
@@ -63,7 +62,7 @@ export function Notebook({ user }: { user: User }) {
             <LockIcon /> Lock
           </button>
         )}
-        <a class="account-link" href="#/account" aria-current={account ? 'page' : undefined}>
+        <a class="account-link" href="#/account" aria-current={settings ? 'page' : undefined}>
           <span class="avatar" aria-hidden="true">
             {[...user.name][0]?.toLocaleUpperCase()}
           </span>
@@ -73,11 +72,11 @@ export function Notebook({ user }: { user: User }) {
       <StatusBar />
       <main class="panes">
         <List open={open?.id ?? null} place={list} />
-        <section class="pane" id="pane" ref={pane} tabIndex={-1} aria-label={account ? 'Account' : 'Note'}>
+        <section class="pane" id="pane" ref={pane} tabIndex={-1} aria-label={settings ? 'Account' : 'Note'}>
           {place.at === 'account' ? (
-            <Account user={user} />
+            <Later part={account}>{({ Account }) => <Account user={user} />}</Later>
           ) : place.at === 'security' ? (
-            <Later>{({ Security }) => <Security />}</Later>
+            <Later part={security}>{({ Security }) => <Security />}</Later>
           ) : open ? (
             <Editor key={open.id} note={open} />
           ) : (
@@ -88,7 +87,7 @@ export function Notebook({ user }: { user: User }) {
           )}
         </section>
       </main>
-      {notices.value.length > 0 && <Later unasked>{({ Notices }) => <Notices />}</Later>}
+      {notices.value.length > 0 && <Later part={security} unasked>{({ Notices }) => <Notices />}</Later>}
     </div>
   );
 }
