@@ -79,6 +79,7 @@ func (s *server) routes() []route {
 		{method: post, path: "/v1/reconcile", access: proof, handler: s.reconcile, limit: reconcileBodyLimit},
 		{method: get, path: "/v1/entitlements", access: cookieOr, handler: s.showEntitlements},
 		{method: get, path: "/v1/events", access: cookie, handler: s.streamEvents, stream: true},
+		{method: get, path: "/v1/trial", access: open, handler: s.showTrial},
 		{method: post, path: "/v1/trial", access: cookie, recent: true, handler: s.startTrial},
 		{method: post, path: "/v1/billing/stripe", access: webhook, handler: s.receiveStripe, limit: webhookBodyLimit},
 		{method: post, path: "/v1/billing/webhook", access: webhook, handler: s.receiveWebhook, limit: webhookBodyLimit},

@@ -115,6 +115,20 @@ type Revocation struct {
 
 var subscriptionName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$`)
 
+// TrialLength returns how long the trial on offer lasts; 0: none is offered.
+func (s *Service) TrialLength(ctx context.Context) (time.Duration, error) {
+	if s.config.TrialLength <= 0 {
+		return 0, nil
+	}
+	switch _, err := s.Plan(ctx, s.config.TrialPlan); {
+	case errors.Is(err, ErrNotFound):
+		return 0, nil
+	case err != nil:
+		return 0, fmt.Errorf("trial length: %w", err)
+	}
+	return s.config.TrialLength, nil
+}
+
 // StartTrial starts the trial of the trial plan, once in the lifetime of the user: it fails with [ErrConflict] after
 // that, and with [ErrNoTrial] if the server offers none.
 func (s *Service) StartTrial(ctx context.Context, user UserID) (Subscription, int64, error) {
