@@ -123,6 +123,19 @@ describe('the event stream', () => {
     expect(FakeEventSource.opened).toHaveLength(2);
   });
 
+  it('asks the server within seconds after a broken stream, which shows whether it is in reach', async () => {
+    const { stream, audience } = tab(() => Promise.reject(new HoldfastError('no_contact')));
+    stream.follow(ada);
+    await settled();
+    FakeEventSource.last.accept();
+    random = 0.9;
+    FakeEventSource.last.lose();
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(audience.hasSession).toHaveBeenCalledOnce();
+    expect(FakeEventSource.opened).toHaveLength(1);
+    stream.close();
+  });
+
   it('stays closed without a session, until a sign-in in any tab', async () => {
     const [first, second] = [tab(async () => false), tab(async () => false)];
     first.stream.follow(ada);

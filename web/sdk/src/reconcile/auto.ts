@@ -215,6 +215,8 @@ export class Automatic {
       if (this.#schedule.failing) void makeUpLater(this.#context);
     };
     globalThis.addEventListener?.('online', () => void want('soon'), { signal });
+    // A request tells the page whether the server is out of reach, too: it may be on this machine.
+    globalThis.addEventListener?.('offline', () => void hasSession(this.#context).catch(() => {}), { signal });
     globalThis.document?.addEventListener('visibilitychange', seen, { signal });
     return events;
   }

@@ -7,6 +7,9 @@ import { takeTurn } from './with-lock.ts';
 /** The range of the wait before a broken stream is reopened: a restarted server has lost all streams at once. */
 const first = 30_000;
 
+/** The range of the wait before the server is asked why a stream broke. */
+const doubt = 5_000;
+
 /** The listener of an event stream. */
 export interface Audience {
   /** Called with the server's revision of the user, at every opening and after every change. */
@@ -28,6 +31,7 @@ export class EventStream {
   readonly #name: string;
   readonly #audience: Audience;
   readonly #retry: Retry;
+  readonly #chance: Chance;
   readonly #channel: Channel;
   #user: string | null = null;
   /** Ends the leadership, or the wait for it. */
@@ -44,6 +48,7 @@ export class EventStream {
     this.#name = `${name}:events`;
     this.#audience = audience;
     this.#retry = new Retry(first, chance);
+    this.#chance = chance;
     this.#channel = openChannel(this.#name, () => this.#renew());
   }
 
@@ -115,6 +120,8 @@ export class EventStream {
       const refused = source.readyState === source.CLOSED;
       source.close();
       void this.#tryLater(source, refused);
+      // The page should know within seconds whether the server is out of reach, which any request tells it.
+      if (!refused) setTimeout(() => this.#source === source && this.#ask(), this.#chance.random() * doubt);
     };
   }
 
@@ -130,6 +137,10 @@ export class EventStream {
     if (!this.#opened) return;
     this.#opened = false;
     this.#audience.sessionEnded();
+  }
+
+  #ask(): void {
+    this.#audience.hasSession().catch(() => {});
   }
 
   /** EventSource cannot tell an ended session from an overloaded server, so the server is asked. */
