@@ -42,7 +42,7 @@ test('from a new account through an offline restart to a revocation and back', a
     await server.stop();
     await page.reload();
     await app.expectPremium();
-    await expect(app.line).toContainText('The server is out of reach. Premium stays until');
+    await expect(app.line).toContainText('The server is out of reach. Premium until');
     await expect(app.plan.getByText('Works offline until')).toBeVisible();
     await expect(app.plan.getByText('Next check due')).toBeVisible();
     await app.write('Note 12', 'Written offline');

@@ -57,7 +57,7 @@ test('30 days without the server: premium, then grace, then its end, each in its
       await reloadAt(fieldbook, begin + 9 * day);
       await fieldbook.expectPremium();
       await expect(fieldbook.plan).toContainText('as soon as it can be reached');
-      await expect(fieldbook.line).toContainText('The server is out of reach. Premium stays until');
+      await expect(fieldbook.line).toContainText('The server is out of reach. Premium until');
       await expect(fieldbook.line).toContainText(dayInWords(end));
     });
     await test.step('grace: premium, the missing payment, and until when', async () => {
@@ -256,7 +256,7 @@ test('a cold start, whatever the network does to requests', async ({ page: tab, 
       gateway.instead = instead;
       await tab.reload();
       await fieldbook.expectPremium();
-      await expect(fieldbook.line).toContainText('The server is out of reach. Premium stays until');
+      await expect(fieldbook.line).toContainText('The server is out of reach. Premium until');
       expect(await fieldbook.checkNow()).toContain('cannot be reached');
       // The browser also checks for a new version of the app, and keeps the current one.
       await tab.evaluate(async () => (await navigator.serviceWorker.ready).update().catch(() => {}));

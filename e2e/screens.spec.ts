@@ -31,7 +31,7 @@ test.describe('on a phone', () => {
 
     await fieldbook.toAccount();
     await shoot('account-free');
-    await page.getByRole('button', { name: 'Start the 14-day trial' }).click();
+    await page.getByRole('button', { name: 'Start the free trial: 14 days' }).click();
     await fieldbook.expectPremium();
     await shoot('account-premium');
     for (const card of ['lock', 'storage', 'devices']) {
@@ -127,7 +127,7 @@ test('the app can be used with the keyboard alone', async ({ fieldbook, page }) 
   await page.keyboard.type('No mouse');
   await press(page, page.getByRole('link', { name: 'Account' }));
   await expect(fieldbook.headline).toBeVisible();
-  await press(page, button('Start the 14-day trial'));
+  await press(page, button('Start the free trial: 14 days'));
   await fieldbook.expectPremium();
   await press(page, button('Lock now'));
   await expect(fieldbook.unlock).toBeFocused();

@@ -237,7 +237,7 @@ test('a destructive action asks for the passkey again, and continues', async ({
   await expect(sessions.getByRole('listitem')).toHaveCount(1);
 
   await fieldbook.toAccount();
-  await asked('the trial begins', () => page.getByRole('button', { name: 'Start the 14-day trial' }).click());
+  await asked('the trial begins', () => page.getByRole('button', { name: 'Start the free trial: 14 days' }).click());
   await expect(page.getByText('Premium is on. Enjoy the trial.')).toBeVisible();
   await asked('a device is unlinked', async () => {
     await page.getByRole('button', { name: /^Unlink / }).click();

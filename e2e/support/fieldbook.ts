@@ -161,7 +161,7 @@ export class Fieldbook {
 
   async startTrial(): Promise<void> {
     await this.toAccount();
-    await this.page.getByRole('button', { name: 'Start the 14-day trial' }).click();
+    await this.page.getByRole('button', { name: 'Start the free trial: 14 days' }).click();
     await this.expectPremium();
   }
 

@@ -262,9 +262,11 @@ export function signOut(wipe: boolean): Promise<boolean> {
     forgetNotices();
     const told = await holdfast.signOut();
     go({ at: 'list' }, true);
-    return told
-      ? null
-      : good('You are signed out here. The server hears of it at the next contact, or when you sign in again.');
+    const said = [
+      wipe && 'Your notes are erased from this browser.',
+      !told && 'You are signed out here. The server hears of it at the next contact, or when you sign in again.',
+    ].filter(Boolean);
+    return said.length > 0 ? good(said.join(' ')) : null;
   });
 }
 

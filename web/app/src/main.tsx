@@ -4,6 +4,7 @@ import { locked, openClient, user } from './client.ts';
 import { openBook } from './notes/book.ts';
 import { followAddress } from './route.ts';
 import { followStanding } from './told.ts';
+import { askTrial } from './trial.ts';
 import { App } from './ui/app.tsx';
 import { NotOpened } from './ui/not-opened.tsx';
 import { watchForUpdates } from './update.ts';
@@ -29,5 +30,6 @@ async function start(): Promise<void> {
 }
 
 void start();
+void askTrial();
 void watchForUpdates();
 void watchWhole();

@@ -5,6 +5,7 @@ import { download } from './download.ts';
 import { wipeBook } from './notes/book.ts';
 import { forgetNotices } from './notices.ts';
 import { go } from './route.ts';
+import { securityKey } from './told.ts';
 import { forgetTrial } from './trial.ts';
 import type { Action } from './words/failure.ts';
 
@@ -13,6 +14,30 @@ export interface Security {
   readonly passkeys: readonly Passkey[];
   readonly sessions: readonly OpenSession[];
   readonly codes: { readonly left: number; readonly createdAt: Date | null };
+}
+
+/** What the server said last, for pages without contact. */
+export interface Remembered extends Security {
+  readonly at: Date;
+}
+
+/** Recalls this user's lists as of the last contact; null: never seen in this browser. */
+export function remembered(): Remembered | null {
+  try {
+    const dated = (name: string, value: unknown) => (/^at$|At$/.test(name) && value ? new Date(String(value)) : value);
+    const { user, ...lists } = JSON.parse(localStorage.getItem(securityKey) ?? 'null', dated);
+    return user === userId.peek() ? lists : null;
+  } catch {
+    return null;
+  }
+}
+
+function remember(lists: Security): void {
+  try {
+    localStorage.setItem(securityKey, JSON.stringify({ user: userId.peek(), at: new Date(), ...lists }));
+  } catch {
+    // Without storage, the page says less while the server is out of reach.
+  }
 }
 
 /** The same, or why it is unknown. */
@@ -32,6 +57,7 @@ export async function askSecurity(): Promise<void> {
   );
   if (question !== asked || (answer === 'out of reach' && typeof security.peek() === 'object')) return;
   security.value = answer;
+  if (typeof answer === 'object') remember(answer);
 }
 
 export function forgetSecurity(): void {

@@ -7,6 +7,9 @@ import type { Told } from './words/standing.ts';
 
 const key = 'fieldbook-told';
 
+/** The user's passkeys and sessions as last seen in this browser (security.ts). */
+export const securityKey = 'fieldbook-security';
+
 /** One state of one user that needs an explanation, as text; null: none needed. */
 const subject = computed(() => {
   const { state, reason, revision, error } = entitlement.value;
@@ -42,7 +45,7 @@ export function followStanding(): () => void {
   let asked: string | null = null;
   return effect(() => {
     const [about, away] = [subject.value, reached.value === false]; // read both, so that both are tracked
-    if (!user.value) keep(null); // the next user of this device must not see it
+    if (!user.value) forget(); // the next user of this device must not see it
     if (about === null || about === asked || away) return;
     asked = about;
     void explain(about).catch((error: unknown) => {
@@ -58,6 +61,15 @@ async function explain(about: string): Promise<void> {
   const { state, reason, revision, since, helpUrl: help } = explanation;
   // It may describe a later state, which the document will show; or another user may have signed in meanwhile.
   if (`${user.peek()?.id} ${revision} ${state} ${reason}` === about) keep({ about, since: since?.toJSON(), help });
+}
+
+function forget(): void {
+  keep(null);
+  try {
+    localStorage.removeItem(securityKey);
+  } catch {
+    // Without storage there is nothing to delete.
+  }
 }
 
 function keep(next: Kept | null): void {

@@ -5,12 +5,22 @@ const key = 'fieldbook-trials-had';
 /** The ids of users who have had their trial, which is final once the server has said so. */
 const had = signal<ReadonlySet<string>>(new Set(read()));
 
-/** Whether the server offers trials. An operator may change that, so a new page asks again. */
-const available = signal(true);
+/** How long the trial on offer lasts, in milliseconds; 0: none is offered; null: the server has not said. */
+export const trialLength = signal<number | null>(null);
+
+/** Asks the server what trial it offers, which its operator may change. Never rejects. */
+export async function askTrial(): Promise<void> {
+  try {
+    const { seconds } = await (await fetch('/v1/trial', { signal: AbortSignal.timeout(15_000) })).json();
+    if (typeof seconds === 'number' && seconds >= 0) trialLength.value = seconds * 1000;
+  } catch {
+    // No contact.
+  }
+}
 
 /** Whether a trial is worth offering to this user. */
 export function trialOffered(user: string): boolean {
-  return available.value && !had.value.has(user);
+  return trialLength.value !== 0 && !had.value.has(user);
 }
 
 export function trialHad(user: string): void {
@@ -23,7 +33,7 @@ export function forgetTrial(user: string): void {
 }
 
 export function noTrialHere(): void {
-  available.value = false;
+  trialLength.value = 0;
 }
 
 function keep(users: ReadonlySet<string>): void {

@@ -20,8 +20,13 @@ export async function toMarkdown(
 
 /** Names the file by the local day, so that a folder of exports sorts itself. */
 export function exportName(exportedAt: Date): string {
+  return `fieldbook-${day(exportedAt)}.md`;
+}
+
+/** The local day as `YYYY-MM-DD`. */
+export function day(time: Date): string {
   const two = (part: number) => String(part).padStart(2, '0');
-  return `fieldbook-${exportedAt.getFullYear()}-${two(exportedAt.getMonth() + 1)}-${two(exportedAt.getDate())}.md`;
+  return `${time.getFullYear()}-${two(time.getMonth() + 1)}-${two(time.getDate())}`;
 }
 
 function section(note: Note, say: (time: Date) => string): string {

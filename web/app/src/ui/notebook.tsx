@@ -56,7 +56,13 @@ export function Notebook({ user }: { user: User }) {
             <Mark /> Fieldbook
           </a>
         </h1>
-        <span class={`badge ${here.value.tone}`}>{here.value.badge}</span>
+        {here.value.remedy === 'trial' ? (
+          <a class="badge" href="#/account" aria-label={`${here.value.badge}: try premium`}>
+            {here.value.badge}
+          </a>
+        ) : (
+          <span class={`badge ${here.value.tone}`}>{here.value.badge}</span>
+        )}
         {(lockOptions.value.onStart || lockOptions.value.idle) && (
           <button type="button" class="button quiet lock" onClick={() => void lock()}>
             <LockIcon /> Lock
@@ -87,7 +93,11 @@ export function Notebook({ user }: { user: User }) {
           )}
         </section>
       </main>
-      {notices.value.length > 0 && <Later part={security} unasked>{({ Notices }) => <Notices />}</Later>}
+      {notices.value.length > 0 && (
+        <Later part={security} unasked>
+          {({ Notices }) => <Notices />}
+        </Later>
+      )}
     </div>
   );
 }

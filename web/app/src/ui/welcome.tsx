@@ -1,6 +1,8 @@
+import { lasting } from '@holdfast/kit/when.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { busy, createAccount, offerAutofill, replaceable, signIn, support, user } from '../client.ts';
 import { storageHere } from '../standing.ts';
+import { trialLength } from '../trial.ts';
 import { ActionButton } from './action-button.tsx';
 import { Mark } from './mark.tsx';
 import { Outcome } from './outcome.tsx';
@@ -28,6 +30,7 @@ export function Welcome() {
           <li>Opens and works offline, premium too.</li>
           <li>No password: one tap of a passkey.</li>
           <li>Your notes stay on this device.</li>
+          {trialLength.value ? <li>Premium is free to try: {lasting(trialLength.value)}.</li> : null}
         </ul>
       </div>
       <div class="threshold-card">

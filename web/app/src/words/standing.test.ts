@@ -57,7 +57,7 @@ const table: Row[] = [
     badge: 'Free',
     headline: 'You are on the free plan',
     remedy: 'trial',
-    line: 'The server is out of reach. Your notes are on this device.',
+    line: 'The server is out of reach. Your notes are saved here.',
   },
   {
     name: 'signed in, and no document is held',
@@ -75,7 +75,7 @@ const table: Row[] = [
     badge: 'Premium',
     headline: 'Premium is on',
     remedy: 'connect',
-    line: `The server is out of reach. Premium stays until ${until}.`,
+    line: `The server is out of reach. Premium until ${until}, all saved here.`,
   },
   {
     name: 'active, the server no longer knows the device',

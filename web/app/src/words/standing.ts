@@ -142,7 +142,7 @@ export function standing(
         meaning: `${granted(features)}${paidThrough ? ` It runs until ${say(paidThrough)}.` : ''}`,
         advice: null,
         remedy: offline ? 'connect' : null,
-        line: offline ? `The server is out of reach. Premium stays until ${say(until)}.` : null,
+        line: offline ? `The server is out of reach. Premium until ${say(until)}, all saved here.` : null,
       };
     }
     case 'revoked':
@@ -254,7 +254,7 @@ export function standing(
         meaning: `Up to ${freeNotes} notes on this device, also offline. Premium adds unlimited notes and export.`,
         advice: trial ? null : 'Ask support how to get premium.',
         remedy: trial ? 'trial' : null,
-        line: offline ? 'The server is out of reach. Your notes are on this device.' : null,
+        line: offline ? 'The server is out of reach. Your notes are saved here.' : null,
       };
   }
 }

@@ -1,5 +1,8 @@
+import { lasting } from '@holdfast/kit/when.ts';
 import { checkNow, entitlement, now, outcome, replaceable, signIn, startTrial } from '../../client.ts';
 import { here } from '../../standing.ts';
+import { timeline } from '../../timeline.ts';
+import { trialLength } from '../../trial.ts';
 import { dates, type Remedy } from '../../words/standing.ts';
 import { ActionButton } from '../action-button.tsx';
 import { Help } from '../help.tsx';
@@ -11,6 +14,7 @@ import { MarkShape, TimelinePicture } from './timeline.tsx';
 export function Plan() {
   const { tone, headline, meaning, advice, remedy } = here.value;
   const lines = dates(entitlement.value, now.value);
+  const drawn = timeline(entitlement.value, now.value)?.marks.map(({ event }) => event) ?? [];
   return (
     <section class={`card ${tone}`} aria-labelledby="plan">
       <h3 id="plan">{headline}</h3>
@@ -22,7 +26,7 @@ export function Plan() {
           {lines.map(({ term, value, event }) => (
             <div key={term}>
               <dt>
-                <MarkShape event={event} />
+                {drawn.includes(event) && <MarkShape event={event} />}
                 {term}
               </dt>
               <dd>{value}</dd>
@@ -45,7 +49,7 @@ function Remedies({ remedy }: { remedy: Remedy }) {
     <>
       {remedy === 'trial' && (
         <ActionButton kind="primary" action="trial" onClick={startTrial}>
-          Start the 14-day trial
+          {trialLength.value ? `Start the free trial: ${lasting(trialLength.value)}` : 'Start the free trial'}
         </ActionButton>
       )}
       {(remedy === 'sign-in' || outcome.value?.signIn) && (

@@ -2,7 +2,7 @@ import { thousands } from '@holdfast/kit/when.ts';
 import { type Signal, useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
-import { entitlement, signOut } from '../../client.ts';
+import { signOut } from '../../client.ts';
 import { notes } from '../../notes/book.ts';
 import { Question } from '../question.tsx';
 
@@ -44,10 +44,7 @@ export function SignOut() {
             </Choice>
             <Choice wipe={true} chosen={wipe}>
               <strong>Delete from this device</strong>
-              <small>
-                {all} kept nowhere else and cannot be brought back.
-                {entitlement.value.features.export && ' Export them first if you want a copy.'}
-              </small>
+              <small>{all} kept nowhere else and cannot be brought back. Download a copy first if you want one.</small>
             </Choice>
           </fieldset>
         )}

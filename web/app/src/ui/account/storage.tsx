@@ -1,14 +1,24 @@
 import { english, thousands } from '@holdfast/kit/when.ts';
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
+import { signOut } from '../../client.ts';
+import { copied, downloadCopy } from '../../copy.ts';
 import { notes } from '../../notes/book.ts';
 import { storageHere } from '../../standing.ts';
 import { askStorageUse, inBytes, keepStorage, storageUse } from '../../storage-use.ts';
+import { Question } from '../question.tsx';
 
 /** This browser's storage: its contents, its use of the quota, and whether it is persistent. */
 export function Storage() {
   const refused = useSignal(false);
-  useEffect(() => void askStorageUse(), []);
+  const question = useRef<HTMLDialogElement>(null);
+  const count = notes.value.length;
+  useEffect(() => {
+    void askStorageUse();
+    return () => {
+      copied.value = null;
+    };
+  }, []);
   const trouble = storageHere.value;
   const use = storageUse.value;
   const size = (bytes: number) => inBytes(bytes, english());
@@ -28,11 +38,14 @@ export function Storage() {
           )}
         </div>
       )}
-      <p>Your notes are kept in this browser only. They are not sent anywhere.</p>
+      <p>
+        Your notes are kept in this browser only. They are not sent anywhere. You can copy or erase them at any time,
+        also offline.
+      </p>
       <dl>
         <div>
           <dt>Notes</dt>
-          <dd>{thousands(notes.value.length)}</dd>
+          <dd>{thousands(count)}</dd>
         </div>
         <div>
           <dt>Storage used</dt>
@@ -59,6 +72,36 @@ export function Storage() {
           </p>
         </div>
       )}
+      <div class="actions">
+        <button type="button" class="button" onClick={downloadCopy}>
+          Download a copy
+        </button>
+        <button type="button" class="button danger" onClick={() => question.current?.showModal()}>
+          Erase from this browser
+        </button>
+        <p class="outcome" role="status">
+          {copied.value}
+        </p>
+      </div>
+      <Question
+        dialog={question}
+        id="erase-question"
+        title="Erase what this browser stores?"
+        no="Keep it"
+        yes="Erase"
+        action="sign-out"
+        onYes={() => void signOut(true)}
+      >
+        <p>
+          {count === 1 ? 'Your note' : `Your ${thousands(count)} notes`}, this browser's proof of premium, and its
+          settings are deleted from this browser. The notes are kept nowhere else: download a copy first if you want
+          one.
+        </p>
+        <p>
+          Only this browser is erased, and signed out. Your account and your other devices stay as they are; premium
+          comes back here when you sign in.
+        </p>
+      </Question>
     </section>
   );
 }

@@ -40,8 +40,8 @@ export function AccountData() {
         </p>
         {count > 0 && (
           <p>
-            {count === 1 ? 'Your note' : `Your ${thousands(count)} notes`} in this browser are deleted with it. Export
-            them first if you want a copy.
+            {count === 1 ? 'Your note' : `Your ${thousands(count)} notes`} in this browser are deleted with it. Download
+            a copy of them first, on the account page, if you want one.
           </p>
         )}
         <p>

@@ -1,11 +1,13 @@
 import { Confirmation } from '@holdfast/kit/confirmation.tsx';
 import { BackIcon } from '@holdfast/kit/icons.tsx';
+import { inWords } from '@holdfast/kit/when.ts';
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
-import { confirming, outcome, signIn, user } from '../../client.ts';
+import { confirming, now, outcome, signIn, user } from '../../client.ts';
 import { paced } from '../../paced.ts';
 import { reached } from '../../reached.ts';
-import { askSecurity, forgetSecurity, security } from '../../security.ts';
+import { askSecurity, forgetSecurity, remembered, security } from '../../security.ts';
+import { aboutPasskey, aboutSession } from '../../words/passkey.ts';
 import { ActionButton } from '../action-button.tsx';
 import { Outcome } from '../outcome.tsx';
 import { AccountData } from './account-data.tsx';
@@ -16,6 +18,41 @@ import { Sessions } from './sessions.tsx';
 export { Notices } from './notices.tsx';
 export { Recovered } from './recovered.tsx';
 export { Recovery } from './recovery.tsx';
+
+/** The lists as the server last gave them in this browser. They can be looked at, but only the server can change them. */
+function LastSeen() {
+  const lists = useMemo(remembered, []);
+  if (!lists) return <p>They have not been shown in this browser yet, so it does not know them.</p>;
+  const { at, passkeys, sessions, codes } = lists;
+  return (
+    <>
+      <p>
+        <strong>As of {inWords(at, now.value)}:</strong>
+      </p>
+      <ul class="devices" aria-label="Passkeys">
+        {passkeys.map((passkey) => (
+          <li key={passkey.id}>
+            <span>
+              <strong>{passkey.name}</strong>
+              <small>{aboutPasskey(passkey, now.value)}</small>
+            </span>
+          </li>
+        ))}
+      </ul>
+      <p>{codes.left === 0 ? 'No recovery codes.' : `${codes.left} of 10 recovery codes left.`}</p>
+      <ul class="devices" aria-label="Sessions">
+        {sessions.map((session) => (
+          <li key={session.id}>
+            <span>
+              <strong>{session.userAgent || 'Unknown browser'}</strong>
+              <small>{aboutSession(session, passkeys, now.value)}</small>
+            </span>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
 
 /** Passkeys, recovery codes and sessions. All of it comes from the server, so it needs the network. */
 export function Security() {
@@ -73,7 +110,7 @@ export function Security() {
                   Passkeys, recovery codes and sessions are kept by the server, which is out of reach. They appear here
                   as soon as it answers.
                 </p>
-                <p>Your notes, your plan and the lock of this device are here and need no server.</p>
+                <LastSeen />
               </>
             ) : (
               <p role="status">Asking the server…</p>
