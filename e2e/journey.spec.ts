@@ -58,7 +58,7 @@ test('from a new account through an offline restart to a revocation and back', a
     const again = await openBrowser();
     await again.page.goto(`${server.origin}/#/account`);
     await again.app.expectPremium();
-    await expect(again.app.line).toContainText('Premium stays until');
+    await expect(again.app.line).toContainText('Premium until');
     expect(await again.app.read('Note 12')).toBe('Written offline');
 
     await test.step('a revocation locks premium at the next contact, and the notes stay', async () => {

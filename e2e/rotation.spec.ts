@@ -118,7 +118,7 @@ test('premium continues before, during and after a rotation, and after two misse
     gateway.down = true;
     const awake = await reopened(asleep);
     await awake.expectPremium();
-    await expect(awake.line).toContainText('Premium stays until');
+    await expect(awake.line).toContainText('Premium until');
     expect(await holdings(awake)).toEqual(slept);
 
     gateway.down = false;

@@ -1,5 +1,6 @@
 import { defaultClientConditions, defaultServerConditions, defineConfig, type Plugin } from 'vite';
 import { VitePWA } from 'vite-plugin-pwa';
+import { words } from '../kit/words-plugin.ts';
 
 /**
  * Emptying the output folder deletes its .gitignore. The build writes it again, so that git and go:embed always find the
@@ -59,6 +60,7 @@ export default defineConfig({
     },
   },
   plugins: [
+    words(),
     keepFolder,
     hashPage,
     VitePWA({

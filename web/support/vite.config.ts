@@ -1,9 +1,11 @@
 import { defaultClientConditions, defaultServerConditions, defineConfig } from 'vite';
+import { words } from '../kit/words-plugin.ts';
 
 export default defineConfig({
   // @holdfast/client as its sources, which need no build.
   resolve: { conditions: ['holdfast-source', ...defaultClientConditions] },
   ssr: { resolve: { conditions: ['holdfast-source', ...defaultServerConditions] } },
+  plugins: [words()],
   base: '/support/',
   build: {
     // Inside the folder that the program embeds, beside the app, which is built first.

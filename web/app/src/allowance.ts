@@ -1,4 +1,5 @@
 import type { Entitlement } from '@holdfast/client';
+import { list, sentences, t } from '@holdfast/kit/words.ts';
 
 /** How many notes the free plan holds on one device. */
 export const freeNotes = 10;
@@ -20,8 +21,19 @@ export function refusal(
   { free, trial }: { readonly free: boolean; readonly trial: boolean },
 ): string | null {
   if (count < limit) return null;
-  const full = `This device holds ${count} notes; ${free ? 'the free plan' : 'your plan'} allows ${limit}. You can read and change them all.`;
+  const full = free
+    ? t('This device holds {count} notes; the free plan allows {limit}. You can read and change them all.', {
+        count,
+        limit,
+      })
+    : t('This device holds {count} notes; your plan allows {limit}. You can read and change them all.', {
+        count,
+        limit,
+      });
   // After premium there may be many more than the limit: deleting one of them then makes no room.
-  const ways = [trial && 'start the free trial', count === limit && 'delete one'].filter(Boolean);
-  return ways.length > 0 ? `${full} For another one, ${ways.join(' or ')}.` : full;
+  const ways = [];
+  if (trial) ways.push(t('start the free trial'));
+  if (count === limit) ways.push(t('delete one'));
+  if (ways.length === 0) return full;
+  return sentences(full, t('For another one, {ways}.', { ways: list(ways, 'disjunction') }));
 }

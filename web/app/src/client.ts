@@ -14,6 +14,7 @@ import {
   type StorageHealth,
   type User,
 } from '@holdfast/client';
+import { t } from '@holdfast/kit/words.ts';
 import { batch, computed, effect, signal } from '@preact/signals';
 import { wipeBook } from './notes/book.ts';
 import { askNotices, forgetNotices, recallNotices } from './notices.ts';
@@ -21,7 +22,7 @@ import { reached } from './reached.ts';
 import { go } from './route.ts';
 import { forgetTrial, noTrialHere, trialHad } from './trial.ts';
 import { lookForUpdate } from './update.ts';
-import { type Action, failure } from './words/failure.ts';
+import type { Action } from './words/failure.ts';
 
 /** The user signed in on this device, also offline. */
 export const user = signal<User | null>(null);
@@ -146,7 +147,7 @@ export async function offerAutofill(signal: AbortSignal): Promise<void> {
       return;
     } catch (error) {
       if (error instanceof HoldfastError && unasked.has(error.code)) return;
-      tell('sign-in', error);
+      await tell('sign-in', error);
       // Signed in but not linked: the account page offers the remedy.
       if (holdfast.user) {
         go({ at: 'account' }, true);
@@ -191,7 +192,7 @@ export async function confirmed<T>(session: Session, work: () => Promise<T>): Pr
 export function replaceDevice(id: string): Promise<boolean> {
   return attempt('link', async () => {
     await holdfast.link({ replaces: id });
-    return good('This device is linked.');
+    return good(t('This device is linked.'));
   });
 }
 
@@ -201,16 +202,16 @@ export function startTrial(): Promise<boolean> {
     try {
       await confirmed(await requireSession(), () => holdfast.startTrial());
       trialHad(asker);
-      return good('Premium is on. Enjoy the trial.');
+      return good(t('Premium is on. Enjoy the trial.'));
     } catch (error) {
       if (!(error instanceof HoldfastError)) throw error;
       if (error.code === 'conflict') {
         trialHad(asker);
-        return bad('This account has had its trial already.');
+        return bad(t('This account has had its trial already.'));
       }
       if (error.code === 'not_found') {
         noTrialHere();
-        return bad('There is no trial here.');
+        return bad(t('There is no trial here.'));
       }
       throw error;
     }
@@ -263,8 +264,8 @@ export function signOut(wipe: boolean): Promise<boolean> {
     const told = await holdfast.signOut();
     go({ at: 'list' }, true);
     const said = [
-      wipe && 'Your notes are erased from this browser.',
-      !told && 'You are signed out here. The server hears of it at the next contact, or when you sign in again.',
+      wipe && t('Your notes are erased from this browser.'),
+      !told && t('You are signed out here. The server hears of it at the next contact, or when you sign in again.'),
     ].filter(Boolean);
     return said.length > 0 ? good(said.join(' ')) : null;
   });
@@ -322,7 +323,7 @@ export async function attempt(action: Action, work: () => Promise<Said>): Promis
     outcome.value = said && { action, ...said };
     return true;
   } catch (error) {
-    tell(action, error);
+    await tell(action, error);
     return false;
   } finally {
     clearTimeout(noticed);
@@ -338,14 +339,16 @@ export async function attempt(action: Action, work: () => Promise<Said>): Promis
 }
 
 /** Reports why an action failed. */
-function tell(action: Action, error: unknown): void {
-  if (!(error instanceof HoldfastError)) {
+async function tell(action: Action, error: unknown): Promise<void> {
+  // Its words are a part of the app that most visits never need.
+  const words = await import('./words/failure.ts').catch(() => null);
+  if (!words || !(error instanceof HoldfastError)) {
     console.error(error);
-    const text = 'That did not work, and this app does not know why. Reload the page.';
+    const text = t('That did not work, and this app does not know why. Reload the page.');
     outcome.value = { action, good: false, text };
     return;
   }
-  const text = failure(error.code, action, error.retryAfter);
+  const text = words.failure(error.code, action, error.retryAfter);
   const signIn = mendedBySigningIn.has(error.code);
   batch(() => {
     outcome.value = { action, good: error.code === 'cancelled', text, signIn };
@@ -358,25 +361,30 @@ function verdict(result: ReconcileResult): Said {
     case 'reconciled':
     case 'superseded':
     case 'forked':
-      return good('Up to date.');
+      return good(t('Up to date.'));
     case 'no_contact':
-      return bad('The server cannot be reached right now. What you have keeps working.');
+      return bad(t('The server cannot be reached right now. What you have keeps working.'));
     case 'sign_in_needed':
     case 'signed_out':
-      return { good: false, text: 'The server does not know this device. Sign in with your passkey.', signIn: true };
+      return { good: false, text: t('The server does not know this device. Sign in with your passkey.'), signIn: true };
     case 'refused':
       if (result.code === 'root_unknown' || result.code === 'key_unknown') {
         lookForUpdate().catch(() => {}); // server not reached or no worker: a reload checks too
         return bad(
-          `This version of Fieldbook does not know the keys of this server (${result.code}). Reload when a new one is offered.`,
+          t(
+            'This version of Fieldbook does not know the keys of this server ({code}). Reload when a new one is offered.',
+            { code: result.code },
+          ),
         );
       }
-      return bad(`The answer was not taken: it does not prove itself (${result.code}).`);
+      return bad(t('The answer was not taken: it does not prove itself ({code}).', { code: result.code }));
     case 'storage_unavailable':
       return bad(
         holdfast.storage === 'full'
-          ? "The answer could not be kept: this browser's storage is full. Free some space on this device, then check again."
-          : 'The answer could not be kept: the disk may be full, or site data blocked for this page.',
+          ? t(
+              "The answer could not be kept: this browser's storage is full. Free some space on this device, then check again.",
+            )
+          : t('The answer could not be kept: the disk may be full, or site data blocked for this page.'),
       );
   }
 }

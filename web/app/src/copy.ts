@@ -1,4 +1,4 @@
-import { thousands } from '@holdfast/kit/when.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { signal } from '@preact/signals';
 import { device, entitlement, user } from './client.ts';
 import { download } from './download.ts';
@@ -29,7 +29,7 @@ export function downloadCopy(): void {
     new Blob([JSON.stringify(copy, null, 2)], { type: 'application/json' }),
     `fieldbook-copy-${day(copy.copiedAt)}.json`,
   );
-  const count = copy.notes.length;
-  copied.value =
-    count === 1 ? 'A copy with 1 note is downloaded.' : `A copy with ${thousands(count)} notes is downloaded.`;
+  copied.value = t('A copy with {count, plural, one {# note} other {# notes}} is downloaded.', {
+    count: copy.notes.length,
+  });
 }

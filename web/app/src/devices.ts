@@ -1,4 +1,5 @@
 import { HoldfastError, type LinkedDevice } from '@holdfast/client';
+import { t } from '@holdfast/kit/words.ts';
 import { effect, signal } from '@preact/signals';
 import { attempt, confirmed, requireSession, userId } from './client.ts';
 
@@ -39,7 +40,7 @@ export function unlinkDevice({ id, name }: LinkedDevice): Promise<boolean> {
       if (!(error instanceof HoldfastError) || error.code !== 'not_found') throw error;
     });
     await listDevices();
-    return { good: true, text: `${name} is unlinked.` };
+    return { good: true, text: t('{name} is unlinked.', { name }) };
   });
 }
 

@@ -1,4 +1,5 @@
-import { inFull, thousands } from '@holdfast/kit/when.ts';
+import { inFull } from '@holdfast/kit/when.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { signal } from '@preact/signals';
 import { may, noticeable } from './client.ts';
 import { download } from './download.ts';
@@ -29,10 +30,10 @@ export async function exportNotes(): Promise<void> {
       },
     });
     download(new Blob(pieces, { type: 'text/markdown' }), exportName(at));
-    exported.value = all.length === 1 ? '1 note exported.' : `${thousands(all.length)} notes exported.`;
+    exported.value = t('{count, plural, one {# note} other {# notes}} exported.', { count: all.length });
   } catch (error) {
     if (!running.signal.aborted) throw error;
-    exported.value = 'Cancelled.';
+    exported.value = t('Cancelled.');
   } finally {
     running = undefined;
     exporting.value = null;

@@ -1,3 +1,4 @@
+import { speak } from '@holdfast/kit/words.ts';
 import { effect } from '@preact/signals';
 import { render } from 'preact';
 import { locked, openClient, user } from './client.ts';
@@ -14,6 +15,7 @@ const root = document.getElementById('app') as HTMLElement;
 
 async function start(): Promise<void> {
   followAddress();
+  await speak(() => import('./locales/de.ts').then((german) => german.default));
   try {
     await openClient();
   } catch (error) {

@@ -1,4 +1,5 @@
 import { HoldfastError, type OpenSession, type Passkey, type Session } from '@holdfast/client';
+import { t } from '@holdfast/kit/words.ts';
 import { effect, signal } from '@preact/signals';
 import { attempt, confirmed, good, requireSession, type Said, userId } from './client.ts';
 import { download } from './download.ts';
@@ -75,7 +76,7 @@ effect(() => {
 export function addPasskey(): Promise<boolean> {
   return change('add-passkey', async (session) => {
     await confirmed(session, () => session.addPasskey());
-    return good('The passkey is added. Give it a name that you know it by.');
+    return good(t('The passkey is added. Give it a name that you know it by.'));
   });
 }
 
@@ -90,7 +91,7 @@ export function renamePasskey({ id }: Passkey, name: string): Promise<boolean> {
 export function deletePasskey({ id, name }: Passkey, endSessions: boolean): Promise<boolean> {
   return change('delete-passkey', async (session) => {
     await confirmed(session, () => session.deletePasskey(id, { endSessions }));
-    return good(`${name} is deleted.`);
+    return good(t('{name} is deleted.', { name }));
   });
 }
 
@@ -100,14 +101,14 @@ export function endSession({ id }: OpenSession): Promise<boolean> {
     await confirmed(session, () => session.endSession(id)).catch((error: unknown) => {
       if (!(error instanceof HoldfastError) || error.code !== 'not_found') throw error;
     });
-    return good('The session is ended.');
+    return good(t('The session is ended.'));
   });
 }
 
 export function endOtherSessions(): Promise<boolean> {
   return change('end-session', async (session) => {
     await confirmed(session, () => session.endOtherSessions());
-    return good('All other sessions are ended.');
+    return good(t('All other sessions are ended.'));
   });
 }
 
@@ -125,7 +126,7 @@ export function downloadData(): Promise<boolean> {
     const data = await confirmed(session, () => session.exportAccount());
     const file = new Blob([JSON.stringify(data, null, 2)], { type: 'application/json' });
     download(file, `fieldbook-account-${new Date().toISOString().slice(0, 10)}.json`);
-    return good('All data is downloaded.');
+    return good(t('All data is downloaded.'));
   });
 }
 
@@ -138,10 +139,12 @@ export function deleteAccount(): Promise<boolean> {
     forgetNotices();
     go({ at: 'list' }, true);
     return wipeBook(session.user.id).then(
-      () => good('Your account is deleted.'),
+      () => good(t('Your account is deleted.')),
       () => ({
         good: false,
-        text: "Your account is deleted, but this browser's storage does not work: clear this page's data to delete the notes.",
+        text: t(
+          "Your account is deleted, but this browser's storage does not work: clear this page's data to delete the notes.",
+        ),
       }),
     );
   });

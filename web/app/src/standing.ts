@@ -24,7 +24,7 @@ export const withdrawn = computed(() => entitlement.value.state === 'revoked' &&
 
 /** The failure of this device's storage, in words; null: none. */
 export const storageHere = computed(
-  () => storageTrouble(storage.value) ?? (whole.value === false ? partMissing : null),
+  () => storageTrouble(storage.value) ?? (whole.value === false ? partMissing() : null),
 );
 
 /** The status line: the most important message now, or none. */

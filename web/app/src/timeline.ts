@@ -1,5 +1,6 @@
 import type { Entitlement } from '@holdfast/client';
 import { inWords } from '@holdfast/kit/when.ts';
+import { sentences, t } from '@holdfast/kit/words.ts';
 
 /** The kind of a moment in a document's life. */
 export type Event = 'issued' | 'refresh' | 'paid' | 'end';
@@ -50,14 +51,21 @@ export function timeline(entitlement: Entitlement, now: Date, locale?: string): 
 
 function inSentences(marks: readonly Mark[], { until, paidThrough }: Entitlement, now: Date, locale?: string): string {
   const say = (time: Date) => inWords(time, now, locale);
-  const events = marks.map(({ event, time }) => `${names[event](time > now)} ${say(time)}`);
-  const beyond = until && paidThrough && paidThrough > until ? ` The subscription runs until ${say(paidThrough)}.` : '';
-  return `${events.join(', ')}.${beyond}`.replace(/^./, (letter) => letter.toLocaleUpperCase());
+  const events = marks.map(({ event, time }) => names[event](say(time), time > now)).join(', ');
+  return sentences(
+    `${events.charAt(0).toLocaleUpperCase()}${events.slice(1)}.`,
+    until &&
+      paidThrough &&
+      paidThrough > until &&
+      t('The subscription runs until {paidThrough}.', { paidThrough: say(paidThrough) }),
+  );
 }
 
-const names: Record<Event, (ahead: boolean) => string> = {
-  issued: () => 'issued',
-  refresh: (ahead) => (ahead ? 'to be renewed from' : 'due for renewal since'),
-  paid: (ahead) => (ahead ? 'subscription runs until' : 'subscription ran until'),
-  end: (ahead) => (ahead ? 'works offline until' : 'ended'),
+const names: Record<Event, (time: string, ahead: boolean) => string> = {
+  issued: (time) => t('issued {time}', { time }),
+  refresh: (time, ahead) =>
+    ahead ? t('to be renewed from {time}', { time }) : t('due for renewal since {time}', { time }),
+  paid: (time, ahead) =>
+    ahead ? t('subscription runs until {time}', { time }) : t('subscription ran until {time}', { time }),
+  end: (time, ahead) => (ahead ? t('works offline until {time}', { time }) : t('ended {time}', { time })),
 };

@@ -1,5 +1,6 @@
 import { type Signal, useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
+import { t } from './words.ts';
 
 /**
  * Asks for one passkey tap before a change, which then continues automatically. The dialog is open while `confirming` holds
@@ -22,14 +23,14 @@ export function Confirmation({
   useEffect(() => () => confirming.peek()?.(false), [confirming]);
   return (
     <dialog class={kind} ref={dialog} aria-labelledby="confirmation" onClose={() => confirming.peek()?.(false)}>
-      <h2 id="confirmation">Is it you?</h2>
-      <p>You showed your passkey more than 10 minutes ago. Show it once more, and this goes on by itself.</p>
+      <h2 id="confirmation">{t('Is it you?')}</h2>
+      <p>{t('You showed your passkey more than 10 minutes ago. Show it once more, and this goes on by itself.')}</p>
       <form method="dialog" class="ends">
         <button type="submit" class="button">
-          Cancel
+          {t('Cancel')}
         </button>
         <button type="button" class="button primary" onClick={() => confirming.peek()?.(true)}>
-          Continue with a passkey
+          {t('Continue with a passkey')}
         </button>
       </form>
     </dialog>

@@ -7,7 +7,11 @@ const notice = { at: new Date(2026, 0, 10, 14, 5), passkey: 'AAAA' };
 test.each([
   ['account_recovered', 'recovery_code', 'with a recovery code (today, 14:05)'],
   ['account_recovered', 'recovery', 'with a link from support'],
-  ['passkey_rejected', 'sign_count', 'the passkey Laptop was refused (today, 14:05), because it may have been copied'],
+  [
+    'passkey_rejected',
+    'sign_count',
+    'the passkey Laptop was refused (today, 14:05). The passkey may have been copied.',
+  ],
   ['passkey_rejected', 'backup_eligible', 'may have been copied'],
   ['passkey_rejected', 'user_verification', 'did not ask who is there'],
   ['of_tomorrow', '', 'Something happened'],

@@ -1,5 +1,6 @@
 import { expect, test, vi } from 'vitest';
-import { english, inFull, inShort, inWords, lasting } from './when.ts';
+import { inFull, inShort, inWords, lasting } from './when.ts';
+import { variant } from './words.ts';
 
 const now = new Date(2025, 2, 29, 23, 30);
 
@@ -16,6 +17,7 @@ test.each([
 
 test.each([
   [11, '11 minutes'],
+  [60, '1 hour'],
   [119, '119 minutes'],
   [120, '2 hours'],
   [6 * 60 - 1, '6 hours'],
@@ -32,17 +34,26 @@ test('short forms keep the year', () => {
 });
 
 test.each([
-  [['de-DE', 'en-US', 'en-GB'], 'en-US'],
-  [['en-AU'], 'en-AU'],
-  [['en'], 'en'],
-  [['de-DE', 'fr'], 'en-GB'],
-  [['enm'], 'en-GB'],
-  [[], 'en-GB'],
-])('uses English dates in English sentences: %o', (languages, locale) => {
-  expect(english(languages)).toBe(locale);
+  ['en', ['de-DE', 'en-US', 'en-GB'], 'en-US'],
+  ['en', ['en-AU'], 'en-AU'],
+  ['en', ['en'], 'en'],
+  ['en', ['de-DE', 'fr'], 'en-GB'],
+  ['en', ['enm'], 'en-GB'],
+  ['en', [], 'en-GB'],
+  ['de', ['en-GB', 'de-AT'], 'de-AT'],
+  ['de', ['en-GB'], 'de-DE'],
+] as const)('dates in %s for readers of %o are those of %s', (language, languages, expected) => {
+  expect(variant(language, languages)).toBe(expected);
 });
 
-test('dates are in English whatever the browser’s language', () => {
+test('German', () => {
+  expect(inWords(new Date(2025, 2, 29, 0, 5), now, 'de-DE')).toBe('heute, 00:05');
+  expect(inWords(new Date(2025, 2, 30, 0, 5), now, 'de-DE')).toBe('morgen, 00:05');
+  expect(inWords(new Date(2025, 3, 4, 14, 5), now, 'de-DE')).toBe('Freitag, 4. April, 14:05');
+  expect(lasting(3 * 86_400_000, 'de-DE')).toBe('3 Tage');
+});
+
+test('dates are in the language of the page, whatever the browser’s', () => {
   vi.stubGlobal('navigator', { languages: ['de-DE'] });
   const time = new Date(2025, 3, 4, 14, 5);
   expect(inWords(time, now)).toMatch(/^Friday,? 4 April, 14:05$/);

@@ -1,3 +1,4 @@
+import { t } from '@holdfast/kit/words.ts';
 import { computed, signal } from '@preact/signals';
 import { byChange, type Note } from './note.ts';
 import { forgetSearch, prepareSearch } from './search.ts';
@@ -94,8 +95,9 @@ async function read(): Promise<void> {
     preparing = new AbortController();
     prepareSearch(found, preparing.signal).catch(() => {});
   } catch {
-    trouble.value =
-      'Your notes cannot be read: this browser stores nothing here. Free some space or allow site data, then reload.';
+    trouble.value = t(
+      'Your notes cannot be read: this browser stores nothing here. Free some space or allow site data, then reload.',
+    );
   }
 }
 
@@ -115,7 +117,8 @@ async function keep(change: Promise<void>, tidings: Tidings): Promise<void> {
     trouble.value = null;
     otherTabs?.postMessage(tidings);
   } catch {
-    trouble.value =
-      "The last change is not saved: this browser's storage is full or refused. Copy your text, then reload.";
+    trouble.value = t(
+      "The last change is not saved: this browser's storage is full or refused. Copy your text, then reload.",
+    );
   }
 }

@@ -1,3 +1,4 @@
+import { t } from '@holdfast/kit/words.ts';
 import { inSlices, type SliceOptions } from '../slices.ts';
 import { type Note, nameOf } from './note.ts';
 
@@ -11,8 +12,11 @@ export async function toMarkdown(
   say: (time: Date) => string,
   options?: SliceOptions,
 ): Promise<string[]> {
-  const count = notes.length === 1 ? '1 note' : `${notes.length} notes`;
-  const pieces = [`# Fieldbook\n\n${count}, exported ${say(exportedAt)}.`];
+  const about = t('{count, plural, one {# note} other {# notes}}, exported {time}.', {
+    count: notes.length,
+    time: say(exportedAt),
+  });
+  const pieces = [`# Fieldbook\n\n${about}`];
   const add = (at: number) => pieces.push('\n\n---\n\n', section(notes[at] as Note, say));
   await inSlices(notes.length, add, options);
   return [...pieces, '\n'];
@@ -31,7 +35,7 @@ export function day(time: Date): string {
 
 function section(note: Note, say: (time: Date) => string): string {
   const body = note.text.trim();
-  const changed = `*Last changed ${say(new Date(note.changedAt))}*`;
+  const changed = `*${t('Last changed {time}', { time: say(new Date(note.changedAt)) })}*`;
   return `## ${escapeInline(nameOf(note))}\n\n${changed}${body ? `\n\n${body}` : ''}`;
 }
 

@@ -1,3 +1,4 @@
+import { t } from '@holdfast/kit/words.ts';
 /** One note, as kept in this browser. */
 export interface Note {
   /** UUID. */
@@ -28,7 +29,7 @@ export function mended(note: { readonly [name in keyof Note]?: unknown } & Pick<
 
 /** The name of a note in lists and files: its title, else its first line, else "Untitled". */
 export function nameOf(note: Note): string {
-  return note.title.trim() || firstLine(note.text) || 'Untitled';
+  return note.title.trim() || firstLine(note.text) || t('Untitled');
 }
 
 /** The line below the name in lists: the first text that is not part of the name. */

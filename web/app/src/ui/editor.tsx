@@ -1,5 +1,6 @@
 import { BackIcon, BinIcon } from '@holdfast/kit/icons.tsx';
 import { inWords } from '@holdfast/kit/when.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { useEffect, useRef } from 'preact/hooks';
 import { now } from '../client.ts';
 import { changeNote } from '../notes/book.ts';
@@ -21,18 +22,18 @@ export function Editor({ note }: { note: Note }) {
     <article class="editor">
       <div class="pane-head">
         <a class="button quiet back" href="#/">
-          <BackIcon /> Notes
+          <BackIcon /> {t('Notes')}
         </a>
-        <p class="changed">Changed {inWords(new Date(note.changedAt), now.value)}</p>
+        <p class="changed">{t('Changed {time}', { time: inWords(new Date(note.changedAt), now.value) })}</p>
         <button type="button" class="button quiet" onClick={() => question.current?.showModal()}>
-          <BinIcon /> Delete
+          <BinIcon /> {t('Delete')}
         </button>
       </div>
       <input
         class="title"
         ref={title}
-        aria-label="Title"
-        placeholder="Title"
+        aria-label={t('Title')}
+        placeholder={t('Title')}
         autocomplete="off"
         enterkeyhint="next"
         value={note.title}
@@ -46,20 +47,20 @@ export function Editor({ note }: { note: Note }) {
       <textarea
         class="text"
         ref={text}
-        aria-label="Text"
-        placeholder="Write…"
+        aria-label={t('Text')}
+        placeholder={t('Write…')}
         value={note.text}
         onInput={(event) => changeNote(note, { text: event.currentTarget.value })}
       />
       <Question
         dialog={question}
         id="delete-question"
-        title="Delete this note?"
-        no="Keep it"
-        yes="Delete note"
+        title={t('Delete this note?')}
+        no={t('Keep it')}
+        yes={t('Delete note')}
         onYes={() => deleteOpenNote(note)}
       >
-        <p>“{nameOf(note)}” will be deleted from this device for good.</p>
+        <p>{t('“{note}” will be deleted from this device for good.', { note: nameOf(note) })}</p>
       </Question>
     </article>
   );

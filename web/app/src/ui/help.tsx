@@ -1,3 +1,4 @@
+import { t } from '@holdfast/kit/words.ts';
 import { here } from '../standing.ts';
 
 /** The operator's help, where the user's state calls for it and the operator has named a place. */
@@ -6,7 +7,7 @@ export function Help() {
   if (!help) return null;
   return (
     <a class="button primary" href={help} rel="noreferrer">
-      {help.startsWith('mailto:') ? 'Write to support' : 'Get help'}
+      {help.startsWith('mailto:') ? t('Write to support') : t('Get help')}
     </a>
   );
 }

@@ -1,3 +1,4 @@
+import { t } from '@holdfast/kit/words.ts';
 import { signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useEffect } from 'preact/hooks';
@@ -40,9 +41,9 @@ export function Later<Part>({ part: { loaded, missing, load }, children, unasked
   if (!missing.value || unasked) return null;
   return (
     <div class="threshold-card" role="alert">
-      <p>A part of the app is missing. Connect, then try again.</p>
+      <p>{t('A part of the app is missing. Connect, then try again.')}</p>
       <button type="button" class="button" onClick={() => void load()}>
-        Try again
+        {t('Try again')}
       </button>
     </div>
   );

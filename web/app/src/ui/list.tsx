@@ -1,5 +1,6 @@
 import { PlusIcon, SearchIcon } from '@holdfast/kit/icons.tsx';
-import { inShort, thousands } from '@holdfast/kit/when.ts';
+import { inShort } from '@holdfast/kit/when.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { computed, signal, useSignal, useSignalEffect } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
@@ -70,20 +71,20 @@ export function List({ open, place }: { open: string | null; place: RefObject<HT
     [],
   );
   return (
-    <section class="list" aria-label="Notes" ref={place} tabIndex={-1}>
+    <section class="list" aria-label={t('Notes')} ref={place} tabIndex={-1}>
       <div class="list-head">
         <label class="search">
           <SearchIcon />
           <input
             type="search"
-            aria-label="Search notes"
-            placeholder="Search"
+            aria-label={t('Search notes')}
+            placeholder={t('Search')}
             value={query}
             onInput={(event) => (query.value = event.currentTarget.value)}
           />
         </label>
         <button type="button" class="button primary" onClick={createNote}>
-          <PlusIcon /> New note
+          <PlusIcon /> {t('New note')}
         </button>
       </div>
       <Refusal />
@@ -124,7 +125,7 @@ function WaysOut() {
     <div class="actions">
       <Help />
       <a class="button" href="#/account">
-        See what to do
+        {t('See what to do')}
       </a>
     </div>
   );
@@ -133,15 +134,15 @@ function WaysOut() {
 function Found({ open, scroller }: { open: string | null; scroller: RefObject<HTMLElement | null> }) {
   if (!loaded.value) return null;
   if (notes.value.length === 0) {
-    return <p class="empty">No notes yet. Your first one is a tap away.</p>;
+    return <p class="empty">{t('No notes yet. Your first one is a tap away.')}</p>;
   }
   const searching = query.value.trim() !== '';
   return (
     <>
       <p class={found.value.length === 0 ? 'empty' : 'unseen'} role="status">
         {found.value.length === 0
-          ? `No note contains “${query}”.`
-          : searching && `${thousands(found.value.length)} found`}
+          ? t('No note contains “{query}”.', { query })
+          : searching && t('{count, number} found', { count: found.value.length })}
       </p>
       {found.value.length > 0 && <Rows open={open} scroller={scroller} />}
     </>

@@ -1,4 +1,5 @@
 import type { User } from '@holdfast/client';
+import { t } from '@holdfast/kit/words.ts';
 import { useEffect, useRef } from 'preact/hooks';
 import { outcome, signIn, signOut, unlock } from '../client.ts';
 import { line } from '../standing.ts';
@@ -19,31 +20,33 @@ export function LockScreen({ user }: { user: User }) {
     <main class="threshold" ref={screen}>
       <div class="threshold-card locked">
         <Mark />
-        <h1>Fieldbook is locked</h1>
-        <p>Your notes are here, {user.name}. Your passkey opens them, also offline.</p>
-        <ActionButton kind="primary wide" action="unlock" doing="Waiting for your passkey…" onClick={unlock}>
-          Unlock with a passkey
+        <h1>{t('Fieldbook is locked')}</h1>
+        <p>{t('Your notes are here, {name}. Your passkey opens them, also offline.', { name: user.name })}</p>
+        <ActionButton kind="primary wide" action="unlock" doing={t('Waiting for your passkey…')} onClick={unlock}>
+          {t('Unlock with a passkey')}
         </ActionButton>
         <Outcome about={['unlock', 'sign-in', 'sign-out']} />
         {outcome.value?.signIn && (
-          <ActionButton kind="wide" action="sign-in" doing="Waiting for your passkey…" onClick={signIn}>
-            Sign in with a passkey
+          <ActionButton kind="wide" action="sign-in" doing={t('Waiting for your passkey…')} onClick={signIn}>
+            {t('Sign in with a passkey')}
           </ActionButton>
         )}
         <button type="button" class="button quiet wide" onClick={() => question.current?.showModal()}>
-          Sign out
+          {t('Sign out')}
         </button>
         <Question
           dialog={question}
           id="sign-out-question"
-          title="Sign out of this device?"
-          no="Stay"
-          yes="Sign out"
+          title={t('Sign out of this device?')}
+          no={t('Stay')}
+          yes={t('Sign out')}
           danger={false}
           action="sign-out"
           onYes={() => void signOut(false)}
         >
-          <p>Notes stay on this device and open again when you sign in. Premium does not work here until then.</p>
+          <p>
+            {t('Notes stay on this device and open again when you sign in. Premium does not work here until then.')}
+          </p>
         </Question>
       </div>
       {line.value.text && <p class="threshold-foot">{line.value.text}</p>}

@@ -1,16 +1,17 @@
+import { t } from '@holdfast/kit/words.ts';
 /** Shown instead of a blank page when local storage cannot be opened. */
 export function NotOpened() {
   return (
     <main class="threshold">
       <div class="threshold-card" role="alert">
-        <h1>Fieldbook cannot open here</h1>
+        <h1>{t('Fieldbook cannot open here')}</h1>
         <p>
-          This browser refuses to store anything for this page, or a part of the app is missing. Nothing of yours was
-          changed. Allow site data for this page in the browser's settings, free some space, make sure that you are
-          connected, then reload.
+          {t(
+            "This browser refuses to store anything for this page, or a part of the app is missing. Nothing of yours was changed. Allow site data for this page in the browser's settings, free some space, make sure that you are connected, then reload.",
+          )}
         </p>
         <button type="button" class="button primary" onClick={() => location.reload()}>
-          Reload
+          {t('Reload')}
         </button>
       </div>
     </main>

@@ -1,5 +1,6 @@
 import type { User } from '@holdfast/client';
 import { LockIcon } from '@holdfast/kit/icons.tsx';
+import { t } from '@holdfast/kit/words.ts';
 import { untracked, useSignalEffect } from '@preact/signals';
 import { useLayoutEffect, useRef } from 'preact/hooks';
 import { lock, lockOptions } from '../client.ts';
@@ -48,7 +49,7 @@ export function Notebook({ user }: { user: User }) {
   return (
     <div class="notebook" data-view={settings || open ? 'pane' : 'list'}>
       <button type="button" class="skip" onClick={() => pane.current?.focus()}>
-        Skip to the open page
+        {t('Skip to the open page')}
       </button>
       <header class="bar">
         <h1 class="brand">
@@ -57,7 +58,7 @@ export function Notebook({ user }: { user: User }) {
           </a>
         </h1>
         {here.value.remedy === 'trial' ? (
-          <a class="badge" href="#/account" aria-label={`${here.value.badge}: try premium`}>
+          <a class="badge" href="#/account" aria-label={t('{badge}: try premium', { badge: here.value.badge })}>
             {here.value.badge}
           </a>
         ) : (
@@ -65,20 +66,20 @@ export function Notebook({ user }: { user: User }) {
         )}
         {(lockOptions.value.onStart || lockOptions.value.idle) && (
           <button type="button" class="button quiet lock" onClick={() => void lock()}>
-            <LockIcon /> Lock
+            <LockIcon /> {t('Lock')}
           </button>
         )}
         <a class="account-link" href="#/account" aria-current={settings ? 'page' : undefined}>
           <span class="avatar" aria-hidden="true">
             {[...user.name][0]?.toLocaleUpperCase()}
           </span>
-          Account
+          {t('Account')}
         </a>
       </header>
       <StatusBar />
       <main class="panes">
         <List open={open?.id ?? null} place={list} />
-        <section class="pane" id="pane" ref={pane} tabIndex={-1} aria-label={settings ? 'Account' : 'Note'}>
+        <section class="pane" id="pane" ref={pane} tabIndex={-1} aria-label={settings ? t('Account') : t('Note')}>
           {place.at === 'account' ? (
             <Later part={account}>{({ Account }) => <Account user={user} />}</Later>
           ) : place.at === 'security' ? (
@@ -88,7 +89,7 @@ export function Notebook({ user }: { user: User }) {
           ) : (
             <div class="blank">
               <Mark />
-              <p>{notes.value.length > 0 ? 'Choose a note, or write a new one.' : 'Nothing written yet.'}</p>
+              <p>{notes.value.length > 0 ? t('Choose a note, or write a new one.') : t('Nothing written yet.')}</p>
             </div>
           )}
         </section>

@@ -1,3 +1,4 @@
+import { t } from '@holdfast/kit/words.ts';
 import { replaceable, replaceDevice } from '../client.ts';
 import { deviceNames } from '../words/device.ts';
 import { ActionButton } from './action-button.tsx';
@@ -8,16 +9,22 @@ export function Replaceable() {
   const names = deviceNames(replaceable.value);
   return (
     <>
-      <p class="note">On the one that is replaced, premium ends. Its notes stay on it: each device has its own.</p>
-      <ul class="devices" aria-label="Devices in use">
+      <p class="note">
+        {t('On the one that is replaced, premium ends. Its notes stay on it: each device has its own.')}
+      </p>
+      <ul class="devices" aria-label={t('Devices in use')}>
         {replaceable.value.map((device) => {
           const name = names.get(device.id) ?? device.name;
           return (
             <li key={device.id}>
               <DeviceWords device={device} name={name} />
               {device.replaceable && (
-                <ActionButton action="link" label={`Replace ${name}`} onClick={() => replaceDevice(device.id)}>
-                  Replace
+                <ActionButton
+                  action="link"
+                  label={t('Replace {name}', { name })}
+                  onClick={() => replaceDevice(device.id)}
+                >
+                  {t('Replace')}
                 </ActionButton>
               )}
             </li>

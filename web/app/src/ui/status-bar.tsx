@@ -1,4 +1,4 @@
-import { thousands } from '@holdfast/kit/when.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { loaded, notes } from '../notes/book.ts';
 import { limit, line } from '../standing.ts';
 
@@ -6,7 +6,7 @@ import { limit, line } from '../standing.ts';
 export function StatusBar() {
   const { text, tone } = line.value;
   return (
-    <aside class={`status-bar ${tone === 'attention' ? 'attention' : ''}`} aria-label="Status">
+    <aside class={`status-bar ${tone === 'attention' ? 'attention' : ''}`} aria-label={t('Status')}>
       <p role="status">{text}</p>
       {loaded.value && <p class="count">{count(notes.value.length, limit.value)}</p>}
     </aside>
@@ -14,6 +14,7 @@ export function StatusBar() {
 }
 
 function count(held: number, allowed: number): string {
-  if (Number.isFinite(allowed)) return `${thousands(held)} of ${thousands(allowed)} notes`;
-  return held === 1 ? '1 note' : `${thousands(held)} notes`;
+  return Number.isFinite(allowed)
+    ? t('{held, number} of {allowed, number} notes', { held, allowed })
+    : t('{held, plural, one {# note} other {# notes}}', { held });
 }

@@ -1,3 +1,4 @@
+import { t } from '@holdfast/kit/words.ts';
 import { newVersion, reloadIntoUpdate } from '../update.ts';
 
 /** Overlays the page without shifting it; nothing changes until the user agrees. */
@@ -6,12 +7,12 @@ export function UpdatePrompt() {
     <div class="toast-place" role="status">
       {newVersion.value && (
         <div class="toast">
-          <p>{newVersion.value === 'waiting' ? 'A new version is ready' : 'Another tab has a new version'}</p>
+          <p>{newVersion.value === 'waiting' ? t('A new version is ready') : t('Another tab has a new version')}</p>
           <button type="button" class="button quiet" onClick={() => (newVersion.value = null)}>
-            Later
+            {t('Later')}
           </button>
           <button type="button" class="button primary" onClick={reloadIntoUpdate}>
-            Reload
+            {t('Reload')}
           </button>
         </div>
       )}

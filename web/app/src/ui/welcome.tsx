@@ -1,12 +1,17 @@
+import { LanguageChoice } from '@holdfast/kit/language-choice.tsx';
 import { lasting } from '@holdfast/kit/when.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { busy, createAccount, offerAutofill, replaceable, signIn, support, user } from '../client.ts';
 import { storageHere } from '../standing.ts';
 import { trialLength } from '../trial.ts';
 import { ActionButton } from './action-button.tsx';
+import { account, Later } from './later.tsx';
 import { Mark } from './mark.tsx';
 import { Outcome } from './outcome.tsx';
-import { Replaceable } from './replaceable.tsx';
+
+/** Milliseconds. */
+const usualTrial = 14 * 86_400_000;
 
 /** Shown to visitors who are not signed in: create an account, or sign in. */
 export function Welcome() {
@@ -25,12 +30,15 @@ export function Welcome() {
         <p class="brand">
           <Mark /> Fieldbook
         </p>
-        <h1>Notes that are there when the network is not.</h1>
+        <h1>{t('Notes that are there when the network is not.')}</h1>
         <ul class="promises">
-          <li>Opens and works offline, premium too.</li>
-          <li>No password: one tap of a passkey.</li>
-          <li>Your notes stay on this device.</li>
-          {trialLength.value ? <li>Premium is free to try: {lasting(trialLength.value)}.</li> : null}
+          <li>{t('Opens and works offline, premium too.')}</li>
+          <li>{t('No password: one tap of a passkey.')}</li>
+          <li>{t('Your notes stay on this device.')}</li>
+          {/* Its place is kept until the server has said, so that nothing shifts. */}
+          <li class={trialLength.value ? '' : 'unsaid'}>
+            {t('Premium is free to try: {length}.', { length: lasting(trialLength.value || usualTrial) })}
+          </li>
         </ul>
       </div>
       <div class="threshold-card">
@@ -41,21 +49,26 @@ export function Welcome() {
               {trouble.meaning} {trouble.advice}
             </p>
             {trouble.remedy === 'sign-in' && (
-              <ActionButton kind="primary wide" action="sign-in" doing="Waiting for your passkey…" onClick={signIn}>
-                Bring it back with my passkey
+              <ActionButton
+                kind="primary wide"
+                action="sign-in"
+                doing={t('Waiting for your passkey…')}
+                onClick={signIn}
+              >
+                {t('Bring it back with my passkey')}
               </ActionButton>
             )}
             {trouble.remedy === 'reload' && (
               <button type="button" class="button" onClick={() => location.reload()}>
-                Reload
+                {t('Reload')}
               </button>
             )}
           </div>
         )}
         {support.value?.usable === false ? (
           <div class="callout" role="alert">
-            <strong>This browser cannot use passkeys.</strong>
-            <p>Open Fieldbook in an up-to-date Chrome, Edge, Firefox or Safari, or on your phone.</p>
+            <strong>{t('This browser cannot use passkeys.')}</strong>
+            <p>{t('Open Fieldbook in an up-to-date Chrome, Edge, Firefox or Safari, or on your phone.')}</p>
           </div>
         ) : (
           <>
@@ -65,9 +78,9 @@ export function Welcome() {
                 void createAccount(name.value.trim());
               }}
             >
-              <h2>Create an account</h2>
+              <h2>{t('Create an account')}</h2>
               <label class="field">
-                <span>Your name</span>
+                <span>{t('Your name')}</span>
                 <input
                   name="name"
                   autocomplete="username webauthn"
@@ -77,29 +90,31 @@ export function Welcome() {
                   onInput={(event) => (name.value = event.currentTarget.value)}
                 />
               </label>
-              <ActionButton kind="primary wide" action="register" doing="Waiting for your passkey…">
-                Create account
+              <ActionButton kind="primary wide" action="register" doing={t('Waiting for your passkey…')}>
+                {t('Create account')}
               </ActionButton>
             </form>
             <div class="or">
-              <span>or</span>
+              <span>{t('or')}</span>
             </div>
-            <ActionButton kind="wide" action="sign-in" doing="Waiting for your passkey…" onClick={signIn}>
-              Sign in with a passkey
+            <ActionButton kind="wide" action="sign-in" doing={t('Waiting for your passkey…')} onClick={signIn}>
+              {t('Sign in with a passkey')}
             </ActionButton>
             {support.value && !support.value.here && (
               <p class="hint">
-                This device keeps no passkeys itself: use {support.value.nearby && 'a phone near by, or '}a security
-                key.
+                {support.value.nearby
+                  ? t('This device keeps no passkeys itself: use a phone nearby, or a security key.')
+                  : t('This device keeps no passkeys itself: use a security key.')}
               </p>
             )}
             <a class="button quiet wide" href="#/recovery">
-              Use a recovery code
+              {t('Use a recovery code')}
             </a>
           </>
         )}
         <Outcome />
-        {replaceable.value.length > 0 && <Replaceable />}
+        <LanguageChoice label={t('Language')} />
+        {replaceable.value.length > 0 && <Later part={account}>{({ Replaceable }) => <Replaceable />}</Later>}
       </div>
     </main>
   );

@@ -1,5 +1,6 @@
 import type { LinkedDevice } from '@holdfast/client';
 import { inWords } from '@holdfast/kit/when.ts';
+import { t } from '@holdfast/kit/words.ts';
 
 /**
  * The name of each device in a list. Devices of the same name are numbered in the order of linking, so that the numbers do
@@ -11,7 +12,12 @@ export function deviceNames(devices: readonly LinkedDevice[]): ReadonlyMap<strin
     byLinking.map((device) => {
       const namesakes = byLinking.filter(({ name }) => name === device.name);
       const number = namesakes.indexOf(device) + 1;
-      return [device.id, namesakes.length > 1 ? `${device.name} (${number} of ${namesakes.length})` : device.name];
+      return [
+        device.id,
+        namesakes.length > 1
+          ? t('{name} ({number} of {count})', { name: device.name, number, count: namesakes.length })
+          : device.name,
+      ];
     }),
   );
 }
@@ -22,8 +28,10 @@ export function aboutDevice(
   now: Date,
   locale?: string,
 ): string {
-  const linked = `Linked ${inWords(linkedAt, now, locale)}`;
-  const seen = lastReconciledAt ? `last seen ${inWords(lastReconciledAt, now, locale)}` : 'not seen since';
-  const freed = freesUpAt ? `. Its place frees up ${inWords(freesUpAt, now, locale)}` : '';
-  return `${linked}, ${seen}${freed}`;
+  const linked = inWords(linkedAt, now, locale);
+  const about = lastReconciledAt
+    ? t('Linked {linked}, last seen {seen}', { linked, seen: inWords(lastReconciledAt, now, locale) })
+    : t('Linked {linked}, not seen since', { linked });
+  if (!freesUpAt) return about;
+  return t('{about}. Its place frees up {freed}', { about, freed: inWords(freesUpAt, now, locale) });
 }

@@ -1,4 +1,5 @@
 import type { Entitlement } from '@holdfast/client';
+import { t } from '@holdfast/kit/words.ts';
 
 /** The words for an end at which no payment was expected. */
 export interface EndingWords {
@@ -16,24 +17,24 @@ export function endingWords(ending: Entitlement['ending']): EndingWords | null {
   switch (ending) {
     case 'trial':
       return {
-        what: 'Your trial',
-        ran: 'The trial ran',
-        ended: 'has ended',
-        again: 'To have unlimited notes and export again, get a subscription.',
+        what: t('Your trial'),
+        ran: t('The trial ran'),
+        ended: t('has ended'),
+        again: t('To have unlimited notes and export again, get a subscription.'),
       };
     case 'granted':
       return {
-        what: 'The time that support gave you',
-        ran: 'It ran',
-        ended: 'has ended',
-        again: 'To have unlimited notes and export again, get a subscription, or ask support.',
+        what: t('The time that support gave you'),
+        ran: t('It ran'),
+        ended: t('has ended'),
+        again: t('To have unlimited notes and export again, get a subscription, or ask support.'),
       };
     case 'cancelled':
       return {
-        what: 'Your subscription',
-        ran: 'It was cancelled, and ran',
-        ended: 'has ended',
-        again: 'There is nothing to pay. If you change your mind, subscribe again.',
+        what: t('Your subscription'),
+        ran: t('It was cancelled, and ran'),
+        ended: t('has ended'),
+        again: t('There is nothing to pay. If you change your mind, subscribe again.'),
       };
     default:
       return null;

@@ -32,7 +32,7 @@ test('a passkey', () => {
 });
 
 test('a session', () => {
-  expect(aboutSession(session, [passkey], now)).toBe('Signed in today, 09:30 with Laptop, last active today, 09:30.');
+  expect(aboutSession(session, [passkey], now)).toBe('Signed in today, 09:30 with Laptop. Last active today, 09:30.');
   expect(aboutSession({ ...session, current: true }, [], now)).toBe(
     'Signed in today, 09:30 with a passkey that is deleted.',
   );

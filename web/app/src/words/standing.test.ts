@@ -1,7 +1,8 @@
 import type { Entitlement } from '@holdfast/client';
 import { inWords } from '@holdfast/kit/when.ts';
 import { describe, expect, test } from 'vitest';
-import { dates, type Standing, standing, type Told } from './standing.ts';
+import { dates } from './dates.ts';
+import { type Standing, standing, type Told } from './standing.ts';
 
 // Local times throughout: the words follow the reader's time zone.
 const now = new Date(2025, 11, 5, 12, 0);

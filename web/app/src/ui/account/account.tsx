@@ -1,6 +1,8 @@
 import type { User } from '@holdfast/client';
 import { Confirmation } from '@holdfast/kit/confirmation.tsx';
 import { BackIcon } from '@holdfast/kit/icons.tsx';
+import { LanguageChoice } from '@holdfast/kit/language-choice.tsx';
+import { t } from '@holdfast/kit/words.ts';
 import { useEffect } from 'preact/hooks';
 import { confirming, outcome, user as signedIn } from '../../client.ts';
 import { Devices } from './devices.tsx';
@@ -9,6 +11,8 @@ import { Lock } from './lock.tsx';
 import { Plan } from './plan.tsx';
 import { SecurityLink } from './security-link.tsx';
 import { Storage } from './storage.tsx';
+
+export { Replaceable } from '../replaceable.tsx';
 
 /**
  * The user's rights and their end, the possible actions, and signing out, with one card each. The devices come last: their
@@ -26,7 +30,7 @@ export function Account({ user }: { user: User }) {
     <div class="account">
       <div class="pane-head">
         <a class="button quiet back" href="#/">
-          <BackIcon /> Notes
+          <BackIcon /> {t('Notes')}
         </a>
       </div>
       <div class="account-body">
@@ -37,6 +41,9 @@ export function Account({ user }: { user: User }) {
         <Lock />
         <Storage />
         <Devices />
+        <p class="choice">
+          {t('Language')} <LanguageChoice label={t('Language')} />
+        </p>
       </div>
       <Confirmation confirming={confirming} kind="question" />
     </div>

@@ -1,5 +1,6 @@
 import type { LinkedDevice } from '@holdfast/client';
 import { inWords } from '@holdfast/kit/when.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { device, entitlement, now, signIn } from '../../client.ts';
@@ -34,14 +35,16 @@ export function Devices() {
   const nameOf = ({ id, name }: LinkedDevice) => names.get(id) ?? name;
   return (
     <section class="card" aria-labelledby="devices">
-      <h3 id="devices">Devices</h3>
+      <h3 id="devices">{t('Devices')}</h3>
       <ul class="devices">
         <li>
           <span>
-            <strong>{here ? nameOf(here) : 'This browser'}</strong>
+            <strong>{here ? nameOf(here) : t('This browser')}</strong>
             <small>
-              <em class="badge good">This device</em>{' '}
-              {linked ? here && `Linked ${inWords(here.linkedAt, now.value)}` : 'Not linked to your account'}
+              <em class="badge good">{t('This device')}</em>{' '}
+              {linked
+                ? here && t('Linked {linkedAt}', { linkedAt: inWords(here.linkedAt, now.value) })
+                : t('Not linked to your account')}
             </small>
           </span>
           <SignOut />
@@ -52,39 +55,43 @@ export function Devices() {
             <button
               type="button"
               class="button"
-              aria-label={`Unlink ${nameOf(other)}`}
+              aria-label={t('Unlink {other}', { other: nameOf(other) })}
               onClick={() => {
                 leaving.value = other;
                 question.current?.showModal();
               }}
             >
-              Unlink
+              {t('Unlink')}
             </button>
           </li>
         ))}
       </ul>
-      <p class="note">{said(listing, others.length)}</p>
+      <p class="note">
+        {said(listing === 'not asked' && reached.value === false ? 'out of reach' : listing, others.length)}
+      </p>
       <Outcome about={['unlink', 'sign-out']} />
       {listing === 'session over' && (
         <div class="actions">
-          <ActionButton action="sign-in" doing="Waiting for your passkey…" onClick={signIn}>
-            Sign in with a passkey
+          <ActionButton action="sign-in" doing={t('Waiting for your passkey…')} onClick={signIn}>
+            {t('Sign in with a passkey')}
           </ActionButton>
         </div>
       )}
       <Question
         dialog={question}
         id="unlink-question"
-        title={`Unlink ${leaving.value ? nameOf(leaving.value) : ''}?`}
-        no="Keep it"
-        yes="Unlink"
+        title={t('Unlink {device}?', { device: leaving.value ? nameOf(leaving.value) : '' })}
+        no={t('Keep it')}
+        yes={t('Unlink')}
         action="unlink"
         onYes={() => {
           if (leaving.value) void unlinkDevice(leaving.value);
         }}
       >
         <p>
-          Premium ends there when it is online next, at the latest when it would have had to renew. Notes stay on it.
+          {t(
+            'Premium ends there when it is online next, at the latest when it would have had to renew. Notes stay on it.',
+          )}
         </p>
       </Question>
     </section>
@@ -96,10 +103,10 @@ function said(listing: typeof devices.value, others: number): string {
     case 'not asked':
       return '';
     case 'out of reach':
-      return 'Your other devices are listed here when the server can be reached.';
+      return t('Your other devices are listed here when the server can be reached.');
     case 'session over':
-      return 'To see your other devices, sign in with your passkey once more.';
+      return t('To see your other devices, sign in with your passkey once more.');
     default:
-      return others === 0 ? 'No other device is linked to your account.' : '';
+      return others === 0 ? t('No other device is linked to your account.') : '';
   }
 }

@@ -1,4 +1,4 @@
-import { thousands } from '@holdfast/kit/when.ts';
+import { sentences, t } from '@holdfast/kit/words.ts';
 import { entitlement } from '../../client.ts';
 import { exported, exporting, exportNotes, stopExport } from '../../exporting.ts';
 import { notes } from '../../notes/book.ts';
@@ -10,12 +10,16 @@ export function Export() {
   const allowed = entitlement.value.features.export !== undefined;
   const { badge, headline, tone } = here.value;
   const missing =
-    tone === 'attention' && badge !== 'Premium' ? `Not available now: ${lower(headline)}.` : 'This is part of premium.';
+    tone === 'attention' && badge !== t('Premium')
+      ? t('Not available now: {headline}.', { headline: lower(headline) })
+      : t('This is part of premium.');
   const progress = exporting.value;
   return (
     <section class="card" aria-labelledby="export">
-      <h3 id="export">Export</h3>
-      <p id="export-about">All notes as one Markdown file, made on this device. {!allowed && missing}</p>
+      <h3 id="export">{t('Export')}</h3>
+      <p id="export-about">
+        {sentences(t('All notes as one Markdown file, made on this device.'), !allowed && missing)}
+      </p>
       <div class="actions">
         <button
           type="button"
@@ -25,16 +29,14 @@ export function Export() {
           onClick={progress ? stopExport : () => void exportNotes()}
         >
           <span class="either">
-            <span class={progress ? 'unsaid' : ''}>Export all notes</span>
-            <span class={progress ? '' : 'unsaid'}>Cancel</span>
+            <span class={progress ? 'unsaid' : ''}>{t('Export all notes')}</span>
+            <span class={progress ? '' : 'unsaid'}>{t('Cancel')}</span>
           </span>
         </button>
         {progress && (
           <>
-            <progress max={progress.total} value={progress.done} aria-label="Export" />
-            <span class="figure">
-              {thousands(progress.done)} of {thousands(progress.total)}
-            </span>
+            <progress max={progress.total} value={progress.done} aria-label={t('Export')} />
+            <span class="figure">{t('{done, number} of {total, number}', { ...progress })}</span>
           </>
         )}
         <p class="outcome" role="status">

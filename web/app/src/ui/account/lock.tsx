@@ -1,31 +1,29 @@
 import type { LockOptions } from '@holdfast/client';
+import { lasting } from '@holdfast/kit/when.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { busy, lock, lockOptions, setLock } from '../../client.ts';
 import { ActionButton } from '../action-button.tsx';
 import { Outcome } from '../outcome.tsx';
 
 const minute = 60_000;
 
-/** The idle limits to choose from. */
-const waits: readonly { readonly idle: number; readonly text: string }[] = [
-  { idle: minute, text: 'After 1 minute' },
-  { idle: 5 * minute, text: 'After 5 minutes' },
-  { idle: 15 * minute, text: 'After 15 minutes' },
-  { idle: 60 * minute, text: 'After 1 hour' },
-];
+/** The idle limits to choose from, in minutes. */
+const waits = [1, 5, 15, 60];
 
 /** Locking: now, when the app opens, and when idle. */
 export function Lock() {
   const { onStart = false, idle = 0 } = lockOptions.value;
   return (
     <section class="card" aria-labelledby="lock">
-      <h3 id="lock">Lock</h3>
+      <h3 id="lock">{t('Lock')}</h3>
       <p>
-        While locked, Fieldbook shows nothing until your passkey opens it, also offline. This keeps out whoever picks up
-        this device; it does not encrypt your notes.
+        {t(
+          'While locked, Fieldbook shows nothing until your passkey opens it, also offline. This keeps out whoever picks up this device; it does not encrypt your notes.',
+        )}
       </p>
       <div class="settings">
         <label>
-          <span>Lock when Fieldbook opens</span>
+          <span>{t('Lock when Fieldbook opens')}</span>
           <input
             type="checkbox"
             checked={onStart}
@@ -33,15 +31,15 @@ export function Lock() {
           />
         </label>
         <label>
-          <span>Lock when left alone</span>
+          <span>{t('Lock when left alone')}</span>
           <select
             value={idle}
             onChange={(event) => void choose(event.currentTarget, { onStart, idle: Number(event.currentTarget.value) })}
           >
-            <option value="0">Never</option>
+            <option value="0">{t('Never')}</option>
             {waits.map((wait) => (
-              <option key={wait.idle} value={wait.idle}>
-                {wait.text}
+              <option key={wait} value={wait * minute}>
+                {t('After {wait}', { wait: lasting(wait * minute) })}
               </option>
             ))}
           </select>
@@ -49,7 +47,7 @@ export function Lock() {
       </div>
       <div class="actions">
         <ActionButton action="lock" onClick={lock}>
-          Lock now
+          {t('Lock now')}
         </ActionButton>
         <Outcome about={['lock']} />
       </div>

@@ -1,9 +1,11 @@
 import { lasting } from '@holdfast/kit/when.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { checkNow, entitlement, now, outcome, replaceable, signIn, startTrial } from '../../client.ts';
 import { here } from '../../standing.ts';
 import { timeline } from '../../timeline.ts';
 import { trialLength } from '../../trial.ts';
-import { dates, type Remedy } from '../../words/standing.ts';
+import { dates } from '../../words/dates.ts';
+import type { Remedy } from '../../words/standing.ts';
 import { ActionButton } from '../action-button.tsx';
 import { Help } from '../help.tsx';
 import { Outcome } from '../outcome.tsx';
@@ -49,22 +51,24 @@ function Remedies({ remedy }: { remedy: Remedy }) {
     <>
       {remedy === 'trial' && (
         <ActionButton kind="primary" action="trial" onClick={startTrial}>
-          {trialLength.value ? `Start the free trial: ${lasting(trialLength.value)}` : 'Start the free trial'}
+          {trialLength.value
+            ? t('Start the free trial: {length}', { length: lasting(trialLength.value) })
+            : t('Start the free trial')}
         </ActionButton>
       )}
       {(remedy === 'sign-in' || outcome.value?.signIn) && (
-        <ActionButton kind="primary" action="sign-in" doing="Waiting for your passkey…" onClick={signIn}>
-          Sign in with a passkey
+        <ActionButton kind="primary" action="sign-in" doing={t('Waiting for your passkey…')} onClick={signIn}>
+          {t('Sign in with a passkey')}
         </ActionButton>
       )}
       {remedy !== 'sign-in' && (
         <ActionButton
           kind={remedy === 'connect' && !here.value.help ? 'primary' : ''}
           action="check"
-          doing="Checking…"
+          doing={t('Checking…')}
           onClick={checkNow}
         >
-          Check now
+          {t('Check now')}
         </ActionButton>
       )}
     </>

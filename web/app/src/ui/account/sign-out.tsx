@@ -1,4 +1,4 @@
-import { thousands } from '@holdfast/kit/when.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { type Signal, useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
@@ -11,7 +11,6 @@ export function SignOut() {
   const question = useRef<HTMLDialogElement>(null);
   const wipe = useSignal(false);
   const count = notes.value.length;
-  const all = count === 1 ? 'Your note is' : `Your ${thousands(count)} notes are`;
   return (
     <>
       <button
@@ -22,29 +21,36 @@ export function SignOut() {
           question.current?.showModal();
         }}
       >
-        Sign out
+        {t('Sign out')}
       </button>
       <Question
         dialog={question}
         id="sign-out-question"
-        title="Sign out of this device?"
-        no="Stay"
-        yes={wipe.value ? 'Sign out and delete notes' : 'Sign out'}
+        title={t('Sign out of this device?')}
+        no={t('Stay')}
+        yes={wipe.value ? t('Sign out and delete notes') : t('Sign out')}
         danger={wipe.value}
         action="sign-out"
         onYes={() => void signOut(wipe.value)}
       >
-        <p>Premium does not work here until you sign in again. Signing out works offline, too.</p>
+        <p>{t('Premium does not work here until you sign in again. Signing out works offline, too.')}</p>
         {count > 0 && (
           <fieldset class="choices">
-            <legend>What happens to your notes on this device?</legend>
+            <legend>{t('What happens to your notes on this device?')}</legend>
             <Choice wipe={false} chosen={wipe}>
-              <strong>Keep on this device</strong>
-              <small>They open again when you sign in. Anyone who can use this browser profile can read them.</small>
+              <strong>{t('Keep on this device')}</strong>
+              <small>
+                {t('They open again when you sign in. Anyone who can use this browser profile can read them.')}
+              </small>
             </Choice>
             <Choice wipe={true} chosen={wipe}>
-              <strong>Delete from this device</strong>
-              <small>{all} kept nowhere else and cannot be brought back. Download a copy first if you want one.</small>
+              <strong>{t('Delete from this device')}</strong>
+              <small>
+                {t(
+                  '{count, plural, one {Your note is kept nowhere else and cannot be brought back.} other {Your # notes are kept nowhere else and cannot be brought back.}} Download a copy first if you want one.',
+                  { count },
+                )}
+              </small>
             </Choice>
           </fieldset>
         )}

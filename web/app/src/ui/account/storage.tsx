@@ -1,4 +1,5 @@
-import { english, thousands } from '@holdfast/kit/when.ts';
+import { thousands } from '@holdfast/kit/when.ts';
+import { locale, t } from '@holdfast/kit/words.ts';
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { signOut } from '../../client.ts';
@@ -21,10 +22,10 @@ export function Storage() {
   }, []);
   const trouble = storageHere.value;
   const use = storageUse.value;
-  const size = (bytes: number) => inBytes(bytes, english());
+  const size = (bytes: number) => inBytes(bytes, locale());
   return (
     <section class="card" aria-labelledby="storage">
-      <h3 id="storage">Kept in this browser</h3>
+      <h3 id="storage">{t('Kept in this browser')}</h3>
       {trouble && (
         <div class="callout" role="alert">
           <strong>{trouble.headline}</strong>
@@ -33,27 +34,28 @@ export function Storage() {
           </p>
           {trouble.remedy === 'reload' && (
             <button type="button" class="button" onClick={() => location.reload()}>
-              Reload
+              {t('Reload')}
             </button>
           )}
         </div>
       )}
       <p>
-        Your notes are kept in this browser only. They are not sent anywhere. You can copy or erase them at any time,
-        also offline.
+        {t(
+          'Your notes are kept in this browser only. They are not sent anywhere. You can copy or erase them at any time, also offline.',
+        )}
       </p>
       <dl>
         <div>
-          <dt>Notes</dt>
+          <dt>{t('Notes')}</dt>
           <dd>{thousands(count)}</dd>
         </div>
         <div>
-          <dt>Storage used</dt>
-          <dd>{use ? `${size(use.used)} of ${size(use.allowed)}` : '–'}</dd>
+          <dt>{t('Storage used')}</dt>
+          <dd>{use ? t('{used} of {allowed}', { used: size(use.used), allowed: size(use.allowed) }) : '–'}</dd>
         </div>
         <div>
-          <dt>Cleared when space runs out</dt>
-          <dd>{use ? (use.kept ? 'Never' : 'Possible') : '–'}</dd>
+          <dt>{t('Cleared when space runs out')}</dt>
+          <dd>{use ? (use.kept ? t('Never') : t('Possible')) : '–'}</dd>
         </div>
       </dl>
       {use && !use.kept && (
@@ -65,19 +67,19 @@ export function Storage() {
               refused.value = !(await keepStorage());
             }}
           >
-            Ask the browser to keep it
+            {t('Ask the browser to keep it')}
           </button>
           <p class="outcome" role="status">
-            {refused.value && 'It has not agreed. Browsers do so for apps that are installed or used often.'}
+            {refused.value && t('It has not agreed. Browsers do so for apps that are installed or used often.')}
           </p>
         </div>
       )}
       <div class="actions">
         <button type="button" class="button" onClick={downloadCopy}>
-          Download a copy
+          {t('Download a copy')}
         </button>
         <button type="button" class="button danger" onClick={() => question.current?.showModal()}>
-          Erase from this browser
+          {t('Erase from this browser')}
         </button>
         <p class="outcome" role="status">
           {copied.value}
@@ -86,20 +88,22 @@ export function Storage() {
       <Question
         dialog={question}
         id="erase-question"
-        title="Erase what this browser stores?"
-        no="Keep it"
-        yes="Erase"
+        title={t('Erase what this browser stores?')}
+        no={t('Keep it')}
+        yes={t('Erase')}
         action="sign-out"
         onYes={() => void signOut(true)}
       >
         <p>
-          {count === 1 ? 'Your note' : `Your ${thousands(count)} notes`}, this browser's proof of premium, and its
-          settings are deleted from this browser. The notes are kept nowhere else: download a copy first if you want
-          one.
+          {t(
+            "{count, plural, one {Your note} other {Your # notes}}, this browser's proof of premium, and its settings are deleted from this browser. The notes are kept nowhere else: download a copy first if you want one.",
+            { count },
+          )}
         </p>
         <p>
-          Only this browser is erased, and signed out. Your account and your other devices stay as they are; premium
-          comes back here when you sign in.
+          {t(
+            'Only this browser is erased, and signed out. Your account and your other devices stay as they are; premium comes back here when you sign in.',
+          )}
         </p>
       </Question>
     </section>

@@ -1,3 +1,4 @@
+import { t } from '@holdfast/kit/words.ts';
 import type { ComponentChildren } from 'preact';
 import { entitlement, now } from '../../client.ts';
 import { type Event, timeline } from '../../timeline.ts';
@@ -23,7 +24,7 @@ export function TimelinePicture() {
         <Place at={line.now}>
           <path class="now" d="M0 -15v30" />
           <text class="now-label" y="-20" text-anchor={line.now < 0.06 ? 'start' : line.now > 0.94 ? 'end' : 'middle'}>
-            Now
+            {t('Now')}
           </text>
         </Place>
       )}

@@ -1,4 +1,5 @@
 import { noticeWords } from '@holdfast/kit/notice.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { now, requireSession } from '../../client.ts';
@@ -20,7 +21,7 @@ export function Notices() {
   }, []);
   return (
     <dialog class="question" ref={dialog} aria-labelledby="notices" onClose={forgetNotices}>
-      <h2 id="notices">Since you were here</h2>
+      <h2 id="notices">{t('Since you were here')}</h2>
       {notices.value.map((notice) => (
         <p key={`${notice.code} ${notice.at.getTime()}`}>
           {noticeWords(notice, names.value.get(notice.passkey) ?? null, now.value)}
@@ -28,10 +29,10 @@ export function Notices() {
       ))}
       <form method="dialog">
         <button type="submit" class="button" onClick={() => go({ at: 'security' })}>
-          Look at passkeys and sessions
+          {t('Look at passkeys and sessions')}
         </button>
         <button type="submit" class="button primary">
-          That was me
+          {t('That was me')}
         </button>
       </form>
     </dialog>

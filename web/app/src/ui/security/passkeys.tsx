@@ -1,4 +1,5 @@
 import type { Passkey } from '@holdfast/client';
+import { t } from '@holdfast/kit/words.ts';
 import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { busy, now, support } from '../../client.ts';
@@ -19,8 +20,8 @@ export function Passkeys({ passkeys, sessions }: Security) {
   const opened = sessions.filter(({ current, passkey }) => !current && passkey === chosen.value?.id).length;
   return (
     <section class="card" aria-labelledby="passkeys">
-      <h3 id="passkeys">Passkeys</h3>
-      <p>Each of them signs you in. With two, losing one is no trouble.</p>
+      <h3 id="passkeys">{t('Passkeys')}</h3>
+      <p>{t('Each of them signs you in. With two, losing one is no trouble.')}</p>
       <ul class="devices">
         {passkeys.map((passkey) => (
           <li key={passkey.id} class="roomy">
@@ -29,12 +30,12 @@ export function Passkeys({ passkeys, sessions }: Security) {
               <small>
                 {passkey.here && (
                   <>
-                    <em class="badge">This device</em>{' '}
+                    <em class="badge">{t('This device')}</em>{' '}
                   </>
                 )}
                 {passkey.id === used && (
                   <>
-                    <em class="badge good">In use here</em>{' '}
+                    <em class="badge good">{t('In use here')}</em>{' '}
                   </>
                 )}
                 {aboutPasskey(passkey, now.value)}
@@ -44,26 +45,26 @@ export function Passkeys({ passkeys, sessions }: Security) {
               <button
                 type="button"
                 class="button"
-                aria-label={`Rename ${passkey.name}`}
+                aria-label={t('Rename {name}', { name: passkey.name })}
                 onClick={() => {
                   chosen.value = passkey;
                   name.value = passkey.name;
                   renaming.current?.showModal();
                 }}
               >
-                Rename
+                {t('Rename')}
               </button>
               <button
                 type="button"
                 class="button"
-                aria-label={`Delete ${passkey.name}`}
+                aria-label={t('Delete {name}', { name: passkey.name })}
                 onClick={() => {
                   chosen.value = passkey;
                   ending.value = true;
                   deleting.current?.showModal();
                 }}
               >
-                Delete
+                {t('Delete')}
               </button>
             </div>
           </li>
@@ -71,14 +72,14 @@ export function Passkeys({ passkeys, sessions }: Security) {
       </ul>
       <div class="actions">
         {support.value?.usable !== false && (
-          <ActionButton action="add-passkey" doing="Waiting for your passkey…" onClick={addPasskey}>
-            Add a passkey
+          <ActionButton action="add-passkey" doing={t('Waiting for your passkey…')} onClick={addPasskey}>
+            {t('Add a passkey')}
           </ActionButton>
         )}
         <Outcome about={['add-passkey', 'rename-passkey', 'delete-passkey']} />
       </div>
       <dialog class="question" ref={renaming} aria-labelledby="rename-passkey">
-        <h2 id="rename-passkey">Rename {chosen.value?.name}</h2>
+        <h2 id="rename-passkey">{t('Rename {name}', { name: chosen.value?.name })}</h2>
         <form
           method="dialog"
           onSubmit={(event) => {
@@ -88,7 +89,7 @@ export function Passkeys({ passkeys, sessions }: Security) {
           }}
         >
           <label class="field">
-            <span>Name</span>
+            <span>{t('Name')}</span>
             <input
               maxLength={100}
               required
@@ -97,25 +98,25 @@ export function Passkeys({ passkeys, sessions }: Security) {
             />
           </label>
           <button type="button" class="button" onClick={() => renaming.current?.close()}>
-            Cancel
+            {t('Cancel')}
           </button>
           <ActionButton action="rename-passkey" kind="primary">
-            Rename
+            {t('Rename')}
           </ActionButton>
         </form>
       </dialog>
       <Question
         dialog={deleting}
         id="delete-passkey"
-        title={`Delete ${chosen.value?.name}?`}
-        no="Keep it"
-        yes="Delete"
+        title={t('Delete {passkey}?', { passkey: chosen.value?.name })}
+        no={t('Keep it')}
+        yes={t('Delete')}
         action="delete-passkey"
         onYes={() => {
           if (chosen.value) void deletePasskey(chosen.value, ending.value && opened > 0);
         }}
       >
-        <p>It will no longer work on any device. This cannot be undone.</p>
+        <p>{t('It will no longer work on any device. This cannot be undone.')}</p>
         {opened > 0 && (
           <div class="choices">
             <label>
@@ -125,10 +126,12 @@ export function Passkeys({ passkeys, sessions }: Security) {
                 onChange={(event) => (ending.value = event.currentTarget.checked)}
               />
               <span>
-                <strong>End its sessions, too</strong>
+                <strong>{t('End its sessions, too')}</strong>
                 <small>
-                  {opened === 1 ? '1 other session was' : `${opened} other sessions were`} opened with it. Whoever has
-                  it is out then.
+                  {t(
+                    '{opened, plural, one {# other session was opened with it.} other {# other sessions were opened with it.}} Whoever has the passkey is out then.',
+                    { opened },
+                  )}
                 </small>
               </span>
             </label>

@@ -1,4 +1,5 @@
 import { Confirmation } from '@holdfast/kit/confirmation.tsx';
+import { t } from '@holdfast/kit/words.ts';
 import { useEffect } from 'preact/hooks';
 import { confirming, device, user } from '../../client.ts';
 import { devices, forgetDevices, listDevices, unlinkDevice } from '../../devices.ts';
@@ -25,34 +26,34 @@ export function Recovered() {
         <p class="brand">
           <Mark /> Fieldbook
         </p>
-        <h1>Welcome back, {user.value?.name}.</h1>
+        <h1>{t('Welcome back, {name}.', { name: user.value?.name })}</h1>
         <ul class="promises">
-          <li>Your new passkey works from now on.</li>
-          <li>All other sessions are ended.</li>
-          <li>Old passkeys still work: delete what you have lost.</li>
+          <li>{t('Your new passkey works from now on.')}</li>
+          <li>{t('All other sessions are ended.')}</li>
+          <li>{t('Old passkeys still work: delete what you have lost.')}</li>
         </ul>
       </div>
       <div class="threshold-card">
         <h2>
           {others.length > 0
-            ? 'Have you lost one of these?'
+            ? t('Have you lost one of these?')
             : listed
-              ? 'No other device is linked.'
-              : 'You are signed in.'}
+              ? t('No other device is linked.')
+              : t('You are signed in.')}
         </h2>
         {others.length > 0 && (
           <>
-            <p>Unlink what is not with you any more: premium ends there when it is online next.</p>
-            <ul class="devices" aria-label="Other devices">
+            <p>{t('Unlink what is not with you any more: premium ends there when it is online next.')}</p>
+            <ul class="devices" aria-label={t('Other devices')}>
               {others.map((other) => (
                 <li key={other.id}>
                   <DeviceWords device={other} name={names.get(other.id) ?? other.name} />
                   <ActionButton
                     action="unlink"
-                    label={`Unlink ${names.get(other.id) ?? other.name}`}
+                    label={t('Unlink {device}', { device: names.get(other.id) ?? other.name })}
                     onClick={() => unlinkDevice(other)}
                   >
-                    Unlink
+                    {t('Unlink')}
                   </ActionButton>
                 </li>
               ))}
@@ -61,10 +62,10 @@ export function Recovered() {
         )}
         <Outcome about={['unlink']} />
         <button type="button" class="button primary wide" onClick={() => go({ at: 'list' }, true)}>
-          Go to my notes
+          {t('Go to my notes')}
         </button>
         <a class="button quiet wide" href="#/security">
-          Passkeys and recovery codes
+          {t('Passkeys and recovery codes')}
         </a>
       </div>
       <Confirmation confirming={confirming} kind="question" />

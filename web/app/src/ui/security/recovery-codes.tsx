@@ -1,4 +1,5 @@
 import { inWords } from '@holdfast/kit/when.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { useSignal, useSignalEffect } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { now, user } from '../../client.ts';
@@ -13,13 +14,17 @@ export function RecoveryCodes({ codes }: Security) {
   const some = codes.left > 0 && codes.createdAt;
   return (
     <section class="card" aria-labelledby="recovery-codes">
-      <h3 id="recovery-codes">Recovery codes</h3>
+      <h3 id="recovery-codes">{t('Recovery codes')}</h3>
       <p>
-        A code lets you make a new passkey when all others are lost. Keep them on paper, or wherever you keep your keys.
+        {t(
+          'A code lets you make a new passkey when all others are lost. Keep them on paper, or wherever you keep your keys.',
+        )}
       </p>
       <p>
         <strong>
-          {some ? `${codes.left} of 10 left, made ${inWords(some, now.value)}.` : 'You have no recovery codes.'}
+          {some
+            ? t('{left} of 10 left, made {some}.', { left: codes.left, some: inWords(some, now.value) })
+            : t('You have no recovery codes.')}
         </strong>
       </p>
       <div class="actions">
@@ -31,20 +36,20 @@ export function RecoveryCodes({ codes }: Security) {
             else void makeRecoveryCodes();
           }}
         >
-          {some ? 'Make new codes' : 'Make recovery codes'}
+          {some ? t('Make new codes') : t('Make recovery codes')}
         </ActionButton>
         <Outcome about={['recovery-codes']} />
       </div>
       <Question
         dialog={question}
         id="new-codes-question"
-        title="Make new recovery codes?"
-        no="Keep the old ones"
-        yes="Make new codes"
+        title={t('Make new recovery codes?')}
+        no={t('Keep the old ones')}
+        yes={t('Make new codes')}
         action="recovery-codes"
         onYes={() => void makeRecoveryCodes()}
       >
-        <p>The codes that you have stop working at once.</p>
+        <p>{t('The codes that you have stop working at once.')}</p>
       </Question>
       <NewCodes />
     </section>
@@ -63,8 +68,8 @@ function NewCodes() {
   const list = newCodes.value ?? [];
   const copy = () =>
     navigator.clipboard.writeText(`${list.join('\n')}\n`).then(
-      () => (copied.value = 'Copied.'),
-      () => (copied.value = 'This browser does not let the page copy. Print them, or write them down.'),
+      () => (copied.value = t('Copied.')),
+      () => (copied.value = t('This browser does not let the page copy. Print them, or write them down.')),
     );
   return (
     <dialog
@@ -74,10 +79,12 @@ function NewCodes() {
       onCancel={(event) => event.preventDefault()}
       onClose={() => (newCodes.value = null)}
     >
-      <h2 id="new-codes">Your recovery codes</h2>
+      <h2 id="new-codes">{t('Your recovery codes')}</h2>
       <p>
-        For {user.value?.name} at {location.host}. They are shown this once, and each works once. Whoever has one can
-        get in.
+        {t('For {name} at {host}. They are shown this once, and each works once. Whoever has one can get in.', {
+          name: user.value?.name,
+          host: location.host,
+        })}
       </p>
       <ol>
         {list.map((code) => (
@@ -91,13 +98,13 @@ function NewCodes() {
       </p>
       <form method="dialog">
         <button type="button" class="button" onClick={copy}>
-          Copy
+          {t('Copy')}
         </button>
         <button type="button" class="button" onClick={() => print()}>
-          Print
+          {t('Print')}
         </button>
         <button type="submit" class="button primary">
-          I have kept them
+          {t('I have kept them')}
         </button>
       </form>
     </dialog>

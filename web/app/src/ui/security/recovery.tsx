@@ -1,3 +1,4 @@
+import { sentences, t } from '@holdfast/kit/words.ts';
 import { useSignal } from '@preact/signals';
 import { enrol, recover, user } from '../../client.ts';
 import { go } from '../../route.ts';
@@ -8,29 +9,33 @@ import { Outcome } from '../outcome.tsx';
 /** How the user got here: by either kind of support's link, or to type one of their own codes. */
 type Way = 'enrolment' | 'recovery' | 'typed';
 
-const kept = 'It is kept by this device or your password manager, and signs you in from now on.';
-const back = ['One tap makes a new passkey for it.', 'All other sessions are ended.'];
-
-const words = {
-  enrolment: {
-    heading: 'Your account is ready.',
-    promises: ['One tap makes a passkey for it.', 'No password, now or later.', 'This link works once.'],
-    task: 'Make your passkey',
-    about: kept,
-  },
-  recovery: {
-    heading: 'Back into your account.',
-    promises: [...back, 'This link works once.'],
-    task: 'Make a new passkey',
-    about: kept,
-  },
-  typed: {
-    heading: 'Back into your account.',
-    promises: [...back, 'A code works once.'],
-    task: 'Use a recovery code',
-    about: 'You made ten of them when you still had a passkey. Capitals and hyphens do not matter.',
-  },
-} as const satisfies Record<Way, unknown>;
+function words(way: Way) {
+  const kept = t('It is kept by this device or your password manager, and signs you in from now on.');
+  const back = [t('One tap makes a new passkey for it.'), t('All other sessions are ended.')];
+  switch (way) {
+    case 'enrolment':
+      return {
+        heading: t('Your account is ready.'),
+        promises: [t('One tap makes a passkey for it.'), t('No password, now or later.'), t('This link works once.')],
+        task: t('Make your passkey'),
+        about: kept,
+      };
+    case 'recovery':
+      return {
+        heading: t('Back into your account.'),
+        promises: [...back, t('This link works once.')],
+        task: t('Make a new passkey'),
+        about: kept,
+      };
+    case 'typed':
+      return {
+        heading: t('Back into your account.'),
+        promises: [...back, t('A code works once.')],
+        task: t('Use a recovery code'),
+        about: t('You made ten of them when you still had a passkey. Capitals and hyphens do not matter.'),
+      };
+  }
+}
 
 /**
  * The page where a one-time code creates a passkey: the first one of an account prepared by support, or one to replace lost
@@ -39,7 +44,7 @@ const words = {
 export function Recovery({ way, code }: { way: Way; code: string | null }) {
   const typed = useSignal('');
   const present = user.value;
-  const { heading, promises, task, about } = words[way];
+  const { heading, promises, task, about } = words(way);
   const start = async () => {
     const entered = await (code === null ? recover(typed.value.trim()) : enrol(code));
     // If linking failed afterwards, the account page offers the remedy.
@@ -67,12 +72,14 @@ export function Recovery({ way, code }: { way: Way; code: string | null }) {
       >
         <h2>{task}</h2>
         <p>
-          {about}
-          {present && ` You are signed in as ${present.name} here; going on ends that.`}
+          {sentences(
+            about,
+            present && t('You are signed in as {name} here; going on ends that.', { name: present.name }),
+          )}
         </p>
         {code === null && (
           <label class="field">
-            <span>Recovery code</span>
+            <span>{t('Recovery code')}</span>
             <input
               class="code"
               autocomplete="off"
@@ -88,17 +95,17 @@ export function Recovery({ way, code }: { way: Way; code: string | null }) {
         <ActionButton
           kind="primary wide"
           action={code === null ? 'recover' : 'enrol'}
-          doing="Waiting for your passkey…"
+          doing={t('Waiting for your passkey…')}
         >
-          Create passkey
+          {t('Create passkey')}
         </ActionButton>
         <button type="button" class="button quiet wide" onClick={() => go({ at: 'list' }, true)}>
-          Not now
+          {t('Not now')}
         </button>
         <Outcome />
         {code === null && (
           <p class="hint">
-            No code left? Support can send you a link that does the same, once they know that it is you.
+            {t('No code left? Support can send you a link that does the same, once they know that it is you.')}
           </p>
         )}
       </form>

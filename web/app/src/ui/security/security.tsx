@@ -1,6 +1,7 @@
 import { Confirmation } from '@holdfast/kit/confirmation.tsx';
 import { BackIcon } from '@holdfast/kit/icons.tsx';
 import { inWords } from '@holdfast/kit/when.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useMemo } from 'preact/hooks';
 import { confirming, now, outcome, signIn, user } from '../../client.ts';
@@ -22,14 +23,14 @@ export { Recovery } from './recovery.tsx';
 /** The lists as the server last gave them in this browser. They can be looked at, but only the server can change them. */
 function LastSeen() {
   const lists = useMemo(remembered, []);
-  if (!lists) return <p>They have not been shown in this browser yet, so it does not know them.</p>;
+  if (!lists) return <p>{t('They have not been shown in this browser yet, so it does not know them.')}</p>;
   const { at, passkeys, sessions, codes } = lists;
   return (
     <>
       <p>
-        <strong>As of {inWords(at, now.value)}:</strong>
+        <strong>{t('As of {time}:', { time: inWords(at, now.value) })}</strong>
       </p>
-      <ul class="devices" aria-label="Passkeys">
+      <ul class="devices" aria-label={t('Passkeys')}>
         {passkeys.map((passkey) => (
           <li key={passkey.id}>
             <span>
@@ -39,12 +40,12 @@ function LastSeen() {
           </li>
         ))}
       </ul>
-      <p>{codes.left === 0 ? 'No recovery codes.' : `${codes.left} of 10 recovery codes left.`}</p>
-      <ul class="devices" aria-label="Sessions">
+      <p>{codes.left === 0 ? t('No recovery codes.') : t('{left} of 10 recovery codes left.', { left: codes.left })}</p>
+      <ul class="devices" aria-label={t('Sessions')}>
         {sessions.map((session) => (
           <li key={session.id}>
             <span>
-              <strong>{session.userAgent || 'Unknown browser'}</strong>
+              <strong>{session.userAgent || t('Unknown browser')}</strong>
               <small>{aboutSession(session, passkeys, now.value)}</small>
             </span>
           </li>
@@ -73,11 +74,11 @@ export function Security() {
     <div class="account">
       <div class="pane-head">
         <a class="button quiet back" href="#/account">
-          <BackIcon /> Account
+          <BackIcon /> {t('Account')}
         </a>
       </div>
       <div class="account-body">
-        <h2>Passkeys and sessions</h2>
+        <h2>{t('Passkeys and sessions')}</h2>
         {typeof known === 'object' ? (
           <>
             <Passkeys {...known} />
@@ -86,20 +87,20 @@ export function Security() {
             <AccountData />
           </>
         ) : (
-          <section class="card" aria-label="Passkeys and sessions">
+          <section class="card" aria-label={t('Passkeys and sessions')}>
             {known === 'session over' ? (
               <>
-                <p>To see them, sign in with your passkey once more.</p>
+                <p>{t('To see them, sign in with your passkey once more.')}</p>
                 <div class="actions">
                   <ActionButton
                     kind="primary"
                     action="sign-in"
-                    doing="Waiting for your passkey…"
+                    doing={t('Waiting for your passkey…')}
                     onClick={async () => {
                       if (await signIn()) await askSecurity();
                     }}
                   >
-                    Sign in with a passkey
+                    {t('Sign in with a passkey')}
                   </ActionButton>
                   <Outcome about={['sign-in']} />
                 </div>
@@ -107,13 +108,14 @@ export function Security() {
             ) : known === 'out of reach' || reached.value === false ? (
               <>
                 <p>
-                  Passkeys, recovery codes and sessions are kept by the server, which is out of reach. They appear here
-                  as soon as it answers.
+                  {t(
+                    'Passkeys, recovery codes and sessions are kept by the server, which is out of reach. They appear here as soon as it answers.',
+                  )}
                 </p>
                 <LastSeen />
               </>
             ) : (
-              <p role="status">Asking the server…</p>
+              <p role="status">{t('Asking the server…')}</p>
             )}
           </section>
         )}

@@ -1,3 +1,4 @@
+import { t } from '@holdfast/kit/words.ts';
 import { now } from '../../client.ts';
 import { endOtherSessions, endSession, type Security } from '../../security.ts';
 import { aboutSession } from '../../words/passkey.ts';
@@ -10,11 +11,11 @@ export function Sessions({ sessions, passkeys }: Security) {
   const ordered = [...sessions.filter(({ current }) => current), ...others];
   return (
     <section class="card" aria-labelledby="sessions">
-      <h3 id="sessions">Sessions</h3>
-      <p>Where you are signed in. What a device holds to work offline stays: to take that, unlink it.</p>
+      <h3 id="sessions">{t('Sessions')}</h3>
+      <p>{t('Where you are signed in. What a device holds to work offline stays: to take that, unlink it.')}</p>
       <ul class="devices">
         {ordered.map((session) => {
-          const name = session.userAgent || 'Unknown browser';
+          const name = session.userAgent || t('Unknown browser');
           return (
             <li key={session.id}>
               <span>
@@ -22,15 +23,19 @@ export function Sessions({ sessions, passkeys }: Security) {
                 <small>
                   {session.current && (
                     <>
-                      <em class="badge good">This session</em>{' '}
+                      <em class="badge good">{t('This session')}</em>{' '}
                     </>
                   )}
                   {aboutSession(session, passkeys, now.value)}
                 </small>
               </span>
               {!session.current && (
-                <ActionButton action="end-session" label={`End ${name}`} onClick={() => endSession(session)}>
-                  End
+                <ActionButton
+                  action="end-session"
+                  label={t('End {name}', { name })}
+                  onClick={() => endSession(session)}
+                >
+                  {t('End')}
                 </ActionButton>
               )}
             </li>
@@ -40,7 +45,7 @@ export function Sessions({ sessions, passkeys }: Security) {
       <div class="actions">
         {others.length > 0 && (
           <ActionButton action="end-session" onClick={endOtherSessions}>
-            End all others
+            {t('End all others')}
           </ActionButton>
         )}
         <Outcome about={['end-session']} />
