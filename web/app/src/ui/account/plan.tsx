@@ -28,7 +28,7 @@ export function Plan() {
           {lines.map(({ term, value, event }) => (
             <div key={term}>
               <dt>
-                {drawn.includes(event) && <MarkShape event={event} />}
+                {drawn.length > 0 && <MarkShape event={drawn.includes(event) ? event : null} />}
                 {term}
               </dt>
               <dd>{value}</dd>

@@ -32,11 +32,11 @@ export function TimelinePicture() {
   );
 }
 
-/** The same shape beside its text, as the legend. */
-export function MarkShape({ event }: { event: Event }) {
+/** The same shape beside its text, as the legend; null: its place only, so that all texts line up. */
+export function MarkShape({ event }: { event: Event | null }) {
   return (
     <svg class="mark-shape" viewBox="-8 -8 16 16" aria-hidden="true">
-      <Shape event={event} />
+      {event && <Shape event={event} />}
     </svg>
   );
 }
