@@ -77,9 +77,14 @@ func (m *machines) clear() {
 // ip runs the program of that name.
 func (m *machines) ip(args ...string) string {
 	m.t.Helper()
-	out, err := exec.Command("ip", args...).CombinedOutput()
+	return m.run("ip", args...)
+}
+
+func (m *machines) run(program string, args ...string) string {
+	m.t.Helper()
+	out, err := exec.Command(program, args...).CombinedOutput()
 	if err != nil {
-		m.t.Fatalf("ip %q: %v\n%s", args, err, out)
+		m.t.Fatalf("%s %q: %v\n%s", program, args, err, out)
 	}
 	return string(out)
 }
@@ -154,24 +159,29 @@ func (b *machine) start(user string, command ...string) {
 	go func() { _ = cmd.Wait() }()
 }
 
-// signal sends a signal to all programs of the machine, and returns how many there are.
-func (b *machine) signal(signal syscall.Signal) int {
+// signal sends a signal to the programs of the machine, or to those of one name, and returns how many there are.
+func (b *machine) signal(signal syscall.Signal, name string) (found int) {
 	out, err := exec.Command("ip", "netns", "pids", b.space).Output()
 	if err != nil {
 		return 0
 	}
-	pids := strings.Fields(string(out))
-	for _, text := range pids {
-		if pid, err := strconv.Atoi(text); err == nil {
-			_ = syscall.Kill(pid, signal)
+	for _, text := range strings.Fields(string(out)) {
+		pid, err := strconv.Atoi(text)
+		if is, _ := os.ReadFile("/proc/" + text + "/comm"); err != nil || name != "" && strings.TrimSpace(string(is)) != name {
+			continue
 		}
+		found++
+		_ = syscall.Kill(pid, signal)
 	}
-	return len(pids)
+	return found
 }
 
 // kill kills all programs of the machine, as the loss of its power does.
-func (b *machine) kill() {
-	for b.signal(syscall.SIGKILL) > 0 {
+func (b *machine) kill() { b.end("") }
+
+// end kills the programs of one name, or all.
+func (b *machine) end(name string) {
+	for b.signal(syscall.SIGKILL, name) > 0 {
 		time.Sleep(time.Millisecond)
 	}
 }
@@ -179,16 +189,28 @@ func (b *machine) kill() {
 // freeze stops all programs of the machine without closing anything. A program that one of them started meanwhile is stopped
 // by the second signal.
 func (b *machine) freeze() {
-	b.signal(syscall.SIGSTOP)
-	b.signal(syscall.SIGSTOP)
+	b.signal(syscall.SIGSTOP, "")
+	b.signal(syscall.SIGSTOP, "")
 }
 
-func (b *machine) thaw() { b.signal(syscall.SIGCONT) }
+func (b *machine) thaw() { b.signal(syscall.SIGCONT, "") }
 
 // cut takes the machine's cable out: what is sent to and from it is lost, and nothing says so.
 func (b *machine) cut() { b.of.ip("link", "set", b.cable, "down") }
 
 func (b *machine) join() { b.of.ip("link", "set", b.cable, "up") }
+
+// mute loses what the machine sends; what is sent to it arrives.
+func (b *machine) mute() {
+	b.of.run("tc", "-n", b.space, "qdisc", "add", "dev", "eth0", "root", "blackhole")
+}
+
+func (b *machine) unmute() { b.of.run("tc", "-n", b.space, "qdisc", "delete", "dev", "eth0", "root") }
+
+// deafen loses what is sent to the machine; what it sends arrives.
+func (b *machine) deafen() { b.of.run("tc", "qdisc", "add", "dev", b.cable, "root", "blackhole") }
+
+func (b *machine) hear() { b.of.run("tc", "qdisc", "delete", "dev", b.cable, "root") }
 
 // owned makes a folder that belongs to a user.
 func (m *machines) owned(name, user string) string {

@@ -20,9 +20,10 @@ import (
 )
 
 const (
-	holding  = 4 * time.Second // how long a fault lasts at least that nobody's promotion ends
-	mending  = 2 * time.Minute // how long the set-up may take to be whole again
-	recovery = 5 * time.Second // how long after PostgreSQL the servers may take to be well again
+	holding    = 4 * time.Second  // how long a fault lasts at least that nobody's promotion ends
+	mending    = 2 * time.Minute  // how long the set-up may take to be whole again
+	leaderLife = 10 * time.Second // more than ttl in patroni.yaml, after which a leader that etcd does not hear is replaced
+	recovery   = 5 * time.Second  // how long after PostgreSQL the servers may take to be well again
 )
 
 // TestHighAvailability brings up the guide's set-up, and kills, freezes and cuts off its machines in turn under load. Nothing
@@ -44,13 +45,19 @@ func TestHighAvailability(t *testing.T) {
 
 	d.begin("no fault")
 	d.mend(ctx)
+	everywhere, postgres := []string{"leader", "replica", "pooler", "standby"}, []string{"leader", "standby"}
 	for _, way := range []struct {
 		name        string
+		roles       []string
 		strike, end func(*machine)
 	}{
-		{"killed", (*machine).kill, nil}, {"frozen", (*machine).freeze, (*machine).thaw}, {"cut off", (*machine).cut, (*machine).join},
+		{"killed", everywhere, (*machine).kill, nil},
+		{"frozen", everywhere, (*machine).freeze, (*machine).thaw},
+		{"cut off", everywhere, (*machine).cut, (*machine).join},
+		{"cannot send", postgres, (*machine).mute, (*machine).unmute},
+		{"cannot receive", postgres, (*machine).deafen, (*machine).hear},
 	} {
-		for _, role := range []string{"leader", "replica", "pooler", "standby"} {
+		for _, role := range way.roles {
 			struck := d.playing(ctx, role)
 			fault := d.begin(role + " " + way.name)
 			if role == "replica" {
@@ -73,6 +80,9 @@ func TestHighAvailability(t *testing.T) {
 			d.mend(ctx)
 		}
 	}
+	d.goOnWithout(ctx, "etcd", d.etcd, leaderLife)
+	d.goOnWithout(ctx, "haproxy", d.proxy, 0)
+
 	// The standby that is promoted lacks all that the leader has written alone: so that must not have been acknowledged.
 	leader := d.playing(ctx, "leader")
 	fault := d.begin("standby cut off, leader killed")
@@ -91,12 +101,30 @@ func TestHighAvailability(t *testing.T) {
 	d.judge(ctx, fault.begun)
 }
 
+// goOnWithout kills a program, and checks that every kind of action is acknowledged everywhere until it is back.
+func (d *drill) goOnWithout(ctx context.Context, program string, host *machine, after time.Duration) {
+	d.t.Helper()
+	leader := d.playing(ctx, "leader")
+	d.begin(program + " killed")
+	host.end(program)
+	time.Sleep(after)
+	moment := d.load.now()
+	await(ctx, d.t, "actions are acknowledged without "+program, mending, func(context.Context) bool { return d.load.sinceThen(moment) })
+	d.starts[host]()
+	d.mend(ctx)
+	if d.leader(ctx) != leader {
+		d.t.Errorf("without %s, there is another leader", program)
+	}
+}
+
 // drill is the set-up and what was done to it.
 type drill struct {
 	t         *testing.T
 	machines  *machines
 	postgres  [2]*machine
 	pooler    *machine
+	etcd      *machine
+	proxy     *machine
 	replicas  [2]*support.Server
 	hosts     map[*support.Server]*machine
 	starts    map[*machine]func() // start a machine's programs
@@ -124,9 +152,13 @@ func bringUp(t *testing.T) *drill {
 	d := &drill{t: t, machines: m, hosts: map[*support.Server]*machine{}, starts: map[*machine]func(){}}
 	ctx := t.Context()
 
-	etcd := m.add("etcd1", 31)
-	etcd.start("etcd", "etcd", "--enable-v2", "--name", "etcd1", "--data-dir", m.owned("etcd", "etcd"), "--listen-peer-urls", "http://127.0.0.1:2380",
-		"--listen-client-urls", "http://"+etcd.address+":2379", "--advertise-client-urls", "http://"+etcd.address+":2379")
+	etcd, store := m.add("etcd1", 31), m.owned("etcd", "etcd")
+	d.etcd = etcd
+	d.starts[etcd] = func() {
+		etcd.start("etcd", "etcd", "--enable-v2", "--name", "etcd1", "--data-dir", store, "--listen-peer-urls", "http://127.0.0.1:2380",
+			"--listen-client-urls", "http://"+etcd.address+":2379", "--advertise-client-urls", "http://"+etcd.address+":2379")
+	}
+	d.starts[etcd]()
 	for i, name := range []string{"pg1", "pg2"} {
 		node := m.add(name, 21+i)
 		d.postgres[i] = node
@@ -143,7 +175,11 @@ func bringUp(t *testing.T) *drill {
 		d.starts[node]()
 	}
 	proxy := m.add("proxy", 10)
-	proxy.start("haproxy", "haproxy", "-db", "-f", m.deployed("haproxy-postgres.cfg", "haproxy-postgres.cfg"))
+	d.proxy = proxy
+	first := m.deployed("haproxy-postgres.cfg", "haproxy-postgres.cfg")
+	d.starts[proxy] = func() { proxy.start("haproxy", "haproxy", "-db", "-f", first) }
+	d.starts[proxy]()
+	m.add("proxy2", 14).start("haproxy", "haproxy", "-db", "-f", m.deployed("haproxy-postgres.cfg", "haproxy-2.cfg", "10.0.0.10:", "10.0.0.14:"))
 	d.pooler = m.add("pooler", 13)
 	users := m.write("userlist.txt", `"holdfast_runtime" "RUNTIME_PASSWORD"`)
 	pooler := m.deployed("pgbouncer.ini", "pgbouncer.ini", "/etc/pgbouncer/userlist.txt", users)
@@ -242,6 +278,19 @@ func (d *drill) leader(ctx context.Context) *machine {
 	return nil
 }
 
+// lastSeen returns when the leader's Patroni last spoke with etcd, in Unix time.
+func (d *drill) lastSeen(ctx context.Context) (at int64) {
+	if leader := d.leader(ctx); leader != nil {
+		var status struct {
+			DCSLastSeen int64 `json:"dcs_last_seen"`
+		}
+		if text, err := ask(ctx, "http://"+leader.address+":8008/patroni"); err == nil && json.Unmarshal(text, &status) == nil {
+			at = status.DCSLastSeen
+		}
+	}
+	return at
+}
+
 func (d *drill) other(node *machine) *machine {
 	return d.postgres[(slices.Index(d.postgres[:], node)+1)%2]
 }
@@ -335,6 +384,9 @@ func (d *drill) writes(ctx context.Context, address string) bool {
 func (d *drill) mend(ctx context.Context) {
 	d.t.Helper()
 	await(ctx, d.t, "PostgreSQL and its standby", mending, d.whole)
+	// A round of Patroni that began earlier may still find that the standby is away, and take its right to be promoted.
+	seen := d.lastSeen(ctx)
+	await(ctx, d.t, "another round of Patroni", mending, func(ctx context.Context) bool { return d.lastSeen(ctx) > seen+1 && d.whole(ctx) })
 	for _, replica := range d.replicas {
 		await(ctx, d.t, "both servers are ready", mending, func(context.Context) bool { return replica.Ready() })
 	}
