@@ -292,6 +292,10 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 	if err != nil {
 		return err
 	}
+	billing, err := s.billingURL(ctx, shown)
+	if err != nil {
+		return err
+	}
 	now := s.now()
 	judged := account.Decide(now)
 	subscriptions := make([]judgedSubscription, 0, len(account.Subscriptions))
@@ -309,6 +313,7 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 	})
 	return answer(w, http.StatusOK, struct {
 		User          adminUser            `json:"user"`
+		BillingURL    *string              `json:"billing_url"` // of the customer's page in the billing system
 		Role          *passkey.Role        `json:"role"`
 		Revision      int64                `json:"revision"`
 		TrialStarted  bool                 `json:"trial_started"`
@@ -323,7 +328,7 @@ func (s *server) showUser(w http.ResponseWriter, r *http.Request, _ caller) erro
 		Notes         []note               `json:"notes"`
 		Audit         []auditEntry         `json:"audit"`
 	}{
-		adminUserOf(shown), orNull(role), account.Revision, account.TrialStarted, int64(s.entitlements.OfflineWindow() / time.Second),
+		adminUserOf(shown), orNull(billing), orNull(role), account.Revision, account.TrialStarted, int64(s.entitlements.OfflineWindow() / time.Second),
 		decisionOf(judged), subscriptions, plans,
 		places{len(account.Occupants(now)), judged.DeviceLimit}, supportDevices(account, now), each(passkeys, passkeyOf), sessions, each(notes, noteOf), each(trail, auditEntryOf),
 	})

@@ -69,6 +69,8 @@ type Config struct {
 	// AppURL is the address of the app's page to which users' links lead; empty without a page. The page gets the fragments
 	// #enrol=CODE and #recover=CODE, and #/security from password managers.
 	AppURL string
+	// BillingLink leads from a customer to their page in the billing system. Optional.
+	BillingLink BillingLink
 	// AppCSP is the Content-Security-Policy of App, from [AppPolicy]; empty for its default.
 	AppCSP string
 	// Console holds the built support console, served at /support, which New reads once; nil serves none.
@@ -126,8 +128,9 @@ type server struct {
 	app          *app             // nil: none is served
 	console      *app             // likewise
 	appURL       string           // empty if none
-	related      asset            // origins
-	endpoints    asset            // of passkey management, for password managers
+	billingLink  BillingLink
+	related      asset // origins
+	endpoints    asset // of passkey management, for password managers
 	openAPI      asset
 	roots        asset
 	compress     func(http.Handler) http.Handler // for public documents: they hold no secret that compression could leak
@@ -169,6 +172,7 @@ func newServer(cfg Config, pace pace) (http.Handler, error) {
 		bootstrap:    cfg.BootstrapToken,
 		helpURL:      cfg.HelpURL,
 		appURL:       cfg.AppURL,
+		billingLink:  cfg.BillingLink,
 		stripe:       cfg.Stripe,
 		billing:      cfg.BillingWebhook,
 		draining:     cfg.Draining,

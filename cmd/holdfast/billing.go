@@ -25,6 +25,7 @@ type Billing struct {
 	StripeAccount        string   `env:"HOLDFAST_STRIPE_ACCOUNT" placeholder:"ACCOUNT" help:"Connected Stripe account whose events are accepted (default: the endpoint's own account)."`
 	StripeDisputes       string   `env:"HOLDFAST_STRIPE_DISPUTES" enum:"suspend,lost,ignore" default:"suspend" help:"Effect of a payment dispute on the subscription: suspend (no features while it is open or after it is lost), lost (no features after it is lost) or ignore (only shown to support). Winning the dispute restores the features."`
 	StripeAPIURL         string   `name:"stripe-api-url" env:"HOLDFAST_STRIPE_API_URL" hidden:""`
+	BillingLink          string   `env:"HOLDFAST_BILLING_LINK" placeholder:"URL" help:"Address of a customer's page in the billing system, which the console links: https, with {id} for Stripe's customer, else for the external id."`
 	BillingWebhookSecret []string `env:"HOLDFAST_BILLING_WEBHOOK_SECRET" placeholder:"SECRET" help:"Secret of another billing system that signs as Standard Webhooks do (whsec_…), for /v1/billing/webhook (repeatable: both are accepted while you replace one)."`
 }
 
@@ -44,6 +45,18 @@ func (c Billing) prices() (billing.Prices, error) {
 		prices = append(prices, billing.Price{Price: price, Plan: plan})
 	}
 	return prices, nil
+}
+
+// link returns the template of links to the billing system, which may be empty.
+func (c Billing) link() (api.BillingLink, error) {
+	if c.BillingLink == "" {
+		return "", nil
+	}
+	link, err := api.ParseBillingLink(c.BillingLink)
+	if err != nil {
+		return "", fmt.Errorf("--billing-link %q is %w", c.BillingLink, err)
+	}
+	return link, nil
 }
 
 // stripe returns the receiver of Stripe's webhooks, or nil without a secret.

@@ -204,6 +204,9 @@ func (c Config) check() error {
 	if _, err := c.stripe(); err != nil {
 		return err
 	}
+	if _, err := c.link(); err != nil {
+		return err
+	}
 	if _, err := c.billingWebhook(); err != nil {
 		return err
 	}

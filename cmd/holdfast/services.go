@@ -160,6 +160,10 @@ func (c Config) handler(
 	if err != nil {
 		return nil, err
 	}
+	billingLink, err := c.link()
+	if err != nil {
+		return nil, err
+	}
 	billed, err := c.billingWebhook()
 	if err != nil {
 		return nil, err
@@ -180,6 +184,7 @@ func (c Config) handler(
 		HelpURL:        helpURL,
 		Stripe:         stripe,
 		BillingWebhook: billed,
+		BillingLink:    billingLink,
 		App:            app.files,
 		AppChanges:     app.changes,
 		AppURL:         app.url,

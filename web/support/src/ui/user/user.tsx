@@ -35,6 +35,16 @@ export function UserPage({ id }: { id: string }) {
                   <Id of="the user id">{account.user.id}</Id>
                 </dd>
               </div>
+              {account.billing_url !== null && (
+                <div>
+                  <dt>Billing</dt>
+                  <dd>
+                    <a href={account.billing_url} target="_blank" rel="noreferrer">
+                      open the customer there
+                    </a>
+                  </dd>
+                </div>
+              )}
               <div>
                 <dt>Since</dt>
                 <dd>
