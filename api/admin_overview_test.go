@@ -60,9 +60,19 @@ func TestOverview(t *testing.T) {
 		t.Errorf("counted again after 14 seconds: %+v", again)
 	}
 	w.clock.forward(time.Second)
+	if again := show(); !again.CountedAt.Equal(empty.CountedAt) {
+		t.Errorf("did not answer with the last count while counting: %+v", again)
+	}
 	full := show()
+	for full.CountedAt.Equal(empty.CountedAt) && t.Context().Err() == nil { // counting in the background
+		full = show()
+	}
 	if !full.CountedAt.Equal(w.clock.now()) {
 		t.Errorf("counted at %v, want %v", full.CountedAt, w.clock.now())
+	}
+	w.clock.forward(5 * time.Minute)
+	if again := show(); !again.CountedAt.Equal(w.clock.now()) {
+		t.Errorf("an answer of %v at %v", again.CountedAt, w.clock.now())
 	}
 	want := map[string]int{"all": 6, "active": 2, "grace": 1, "expired": 1, "revoked": 1, "none": 1, "trials": 1}
 	for name, n := range want {

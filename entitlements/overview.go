@@ -10,8 +10,15 @@ import (
 // OverviewDays is how many days, the current one included, the overview looks back and, for documents, ahead.
 const OverviewDays = 30
 
-// overviewLife is how long a replica answers with the same overview.
-const overviewLife = 15 * time.Second
+// A replica answers with its last overview for overviewLife. An older one is still the answer for overviewOld, while the
+// replica counts again: counting many customers takes longer than a page should wait.
+const (
+	overviewLife = 15 * time.Second
+	overviewOld  = 5 * time.Minute
+)
+
+// countPatience is how long counting in the background may take.
+const countPatience = 30 * time.Second
 
 // Figures are the counts of an overview as the store reads them. Days are of UTC.
 type Figures struct {
@@ -48,21 +55,26 @@ type Overview struct {
 // overviewCache holds the last overview of this replica.
 type overviewCache struct {
 	sync.Mutex
-	last Overview
+	last     Overview
+	counting bool // in the background
 }
 
-// Overview counts customers, devices and what waits for attention. The answer may be overviewLife old; At says when it was
+// Overview counts customers, devices and what waits for attention. The answer may be overviewOld; At says when it was
 // counted. Concurrent callers wait for one count.
 func (s *Service) Overview(ctx context.Context) (Overview, error) {
 	s.overview.Lock()
 	defer s.overview.Unlock()
 	now := s.instant()
-	if age := now.Sub(s.overview.last.At); age < 0 || age >= overviewLife {
-		overview, err := s.count(ctx, now)
+	switch age := now.Sub(s.overview.last.At); {
+	case age < 0 || age >= overviewOld:
+		counted, err := s.count(ctx, now)
 		if err != nil {
 			return Overview{}, fmt.Errorf("overview: %w", err)
 		}
-		s.overview.last = overview
+		s.overview.last = counted
+	case age >= overviewLife && !s.overview.counting:
+		s.overview.counting = true
+		go s.countAgain(context.WithoutCancel(ctx), now)
 	}
 	overview := s.overview.last
 	keyset := s.keys.Load().Keyset
@@ -73,6 +85,20 @@ func (s *Service) Overview(ctx context.Context) (Overview, error) {
 		}
 	}
 	return overview, nil
+}
+
+// countAgain replaces the last overview. Should it fail, a later request tries again, and reports the error once the last one
+// is too old.
+func (s *Service) countAgain(ctx context.Context, now time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, countPatience)
+	defer cancel()
+	counted, err := s.count(ctx, now)
+	s.overview.Lock()
+	defer s.overview.Unlock()
+	s.overview.counting = false
+	if err == nil && counted.At.After(s.overview.last.At) {
+		s.overview.last = counted
+	}
 }
 
 func (s *Service) count(ctx context.Context, now time.Time) (Overview, error) {
