@@ -66,6 +66,10 @@ func (s *server) exportAccount(w http.ResponseWriter, r *http.Request, by caller
 	if err != nil {
 		return err
 	}
+	acts, err := s.entitlements.Ledger(ctx, entitlements.LedgerQuery{User: by.user(), Limit: math.MaxInt32})
+	if err != nil {
+		return err
+	}
 	file := struct {
 		ExportedAt    time.Time         `json:"exported_at"`
 		User          adminUser         `json:"user"`
@@ -81,11 +85,13 @@ func (s *server) exportAccount(w http.ResponseWriter, r *http.Request, by caller
 		Devices       []exportedDevice  `json:"devices"`
 		Notes         []note            `json:"notes"`
 		Audit         []auditEntry      `json:"audit"`
+		Ledger        []action          `json:"ledger"`
 	}{
 		ExportedAt: s.now().UTC(), User: adminUserOf(held.User), Role: orNull(held.Role), Revision: account.Revision, TrialStarted: account.TrialStarted,
 		Passkeys: []exportedPasskey{}, Sessions: sessionsOf(held.Sessions, by.session), Links: []exportedLink{},
 		RecoveryCodes: recoveryCodes{held.RecoveryCodes.Left, utc(held.RecoveryCodes.CreatedAt)},
 		Subscriptions: []subscription{}, Billing: []exportedBilling{}, Devices: []exportedDevice{}, Notes: each(held.Notes, noteOf), Audit: each(trail, auditEntryOf),
+		Ledger: each(acts, actionOf),
 	}
 	for _, c := range held.Passkeys {
 		file.Passkeys = append(file.Passkeys, exportedPasskey{

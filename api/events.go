@@ -42,8 +42,8 @@ type pace struct {
 
 var usualPace = pace{body: 5 * time.Second, comment: 25 * time.Second, patience: 10 * time.Second, place: 5 * time.Second}
 
-// streamEvents sends a page an event for each change of its user's entitlements (server-sent events; HTML, section 9.2),
-// until the session ends or the server stops. An event contains only the revision; the client reconciles to learn the rest.
+// streamEvents sends a page an event for each change of its user's entitlements and actions (server-sent events; HTML, section 9.2),
+// until the session ends or the server stops. An event contains only a number; the client asks for the rest.
 //
 // It takes the connection over from net/http, whose buffers and stack of an idle request need four times the memory of the
 // stream. The answer ends with the connection (RFC 9112, section 6.3).
@@ -122,6 +122,7 @@ func (e *eventStream) run(head string) {
 		_, _ = e.conn.Read(make([]byte, 1))
 		close(gone)
 	}()
+	var told entitlements.Marks
 	comments := time.NewTicker(e.pace.comment)
 	defer comments.Stop()
 	// An error means that the client has gone or is too slow: the connection is of no further use.
@@ -136,11 +137,17 @@ func (e *eventStream) run(head string) {
 		case <-e.draining:
 			_ = e.send(retryWithin(moveLeast, moveMost))
 			return
-		case revision, open := <-e.rights.Revisions():
+		case marks, open := <-e.rights.Marks():
 			if !open {
 				return
 			}
-			err = e.send(fmt.Sprintf("event: entitlements\ndata: {\"revision\":%d}\n\n", revision))
+			if marks.Revision > told.Revision {
+				err = e.send(fmt.Sprintf("event: entitlements\ndata: {\"revision\":%d}\n\n", marks.Revision))
+			}
+			if err == nil && marks.Actions > told.Actions {
+				err = e.send(fmt.Sprintf("event: actions\ndata: {\"position\":%d}\n\n", marks.Actions))
+			}
+			told = marks
 		case <-comments.C:
 			err = e.send(":\n\n")
 		}

@@ -45,7 +45,10 @@ func (w *world) replica(build func(api.Config) (http.Handler, error), options ..
 	listens, plans := make(chan struct{}, 1), make(chan struct{}, 1)
 	raising.Go(func() { r.rights.RaiseHolders(ctx, plans, func(err error) { w.t.Log("raise holders:", err) }) })
 	must(w.t, sql.Listen(w.t.Context(), w.runtime, sql.Audience{
-		Status: func() {}, Webhook: func() {}, Revision: r.rights.RevisionRaised, SessionEnd: r.passkeys.SessionEnded,
+		Status: func() {}, Webhook: func() {},
+		Revision:   func(user entitlements.UserID, n int64) { r.rights.MarksRaised(user, entitlements.Marks{Revision: n}) },
+		Action:     func(user entitlements.UserID, n int64) { r.rights.MarksRaised(user, entitlements.Marks{Actions: n}) },
+		SessionEnd: r.passkeys.SessionEnded,
 		Plan: func() {
 			select {
 			case plans <- struct{}{}:
@@ -57,7 +60,7 @@ func (w *world) replica(build func(api.Config) (http.Handler, error), options ..
 			case listens <- struct{}{}:
 			default:
 			}
-			return errors.Join(r.passkeys.RecheckSessions(ctx), r.rights.RereadRevisions(ctx))
+			return errors.Join(r.passkeys.RecheckSessions(ctx), r.rights.RereadMarks(ctx))
 		},
 	}))
 	<-listens
@@ -439,13 +442,13 @@ func TestEventsSlowClient(t *testing.T) {
 	}
 	until(`{"revision":1}`)
 	for revision := range 10_000 {
-		other.rights.RevisionRaised(adaID, int64(revision)+2)
+		other.rights.MarksRaised(adaID, entitlements.Marks{Revision: int64(revision) + 2})
 	}
 	if n := until(`{"revision":10001}`); n > 2 {
 		t.Errorf("%d events were held for the client", n)
 	}
 
-	other.rights.RevisionRaised(adaID, 20_000) // the client never reads these
+	other.rights.MarksRaised(adaID, entitlements.Marks{Revision: 20_000}) // the client never reads these
 	for begun := time.Now(); other.openStreams() != 0; time.Sleep(10 * time.Millisecond) {
 		if time.Since(begun) > patience {
 			t.Fatal("the client is not dropped")

@@ -218,9 +218,9 @@ func textOf(s *string) string {
 }
 
 // orNull returns s for a member that is null when empty.
-func orNull[S ~string](s S) *S {
-	if s == "" {
+func orNull[T comparable](v T) *T {
+	if v == *new(T) {
 		return nil
 	}
-	return &s
+	return &v
 }

@@ -83,7 +83,7 @@ var refusals = []struct {
 	{entitlements.ErrPlanUnknown, refusal{http.StatusBadRequest, "invalid_request", "There is no such plan."}},
 	{entitlements.ErrDeviceUnknown, refusal{http.StatusNotFound, "device_unknown", "This device is not known, or the proof is not by its key."}},
 	{entitlements.ErrLineageInvalid, refusal{http.StatusBadRequest, "lineage_invalid", "The lineage is not one of this server for this device."}},
-	{entitlements.ErrLedgerInvalid, refusal{http.StatusBadRequest, "ledger_invalid", "The ledger cannot be taken."}},
+	{entitlements.ErrLedgerInvalid, refusal{http.StatusBadRequest, "ledger_invalid", "Nothing of the ledger can be taken; reconcile without it."}},
 	{entitlements.ErrConflict, refusal{http.StatusConflict, "conflict", "This contradicts what is stored."}},
 	{stripe.ErrSignature, unsigned},
 	{stripe.ErrForeign, refusal{http.StatusForbidden, "forbidden", "This event is of another account, or of the other mode, live or test."}},
@@ -112,6 +112,9 @@ type problem struct {
 	Passkeys   string     `json:"passkeys,omitempty"`
 	Keyset     string     `json:"keyset,omitempty"`
 	ServerTime *time.Time `json:"server_time,omitempty"`
+	Verdicts   []verdict  `json:"verdicts,omitempty"`
+
+	Ledger *ledgerRefusal `json:"ledger,omitempty"` // ledger_invalid: why
 }
 
 // classify returns the refusal for an error, with the members that belong to it.
@@ -132,7 +135,11 @@ func classify(ctx context.Context, err error) (refusal, problem) {
 	if forked, ok := errors.AsType[*entitlements.ForkedError](err); ok {
 		r := forked.Reconciled
 		extra.Document, extra.Passkeys, extra.Keyset, extra.ServerTime = r.Document, r.Passkeys, r.Keyset, new(r.ServerTime.UTC())
+		extra.Verdicts = each(r.Verdicts, verdictOf)
 		return refusal{http.StatusConflict, "device_forked", "Two copies of this device exist; sign in to link it again."}, extra
+	}
+	if unfit, ok := errors.AsType[*entitlements.LedgerError](err); ok {
+		extra.Ledger = ledgerRefusalOf(unfit.Refusal)
 	}
 	for _, known := range refusals {
 		if errors.Is(err, known.err) {

@@ -1,25 +1,12 @@
 package api
 
 import (
-	"encoding/base64"
 	"net/http"
 	"time"
 
 	"holdfast/entitlements"
+	"holdfast/entitlements/ledger"
 )
-
-// ledgerHead is the last ledger entry that the server has applied; its hash is null before the first one.
-type ledgerHead struct {
-	Seq  int64   `json:"seq"`
-	Hash *string `json:"hash"`
-}
-
-func ledgerHeadOf(head entitlements.LedgerHead) ledgerHead {
-	if head.Seq == 0 {
-		return ledgerHead{}
-	}
-	return ledgerHead{head.Seq, new(base64.RawURLEncoding.EncodeToString(head.Hash[:]))}
-}
 
 // showNonce gives a device its first nonce, which saves it a refused request.
 func (s *server) showNonce(w http.ResponseWriter, _ *http.Request, _ caller) error {
@@ -39,16 +26,18 @@ func (s *server) reconcile(w http.ResponseWriter, r *http.Request, by caller) er
 		return err
 	}
 	return answer(w, http.StatusOK, struct {
-		Document   string     `json:"document"`
-		Passkeys   string     `json:"passkeys,omitempty"`
-		Keyset     string     `json:"keyset,omitempty"`
-		Lineage    string     `json:"lineage"`
-		ServerTime time.Time  `json:"server_time"`
-		Verdicts   []struct{} `json:"verdicts"`
-		LedgerHead ledgerHead `json:"ledger_head"`
+		Document   string         `json:"document"`
+		Passkeys   string         `json:"passkeys,omitempty"`
+		Keyset     string         `json:"keyset,omitempty"`
+		Lineage    string         `json:"lineage"`
+		ServerTime time.Time      `json:"server_time"`
+		Verdicts   []verdict      `json:"verdicts"`
+		LedgerHead ledgerHead     `json:"ledger_head"`
+		Refused    *ledgerRefusal `json:"ledger_refused,omitempty"`
 	}{
 		Document: reconciled.Document, Passkeys: reconciled.Passkeys, Keyset: reconciled.Keyset, Lineage: reconciled.Lineage,
-		ServerTime: reconciled.ServerTime.UTC(), LedgerHead: ledgerHeadOf(reconciled.Ledger),
+		ServerTime: reconciled.ServerTime.UTC(), Verdicts: each(reconciled.Verdicts, verdictOf),
+		LedgerHead: ledgerHeadOf(reconciled.Ledger), Refused: ledgerRefusalOf(reconciled.Refused),
 	})
 }
 
@@ -73,7 +62,7 @@ func (s *server) reconcileDevice(r *http.Request, by caller) (entitlements.Recon
 	}
 	if request.Ledger != nil {
 		if *request.Ledger == "" { // which would pass for none
-			return entitlements.Reconciled{}, entitlements.ErrLedgerInvalid
+			return entitlements.Reconciled{}, &entitlements.LedgerError{Refusal: &ledger.Refusal{Code: ledger.CodeSignature}}
 		}
 		asked.Ledger = *request.Ledger
 	}

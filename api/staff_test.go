@@ -291,6 +291,7 @@ func TestStaffChangesRequireReason(t *testing.T) {
 		{"PUT /admin/v1/users/{id}", adaID, `{"external_id":"crm-2",%s}`},
 		{"POST /admin/v1/devices/{id}/revoke", device, `{%s}`},
 		{"POST /admin/v1/devices/{id}/release", device, `{%s}`},
+		{"POST /admin/v1/users/{id}/ledger/verdict", adaID, `{"entries":["` + w.keepEntry(adaID, device) + `"],"verdict":"accepted",%s}`},
 		{"POST /admin/v1/users/{id}/sign-out", adaID, `{"devices":true,%s}`},
 		{"POST /admin/v1/staff", "", `{"name":"Ann","role":"support",%s}`},
 		{"DELETE /admin/v1/staff/{id}", samID, `{%s}`},

@@ -240,10 +240,20 @@ func TestEveryWebhookIsInTheCatalogue(t *testing.T) {
 	eve.reconcile(device, copied).want(t, 401, "use_dpop_nonce")
 	eve.reconcile(device, copied).want(t, 409, "device_forked")
 	bob := w.browser()
-	bob.register("Bob")
+	bobID := bob.register("Bob")
+	bob.do("POST", "/v1/trial", nil).want(t, 201, "")
+	device, lineage = bob.link()
+	held := bob.reconcile(device, lineage).want(t, 200, "")
+	acts := &chain{device: device, document: claims(t, held.text("document"))["jti"].(string), at: w.clock.now().Unix()}
+	acts.record(t, "export")
+	bob.upload(acts, held.text("lineage")).want(t, 200, "")
+	act := bob.do("GET", "/v1/actions", nil).want(t, 200, "").member("actions").([]any)[0].(map[string]any)["id"]
+	bob.admin("POST", "/admin/v1/users/"+bobID+"/ledger/verdict", map[string]any{"entries": []any{act}, "verdict": "superseded", "reason": "drill"}).want(t, 200, "")
+	sent := w.checkWebhooks(t)
 	bob.do("DELETE", "/v1/account", nil).want(t, 204, "")
+	maps.Copy(sent, w.checkWebhooks(t))
 
-	seen := slices.Sorted(maps.Keys(w.checkWebhooks(t)))
+	seen := slices.Sorted(maps.Keys(sent))
 	catalogue := slices.Sorted(maps.Keys(must1(described())(t).Webhooks))
 	if !slices.Equal(seen, catalogue) {
 		t.Errorf("sent %v, described %v", seen, catalogue)

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"holdfast/entitlements/dpop"
+	"holdfast/entitlements/ledger"
 	"holdfast/passkey/names"
 )
 
@@ -30,7 +31,7 @@ type Device struct {
 	Removed          bool
 	Place            Place
 	Lineage          Lineage
-	Ledger           LedgerHead
+	Ledger           ledger.Head
 	// StatusList and StatusIndex are where the status of its documents is published.
 	StatusList, StatusIndex int
 }

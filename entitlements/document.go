@@ -1,8 +1,6 @@
 package entitlements
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -176,11 +174,7 @@ func (s *Service) documentID(d Document) (string, error) {
 		return "", fmt.Errorf("document id: %w", err)
 	}
 	id = append(id, random...)
-	h := hmac.New(sha256.New, s.documentSecret)
-	h.Write([]byte("holdfast document\x00"))
-	h.Write(id)
-	h.Write([]byte(d.Device + "\x00" + DeviceID(d.Subject)))
-	return jose.EncodeBase64(h.Sum(id)[:len(id)+16]), nil
+	return jose.EncodeBase64(append(id, s.documentMAC(id, d.Device, d.Subject)...)), nil
 }
 
 // offline returns the features that a document carries.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"holdfast/entitlements/dpop"
+	"holdfast/entitlements/ledger"
 )
 
 var (
@@ -49,6 +50,14 @@ func (*NonceError) Is(target error) bool { return target == dpop.ErrUseNonce }
 type DeviceLimitError struct{ Devices []Occupant }
 
 func (*DeviceLimitError) Error() string { return "device limit reached" }
+
+// LedgerError is returned for a ledger of which nothing can be taken. It Is [ErrLedgerInvalid].
+type LedgerError struct{ Refusal *ledger.Refusal }
+
+func (e *LedgerError) Error() string { return e.Refusal.Error() }
+
+// Is matches ErrLedgerInvalid.
+func (*LedgerError) Is(target error) bool { return target == ErrLedgerInvalid }
 
 // LinkRateError is returned if the user has linked too many devices in the last hour; Wait is how long to wait.
 type LinkRateError struct{ Wait time.Duration }

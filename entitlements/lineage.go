@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"holdfast/entitlements/jose"
+	"holdfast/entitlements/ledger"
 )
 
 // Tag is the random name of a lineage token. No token has the zero Tag: it is the parent of the first.
@@ -34,14 +35,7 @@ type Token struct {
 	Tag        Tag
 	Parent     Tag
 	Revision   int64
-	Ledger     LedgerHead
-}
-
-// LedgerHead is the last ledger entry that the server has accepted: Seq from 1, Hash the SHA-256 of its bytes; both zero
-// before the first.
-type LedgerHead struct {
-	Seq  int64
-	Hash [32]byte
+	Ledger     ledger.Head // the last entry taken
 }
 
 // Verdict is the relation of a token to a lineage.
@@ -141,7 +135,7 @@ func (s sealer) open(text string) (Token, error) {
 	number := func(at int) int64 { return int64(binary.BigEndian.Uint64(body[at:])) }
 	return Token{
 		Device: DeviceID(uuid.UUID(body[1:17]).String()), User: UserID(uuid.UUID(body[17:33]).String()), Generation: number(33),
-		Tag: Tag(body[41:57]), Parent: Tag(body[57:73]), Revision: number(73), Ledger: LedgerHead{Seq: number(81), Hash: [32]byte(body[89:])},
+		Tag: Tag(body[41:57]), Parent: Tag(body[57:73]), Revision: number(73), Ledger: ledger.Head{Seq: number(81), Hash: ledger.Hash(body[89:])},
 	}, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"holdfast/entitlements/dpop"
+	"holdfast/entitlements/ledger"
 )
 
 // ReconcileRequest is the request of a device, besides its proof.
@@ -19,7 +20,7 @@ type ReconcileRequest struct {
 	Lineage        string
 	KeysetVersion  int64
 	PasskeysDigest string // of the passkeys document held ([jose.Unsigned.Digest]); empty if none
-	Ledger         string // empty if none
+	Ledger         string // a batch of entries; empty if none
 }
 
 // Reconciled is the answer to a reconcile. Lineage is empty if the device is quarantined; Passkeys and Keyset are empty
@@ -30,7 +31,10 @@ type Reconciled struct {
 	Keyset     string
 	Lineage    string
 	ServerTime time.Time
-	Ledger     LedgerHead
+	Ledger     ledger.Head
+	// Verdicts are on the entries of the request that were taken, now or before; Refused is why the next one was not.
+	Verdicts []Taken
+	Refused  *ledger.Refusal
 }
 
 // Standing is the state that a reconcile is judged by, read in one snapshot.
@@ -45,7 +49,8 @@ type Step struct {
 	Lineage           Lineage
 	DocumentExpiresAt *time.Time
 	DocumentRevision  int64
-	ReconciledAt      *time.Time // nil where the device got no lineage
+	ReconciledAt      *time.Time  // nil where the device got no lineage
+	Ledger            *LedgerStep // nil where no entry is new
 }
 
 // maxReads bounds how often a reconcile reads again because a change came between read and store.
@@ -77,12 +82,17 @@ func (s *Service) Nonce() (string, error) { return s.nonces.Issue(nil) }
 // [ErrLedgerInvalid], [*NonceError] for a stale token, or [*ForkedError].
 func (s *Service) Reconcile(ctx context.Context, proof dpop.Proof, request ReconcileRequest) (Reconciled, error) {
 	token, err := s.sealer.open(request.Lineage)
-	if err != nil || token.Device != request.Device || request.Ledger != "" {
-		return Reconciled{}, s.refuse(ctx, proof, request, err)
+	if err != nil || token.Device != request.Device {
+		return Reconciled{}, s.refuse(ctx, proof, request)
 	}
 	attempt := attempt{
 		token: token, proof: proof, bound: boundGeneration(proof.Binding, request.Device), held: request.PasskeysDigest,
 		now: s.instant(), keys: s.keys.Load(),
+	}
+	if request.Ledger != "" {
+		if attempt.batch, err = ledger.Parse(request.Ledger, proof.Key, string(request.Device)); err != nil {
+			attempt.unreadable, _ = errors.AsType[*ledger.Refusal](err)
+		}
 	}
 	if attempt.signer, err = s.signer(attempt.keys.Keys, attempt.now); err != nil { // before anything is stored
 		return Reconciled{}, fmt.Errorf("reconcile: %w", err)
@@ -119,6 +129,9 @@ type attempt struct {
 	now    time.Time
 	keys   *servedKeys
 	signer SigningKey // of keys, at now
+
+	batch      ledger.Batch    // without entries if there is none
+	unreadable *ledger.Refusal // why nothing of the ledger can be read
 }
 
 // errReadAgain is returned if the account has changed since it was read.
@@ -142,6 +155,16 @@ func (s *Service) answer(ctx context.Context, by attempt, read Standing) (Reconc
 		return Reconciled{}, s.again(ctx, by, s.recovery(by))
 	}
 
+	var taking taking
+	if by.unreadable != nil || len(by.batch.Entries) > 0 {
+		var err error
+		if taking, err = s.take(ctx, by, read); err != nil {
+			return Reconciled{}, err
+		}
+		if taking.copied {
+			return Reconciled{}, s.again(ctx, by, by.quarantineCopy)
+		}
+	}
 	decision, passkeys := read.Account.Decide(by.now), read.Passkeys
 	switch {
 	case device.Quarantined():
@@ -155,7 +178,10 @@ func (s *Service) answer(ctx context.Context, by attempt, read Standing) (Reconc
 		return Reconciled{}, err
 	}
 	revision := max(read.Account.Revision, by.token.Revision)
-	step := Step{Lineage: device.Lineage.Advance(by.token, verdict), DocumentRevision: revision}
+	step := Step{Lineage: device.Lineage.Advance(by.token, verdict), DocumentRevision: revision, Ledger: taking.step}
+	if step.Ledger != nil {
+		device.Ledger = step.Ledger.Head
+	}
 	skew := skewOf(by.proof.IssuedAt, by.now)
 	if len(features) > 0 {
 		step.DocumentExpiresAt = new(end.Add(allowance(skew)))
@@ -171,7 +197,7 @@ func (s *Service) answer(ctx context.Context, by attempt, read Standing) (Reconc
 		}
 	}
 
-	reconciled := Reconciled{ServerTime: by.now, Ledger: device.Ledger}
+	reconciled := Reconciled{ServerTime: by.now, Ledger: device.Ledger, Verdicts: taking.verdicts, Refused: taking.refused}
 	reconciled.Document, reconciled.Passkeys, err = s.documents(issue{
 		user: by.token.User, external: s.shownID(read.Account), device: device, proof: by.proof.JTI, revision: revision, decision: decision,
 		features: features, end: end, skew: skew, passkeys: passkeys, held: by.held,
@@ -189,7 +215,7 @@ func (s *Service) answer(ctx context.Context, by attempt, read Standing) (Reconc
 
 // changes reports whether the step would change the device's row.
 func (step Step) changes(d Device) bool {
-	return step.ReconciledAt != nil || step.Lineage != d.Lineage || d.DocumentRevision == nil || *d.DocumentRevision < step.DocumentRevision
+	return step.ReconciledAt != nil || step.Ledger != nil || step.Lineage != d.Lineage || d.DocumentRevision == nil || *d.DocumentRevision < step.DocumentRevision
 }
 
 // again makes a change that a token has shown to be necessary, as an ordinary change of the account. It returns
@@ -209,8 +235,16 @@ func (s *Service) again(ctx context.Context, by attempt, change func(Account, De
 }
 
 // quarantine returns the change for a forked lineage.
-func (by attempt) quarantine(_ Account, d Device) Change {
-	if d.Quarantined() || d.Lineage.Judge(by.token, by.bound) != Forked {
+func (by attempt) quarantine(a Account, d Device) Change {
+	if d.Lineage.Judge(by.token, by.bound) != Forked {
+		return Change{}
+	}
+	return by.quarantineCopy(a, d)
+}
+
+// quarantineCopy returns the change for a device of which there are two copies.
+func (by attempt) quarantineCopy(_ Account, d Device) Change {
+	if d.Quarantined() {
 		return Change{}
 	}
 	return Change{
@@ -270,17 +304,15 @@ func (by attempt) audit(action string, before, after any) AuditEntry {
 }
 
 // refuse finds the error for a request that cannot be judged.
-func (s *Service) refuse(ctx context.Context, proof dpop.Proof, request ReconcileRequest, lineage error) error {
+func (s *Service) refuse(ctx context.Context, proof dpop.Proof, request ReconcileRequest) error {
 	_, device, err := s.store.DeviceByID(ctx, request.Device)
 	switch {
 	case err != nil && !errors.Is(err, ErrDeviceUnknown):
 		return fmt.Errorf("reconcile: %w", err)
 	case err != nil || device.JKT != proof.JKT:
 		return ErrDeviceUnknown
-	case lineage != nil || request.Ledger == "":
-		return ErrLineageInvalid
 	default:
-		return ErrLedgerInvalid
+		return ErrLineageInvalid
 	}
 }
 

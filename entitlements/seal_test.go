@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"holdfast/entitlements/ledger"
 	"os"
 	"testing"
 )
@@ -15,7 +16,7 @@ const (
 
 func TestLineageToken(t *testing.T) {
 	s := sealer{secret: bytes.Repeat([]byte{7}, 32), rand: rand.Reader}
-	want := Token{Device: someDevice, User: someUser, Generation: 1 << 40, Parent: Tag{1, 2}, Revision: 12, Ledger: LedgerHead{Seq: 3, Hash: [32]byte{4}}}
+	want := Token{Device: someDevice, User: someUser, Generation: 1 << 40, Parent: Tag{1, 2}, Revision: 12, Ledger: ledger.Head{Seq: 3, Hash: ledger.Hash{4}}}
 	text, err := s.seal(want)
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"holdfast/entitlements/billing"
+	"holdfast/entitlements/ledger"
 )
 
 // Store persists what this package decides. Each method is atomic. An error that is not one of the sentinels named at
@@ -39,8 +40,8 @@ type Store interface {
 	// Figures counts for the overview; [Figures] says what.
 	Figures(ctx context.Context, classes []Class, now time.Time) (Figures, error)
 
-	// Revisions reads the revisions of users in one snapshot. Users that do not exist are left out.
-	Revisions(ctx context.Context, users []UserID) (map[UserID]int64, error)
+	// Marks reads the marks of users in one snapshot. Users that do not exist are left out.
+	Marks(ctx context.Context, users []UserID) (map[UserID]Marks, error)
 
 	// EveryDevice reads all devices that the user ever had, the oldest first.
 	EveryDevice(ctx context.Context, user UserID) ([]Device, error)
@@ -88,9 +89,27 @@ type Store interface {
 	Standing(ctx context.Context, user UserID, device DeviceID, jkt, rpID string) (Standing, error)
 
 	// Step stores a step in the device's row, synchronously, if the row still matches read: the lineage, the status of
-	// the device, and the revision up to which account changes have reached it. Otherwise it changes nothing and returns
-	// false. It waits for an Update under way, and so sees the result.
+	// the device, and the revision up to which account changes have reached it; with a ledger, the position of the last
+	// action, too. Otherwise it changes nothing and returns false. It waits for an Update under way, and so sees the result.
 	Step(ctx context.Context, read Standing, step Step) (stored bool, err error)
+
+	// LedgerStanding reads, in one snapshot, what entries of the device from seq first to last are judged by, with the
+	// history since that time.
+	LedgerStanding(ctx context.Context, user UserID, device DeviceID, first, last int64, since time.Time) (LedgerStanding, error)
+
+	// Actions reads at most limit acts of the user's feed after a position, in order.
+	Actions(ctx context.Context, user UserID, after int64, limit int) ([]Action, error)
+
+	// Ledger lists the stored entries that the query selects, the newest first.
+	Ledger(ctx context.Context, query LedgerQuery) ([]Action, error)
+
+	// ChangeVerdicts locks the user, and calls change with the position of the last action and those of the entries that
+	// exist, the oldest first. It commits what change returns, synchronously, unless that changes nothing. An error from
+	// change is returned unchanged, and nothing is stored. ErrNotFound if the user does not exist.
+	ChangeVerdicts(
+		ctx context.Context, user UserID, ids []ledger.Hash, at time.Time,
+		change func(position int64, entries []Action) (VerdictChange, error),
+	) error
 
 	// UpdateDevice is Update with that device among the Account's Devices, even if it was removed long ago.
 	UpdateDevice(
@@ -157,6 +176,8 @@ type Account struct {
 	Links []time.Time
 	// LimitToldAt is when the trail last got the event of the device limit; zero if never. Set in Update only.
 	LimitToldAt time.Time
+	// Actions is the position of the last act in the user's feed. Set in Standing only.
+	Actions int64
 }
 
 // Decide judges the account at now.
@@ -187,7 +208,7 @@ type Change struct {
 type LineageChange struct {
 	Device            DeviceID
 	Lineage           Lineage
-	Ledger            LedgerHead
+	Ledger            ledger.Head
 	DocumentExpiresAt *time.Time
 }
 

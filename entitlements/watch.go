@@ -11,17 +11,23 @@ import (
 // well be dead.
 const watchesPerUser = 20
 
-// Watch reports changes of a user's revision.
-type Watch struct {
-	user      UserID
-	of        *watches
-	told      int64
-	revisions chan int64 // capacity 1
+// Marks are numbers of a user that only rise. They tell a page that something has changed.
+type Marks struct {
+	Revision int64 // of the user's rights
+	Actions  int64 // the position of the last act in the feed
 }
 
-// Revisions gives the revision that the user had when the watch began, and then each higher one. A new revision replaces
-// one that has not been received yet. The channel is closed when the watch ends.
-func (w *Watch) Revisions() <-chan int64 { return w.revisions }
+// Watch reports changes of a user's marks.
+type Watch struct {
+	user  UserID
+	of    *watches
+	told  Marks
+	marks chan Marks // capacity 1
+}
+
+// Marks gives the marks that the user had when the watch began, and then each change. New marks replace those that have not
+// been received yet. The channel is closed when the watch ends.
+func (w *Watch) Marks() <-chan Marks { return w.marks }
 
 // Close ends the watch.
 func (w *Watch) Close() { w.of.remove(w) }
@@ -33,14 +39,14 @@ type watches struct {
 }
 
 func (s *watches) add(user UserID) *Watch {
-	w := &Watch{user: user, of: s, revisions: make(chan int64, 1)}
+	w := &Watch{user: user, of: s, marks: make(chan Marks, 1)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.by == nil {
 		s.by = map[UserID][]*Watch{}
 	}
 	if theirs := s.by[user]; len(theirs) == watchesPerUser {
-		close(theirs[0].revisions)
+		close(theirs[0].marks)
 		s.by[user] = slices.Delete(theirs, 0, 1)
 	}
 	s.by[user] = append(s.by[user], w)
@@ -54,26 +60,27 @@ func (s *watches) remove(w *Watch) {
 	if at < 0 {
 		return // it has ended already
 	}
-	close(w.revisions)
+	close(w.marks)
 	if s.by[w.user] = slices.Delete(s.by[w.user], at, at+1); len(s.by[w.user]) == 0 {
 		delete(s.by, w.user)
 	}
 }
 
-// tell never blocks: under the lock, there is no other sender.
-func (s *watches) tell(user UserID, revision int64) {
+// tell tells of marks that may each have risen. It never blocks: under the lock, there is no other sender.
+func (s *watches) tell(user UserID, marks Marks) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, w := range s.by[user] {
-		if revision <= w.told {
+		risen := Marks{max(w.told.Revision, marks.Revision), max(w.told.Actions, marks.Actions)}
+		if risen == w.told {
 			continue
 		}
-		w.told = revision
+		w.told = risen
 		select {
-		case <-w.revisions:
+		case <-w.marks:
 		default:
 		}
-		w.revisions <- revision
+		w.marks <- risen
 	}
 }
 
@@ -87,39 +94,39 @@ func (s *watches) users() []UserID {
 	return users
 }
 
-// Watch watches a user's revision, which every change of the user's rights raises. It fails with [ErrNotFound] if the
-// user does not exist. The watch depends on calls of [Service.RevisionRaised] and [Service.RereadRevisions].
+// Watch watches a user's marks. It fails with [ErrNotFound] if the user does not exist. The watch depends on calls of
+// [Service.MarksRaised] and [Service.RereadMarks].
 func (s *Service) Watch(ctx context.Context, user UserID) (*Watch, error) {
 	w := s.watches.add(user) // first, so that no change falls between the reading and the watch
-	revisions, err := s.store.Revisions(ctx, []UserID{user})
-	revision, found := revisions[user]
-	if err == nil && !found {
+	marks, err := s.store.Marks(ctx, []UserID{user})
+	found, ok := marks[user]
+	if err == nil && !ok {
 		err = ErrNotFound
 	}
 	if err != nil {
 		w.Close()
 		return nil, fmt.Errorf("watch: %w", err)
 	}
-	s.watches.tell(user, revision)
+	s.watches.tell(user, found)
 	return w, nil
 }
 
-// RevisionRaised reports the user's new revision, raised on any server. Calls may come in any order.
-func (s *Service) RevisionRaised(user UserID, revision int64) { s.watches.tell(user, revision) }
+// MarksRaised reports marks of the user, raised on any server; a mark of 0 is not reported. Calls may come in any order.
+func (s *Service) MarksRaised(user UserID, marks Marks) { s.watches.tell(user, marks) }
 
-// RereadRevisions reads the revisions of all watched users at once. It must be called when calls of
-// [Service.RevisionRaised] may have been missed.
-func (s *Service) RereadRevisions(ctx context.Context) error {
+// RereadMarks reads the marks of all watched users at once. It must be called when calls of [Service.MarksRaised] may have
+// been missed.
+func (s *Service) RereadMarks(ctx context.Context) error {
 	users := s.watches.users()
 	if len(users) == 0 {
 		return nil
 	}
-	revisions, err := s.store.Revisions(ctx, users)
+	marks, err := s.store.Marks(ctx, users)
 	if err != nil {
-		return fmt.Errorf("reread revisions: %w", err)
+		return fmt.Errorf("reread marks: %w", err)
 	}
-	for user, revision := range revisions {
-		s.watches.tell(user, revision)
+	for user, found := range marks {
+		s.watches.tell(user, found)
 	}
 	return nil
 }

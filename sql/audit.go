@@ -47,7 +47,7 @@ func audit(ctx context.Context, tx *sqlx.Tx, entry entitlements.AuditEntry) erro
 		return failed("audit", err)
 	}
 	if message, told := outbox.MessageOf(entry, revision); told {
-		return writeDeliveries(ctx, tx, message, entry)
+		return writeDeliveries(ctx, tx, entry.User, entry.At, message)
 	}
 	return nil
 }

@@ -118,6 +118,11 @@ func apply(
 			return 0, failed("tell limit", err)
 		}
 	}
+	if c.Subscription != nil || c.Drop != "" {
+		if err := keepSubscriptions(ctx, tx, account.User, at); err != nil {
+			return 0, err
+		}
+	}
 	if c.Subscription != nil {
 		if err := putSubscription(ctx, tx, account, *c.Subscription, c.LookAt); err != nil {
 			return 0, err
@@ -164,20 +169,20 @@ func apply(
 	return revision, nil
 }
 
-// Revisions implements [entitlements.Store].
-func (s *Entitlements) Revisions(ctx context.Context, users []entitlements.UserID) (map[entitlements.UserID]int64, error) {
+// Marks implements [entitlements.Store].
+func (s *Entitlements) Marks(ctx context.Context, users []entitlements.UserID) (map[entitlements.UserID]entitlements.Marks, error) {
 	var rows []struct {
-		ID       entitlements.UserID
-		Revision int64
+		ID entitlements.UserID
+		entitlements.Marks
 	}
-	if err := s.db.SelectContext(ctx, &rows, `SELECT id, revision FROM users WHERE id = ANY($1::uuid[])`, pq.Array(users)); err != nil {
-		return nil, failed("read revisions", err)
+	if err := s.db.SelectContext(ctx, &rows, `SELECT id, revision, actions FROM users WHERE id = ANY($1::uuid[])`, pq.Array(users)); err != nil {
+		return nil, failed("read marks", err)
 	}
-	revisions := make(map[entitlements.UserID]int64, len(rows))
+	marks := make(map[entitlements.UserID]entitlements.Marks, len(rows))
 	for _, row := range rows {
-		revisions[row.ID] = row.Revision
+		marks[row.ID] = row.Marks
 	}
-	return revisions, nil
+	return marks, nil
 }
 
 // raise raises the revisions of users, to least at the minimum, and announces them. It raises their devices' revisions,

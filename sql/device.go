@@ -13,6 +13,7 @@ import (
 	"github.com/lib/pq/pqerror"
 
 	"holdfast/entitlements"
+	"holdfast/entitlements/ledger"
 )
 
 // mattering is true for a device that still matters at $2: one that is linked, or that was removed but may have a live
@@ -128,7 +129,7 @@ func (r deviceRow) device() (entitlements.Device, error) {
 	d := entitlements.Device{
 		ID: r.ID, Name: r.Name, JKT: r.JKT, LinkedAt: r.LinkedAt.UTC(), LastReconciledAt: utc(r.LastReconciledAt),
 		DocumentExpiresAt: utc(r.DocumentBound), DocumentRevision: r.DocumentRevision, Removed: r.Removed, Place: r.Place,
-		Lineage: entitlements.Lineage{N: r.LineageN, Forked: r.Forked}, Ledger: entitlements.LedgerHead{Seq: r.LedgerSeq},
+		Lineage: entitlements.Lineage{N: r.LineageN, Forked: r.Forked}, Ledger: ledger.Head{Seq: r.LedgerSeq},
 		StatusList: r.StatusList, StatusIndex: r.StatusIndex,
 	}
 	_, parent := hex.Decode(d.Lineage.Parent[:], []byte(r.LineageParent))

@@ -33,6 +33,8 @@ var housekeeping = []expiry{
 	{table: "billing_events", key: "source, id", at: "received_at", ended: "user_id IS NULL", keep: billing.UnclaimedLife},
 	{table: "devices", key: "user_id, id", at: "removed_at", ended: "(document_bound IS NULL OR document_bound <= $1)", keep: entitlements.RemovedLife,
 		listed: []listing{{deviceKey, "id::text"}, {deviceKeyKey, "jkt"}}},
+	{table: "past_subscriptions", key: "user_id, until", at: "until", keep: entitlements.HistoryLife},
+	{table: "past_plans", key: "id, until", at: "until", keep: entitlements.HistoryLife},
 	{table: "status_changes", key: "list, id", at: "at", keep: 10 * time.Minute, ended: `at < (SELECT max(at) FROM status_changes)`},
 }
 

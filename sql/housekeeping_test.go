@@ -25,6 +25,8 @@ func TestEveryTableIsBounded(t *testing.T) {
 		"audit_reasons":        "with the audit trail, or its user",
 		"goose_db_version":     "one for each migration",
 		"keyset_marks":         "one for each root",
+		"ledger_accepted":      "one for each feature of a plan and user",
+		"ledger_entries":       "with their user",
 		"passkeys":             "so many for each user",
 		"plans":                "the operator makes them",
 		"schema_compatibility": "one",
@@ -64,6 +66,10 @@ func litter(t *testing.T, db *sqlx.DB, user string, end time.Time, n int) {
 			SELECT $1, 'POST /', gen_random_uuid(), '', $2::timestamptz - interval '24 hours' FROM generate_series(1, $3)`,
 		`INSERT INTO billing_events (source, id, customer, subject, at, rank, facts, received_at)
 			SELECT 'stripe', gen_random_uuid(), '', '', $2, 1, '{}', $2::timestamptz - interval '30 days' FROM generate_series(1, $3) WHERE $1::uuid IS NOT NULL`,
+		`WITH u AS (INSERT INTO users (id, name, created_at) SELECT gen_random_uuid(), 'Eve', $2 FROM generate_series(1, $3) WHERE $1::uuid IS NOT NULL RETURNING id)
+			INSERT INTO past_subscriptions (user_id, until, subscriptions) SELECT id, $2::timestamptz - interval '490 days', '[]' FROM u`,
+		`INSERT INTO past_plans (id, until, plan)
+			SELECT gen_random_uuid(), $2::timestamptz - interval '490 days', '{}' FROM generate_series(1, $3) WHERE $1::uuid IS NOT NULL`,
 		`INSERT INTO status_changes (list, at) SELECT 0, $2::timestamptz - interval '10 minutes' FROM generate_series(1, $3) WHERE $1::uuid IS NOT NULL`,
 		`WITH e AS (INSERT INTO status_entries (list, idx, status) SELECT 0, coalesce((SELECT max(idx) FROM status_entries), 0) + i, 1 FROM generate_series(1, $3) i RETURNING list, idx)
 			INSERT INTO devices (user_id, id, name, jkt, linked_at, removed_at, document_bound, revision, status_list, status_idx)

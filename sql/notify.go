@@ -14,7 +14,7 @@ import (
 )
 
 // Channels. Changed statuses, changed plans and due webhooks are announced without a payload; a user's new revision as
-// "<user> <revision>"; a session that was ended early as its id. PostgreSQL delivers an announcement when its transaction
+// "<user> <revision>", the position of their last action likewise; a session that was ended early as its id. PostgreSQL delivers an announcement when its transaction
 // commits, and drops it on a rollback. The end of a session that a sign-in replaces is announced in a separate transaction:
 // see announcements.
 const (
@@ -23,6 +23,7 @@ const (
 	webhookChannel    = "holdfast_webhook"
 	revisionChannel   = "holdfast_revision"
 	sessionEndChannel = "holdfast_session_end"
+	actionChannel     = "holdfast_action"
 )
 
 // notify announces on a channel without a payload. PostgreSQL delivers duplicates within a transaction once.
@@ -72,11 +73,13 @@ type Audience struct {
 	Webhook func()
 	// Revision is called with a user's new revision.
 	Revision func(user entitlements.UserID, revision int64)
+	// Action is called with the position of a user's last action.
+	Action func(user entitlements.UserID, position int64)
 	// SessionEnd is called with the id of a session that was ended.
 	SessionEnd func(id string)
 	// Listening is called with whether there is a connection that listens, when that changes. Optional.
 	Listening func(bool)
-	// Missed is called when announcements of revisions and ends of sessions may have been lost, so that they must be read.
+	// Missed is called when announcements of revisions, actions and ends of sessions may have been lost, so that they must be read.
 	// It runs concurrently with the other functions, one call at a time, and is repeated until it returns nil.
 	Missed func(context.Context) error
 }
@@ -106,7 +109,7 @@ func Listen(ctx context.Context, url string, audience Audience) error {
 		_ = listener.Close()
 	}()
 	go func() {
-		for _, channel := range []string{statusChannel, planChannel, webhookChannel, revisionChannel, sessionEndChannel} {
+		for _, channel := range []string{statusChannel, planChannel, webhookChannel, revisionChannel, actionChannel, sessionEndChannel} {
 			// Listen fails if the server refuses it, as a standby does, and when the listener is closed.
 			for listener.Listen(channel) != nil && pause(ctx, listenAgainMost) {
 			}
@@ -180,10 +183,15 @@ func (a Audience) hear(channel, text string) {
 		a.Plan()
 	case webhookChannel:
 		a.Webhook()
-	case revisionChannel:
+	case revisionChannel, actionChannel:
 		user, number, _ := strings.Cut(text, " ")
-		if revision, err := strconv.ParseInt(number, 10, 64); err == nil {
-			a.Revision(entitlements.UserID(user), revision)
+		n, err := strconv.ParseInt(number, 10, 64)
+		switch {
+		case err != nil:
+		case channel == actionChannel:
+			a.Action(entitlements.UserID(user), n)
+		default:
+			a.Revision(entitlements.UserID(user), n)
 		}
 	case sessionEndChannel:
 		a.SessionEnd(text)

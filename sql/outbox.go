@@ -63,12 +63,17 @@ func (o *Outbox) Register(ctx context.Context, endpoints []outbox.Endpoint) (ids
 	return ids, nil
 }
 
-// writeDeliveries stores the message about an audited change, once for each endpoint, and announces that.
-func writeDeliveries(ctx context.Context, tx *sqlx.Tx, message outbox.Message, entry entitlements.AuditEntry) error {
+// writeDeliveries stores messages about changes of a user, once for each endpoint, and announces that.
+func writeDeliveries(ctx context.Context, tx *sqlx.Tx, user string, at time.Time, messages ...outbox.Message) error {
+	ids, types, payloads := make([]string, len(messages)), make([]string, len(messages)), make([]string, len(messages))
+	for i, message := range messages {
+		ids[i], types[i], payloads[i] = uuid.NewString(), message.Type, string(message.Payload)
+	}
 	result, err := tx.ExecContext(ctx, `
 		INSERT INTO webhook_deliveries (endpoint, message_id, type, user_id, payload, created_at, next_attempt_at)
-		SELECT id, $1, $2, $3, $4, $5, $5 FROM webhook_endpoints WHERE active`,
-		uuid.NewString(), message.Type, entry.User, string(message.Payload), entry.At)
+		SELECT e.id, m.id, m.type, $1, m.payload::json, $5, $5
+		FROM webhook_endpoints e, unnest($2::uuid[], $3::text[], $4::text[]) WITH ORDINALITY AS m (id, type, payload, n)
+		WHERE e.active ORDER BY m.n`, user, pq.Array(ids), pq.Array(types), pq.Array(payloads), at)
 	none, err := affectedNone(result, failed("write webhooks", err))
 	if err != nil || none {
 		return err

@@ -77,6 +77,11 @@ func (s *Entitlements) PutPlan(
 			return err
 		}
 		if found {
+			if _, err := tx.ExecContext(ctx, `
+				INSERT INTO past_plans (id, until, plan) SELECT id, $2, to_jsonb(p) FROM plans p WHERE id = $1
+				ON CONFLICT DO NOTHING`, plan.ID, at); err != nil {
+				return failed("keep past plan", err)
+			}
 			// Holders still awaiting withdrawal from an earlier change are withdrawn for this one too.
 			_, err := tx.ExecContext(ctx, `
 				UPDATE plans SET features = $2, window_seconds = $3, grace_seconds = $4, device_limit = $5, rank = $6, updated_at = $7,

@@ -117,6 +117,26 @@ ALTER TABLE public.keyset_marks ALTER COLUMN place ADD GENERATED ALWAYS AS IDENT
     CACHE 1
 );
 
+CREATE TABLE public.ledger_accepted (
+    user_id uuid NOT NULL,
+    feature text NOT NULL,
+    acts bigint NOT NULL
+);
+
+CREATE TABLE public.ledger_entries (
+    user_id uuid NOT NULL,
+    device_id uuid NOT NULL,
+    seq bigint NOT NULL,
+    hash bytea NOT NULL,
+    entry bytea NOT NULL,
+    verdict text NOT NULL,
+    reason text DEFAULT ''::text NOT NULL,
+    "position" bigint,
+    received_at timestamp with time zone NOT NULL,
+    CONSTRAINT ledger_entries_seq_check CHECK ((seq > 0)),
+    CONSTRAINT ledger_entries_verdict_check CHECK ((verdict = ANY (ARRAY['accepted'::text, 'rejected'::text, 'superseded'::text])))
+);
+
 CREATE TABLE public.notes (
     user_id uuid NOT NULL,
     id uuid NOT NULL,
@@ -143,6 +163,18 @@ CREATE TABLE public.passkeys (
     CONSTRAINT passkeys_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100)))
 )
 WITH (fillfactor='80');
+
+CREATE TABLE public.past_plans (
+    id text NOT NULL,
+    until timestamp with time zone NOT NULL,
+    plan jsonb NOT NULL
+);
+
+CREATE TABLE public.past_subscriptions (
+    user_id uuid NOT NULL,
+    until timestamp with time zone NOT NULL,
+    subscriptions jsonb NOT NULL
+);
 
 CREATE TABLE public.plans (
     id text NOT NULL,
@@ -251,6 +283,7 @@ CREATE TABLE public.users (
     parts text[] DEFAULT '{}'::text[] NOT NULL COLLATE pg_catalog."C",
     external_id text,
     revision bigint DEFAULT 1 NOT NULL,
+    actions bigint DEFAULT 0 NOT NULL,
     trial_started_at timestamp with time zone,
     limit_told_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
@@ -328,11 +361,26 @@ ALTER TABLE ONLY public.idempotency
 ALTER TABLE ONLY public.keyset_marks
     ADD CONSTRAINT keyset_marks_pkey PRIMARY KEY (root);
 
+ALTER TABLE ONLY public.ledger_accepted
+    ADD CONSTRAINT ledger_accepted_pkey PRIMARY KEY (user_id, feature);
+
+ALTER TABLE ONLY public.ledger_entries
+    ADD CONSTRAINT ledger_entries_pkey PRIMARY KEY (user_id, device_id, seq, hash);
+
+ALTER TABLE ONLY public.ledger_entries
+    ADD CONSTRAINT ledger_entries_user_id_position_key UNIQUE (user_id, "position");
+
 ALTER TABLE ONLY public.notes
     ADD CONSTRAINT notes_pkey PRIMARY KEY (user_id, id);
 
 ALTER TABLE ONLY public.passkeys
     ADD CONSTRAINT passkeys_pkey PRIMARY KEY (user_id, credential_id);
+
+ALTER TABLE ONLY public.past_plans
+    ADD CONSTRAINT past_plans_pkey PRIMARY KEY (id, until);
+
+ALTER TABLE ONLY public.past_subscriptions
+    ADD CONSTRAINT past_subscriptions_pkey PRIMARY KEY (user_id, until);
 
 ALTER TABLE ONLY public.plans
     ADD CONSTRAINT plans_pkey PRIMARY KEY (id);
@@ -409,6 +457,12 @@ CREATE INDEX enrolments_by_end ON public.enrolments USING btree (expires_at);
 
 CREATE INDEX idempotency_by_age ON public.idempotency USING btree (created_at);
 
+CREATE INDEX ledger_entries_by_time ON public.ledger_entries USING btree (user_id, received_at);
+
+CREATE INDEX past_plans_by_end ON public.past_plans USING btree (until);
+
+CREATE INDEX past_subscriptions_by_end ON public.past_subscriptions USING btree (until);
+
 CREATE INDEX sessions_by_end ON public.sessions USING btree (expires_at);
 
 CREATE INDEX sessions_by_use ON public.sessions USING btree (last_active_at);
@@ -450,11 +504,20 @@ ALTER TABLE ONLY public.devices
 ALTER TABLE ONLY public.enrolments
     ADD CONSTRAINT enrolments_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.ledger_accepted
+    ADD CONSTRAINT ledger_accepted_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.ledger_entries
+    ADD CONSTRAINT ledger_entries_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.notes
     ADD CONSTRAINT notes_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.passkeys
     ADD CONSTRAINT passkeys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
+ALTER TABLE ONLY public.past_subscriptions
+    ADD CONSTRAINT past_subscriptions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
 ALTER TABLE ONLY public.recovery_codes
     ADD CONSTRAINT recovery_codes_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
@@ -508,9 +571,17 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.idempotency TO holdfast_runtim
 
 GRANT SELECT,INSERT,UPDATE ON TABLE public.keyset_marks TO holdfast_runtime;
 
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ledger_accepted TO holdfast_runtime;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ledger_entries TO holdfast_runtime;
+
 GRANT SELECT,INSERT,DELETE ON TABLE public.notes TO holdfast_runtime;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.passkeys TO holdfast_runtime;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.past_plans TO holdfast_runtime;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.past_subscriptions TO holdfast_runtime;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.plans TO holdfast_runtime;
 

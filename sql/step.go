@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
 
 	"holdfast/entitlements"
@@ -14,7 +15,7 @@ import (
 // readStanding returns a row for each subscription, or one row with zero values if there is none. It selects only what a
 // reconcile is judged by. JSON, as in the rarer reads of an account, would cost half as much again.
 const readStanding = `
-	SELECT coalesce(u.external_id, ''), u.revision, u.trial_started_at IS NOT NULL, d.document_revision, d.removed_at IS NOT NULL,
+	SELECT coalesce(u.external_id, ''), u.revision, u.actions, u.trial_started_at IS NOT NULL, d.document_revision, d.removed_at IS NOT NULL,
 		d.lineage_n, d.lineage_parent, d.forked_at IS NOT NULL, d.ledger_seq, d.ledger_hash, d.status_list, d.status_idx,
 		ARRAY(SELECT translate(encode(k.credential_id, 'base64'), E'+/=\n', '-_') || ' ' || k.public_jwk
 			FROM passkeys k WHERE k.user_id = $1 AND k.rp_id = $4),
@@ -44,7 +45,7 @@ func (s *Entitlements) Standing(
 	for rows.Next() {
 		sub, plan := subscriptionRow{User: user}, planRow{}
 		var parent, hash []byte
-		if err := rows.Scan(&account.ExternalID, &account.Revision, &account.TrialStarted, &d.DocumentRevision, &d.Removed,
+		if err := rows.Scan(&account.ExternalID, &account.Revision, &account.Actions, &account.TrialStarted, &d.DocumentRevision, &d.Removed,
 			&d.Lineage.N, &parent, &d.Lineage.Forked, &d.Ledger.Seq, &hash, &d.StatusList, &d.StatusIndex, &passkeys,
 			&sub.ID, &sub.Plan, &sub.State, &sub.PaidThrough, &sub.Ends, &sub.Revoked, &sub.Suspended, &sub.Disputes,
 			&sub.WithdrawnAt, &sub.CreatedAt, &sub.UpdatedAt,
@@ -85,8 +86,15 @@ const storeStep = `
 
 // Step implements [entitlements.Store].
 func (s *Entitlements) Step(ctx context.Context, read entitlements.Standing, step entitlements.Step) (stored bool, err error) {
+	if step.Ledger != nil {
+		return s.stepWithLedger(ctx, read, step)
+	}
+	return s.storeStep(ctx, s.step, read, step)
+}
+
+func (s *Entitlements) storeStep(ctx context.Context, statement *sqlx.Stmt, read entitlements.Standing, step entitlements.Step) (bool, error) {
 	held := read.Device
-	result, err := s.step.ExecContext(brief(ctx), read.Account.User, held.ID, read.Account.Revision, held.Lineage.N, held.Lineage.Parent[:],
+	result, err := statement.ExecContext(brief(ctx), read.Account.User, held.ID, read.Account.Revision, held.Lineage.N, held.Lineage.Parent[:],
 		held.Lineage.Forked, held.Removed, step.Lineage.N, step.Lineage.Parent[:], step.DocumentExpiresAt, step.DocumentRevision,
 		step.ReconciledAt)
 	none, err := affectedNone(result, failed("store step", err))

@@ -289,13 +289,18 @@ func (s services) audience(statuses, plans, webhooks chan<- struct{}) sql.Audien
 		}
 	}
 	return sql.Audience{
-		Status:     hurry(statuses),
-		Plan:       hurry(plans),
-		Webhook:    hurry(webhooks),
-		Revision:   s.rights.RevisionRaised,
+		Status:  hurry(statuses),
+		Plan:    hurry(plans),
+		Webhook: hurry(webhooks),
+		Revision: func(user entitlements.UserID, revision int64) {
+			s.rights.MarksRaised(user, entitlements.Marks{Revision: revision})
+		},
+		Action: func(user entitlements.UserID, position int64) {
+			s.rights.MarksRaised(user, entitlements.Marks{Actions: position})
+		},
 		SessionEnd: s.passkeys.SessionEnded,
 		Missed: func(ctx context.Context) error {
-			return errors.Join(s.passkeys.RecheckSessions(ctx), s.rights.RereadRevisions(ctx))
+			return errors.Join(s.passkeys.RecheckSessions(ctx), s.rights.RereadMarks(ctx))
 		},
 	}
 }

@@ -26,7 +26,8 @@ const maxJTI = 64
 
 // Proof is a proof whose signature, method and URL have been checked.
 type Proof struct {
-	// JKT is the RFC 7638 thumbprint of the key that signed.
+	// Key is the key that signed, and JKT its RFC 7638 thumbprint.
+	Key jose.PublicKey
 	JKT string
 	// JTI is the proof's own id, at most 64 characters.
 	JTI string
@@ -90,7 +91,7 @@ func Parse(header, method, target string) (Proof, error) {
 	case !sameTarget(claims.HTU, target):
 		return Proof{}, fmt.Errorf("%w: htu", ErrInvalidProof)
 	}
-	proof := Proof{JKT: key.ID(), JTI: claims.JTI, Nonce: claims.Nonce, IssuedAt: *claims.IAT, ath: claims.ATH}
+	proof := Proof{Key: key, JKT: key.ID(), JTI: claims.JTI, Nonce: claims.Nonce, IssuedAt: *claims.IAT, ath: claims.ATH}
 	if claims.Body != nil {
 		if proof.body, err = jose.DecodeBase64(*claims.Body); err != nil || len(proof.body) != sha256.Size {
 			return Proof{}, fmt.Errorf("%w: body", ErrInvalidProof)

@@ -54,6 +54,7 @@ CREATE TABLE users (
     external_id text CHECK (length(external_id) BETWEEN 1 AND 200),
     -- Raised by every change that may alter the user's entitlements, in the same transaction.
     revision bigint NOT NULL DEFAULT 1,
+    actions bigint NOT NULL DEFAULT 0, -- the last position in ledger_entries
     trial_started_at timestamptz,
     limit_told_at timestamptz, -- when the trail last got the event of the device limit
     created_at timestamptz NOT NULL
@@ -250,6 +251,53 @@ CREATE TABLE devices (
 CREATE INDEX devices_by_status ON devices (status_list, status_idx);
 CREATE INDEX devices_removed ON devices (removed_at) WHERE removed_at IS NOT NULL;
 GRANT SELECT, INSERT, UPDATE, DELETE ON devices TO holdfast_runtime;
+
+-- The acts of users that devices recorded offline, as signed, with their verdicts. Two copies of a chain can have the same
+-- seq. position is the place in the user's feed; null if the act was never accepted.
+CREATE TABLE ledger_entries (
+    user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    device_id uuid NOT NULL,
+    seq bigint NOT NULL CHECK (seq > 0),
+    hash bytea NOT NULL,
+    entry bytea NOT NULL, -- the exact bytes
+    verdict text NOT NULL CHECK (verdict IN ('accepted', 'rejected', 'superseded')),
+    reason text NOT NULL DEFAULT '',
+    position bigint,
+    received_at timestamptz NOT NULL,
+    PRIMARY KEY (user_id, device_id, seq, hash),
+    UNIQUE (user_id, position)
+);
+CREATE INDEX ledger_entries_by_time ON ledger_entries (user_id, received_at);
+GRANT SELECT, INSERT, UPDATE, DELETE ON ledger_entries TO holdfast_runtime;
+
+-- How many acts of a feature are accepted: what a plan's limit bounds.
+CREATE TABLE ledger_accepted (
+    user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    feature text NOT NULL,
+    acts bigint NOT NULL,
+    PRIMARY KEY (user_id, feature)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON ledger_accepted TO holdfast_runtime;
+
+-- The subscriptions of a user, and plans, as they were until they changed, for verdicts on acts of that time. Housekeeping
+-- deletes them when no act of that time is taken any more.
+CREATE TABLE past_subscriptions (
+    user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    until timestamptz NOT NULL,
+    subscriptions jsonb NOT NULL, -- the rows
+    PRIMARY KEY (user_id, until)
+);
+CREATE INDEX past_subscriptions_by_end ON past_subscriptions (until);
+GRANT SELECT, INSERT, UPDATE, DELETE ON past_subscriptions TO holdfast_runtime;
+
+CREATE TABLE past_plans (
+    id text NOT NULL,
+    until timestamptz NOT NULL,
+    plan jsonb NOT NULL, -- the row
+    PRIMARY KEY (id, until)
+);
+CREATE INDEX past_plans_by_end ON past_plans (until);
+GRANT SELECT, INSERT, UPDATE, DELETE ON past_plans TO holdfast_runtime;
 
 -- The status lists. An index is allotted once, at random, from the newest list: a row never changes hands. Housekeeping
 -- deletes it a keyset's life after its end, once its list allots no more indices.

@@ -21,6 +21,8 @@ export const actions: Readonly<Record<string, string>> = {
   'device.unlinked': 'Device unlinked',
   'gap.closed': 'Gap checked and closed',
   'gap.found': 'Device knew more than the restored database',
+  'ledger.accepted': 'Refused acts let in',
+  'ledger.superseded': 'Acts superseded',
   'lineage.recovered': 'An answer of the device was not remembered',
   'note.deleted': 'Note deleted',
   'note.written': 'Note written',
