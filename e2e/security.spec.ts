@@ -60,7 +60,7 @@ test('the page offers what the browser supports', async ({ page, server }) => {
   });
   await test.step('a phone or a security key, and no autofill', async () => {
     const autofills = await shown({ ...none, hybridTransport: true });
-    await expect(hint).toContainText('use a phone near by, or a security key');
+    await expect(hint).toContainText('use a phone nearby, or a security key');
     expect(await autofills()).toBe(0);
   });
   await test.step('a security key', async () => {
@@ -391,7 +391,7 @@ test('sessions are listed, and one or all others can be ended', async ({ fieldbo
   await expect(card.getByRole('listitem')).toHaveCount(4);
   await expect(card.getByRole('listitem').first()).toContainText('This session');
   await expect(card.getByRole('listitem').nth(1)).toContainText(
-    /Chrom.* on .*Signed in today.* with .*last active today/,
+    /Chrom.* on .*Signed in today.* with .*Last active today/,
   );
   await card
     .getByRole('button', { name: /^End Chrom/ })
@@ -486,7 +486,7 @@ test('a possibly copied passkey is refused, and its owner gets a notice at the n
   await expect(elsewhere.getByRole('alert')).toContainText('This passkey was not accepted.');
   await signInAgain();
   const notice = page.getByRole('dialog', { name: 'Since you were here' });
-  await expect(notice).toContainText(/A sign-in with the passkey .* was refused .* because it may have been copied/);
+  await expect(notice).toContainText(/A sign-in with the passkey .* was refused .*The passkey may have been copied/);
   await notice.getByRole('button', { name: 'Look at passkeys and sessions' }).click();
   await expect(fieldbook.card('passkeys').getByRole('listitem')).toHaveCount(1);
   await expect(notice).toBeHidden();
