@@ -3,6 +3,8 @@ import type { Catalogue } from '@holdfast/kit/words.ts';
 /** German, with "Sie". By English text, in ICU MessageFormat; in the order of the sources. */
 const german: Catalogue = {
   Language: 'Sprache',
+  "This browser's proof of premium and its settings are deleted from this browser.":
+    'Der Nachweis für Premium und die Einstellungen werden aus diesem Browser gelöscht.',
   'Is it you?': 'Sind Sie es?',
   'You showed your passkey more than 10 minutes ago. Show it once more, and this goes on by itself.':
     'Sie haben Ihren Passkey vor mehr als 10 Minuten gezeigt. Zeigen Sie ihn noch einmal, dann geht es von selbst weiter.',

@@ -95,10 +95,12 @@ export function Storage() {
         onYes={() => void signOut(true)}
       >
         <p>
-          {t(
-            "{count, plural, one {Your note} other {Your # notes}}, this browser's proof of premium, and its settings are deleted from this browser. The notes are kept nowhere else: download a copy first if you want one.",
-            { count },
-          )}
+          {count === 0
+            ? t("This browser's proof of premium and its settings are deleted from this browser.")
+            : t(
+                "{count, plural, one {Your note} other {Your # notes}}, this browser's proof of premium, and its settings are deleted from this browser. The notes are kept nowhere else: download a copy first if you want one.",
+                { count },
+              )}
         </p>
         <p>
           {t(
