@@ -21,12 +21,13 @@ type delivery struct {
 	DeliveredAt   *time.Time   `json:"delivered_at"`
 	LastStatus    *int         `json:"last_status"`
 	LastError     *string      `json:"last_error"`
+	FailingSince  *time.Time   `json:"failing_since"`
 }
 
 func deliveryOf(d outbox.Delivery) delivery {
 	shown := delivery{
 		ID: d.ID, Message: d.Message, Type: d.Type, Endpoint: d.Endpoint, User: orNull(d.User), State: d.State, Attempts: d.Attempts,
-		CreatedAt: d.CreatedAt.UTC(), DeliveredAt: utc(d.DeliveredAt), LastError: orNull(string(d.LastError)),
+		CreatedAt: d.CreatedAt.UTC(), DeliveredAt: utc(d.DeliveredAt), LastError: orNull(string(d.LastError)), FailingSince: utc(d.FailingSince),
 	}
 	if d.State == outbox.Pending {
 		shown.NextAttemptAt = utc(&d.NextAttemptAt)

@@ -83,7 +83,7 @@ func writeDeliveries(ctx context.Context, tx *sqlx.Tx, user string, at time.Time
 
 // deliveryColumns are the columns of a delivery d to the endpoint e.
 const deliveryColumns = `d.id, d.message_id, d.type, e.shown AS endpoint, d.user_id, d.payload, d.state, d.attempts,
-	d.created_at, d.next_attempt_at, d.delivered_at, d.last_status, d.last_error`
+	d.created_at, d.next_attempt_at, d.delivered_at, d.last_status, d.last_error, d.failing_since`
 
 // Claim implements [outbox.Store].
 func (o *Outbox) Claim(ctx context.Context, endpoint int64, limit int, now, until time.Time) ([]outbox.Delivery, error) {
@@ -106,6 +106,7 @@ func (o *Outbox) Settle(ctx context.Context, result outbox.Result) error {
 	_, err := o.db.ExecContext(ctx, `
 		UPDATE webhook_deliveries SET state = $3::text, last_status = nullif($4::int, 0), last_error = nullif($5::text, ''),
 			delivered_at = CASE WHEN $3 = 'delivered' THEN $6::timestamptz END,
+			failing_since = CASE WHEN $3 <> 'delivered' THEN coalesce(failing_since, $6) END,
 			next_attempt_at = CASE WHEN $3 = 'pending' THEN $7::timestamptz ELSE $6 END
 		WHERE user_id = $8 AND id = $1 AND state = 'pending' AND (attempts = $2 OR $3 = 'delivered')`,
 		result.Delivery, result.Attempt, result.State, result.Status, result.Failure, result.At, result.Next, result.User)
@@ -190,7 +191,7 @@ func (o *Outbox) Resend(ctx context.Context, id string, at time.Time, entry enti
 			return outbox.ErrConflict
 		}
 		err = tx.GetContext(ctx, &row.deliveryRow, `
-			UPDATE webhook_deliveries d SET state = 'pending', attempts = 0, next_attempt_at = $2, delivered_at = NULL
+			UPDATE webhook_deliveries d SET state = 'pending', attempts = 0, next_attempt_at = $2, delivered_at = NULL, failing_since = NULL
 			FROM webhook_endpoints e WHERE d.user_id = $3 AND d.id = $1 AND e.id = d.endpoint RETURNING `+deliveryColumns, id, at, user)
 		if err != nil {
 			return failed("resend webhook", err)
@@ -219,6 +220,7 @@ type deliveryRow struct {
 	DeliveredAt   *time.Time        `db:"delivered_at"`
 	LastStatus    stdsql.NullInt32  `db:"last_status"`
 	LastError     stdsql.NullString `db:"last_error"`
+	FailingSince  *time.Time        `db:"failing_since"`
 }
 
 func (r deliveryRow) delivery() outbox.Delivery {
@@ -226,5 +228,6 @@ func (r deliveryRow) delivery() outbox.Delivery {
 		ID: r.ID, Message: r.Message, Type: r.Type, Endpoint: r.Endpoint, User: r.User, Payload: r.Payload,
 		State: r.State, Attempts: r.Attempts, CreatedAt: r.CreatedAt.UTC(), NextAttemptAt: r.NextAttemptAt.UTC(),
 		DeliveredAt: utc(r.DeliveredAt), LastStatus: int(r.LastStatus.Int32), LastError: outbox.Failure(r.LastError.String),
+		FailingSince: utc(r.FailingSince),
 	}
 }

@@ -282,8 +282,16 @@ func TestSettle(t *testing.T) {
 	if len(again) != 1 || again[0].LastStatus != 503 || again[0].LastError != outbox.Refused || again[0].Attempts != 2 || again[0].Message != a[0].Message {
 		t.Fatalf("again: %+v", again)
 	}
+	o.settle(t, again[0], outbox.Pending, outbox.Refused)
+	if failing := o.list(t, outbox.Pending); !slices.ContainsFunc(failing, func(d outbox.Delivery) bool {
+		return d.ID == a[0].ID && d.FailingSince != nil && d.FailingSince.Equal(result.At)
+	}) {
+		t.Errorf("not failing since the first attempt: %+v", failing)
+	}
+	o.clock.Advance(5 * time.Second)
+	again = o.claim(t, o.endpoints[0], 10)
 	o.settle(t, again[0], outbox.Delivered, "")
-	if done := o.list(t, outbox.Delivered); len(done) != 1 || !done[0].DeliveredAt.Equal(o.clock.Now()) || done[0].LastError != "" || done[0].LastStatus != 0 {
+	if done := o.list(t, outbox.Delivered); len(done) != 1 || done[0].FailingSince != nil || !done[0].DeliveredAt.Equal(o.clock.Now()) || done[0].LastError != "" || done[0].LastStatus != 0 {
 		t.Errorf("delivered: %+v", done)
 	}
 }

@@ -304,6 +304,7 @@ CREATE TABLE public.webhook_deliveries (
     next_attempt_at timestamp with time zone NOT NULL,
     last_status smallint,
     last_error text,
+    failing_since timestamp with time zone,
     delivered_at timestamp with time zone,
     CONSTRAINT webhook_deliveries_check CHECK (((state = 'delivered'::text) = (delivered_at IS NOT NULL))),
     CONSTRAINT webhook_deliveries_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'dead'::text])))

@@ -85,6 +85,7 @@ type Delivery struct {
 	DeliveredAt   *time.Time
 	LastStatus    int // 0: no answer
 	LastError     Failure
+	FailingSince  *time.Time // the first failed attempt since it was made or resent; nil: none, or delivered
 }
 
 // Query selects deliveries: of all states if State is empty; older than Before, if it is not "".

@@ -450,6 +450,7 @@ CREATE TABLE webhook_deliveries (
     next_attempt_at timestamptz NOT NULL, -- while it is being sent, the end of the sender's lease
     last_status smallint, -- the receiver's answer; null without one
     last_error text, -- in one word
+    failing_since timestamptz, -- the end of the first failed attempt since it was created or resent; null once delivered
     delivered_at timestamptz,
     PRIMARY KEY (user_id, id),
     CHECK ((state = 'delivered') = (delivered_at IS NOT NULL))

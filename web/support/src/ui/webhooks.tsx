@@ -68,6 +68,12 @@ export function Webhooks() {
                       Next <When at={delivery.next_attempt_at} />.
                     </>
                   )}
+                  {delivery.failing_since && (
+                    <>
+                      {' '}
+                      Failing since <When at={delivery.failing_since} />.
+                    </>
+                  )}
                   {delivery.delivered_at && (
                     <>
                       {' '}
