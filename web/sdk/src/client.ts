@@ -14,6 +14,7 @@ import type { SignInOptions } from './session/sign-in-options.ts';
 import type { Context } from './state/context.ts';
 import type { Snapshot } from './state/snapshot.ts';
 import { State } from './state/state.ts';
+import type { LedgerStatus } from './storage/ledger-record.ts';
 import type { LockOptions } from './storage/lock-options.ts';
 import type { StorageHealth } from './storage/storage-health.ts';
 import { type Held, nobody } from './storage/store.ts';
@@ -59,6 +60,10 @@ export class Client implements Holdfast {
 
   get locked(): boolean {
     return this.state.locked;
+  }
+
+  get ledger(): LedgerStatus | null {
+    return this.state.ledger;
   }
 
   get lockOptions(): LockOptions {

@@ -16,6 +16,7 @@ export type { Session } from './session/session.ts';
 export type { SignInOptions } from './session/sign-in-options.ts';
 export type { Options } from './state/options.ts';
 export type { Snapshot } from './state/snapshot.ts';
+export type { LedgerStatus } from './storage/ledger-record.ts';
 export type { LockOptions } from './storage/lock-options.ts';
 export type { StorageHealth } from './storage/storage-health.ts';
 export type { Ending, Entitlement, EntitlementReason, EntitlementState } from './verify/entitlement.ts';

@@ -2,6 +2,7 @@
 // run may need.
 
 import { HoldfastError } from './base/error.ts';
+import { Uploader } from './ledger/uploader.ts';
 import { syncTag } from './reconcile/background.ts';
 import { sayFarewell } from './reconcile/farewell.ts';
 import { linkDevice } from './reconcile/link.ts';
@@ -45,36 +46,45 @@ interface SyncEvent extends Event {
 export function reconcileInBackground(options: WorkerOptions): () => void {
   const context = makeContext(options);
   let giveWay = () => {};
+  let given = false;
   const gaveWay = new Promise<never>((_, reject) => {
-    giveWay = () => reject(new HoldfastError('no_contact'));
+    giveWay = () => {
+      given = true;
+      reject(new HoldfastError('no_contact'));
+    };
   });
   gaveWay.catch(() => {});
+  const uploader = new Uploader(context, () => {});
+  context.ledger = uploader;
   const listen = (type: string, work: () => Promise<void>) =>
     self.addEventListener(type, (event) => {
       const sync = event as SyncEvent;
       if (sync.tag === syncTag) sync.waitUntil(Promise.race([work(), gaveWay]).finally(() => context.store.close()));
     });
-  listen('sync', () => makeUp(context));
-  listen('periodicsync', () => run(context));
+  const goesOn = () => uploader.more && !given;
+  listen('sync', () => makeUp(context, goesOn));
+  listen('periodicsync', () => run(context, goesOn));
   return giveWay;
 }
 
 /** Makes up for a page's run that found no contact, unless another page has done so. */
-async function makeUp(context: Context): Promise<void> {
-  const { owed, lineage, farewell } = await context.store.read();
-  const done = owed !== undefined && owed !== lineage && !farewell;
-  if (!done) await run(context);
+async function makeUp(context: Context, goesOn: () => boolean): Promise<void> {
+  const { owed, lineage, farewell, ledger } = await context.store.read();
+  const waiting = Object.values(ledger?.waiting ?? {}).some((each) => each > 0);
+  const done = owed !== undefined && owed !== lineage && !farewell && !waiting;
+  if (!done) await run(context, goesOn);
   await context.store.update((held) => (held.owed === owed ? { owed: undefined } : null));
 }
 
-/** Rejects if the server was not reached: the browser then wakes the worker again. */
-async function run(context: Context): Promise<void> {
+/** Rejects if the server was not reached: the browser then wakes the worker again. One run sends one batch of acts. */
+async function run(context: Context, goesOn: () => boolean): Promise<void> {
   const held = await context.store.read();
   if (!held.user && !held.farewell) return;
   await new Promise((resolve) => setTimeout(resolve, unhurried(Math.random)));
 
   const rare = async () => ({ linkDevice, sayFarewell });
-  const { outcome } = await reconcileOnce(context, rare, { taken: held.document });
+  let { outcome } = await reconcileOnce(context, rare, { taken: held.document });
+  while (outcome === 'reconciled' && goesOn()) ({ outcome } = await reconcileOnce(context, rare));
   if (outcome === 'reconciled' || outcome === 'forked') tellTabs(context);
   if (outcome === 'no_contact') throw new HoldfastError('no_contact');
 }

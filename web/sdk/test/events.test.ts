@@ -22,7 +22,7 @@ afterEach(() => {
 });
 
 function tab(hasSession: () => Promise<boolean> = async () => true) {
-  const audience = { heard: vi.fn(), sessionEnded: vi.fn(), hasSession: vi.fn(hasSession) };
+  const audience = { heard: vi.fn(), acted: vi.fn(), sessionEnded: vi.fn(), hasSession: vi.fn(hasSession) };
   const chance = { now: () => performance.now(), random: () => random };
   const stream = new EventStream('https://holdfast.test', 'holdfast', audience, chance);
   streams.push(stream);

@@ -47,8 +47,8 @@ describe('methods', () => {
 describe('the snapshot', () => {
   it('is frozen, and equals the members', async () => {
     const hf = await profile.openPremium();
-    const { user, device, entitlement, storage, reached, locked, lockOptions } = hf;
-    expect(hf.snapshot()).toEqual({ user, device, entitlement, storage, reached, locked, lockOptions });
+    const { user, device, entitlement, storage, reached, locked, lockOptions, ledger } = hf;
+    expect(hf.snapshot()).toEqual({ user, device, entitlement, storage, reached, locked, lockOptions, ledger });
     expect(Object.isFrozen(hf.snapshot())).toBe(true);
   });
 

@@ -10,6 +10,7 @@ const at = (seconds: number) => ({ now: (taken + seconds) * 1000, behind: 0 });
 function document(state: DocumentState, claims: Partial<Document> = {}): Document {
   const granted = state === 'active' || state === 'grace';
   return {
+    jti: 'jti',
     sub: 'user',
     iat: taken,
     exp: taken + 7 * day,

@@ -4,7 +4,7 @@ import type { Holdfast, StorageHealth } from '../src/index.ts';
 import { Healing } from '../src/reconcile/healing.ts';
 import { makeContext } from '../src/state/context.ts';
 import { State } from '../src/state/state.ts';
-import { type Records, Store } from '../src/storage/store.ts';
+import { type Records, Store, schemaVersion } from '../src/storage/store.ts';
 import { Profile, reload, stubPasskeys } from './support/device.ts';
 import { FakeServer, origin } from './support/fake-server.ts';
 
@@ -62,6 +62,7 @@ describe('records that are damaged, one at a time', () => {
     'time',
     'farewell',
     'here',
+    'ledger',
   ];
   const damages = [undefined, null, '', 'rubbish', {}, [null], { id: 'x', pair: { privateKey: null } }];
   const cases = records.flatMap((record) => damages.map((damage) => [record, JSON.stringify(damage), damage] as const));
@@ -103,7 +104,7 @@ describe('lost storage', () => {
     database.close();
   };
   const withoutStore = async () => {
-    const database = await openDB(profile.database, 2, { upgrade: (db) => db.deleteObjectStore('state') });
+    const database = await openDB(profile.database, 3, { upgrade: (db) => db.deleteObjectStore('state') });
     database.close();
   };
 
@@ -151,13 +152,25 @@ describe('lost storage', () => {
 
 describe('versions', () => {
   it('an upgrade keeps the data, and takes over from a page of the previous version', async () => {
-    const old = new Store(profile.database, 1);
+    const old = new Store(profile.database, schemaVersion);
     await old.update(() => ({ lineage: 'kept' }));
-    const next = new Store(profile.database, 2);
+    const next = new Store(profile.database, schemaVersion + 1);
     expect(await next.read()).toEqual({ lineage: 'kept' });
     await expect(old.read()).rejects.toMatchObject({ code: 'storage_unavailable' });
     expect(old.failure).toMatchObject({ name: 'VersionError' });
     await next.close();
+  });
+
+  it('the upgrade from version 1 adds the stores of the ledger, and keeps the data', async () => {
+    const first = await openDB(profile.database, 1, { upgrade: (db) => void db.createObjectStore('state') });
+    await first.put('state', 'kept', 'lineage');
+    first.close();
+    const store = new Store(profile.database);
+    expect(await store.read()).toEqual({ lineage: 'kept' });
+    await store.close();
+    const upgraded = await openDB(profile.database);
+    expect([...upgraded.objectStoreNames]).toEqual(['app', 'ledger', 'state']);
+    upgraded.close();
   });
 
   it('data of a newer version is used and reported', async () => {

@@ -22,7 +22,7 @@ function broken(name: string) {
 it.each(['InvalidStateError', 'UnknownError'])('a lost connection (%s) is reopened once', async (name) => {
   const whole = {
     close: vi.fn(),
-    transaction: () => ({ store: holding({ lineage: 'one' }), done: Promise.resolve() }),
+    transaction: () => ({ objectStore: () => holding({ lineage: 'one' }), done: Promise.resolve(), error: null }),
   };
   openDB.mockResolvedValueOnce(broken(name)).mockResolvedValueOnce(whole);
   expect(await new Store('any').read()).toEqual({ lineage: 'one' });

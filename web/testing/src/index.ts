@@ -22,6 +22,8 @@ export interface FakeState<F extends string = string> {
   /** false: methods that need the server reject with `no_contact`. */
   readonly reached?: boolean;
   readonly locked?: boolean;
+  /** What the ledger shows; null: the app has not opened it. */
+  readonly ledger?: Snapshot['ledger'];
   /** The result of `session()`. */
   readonly session?: Session | null;
   /** Answers `fetch()`: by default with 204. */
@@ -60,7 +62,16 @@ export function fakeHoldfast<F extends string = string>(initial: FakeState<F> = 
   let shown = show();
 
   function show(): Snapshot<F> {
-    const { user = null, plan = null, entitlement, device, storage = 'well', reached = null, locked = false } = state;
+    const {
+      user = null,
+      plan = null,
+      entitlement,
+      device,
+      storage = 'well',
+      reached = null,
+      locked = false,
+      ledger = null,
+    } = state;
     const rights = user === null ? describe<F>(null) : describe(plan, entitlement);
     return Object.freeze({
       user,
@@ -70,6 +81,7 @@ export function fakeHoldfast<F extends string = string>(initial: FakeState<F> = 
       reached,
       locked: locked && user !== null,
       lockOptions,
+      ledger,
     });
   }
 

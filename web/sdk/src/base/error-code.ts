@@ -78,6 +78,20 @@ const clientCodes = [
   'assertion_invalid',
   /** This device has no verified passkey to open a locked page with: only an online sign-in can. */
   'passkeys_unavailable',
+  /** The page is locked, so no act is recorded. */
+  'locked',
+  /** The held document does not grant the act's feature. */
+  'not_granted',
+  /** The feature's limit is used up, as far as this device knows. */
+  'over_limit',
+  /** The payload is no JSON value that all parsers read alike. */
+  'payload_invalid',
+  /** The payload is nested too deep. */
+  'payload_too_deep',
+  /** There is no room to store the act. */
+  'storage_full',
+  /** The app's own write failed (`cause`), so the act was not recorded either. */
+  'write_failed',
   /** The client's `close()` was called before. */
   'closed',
   /** `fetch` and `proof` send the document only to https or to this machine. */

@@ -3,6 +3,7 @@
 import { HoldfastError } from '../base/error.ts';
 import type { Context } from '../state/context.ts';
 import { describe } from '../state/describe.ts';
+import { announceLedger } from '../state/ledger-channel.ts';
 import { readTime } from '../state/standing.ts';
 import type { State } from '../state/state.ts';
 import type { Document } from '../verify/document.ts';
@@ -56,10 +57,12 @@ export class Automatic {
     this.#compare();
     this.#stream = new EventStream(context.origin, context.name, {
       heard: (revision) => this.#heard(revision),
+      acted: () => announceLedger(context.name),
       sessionEnded: () => this.#soon(),
       hasSession: () => hasSession(context),
     });
     this.#healing = new Healing(state);
+    state.want = () => this.#soon();
   }
 
   start(): void {
@@ -132,6 +135,9 @@ export class Automatic {
     this.#schedule.settled(result);
     if (outcome === 'no_contact' && this.#schedule.justFailed && this.#triggers) void makeUpLater(this.#context);
     if (outcome === 'reconciled') this.#stream.reachable();
+    // An act recorded during the run asked for another one, which the run's end would forget.
+    const { waiting = 0, problem } = this.#state.ledger ?? {};
+    if ((outcome === 'reconciled' || outcome === 'superseded') && waiting > 0 && !problem) this.#schedule.soon();
   }
 
   async #run(): Promise<void> {

@@ -14,6 +14,8 @@ const doubt = 5_000;
 export interface Audience {
   /** Called with the server's revision of the user, at every opening and after every change. */
   heard(revision: number): void;
+  /** Called when an act of the user's was accepted, on whichever device. */
+  acted(): void;
   /** Called when the session has ended: the user's other devices or support may have removed this device, too. */
   sessionEnded(): void;
   /** Whether the cookie's session is live. Rejects with a {@link HoldfastError} if that is unknown. */
@@ -114,6 +116,7 @@ export class EventStream {
       const revision = readRevision(data);
       if (revision !== null) this.#audience.heard(revision);
     });
+    source.addEventListener('actions', () => this.#audience.acted());
     source.addEventListener('session_ended', () => this.#sessionEnded());
     source.onerror = () => {
       // CLOSED: the answer was not a stream. Otherwise the browser would reconnect by itself.

@@ -1,6 +1,8 @@
 import { HoldfastError } from '../base/error.ts';
+import type { JsonObject } from '../base/strict-json.ts';
 import { type Proven, type ProvenRequest, throwProblem } from '../server/server.ts';
 import type { Context } from '../state/context.ts';
+import type { Batch } from '../state/ledger-part.ts';
 import { examine, type Standing } from '../state/standing.ts';
 import type { Changes, Held, Records } from '../storage/store.ts';
 import { require } from '../verify/claims.ts';
@@ -11,6 +13,8 @@ import type { ReconcileResult } from './reconcile-result.ts';
 
 /** One try, with the contents of storage when it was made, which its answer is compared with. */
 interface Try extends ProvenRequest {
+  readonly body: JsonObject;
+  readonly batch: Batch | null;
   readonly held: Held;
   readonly standing: Standing;
   /** The device's clock, before it was sent. */
@@ -23,16 +27,24 @@ interface Try extends ProvenRequest {
  */
 export async function reconcileDevice(context: Context): Promise<ReconcileResult> {
   await context.roots();
-  const asked = await context.server.prove('/v1/reconcile', () => prepare(context));
+  const ask = () => context.server.prove('/v1/reconcile', () => prepare(context));
+  let asked = await ask();
+  if (asked?.sent.batch?.isRefused(asked.answer)) asked = await ask();
   if (!asked) return { outcome: 'sign_in_needed' };
   const { answer, sent } = asked;
   if (answer.code !== 'device_forked') throwProblem(answer);
 
   const changes = await verifyAnswer(context, asked);
-  const taken = await context.store.update((held) =>
-    held.lineage === sent.held.lineage && held.device?.id === sent.held.device?.id ? changes : null,
+  const { batch } = sent;
+  const taken = await context.store.update(
+    (held, transaction) =>
+      held.lineage === sent.held.lineage && held.device?.id === sent.held.device?.id
+        ? { ...changes, ...batch?.take(held, answer.body, transaction) }
+        : null,
+    batch ? ['state', 'ledger'] : undefined,
   );
   if (!taken) return { outcome: 'superseded' };
+  batch?.taken();
   // The document was made after the request, so the clock was ahead by no more than this.
   context.ahead = sent.at - changes.time.mark;
   return { outcome: answer.code === null ? 'reconciled' : 'forked' };
@@ -47,8 +59,9 @@ async function prepare(context: Context): Promise<Try | null> {
   const { origin, rpId } = context;
   const expected = keyset && { keyset, issuer: origin, audience: origin, sub: user.id, device, rpId };
   const passkeys = expected ? await passkeysDigest(held.passkeys ?? '', expected) : undefined;
-  const body = { device, lineage: held.lineage, keyset_version: keyset?.version ?? 0, passkeys };
-  return { key, body, held, standing, at: context.clock() };
+  const batch = (await context.ledger?.batch(held, key)) ?? null;
+  const body = { device, lineage: held.lineage, keyset_version: keyset?.version ?? 0, passkeys, ledger: batch?.jws };
+  return { key, body, batch, held, standing, at: context.clock() };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { encodeBase64url } from '../base/base64url.ts';
+import type { JsonObject } from '../base/strict-json.ts';
 import type { DeviceKey } from './device-key.ts';
 
 /** The request that a proof is for, as its claims name it (RFC 9449 §4.2). */
@@ -22,8 +23,14 @@ export async function makeProof(
 ): Promise<{ proof: string; jti: string }> {
   const jti = encodeBase64url(crypto.getRandomValues(new Uint8Array(16)));
   const header = { typ: 'dpop+jwt', alg: 'ES256', jwk: key.jwk };
-  const text = `${encodeJson(header)}.${encodeJson({ jti, iat: Math.floor(clock() / 1000), ...subject })}`;
-  return { proof: `${text}.${await key.sign(text)}`, jti };
+  const claims = { jti, iat: Math.floor(clock() / 1000), ...subject };
+  return { proof: await signJws(key, header, claims), jti };
+}
+
+/** Signs a compact JWS (RFC 7515 §7.1) with the device's key. */
+export async function signJws(key: Pick<DeviceKey, 'sign'>, header: JsonObject, claims: JsonObject): Promise<string> {
+  const text = `${encodeJson(header)}.${encodeJson(claims)}`;
+  return `${text}.${await key.sign(text)}`;
 }
 
 function encodeJson(value: unknown): string {

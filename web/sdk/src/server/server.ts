@@ -19,7 +19,8 @@ export interface Answer {
 /** A request with a proof by the device's key. */
 export interface ProvenRequest {
   readonly key: DeviceKey;
-  readonly body: JsonObject;
+  /** Undefined: it is a GET. */
+  readonly body?: JsonObject;
 }
 
 /** The last request sent, its answer, and the jti of its proof. */
@@ -62,7 +63,7 @@ export class Server {
   }
 
   /**
-   * Posts with a proof, and again at once if the server wants another nonce. `prepare` runs before every try, so that each
+   * Sends a request with a proof, and again at once if the server wants another nonce. `prepare` runs before every try, so that each
    * one is made from the current contents of storage; null gives up. The nonce is taken first: a nonce that answers a stale
    * lineage must only be sent with storage as read after it, or an honest device looks like two. Rejects with the problem's
    * code if the server does not even give a nonce.
@@ -75,13 +76,15 @@ export class Server {
       const nonce = this.#nonce?.value;
       const sent = await prepare();
       if (!sent) return null;
-      const body = JSON.stringify(sent.body);
+      const body = sent.body && JSON.stringify(sent.body);
+      const htm = body ? 'POST' : 'GET';
+      const [htu] = (origin + path).split('?', 1);
       const { proof, jti } = await makeProof(
         sent.key,
-        { htm: 'POST', htu: origin + path, nonce, body: await digest(body) },
+        { htm, htu: `${htu}`, nonce, body: body && (await digest(body)) },
         clock,
       );
-      const answer = await this.#send('POST', path, body, { DPoP: proof });
+      const answer = await this.#send(htm, path, body, { DPoP: proof });
       if (answer.code !== 'use_dpop_nonce' || retries === 0) return { answer, sent, jti };
     }
   }

@@ -132,8 +132,16 @@ export class Account implements Keeper {
   }
 
   async forget({ id }: User): Promise<void> {
-    await this.#context.store.update((held) =>
-      held.user?.id === id || held.farewell?.user === id ? { ...nobody, farewell: undefined } : null,
+    await this.#context.store.update(
+      (held, transaction) => {
+        // Their failure fails the transaction.
+        transaction
+          .objectStore('ledger')
+          .delete(IDBKeyRange.bound([id], [id, []]))
+          .catch(() => {});
+        return held.user?.id === id || held.farewell?.user === id ? { ...nobody, farewell: undefined } : null;
+      },
+      ['state', 'ledger'],
     );
     await this.#state.changed();
   }

@@ -3,6 +3,7 @@ import { Server } from '../server/server.ts';
 import type { LockOptions } from '../storage/lock-options.ts';
 import { Store } from '../storage/store.ts';
 import { type TrustedRoots, trustRoots } from '../verify/trusted-roots.ts';
+import type { LedgerPart } from './ledger-part.ts';
 import type { Options } from './options.ts';
 
 /** The parts and settings of one client. */
@@ -25,6 +26,8 @@ export interface Context {
   readonly fetch: typeof globalThis.fetch;
   readonly store: Store;
   readonly server: Server;
+  /** Undefined: the app has not opened the ledger. */
+  ledger?: LedgerPart;
   /** Rejects with `roots_unavailable`; the next call tries again. `again` reloads known roots. */
   readonly roots: (again?: boolean) => Promise<TrustedRoots>;
 }

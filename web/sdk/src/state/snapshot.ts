@@ -1,4 +1,5 @@
 import type { User } from '../base/user.ts';
+import type { LedgerStatus } from '../storage/ledger-record.ts';
 import type { LockOptions } from '../storage/lock-options.ts';
 import type { StorageHealth } from '../storage/storage-health.ts';
 import type { Entitlement } from '../verify/entitlement.ts';
@@ -27,4 +28,6 @@ export interface Snapshot<F extends string = string> {
   readonly locked: boolean;
   /** When pages lock by themselves. */
   readonly lockOptions: LockOptions;
+  /** The acts that were recorded on this device; null: the app has not opened the ledger (`@holdfast/client/ledger`). */
+  readonly ledger: LedgerStatus | null;
 }

@@ -1,6 +1,7 @@
 import { HoldfastError } from '../base/error.ts';
 import type { ErrorCode } from '../base/error-code.ts';
 import { same } from '../base/same.ts';
+import type { LedgerStatus } from '../storage/ledger-record.ts';
 import type { LockOptions } from '../storage/lock-options.ts';
 import type { StorageHealth } from '../storage/storage-health.ts';
 import type { Held } from '../storage/store.ts';
@@ -24,6 +25,8 @@ export class State {
   /** The lock options in force. */
   lockOptions: LockOptions = Object.freeze({});
   storage: StorageHealth = 'well';
+  /** The ledger's status; null: not opened. */
+  ledger: LedgerStatus | null = null;
   /** Whether the last request reached the server; null: no request yet. */
   reached: boolean | null = null;
   /** The device that the server last reported as unknown. */
@@ -34,6 +37,8 @@ export class State {
   isLocked: (held: Held) => Promise<boolean> = async () => false;
   /** Called after every load. */
   loaded: () => void = () => {};
+  /** Asks for a run soon, once the page reconciles automatically. */
+  want: () => void = () => {};
   readonly #channel: Channel | undefined;
   readonly #listeners = new Set<() => void>();
   #watch: Watch;
@@ -70,9 +75,9 @@ export class State {
   }
 
   snapshot(): Snapshot {
-    const { standing, entitlement, storage, reached, locked, lockOptions } = this;
+    const { standing, entitlement, storage, reached, locked, lockOptions, ledger } = this;
     const { user, device } = standing;
-    const next = Object.freeze({ user, device, entitlement, storage, reached, locked, lockOptions });
+    const next = Object.freeze({ user, device, entitlement, storage, reached, locked, lockOptions, ledger });
     const last = this.#snapshot;
     const names = Object.keys(next) as (keyof Snapshot)[];
     if (!last || names.some((name) => last[name] !== next[name])) this.#snapshot = next;
@@ -136,6 +141,7 @@ export class State {
     this.ended ??= 'closed';
     this.#listeners.clear();
     this.#channel?.close();
+    this.context.ledger?.close();
     void this.context.store.close();
   }
 

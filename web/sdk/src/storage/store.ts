@@ -1,8 +1,9 @@
-import { type DBSchema, type IDBPDatabase, openDB } from 'idb';
+import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from 'idb';
 import { HoldfastError } from '../base/error.ts';
 import type { User } from '../base/user.ts';
 import type { KeysetMark } from '../verify/keyset.ts';
 import type { TrustedTime } from '../verify/trusted-time.ts';
+import type { EntryKey, KeptEntry, LedgerRecord } from './ledger-record.ts';
 import type { LockOptions } from './lock-options.ts';
 
 /** All records, by their key in the object store "state". Signed texts are verified again at every start. */
@@ -31,6 +32,8 @@ export interface Records {
   active: number;
   /** The ids of the user's passkeys that were made or used here and are stored by this device itself. */
   here: readonly string[];
+  /** The end of this device's chain of acts, and what is known of the user's. */
+  ledger: LedgerRecord;
 }
 
 export interface Lock {
@@ -79,17 +82,27 @@ export const nobody: Changes = {
   lock: undefined,
   active: undefined,
   here: undefined,
+  ledger: undefined,
 };
 
 interface Schema extends DBSchema {
   state: { key: string; value: unknown };
+  /** Recorded acts, until they are accepted or the user drops them. */
+  ledger: { key: EntryKey; value: KeptEntry };
+  /** The app's own records, which it may write together with an act. */
+  app: { key: IDBValidKey; value: unknown };
 }
 
+type StoreName = 'state' | 'ledger' | 'app';
+
+/** A transaction over several object stores of the database. */
+export type Transaction<Mode extends IDBTransactionMode = 'readwrite'> = IDBPTransaction<Schema, StoreName[], Mode>;
+
 /**
- * Version 1: the object store "state". Later versions may only add to it, so that a page of the previous version, after a
- * rollback or in a tab left open, still works.
+ * Version 1: the object store "state"; version 2: "ledger" and "app". Later versions may only add to it, so that a page of
+ * the previous version, after a rollback or in a tab left open, still works.
  */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 /** Longer operations hang permanently in some engines, or are blocked by a page that does not close its connection. */
 const patience = 5_000;
@@ -115,32 +128,49 @@ export class Store {
 
   /** Reads all records in one transaction. */
   read(): Promise<Held> {
-    return this.#attempt(async (database) => {
-      const transaction = database.transaction('state', 'readonly');
-      const held = await readAll(transaction.store);
-      await transaction.done;
-      return held;
+    return this.transact(['state'], 'readonly', readAll);
+  }
+
+  /**
+   * Compares and swaps: `change` gets the records and returns the changes, or null for none, in one transaction over `names`,
+   * to which it may write. Resolves once the transaction is on disk, with whether there were changes.
+   */
+  update(
+    change: (held: Held, transaction: Transaction) => Changes | null | Promise<Changes | null>,
+    names: StoreName[] = ['state'],
+  ): Promise<boolean> {
+    return this.transact(names, 'readwrite', async (transaction) => {
+      const changes = await change(await readAll(transaction), transaction);
+      const state = transaction.objectStore('state');
+      const writes = Object.entries(changes ?? {}).map(([key, value]) =>
+        value === undefined ? state.delete(key) : state.put(value, key),
+      );
+      await Promise.all(writes);
+      return changes !== null;
     });
   }
 
   /**
-   * Compares and swaps: `change` gets the records and returns the changes, or null for none, in one transaction. Resolves
-   * once the transaction is on disk, with whether there were changes.
+   * Runs `work` in one transaction, which its failure undoes. Resolves once the transaction is on disk. `work` may await
+   * nothing but requests of the transaction. Its own {@link HoldfastError} is passed on.
    */
-  update(change: (held: Held) => Changes | null): Promise<boolean> {
+  transact<T, Mode extends 'readonly' | 'readwrite'>(
+    names: StoreName[],
+    mode: Mode,
+    work: (transaction: Transaction<Mode>) => T | Promise<T>,
+  ): Promise<T> {
     return this.#attempt(async (database) => {
-      const transaction = database.transaction('state', 'readwrite', { durability: 'strict' });
+      const transaction = database.transaction(names, mode, { durability: 'strict' });
       try {
-        const changes = change(await readAll(transaction.store));
-        const writes = Object.entries(changes ?? {}).map(([key, value]) =>
-          value === undefined ? transaction.store.delete(key) : transaction.store.put(value, key),
-        );
-        await Promise.all([...writes, transaction.done]);
-        return changes !== null;
+        const result = await work(transaction);
+        await transaction.done;
+        return result;
       } catch (error) {
+        // The requests of an aborted transaction do not name the cause.
+        const cause = transaction.error ?? error;
         // A value that cannot be cloned throws before its request exists; without the abort, the others would be committed.
-        abort(transaction);
-        throw error;
+        if (mode === 'readwrite') abort(transaction);
+        throw cause;
       }
     });
   }
@@ -163,6 +193,7 @@ export class Store {
       this.failure = undefined;
       return result;
     } catch (cause) {
+      if (cause instanceof HoldfastError) throw cause;
       this.failure = cause;
       throw new HoldfastError('storage_unavailable', undefined, { cause });
     }
@@ -177,6 +208,7 @@ export class Store {
     const connecting = openDB<Schema>(this.#name, this.version, {
       upgrade: (database, oldVersion) => {
         if (oldVersion < 1) database.createObjectStore('state');
+        if (oldVersion < 2) for (const name of ['ledger', 'app'] as const) database.createObjectStore(name);
       },
       blocked: () => {
         this.blocked = true;
@@ -195,7 +227,8 @@ export class Store {
   }
 }
 
-async function readAll(store: { getAllKeys(): Promise<string[]>; getAll(): Promise<unknown[]> }): Promise<Held> {
+export async function readAll(transaction: Transaction<'readonly' | 'readwrite'>): Promise<Held> {
+  const store = transaction.objectStore('state');
   const [keys, values] = await Promise.all([store.getAllKeys(), store.getAll()]);
   return Object.fromEntries(keys.map((key, index) => [key, values[index]]));
 }

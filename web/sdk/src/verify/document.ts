@@ -3,6 +3,7 @@ import type { Feature } from './feature.ts';
 
 /** The claims of an entitlement document. Times in unix seconds. */
 export interface Document {
+  readonly jti: string;
   readonly sub: string;
   readonly iat: number;
   readonly exp: number;
@@ -37,7 +38,6 @@ export const maxSkew = 86_400;
 
 /** Reads a document. Throws `claims_invalid` if a claim is missing, has another type, or contradicts another one. */
 export function readDocument(claims: Claims): Document {
-  claims.text('jti');
   const [iat, nbf, exp] = [claims.time('iat'), claims.time('nbf'), claims.time('exp')];
   const refreshAfter = claims.time('refresh_after');
   require(nbf === iat, 'nbf');
@@ -62,6 +62,7 @@ export function readDocument(claims: Claims): Document {
   status.text('uri');
 
   return {
+    jti: claims.text('jti'),
     sub: claims.text('sub'),
     iat,
     exp,

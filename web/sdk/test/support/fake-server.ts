@@ -1,6 +1,7 @@
+import { compactVerify } from 'jose';
 import { decodeBase64url, encodeBase64url } from '../../src/base/base64url.ts';
 import { digest } from '../../src/base/digest.ts';
-import { importPublicKey, publicJwk, thumbprint } from '../../src/verify/key.ts';
+import { importPublicKey, type PublicJwk, publicJwk, thumbprint } from '../../src/verify/key.ts';
 import type { Roots } from '../../src/verify/roots.ts';
 import { decode, newSigner, type Signer } from './signer.ts';
 
@@ -48,6 +49,14 @@ export class FakeServer {
   /** Ids of the user's passkeys. */
   passkeys = ['AAAA'];
   interfere: Interference = () => undefined;
+  /** The verdict on an act. */
+  judge: (entry: Json) => Json = () => ({ verdict: 'accepted' });
+  /** The chain of each device, with the stored verdicts. */
+  readonly chains = new Map<string, { bytes: string; verdict: Json }[]>();
+  /** The user's accepted acts. */
+  readonly actions: Json[] = [];
+  /** The number of acts in each batch. */
+  readonly batches: number[] = [];
   readonly requests: string[] = [];
   readonly devices = new Map<string, { jkt: string; lineage: string; parent: string }>();
   #nonce = 'nonce-1';
@@ -129,7 +138,11 @@ export class FakeServer {
     if (!proof) return problem(401, 'invalid_dpop_proof', { 'DPoP-Nonce': this.#nonce });
     if (proof.nonce !== this.#nonce) return problem(401, 'use_dpop_nonce', { 'DPoP-Nonce': this.#nonce });
     const answer =
-      path === '/v1/devices' ? this.#link(proof.jkt, JSON.parse(text)) : await this.#reconcile(proof, JSON.parse(text));
+      path === '/v1/devices'
+        ? this.#link(proof.jkt, JSON.parse(text))
+        : path === '/v1/actions'
+          ? this.#feed(new URL(request.url).searchParams)
+          : await this.#reconcile(proof, JSON.parse(text));
     answer.headers.set('DPoP-Nonce', this.#nonce);
     return answer;
   }
@@ -215,6 +228,9 @@ export class FakeServer {
       this.changeNonce();
       return problem(401, 'use_dpop_nonce', { 'DPoP-Nonce': this.#nonce });
     }
+    const judged = body.ledger === undefined ? {} : await this.#judge(String(body.device), proof.jwk, body.ledger);
+    if ('refused' in judged) return problem(400, 'ledger_invalid', {}, { ledger: judged.refused });
+    const last = this.chains.get(String(body.device))?.at(-1);
     device.parent = sent;
     device.lineage = this.#newLineage();
     return json(200, {
@@ -226,8 +242,58 @@ export class FakeServer {
       ),
       lineage: device.lineage,
       verdicts: [],
-      ledger_head: { seq: 0, hash: null },
+      ...judged,
+      ledger_head: {
+        seq: this.chains.get(String(body.device))?.length ?? 0,
+        hash: last ? await digest(decodeBase64url(last.bytes) ?? '') : null,
+      },
     });
+  }
+
+  #feed(query: URLSearchParams): Response {
+    const [after, limit] = [Number(query.get('after')), Number(query.get('limit'))];
+    const actions = this.actions.filter(({ position }) => Number(position) > after).slice(0, limit);
+    return json(200, { actions, next: actions.length < limit ? null : actions.at(-1)?.position });
+  }
+
+  /** Takes the acts that follow the device's chain; the first that does not ends it. */
+  async #judge(device: string, jwk: PublicJwk, ledger: unknown): Promise<Json> {
+    const { payload, protectedHeader } = await compactVerify(String(ledger), jwk);
+    const claims = JSON.parse(new TextDecoder().decode(payload));
+    const { entries } = claims as { entries: string[] };
+    const shaped = JSON.stringify(protectedHeader) === '{"alg":"ES256","typ":"ledger+jwt"}';
+    if (!shaped || claims.device !== device) return { refused: { seq: null, code: 'device' } };
+    const chain = this.chains.get(device) ?? [];
+    this.chains.set(device, chain);
+    this.batches.push(entries.length);
+    const verdicts: Json[] = [];
+    for (const bytes of entries) {
+      const entry = JSON.parse(new TextDecoder().decode(decodeBase64url(bytes) ?? undefined));
+      const { seq, at, feature, action, payload } = entry;
+      const refuse = (code: string) => {
+        const refused = { seq, code };
+        return verdicts.length === 0 ? { refused } : { verdicts, ledger_refused: refused };
+      };
+      if (seq > chain.length + 1) return refuse('gap');
+      const known = chain[seq - 1];
+      if (known && known.bytes !== bytes) return refuse('forked');
+      if (!known) {
+        const before = chain[seq - 2];
+        if (entry.prev !== (await digest(before ? (decodeBase64url(before.bytes) ?? '') : device)))
+          return refuse('chain');
+        const verdict: Json = { seq, ...this.judge(entry) };
+        if ('refused' in verdict) return refuse(String(verdict.refused));
+        chain.push({ bytes, verdict });
+        if (verdict.verdict === 'accepted') this.accept({ device, seq, at, feature, action, payload });
+      }
+      verdicts.push(chain[seq - 1]?.verdict ?? {});
+    }
+    return { verdicts };
+  }
+
+  accept(action: Json): void {
+    const accepted_at = new Date(this.now * 1000).toISOString();
+    this.actions.push({ position: this.actions.length + 1, ...action, accepted_at });
   }
 
   /** Undefined if the device already holds it. */
@@ -249,6 +315,7 @@ export class FakeServer {
 }
 
 interface Proof {
+  readonly jwk: PublicJwk;
   readonly jkt: string;
   readonly jti: string;
   readonly nonce: unknown;
@@ -270,17 +337,17 @@ async function readProof(request: Request, text: string): Promise<Proof | null> 
     header.typ === 'dpop+jwt' &&
     header.alg === 'ES256' &&
     htm === request.method &&
-    htu === request.url &&
+    htu === request.url.split('?')[0] &&
     typeof iat === 'number' &&
     typeof jti === 'string' &&
     jti.length <= 64 &&
-    body === encodeBase64url(new Uint8Array(hash));
+    (request.method === 'GET' || body === encodeBase64url(new Uint8Array(hash)));
   if (!jwk || !shaped) return null;
   const signed = new TextEncoder().encode(`${parts[0]}.${parts[1]}`);
   const signature = decodeBase64url(parts[2] ?? '') ?? new Uint8Array();
   const algorithm = { name: 'ECDSA', hash: 'SHA-256' };
   const verified = await crypto.subtle.verify(algorithm, await importPublicKey(jwk), signature, signed);
-  return verified ? { jkt: await thumbprint(jwk), jti: jti as string, nonce, iat: iat as number } : null;
+  return verified ? { jwk, jkt: await thumbprint(jwk), jti: jti as string, nonce, iat: iat as number } : null;
 }
 
 export function noContent(headers: Record<string, string> = {}): Response {
