@@ -8,6 +8,7 @@ import {
   type Snapshot,
 } from '@holdfast/client';
 import { explain } from '@holdfast/client/explanation';
+import { type Action, type Ledger, openLedger } from '@holdfast/client/ledger';
 import { keepOffering, pickPasskey } from '@holdfast/client/prompt';
 import { openHoldfast as openFromOneFile } from '@holdfast/client/standalone';
 import { reconcileInBackground as reconcileFromOneFile } from '@holdfast/client/standalone/worker';
@@ -29,6 +30,12 @@ try {
   await session?.deletePasskey('id', { endSessions: true });
 } catch (error) {
   if (error instanceof HoldfastError && error.code === 'device_limit') await hf.link();
+}
+const ledger: Ledger<'export' | 'notes'> = await openLedger(typed);
+await ledger.record('notes', 'note.save', {}, { write: (store) => store.put({}, 'note') });
+for await (const action of ledger.actions()) takeAction(action);
+function takeAction({ position }: Action): number {
+  return position;
 }
 const giveWay: () => void = reconcileInBackground(options);
 
