@@ -1,5 +1,6 @@
 import { digest } from '../base/digest.ts';
 import { HoldfastError } from '../base/error.ts';
+import { failingWith } from '../base/failing-with.ts';
 import { same } from '../base/same.ts';
 import { parseJsonObject } from '../base/strict-json.ts';
 import type { DeviceKey } from '../server/device-key.ts';
@@ -10,7 +11,7 @@ import { type Held, readAll } from '../storage/store.ts';
 import type { Action } from './action.ts';
 import { type AppStore, appStore } from './app-store.ts';
 import { decodeEntry, type Entry, encodeEntry } from './entry.ts';
-import { Feed } from './feed.ts';
+import type { Feed } from './feed.ts';
 import type { ActionsOptions, Ledger, RecordedAct, RecordOptions } from './ledger.ts';
 import { allOf, count, countOf, readRecord } from './record.ts';
 import { Uploader } from './uploader.ts';
@@ -25,7 +26,8 @@ const page = 100;
 export class PageLedger implements Ledger, LedgerPart {
   readonly #state: State;
   readonly #uploader: Uploader;
-  readonly #feed: Feed;
+  /** Its file is loaded on first use. */
+  #feed: Feed | undefined;
   readonly #reconcile: () => Promise<unknown>;
   readonly #stop: () => void;
   /** Recording is in turn within a page; storage decides between pages. */
@@ -36,11 +38,10 @@ export class PageLedger implements Ledger, LedgerPart {
   constructor(state: State, reconcile: () => Promise<unknown>) {
     this.#state = state;
     this.#reconcile = reconcile;
-    this.#feed = new Feed(state);
     this.#uploader = new Uploader(state.context, () => this.#news());
     this.#stop = state.subscribe(() => {
       if (this.#owner !== ownerOf(state)) void this.refresh();
-      this.#feed.wake();
+      this.#feed?.wake();
     });
   }
 
@@ -90,8 +91,10 @@ export class PageLedger implements Ledger, LedgerPart {
     await this.#told();
   }
 
-  actions(options: ActionsOptions = {}): AsyncIterableIterator<Action> {
-    return this.#feed.follow(options);
+  async *actions(options: ActionsOptions = {}): AsyncIterableIterator<Action> {
+    const parts = await failingWith('no_contact', () => import('./feed.ts'));
+    this.#feed ??= new parts.Feed(this.#state);
+    yield* this.#feed.follow(options);
   }
 
   batch(held: Held, key: DeviceKey): Promise<Batch | null> {
@@ -101,7 +104,7 @@ export class PageLedger implements Ledger, LedgerPart {
   close(): void {
     this.#stop();
     this.#uploader.close();
-    this.#feed.wake();
+    this.#feed?.wake();
   }
 
   /** Reads the status again and reports a change. Never rejects. */
@@ -122,7 +125,7 @@ export class PageLedger implements Ledger, LedgerPart {
       this.#uploader.more = false;
       void this.#reconcile().catch(() => {});
     }
-    this.#feed.wake();
+    this.#feed?.wake();
     await this.refresh();
   }
 
