@@ -46,7 +46,7 @@ type listedUser struct {
 // in order, which fills the page if many have it. If not, it looks at the candidates only; or, if those are many, through
 // more users: then a page may be short, or empty, although others follow.
 const (
-	lookedFirst   = 400
+	lookedFirst   = maxLimit
 	maxCandidates = 10_000
 	lookedThrough = 2000
 )
@@ -74,7 +74,7 @@ func (s *server) findUsers(w http.ResponseWriter, r *http.Request, _ caller) err
 	}
 	found := []listedUser{}
 	for more := true; more; more = search.Cursor != "" && looked > 0 && len(found) < limit {
-		if search.Text == "" && search.Among == nil && looked == lookedThrough-lookedFirst {
+		if search.Among == nil && looked == lookedThrough-lookedFirst {
 			candidates, few, err := s.entitlements.Candidates(r.Context(), filter, maxCandidates)
 			if err != nil {
 				return err

@@ -213,7 +213,7 @@ type UserSearch struct {
 	ExternalID string
 	BillingID  string    // billing's id of the user, or of one of the user's subscriptions
 	From, To   time.Time // the time of the sign-up, To excluded; zero: no limit
-	Among      []UserID  // nil: all; not with Name
+	Among      []UserID  // nil: all
 	Customers  bool      // leaves out staff without subscriptions; not with Name
 	Order      UserOrder
 	After      *UserPosition // nil: from the first

@@ -90,7 +90,7 @@ type UserQuery struct {
 	// everybody but the staff who never had a subscription.
 	Text     string
 	From, To time.Time // of the sign-up, To excluded; zero: no limit
-	Among    []UserID  // nil: all users; ignored with a Text
+	Among    []UserID  // nil: all users
 	Order    UserOrder
 	Cursor   string // "": the first page
 	Limit    int    // 1 to 200
@@ -115,9 +115,7 @@ func (s *Service) FindUsers(ctx context.Context, query UserQuery) (users []User,
 	search := UserSearch{
 		Name: names.Visible(text), ExternalID: text, BillingID: text, From: query.From, To: query.To, Order: order, Limit: query.Limit + 1,
 	}
-	if text == "" {
-		search.Among, search.Customers = query.Among, true
-	}
+	search.Among, search.Customers = query.Among, text == ""
 	if id, err := uuid.Parse(text); err == nil {
 		search.ID = UserID(id.String())
 	}

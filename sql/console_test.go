@@ -181,6 +181,22 @@ func customersReadLittle(t *testing.T, b *bench, start time.Time) {
 			}
 		}
 	}
+	var some []passkey.UserID
+	if err := b.db.Select(&some, `SELECT id FROM users WHERE external_id IN ('crm-7', 'crm-70', 'crm-99999')`); err != nil {
+		t.Fatal(err)
+	}
+	for query, found := range map[string]int{"": 3, "user": 3, "7": 2, "nobody": 0} {
+		for _, order := range orders {
+			search := passkey.UserSearch{Name: query, Among: some, Order: order, Limit: 51}
+			statement, args := sql.FindUsers(search)
+			if plan := explain(t, db, statement, args...); wasteful(plan) {
+				t.Errorf("%q among some, by %s:\n%s", query, order, plan)
+			}
+			if users := got(store.FindUsers(t.Context(), search)); len(users) != found {
+				t.Errorf("%q finds %d among some, want %d", query, len(users), found)
+			}
+		}
+	}
 	for _, order := range orders {
 		search := passkey.UserSearch{From: start.Add(1000 * time.Minute), To: start.Add(1020 * time.Minute), Order: order, Limit: 51}
 		statement, args := sql.FindUsers(search)
