@@ -46,8 +46,7 @@ test('staff find a customer among many, revoke with a known end, and undo it', a
   await expect(page.getByLabel('State')).toHaveValue('active');
   await page.getByLabel('State').selectOption('all');
   await support.search.fill('customer-77777');
-  await expect(support.found).toHaveCount(1);
-  await expect(support.found).toHaveText(/Customer 77777.*Free/);
+  await expect(support.found).toHaveText([/Customer 77777.*Free/]); // one, also while the list before is still shown
   await support.search.fill('Customer 9999');
   await expect(support.found).toHaveCount(11);
   await support.open('Ada');
