@@ -42,7 +42,7 @@ func audit(ctx context.Context, tx *sqlx.Tx, entry entitlements.AuditEntry) erro
 		WITH `+newEntry(1)+`, reason AS (
 			INSERT INTO audit_reasons (audit_id, user_id, reason) SELECT id, user_id, $8 FROM entry WHERE $8 <> ''
 		)
-		SELECT coalesce(u.revision, 0) FROM entry e LEFT JOIN users u ON u.id = e.user_id`, append(entryArgs(entry), entry.Reason)...)
+		SELECT coalesce((SELECT revision FROM users WHERE id = $5), 0) FROM entry`, append(entryArgs(entry), entry.Reason)...)
 	if err != nil {
 		return failed("audit", err)
 	}

@@ -192,13 +192,17 @@ func raise(ctx context.Context, tx *sqlx.Tx, at time.Time, least int64, users ..
 		ID       string
 		Revision int64
 	}
+	chosen, theirs, argument := `ANY($1::uuid[])`, `r.id`, any(pq.Array(users))
+	if len(users) == 1 { // on one node, with Citus
+		chosen, theirs, argument = `$1::uuid`, `$1::uuid`, users[0]
+	}
 	err = tx.SelectContext(ctx, &raised, `
 		WITH raised AS (
-			UPDATE users SET revision = greatest(revision + 1, $3) WHERE id = ANY($1::uuid[]) RETURNING id, revision
+			UPDATE users SET revision = greatest(revision + 1, $3) WHERE id = `+chosen+` RETURNING id, revision
 		), devices AS (
-			UPDATE devices d SET revision = r.revision FROM raised r WHERE d.user_id = r.id AND `+mattering+`
+			UPDATE devices d SET revision = r.revision FROM raised r WHERE d.user_id = `+theirs+` AND `+mattering+`
 		)
-		SELECT id, revision FROM raised`+announcing(tx, revisionChannel, `id || ' ' || revision`), pq.Array(users), at, least)
+		SELECT id, revision FROM raised`+announcing(tx, revisionChannel, `id || ' ' || revision`), argument, at, least)
 	if err != nil {
 		return 0, failed("raise revision", err)
 	}

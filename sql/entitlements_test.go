@@ -55,7 +55,12 @@ type bench struct {
 func newBench(t *testing.T, settings ...string) *bench {
 	t.Helper()
 	owner, runtime := sqltest.Database(t)
-	runtime += strings.Join(settings, "")
+	return benchOn(t, owner, runtime+strings.Join(settings, ""))
+}
+
+// benchOn returns a bench on the database at these addresses.
+func benchOn(t *testing.T, owner, runtime string) *bench {
+	t.Helper()
 	db, err := sql.Open(t.Context(), runtime)
 	if err != nil {
 		t.Fatal(err)

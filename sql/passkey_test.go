@@ -57,7 +57,12 @@ type world struct {
 func newWorld(t *testing.T, change ...func(*passkey.Config)) *world {
 	t.Helper()
 	t.Parallel()
-	db := sqltest.New(t)
+	return worldOn(t, sqltest.New(t), change...)
+}
+
+// worldOn returns a world on that database.
+func worldOn(t *testing.T, db *sqlx.DB, change ...func(*passkey.Config)) *world {
+	t.Helper()
 	clock := &wristwatch{now: time.Date(2026, 3, 1, 12, 0, 0, 123456000, time.UTC)}
 	config := passkey.Config{
 		RPID: relyingParty.ID, RPName: relyingParty.Name, Origin: relyingParty.Origin, HashMemory: 64, Now: clock.Now,

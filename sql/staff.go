@@ -13,16 +13,13 @@ import (
 	"holdfast/passkey"
 )
 
-// roleColumn selects the role of the user in row u.
-const roleColumn = `coalesce((SELECT m.role FROM staff m WHERE m.user_id = u.id), '') AS role`
-
-// lockedRole is roleColumn for user $1 in a statement that locks the user's row: Citus takes such a statement only if each
-// table in it is filtered by the user.
-const lockedRole = `coalesce((SELECT m.role FROM staff m WHERE m.user_id = $1), '') AS role`
+// roleColumn selects the role of user $1. With Citus, a statement that filters each of its tables by the same argument goes to
+// one node, and may lock rows there.
+const roleColumn = `coalesce((SELECT m.role FROM staff m WHERE m.user_id = $1), '') AS role`
 
 // findAccount is findUser for changes by somebody else. It returns the user's role, and the error of may for that role.
 func findAccount(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, may func(passkey.Role) error) (role passkey.Role, err error) {
-	err = tx.GetContext(ctx, &role, `SELECT `+lockedRole+` FROM users u WHERE u.id = $1 FOR NO KEY UPDATE`, user)
+	err = tx.GetContext(ctx, &role, `SELECT `+roleColumn+` FROM users u WHERE u.id = $1 FOR NO KEY UPDATE`, user)
 	switch {
 	case errors.Is(err, stdsql.ErrNoRows):
 		return "", passkey.ErrNotFound
