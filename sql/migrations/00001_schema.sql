@@ -340,7 +340,7 @@ CREATE TABLE billing_events (
     rank integer NOT NULL,
     facts jsonb NOT NULL, -- ids, enumerations, times and amounts
     received_at timestamptz NOT NULL,
-    user_id uuid, -- null while unknown; no foreign key, so that users could be elsewhere
+    user_id uuid, -- null while unknown; no foreign key, so that users can be on other nodes; an erasure deletes them
     PRIMARY KEY (source, id)
 );
 CREATE INDEX billing_events_by_customer ON billing_events (source, customer);
