@@ -314,6 +314,18 @@ describe('the status', () => {
     expect(chain()).toMatchObject([{ seq: 1 }]);
   });
 
+  it('begins a new chain after a new linking, and keeps what is known of the user', async () => {
+    await save('Milk');
+    await hf.reconcile();
+    await save('Bread');
+    await hf.link();
+    expect(await acts()).toMatchObject([{ seq: 2, code: 'device_replaced', payload: 'Bread' }]);
+    expect((await save('Salt')).seq).toBe(1);
+    await hf.reconcile();
+    expect(chain()).toMatchObject([{ seq: 1, payload: 'Salt' }]);
+    expect((await profile.held()).ledger).toMatchObject({ accepted: { notes: 2 }, devices: { length: 2 } });
+  });
+
   it("does not show another user's acts", async () => {
     await save('Milk');
     await hf.signOut();
