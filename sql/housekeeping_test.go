@@ -27,6 +27,7 @@ func TestEveryTableIsBounded(t *testing.T) {
 		"keyset_marks":         "one for each root",
 		"ledger_accepted":      "one for each feature of a plan and user",
 		"ledger_entries":       "with their user",
+		"notes":                "a hundred for each user",
 		"passkeys":             "so many for each user",
 		"plans":                "the operator makes them",
 		"schema_compatibility": "one",

@@ -1,6 +1,6 @@
 // The first visit may load at most 60 kB of script, gzipped: the page's script with everything that it loads automatically,
 // and the service worker. Measured on the production build. Signing in, the pages about the account, passkeys and sessions,
-// the words for failures, and German are loaded on demand, with the files that only they need.
+// with the lock screen, the words for failures, and German are loaded on demand, with the files that only they need.
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

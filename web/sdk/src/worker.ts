@@ -20,7 +20,18 @@ export type { Roots } from './verify/roots.ts';
  * @example
  * const options: WorkerOptions = { origin: location.origin, roots };
  */
-export type WorkerOptions = Pick<Options, 'origin' | 'roots' | 'rpId' | 'database' | 'clock' | 'fetch' | 'timeout'>;
+export type WorkerOptions = Pick<Options, 'origin' | 'roots' | 'rpId' | 'database' | 'clock' | 'fetch' | 'timeout'> & {
+  /** {@link ledgerUploads}, if pages record acts: the worker then uploads what waits. Without it, the pages do. */
+  readonly ledger?: typeof ledgerUploads;
+};
+
+/**
+ * Lets the worker upload acts that wait. An option of its own, so that the workers of other apps do not contain it.
+ *
+ * @example
+ * reconcileInBackground({ origin: self.location.origin, roots, ledger: ledgerUploads });
+ */
+export const ledgerUploads = (context: Context): Uploader => new Uploader(context, () => {});
 
 interface SyncEvent extends Event {
   readonly tag: string;
@@ -54,24 +65,23 @@ export function reconcileInBackground(options: WorkerOptions): () => void {
     };
   });
   gaveWay.catch(() => {});
-  const uploader = new Uploader(context, () => {});
+  const uploader = options.ledger?.(context);
   context.ledger = uploader;
   const listen = (type: string, work: () => Promise<void>) =>
     self.addEventListener(type, (event) => {
       const sync = event as SyncEvent;
       if (sync.tag === syncTag) sync.waitUntil(Promise.race([work(), gaveWay]).finally(() => context.store.close()));
     });
-  const goesOn = () => uploader.more && !given;
+  const goesOn = () => !!uploader?.more && !given;
   listen('sync', () => makeUp(context, goesOn));
   listen('periodicsync', () => run(context, goesOn));
   return giveWay;
 }
 
-/** Makes up for a page's run that found no contact, unless another page has done so. */
+/** Makes up for a page's run that found no contact, unless another page has done so: acts may wait all the same. */
 async function makeUp(context: Context, goesOn: () => boolean): Promise<void> {
-  const { owed, lineage, farewell, ledger } = await context.store.read();
-  const waiting = Object.values(ledger?.waiting ?? {}).some((each) => each > 0);
-  const done = owed !== undefined && owed !== lineage && !farewell && !waiting;
+  const { owed, lineage, farewell } = await context.store.read();
+  const done = owed !== undefined && owed !== lineage && !farewell && !context.ledger;
   if (!done) await run(context, goesOn);
   await context.store.update((held) => (held.owed === owed ? { owed: undefined } : null));
 }

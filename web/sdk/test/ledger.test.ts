@@ -3,7 +3,7 @@ import { decodeBase64url } from '../src/base/base64url.ts';
 import { digest } from '../src/base/digest.ts';
 import type { Holdfast } from '../src/index.ts';
 import { type Action, encodeEntry, keepBoth, type Ledger, lastWriter, openLedger } from '../src/ledger.ts';
-import { reconcileInBackground } from '../src/worker.ts';
+import { ledgerUploads, reconcileInBackground } from '../src/worker.ts';
 import { type FakeWorker, stubBrowser } from './support/browser.ts';
 import { Profile, reload, stubPasskeys } from './support/device.ts';
 import { day, epoch, FakeServer, json, origin, problem } from './support/fake-server.ts';
@@ -583,7 +583,7 @@ describe('the feed', () => {
     other(1);
     expect(await take(2)).toMatchObject([
       { position: 1, own: true, payload: 'mine', device: hf.device, seq: 1, at: new Date(epoch * 1000) },
-      { position: 2, own: false, payload: 'other 1', acceptedAt: new Date(epoch * 1000) },
+      { position: 2, own: false, payload: 'other 1', verdict: 'accepted', receivedAt: new Date(epoch * 1000) },
     ]);
     other(2);
     profile.close();
@@ -646,6 +646,7 @@ describe('in a browser', () => {
 
   it('background sync uploads everything, and the tabs hear of it', async () => {
     reconcileInBackground({
+      ledger: ledgerUploads,
       origin,
       roots: server.roots,
       database: profile.database,
@@ -660,6 +661,7 @@ describe('in a browser', () => {
 
   it('background sync uploads what waits although a page has made up for its run', async () => {
     reconcileInBackground({
+      ledger: ledgerUploads,
       origin,
       roots: server.roots,
       database: profile.database,

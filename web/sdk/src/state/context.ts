@@ -27,7 +27,7 @@ export interface Context {
   readonly store: Store;
   readonly server: Server;
   /** Undefined: the app has not opened the ledger. */
-  ledger?: LedgerPart;
+  ledger?: LedgerPart | undefined;
   /** Rejects with `roots_unavailable`; the next call tries again. `again` reloads known roots. */
   readonly roots: (again?: boolean) => Promise<TrustedRoots>;
 }

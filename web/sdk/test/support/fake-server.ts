@@ -292,8 +292,8 @@ export class FakeServer {
   }
 
   accept(action: Json): void {
-    const accepted_at = new Date(this.now * 1000).toISOString();
-    this.actions.push({ position: this.actions.length + 1, ...action, accepted_at });
+    const received_at = new Date(this.now * 1000).toISOString();
+    this.actions.push({ position: this.actions.length + 1, ...action, verdict: 'accepted', received_at });
   }
 
   /** Undefined if the device already holds it. */

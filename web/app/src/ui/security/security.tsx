@@ -16,6 +16,8 @@ import { Passkeys } from './passkeys.tsx';
 import { RecoveryCodes } from './recovery-codes.tsx';
 import { Sessions } from './sessions.tsx';
 
+export { LockScreen } from '../lock-screen.tsx';
+
 export { Notices } from './notices.tsx';
 export { Recovered } from './recovered.tsx';
 export { Recovery } from './recovery.tsx';
