@@ -18,7 +18,10 @@ export class OwnApp {
   static async serve(): Promise<OwnApp> {
     const { rolldown } = await import(pathToFileURL(createRequire(web).resolve('rolldown')).href);
     const bundle = await rolldown({
-      input: { sdk: fileURLToPath(new URL('sdk/src/index.ts', web)) },
+      input: {
+        sdk: fileURLToPath(new URL('sdk/src/index.ts', web)),
+        ledger: fileURLToPath(new URL('sdk/src/ledger.ts', web)),
+      },
       platform: 'browser',
     });
     const { output } = await bundle.generate({ format: 'es', entryFileNames: '[name].js' });
