@@ -90,7 +90,7 @@ func (a Act) reason() ledger.Reason {
 		return ledger.Revoked
 	case a.Held == nil:
 		return ledger.NotGranted
-	case claimed.After(a.ReceivedAt.Add(clockTolerance)):
+	case a.Entry.At > a.ReceivedAt.Add(clockTolerance).Unix(): // a time.Time of the largest numbers wraps round
 		return ledger.FromFuture
 	case claimed.Before(a.Held.From.Add(-clockTolerance)),
 		a.ReceivedAt.Sub(a.Held.To) > MaxLateness, a.ReceivedAt.Sub(a.Held.From) > HistoryLife:

@@ -261,7 +261,7 @@ type generations struct {
 
 // behind reports whether the database has lost commits: a later state of it made the token.
 func (d Device) behind(t Token, revision int64) bool {
-	return t.Generation > d.Lineage.N || t.Revision > revision
+	return t.Generation > d.Lineage.N || t.Revision > revision || t.Ledger.Seq > d.Ledger.Seq
 }
 
 // recovery returns the change after lost commits: revision and ledger head rise to the token's, and the bound to the

@@ -589,3 +589,42 @@ func TestChangeVerdicts(t *testing.T) {
 		t.Errorf("no reason: %v", err)
 	}
 }
+
+// A restored database may have lost only the ledger of an answer that was repeated: generation and revision are the same.
+func TestRestoreRaisesLedgerHeadWithinGeneration(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	b.subscribe(t, user, "sub-1", 30*24*time.Hour)
+	r := b.recorder(t, user)
+	before, held := r.lineage, r.document
+	b.refresh(t, r.device)
+	r.lineage, r.document = before, held // the answer was lost
+	r.record("export", nil)
+	if got := b.upload(t, r, 1); got != "1 accepted" {
+		t.Fatal(got)
+	}
+	b.db.MustExec(`DELETE FROM ledger_entries WHERE device_id = $1`, r.id)
+	b.db.MustExec(`UPDATE devices SET ledger_seq = 0, ledger_hash = NULL WHERE id = $1`, r.id)
+	b.db.MustExec(`UPDATE users SET actions = 0 WHERE id = $1`, user)
+	r.record("export", nil)
+	if got := b.upload(t, r, 2); got != "2 accepted" {
+		t.Error(got)
+	}
+}
+
+// An act may hold any JSON, NUL characters too, and no message to a host fails for it.
+func TestLedgerTakesNUL(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	b.subscribe(t, user, "sub-1", 30*24*time.Hour)
+	r := b.recorder(t, user)
+	r.record("export", func(e map[string]any) { e["action"], e["payload"] = "a\x00b", "\x00" })
+	r.record("a\x00b", nil)
+	r.record("export", func(e map[string]any) { e["at"] = int64(-1 << 63) })
+	r.record("export", func(e map[string]any) { e["at"] = int64(1<<63 - 1) })
+	if got := b.upload(t, r, 1); got != "1 accepted, 2 not_granted, 3 too_old, 4 from_future" {
+		t.Error(got)
+	}
+}
