@@ -218,14 +218,17 @@ class Tab {
 
 /**
  * Opens the app, and reloads as a user would if that hangs or ends in an empty page: with any page and worker, Chromium
- * leaves a navigation pending forever if the worker that should answer it is stopped from outside, and lets a script fail.
+ * leaves a navigation or a script pending forever if the worker that should answer it is stopped from outside, or lets a
+ * script fail.
  */
 async function goTo(page: Page, address: string): Promise<void> {
   for (;;) {
     try {
-      await page.goto(address);
-      if (await answered(page.evaluate(scriptsCame))) return;
       await page.goto('about:blank'); // navigating to the same URL again would load nothing
+      await page.goto(address);
+      if (!(await answered(page.evaluate(scriptsCame)))) continue;
+      await page.locator('section[aria-labelledby=plan]').waitFor(); // a part that is loaded on demand
+      return;
     } catch (error) {
       if (!(error instanceof errors.TimeoutError)) throw error;
     }
