@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/base64"
 	"net/http"
 	"strconv"
 	"time"
@@ -9,6 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"holdfast/entitlements"
+	"holdfast/entitlements/jose"
 	"holdfast/entitlements/ledger"
 	"holdfast/passkey"
 )
@@ -143,7 +143,7 @@ func (s *server) listLedger(w http.ResponseWriter, r *http.Request, _ caller) er
 }
 
 func ledgerID(text string) (id ledger.Hash, err error) {
-	b, err := base64.RawURLEncoding.Strict().DecodeString(text)
+	b, err := jose.DecodeBase64(text)
 	if err != nil || len(b) != len(id) {
 		return id, invalidRequest
 	}

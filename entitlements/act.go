@@ -215,10 +215,12 @@ func (s *Service) take(ctx context.Context, by attempt, read Standing) (taking, 
 		return taking{}, &LedgerError{by.unreadable}
 	}
 	entries := by.batch.Entries
-	before, after, err := by.batch.Continue(string(device.ID), device.Ledger)
-	if refusal := (*ledger.Refusal)(nil); err != nil && !device.Quarantined() {
-		refusal, _ = err.(*ledger.Refusal) //nolint:errorlint // it has no other error
-		return taking{}, &LedgerError{refusal}
+	before, after, refused := by.batch.Continue(string(device.ID), device.Ledger)
+	switch {
+	case device.Quarantined():
+		before, after = nil, entries // all are kept
+	case refused != nil:
+		return taking{}, &LedgerError{refused}
 	}
 	since, held := by.now, make([]*Span, len(entries))
 	for i, entry := range entries {
@@ -231,21 +233,22 @@ func (s *Service) take(ctx context.Context, by attempt, read Standing) (taking, 
 		return taking{}, err
 	}
 	result := taking{refused: by.batch.Refused}
-	if device.Quarantined() {
-		before, after = nil, entries
+	taken, numbers := map[ledger.Hash]Taken{}, map[int64]bool{}
+	for _, t := range known.Taken {
+		taken[t.Hash], numbers[t.Seq] = t, true
 	}
 	for _, entry := range before {
-		switch i := slices.IndexFunc(known.Taken, func(t Taken) bool { return t.Seq == entry.Seq }); {
-		case i >= 0 && known.Taken[i].Hash == entry.Hash:
-			result.verdicts = append(result.verdicts, known.Taken[i])
-		case i >= 0, entry.Seq == device.Ledger.Seq && entry.Hash != device.Ledger.Hash:
+		switch t, found := taken[entry.Hash]; {
+		case found:
+			result.verdicts = append(result.verdicts, t)
+		case numbers[entry.Seq], entry.Seq == device.Ledger.Seq && entry.Hash != device.Ledger.Hash:
 			return taking{copied: true}, nil
 		}
 	}
 	step := LedgerStep{Head: device.Ledger, Actions: read.Account.Actions, Accepted: map[string]int64{}, At: by.now}
 	for i, entry := range after {
-		if j := slices.IndexFunc(known.Taken, func(t Taken) bool { return t.Seq == entry.Seq && t.Hash == entry.Hash }); j >= 0 {
-			result.verdicts = append(result.verdicts, known.Taken[j]) // kept of a quarantined device
+		if t, found := taken[entry.Hash]; found {
+			result.verdicts = append(result.verdicts, t) // kept of a quarantined device
 			continue
 		}
 		judged := Judged{Entry: entry, Verdict: Act{

@@ -94,16 +94,20 @@ func linkDevice(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, revi
 }
 
 func changeLineage(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, at time.Time, c entitlements.LineageChange) error {
-	var hash []byte
-	if c.Ledger.Seq > 0 {
-		hash = c.Ledger.Hash[:]
-	}
 	_, err := tx.ExecContext(ctx, `
 		UPDATE devices SET lineage_n = $3, lineage_parent = $4, forked_at = CASE WHEN $5 THEN coalesce(forked_at, $6) END,
 			ledger_seq = $7, ledger_hash = $8, document_bound = greatest(document_bound, $9)
 		WHERE user_id = $1 AND id = $2`,
-		user, c.Device, c.Lineage.N, c.Lineage.Parent[:], c.Lineage.Forked, at, c.Ledger.Seq, hash, c.DocumentExpiresAt)
+		user, c.Device, c.Lineage.N, c.Lineage.Parent[:], c.Lineage.Forked, at, c.Ledger.Seq, headHash(c.Ledger), c.DocumentExpiresAt)
 	return failed("change lineage", err)
+}
+
+// headHash returns the hash of a ledger's head; nil before the first entry.
+func headHash(head ledger.Head) []byte {
+	if head.Seq == 0 {
+		return nil
+	}
+	return head.Hash[:]
 }
 
 type deviceRow struct {

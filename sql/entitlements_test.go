@@ -167,8 +167,13 @@ func (b *bench) count(t *testing.T, query string, arguments ...any) (n int) {
 
 func (b *bench) subscribe(t *testing.T, user entitlements.UserID, id string, paid time.Duration) {
 	t.Helper()
+	b.subscribeTo(t, "premium", user, id, paid)
+}
+
+func (b *bench) subscribeTo(t *testing.T, plan entitlements.PlanID, user entitlements.UserID, id string, paid time.Duration) {
+	t.Helper()
 	_, _, err := b.PutSubscription(t.Context(), "operator", entitlements.SubscriptionID(id), entitlements.SubscriptionChange{
-		User: user, Plan: "premium", State: entitlements.SubscriptionActive, PaidThrough: b.clock.Now().Add(paid),
+		User: user, Plan: plan, State: entitlements.SubscriptionActive, PaidThrough: b.clock.Now().Add(paid),
 	})
 	if err != nil {
 		t.Fatal("put subscription:", err)

@@ -104,10 +104,6 @@ var errChanged = errors.New("changed since it was read")
 // of an account does.
 func (s *Entitlements) stepWithLedger(ctx context.Context, read entitlements.Standing, step entitlements.Step) (stored bool, err error) {
 	user, device, l := read.Account.User, read.Device.ID, step.Ledger
-	var hash []byte
-	if l.Head.Seq > 0 {
-		hash = l.Head.Hash[:]
-	}
 	err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
 		if err := raiseActions(ctx, tx, user, read.Account.Actions, l.Actions); err != nil {
 			return err
@@ -121,7 +117,7 @@ func (s *Entitlements) stepWithLedger(ctx context.Context, read entitlements.Sta
 		}
 		// The row is locked now, and read again: no other step of the device comes in between.
 		err = atOnce(tx.ExecContext(ctx, `UPDATE devices SET ledger_seq = $3, ledger_hash = $4 WHERE user_id = $1 AND id = $2 AND ledger_seq = $5`,
-			user, device, l.Head.Seq, hash, read.Device.Ledger.Seq))
+			user, device, l.Head.Seq, headHash(l.Head), read.Device.Ledger.Seq))
 		if err != nil {
 			return err
 		}

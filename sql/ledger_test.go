@@ -238,15 +238,7 @@ func TestLedgerAcrossALapse(t *testing.T) {
 	b := newBench(t)
 	b.plan(t, "brief", map[string]entitlements.Feature{"export": {Offline: true}})
 	user := b.user(t)
-	put := func(paid time.Duration) {
-		t.Helper()
-		_, _, err := b.PutSubscription(t.Context(), "operator", "sub-1", entitlements.SubscriptionChange{
-			User: user, Plan: "brief", State: entitlements.SubscriptionActive, PaidThrough: b.clock.Now().Add(paid),
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
+	put := func(paid time.Duration) { b.subscribeTo(t, "brief", user, "sub-1", paid) }
 	put(24 * time.Hour)
 	r := b.recorder(t, user)
 	r.record("export", nil)
@@ -271,12 +263,7 @@ func TestLedgerAcrossAPlanChange(t *testing.T) {
 	with, without := map[string]entitlements.Feature{"export": {Offline: true}}, map[string]entitlements.Feature{"print": {Offline: true}}
 	b.plan(t, "changing", with)
 	user := b.user(t)
-	_, _, err := b.PutSubscription(t.Context(), "operator", "sub-1", entitlements.SubscriptionChange{
-		User: user, Plan: "changing", State: entitlements.SubscriptionActive, PaidThrough: b.clock.Now().Add(30 * 24 * time.Hour),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.subscribeTo(t, "changing", user, "sub-1", 30*24*time.Hour)
 	r := b.recorder(t, user)
 	r.record("export", nil)
 	b.clock.Advance(time.Hour)
@@ -298,12 +285,7 @@ func TestLedgerLimitCountsAllDevices(t *testing.T) {
 	b := newBench(t)
 	b.plan(t, "metered", map[string]entitlements.Feature{"export": {Offline: true, Limit: new(int64(5))}})
 	user := b.user(t)
-	_, _, err := b.PutSubscription(t.Context(), "operator", "sub-1", entitlements.SubscriptionChange{
-		User: user, Plan: "metered", State: entitlements.SubscriptionActive, PaidThrough: b.clock.Now().Add(30 * 24 * time.Hour),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.subscribeTo(t, "metered", user, "sub-1", 30*24*time.Hour)
 	devices := []*recorder{b.recorder(t, user), b.recorder(t, user), b.recorder(t, user)}
 	var accepted, over int
 	var mu sync.Mutex

@@ -8,6 +8,7 @@ package ledger
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/go-json-experiment/json"
@@ -198,27 +199,23 @@ func (h Head) follow(e Entry) Code {
 	return ""
 }
 
-// Continue divides the batch at the head that is stored: entries up to it were taken before, the others are new. It fails
-// with [*Refusal] if the new ones do not follow the head of the device's chain. Whether the others are the ones taken before
+// Continue divides the batch at the head that is stored: entries up to it were taken before, the others are new. It
+// refuses new ones that do not follow the head of the device's chain. Whether the others are the ones taken before
 // has to be compared.
-func (b Batch) Continue(device string, head Head) (before, after []Entry, err error) {
+func (b Batch) Continue(device string, head Head) (before, after []Entry, refused *Refusal) {
 	if head.Seq == 0 {
 		head.Hash = Start(device)
 	}
-	for i, entry := range b.Entries {
-		if entry.Seq <= head.Seq {
-			continue
+	i := slices.IndexFunc(b.Entries, func(e Entry) bool { return e.Seq > head.Seq })
+	switch i {
+	case -1:
+		return b.Entries, nil, nil
+	case 0: // further entries follow one another
+		if code := head.follow(b.Entries[0]); code != "" {
+			return nil, nil, &Refusal{Seq: b.Entries[0].Seq, Code: code}
 		}
-		before, after = b.Entries[:i], b.Entries[i:]
-		if i > 0 { // the entries of a batch follow one another
-			return before, after, nil
-		}
-		if code := head.follow(entry); code != "" {
-			return nil, nil, &Refusal{Seq: entry.Seq, Code: code}
-		}
-		return before, after, nil
 	}
-	return b.Entries, nil, nil
+	return b.Entries[:i], b.Entries[i:], nil
 }
 
 // Outcome is a verdict's outcome.

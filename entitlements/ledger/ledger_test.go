@@ -86,12 +86,13 @@ func TestVectors(t *testing.T) {
 		t.Helper()
 		batch, err := ledger.Parse(sign(t, key, vectors.Device, texts), public(t, key), vectors.Device)
 		if err == nil {
-			_, taken, err = batch.Continue(vectors.Device, ledger.Head{})
+			if _, taken, refused = batch.Continue(vectors.Device, ledger.Head{}); refused == nil {
+				refused = batch.Refused
+			}
+			return taken, refused
 		}
-		if refusal, ok := errors.AsType[*ledger.Refusal](err); ok {
-			return nil, refusal
-		}
-		return taken, batch.Refused
+		refused, _ = errors.AsType[*ledger.Refusal](err)
+		return nil, refused
 	}
 	texts := make([]string, len(vectors.Entries))
 	for i, v := range vectors.Entries {

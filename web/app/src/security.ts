@@ -17,7 +17,7 @@ export interface Security {
   readonly codes: { readonly left: number; readonly createdAt: Date | null };
 }
 
-/** What the server said last, for pages without contact. */
+/** The last answer of the server, for pages without contact. */
 export interface Remembered extends Security {
   readonly at: Date;
 }

@@ -22,7 +22,7 @@ export interface FakeState<F extends string = string> {
   /** false: methods that need the server reject with `no_contact`. */
   readonly reached?: boolean;
   readonly locked?: boolean;
-  /** What the ledger shows; null: the app has not opened it. */
+  /** The ledger's status; null: the app has not opened it. */
   readonly ledger?: Snapshot['ledger'];
   /** The result of `session()`. */
   readonly session?: Session | null;

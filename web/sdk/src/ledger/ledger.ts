@@ -2,7 +2,7 @@ import type { Action } from './action.ts';
 import type { AppStore } from './app-store.ts';
 
 /**
- * What the user does with features, also offline, in one chain per device: recorded here, signed, and judged by the server at
+ * The user's acts with features, also offline, in one chain per device: recorded here, signed, and judged by the server at
  * the next reconcile. {@link Holdfast.ledger} says what waits, and changes of it are reported as all others.
  *
  * @example

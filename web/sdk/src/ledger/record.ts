@@ -4,7 +4,7 @@ import type { Held } from '../storage/store.ts';
 import { isCount } from '../verify/claims.ts';
 
 /**
- * What is known about the acts of the user and device that storage holds. A damaged record, or that of another user, counts
+ * The knowledge of the acts of the user and device that storage holds. A damaged record, or that of another user, counts
  * as missing. A newly linked device begins a chain of its own.
  */
 export function readRecord({ user, device, ledger }: Held): LedgerRecord {

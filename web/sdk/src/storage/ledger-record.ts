@@ -10,7 +10,7 @@ export interface KeptEntry {
   readonly code?: string;
 }
 
-/** What a device knows about its user's acts. */
+/** A device's knowledge of its user's acts. */
 export interface LedgerRecord {
   readonly user: string;
   readonly device: string;

@@ -131,7 +131,7 @@ function Tile({ label, figure, href, note = null }: TileProps) {
   );
 }
 
-/** What somebody must do something about, or soon must. */
+/** Troubles that somebody must see to, or soon must. */
 function Attention({ numbers }: { numbers: Numbers }) {
   const { failing_webhooks: failing, abandoned_webhooks: abandoned, open_gaps: gaps } = numbers;
   return (

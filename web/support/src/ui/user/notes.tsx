@@ -11,7 +11,7 @@ import { Failed, WorkButton } from '../button.tsx';
 import { When } from '../when.tsx';
 import type { CardProps } from './card.ts';
 
-/** What support has noted about the user. */
+/** Support's notes about the user. */
 export function Notes({ account, changed }: CardProps) {
   const text = useSignal('');
   const work = useWork();
