@@ -77,8 +77,8 @@ func BenchmarkRatios(b *testing.B) {
 		b.Fatal(err)
 	}
 	fmt.Println()
-	w.overload(ours)
 	w.idleStreams()
+	w.overload(ours) // last, since it restarts the server
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
