@@ -42,6 +42,12 @@ type exportedLink struct {
 	ExpiresAt time.Time        `json:"expires_at"`
 }
 
+// exportedEpoch is a key of the user's vault, without the key: devices get that alone.
+type exportedEpoch struct {
+	Epoch  int64     `json:"epoch"`
+	MadeAt time.Time `json:"made_at"`
+}
+
 // exportAccount returns everything that is stored about the user as one file. Secrets are stored only as hashes, which are
 // left out.
 func (s *server) exportAccount(w http.ResponseWriter, r *http.Request, by caller) error {
@@ -70,6 +76,10 @@ func (s *server) exportAccount(w http.ResponseWriter, r *http.Request, by caller
 	if err != nil {
 		return err
 	}
+	vaultKeys, err := s.entitlements.VaultKeys(ctx, by.user())
+	if err != nil {
+		return err
+	}
 	file := struct {
 		ExportedAt    time.Time         `json:"exported_at"`
 		User          adminUser         `json:"user"`
@@ -86,12 +96,13 @@ func (s *server) exportAccount(w http.ResponseWriter, r *http.Request, by caller
 		Notes         []note            `json:"notes"`
 		Audit         []auditEntry      `json:"audit"`
 		Ledger        []action          `json:"ledger"`
+		VaultEpochs   []exportedEpoch   `json:"vault_epochs"`
 	}{
 		ExportedAt: s.now().UTC(), User: adminUserOf(held.User), Role: orNull(held.Role), Revision: account.Revision, TrialStarted: account.TrialStarted,
 		Passkeys: []exportedPasskey{}, Sessions: sessionsOf(held.Sessions, by.session), Links: []exportedLink{},
 		RecoveryCodes: recoveryCodes{held.RecoveryCodes.Left, utc(held.RecoveryCodes.CreatedAt)},
 		Subscriptions: []subscription{}, Billing: []exportedBilling{}, Devices: []exportedDevice{}, Notes: each(held.Notes, noteOf), Audit: each(trail, auditEntryOf),
-		Ledger: each(acts, actionOf),
+		Ledger: each(acts, actionOf), VaultEpochs: each(vaultKeys, func(k entitlements.ContentKey) exportedEpoch { return exportedEpoch{k.Epoch, k.MadeAt} }),
 	}
 	for _, c := range held.Passkeys {
 		file.Passkeys = append(file.Passkeys, exportedPasskey{

@@ -203,6 +203,7 @@ func TestExportAccount(t *testing.T) {
 	ada := w.browser()
 	user, device, _ := enough(t, ada)
 	w.keepEntry(user, device)
+	w.db.MustExec(`INSERT INTO vault_keys (user_id, epoch, key_id, wrapped, made_at) VALUES ($1, 1, 'k1', 'sealed', $2)`, user, w.clock.now())
 	w.browser().register("Bob Elsewhere")
 	w.clock.forward(10 * time.Minute)
 	ada.do("GET", "/v1/account/export", nil).want(t, 403, "reauthentication_required")
@@ -217,6 +218,7 @@ func TestExportAccount(t *testing.T) {
 		"recovery_codes": "recovery_codes", "sessions": "sessions", "subscriptions": "subscriptions",
 		"staff":              "role",
 		"notes":              "notes",
+		"vault_keys":         "vault_epochs",
 		"ledger_entries":     "ledger",
 		"ledger_accepted":    "", // counts of these
 		"past_subscriptions": "", // the trail has each change

@@ -30,6 +30,7 @@ import (
 	"holdfast/api"
 	"holdfast/entitlements"
 	"holdfast/entitlements/outbox"
+	"holdfast/entitlements/vault"
 	"holdfast/passkey"
 	"holdfast/sql"
 	"holdfast/sql/sqltest"
@@ -188,7 +189,7 @@ func (w *world) start(build func(api.Config) (http.Handler, error), options ...o
 	p := passkey.Config{RPID: "localhost", RPName: "Holdfast", Origin: origin, AllowOrigins: []string{allowed}, HashMemory: 64, Now: w.clock.now, Rand: rand.Reader}
 	e := entitlements.Config{
 		Issuer: origin, RPID: "localhost", OfflineWindow: 7 * 24 * time.Hour, TrialLength: 14 * 24 * time.Hour, TrialPlan: "premium",
-		ExpiringLead: 3 * 24 * time.Hour, Now: w.clock.now, Rand: rand.Reader,
+		ExpiringLead: 3 * 24 * time.Hour, Vault: must1(vault.Keyring{}.Add(rand.Reader))(t), Now: w.clock.now, Rand: rand.Reader,
 	}
 	for _, o := range options {
 		o(&a, &p, &e)

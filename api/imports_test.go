@@ -28,7 +28,11 @@ var imports = map[string]struct {
 		mayNot: []string{"net/http", "database/sql"},
 	},
 	"entitlements": {
-		may:    []string{"holdfast/passkey/names", "holdfast/passkey/reasons", "holdfast/entitlements/billing", "holdfast/entitlements/dpop", "holdfast/entitlements/jose", "holdfast/entitlements/ledger", "holdfast/entitlements/statuslist", "github.com/google/uuid", "github.com/go-json-experiment/json"},
+		may:    []string{"holdfast/passkey/names", "holdfast/passkey/reasons", "holdfast/entitlements/billing", "holdfast/entitlements/dpop", "holdfast/entitlements/jose", "holdfast/entitlements/ledger", "holdfast/entitlements/statuslist", "holdfast/entitlements/vault", "github.com/google/uuid", "github.com/go-json-experiment/json"},
+		mayNot: []string{"net/http", "database/sql"},
+	},
+	"entitlements/vault": {
+		may:    []string{"holdfast/entitlements/jose", "github.com/go-json-experiment/json"},
 		mayNot: []string{"net/http", "database/sql"},
 	},
 	"entitlements/billing": {mayNot: []string{"net/http", "database/sql"}},

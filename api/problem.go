@@ -94,6 +94,7 @@ var refusals = []struct {
 	{entitlements.ErrBeforeKeys, unavailable},
 	{entitlements.ErrClockOff, unavailable},
 	{entitlements.ErrNoTrial, notFound},
+	{entitlements.ErrNoVault, notFound},
 	{entitlements.ErrNotFound, notFound},
 }
 

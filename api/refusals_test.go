@@ -156,6 +156,8 @@ func TestBadRequests(t *testing.T) {
 		{ada, "POST", "/v1/events", "{}", nil, 405, "method_not_allowed"},
 		{nobody, "POST", "/v1/trial", nil, nil, 401, "unauthenticated"},
 		{ada, "POST", "/v1/trial", `{"plan":"premium"}`, nil, 400, "invalid_request"},
+		{nobody, "POST", "/v1/vault/epochs", nil, nil, 401, "unauthenticated"},
+		{ada, "POST", "/v1/vault/epochs", `{"epoch":2}`, nil, 400, "invalid_request"},
 		{nobody, "POST", "/v1/billing/stripe", "{}", nil, 401, "unauthenticated"}, // more in TestBillingRefusals
 		{nobody, "POST", "/v1/billing/webhook", "{}", nil, 401, "unauthenticated"},
 		{nobody, "GET", "/v1/devices", nil, nil, 401, "unauthenticated"},
@@ -300,6 +302,10 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "PUT", "/admin/v1/plans/team", `{"features":{},"device_limit":0}`, admin, 400, "invalid_request"},
 		{nobody, "PUT", "/admin/v1/plans/team", `{"features":{},"device_limit":2147483648}`, admin, 400, "invalid_request"},
 		{nobody, "PUT", "/admin/v1/plans/team", `{"features":{},"device_limit":5,"rank":99999999999}`, admin, 400, "invalid_request"},
+		{nobody, "GET", "/admin/v1/packs/atlas/keys?limit=1", nil, admin, 400, "invalid_request"},
+		{ada, "GET", "/admin/v1/packs/atlas/keys", nil, nil, 403, "forbidden"},
+		{nobody, "POST", "/admin/v1/packs/vault/epochs", `{"reason":"x"}`, admin, 400, "invalid_request"},
+		{nobody, "POST", "/admin/v1/packs/atlas/epochs", `{}`, admin, 400, "invalid_request"},
 		{nobody, "GET", "/admin/v1/gaps?limit=0", nil, admin, 400, "invalid_request"},
 		{nobody, "GET", "/admin/v1/gaps?cursor=x", nil, admin, 400, "invalid_request"},
 		{nobody, "POST", "/admin/v1/gaps/" + unknown + "/close", `{"reason":"x"}`, admin, 404, "not_found"},
@@ -340,6 +346,7 @@ func TestBadRequests(t *testing.T) {
 		return func(header, _ map[string]any) { header[name] = value }
 	}
 	proven(ada, "POST", "/v1/reconcile", reconcile("lineage", `"`+lineage+`"`), claim("nonce", "stale"), 401, "use_dpop_nonce")
+	proven(ada, "POST", "/v1/vault/keys", `{"device":"x"}`, nil, 400, "invalid_request")
 	proven(ada, "POST", "/v1/reconcile", reconcile("lineage", `"`+lineage+`"`), claim("htm", "GET"), 401, "invalid_dpop_proof")
 	proven(ada, "POST", "/v1/reconcile", reconcile("lineage", `"`+lineage+`"`), claim("htu", w.url+"/v1/reconcile"), 401, "invalid_dpop_proof")
 	proven(ada, "POST", "/v1/reconcile", reconcile("lineage", `"`+lineage+`"`), claim("body", base64.RawURLEncoding.EncodeToString(make([]byte, 32))), 401, "invalid_dpop_proof")

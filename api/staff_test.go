@@ -287,6 +287,7 @@ func TestStaffChangesRequireReason(t *testing.T) {
 		{"POST /admin/v1/gaps/{id}/close", gap, `{%s}`},
 		{"POST /admin/v1/webhooks/{id}/resend", delivery, `{%s}`},
 		{"PUT /admin/v1/plans/{id}", "team", `{"features":{"export":{"offline":true}},"grace":60,"device_limit":5,"rank":1,%s}`},
+		{"POST /admin/v1/packs/{feature}/epochs", "atlas", `{%s}`},
 		{"PATCH /admin/v1/users/{id}", adaID, `{"external_id":"crm-1",%s}`},
 		{"PUT /admin/v1/users/{id}", adaID, `{"external_id":"crm-2",%s}`},
 		{"POST /admin/v1/devices/{id}/revoke", device, `{%s}`},
@@ -303,7 +304,7 @@ func TestStaffChangesRequireReason(t *testing.T) {
 	known := map[string]bool{"POST /admin/v1/users/{id}/notes": true} // a note says why by itself
 	for i, c := range calls {
 		known[c.route] = true
-		method, path, _ := strings.Cut(strings.NewReplacer("{id}", c.path, "{note}", note).Replace(c.route), " ")
+		method, path, _ := strings.Cut(strings.NewReplacer("{id}", c.path, "{feature}", c.path, "{note}", note).Replace(c.route), " ")
 		before := w.count("audit")
 		for _, none := range []string{`"reason":""`, `"reason":" \t"`, ""} {
 			body := strings.Replace(fmt.Sprintf(c.body, none), ",}", "}", 1)

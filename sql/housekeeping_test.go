@@ -28,6 +28,8 @@ func TestEveryTableIsBounded(t *testing.T) {
 		"ledger_accepted":      "one for each feature of a plan and user",
 		"ledger_entries":       "with their user",
 		"notes":                "a hundred for each user",
+		"pack_keys":            "content encrypted with them may still be in use",
+		"vault_keys":           "likewise, or with their user",
 		"passkeys":             "so many for each user",
 		"plans":                "the operator makes them",
 		"schema_compatibility": "one",

@@ -154,7 +154,7 @@ func raiseHolders(ctx context.Context, tx *sqlx.Tx, at time.Time) (more bool, er
 				return false, failed("lock holders", err)
 			}
 		}
-		if _, err := raise(ctx, tx, at, 0, holders...); err != nil {
+		if _, err := raise(ctx, tx, at, 0, plan.Losing != nil, holders...); err != nil {
 			return false, err
 		}
 		if plan.Losing != nil {

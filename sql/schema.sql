@@ -146,6 +146,15 @@ CREATE TABLE public.notes (
     CONSTRAINT notes_text_check CHECK (((length(text) >= 1) AND (length(text) <= 2000)))
 );
 
+CREATE TABLE public.pack_keys (
+    feature text NOT NULL,
+    epoch bigint NOT NULL,
+    key_id text NOT NULL,
+    wrapped bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT pack_keys_epoch_check CHECK ((epoch > 0))
+);
+
 CREATE TABLE public.passkeys (
     user_id uuid NOT NULL,
     credential_id bytea NOT NULL,
@@ -284,11 +293,21 @@ CREATE TABLE public.users (
     external_id text,
     revision bigint DEFAULT 1 NOT NULL,
     actions bigint DEFAULT 0 NOT NULL,
+    vault_epoch bigint DEFAULT 1 NOT NULL,
     trial_started_at timestamp with time zone,
     limit_told_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,
     CONSTRAINT users_external_id_check CHECK (((length(external_id) >= 1) AND (length(external_id) <= 200))),
     CONSTRAINT users_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100)))
+);
+
+CREATE TABLE public.vault_keys (
+    user_id uuid NOT NULL,
+    epoch bigint NOT NULL,
+    key_id text NOT NULL,
+    wrapped bytea NOT NULL,
+    made_at timestamp with time zone NOT NULL,
+    CONSTRAINT vault_keys_epoch_check CHECK ((epoch > 0))
 );
 
 CREATE TABLE public.webhook_deliveries (
@@ -374,6 +393,9 @@ ALTER TABLE ONLY public.ledger_entries
 ALTER TABLE ONLY public.notes
     ADD CONSTRAINT notes_pkey PRIMARY KEY (user_id, id);
 
+ALTER TABLE ONLY public.pack_keys
+    ADD CONSTRAINT pack_keys_pkey PRIMARY KEY (feature, epoch);
+
 ALTER TABLE ONLY public.passkeys
     ADD CONSTRAINT passkeys_pkey PRIMARY KEY (user_id, credential_id);
 
@@ -418,6 +440,9 @@ ALTER TABLE ONLY public.subscriptions
 
 ALTER TABLE ONLY public.users
     ADD CONSTRAINT users_pkey PRIMARY KEY (id);
+
+ALTER TABLE ONLY public.vault_keys
+    ADD CONSTRAINT vault_keys_pkey PRIMARY KEY (user_id, epoch);
 
 ALTER TABLE ONLY public.webhook_deliveries
     ADD CONSTRAINT webhook_deliveries_pkey PRIMARY KEY (user_id, id);
@@ -535,6 +560,9 @@ ALTER TABLE ONLY public.subscriptions
 ALTER TABLE ONLY public.subscriptions
     ADD CONSTRAINT subscriptions_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
 
+ALTER TABLE ONLY public.vault_keys
+    ADD CONSTRAINT vault_keys_user_id_fkey FOREIGN KEY (user_id) REFERENCES public.users(id) ON DELETE CASCADE;
+
 ALTER TABLE ONLY public.webhook_deliveries
     ADD CONSTRAINT webhook_deliveries_endpoint_fkey FOREIGN KEY (endpoint) REFERENCES public.webhook_endpoints(id);
 
@@ -578,6 +606,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.ledger_entries TO holdfast_run
 
 GRANT SELECT,INSERT,DELETE ON TABLE public.notes TO holdfast_runtime;
 
+GRANT SELECT,INSERT,UPDATE ON TABLE public.pack_keys TO holdfast_runtime;
+
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.passkeys TO holdfast_runtime;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.past_plans TO holdfast_runtime;
@@ -605,6 +635,8 @@ GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.status_entries TO holdfast_run
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.subscriptions TO holdfast_runtime;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.users TO holdfast_runtime;
+
+GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.vault_keys TO holdfast_runtime;
 
 GRANT SELECT,INSERT,DELETE,UPDATE ON TABLE public.webhook_deliveries TO holdfast_runtime;
 

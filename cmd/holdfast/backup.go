@@ -129,7 +129,7 @@ func (c backupCommand) write(
 	if len(made.PrivateRoots) > 0 {
 		roots = fmt.Sprintf("The roots' private keys are in it too, since they are in the keys folder: %s.", strings.Join(made.PrivateRoots, ", "))
 	}
-	_, err = fmt.Fprintf(say, "Backed up %s: the database (schema %d, PostgreSQL %d) and %d files of keys.\n%s\nAnyone who has this file can sign documents: protect it like the keys.\n",
+	_, err = fmt.Fprintf(say, "Backed up %s: the database (schema %d, PostgreSQL %d) and %d files of keys.\n%s\nAnyone who has this file can sign documents and open vaults: protect it like the keys.\n",
 		made.Issuer, made.Schema, made.Postgres, len(keys), roots)
 	return err
 }

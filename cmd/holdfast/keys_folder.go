@@ -98,7 +98,7 @@ func checkFolder(dir string) error {
 			if err := checkOwn(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // it was moved meanwhile
 				return err
 			}
-			if filepath.Ext(path) == ".jwk" {
+			if filepath.Ext(path) == ".jwk" || file.Name() == vaultFile {
 				if err := checkPrivate(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 					return err
 				}
@@ -172,6 +172,9 @@ func makeKeys(dir, origin, rootOut string, now time.Time) (_ entitlements.Keys, 
 	}
 	files, err := keys.Files()
 	if err != nil {
+		return entitlements.Keys{}, err
+	}
+	if files[vaultFile], err = newKeyring(); err != nil {
 		return entitlements.Keys{}, err
 	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {

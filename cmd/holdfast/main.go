@@ -37,7 +37,12 @@ type commands struct {
 		Sign     keysSignCommand     `cmd:"" help:"Sign a proposed keyset on the machine that has the root's private key; needs no keys folder."`
 		Import   keysImportCommand   `cmd:"" help:"Install a keyset that was signed elsewhere."`
 		Roots    keysRootsCommand    `cmd:"" help:"Print the root public keys, for builds of other apps to embed."`
-	} `cmd:"" help:"Root and signing keys."`
+		Vault    struct {
+			Rotate keysVaultRotateCommand `cmd:"" help:"Make a new wrapping key, the first if there is none; the earlier ones still unwrap."`
+			Rewrap keysVaultRewrapCommand `cmd:"" help:"Wrap every content key in the database with the newest wrapping key."`
+			Retire keysVaultRetireCommand `cmd:"" help:"Remove a wrapping key that wraps no content key any more."`
+		} `cmd:"" help:"Keys that wrap the content keys of vaults and content packs."`
+	} `cmd:"" help:"Root and signing keys, and those of vaults."`
 	Token struct {
 		Create tokenCreateCommand `cmd:"" help:"Make a bearer token for /admin/v1 and print it; it is not shown again."`
 		List   tokenListCommand   `cmd:"" help:"List the tokens."`

@@ -117,6 +117,10 @@ func (c Config) services(ctx context.Context, site site, store *storage, log *sl
 	if err != nil {
 		return services{}, err
 	}
+	wrapper, err := newVaultKeys(store.keysDir)
+	if err != nil {
+		return services{}, err
+	}
 	rights, err := entitlements.New(ctx, entitlements.Config{
 		Issuer:        site.origin,
 		RPID:          site.rpID,
@@ -126,6 +130,7 @@ func (c Config) services(ctx context.Context, site site, store *storage, log *sl
 		TrialPlan:     entitlements.PlanID(c.TrialPlan),
 		ExpiringLead:  c.WebhookExpiring,
 		ExternalIDs:   c.ExternalIDClaim,
+		Vault:         wrapper,
 		Now:           time.Now,
 		Rand:          rand.Reader,
 	}, store.db.Entitlements)

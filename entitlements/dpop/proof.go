@@ -112,6 +112,9 @@ func (p Proof) CheckBody(body []byte) error {
 	return nil
 }
 
+// SignsBody reports whether the proof has a hash of the body.
+func (p Proof) SignsBody() bool { return p.body != nil }
+
 // CheckToken requires that the proof was made for the access token that came with it (RFC 9449 §4.3, number 12). It
 // fails with [ErrInvalidProof].
 func (p Proof) CheckToken(token string) error {

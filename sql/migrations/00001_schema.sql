@@ -55,6 +55,7 @@ CREATE TABLE users (
     -- Raised by every change that may alter the user's entitlements, in the same transaction.
     revision bigint NOT NULL DEFAULT 1,
     actions bigint NOT NULL DEFAULT 0, -- the last position in ledger_entries
+    vault_epoch bigint NOT NULL DEFAULT 1, -- of the key that encrypts what devices store from now on
     trial_started_at timestamptz,
     limit_told_at timestamptz, -- when the trail last got the event of the device limit
     created_at timestamptz NOT NULL
@@ -278,6 +279,28 @@ CREATE TABLE ledger_accepted (
     PRIMARY KEY (user_id, feature)
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON ledger_accepted TO holdfast_runtime;
+
+-- Content keys, which encrypt content on devices: of users, and of content packs, which are named for their feature. Each is
+-- encrypted under the wrapping key key_id, which is not in the database.
+CREATE TABLE vault_keys (
+    user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    epoch bigint NOT NULL CHECK (epoch > 0),
+    key_id text NOT NULL,
+    wrapped bytea NOT NULL,
+    made_at timestamptz NOT NULL,
+    PRIMARY KEY (user_id, epoch)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON vault_keys TO holdfast_runtime;
+
+CREATE TABLE pack_keys (
+    feature text NOT NULL,
+    epoch bigint NOT NULL CHECK (epoch > 0),
+    key_id text NOT NULL,
+    wrapped bytea NOT NULL,
+    made_at timestamptz NOT NULL,
+    PRIMARY KEY (feature, epoch)
+);
+GRANT SELECT, INSERT, UPDATE ON pack_keys TO holdfast_runtime;
 
 -- The subscriptions of a user, and plans, as they were until they changed, for verdicts on acts of that time. Housekeeping
 -- deletes them when no act of that time is taken any more.
