@@ -16,6 +16,8 @@ type gap struct {
 	Device           entitlements.DeviceID `json:"device"`
 	DeviceRevision   int64                 `json:"device_revision"`
 	DatabaseRevision int64                 `json:"database_revision"`
+	DeviceActs       int64                 `json:"device_acts"`
+	DatabaseActs     int64                 `json:"database_acts"`
 }
 
 // listGaps pages through the open gaps, newest first.
@@ -40,7 +42,7 @@ func (s *server) listGaps(w http.ResponseWriter, r *http.Request, _ caller) erro
 	gaps := make([]gap, 0, len(open))
 	for _, g := range open {
 		if user, ok := users[passkey.UserID(g.User)]; ok { // otherwise erased meanwhile
-			gaps = append(gaps, gap{g.ID, g.At.UTC(), adminUserOf(user), g.Device, g.DeviceRevision, g.DatabaseRevision})
+			gaps = append(gaps, gap{g.ID, g.At.UTC(), adminUserOf(user), g.Device, g.DeviceRevision, g.DatabaseRevision, g.DeviceActs, g.DatabaseActs})
 		}
 	}
 	return answer(w, http.StatusOK, struct {

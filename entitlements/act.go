@@ -181,11 +181,31 @@ type Taken struct {
 	Verdict ledger.Verdict
 }
 
-// LedgerStanding is what a batch is judged by, besides the Standing.
+// The bound on what an account stores: maxStored bytes at once, and as many again in each storeSpan. A rejected entry counts
+// several times: it is kept for support and the export alone.
+const (
+	maxStored      = 128 << 20
+	storeSpan      = 24 * time.Hour
+	storeOverhead  = 256 // bytes of a row besides the entry
+	rejectedWeight = 4
+)
+
+// storeTime is the time after which an entry does not count any more.
+func (j Judged) storeTime() time.Duration {
+	size := time.Duration(len(j.Entry.Bytes) + storeOverhead)
+	if j.Verdict.Outcome == ledger.Rejected {
+		size *= rejectedWeight
+	}
+	return size * (storeSpan / maxStored)
+}
+
+// LedgerStanding is what a batch is judged by, besides the Standing. StoredUntil is when all that the account has stored
+// lately does not count any more; zero if it never stored anything.
 type LedgerStanding struct {
-	Taken    []Taken // those of the device with a seq of the batch, in order
-	History  History
-	Accepted map[string]int64 // acts by feature
+	StoredUntil time.Time
+	Taken       []Taken // those of the device with a seq of the batch, in order
+	History     History
+	Accepted    map[string]int64 // acts by feature
 }
 
 // LedgerStep is the part of a Step that a batch makes.
@@ -195,6 +215,8 @@ type LedgerStep struct {
 	Actions  int64            // the position of the user's last action, then
 	Accepted map[string]int64 // acts that it accepts, by feature
 	At       time.Time
+	// StoredUntil replaces that of the LedgerStanding, which was Before.
+	StoredUntil, Before time.Time
 }
 
 // taking is what comes of a batch.
@@ -245,7 +267,13 @@ func (s *Service) take(ctx context.Context, by attempt, read Standing) (taking, 
 			return taking{copied: true}, nil
 		}
 	}
-	step := LedgerStep{Head: device.Ledger, Actions: read.Account.Actions, Accepted: map[string]int64{}, At: by.now}
+	step := LedgerStep{
+		Head: device.Ledger, Actions: read.Account.Actions, Accepted: map[string]int64{}, At: by.now,
+		Before: known.StoredUntil, StoredUntil: known.StoredUntil,
+	}
+	if step.StoredUntil.Before(by.now) {
+		step.StoredUntil = by.now
+	}
 	for i, entry := range after {
 		if t, found := taken[entry.Hash]; found {
 			result.verdicts = append(result.verdicts, t) // kept of a quarantined device
@@ -255,6 +283,12 @@ func (s *Service) take(ctx context.Context, by attempt, read Standing) (taking, 
 			Entry: entry, Held: held[len(before)+i], Quarantined: device.Quarantined(), Removed: device.Removed,
 			Account: read.Account, History: known.History, Accepted: known.Accepted[entry.Feature] + step.Accepted[entry.Feature], ReceivedAt: by.now,
 		}.Judge()}
+		until := step.StoredUntil.Add(judged.storeTime())
+		if until.Sub(by.now) > storeSpan {
+			result.refused = &ledger.Refusal{Seq: entry.Seq, Code: ledger.CodeQuota}
+			break
+		}
+		step.StoredUntil = until
 		if judged.Verdict.Outcome == ledger.Accepted {
 			step.Actions++
 			judged.Position = step.Actions

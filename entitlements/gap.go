@@ -18,15 +18,19 @@ type Gap struct {
 	// as high if changes since the loss have reused the lost revision numbers.
 	DeviceRevision   int64
 	DatabaseRevision int64
+	// DeviceActs is the number of the device's acts that had been taken, DatabaseActs that of those that the database still
+	// had. The verdicts on those in between, and the acts, are lost.
+	DeviceActs   int64
+	DatabaseActs int64
 }
 
 // gapFound is the audit action that records a gap.
 const gapFound = "gap.found"
 
 // gap reports whether the token shows a gap: a revision above the user's or, if the database has lost a reconcile of the
-// device, above that of the last document that it remembers.
+// device, above that of the last document that it remembers; or acts that it does not remember.
 func (t Token) gap(d Device, revision int64) bool {
-	return t.Revision > revision ||
+	return t.Revision > revision || t.Ledger.Seq > d.Ledger.Seq ||
 		t.Generation > d.Lineage.N && d.DocumentRevision != nil && t.Revision > *d.DocumentRevision
 }
 

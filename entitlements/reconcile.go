@@ -285,7 +285,8 @@ func (s *Service) recovery(by attempt) func(Account, Device) Change {
 			RaiseTo: by.token.Revision,
 			Lineage: &LineageChange{Device: d.ID, Lineage: d.Lineage.Advance(by.token, verdict), Ledger: ledger, DocumentExpiresAt: &latest},
 			Audit: []AuditEntry{by.audit(action,
-				recovered{d.Lineage.N, a.Revision, d.DocumentRevision}, recovered{by.token.Generation, by.token.Revision, nil})},
+				recovered{d.Lineage.N, a.Revision, d.DocumentRevision, d.Ledger.Seq},
+				recovered{by.token.Generation, by.token.Revision, nil, by.token.Ledger.Seq})},
 		}
 	}
 }
@@ -294,6 +295,7 @@ type recovered struct {
 	Generation       int64  `json:"generation"`
 	Revision         int64  `json:"revision"`
 	DocumentRevision *int64 `json:"document_revision,omitempty"`
+	Acts             int64  `json:"acts"` // that were taken from the device
 }
 
 func (by attempt) audit(action string, before, after any) AuditEntry {

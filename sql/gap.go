@@ -20,7 +20,8 @@ const isClosed = `EXISTS (SELECT FROM audit c WHERE c.user_id = a.user_id AND c.
 
 const listGaps = `
 	SELECT a.id, a.at, a.user_id, substring(a.object FROM '^device:(.*)$') AS device,
-		(a.after->>'revision')::bigint AS device_revision, (a.before->>'revision')::bigint AS database_revision
+		(a.after->>'revision')::bigint AS device_revision, (a.before->>'revision')::bigint AS database_revision,
+		coalesce(a.after->>'acts', '0')::bigint AS device_acts, coalesce(a.before->>'acts', '0')::bigint AS database_acts
 	FROM audit a JOIN users u ON u.id = a.user_id
 	WHERE a.id < $1 AND ` + isGap + ` AND NOT ` + isClosed + ` ORDER BY a.id DESC LIMIT $2`
 
@@ -33,6 +34,8 @@ func (s *Entitlements) Gaps(ctx context.Context, query entitlements.GapQuery) ([
 		Device           entitlements.DeviceID `db:"device"`
 		DeviceRevision   int64                 `db:"device_revision"`
 		DatabaseRevision int64                 `db:"database_revision"`
+		DeviceActs       int64                 `db:"device_acts"`
+		DatabaseActs     int64                 `db:"database_acts"`
 	}
 	if err := s.db.SelectContext(ctx, &rows, listGaps, cmp.Or(query.Before, endOfIDs), query.Limit); err != nil {
 		return nil, failed("read gaps", err)

@@ -29,6 +29,7 @@ func (s *Entitlements) LedgerStanding(
 		Plans         jsonColumn[[]pastPlanRow]
 		Catalogue     jsonColumn[[]planRow]
 		Accepted      jsonColumn[map[string]int64]
+		StoredUntil   *time.Time `db:"stored_until"`
 	}
 	err := s.db.GetContext(ctx, &row, `
 		SELECT (SELECT coalesce(json_agg(json_build_object('seq', seq, 'hash', encode(hash, 'hex'), 'verdict', verdict, 'reason', reason)
@@ -39,13 +40,17 @@ func (s *Entitlements) LedgerStanding(
 			(SELECT coalesce(json_agg(json_build_object('until', until, 'plan', plan) ORDER BY until), '[]')
 				FROM past_plans WHERE until > $5) AS plans,
 			`+allPlans+` AS catalogue,
-			(SELECT coalesce(json_object_agg(feature, acts), '{}') FROM ledger_accepted WHERE user_id = $1) AS accepted`,
+			(SELECT coalesce(json_object_agg(feature, acts), '{}') FROM ledger_accepted WHERE user_id = $1) AS accepted,
+			(SELECT stored_until FROM users WHERE id = $1) AS stored_until`,
 		user, device, first, last, since)
 	if err != nil {
 		return entitlements.LedgerStanding{}, failed("read ledger", err)
 	}
 	standing := entitlements.LedgerStanding{
 		Accepted: row.Accepted.V, History: entitlements.History{Catalogue: map[entitlements.PlanID]entitlements.Plan{}},
+	}
+	if row.StoredUntil != nil {
+		standing.StoredUntil = row.StoredUntil.UTC()
 	}
 	for _, taken := range row.Taken.V {
 		known := entitlements.Taken{Seq: taken.Seq, Verdict: ledger.Verdict{Outcome: taken.Verdict, Reason: taken.Reason}}
@@ -105,7 +110,14 @@ var errChanged = errors.New("changed since it was read")
 func (s *Entitlements) stepWithLedger(ctx context.Context, read entitlements.Standing, step entitlements.Step) (stored bool, err error) {
 	user, device, l := read.Account.User, read.Device.ID, step.Ledger
 	err = transact(ctx, s.db, func(tx *sqlx.Tx) error {
-		if err := raiseActions(ctx, tx, user, read.Account.Actions, l.Actions); err != nil {
+		before := stdsql.NullTime{Time: l.Before, Valid: !l.Before.IsZero()}
+		err := atOnce(tx.ExecContext(ctx, `
+			UPDATE users SET actions = $2, stored_until = $4 WHERE id = $1 AND actions = $3 AND stored_until IS NOT DISTINCT FROM $5`,
+			user, l.Actions, read.Account.Actions, l.StoredUntil, before))
+		if err != nil {
+			return err
+		}
+		if err := announceActions(ctx, tx, user, read.Account.Actions, l.Actions); err != nil {
 			return err
 		}
 		stored, err := s.storeStep(ctx, tx.StmtxContext(ctx, s.step), read, step)
@@ -132,10 +144,10 @@ func (s *Entitlements) stepWithLedger(ctx context.Context, read entitlements.Sta
 	return err == nil, err
 }
 
-// raiseActions raises the position of the user's last action, and announces it. It fails with errChanged if that is not from.
-func raiseActions(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, from, to int64) error {
-	if err := atOnce(tx.ExecContext(ctx, `UPDATE users SET actions = $2 WHERE id = $1 AND actions = $3`, user, to, from)); err != nil || to == from {
-		return err
+// announceActions announces the position of the user's last action, if it has risen.
+func announceActions(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, from, to int64) error {
+	if to == from {
+		return nil
 	}
 	_, err := tx.ExecContext(ctx, `SELECT pg_notify($1, $2)`, actionChannel, string(user)+" "+strconv.FormatInt(to, 10))
 	return failed("announce actions", err)
@@ -282,7 +294,10 @@ func (s *Entitlements) ChangeVerdicts(
 				messages = append(messages, outbox.ActionMessage(user, action, at))
 			}
 		}
-		if err := raiseActions(ctx, tx, user, position, c.Actions); err != nil {
+		if _, err := tx.ExecContext(ctx, `UPDATE users SET actions = $2 WHERE id = $1`, user, c.Actions); err != nil {
+			return failed("raise actions", err)
+		}
+		if err := announceActions(ctx, tx, user, position, c.Actions); err != nil {
 			return err
 		}
 		if err := countAccepted(ctx, tx, user, c.Accepted); err != nil {

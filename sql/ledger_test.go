@@ -593,6 +593,10 @@ func TestRestoreRaisesLedgerHeadWithinGeneration(t *testing.T) {
 	if got := b.upload(t, r, 2); got != "2 accepted" {
 		t.Error(got)
 	}
+	gaps, err := b.Gaps(t.Context(), entitlements.GapQuery{Limit: 10})
+	if err != nil || len(gaps) != 1 || gaps[0].Device != r.id || gaps[0].DeviceActs != 1 || gaps[0].DatabaseActs != 0 || gaps[0].DeviceRevision != gaps[0].DatabaseRevision {
+		t.Errorf("gaps %+v, %v", gaps, err)
+	}
 }
 
 // An act may hold any JSON, NUL characters too, and no message to a host fails for it.
@@ -608,5 +612,88 @@ func TestLedgerTakesNUL(t *testing.T) {
 	r.record("export", func(e map[string]any) { e["at"] = int64(1<<63 - 1) })
 	if got := b.upload(t, r, 1); got != "1 accepted, 2 not_granted, 3 too_old, 4 from_future" {
 		t.Error(got)
+	}
+}
+
+// TestStoredEntriesAreBounded lets a device fill what its account may store, in which rejected entries count four times.
+func TestStoredEntriesAreBounded(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	b.subscribe(t, user, "sub", 30*24*time.Hour)
+	r, other := b.recorder(t, user), b.recorder(t, user)
+	full := func(room time.Duration) {
+		b.db.MustExec(`UPDATE users SET stored_until = $2 WHERE id = $1`, user, b.clock.Now().Add(24*time.Hour-room))
+	}
+	send := func(r *recorder, from int, want string, refused int64) {
+		t.Helper()
+		answer, err := b.send(t, r, r.batch(from))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := said(answer.Verdicts); got != want {
+			t.Errorf("verdicts %q, want %q", got, want)
+		}
+		switch {
+		case refused == 0 && answer.Refused == nil:
+		case answer.Refused == nil || answer.Refused.Code != ledger.CodeQuota || answer.Refused.Seq != refused:
+			t.Errorf("refused %v, want %d", answer.Refused, refused)
+		}
+	}
+
+	// One entry of some 300 bytes counts a third of a second, and one that is rejected more than a second.
+	full(700 * time.Millisecond)
+	for range 4 {
+		r.record("export", nil)
+	}
+	send(r, 1, "1 accepted, 2 accepted", 3)
+	send(r, 3, "", 3)
+	other.record("export", nil)
+	send(other, 1, "", 1)
+	b.clock.Advance(2 * time.Second)
+	send(r, 3, "3 accepted, 4 accepted", 0)
+	b.clock.Advance(time.Second)
+	send(other, 1, "1 accepted", 0)
+
+	other.record("nothing", nil)
+	full(time.Second)
+	send(other, 2, "", 2)
+	full(2 * time.Second)
+	send(other, 2, "2 not_granted", 0)
+
+	// What was taken is said again, however full the account is.
+	full(0)
+	send(r, 1, "1 accepted, 2 accepted, 3 accepted, 4 accepted", 0)
+	if n := b.count(t, `SELECT count(*) FROM ledger_entries WHERE user_id = $1`, user); n != 6 {
+		t.Errorf("%d entries", n)
+	}
+}
+
+// TestConcurrentDevicesShareTheBound has the devices of a user store at once what only some of them have room for.
+func TestConcurrentDevicesShareTheBound(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	user := b.user(t)
+	b.subscribe(t, user, "sub", 30*24*time.Hour)
+	var devices []*recorder
+	for range 5 {
+		r := b.recorder(t, user)
+		for range 3 {
+			r.record("nothing", nil)
+		}
+		devices = append(devices, r)
+	}
+	b.db.MustExec(`UPDATE users SET stored_until = $2 WHERE id = $1`, user, b.clock.Now().Add(24*time.Hour-2600*time.Millisecond))
+	var wg sync.WaitGroup
+	for _, r := range devices {
+		wg.Go(func() {
+			if _, err := b.send(t, r, r.batch(1)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if n := b.count(t, `SELECT count(*) FROM ledger_entries WHERE user_id = $1`, user); n != 2 {
+		t.Errorf("%d entries, want 2", n)
 	}
 }

@@ -294,6 +294,7 @@ CREATE TABLE public.users (
     revision bigint DEFAULT 1 NOT NULL,
     actions bigint DEFAULT 0 NOT NULL,
     vault_epoch bigint DEFAULT 1 NOT NULL,
+    stored_until timestamp with time zone,
     trial_started_at timestamp with time zone,
     limit_told_at timestamp with time zone,
     created_at timestamp with time zone NOT NULL,

@@ -68,6 +68,7 @@ const (
 	CodeGap       Code = "gap"       // a seq is left out
 	CodeReused    Code = "reused"    // a seq comes again
 	CodeChain     Code = "chain"     // prev is not the hash of the entry before
+	CodeQuota     Code = "quota"     // the account has stored too much lately; the entry can be sent again later
 )
 
 // Refusal is the error for an entry that cannot be taken, nor those after it. Seq is 0 if it applies to the whole batch.

@@ -56,6 +56,7 @@ CREATE TABLE users (
     revision bigint NOT NULL DEFAULT 1,
     actions bigint NOT NULL DEFAULT 0, -- the last position in ledger_entries
     vault_epoch bigint NOT NULL DEFAULT 1, -- of the key that encrypts what devices store from now on
+    stored_until timestamptz, -- when the entries stored lately count no more against the bound on them
     trial_started_at timestamptz,
     limit_told_at timestamptz, -- when the trail last got the event of the device limit
     created_at timestamptz NOT NULL

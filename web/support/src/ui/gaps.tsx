@@ -69,9 +69,12 @@ export function Gaps() {
  * Changes since the restore may have raised the database's revision to the device's, although another change is still
  * missing.
  */
-function missing({ device_revision, database_revision }: Gap): string {
-  const lost = device_revision - database_revision;
-  return lost > 0 ? `${count(lost, 'change')} missing.` : 'A change is missing.';
+function missing({ device_revision, database_revision, device_acts, database_acts }: Gap): string {
+  const changes = device_revision - database_revision;
+  const acts = device_acts - database_acts;
+  const lostActs = `${count(acts, 'act')} that the device had recorded, with their verdicts, missing.`;
+  if (changes > 0) return `${count(changes, 'change')} missing.${acts > 0 ? ` ${lostActs}` : ''}`;
+  return acts > 0 ? lostActs : 'A change is missing.';
 }
 
 function Close({ gap, changed }: { gap: Gap; changed: () => Promise<void> }) {
