@@ -291,6 +291,16 @@ func (d *drill) lastSeen(ctx context.Context) (at int64) {
 	return at
 }
 
+// mayFollow reports whether etcd says that a machine may be promoted. Patroni on the machine answers what it read last.
+func (d *drill) mayFollow(ctx context.Context, standby *machine) bool {
+	var key struct{ Node struct{ Value string } }
+	var state struct {
+		Standby string `json:"sync_standby"`
+	}
+	text, err := ask(ctx, "http://"+d.etcd.address+":2379/v2/keys/service/holdfast/sync")
+	return err == nil && json.Unmarshal(text, &key) == nil && json.Unmarshal([]byte(key.Node.Value), &state) == nil && state.Standby == standby.name
+}
+
 func (d *drill) other(node *machine) *machine {
 	return d.postgres[(slices.Index(d.postgres[:], node)+1)%2]
 }
@@ -298,7 +308,7 @@ func (d *drill) other(node *machine) *machine {
 // whole reports whether there are a leader and a synchronous standby that streams from it.
 func (d *drill) whole(ctx context.Context) bool {
 	leader := d.leader(ctx)
-	if leader == nil || !d.other(leader).answers(ctx, "/sync") {
+	if leader == nil || !d.mayFollow(ctx, d.other(leader)) {
 		return false
 	}
 	db := d.connect(leader.address + ":5432")
@@ -379,14 +389,11 @@ func (d *drill) writes(ctx context.Context, address string) bool {
 	return err == nil && ctx.Err() == nil // a cancelled wait for the standby is no error
 }
 
-// mend waits until all is well: PostgreSQL and its standby, both servers, each kind of action at each target, and the
-// announcements of each server at the other.
+// mend waits until all is well: PostgreSQL and its standby, both servers, each kind of action at each target, the
+// announcements of each server at the other, and the right of the standby to be promoted.
 func (d *drill) mend(ctx context.Context) {
 	d.t.Helper()
 	await(ctx, d.t, "PostgreSQL and its standby", mending, d.whole)
-	// A round of Patroni that began earlier may still find that the standby is away, and take its right to be promoted.
-	seen := d.lastSeen(ctx)
-	await(ctx, d.t, "another round of Patroni", mending, func(ctx context.Context) bool { return d.lastSeen(ctx) > seen+1 && d.whole(ctx) })
 	for _, replica := range d.replicas {
 		await(ctx, d.t, "both servers are ready", mending, func(context.Context) bool { return replica.Ready() })
 	}
@@ -395,6 +402,10 @@ func (d *drill) mend(ctx context.Context) {
 	for i, replica := range d.replicas {
 		d.announces(ctx, d.replicas[1-i], replica)
 	}
+	// The standby streams now, as it has confirmed changes. A round of Patroni that began earlier may still find that it does
+	// not, because its connection was dead, and take its right to be promoted.
+	seen := d.lastSeen(ctx)
+	await(ctx, d.t, "another round of Patroni", mending, func(ctx context.Context) bool { return d.lastSeen(ctx) > seen+1 && d.whole(ctx) })
 }
 
 // announces checks that a page that is open at one server is told of a change at the other.
