@@ -12,7 +12,6 @@ type Examination struct {
 	Login      string        `db:"login"`
 	Owner      bool          `db:"owner"`    // the login owns the tables or is a superuser
 	Version    string        `db:"version"`  // of PostgreSQL
-	Number     int           `db:"number"`   // likewise, such as 150018
 	Most       int           `db:"most"`     // connections that logins may have
 	Fsync      bool          `db:"fsync"`    // commits reach the disk
 	Commit     string        `db:"commit"`   // synchronous_commit of the server's sessions
@@ -31,7 +30,7 @@ const overdue = 15 * time.Minute
 func (d *Database) Examine(ctx context.Context) (e Examination, err error) {
 	if err := d.db.GetContext(ctx, &e, `SELECT session_user AS login,
 		(SELECT pg_has_role(session_user, relowner, 'USAGE') FROM pg_class WHERE oid = 'users'::regclass) AS owner,
-		current_setting('server_version') AS version, current_setting('server_version_num')::int AS number,
+		current_setting('server_version') AS version,
 		current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int AS most,
 		current_setting('fsync')::bool AND current_setting('full_page_writes')::bool AS fsync,
 		current_setting('synchronous_commit') AS commit, current_setting('synchronous_standby_names') AS names,

@@ -61,3 +61,6 @@ var Brief = brief
 
 // AuditQuery returns the statement of [Entitlements.Audit] and its arguments, for EXPLAIN.
 var AuditQuery = auditQuery
+
+// CheckAge judges a server_version_num.
+var CheckAge = checkAge

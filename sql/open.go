@@ -62,15 +62,21 @@ func Open(ctx context.Context, url string) (*sqlx.DB, error) {
 	return sqlx.NewDb(db, engine), nil
 }
 
-// readServer returns the engine of the database. It makes the connector give up on a statement a little after
-// statement_timeout, which a silent server does not enforce. If statement_timeout is 0, the context is the only limit.
+// readServer returns the engine of the database, and refuses a server that is too old. It makes the connector give up on a
+// statement a little after statement_timeout, which a silent server does not enforce. If statement_timeout is 0, the context
+// is the only limit.
 func readServer(ctx context.Context, connector *connector, db *sql.DB) (engine string, err error) {
 	var milliseconds int64
+	var number int
 	var extended bool
-	err = db.QueryRowContext(ctx, `SELECT setting::bigint, EXISTS (SELECT FROM pg_extension WHERE extname = 'citus')
-		FROM pg_settings WHERE name = 'statement_timeout'`).Scan(&milliseconds, &extended)
+	err = db.QueryRowContext(ctx, `SELECT setting::bigint, current_setting('server_version_num')::int,
+		EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') FROM pg_settings WHERE name = 'statement_timeout'`).
+		Scan(&milliseconds, &number, &extended)
+	if err = failed("read the server's settings", err); err == nil {
+		err = checkAge(number)
+	}
 	if err != nil {
-		return "", errors.Join(failed("read the server's settings", err), db.Close())
+		return "", errors.Join(err, db.Close())
 	}
 	if milliseconds > 0 {
 		connector.limit.Store(int64(time.Duration(milliseconds)*time.Millisecond + grace))
@@ -85,6 +91,20 @@ func setDefault(settings map[string]string, name, value string) {
 	if _, given := settings[name]; !given {
 		settings[name] = value
 	}
+}
+
+// OldestPostgres is the oldest major version of PostgreSQL that Holdfast works with.
+const OldestPostgres = 15
+
+// ErrOldPostgres is returned when the server of a database is older than [OldestPostgres].
+var ErrOldPostgres = fmt.Errorf("Holdfast works with PostgreSQL %d or newer", OldestPostgres)
+
+// checkAge refuses a server's server_version_num if it is too old.
+func checkAge(number int) error {
+	if number/10_000 < OldestPostgres {
+		return fmt.Errorf("%w, and the server is PostgreSQL %d", ErrOldPostgres, number/10_000)
+	}
+	return nil
 }
 
 func connect(ctx context.Context, connector *connector) (*sql.DB, error) {

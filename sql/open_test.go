@@ -33,6 +33,23 @@ func connect(t *testing.T, url string) *sqlx.DB {
 	return db
 }
 
+// TestOldPostgresIsRefused checks the versions that are taken, and that the README asks for the same.
+func TestOldPostgresIsRefused(t *testing.T) {
+	t.Parallel()
+	for number, want := range map[int]error{140_023: sql.ErrOldPostgres, 90_600: sql.ErrOldPostgres, 150_000: nil, 180_001: nil} {
+		if err := sql.CheckAge(number); !errors.Is(err, want) {
+			t.Errorf("%d: %v", number, err)
+		}
+	}
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if asked := fmt.Sprintf("PostgreSQL %d or newer", sql.OldestPostgres); !strings.Contains(string(readme), asked) {
+		t.Errorf("the README does not ask for %s", asked)
+	}
+}
+
 // TestRuntimeRole checks what the runtime role may not do, whichever login it acts for.
 func TestRuntimeRole(t *testing.T) {
 	t.Parallel()

@@ -38,9 +38,6 @@ const onlyWarnings = exitCode(3)
 // doctorPatience is how long each check may take.
 const doctorPatience = 10 * time.Second
 
-// oldestPostgres is the oldest major version that the PostgreSQL project still maintains.
-const oldestPostgres = 14
-
 // clockUnsure is how far the clock may be off until the doctor warns.
 const clockUnsure = 5 * time.Second
 
@@ -175,6 +172,10 @@ func (d *doctor) database(ctx context.Context, site site, keys *entitlements.Key
 		d.fail("schema", err, "compare 'holdfast migrate --status' with the programs that run")
 		return
 	}
+	if errors.Is(err, sql.ErrOldPostgres) {
+		d.fail("database", err, "move the data to a newer major version, as the guide says under 'Another version of PostgreSQL'")
+		return
+	}
 	if err != nil {
 		d.fail("database", err, "see that PostgreSQL runs, that --database-url names it and the runtime's login, and that no session holds a lock (pg_blocking_pids)")
 		return
@@ -190,11 +191,7 @@ func (d *doctor) database(ctx context.Context, site site, keys *entitlements.Key
 		d.fail("database", err, "repeat when the database is less busy")
 		return
 	}
-	if seen.Number/10_000 < oldestPostgres {
-		d.warn("database", "PostgreSQL "+seen.Version+" gets no fixes any more", "move to a newer major version by a backup")
-	} else {
-		d.ok("database", "PostgreSQL %s, schema %d, program %s of schema %d", seen.Version, seen.Schema.Version, version(), sql.Version())
-	}
+	d.ok("database", "PostgreSQL %s, schema %d, program %s of schema %d", seen.Version, seen.Schema.Version, version(), sql.Version())
 	if seen.Owner {
 		d.warn("role", "the login "+seen.Login+" owns the tables: a mistake in the program could change the schema or the audit trail",
 			"serve with a login that is only granted holdfast_runtime")
