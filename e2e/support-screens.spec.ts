@@ -91,6 +91,32 @@ test.describe('on a phone', () => {
     await expect(support.toast).toContainText('Reinstated premium');
     await support.card('trail').scrollIntoViewIfNeeded();
     await shoot('user-trail');
+    await server.postgres.run(
+      `INSERT INTO ledger_entries (user_id, device_id, seq, hash, entry, verdict, reason, position, received_at)
+         SELECT d.user_id, d.id, n, sha256(e), e, CASE n WHEN 1 THEN 'accepted' ELSE 'rejected' END, CASE n WHEN 1 THEN '' ELSE 'revoked' END,
+           CASE n WHEN 1 THEN 1 END, now()
+         FROM devices d, generate_series(1, 3) AS n, LATERAL (SELECT convert_to(format(
+           '{"seq":%s,"prev":"${'A'.repeat(43)}","at":1,"feature":"notes","document":"AAAA","action":"note.save","payload":{"text":"Bern"}}', n),
+           'UTF8')) AS entry (e)`,
+    );
+    await server.postgres.run('UPDATE users SET actions = 1 WHERE id IN (SELECT user_id FROM ledger_entries)');
+    await page.reload();
+    const acts = support.card('acts');
+    await expect(acts.getByRole('listitem')).toHaveCount(3);
+    await acts.getByText('What it says').first().click();
+    await acts.scrollIntoViewIfNeeded();
+    await shoot('user-acts');
+    await acts.getByRole('button', { name: 'Accept 2 refused acts…' }).click();
+    await expect(support.dialog).toBeVisible();
+    await shoot('dialog-accept-acts');
+    await support.answer('Accept', 'Checked with the customer');
+    await expect(support.toast).toContainText('2 acts of Ada Lovelace, of the long name that goes on accepted.');
+    await acts.getByLabel('Only refused').check();
+    await expect(acts.getByText('None was refused.')).toBeVisible();
+    await acts.getByLabel('Only refused').uncheck();
+    await acts.getByRole('button', { name: 'Take back note.save number 1' }).click();
+    await support.answer('Take back', 'Abuse');
+    await expect(acts.getByText('Taken back by support or the host.')).toBeVisible();
 
     await support.to('Plans');
     await expect(page.getByRole('button', { name: 'Edit premium' })).toBeVisible();
@@ -123,10 +149,10 @@ test.describe('on a phone', () => {
     await shoot('staff-invite');
     await page.keyboard.press('Escape');
     await support.to('Webhooks');
-    await expect(page.getByRole('list', { name: 'Deliveries' }).getByRole('listitem')).toHaveCount(3);
+    await expect(page.getByRole('list', { name: 'Deliveries' }).getByRole('listitem')).toHaveCount(6);
     await expect(
       page.getByRole('list', { name: 'Deliveries' }).getByRole('link', { name: 'Ada Lovelace' }),
-    ).toHaveCount(3);
+    ).toHaveCount(6);
     await server.postgres.run(
       `UPDATE webhook_deliveries SET state = 'dead', attempts = 9 WHERE type = 'subscription.revoked'`,
     );

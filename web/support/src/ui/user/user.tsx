@@ -6,6 +6,7 @@ import { Waiting } from '../state.tsx';
 import { Trail } from '../trail.tsx';
 import { When } from '../when.tsx';
 import { Access } from './access.tsx';
+import { Acts } from './acts.tsx';
 import { Devices } from './devices.tsx';
 import { Holdings } from './holdings.tsx';
 import { Notes } from './notes.tsx';
@@ -65,6 +66,7 @@ export function UserPage({ id }: { id: string }) {
             <div class="column">
               <Holdings account={account} changed={reload} />
               <Devices account={account} changed={reload} />
+              <Acts account={account} changed={reload} />
             </div>
             <div class="column">
               <Notes account={account} changed={reload} />
