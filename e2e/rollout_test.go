@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -98,13 +99,17 @@ func TestPreviousReleaseOnNewerSchema(t *testing.T) {
 func journey(ctx context.Context, t *testing.T, one, other *support.Server) {
 	t.Helper()
 	at := func(c *support.Client, s *support.Server) *support.Client { return c.At(s.Address()) }
-	admin := func(s *support.Server, method, path string, body any) {
+	adminReads := func(s *support.Server, method, path string, body, out any) {
 		t.Helper()
 		client := s.Client()
 		defer client.Close()
-		if _, err := client.Do(ctx, method, "/admin/v1"+path, body, nil, support.Bearer(support.AdminToken)); err != nil {
+		if _, err := client.Do(ctx, method, "/admin/v1"+path, body, out, support.Bearer(support.AdminToken)); err != nil {
 			t.Fatalf("%s %s: %v", method, path, err)
 		}
+	}
+	admin := func(s *support.Server, method, path string, body any) {
+		t.Helper()
+		adminReads(s, method, path, body, nil)
 	}
 	client := one.Client()
 	user, passkey, err := client.Register(ctx, "Ada")
@@ -122,30 +127,97 @@ func journey(ctx context.Context, t *testing.T, one, other *support.Server) {
 	if err := device.Link(ctx, client, "laptop"); err != nil {
 		t.Fatal(err)
 	}
-	reconcile := func(s *support.Server, state string) {
+	reconcile := func(s *support.Server, state string) support.Reconciled {
 		t.Helper()
 		reconciled, err := device.Reconcile(ctx, at(client, s))
 		if err != nil || reconciled.Document.State != state {
 			t.Fatalf("reconcile: %q, %v, want %q", reconciled.Document.State, err, state)
 		}
+		return reconciled
 	}
-	reconcile(other, "active")
+	held := reconcile(other, "active").Document
+	for _, feature := range []string{"notes", "teleport"} {
+		if err := device.Record(feature, held); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := []support.Verdict{{Seq: 1, Verdict: "accepted"}, {Seq: 2, Verdict: "rejected", Code: "not_granted"}}
+	for _, s := range []*support.Server{one, other} { // the second time, they were taken before
+		if got := reconcile(s, "active").Verdicts; !slices.Equal(got, want) {
+			t.Errorf("verdicts: %v", got)
+		}
+	}
+	type act struct {
+		ID            string
+		Seq, Position int64
+		Verdict       string
+	}
+	var feed struct{ Actions []act }
+	follow := func(want ...int64) {
+		t.Helper()
+		if _, err := at(client, other).Do(ctx, http.MethodGet, "/v1/actions", nil, &feed, nil); err != nil {
+			t.Fatal(err)
+		}
+		got := []int64{}
+		for _, a := range feed.Actions {
+			got = append(got, a.Seq)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("the feed has the acts %v, want %v", got, want)
+		}
+	}
+	follow(1)
+	var recorded struct{ Entries []act }
+	ledger := "/users/" + user.ID + "/ledger"
+	adminReads(one, http.MethodGet, ledger+"?verdict=rejected", nil, &recorded)
+	if len(recorded.Entries) != 1 {
+		t.Fatalf("rejected: %+v", recorded)
+	}
+	admin(other, http.MethodPost, ledger+"/verdict", map[string]any{"entries": []string{recorded.Entries[0].ID}, "verdict": "accepted", "reason": "rollout"})
+	follow(1, 2)
+	admin(one, http.MethodPost, ledger+"/verdict", map[string]any{"entries": []string{feed.Actions[0].ID}, "verdict": "superseded", "reason": "rollout"})
+	follow(2, 1)
+
+	page := at(client, other)
+	events, err := page.Events(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
 	because := map[string]string{"reason": "rollout"}
 	admin(one, http.MethodPost, "/subscriptions/"+subscription+"/revoke", because)
 	reconcile(other, "revoked")
 	admin(one, http.MethodPost, "/subscriptions/"+subscription+"/reinstate", because)
 	reconcile(other, "active")
-	admin(one, http.MethodPost, "/users/"+user.ID+"/grants", map[string]any{"plan": "premium", "days": 3, "reason": "rollout"})
 	admin(other, http.MethodPut, "/plans/rollout", map[string]any{
-		"features": map[string]any{"notes": map[string]any{"offline": true}}, "grace": 0, "device_limit": 5, "rank": 1,
+		"features": map[string]any{"notes": map[string]any{"offline": true}, "vault": map[string]any{"offline": true}}, "grace": 0, "device_limit": 5, "rank": 1,
 	})
+	admin(one, http.MethodPost, "/users/"+user.ID+"/grants", map[string]any{"plan": "rollout", "days": 3, "reason": "rollout"})
+	if err := support.Told(events, reconcile(other, "active").Document.Revision); err != nil {
+		t.Error(err)
+	}
+	page.Close()
+
+	for _, s := range []*support.Server{one, other} {
+		if keys, err := device.ContentKeys(ctx, at(client, s)); err != nil || keys == "" {
+			t.Errorf("content keys: %q, %v", keys, err)
+		}
+		if _, err := at(client, s).Do(ctx, http.MethodPost, "/v1/vault/epochs", nil, nil, nil); err != nil {
+			t.Errorf("new epoch: %v", err)
+		}
+		admin(s, http.MethodPost, "/packs/atlas/epochs", because)
+		admin(s, http.MethodGet, "/packs/atlas/keys", nil)
+	}
 	if again, err := other.Client().SignIn(ctx, passkey); err != nil || again != user {
 		t.Fatalf("%+v, %v", again, err)
 	}
-	for _, path := range []string{"/v1/session", "/v1/sessions", "/v1/passkeys", "/v1/devices", "/v1/entitlements", "/v1/account/export"} {
+	for _, path := range []string{"/v1/session", "/v1/sessions", "/v1/passkeys", "/v1/devices", "/v1/entitlements"} {
 		if _, err := at(client, one).Do(ctx, http.MethodGet, path, nil, nil, nil); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
+	}
+	var export struct{ Ledger []act }
+	if _, err := at(client, one).Do(ctx, http.MethodGet, "/v1/account/export", nil, &export, nil); err != nil || len(export.Ledger) != 2 {
+		t.Errorf("export: %+v, %v", export, err)
 	}
 	for _, path := range []string{"/users?q=Ada", "/users/" + user.ID, "/audit", "/gaps", "/plans"} {
 		admin(other, http.MethodGet, path, nil)

@@ -31,6 +31,8 @@ type Device struct {
 	mu    sync.Mutex
 	held  reconcileRequest // what the device holds, as its next request says
 	nonce string
+	acts  []string // entries of the ledger, base64url
+	last  [sha256.Size]byte
 }
 
 type jwk struct {
@@ -86,10 +88,42 @@ func (d *Device) Link(ctx context.Context, c *Client, name string) error {
 	return errors.New("link: the server asked for a new nonce every time")
 }
 
+// Record records an act of a feature under the document that is held. Every reconcile uploads all acts.
+func (d *Device) Record(feature string, held Document) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.acts) == 0 {
+		d.last = sha256.Sum256([]byte(d.ID))
+	}
+	entry, err := json.Marshal(map[string]any{
+		"seq": len(d.acts) + 1, "prev": encode(d.last[:]), "at": time.Now().Unix(), "feature": feature, "document": held.ID, "action": "save", "payload": nil,
+	})
+	d.acts, d.last = append(d.acts, encode(entry)), sha256.Sum256(entry)
+	return err
+}
+
+// ledger signs the acts recorded; nil if there are none.
+func (d *Device) ledger() (*string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.acts) == 0 {
+		return nil, nil
+	}
+	signed, err := sign(d.key, map[string]any{"alg": "ES256", "typ": "ledger+jwt"}, map[string]any{"device": d.ID, "entries": d.acts})
+	return &signed, err
+}
+
 // Reconciled is the result of a reconcile.
 type Reconciled struct {
 	Document Document
-	Status   int // 200, or 409 for a quarantined device
+	Status   int       // 200, or 409 for a quarantined device
+	Verdicts []Verdict // on the acts recorded
+}
+
+// Verdict is what an act is worth.
+type Verdict struct {
+	Seq           int64
+	Verdict, Code string
 }
 
 type reconcileRequest struct {
@@ -97,6 +131,8 @@ type reconcileRequest struct {
 	Lineage       string `json:"lineage"`
 	KeysetVersion int64  `json:"keyset_version"`
 	Passkeys      string `json:"passkeys,omitempty"` // digest of the passkeys document
+
+	Ledger *string `json:"ledger,omitempty"`
 }
 
 type reconcileAnswer struct {
@@ -104,6 +140,8 @@ type reconcileAnswer struct {
 	Lineage  string `json:"lineage"`
 	Passkeys string `json:"passkeys"`
 	Keyset   string `json:"keyset"`
+
+	Verdicts []Verdict `json:"verdicts"`
 }
 
 // Reconcile requests a new document through c and follows the device's side of the contract: every attempt reads the
@@ -134,6 +172,10 @@ type Attempt struct {
 // Prepare signs a request.
 func (d *Device) Prepare(c *Client) (Attempt, error) {
 	nonce, sent := d.stored()
+	var err error
+	if sent.Ledger, err = d.ledger(); err != nil {
+		return Attempt{}, err
+	}
 	payload, err := json.Marshal(sent)
 	if err != nil {
 		return Attempt{}, err
@@ -167,7 +209,30 @@ func (d *Device) Send(ctx context.Context, c *Client, attempt Attempt) (Reconcil
 	if err := d.keep(attempt.lineage, given); err != nil {
 		return Reconciled{}, err
 	}
-	return Reconciled{Document: document, Status: answer.Status}, nil
+	return Reconciled{Document: document, Status: answer.Status, Verdicts: given.Verdicts}, nil
+}
+
+// ContentKeys asks for the content keys of the features granted, and returns them as they are encrypted.
+func (d *Device) ContentKeys(ctx context.Context, c *Client) (encrypted string, err error) {
+	payload, err := json.Marshal(map[string]any{"device": d.ID, "key": d.public})
+	if err != nil {
+		return "", err
+	}
+	for range reconcileTries {
+		nonce, _ := d.stored()
+		header, _, err := d.proof(http.MethodPost, c.Origin+"/v1/vault/keys", nonce, payload)
+		if err != nil {
+			return "", err
+		}
+		var given struct{ Keys string }
+		answer, err := c.send(ctx, http.MethodPost, "/v1/vault/keys", payload, &given, header)
+		d.keepNonce(answer.Header)
+		if problem, ok := errors.AsType[*Problem](err); ok && problem.Code == "use_dpop_nonce" {
+			continue
+		}
+		return given.Keys, err
+	}
+	return "", errors.New("content keys: the server asked for a new nonce every time")
 }
 
 // stored reads the nonce and the lineage at one instant. A nonce that answers a stale lineage must never be sent with a

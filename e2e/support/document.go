@@ -17,6 +17,7 @@ import (
 
 // Document holds the claims of an entitlement document that the drills use.
 type Document struct {
+	ID       string                     `json:"jti"`
 	Issuer   string                     `json:"iss"`
 	Subject  string                     `json:"sub"`
 	IssuedAt int64                      `json:"iat"` // unix seconds
