@@ -6,6 +6,8 @@ export type Place =
   /** The list of customers; `state` filters it. */
   | { readonly at: 'search'; readonly state?: string }
   | { readonly at: 'user'; readonly id: string }
+  /** Revoking the subscriptions of many customers. */
+  | { readonly at: 'many' }
   | { readonly at: 'gaps' }
   | { readonly at: 'audit' }
   | { readonly at: 'plans' }
@@ -15,7 +17,7 @@ export type Place =
   | { readonly at: 'invitation' | 'recovery'; readonly code: string };
 
 /** Places whose name in the URL is their name here. */
-const named = ['gaps', 'audit', 'plans', 'webhooks', 'staff'] as const;
+const named = ['many', 'gaps', 'audit', 'plans', 'webhooks', 'staff'] as const;
 
 export const place = signal<Place>({ at: 'overview' });
 

@@ -12,12 +12,14 @@ import { said, useWork } from '../work.ts';
 import { Asked, ask, askNothing } from './act.tsx';
 import { Audit } from './audit.tsx';
 import { Gaps } from './gaps.tsx';
+import { Many } from './many.tsx';
 import { Mark } from './mark.tsx';
 import { Overview } from './overview.tsx';
 import { Plans } from './plans.tsx';
 import { Search } from './search.tsx';
 import { Settings } from './settings.tsx';
 import { Staff } from './staff.tsx';
+import { NotAllowed } from './state.tsx';
 import { Toast } from './toast.tsx';
 import { UserPage } from './user/user.tsx';
 import { Webhooks } from './webhooks.tsx';
@@ -44,7 +46,7 @@ export function Console({ me }: { me: AdminSession }) {
   }, [me]);
   useEffect(() => {
     const page = pages.find((each) => each.at === at.at);
-    document.title = `${page?.label ?? 'Customer'} · Holdfast support`;
+    document.title = `${page?.label ?? (at.at === 'many' ? 'Revoke many' : 'Customer')} · Holdfast support`;
     askNothing();
     said.value = null;
     scroller.current?.scrollTo(0, 0);
@@ -68,7 +70,11 @@ export function Console({ me }: { me: AdminSession }) {
                 <a
                   key={page.at}
                   href={page.href}
-                  aria-current={page.at === at.at || (page.at === 'search' && at.at === 'user') ? 'page' : undefined}
+                  aria-current={
+                    page.at === at.at || (page.at === 'search' && (at.at === 'user' || at.at === 'many'))
+                      ? 'page'
+                      : undefined
+                  }
                 >
                   {page.label}
                   {page.at === 'gaps' && gapsOpen.value && (
@@ -98,6 +104,8 @@ function Page({ place: at }: { place: Place }) {
   switch (at.at) {
     case 'user':
       return <UserPage id={at.id} />;
+    case 'many':
+      return may('support:write') ? <Many /> : <NotAllowed />;
     case 'gaps':
       return <Gaps />;
     case 'audit':

@@ -69,9 +69,14 @@ export function Search({ state }: { state: string | undefined }) {
       <div class="page-head">
         <h1>Customers</h1>
         {may('support:write') && (
-          <button type="button" class="button" onClick={() => ask(<NewCustomer />)}>
-            New customer
-          </button>
+          <div class="actions">
+            <a class="button" href="#/many">
+              Revoke many
+            </a>
+            <button type="button" class="button" onClick={() => ask(<NewCustomer />)}>
+              New customer
+            </button>
+          </div>
         )}
       </div>
       <SearchField
