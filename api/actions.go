@@ -75,15 +75,9 @@ func actionOf(a entitlements.Action) action {
 
 // listActions answers with the user's feed after a position.
 func (s *server) listActions(w http.ResponseWriter, r *http.Request, by caller) error {
-	limit, err := queryLimit(r)
+	after, limit, err := feedQuery(r)
 	if err != nil {
 		return err
-	}
-	var after int64
-	if text := r.URL.Query().Get("after"); text != "" {
-		if after, err = strconv.ParseInt(text, 10, 64); err != nil || after < 0 {
-			return refusal{invalidRequest.status, invalidRequest.code, "after must be a position."}
-		}
 	}
 	user := by.user()
 	if by.proof != nil {
@@ -91,6 +85,39 @@ func (s *server) listActions(w http.ResponseWriter, r *http.Request, by caller) 
 			return err
 		}
 	}
+	return s.answerFeed(w, r, user, after, limit)
+}
+
+// pullActions answers a host with a user's feed after a position.
+func (s *server) pullActions(w http.ResponseWriter, r *http.Request, _ caller) error {
+	user, err := pathUUID(r)
+	if err != nil {
+		return err
+	}
+	after, limit, err := feedQuery(r)
+	if err != nil {
+		return err
+	}
+	if _, err := s.entitlements.Account(r.Context(), entitlements.UserID(user)); err != nil {
+		return err
+	}
+	return s.answerFeed(w, r, entitlements.UserID(user), after, limit)
+}
+
+// feedQuery reads the position after which a page of a feed begins, and its size.
+func feedQuery(r *http.Request) (after int64, limit int, err error) {
+	if limit, err = queryLimit(r); err != nil {
+		return 0, 0, err
+	}
+	if text := r.URL.Query().Get("after"); text != "" {
+		if after, err = strconv.ParseInt(text, 10, 64); err != nil || after < 0 {
+			return 0, 0, refusal{invalidRequest.status, invalidRequest.code, "after must be a position."}
+		}
+	}
+	return after, limit, nil
+}
+
+func (s *server) answerFeed(w http.ResponseWriter, r *http.Request, user entitlements.UserID, after int64, limit int) error {
 	actions, err := s.entitlements.Actions(r.Context(), user, after, limit+1)
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -116,6 +117,25 @@ func TestActions(t *testing.T) {
 	page := ada.do("GET", "/v1/actions?limit=1", nil).want(t, 200, "")
 	if page.member("next") != 1.0 {
 		t.Errorf("page: %s", page.body)
+	}
+	// A host that pulls gets each act once, and again when its verdict has changed.
+	var pulled []string
+	pull := func(after any) {
+		for after != nil {
+			page := support.admin("GET", fmt.Sprintf("/admin/v1/users/%s/actions?limit=1&after=%v", user, after), nil).want(t, 200, "")
+			for _, act := range page.member("actions").([]any) {
+				act := act.(map[string]any)
+				pulled = append(pulled, fmt.Sprintf("%v:%v:%v", act["position"], act["seq"], act["verdict"]))
+			}
+			after = page.member("next")
+		}
+	}
+	pull(0)
+	change["verdict"] = "superseded"
+	support.admin("POST", "/admin/v1/users/"+user+"/ledger/verdict", change).want(t, 200, "")
+	pull(2)
+	if got := strings.Join(pulled, " "); got != "1:1:accepted 2:2:accepted 3:2:superseded" {
+		t.Errorf("pulled %s", got)
 	}
 	change["verdict"] = "rejected"
 	support.admin("POST", "/admin/v1/users/"+user+"/ledger/verdict", change).want(t, 400, "invalid_request")

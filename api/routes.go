@@ -99,6 +99,7 @@ func (s *server) routes() []route {
 		{method: post, path: "/admin/v1/users/{id}/grants", access: scoped, scope: write, handler: s.grantDays},
 		{method: post, path: "/admin/v1/users/{id}/notes", access: scoped, scope: write, handler: s.writeNote},
 		{method: del, path: "/admin/v1/users/{id}/notes/{note}", access: scoped, scope: write, handler: s.deleteNote},
+		{method: get, path: "/admin/v1/users/{id}/actions", access: scoped, scope: read, handler: s.pullActions, query: []string{"after", "limit"}},
 		{method: get, path: "/admin/v1/users/{id}/ledger", access: scoped, scope: read, handler: s.listLedger, query: []string{"verdict", "limit", "cursor"}},
 		{method: post, path: "/admin/v1/users/{id}/ledger/verdict", access: scoped, scope: write, handler: s.changeVerdicts},
 		{method: put, path: "/admin/v1/subscriptions/{id}", access: scoped, scope: billing, handler: s.putSubscription},
