@@ -43,18 +43,6 @@ type listening struct {
 	heard chan string
 }
 
-// listenEverywhere runs a test on PostgreSQL alone and, if there is one, on Citus.
-func listenEverywhere(t *testing.T, test func(t *testing.T, l *listening)) {
-	t.Helper()
-	for name, database := range map[string]func(testing.TB) (owner, runtime string){"OnPostgreSQL": sqltest.Database, "OnCitus": sqltest.Distributed} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			owner, runtime := database(t)
-			test(t, listenAt(t, runtime, owner, runtime, 0))
-		})
-	}
-}
-
 // listen listens to all announcements, after the first Missed. failures is how often Missed fails.
 func listen(t *testing.T, failures int) *listening {
 	t.Helper()
@@ -147,126 +135,122 @@ func (l *listening) announce(user string, revision int64) {
 // TestListen checks that a committed change is announced once, with its revision, and a rolled back one is not.
 func TestListen(t *testing.T) {
 	t.Parallel()
-	listenEverywhere(t, func(t *testing.T, l *listening) {
-		ada, bob := l.user(), l.user()
-		session, other := l.session(ada), l.session(bob)
+	l := listen(t, 0)
+	ada, bob := l.user(), l.user()
+	session, other := l.session(ada), l.session(bob)
 
-		if err := l.change(ada, entitlements.Change{RaiseTo: 7}); err != nil {
-			t.Fatal(err)
-		}
-		if before := l.until(ada + " 7"); len(before) > 0 {
-			t.Errorf("heard %q", before)
-		}
-		long := entitlements.AuditEntry{Actor: "operator", Action: "test", Object: "test:1", Reason: strings.Repeat("too long", 1000)}
-		if err := l.change(bob, entitlements.Change{Raise: true, Audit: []entitlements.AuditEntry{long}}); err == nil {
-			t.Fatal("a reason of any length is stored")
-		}
-		passkeys := newPasskeys(t, l.db)
-		if err := passkeys.EndSession(t.Context(), passkey.UserID(ada), session); err != nil {
-			t.Fatal(err)
-		}
-		if before := l.until("end of " + session); len(before) > 0 {
-			t.Errorf("heard %q", before)
-		}
-		// Erasing an account ends its sessions.
-		entry := passkey.AuditEntry{At: time.Now(), Actor: "user:" + bob, Action: "account.erased", Object: "user:" + bob, User: passkey.UserID(bob)}
-		if err := passkeys.EraseUser(t.Context(), passkey.UserID(bob), nil, entry); err != nil {
-			t.Fatal(err)
-		}
-		if before := l.until("end of " + other); len(before) > 0 {
-			t.Errorf("heard %q", before)
-		}
+	if err := l.change(ada, entitlements.Change{RaiseTo: 7}); err != nil {
+		t.Fatal(err)
+	}
+	if before := l.until(ada + " 7"); len(before) > 0 {
+		t.Errorf("heard %q", before)
+	}
+	long := entitlements.AuditEntry{Actor: "operator", Action: "test", Object: "test:1", Reason: strings.Repeat("too long", 1000)}
+	if err := l.change(bob, entitlements.Change{Raise: true, Audit: []entitlements.AuditEntry{long}}); err == nil {
+		t.Fatal("a reason of any length is stored")
+	}
+	passkeys := newPasskeys(t, l.db)
+	if err := passkeys.EndSession(t.Context(), passkey.UserID(ada), session); err != nil {
+		t.Fatal(err)
+	}
+	if before := l.until("end of " + session); len(before) > 0 {
+		t.Errorf("heard %q", before)
+	}
+	// Erasing an account ends its sessions.
+	entry := passkey.AuditEntry{At: time.Now(), Actor: "user:" + bob, Action: "account.erased", Object: "user:" + bob, User: passkey.UserID(bob)}
+	if err := passkeys.EraseUser(t.Context(), passkey.UserID(bob), nil, entry); err != nil {
+		t.Fatal(err)
+	}
+	if before := l.until("end of " + other); len(before) > 0 {
+		t.Errorf("heard %q", before)
+	}
 
-		if err := sql.Listen(t.Context(), "postgres://user:secret@%", sql.Audience{}); err == nil {
-			t.Error("an address that is none")
-		}
-	})
+	if err := sql.Listen(t.Context(), "postgres://user:secret@%", sql.Audience{}); err == nil {
+		t.Error("an address that is none")
+	}
 }
 
 // TestListenReplacedSession checks that the end of a session that a sign-in replaces is announced, too, although by another
 // transaction.
 func TestListenReplacedSession(t *testing.T) {
 	t.Parallel()
-	listenEverywhere(t, func(t *testing.T, l *listening) {
-		w := &world{t: t, db: l.db, clock: &wristwatch{now: time.Now().UTC().Truncate(time.Microsecond)}}
-		w.Service = w.replica(passkey.Config{})
-		a, in := w.register("Ada")
-		for range 3 {
-			again, err := w.signIn(a, in.Token)
-			if err != nil {
-				t.Fatal(err)
-			}
-			l.until("end of " + in.Session.ID)
-			in = again
+	l := listen(t, 0)
+	w := &world{t: t, db: l.db, clock: &wristwatch{now: time.Now().UTC().Truncate(time.Microsecond)}}
+	w.Service = w.replica(passkey.Config{})
+	a, in := w.register("Ada")
+	for range 3 {
+		again, err := w.signIn(a, in.Token)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if strings.Contains(sql.SignInStatement(), "pg_notify") {
-			t.Error("sign-ins commit one at a time")
-		}
-	})
+		l.until("end of " + in.Session.ID)
+		in = again
+	}
+	if strings.Contains(sql.SignInStatement(), "pg_notify") {
+		t.Error("sign-ins commit one at a time")
+	}
 }
 
 // TestListenStatus checks that a changed status is announced.
 func TestListenStatus(t *testing.T) {
 	t.Parallel()
-	listenEverywhere(t, func(t *testing.T, l *listening) {
-		user, device := l.user(), entitlements.DeviceID(uuid.NewString())
-		linked := entitlements.Device{ID: device, Name: "Phone", JKT: "key", LinkedAt: time.Now()}
-		if err := l.change(user, entitlements.Change{Raise: true, Link: &linked}); err != nil {
+	l := listen(t, 0)
+	user, device := l.user(), entitlements.DeviceID(uuid.NewString())
+	linked := entitlements.Device{ID: device, Name: "Phone", JKT: "key", LinkedAt: time.Now()}
+	if err := l.change(user, entitlements.Change{Raise: true, Link: &linked}); err != nil {
+		t.Fatal(err)
+	}
+	l.until(user + " 2")
+	status := func(status entitlements.Status, raise bool) {
+		t.Helper()
+		change := entitlements.Change{Raise: raise, Status: map[entitlements.DeviceID]entitlements.Status{device: status}}
+		if err := l.change(user, change); err != nil {
 			t.Fatal(err)
 		}
-		l.until(user + " 2")
-		status := func(status entitlements.Status, raise bool) {
-			t.Helper()
-			change := entitlements.Change{Raise: raise, Status: map[entitlements.DeviceID]entitlements.Status{device: status}}
-			if err := l.change(user, change); err != nil {
-				t.Fatal(err)
-			}
-		}
-		status(entitlements.StatusValid, true) // unchanged
-		if got := <-l.heard; got != user+" 3" {
-			t.Errorf("heard %s", got)
-		}
-		status(entitlements.StatusInvalid, false)
-		if got := <-l.heard; got != "status" {
-			t.Errorf("heard %s", got)
-		}
-	})
+	}
+	status(entitlements.StatusValid, true) // unchanged
+	if got := <-l.heard; got != user+" 3" {
+		t.Errorf("heard %s", got)
+	}
+	status(entitlements.StatusInvalid, false)
+	if got := <-l.heard; got != "status" {
+		t.Errorf("heard %s", got)
+	}
 }
 
 // TestListenPlan checks that a plan change that takes something from its holders is announced.
 func TestListenPlan(t *testing.T) {
 	t.Parallel()
-	listenEverywhere(t, func(t *testing.T, l *listening) {
-		user := l.user()
-		for len(l.heard) > 0 {
-			<-l.heard
-		}
-		store, err := sql.NewEntitlements(t.Context(), l.db)
+	l := listen(t, 0)
+	user := l.user()
+	for len(l.heard) > 0 {
+		<-l.heard
+	}
+	store, err := sql.NewEntitlements(t.Context(), l.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(raise bool) {
+		t.Helper()
+		err := store.PutPlan(t.Context(), entitlements.Plan{ID: "premium", DeviceLimit: 5}, time.Now(),
+			func(*entitlements.Plan) (entitlements.PlanChange, error) {
+				return entitlements.PlanChange{Raise: raise, Audit: entitlements.AuditEntry{Actor: "operator", Action: "test", Object: "test:1"}}, nil
+			})
 		if err != nil {
 			t.Fatal(err)
 		}
-		put := func(raise bool) {
-			t.Helper()
-			err := store.PutPlan(t.Context(), entitlements.Plan{ID: "premium", DeviceLimit: 5}, time.Now(),
-				func(*entitlements.Plan) (entitlements.PlanChange, error) {
-					return entitlements.PlanChange{Raise: raise, Audit: entitlements.AuditEntry{Actor: "operator", Action: "test", Object: "test:1"}}, nil
-				})
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-		put(false) // the plan has no holders
-		if err := l.change(user, entitlements.Change{Raise: true}); err != nil {
-			t.Fatal(err)
-		}
-		if got := <-l.heard; got != user+" 2" {
-			t.Errorf("heard %s", got)
-		}
-		put(true)
-		if got := <-l.heard; got != "plan" {
-			t.Errorf("heard %s", got)
-		}
-	})
+	}
+	put(false) // the plan has no holders
+	if err := l.change(user, entitlements.Change{Raise: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-l.heard; got != user+" 2" {
+		t.Errorf("heard %s", got)
+	}
+	put(true)
+	if got := <-l.heard; got != "plan" {
+		t.Errorf("heard %s", got)
+	}
 }
 
 // TestListenReconnects checks that a lost connection is replaced, and that Missed is called until it succeeds.

@@ -490,14 +490,17 @@ func TestEraseRacesResend(t *testing.T) {
 // TestListenWebhook checks that a stored message is announced when it commits, and a change without endpoints is not.
 func TestListenWebhook(t *testing.T) {
 	t.Parallel()
-	ownerURL, runtime := sqltest.Database(t)
-	owner := sqlx.MustConnect("postgres", ownerURL)
-	defer owner.Close()
+	_, runtime := sqltest.Database(t)
+	db, err := sql.Open(t.Context(), runtime)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
 	heard := make(chan struct{}, 100)
 	nothing := func() {}
 	listens := make(chan struct{})
 	var once sync.Once
-	err := sql.Listen(t.Context(), runtime, sql.Audience{
+	err = sql.Listen(t.Context(), runtime, sql.Audience{
 		Status: nothing, Plan: nothing, Webhook: func() { heard <- struct{}{} },
 		Revision: func(entitlements.UserID, int64) { heard <- struct{}{} }, SessionEnd: func(string) {},
 		Missed: func(context.Context) error { once.Do(func() { close(listens) }); return nil },
@@ -509,15 +512,15 @@ func TestListenWebhook(t *testing.T) {
 	for len(heard) > 0 {
 		<-heard
 	}
-	store, user := newPasskeys(t, owner), passkey.UserID(uuid.NewString())
+	store, user := newPasskeys(t, db), passkey.UserID(uuid.NewString())
 	entry := passkey.AuditEntry{At: time.Now(), Actor: "operator", Action: "user.created", Object: "user:" + string(user), User: user}
 	link := passkey.NewLink{Kind: passkey.EnrolmentLink, CodeHash: []byte("1"), ExpiresAt: time.Now()}
 	if err := store.CreateUser(t.Context(), passkey.User{ID: user, Name: "Ada", CreatedAt: time.Now()}, link, entry); err != nil {
 		t.Fatal(err)
 	}
-	tell(t, owner, user)
-	owner.MustExec(`INSERT INTO webhook_endpoints (digest, shown, active) VALUES ('x', 'https://a.example.org', true)`)
-	entitled, err := sql.NewEntitlements(t.Context(), owner)
+	tell(t, db, user)
+	db.MustExec(`INSERT INTO webhook_endpoints (digest, shown, active) VALUES ('x', 'https://a.example.org', true)`)
+	entitled, err := sql.NewEntitlements(t.Context(), db)
 	if err != nil {
 		t.Fatal(err)
 	}

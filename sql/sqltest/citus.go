@@ -16,13 +16,16 @@ import (
 	"holdfast/sql/local"
 )
 
+// coordinator is the variable that says where Citus is.
+const coordinator = "HOLDFAST_CITUS_URL"
+
 // Distributed is Database with the tables in their places on a PostgreSQL with Citus. HOLDFAST_CITUS_URL is the address of
 // a database of the coordinator, which knows the nodes, for a superuser who can log in to all nodes. Each node lets
 // holdfast_runtime log in. Without the variable, the test is skipped: no package of Debian has Citus.
 func Distributed(t testing.TB) (owner, runtime string) {
 	t.Helper()
-	coordinator := os.Getenv("HOLDFAST_CITUS_URL")
-	if coordinator == "" {
+	address := os.Getenv(coordinator)
+	if address == "" {
 		t.Skip("not run on Citus: HOLDFAST_CITUS_URL names no coordinator")
 	}
 	ctx := context.Background()
@@ -41,7 +44,7 @@ func Distributed(t testing.TB) (owner, runtime string) {
 		}
 	}
 	on := func(host, database string) string {
-		u, err := url.Parse(coordinator)
+		u, err := url.Parse(address)
 		if err != nil {
 			t.Fatal("sqltest:", err)
 		}
@@ -50,7 +53,7 @@ func Distributed(t testing.TB) (owner, runtime string) {
 		}
 		return u.String()
 	}
-	db, err := stdsql.Open("postgres", coordinator)
+	db, err := stdsql.Open("postgres", address)
 	if err != nil {
 		t.Fatal("sqltest:", err)
 	}

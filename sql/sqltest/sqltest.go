@@ -51,9 +51,13 @@ func New(t testing.TB) *sqlx.DB {
 }
 
 // Database creates a migrated database that has the plan premium and nothing else, and returns its addresses for the owner's
-// and the runtime role's logins. It is dropped when the test ends.
+// and the runtime role's logins. It is dropped when the test ends. With HOLDFAST_CITUS_URL, it is [Distributed]: not for tests
+// of what a PostgreSQL of their own has.
 func Database(t testing.TB) (owner, runtime string) {
 	t.Helper()
+	if os.Getenv(coordinator) != "" {
+		return Distributed(t)
+	}
 	s, err := shared.start()
 	if err != nil {
 		t.Fatal("sqltest:", err)
