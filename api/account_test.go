@@ -56,7 +56,11 @@ func TestEraseAccount(t *testing.T) {
 	w.clock.forward(10 * time.Minute)
 	ada.do("DELETE", "/v1/account", nil).want(t, 403, "reauthentication_required")
 	ada.signIn()
+	w.keepEntry(user, device)
 	gone := ada.do("DELETE", "/v1/account", nil).want(t, 204, "")
+	if n := count("ledger_entries"); n != 0 {
+		t.Errorf("%d recorded acts are left", n)
+	}
 	for _, cookie := range gone.Cookies() {
 		if cookie.Value != "" || cookie.MaxAge >= 0 {
 			t.Errorf("cookie %s stays", cookie)

@@ -246,7 +246,9 @@ func (s *Service) take(ctx context.Context, by attempt, read Standing) (taking, 
 	}
 	since, held := by.now, make([]*Span, len(entries))
 	for i, entry := range entries {
-		if held[i] = s.held(entry.Document, device.ID, by.token.User); held[i] != nil {
+		if i > 0 && entry.Document == entries[i-1].Document {
+			held[i] = held[i-1]
+		} else if held[i] = s.held(entry.Document, device.ID, by.token.User); held[i] != nil {
 			since = earliest(since, held[i].From)
 		}
 	}

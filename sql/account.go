@@ -49,6 +49,7 @@ func erase(ctx context.Context, tx *sqlx.Tx, user passkey.UserID, may passkey.Ma
 				UNION ALL SELECT id::text FROM webhook_deliveries WHERE user_id = $1::uuid)`},
 		{"delete webhooks", `DELETE FROM webhook_deliveries WHERE user_id = $1::uuid`}, // the erasure's own comes later
 		{"remember what is erased", rememberErased},
+		{"delete acts", `DELETE FROM ledger_entries WHERE user_id = $1::uuid`},
 		{"delete billing events", `DELETE FROM billing_events WHERE user_id = $1::uuid`},
 		{"delete keys", `DELETE FROM directory WHERE user_id = $1::uuid`},
 		// All other rows are deleted in cascade with the user's row.

@@ -171,12 +171,16 @@ func insertEntries(ctx context.Context, tx *sqlx.Tx, user entitlements.UserID, d
 		verdicts[i], reasons[i] = string(judged.Verdict.Outcome), string(judged.Verdict.Reason)
 		positions[i] = stdsql.NullInt64{Int64: judged.Position, Valid: judged.Position > 0}
 	}
-	_, err := tx.ExecContext(ctx, `
-		INSERT INTO ledger_entries (user_id, device_id, seq, hash, entry, verdict, reason, position, received_at)
-		SELECT $1, $2, seq, hash, entry, verdict, reason, position, $9
-		FROM unnest($3::bigint[], $4::bytea[], $5::bytea[], $6::text[], $7::text[], $8::bigint[]) AS new (seq, hash, entry, verdict, reason, position)`,
+	var told bool // whether anybody wants to hear of them
+	err := tx.GetContext(ctx, &told, `
+		WITH stored AS (
+			INSERT INTO ledger_entries (user_id, device_id, seq, hash, entry, verdict, reason, position, received_at)
+			SELECT $1, $2, seq, hash, entry, verdict, reason, position, $9
+			FROM unnest($3::bigint[], $4::bytea[], $5::bytea[], $6::text[], $7::text[], $8::bigint[]) AS new (seq, hash, entry, verdict, reason, position)
+		)
+		SELECT EXISTS (SELECT FROM webhook_endpoints WHERE active)`,
 		user, device, pq.Array(seqs), pq.Array(hashes), pq.Array(entries), pq.Array(verdicts), pq.Array(reasons), pq.Array(positions), l.At)
-	if err != nil {
+	if err != nil || !told {
 		return failed("store ledger entries", err)
 	}
 	var messages []outbox.Message

@@ -31,7 +31,8 @@ type Device struct {
 	mu    sync.Mutex
 	held  reconcileRequest // what the device holds, as its next request says
 	nonce string
-	acts  []string // entries of the ledger, base64url
+	acts  []string // entries of the ledger that are uploaded, base64url
+	seq   int      // of the last entry
 	last  [sha256.Size]byte
 }
 
@@ -88,18 +89,26 @@ func (d *Device) Link(ctx context.Context, c *Client, name string) error {
 	return errors.New("link: the server asked for a new nonce every time")
 }
 
-// Record records an act of a feature under the document that is held. Every reconcile uploads all acts.
+// Record records an act of a feature under the document that is held. Every reconcile uploads all acts since [Device.Forget].
 func (d *Device) Record(feature string, held Document) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(d.acts) == 0 {
+	if d.seq == 0 {
 		d.last = sha256.Sum256([]byte(d.ID))
 	}
+	d.seq++
 	entry, err := json.Marshal(map[string]any{
-		"seq": len(d.acts) + 1, "prev": encode(d.last[:]), "at": time.Now().Unix(), "feature": feature, "document": held.ID, "action": "save", "payload": nil,
+		"seq": d.seq, "prev": encode(d.last[:]), "at": time.Now().Unix(), "feature": feature, "document": held.ID, "action": "save", "payload": nil,
 	})
 	d.acts, d.last = append(d.acts, encode(entry)), sha256.Sum256(entry)
 	return err
+}
+
+// Forget stops uploading the acts recorded so far, which the server has taken.
+func (d *Device) Forget() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.acts = nil
 }
 
 // ledger signs the acts recorded; nil if there are none.

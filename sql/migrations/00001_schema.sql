@@ -255,9 +255,10 @@ CREATE INDEX devices_removed ON devices (removed_at) WHERE removed_at IS NOT NUL
 GRANT SELECT, INSERT, UPDATE, DELETE ON devices TO holdfast_runtime;
 
 -- The acts of users that devices recorded offline, as signed, with their verdicts. Two copies of a chain can have the same
--- seq. position is the place in the user's feed; null if the act was never accepted.
+-- seq. position is the place in the user's feed; null if the act was never accepted. Without a foreign key, which would be
+-- checked for each row: whoever stores acts has locked the user's row, and an erasure deletes them.
 CREATE TABLE ledger_entries (
-    user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    user_id uuid NOT NULL,
     device_id uuid NOT NULL,
     seq bigint NOT NULL CHECK (seq > 0),
     hash bytea NOT NULL,

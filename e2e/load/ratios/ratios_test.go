@@ -20,8 +20,8 @@ import (
 	"time"
 )
 
-// BenchmarkRatios prints one table: what each kind of work costs, and its ratio to U and to the baseline. Two lines follow
-// it: idle event streams, and overload.
+// BenchmarkRatios prints one table: what each kind of work costs, and its ratio to U and to the baseline. Lines about idle
+// event streams, batches of recorded acts, and overload follow it.
 func BenchmarkRatios(b *testing.B) {
 	w := start(b)
 	w.startPeer()
@@ -78,6 +78,7 @@ func BenchmarkRatios(b *testing.B) {
 	}
 	fmt.Println()
 	w.idleStreams()
+	w.ledgers(8, ours)
 	w.overload(ours) // last, since it restarts the server
 }
 
