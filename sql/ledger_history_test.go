@@ -14,12 +14,16 @@ import (
 	"holdfast/entitlements"
 	"holdfast/entitlements/dpop"
 	"holdfast/entitlements/ledger"
+	"holdfast/passkey"
+	"holdfast/sql"
 )
 
 // TestLedgerHistories lets random users act offline on two devices, while support revokes and reinstates, the plan changes,
-// answers are lost, batches are sent twice at once, and profiles are copied. Whatever happens: each entry gets exactly one
-// verdict, the one that what was granted over time demands; verdicts never change; the feed holds the accepted acts, each
-// once and without a gap; and no honest device is called forked. A failing history is cut to its shortest failing beginning.
+// answers are lost, batches are sent twice at once, profiles are copied, the database is restored, and the account is erased
+// in the end. Whatever happens: each entry gets exactly one verdict, the one that what was granted over time demands;
+// verdicts never change; the feed holds the accepted acts, each once and without a gap; no honest device is called forked;
+// what a restore has lost is shown as a gap, and nothing else is; and nothing of an erased account stays. A failing history
+// is cut to its shortest failing beginning.
 func TestLedgerHistories(t *testing.T) {
 	t.Parallel()
 	histories := 100
@@ -42,8 +46,7 @@ func TestLedgerHistories(t *testing.T) {
 					return newLedgerHistory(t, b, seed)
 				}
 				h := again()
-				steps := 10 + h.IntN(30)
-				if h.run(steps) {
+				if h.run(h.steps) {
 					counts.Lock()
 					for word, n := range h.counts {
 						counts.words[word] += n
@@ -51,10 +54,13 @@ func TestLedgerHistories(t *testing.T) {
 					counts.Unlock()
 					continue
 				}
-				for steps = 1; again().run(steps); steps++ {
+				found, steps := h, 1
+				for h = again(); h.run(steps) && steps < h.steps; h = again() {
+					steps++
 				}
-				h = again()
-				h.run(steps)
+				if h.wrong == "" { // it depends on what came first of what was sent at once
+					h = found
+				}
 				t.Errorf("history %d, %d steps: %s\n%s", seed, steps, h.wrong, strings.Join(h.told, "\n"))
 			}
 		})
@@ -67,7 +73,7 @@ func TestLedgerHistories(t *testing.T) {
 	}
 	close(seeds)
 	wg.Wait()
-	for _, word := range []string{"accepted", "revoked", "not_granted", "expired", "quarantined", "lost", "doubled", "copied"} {
+	for _, word := range []string{"accepted", "revoked", "not_granted", "expired", "quarantined", "lost", "doubled", "both", "copied", "restored", "gone", "erased"} {
 		if counts.words[word] == 0 && !t.Failed() {
 			t.Errorf("no history has %q: %v", word, counts.words)
 		}
@@ -87,7 +93,11 @@ type ledgerHistory struct {
 	granted []turn
 	revoked bool
 	export  bool // whether the plan has the feature
+	erases  bool // whether the account is erased in the end
+	steps   int
 	paid    time.Time
+	backup  *ledgerBackup
+	gaps    map[*chained]time.Time // when the database last lost acts that the device knows to be taken
 	counts  map[string]int
 	told    []string
 	wrong   string
@@ -107,6 +117,8 @@ type act struct {
 	received time.Time // when the server took it; zero before that
 	verdict  string    // that was told; "" before that
 	copied   bool
+	by       *chained
+	gone     bool // taken, and lost by a restore
 }
 
 // turn is a time from which the feature is granted, or is not.
@@ -116,7 +128,11 @@ type turn struct {
 }
 
 func newLedgerHistory(t *testing.T, b *bench, seed uint64) *ledgerHistory {
-	h := &ledgerHistory{Rand: rand.New(rand.NewPCG(seed, 1)), t: t, b: b, user: b.user(t), acts: map[string]*act{}, counts: map[string]int{}, export: true}
+	h := &ledgerHistory{
+		Rand: rand.New(rand.NewPCG(seed, 1)), t: t, b: b, user: b.user(t), export: true,
+		acts: map[string]*act{}, gaps: map[*chained]time.Time{}, counts: map[string]int{},
+	}
+	h.erases, h.steps = h.IntN(8) == 0, 10+h.IntN(30)
 	h.sub, h.plan = entitlements.SubscriptionID("sub-"+string(h.user)), entitlements.PlanID("p-"+string(h.user)[:8]+fmt.Sprint(seed))
 	h.putPlan()
 	h.pay(time.Duration(1+h.IntN(20)) * 24 * time.Hour)
@@ -147,6 +163,7 @@ func (h *ledgerHistory) putPlan() {
 		h.fail("put plan: %v", err)
 	}
 	h.turn()
+	h.backup = nil // plans are not restored here
 }
 
 func (h *ledgerHistory) pay(length time.Duration) {
@@ -218,12 +235,15 @@ func (h *ledgerHistory) run(steps int) bool {
 	if h.wrong == "" {
 		h.check()
 	}
+	if h.erases && h.wrong == "" {
+		h.erase()
+	}
 	return h.wrong == ""
 }
 
 func (h *ledgerHistory) step() {
 	d := h.devices[h.IntN(len(h.devices))]
-	switch n := h.IntN(20); {
+	switch n := h.IntN(24); {
 	case n < 7:
 		h.record(d)
 	case n < 10:
@@ -232,6 +252,8 @@ func (h *ledgerHistory) step() {
 		h.upload(d, true)
 	case n == 12:
 		h.uploadTwice(d)
+	case n == 23:
+		h.uploadBoth()
 	case n < 16:
 		h.b.clock.Advance(time.Duration(1+h.IntN(48*60)) * time.Minute)
 	case n == 16 && !h.revoked:
@@ -257,6 +279,10 @@ func (h *ledgerHistory) step() {
 		h.say("paid through %s", h.paid.UTC().Format(time.DateTime))
 	case n == 19 && h.IntN(8) == 0 && len(h.devices) == 2:
 		h.copyProfile(d)
+	case n == 20 && len(h.devices) == 2:
+		h.backUp()
+	case n < 23 && n > 20 && h.backup != nil:
+		h.restore()
 	}
 	h.b.clock.Advance(2 * time.Second)
 }
@@ -273,7 +299,7 @@ func (h *ledgerHistory) record(d *chained) {
 
 func (d *chained) note(h *ledgerHistory) {
 	h.acts[d.prev] = &act{
-		seq: len(d.entries), from: time.Unix(d.document.IssuedAt, 0).Add(time.Second - 1), to: time.Unix(d.document.ExpiresAt, 0), copied: d.copied,
+		seq: len(d.entries), by: d, from: time.Unix(d.document.IssuedAt, 0).Add(time.Second - 1), to: time.Unix(d.document.ExpiresAt, 0), copied: d.copied,
 	}
 }
 
@@ -331,6 +357,9 @@ func (h *ledgerHistory) take(d *chained, answer entitlements.Reconciled, now tim
 	}
 	d.nonce = nil
 	if answer.Lineage != "" {
+		if len(h.devices) == 2 && len(answer.Verdicts) != len(d.entries)-d.answered {
+			h.fail("%d verdicts on %d entries", len(answer.Verdicts), len(d.entries)-d.answered)
+		}
 		d.lineage, d.document = answer.Lineage, h.b.verify(h.t, answer.Document)
 		d.answered = len(d.entries)
 	}
@@ -362,9 +391,34 @@ func (h *ledgerHistory) uploadTwice(d *chained) {
 	h.say("%s uploads twice: %s", d.id[:4], said(answers[0].Verdicts))
 }
 
+// uploadBoth sends what waits on both devices at once.
+func (h *ledgerHistory) uploadBoth() {
+	if len(h.devices) == 3 {
+		return
+	}
+	h.counts["both"]++
+	answers, errs := make([]entitlements.Reconciled, 2), make([]error, 2)
+	now := h.b.clock.Now()
+	var wg sync.WaitGroup
+	for i, d := range h.devices {
+		request, proof := h.request(d), d.proof()
+		wg.Go(func() { answers[i], errs[i] = h.b.Reconcile(h.t.Context(), proof, request) })
+	}
+	wg.Wait()
+	for i, d := range h.devices {
+		if errs[i] != nil {
+			h.fail("%s at once with the other: %v", d.id[:4], errs[i])
+			return
+		}
+		h.take(d, answers[i], now, false)
+	}
+	h.say("both upload at once: %s, %s", said(answers[0].Verdicts), said(answers[1].Verdicts))
+}
+
 // copyProfile lets two copies of a profile go on, each with acts of its own.
 func (h *ledgerHistory) copyProfile(d *chained) {
 	h.counts["copied"]++
+	h.backup = nil // a copy may send again what the database has lost
 	recorder, dev := *d.recorder, *d.device
 	recorder.device, recorder.entries = &dev, slices.Clone(d.entries)
 	h.devices = append(h.devices, &chained{recorder: &recorder, answered: d.answered, copied: true})
@@ -388,6 +442,9 @@ func (h *ledgerHistory) check() {
 			return
 		}
 		seen[id] = true
+		if a.gone {
+			h.fail("entry %d is stored, but was lost", a.seq)
+		}
 		word := string(entry.Verdict.Outcome)
 		if entry.Verdict.Reason != "" {
 			word = string(entry.Verdict.Reason)
@@ -403,8 +460,23 @@ func (h *ledgerHistory) check() {
 			h.fail("%d is %s, but %s is demanded", a.seq, word, want)
 		}
 	}
-	if len(h.devices) == 2 && len(stored) != len(h.acts) {
-		h.fail("%d entries are stored of %d", len(stored), len(h.acts))
+	gone := 0
+	for _, a := range h.acts {
+		if a.gone {
+			gone++
+		}
+	}
+	h.counts["gone"] += gone
+	if len(h.devices) == 2 && len(stored)+gone != len(h.acts) {
+		h.fail("%d entries are stored of %d, and %d were lost", len(stored), len(h.acts), gone)
+	}
+	for _, d := range h.devices {
+		since, lost := h.gaps[d]
+		found := h.b.count(h.t, `SELECT count(*) FROM audit WHERE user_id = $1 AND action = 'gap.found' AND object = $2 AND at >= $3`,
+			h.user, "device:"+string(d.id), since)
+		if lost && found == 0 || h.counts["restored"] == 0 && found > 0 {
+			h.fail("%d gaps of %s are found since %s, acts lost: %t", found, d.id[:4], since, lost)
+		}
 	}
 	feed, err := h.b.Actions(h.t.Context(), h.user, 0, 10_000)
 	if err != nil || len(feed) != accepted {
@@ -415,4 +487,110 @@ func (h *ledgerHistory) check() {
 			h.fail("position %d is at %d", action.Position, i)
 		}
 	}
+}
+
+// ledgerBackup is the state of a history's user at a time.
+type ledgerBackup struct {
+	rows    map[string]string // as JSON, by table
+	stored  map[string]bool   // the hashes of entries
+	granted []turn
+	revoked bool
+	paid    time.Time
+}
+
+// restored are the tables that a restore sets back, besides users.
+var restored = []string{"devices", "subscriptions", "past_subscriptions", "ledger_entries", "ledger_accepted"}
+
+func (h *ledgerHistory) backUp() {
+	backup := &ledgerBackup{
+		rows: map[string]string{}, stored: map[string]bool{}, granted: slices.Clone(h.granted), revoked: h.revoked, paid: h.paid,
+	}
+	for _, table := range append(restored, "users") {
+		column := "user_id"
+		if table == "users" {
+			column = "id"
+		}
+		var rows string
+		if err := h.b.db.Get(&rows, `SELECT coalesce(json_agg(t), '[]') FROM `+table+` t WHERE `+column+` = $1`, h.user); err != nil {
+			h.fail("back up: %v", err)
+			return
+		}
+		backup.rows[table] = rows
+	}
+	stored, err := h.b.Ledger(h.t.Context(), entitlements.LedgerQuery{User: h.user, Limit: 10_000})
+	if err != nil {
+		h.fail("back up: %v", err)
+	}
+	for _, entry := range stored {
+		backup.stored[entry.Entry.Hash.String()] = true
+	}
+	h.backup = backup
+	h.say("backed up")
+}
+
+// restore sets the database back. Entries whose verdicts a device knows are lost then, and it sends all others again.
+func (h *ledgerHistory) restore() {
+	tx := h.b.db.MustBegin()
+	defer func() { _ = tx.Rollback() }()
+	for _, table := range restored {
+		tx.MustExec(`DELETE FROM `+table+` WHERE user_id = $1`, h.user)
+		tx.MustExec(`INSERT INTO `+table+` SELECT * FROM json_populate_recordset(NULL::`+table+`, $1)`, h.backup.rows[table])
+	}
+	tx.MustExec(`
+		UPDATE users u SET revision = k.revision, actions = k.actions, stored_until = k.stored_until
+		FROM json_populate_recordset(NULL::users, $1) k WHERE u.id = k.id`, h.backup.rows["users"])
+	if err := tx.Commit(); err != nil {
+		h.fail("restore: %v", err)
+		return
+	}
+	h.granted, h.revoked, h.paid = slices.Clone(h.backup.granted), h.backup.revoked, h.backup.paid
+	for hash, a := range h.acts {
+		switch {
+		case a.gone || a.received.IsZero() || h.backup.stored[hash]:
+		case a.seq <= a.by.answered:
+			a.gone, h.gaps[a.by] = true, h.b.clock.Now()
+		default:
+			a.received, a.verdict = time.Time{}, ""
+		}
+	}
+	h.counts["restored"]++
+	h.say("restored")
+}
+
+// erase deletes the account while its devices send.
+func (h *ledgerHistory) erase() {
+	store, err := sql.NewPasskeys(h.t.Context(), h.b.db)
+	if err != nil {
+		h.fail("%v", err)
+		return
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, len(h.devices))
+	for i, d := range h.devices {
+		d.recorder.record("export", nil)
+		request, proof := h.request(d), d.proof()
+		wg.Go(func() { _, errs[i] = h.b.Reconcile(h.t.Context(), proof, request) })
+	}
+	user := passkey.UserID(h.user)
+	err = store.EraseUser(h.t.Context(), user, nil, passkey.AuditEntry{
+		At: h.b.clock.Now(), Actor: "user:" + string(user), Action: "account.erased", Object: "user:" + string(user), User: user,
+	})
+	wg.Wait()
+	if err != nil {
+		h.fail("erase: %v", err)
+	}
+	for _, err := range errs {
+		if err != nil && len(h.devices) == 2 && !errors.Is(err, entitlements.ErrDeviceUnknown) {
+			h.fail("while the account is erased: %v", err)
+		}
+	}
+	for _, table := range restored {
+		if n := h.b.count(h.t, `SELECT count(*) FROM `+table+` WHERE user_id = $1`, h.user); n != 0 {
+			h.fail("%d rows of the erased account are left in %s", n, table)
+		}
+	}
+	if _, err := h.b.Reconcile(h.t.Context(), h.devices[0].proof(), h.request(h.devices[0])); !errors.Is(err, entitlements.ErrDeviceUnknown) {
+		h.fail("after the account was erased: %v", err)
+	}
+	h.counts["erased"]++
 }
