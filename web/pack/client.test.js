@@ -18,7 +18,7 @@ const app = checkPack({
   name: '@holdfast/client',
   folder: 'sdk',
   consumer: 'consumer.ts',
-  modules: ['idb'],
+  modules: ['idb', 'jose'],
   extra: oneFile,
 });
 

@@ -12,6 +12,7 @@ import { type Action, type Ledger, openLedger } from '@holdfast/client/ledger';
 import { keepOffering, pickPasskey } from '@holdfast/client/prompt';
 import { openHoldfast as openFromOneFile } from '@holdfast/client/standalone';
 import { reconcileInBackground as reconcileFromOneFile } from '@holdfast/client/standalone/worker';
+import { canUseVault, openVault, type Vault } from '@holdfast/client/vault';
 import { reconcileInBackground } from '@holdfast/client/worker';
 
 const options = { origin: 'https://example.test', roots: { current: {}, next: null } };
@@ -37,6 +38,9 @@ for await (const action of ledger.actions()) takeAction(action);
 function takeAction({ position }: Action): number {
   return position;
 }
+const vault: Vault = await openVault(typed, { idle: 60_000 });
+if (await canUseVault()) await vault.unlock();
+const sealed: Uint8Array = await vault.seal('note', 'text');
 const giveWay: () => void = reconcileInBackground(options);
 
 // @ts-expect-error no such feature
@@ -48,4 +52,4 @@ await openHoldfast({ origin: 'https://example.test' });
 // @ts-expect-error types are found, so that this is not any
 hf.has(1);
 
-export { explain, giveWay, keepOffering, limit, pickPasskey, reconcileFromOneFile, same, snapshots, unknown };
+export { explain, giveWay, keepOffering, limit, pickPasskey, reconcileFromOneFile, same, sealed, snapshots, unknown };

@@ -92,6 +92,30 @@ const clientCodes = [
   'storage_full',
   /** The app's own write failed (`cause`), so the act was not recorded either. */
   'write_failed',
+  /** The authenticator or browser has no PRF extension (WebAuthn L3 §10.1.4), so it can open no vault. */
+  'prf_unavailable',
+  /** The vault is locked: `unlock()` opens it. */
+  'vault_locked',
+  /** This device holds no key that this passkey opens, and the server could not be asked (`cause`). */
+  'vault_keys_missing',
+  /** The server's answer is no hand-over of content keys to this device. */
+  'vault_keys_invalid',
+  /** The stored keys do not open with this passkey: they were changed, or the passkey was. */
+  'vault_wrap_invalid',
+  /** The sealed data is that of another id. */
+  'vault_id_mismatch',
+  /** The sealed data, or a record of the vault, was changed. */
+  'vault_tampered',
+  /** The end of the sealed data is missing. */
+  'vault_truncated',
+  /** The chunks of the sealed data are in another order. */
+  'vault_reordered',
+  /** This device has no content key of the epoch that the data is sealed under. */
+  'vault_epoch_unknown',
+  /** The key or the data is of an earlier epoch than this device has seen. */
+  'vault_epoch_rollback',
+  /** The sealed data is older than what this device has seen of the same id. */
+  'vault_replayed',
   /** The client's `close()` was called before. */
   'closed',
   /** `fetch` and `proof` send the document only to https or to this machine. */

@@ -4,6 +4,12 @@ import { isObject, type JsonObject } from '../base/strict-json.ts';
 import { canPrompt } from './can-prompt.ts';
 import { readCreationOptions, readRequestOptions, writeCredential } from './passkey-json.ts';
 
+/** An assertion, and the PRF output that never leaves the device; null: the authenticator has no PRF. */
+export interface Evaluated {
+  readonly assertion: JsonObject;
+  readonly output: Uint8Array<ArrayBuffer> | null;
+}
+
 /**
  * Lets the user create a passkey. `options` is the server's WebAuthn JSON; the result is WebAuthn JSON to post unchanged.
  */
@@ -24,18 +30,34 @@ export async function pickPasskey(
   );
 }
 
-async function prompt(
+/** Lets the user pick a passkey that also evaluates its PRF (WebAuthn L3 §10.1.4) for `input`. */
+export async function evaluatePasskey(
+  options: JsonObject,
+  input: Uint8Array<ArrayBuffer>,
+  signal: AbortSignal,
+): Promise<Evaluated> {
+  const publicKey = { ...readRequestOptions(options), extensions: { prf: { eval: { first: input } } } };
+  const read = (credential: Credential): Evaluated => {
+    const { first } = (credential as PublicKeyCredential).getClientExtensionResults().prf?.results ?? {};
+    const view = ArrayBuffer.isView(first) ? new Uint8Array(first.buffer, first.byteOffset, first.byteLength) : first;
+    return { assertion: writeCredential(credential), output: view ? new Uint8Array(view) : null };
+  };
+  return prompt(options, signal, () => navigator.credentials.get({ publicKey, signal }), read);
+}
+
+async function prompt<T = JsonObject>(
   options: unknown,
   signal: AbortSignal,
   ask: () => Promise<Credential | null>,
-): Promise<JsonObject> {
+  read: (credential: Credential) => T = writeCredential as (credential: Credential) => T,
+): Promise<T> {
   if (!canPrompt()) throw new HoldfastError('not_supported');
   const timeout = isObject(options) && typeof options.timeout === 'number' ? options.timeout : Number.POSITIVE_INFINITY;
   const asked = performance.now();
   try {
     const credential = await ask();
     if (!credential) throw new HoldfastError('cancelled');
-    return writeCredential(credential);
+    return read(credential);
   } catch (cause) {
     if (cause instanceof HoldfastError) throw cause;
     const code = codeOf(cause, signal);

@@ -1,4 +1,4 @@
-import { compactVerify } from 'jose';
+import { CompactEncrypt, compactVerify, importJWK } from 'jose';
 import { decodeBase64url, encodeBase64url } from '../../src/base/base64url.ts';
 import { digest } from '../../src/base/digest.ts';
 import { importPublicKey, type PublicJwk, publicJwk, thumbprint } from '../../src/verify/key.ts';
@@ -57,6 +57,11 @@ export class FakeServer {
   readonly actions: Json[] = [];
   /** The number of acts in each batch. */
   readonly batches: number[] = [];
+  /** The content keys, by feature, from epoch 1. */
+  readonly contentKeys = new Map<string, Uint8Array[]>();
+  bendKeys: (claims: Json) => Json = (claims) => claims;
+  /** Changes the hand-over's encryption. */
+  encrypt: (text: string, jwk: PublicJwk) => Promise<string> = async (text, jwk) => encryptTo(text, jwk);
   readonly requests: string[] = [];
   readonly devices = new Map<string, { jkt: string; lineage: string; parent: string }>();
   #nonce = 'nonce-1';
@@ -142,7 +147,9 @@ export class FakeServer {
         ? this.#link(proof.jkt, JSON.parse(text))
         : path === '/v1/actions'
           ? this.#feed(new URL(request.url).searchParams)
-          : await this.#reconcile(proof, JSON.parse(text));
+          : path === '/v1/vault/keys'
+            ? await this.#handOver(proof, JSON.parse(text))
+            : await this.#reconcile(proof, JSON.parse(text));
     answer.headers.set('DPoP-Nonce', this.#nonce);
     return answer;
   }
@@ -250,6 +257,27 @@ export class FakeServer {
     });
   }
 
+  async #handOver(proof: Proof, { device, key }: Json): Promise<Response> {
+    if (this.devices.get(String(device))?.jkt !== proof.jkt) return problem(404, 'device_unknown');
+    const granted = Object.keys(this.claims.features as Json);
+    const keys = granted.flatMap((feature) =>
+      (this.contentKeys.get(feature) ?? []).map((k, index) => ({ feature, epoch: index + 1, k: encodeBase64url(k) })),
+    );
+    const claims = this.bendKeys({
+      iss: origin,
+      aud: origin,
+      sub: this.user.id,
+      iat: this.now,
+      exp: this.now + 300,
+      device,
+      proof: proof.jti,
+      ...(granted.includes('vault') && { vault: { epoch: this.contentKeys.get('vault')?.length } }),
+      keys,
+    });
+    const text = await this.signer.sign({ alg: 'ES256', kid: this.signer.kid, typ: 'vault+jwt' }, claims);
+    return json(200, { keys: await this.encrypt(text, key as PublicJwk) });
+  }
+
   #feed(query: URLSearchParams): Response {
     const [after, limit] = [Number(query.get('after')), Number(query.get('limit'))];
     const actions = this.actions.filter(({ position }) => Number(position) > after).slice(0, limit);
@@ -312,6 +340,14 @@ export class FakeServer {
     const jws = await this.signer.sign({ alg: 'ES256', kid: this.signer.kid, typ: 'passkeys+jwt' }, claims);
     return held === (await digest(jws.slice(0, jws.lastIndexOf('.')))) ? undefined : jws;
   }
+}
+
+/** As the server encrypts to a device. */
+export async function encryptTo(text: string, jwk: PublicJwk, header: Json = {}): Promise<string> {
+  const kid = await thumbprint(jwk);
+  return new CompactEncrypt(new TextEncoder().encode(text))
+    .setProtectedHeader({ alg: 'ECDH-ES+A256KW', enc: 'A256GCM', kid, cty: 'vault+jwt', ...header })
+    .encrypt(await importJWK({ ...jwk }, 'ECDH-ES+A256KW'));
 }
 
 interface Proof {

@@ -37,11 +37,19 @@ export class SoftPasskey {
   readonly entry: { readonly id: string; readonly jwk: JsonObject };
   readonly #algorithm: Algorithm;
   readonly #privateKey: CryptoKey;
+  #secret: Uint8Array<ArrayBuffer> | undefined;
 
   private constructor(algorithm: Algorithm, jwk: JsonObject, privateKey: CryptoKey) {
     this.entry = { id: encodeBase64url(crypto.getRandomValues(new Uint8Array(16))), jwk };
     this.#algorithm = algorithm;
     this.#privateKey = privateKey;
+  }
+
+  /** The PRF output for an input, as an authenticator with hmac-secret would give it. */
+  async evaluate(input: BufferSource): Promise<ArrayBuffer> {
+    this.#secret ??= crypto.getRandomValues(new Uint8Array(32));
+    const key = await crypto.subtle.importKey('raw', this.#secret, { name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
+    return crypto.subtle.sign('HMAC', key, input);
   }
 
   static async create(algorithm: Algorithm = 'ES256'): Promise<SoftPasskey> {
