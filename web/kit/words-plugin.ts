@@ -8,8 +8,8 @@ interface Node {
 }
 
 /**
- * Compiles messages with placeholders at build time, so that no parser is shipped: the English ones in calls of `t`, and
- * those of the catalogues in folders named `locales`.
+ * Compiles messages with placeholders at build time, so that no parser is shipped: the English ones in calls of `t` and
+ * `rich`, and those of the catalogues in folders named `locales`.
  */
 export function words(): Plugin {
   return {
@@ -17,7 +17,7 @@ export function words(): Plugin {
     enforce: 'post',
     transform(code, id) {
       const catalogue = id.includes('/locales/');
-      if (!/\.tsx?$/.test(id) || !(catalogue || /\bt\(/.test(code))) return null;
+      if (!/\.tsx?$/.test(id) || !(catalogue || /\b(t|rich)\(/.test(code))) return null;
       const edits: { readonly start: number; readonly end: number; readonly text: string }[] = [];
       const compile = (node: unknown, call: boolean) => {
         const { type, value, start, end } = node as Node & { value: unknown };
@@ -29,7 +29,7 @@ export function words(): Plugin {
         if (catalogue && node.type === 'Property') compile((node as unknown as { value: unknown }).value, false);
         if (node.type !== 'CallExpression') return;
         const { callee, arguments: given } = node as unknown as { callee: { name?: string }; arguments: unknown[] };
-        if (callee.name === 't' && given[0]) compile(given[0], true);
+        if ((callee.name === 't' || callee.name === 'rich') && given[0]) compile(given[0], true);
       });
       edits.sort((a, b) => b.start - a.start);
       const compiled = edits.reduce((text, edit) => text.slice(0, edit.start) + edit.text + text.slice(edit.end), code);

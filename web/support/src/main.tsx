@@ -1,3 +1,4 @@
+import { speak } from '@holdfast/kit/words.ts';
 import { render } from 'preact';
 import { followAddress } from './address.ts';
 import { keepTime } from './clock.ts';
@@ -10,4 +11,5 @@ keepTime();
 followSession();
 followSettings();
 void askWho();
+await speak(() => import('./locales/de.ts').then((german) => german.default));
 render(<App />, document.getElementById('app') as HTMLElement);

@@ -1,4 +1,5 @@
 import { HoldfastError } from '@holdfast/client';
+import { t } from '@holdfast/kit/words.ts';
 import { batch, type Signal, signal, useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { read } from './session.ts';
@@ -153,5 +154,5 @@ export const said = signal<Said | null>(null);
 function reason(error: unknown, what: 'change' | 'look'): string | null {
   if (error instanceof HoldfastError) return failure(error, what);
   console.error(error);
-  return 'That did not work, and this page does not know why. Reload it.';
+  return t('That did not work, and this page does not know why. Reload it.');
 }

@@ -1,33 +1,11 @@
+import shared from '@holdfast/kit/locales/de.ts';
 import type { Catalogue } from '@holdfast/kit/words.ts';
 
 /** German, with "Sie". By English text, in ICU MessageFormat; in the order of the sources. */
-const german: Catalogue = {
+export const own: Catalogue = {
   Language: 'Sprache',
   "This browser's proof of premium and its settings are deleted from this browser.":
     'Der Nachweis für Premium und die Einstellungen werden aus diesem Browser gelöscht.',
-  'Is it you?': 'Sind Sie es?',
-  'You showed your passkey more than 10 minutes ago. Show it once more, and this goes on by itself.':
-    'Sie haben Ihren Passkey vor mehr als 10 Minuten gezeigt. Zeigen Sie ihn noch einmal, dann geht es von selbst weiter.',
-  Cancel: 'Abbrechen',
-  'Continue with a passkey': 'Mit einem Passkey fortfahren',
-  'Your account was recovered with a link from support ({when}).':
-    'Ihr Konto wurde mit einem Link vom Support wiederhergestellt ({when}).',
-  'Your account was recovered with a recovery code ({when}).':
-    'Ihr Konto wurde mit einem Wiederherstellungscode wiederhergestellt ({when}).',
-  'A new passkey was added, and all sessions of that time were ended.':
-    'Ein neuer Passkey kam hinzu, und alle damaligen Sitzungen wurden beendet.',
-  'If that was not you, delete the passkey that you do not know, with its sessions, and make new recovery codes.':
-    'Waren Sie das nicht, dann löschen Sie den Passkey, den Sie nicht kennen, samt seinen Sitzungen, und erstellen Sie neue Wiederherstellungscodes.',
-  'A sign-in with a passkey was refused ({when}).': 'Eine Anmeldung mit einem Passkey wurde abgelehnt ({when}).',
-  'A sign-in with the passkey {passkey} was refused ({when}).':
-    'Eine Anmeldung mit dem Passkey {passkey} wurde abgelehnt ({when}).',
-  'It did not ask who is there: no fingerprint, face or PIN.':
-    'Er hat nicht geprüft, wer da ist: kein Fingerabdruck, kein Gesicht, keine PIN.',
-  'The passkey may have been copied.': 'Der Passkey wurde möglicherweise kopiert.',
-  'If that was not you, delete that passkey and add another one.':
-    'Waren Sie das nicht, dann löschen Sie diesen Passkey und fügen Sie einen anderen hinzu.',
-  'Something happened to your account ({when}). Look at your passkeys and sessions.':
-    'Mit Ihrem Konto ist etwas geschehen ({when}). Sehen Sie sich Ihre Passkeys und Sitzungen an.',
   'This device holds {count} notes; the free plan allows {limit}. You can read and change them all.':
     'Auf diesem Gerät sind {count} Notizen; der Gratis-Tarif erlaubt {limit}. Sie können alle lesen und ändern.',
   'This device holds {count} notes; your plan allows {limit}. You can read and change them all.':
@@ -594,4 +572,4 @@ const german: Catalogue = {
     'Dieser Browser hat einen Teil der App gelöscht: Bleiben Sie verbunden, bis er wieder geholt ist.',
 };
 
-export default german;
+export default { ...shared, ...own } satisfies Catalogue;

@@ -1,3 +1,4 @@
+import { t } from '@holdfast/kit/words.ts';
 import { type ReadonlySignal, signal, useSignal } from '@preact/signals';
 import { type ComponentChildren, cloneElement, type VNode } from 'preact';
 import { useEffect, useId, useRef } from 'preact/hooks';
@@ -102,7 +103,7 @@ export function Act({
   danger = false,
   wide = false,
   disabled = false,
-  reasons = usual,
+  reasons = usual(),
   act,
 }: ActProps) {
   const reason = useSignal('');
@@ -127,7 +128,7 @@ export function Act({
       >
         {children}
         <label class="field">
-          <span>Reason</span>
+          <span>{t('Reason')}</span>
           <input
             name="reason"
             autocomplete="off"
@@ -139,11 +140,11 @@ export function Act({
             onInput={(event) => (reason.value = event.currentTarget.value)}
           />
           <small>
-            Kept in the audit trail for your colleagues. A reason about a customer is erased with their account.
+            {t('Kept in the audit trail for your colleagues. A reason about a customer is erased with their account.')}
           </small>
         </label>
         <fieldset class="presets">
-          <legend class="unseen">Frequently given</legend>
+          <legend class="unseen">{t('Frequently given')}</legend>
           {reasons.map((text) => (
             <button key={text} type="button" class="button" onClick={() => (reason.value = text)}>
               {text}
@@ -153,7 +154,7 @@ export function Act({
         <Failed work={work} />
         <div class="ends">
           <button type="button" class="button" onClick={() => !work.busy.peek() && askNothing()}>
-            Cancel
+            {t('Cancel')}
           </button>
           <WorkButton work={work} kind={danger ? 'danger solid' : 'primary'} doing={doing} disabled={disabled}>
             {yes}

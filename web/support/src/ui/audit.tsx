@@ -1,9 +1,10 @@
+import { t } from '@holdfast/kit/words.ts';
 import { signal, useSignal } from '@preact/signals';
 import { call } from '../server.ts';
 import { confirmed, may } from '../session.ts';
 import { names } from '../surroundings.ts';
 import { startOfDay } from '../words/time.ts';
-import { actions, actorWords } from '../words/trail.ts';
+import { actions, actorWords, tokenWords } from '../words/trail.ts';
 import { useWork } from '../work.ts';
 import { Failed, WorkButton } from './button.tsx';
 import { Trail } from './trail.tsx';
@@ -14,17 +15,17 @@ export function Audit() {
   return (
     <>
       <div class="page-head">
-        <h1>Audit</h1>
+        <h1>{t('Audit')}</h1>
         {may('admin') && (
           <WorkButton work={work} onClick={() => work.run(exportTrail)}>
-            Export as JSON Lines
+            {t('Export as JSON Lines')}
           </WorkButton>
         )}
       </div>
-      <p class="hint">Every change, the newest first. Nobody can change or delete an entry from here.</p>
+      <p class="hint">{t('Every change, the newest first. Nobody can change or delete an entry from here.')}</p>
       <Failed work={work} />
       <Filters />
-      <section class="card" aria-label="Audit trail">
+      <section class="card" aria-label={t('Audit trail')}>
         <Trail user={null} filter={parameters(filters.value)} seen={remember} />
       </section>
     </>
@@ -48,16 +49,16 @@ function Filters() {
   const { actor, action, from, to, user } = filters.value;
   const people = new Map([
     ...[...names.value].map(([id, name]) => [`staff:${id}`, name] as const),
-    ...[...actors.value].map(([id, name]) => [id, id.startsWith('token:') ? `API token ${name}` : name] as const),
+    ...[...actors.value].map(([id, name]) => [id, id.startsWith('token:') ? tokenWords(name) : name] as const),
   ]);
   const id = useSignal(user);
   const wrong = id.value.trim() !== '' && !uuid.test(id.value.trim());
   return (
     <div class="filters">
       <label>
-        <span>Who</span>
+        <span>{t('Who')}</span>
         <select value={actor} onChange={(event) => set({ actor: event.currentTarget.value })}>
-          <option value="">everybody</option>
+          <option value="">{t('everybody')}</option>
           {[...people].map(([value, name]) => (
             <option key={value} value={value}>
               {name}
@@ -71,10 +72,10 @@ function Filters() {
         </select>
       </label>
       <label>
-        <span>What</span>
+        <span>{t('What')}</span>
         <select value={action} onChange={(event) => set({ action: event.currentTarget.value })}>
-          <option value="">everything</option>
-          {Object.entries(actions).map(([value, words]) => (
+          <option value="">{t('everything')}</option>
+          {Object.entries(actions()).map(([value, words]) => (
             <option key={value} value={value}>
               {words}
             </option>
@@ -82,18 +83,18 @@ function Filters() {
         </select>
       </label>
       <label>
-        <span>From</span>
+        <span>{t('From')}</span>
         <input type="date" value={from} onChange={(event) => set({ from: event.currentTarget.value })} />
       </label>
       <label>
-        <span>to</span>
+        <span>{t('to')}</span>
         <input type="date" value={to} onChange={(event) => set({ to: event.currentTarget.value })} />
       </label>
       <label class="wide">
-        <span>Customer</span>
+        <span>{t('Customer')}</span>
         <input
           value={id}
-          placeholder="The customer’s id"
+          placeholder={t('The customer’s id')}
           autocomplete="off"
           spellcheck={false}
           maxLength={36}
@@ -104,7 +105,7 @@ function Filters() {
             if (text === '' || uuid.test(text)) set({ user: text });
           }}
         />
-        {wrong && <small>Paste the whole id, from the customer’s page.</small>}
+        {wrong && <small>{t('Paste the whole id, from the customer’s page.')}</small>}
       </label>
     </div>
   );

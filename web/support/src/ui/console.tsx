@@ -2,6 +2,8 @@ import type { AdminSession } from '@holdfast/api';
 import { Confirmation } from '@holdfast/kit/confirmation.tsx';
 import { SettingsIcon } from '@holdfast/kit/icons.tsx';
 import { noticeWords } from '@holdfast/kit/notice.ts';
+import { rich } from '@holdfast/kit/rich.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { useSignalEffect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { type Place, place } from '../address.ts';
@@ -25,15 +27,16 @@ import { UserPage } from './user/user.tsx';
 import { Webhooks } from './webhooks.tsx';
 import { When } from './when.tsx';
 
-const pages = [
-  { at: 'overview', href: '#/', label: 'Overview' },
-  { at: 'search', href: '#/customers', label: 'Customers' },
-  { at: 'gaps', href: '#/gaps', label: 'Gaps' },
-  { at: 'audit', href: '#/audit', label: 'Audit' },
-  { at: 'plans', href: '#/plans', label: 'Plans' },
-  { at: 'webhooks', href: '#/webhooks', label: 'Webhooks' },
-  { at: 'staff', href: '#/staff', label: 'Staff' },
-] as const;
+const pages = () =>
+  [
+    { at: 'overview', href: '#/', label: t('Overview') },
+    { at: 'search', href: '#/customers', label: t('Customers') },
+    { at: 'gaps', href: '#/gaps', label: t('Gaps') },
+    { at: 'audit', href: '#/audit', label: t('Audit') },
+    { at: 'plans', href: '#/plans', label: t('Plans') },
+    { at: 'webhooks', href: '#/webhooks', label: t('Webhooks') },
+    { at: 'staff', href: '#/staff', label: t('Staff') },
+  ] as const;
 
 export function Console({ me }: { me: AdminSession }) {
   const at = place.value;
@@ -45,8 +48,8 @@ export function Console({ me }: { me: AdminSession }) {
     void learnNames(me);
   }, [me]);
   useEffect(() => {
-    const page = pages.find((each) => each.at === at.at);
-    document.title = `${page?.label ?? (at.at === 'many' ? 'Revoke many' : 'Customer')} · Holdfast support`;
+    const page = pages().find((each) => each.at === at.at);
+    document.title = `${page?.label ?? (at.at === 'many' ? t('Revoke many') : t('Customer'))} · ${t('Holdfast support')}`;
     askNothing();
     said.value = null;
     scroller.current?.scrollTo(0, 0);
@@ -57,14 +60,14 @@ export function Console({ me }: { me: AdminSession }) {
     <div class="console">
       <div class="scroller" ref={scroller}>
         <button type="button" class="skip" onClick={() => main.current?.focus()}>
-          To the page
+          {t('To the page')}
         </button>
         <header class="top">
           <a class="home brand" href="#/">
-            <Mark /> <span>Holdfast support</span>
+            <Mark /> <span>{t('Holdfast support')}</span>
           </a>
-          <nav aria-label="Pages">
-            {pages
+          <nav aria-label={t('Pages')}>
+            {pages()
               .filter((page) => page.at !== 'staff' || may('admin'))
               .map((page) => (
                 <a
@@ -79,7 +82,7 @@ export function Console({ me }: { me: AdminSession }) {
                   {page.label}
                   {page.at === 'gaps' && gapsOpen.value && (
                     <em class="dot">
-                      <span class="unseen">(open)</span>
+                      <span class="unseen">{t('(open)')}</span>
                     </em>
                   )}
                 </a>
@@ -132,14 +135,14 @@ function Who({ me }: { me: AdminSession }) {
       <button
         type="button"
         class="button quiet"
-        aria-label="Settings"
-        title="Settings"
+        aria-label={t('Settings')}
+        title={t('Settings')}
         onClick={() => ask(<Settings />)}
       >
         <SettingsIcon />
       </button>
       <button type="button" class="button quiet" onClick={() => work.run(leave)}>
-        Sign out
+        {t('Sign out')}
       </button>
     </div>
   );
@@ -154,11 +157,13 @@ function KeysetWarning({ endsAt }: { endsAt: string }) {
   return (
     <div class="warning" role="alert">
       <p>
-        <strong>
-          The keyset ends <When at={endsAt} />.
-        </strong>{' '}
-        After that no customer has paid features, online or offline. Tell whoever runs the server:{' '}
-        <code>holdfast keys renew</code> gives it a new end.
+        {rich(
+          '{end} After that no customer has paid features, online or offline. Tell whoever runs the server: {command} gives it a new end.',
+          {
+            end: <strong>{rich('The keyset ends {when}.', { when: <When at={endsAt} /> })}</strong>,
+            command: <code>{'holdfast keys renew'}</code>,
+          },
+        )}
       </p>
     </div>
   );
@@ -172,7 +177,7 @@ function Notices() {
   });
   return (
     <dialog class="sheet" ref={dialog} aria-labelledby="notices" onClose={() => (notices.value = [])}>
-      <h2 id="notices">Since you were here</h2>
+      <h2 id="notices">{t('Since you were here')}</h2>
       {notices.value.map((notice) => (
         <p key={`${notice.code} ${notice.at}`}>
           {noticeWords({ ...notice, at: new Date(notice.at) }, null, now.value)}
@@ -180,7 +185,7 @@ function Notices() {
       ))}
       <form method="dialog" class="ends">
         <button type="submit" class="button primary">
-          I have read it
+          {t('I have read it')}
         </button>
       </form>
     </dialog>

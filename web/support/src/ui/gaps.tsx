@@ -1,8 +1,9 @@
 import type { Gap } from '@holdfast/api';
+import { rich } from '@holdfast/kit/rich.ts';
+import { sentences, t } from '@holdfast/kit/words.ts';
 import { call } from '../server.ts';
 import { may } from '../session.ts';
 import { lookForGaps } from '../surroundings.ts';
-import { count } from '../words/time.ts';
 import { said, usePaged } from '../work.ts';
 import { Act, ask } from './act.tsx';
 import { Id } from './id.tsx';
@@ -16,21 +17,21 @@ export function Gaps() {
   return (
     <>
       <div class="page-head">
-        <h1>Gaps</h1>
+        <h1>{t('Gaps')}</h1>
       </div>
       <p class="hint">
-        After a backup was restored, changes that were made since it are missing. Where a customer’s device knows of
-        such a change, it is listed here: a revocation may have been lost with it. Look at the customer, put right what
-        is wrong, then close the gap.
+        {t(
+          'After a backup was restored, changes that were made since it are missing. Where a customer’s device knows of such a change, it is listed here: a revocation may have been lost with it. Look at the customer, put right what is wrong, then close the gap.',
+        )}
       </p>
       {!list ? (
         <Waiting failed={gaps.failed} retry={gaps.reload} />
       ) : list.length === 0 ? (
-        <section class="card good" aria-label="Gaps">
-          <p>None is open. Every device that was in contact agrees with the database.</p>
+        <section class="card good" aria-label={t('Gaps')}>
+          <p>{t('None is open. Every device that was in contact agrees with the database.')}</p>
         </section>
       ) : (
-        <ul class="rows card" aria-label="Open gaps">
+        <ul class="rows card" aria-label={t('Open gaps')}>
           {list.map((gap) => (
             <li key={gap.id}>
               <div>
@@ -38,22 +39,27 @@ export function Gaps() {
                   <a href={`#/user/${gap.user.id}`}>{gap.user.name}</a>
                 </strong>
                 <small>
-                  {missing(gap)} The device knows revision {gap.device_revision}, the database had{' '}
-                  {gap.database_revision}.
+                  {t('{missing} The device knows revision {known}, the database had {had}.', {
+                    missing: missing(gap),
+                    known: gap.device_revision,
+                    had: gap.database_revision,
+                  })}
                 </small>
                 <small>
-                  Found <When at={gap.at} />, by device{' '}
-                  <Id of={`the id of the device of ${gap.user.name}`}>{gap.device}</Id>
+                  {rich('Found {when}, by device {id}', {
+                    when: <When at={gap.at} />,
+                    id: <Id of={t('the id of the device of {name}', { name: gap.user.name })}>{gap.device}</Id>,
+                  })}
                 </small>
               </div>
               {may('support:write') && (
                 <button
                   type="button"
                   class="button"
-                  aria-label={`Close the gap of ${gap.user.name}`}
+                  aria-label={t('Close the gap of {name}', { name: gap.user.name })}
                   onClick={() => ask(<Close gap={gap} changed={gaps.reload} />)}
                 >
-                  Close…
+                  {t('Close…')}
                 </button>
               )}
             </li>
@@ -72,29 +78,38 @@ export function Gaps() {
 function missing({ device_revision, database_revision, device_acts, database_acts }: Gap): string {
   const changes = device_revision - database_revision;
   const acts = device_acts - database_acts;
-  const lostActs = `${count(acts, 'act')} that the device had recorded, with their verdicts, missing.`;
-  if (changes > 0) return `${count(changes, 'change')} missing.${acts > 0 ? ` ${lostActs}` : ''}`;
-  return acts > 0 ? lostActs : 'A change is missing.';
+  const lostActs = t(
+    '{count, plural, one {# act} other {# acts}} that the device had recorded, with their verdicts, missing.',
+    { count: acts },
+  );
+  if (changes > 0)
+    return sentences(
+      t('{count, plural, one {# change} other {# changes}} missing.', { count: changes }),
+      acts > 0 && lostActs,
+    );
+  return acts > 0 ? lostActs : t('A change is missing.');
 }
 
 function Close({ gap, changed }: { gap: Gap; changed: () => Promise<void> }) {
   return (
     <Act
-      title={`Close the gap of ${gap.user.name}?`}
-      yes="Close it"
-      doing="Closing…"
+      title={t('Close the gap of {name}?', { name: gap.user.name })}
+      yes={t('Close it')}
+      doing={t('Closing…')}
       act={async ({ reason, key }) => {
         const body = { reason };
         await call('POST', `/admin/v1/gaps/${gap.id}/close`, { body, key: key(body) });
         await changed();
         void lookForGaps();
-        said.value = { text: `The gap of ${gap.user.name} is closed.` };
+        said.value = { text: t('The gap of {name} is closed.', { name: gap.user.name }) };
       }}
     >
       <p class="promise">
-        You have looked at the customer, and what was lost is put right: revoked again, if that is what is missing.
+        {t(
+          'You have looked at the customer, and what was lost is put right: revoked again, if that is what is missing.',
+        )}
       </p>
-      <p>It leaves this list; the trail keeps it, with your reason. It changes nothing of what they have.</p>
+      <p>{t('It leaves this list; the trail keeps it, with your reason. It changes nothing of what they have.')}</p>
     </Act>
   );
 }

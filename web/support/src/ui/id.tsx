@@ -1,4 +1,5 @@
 import { CopyIcon, DoneIcon } from '@holdfast/kit/icons.tsx';
+import { t } from '@holdfast/kit/words.ts';
 import { useSignal } from '@preact/signals';
 
 /** An id with a button that copies it. `of` names the button: "Copy the user id". */
@@ -18,8 +19,8 @@ export function Copy({ text, of }: { text: string; of: string }) {
       <button
         type="button"
         class="copy"
-        aria-label={`Copy ${of}`}
-        title={`Copy ${of}`}
+        aria-label={t('Copy {of}', { of })}
+        title={t('Copy {of}', { of })}
         onBlur={() => (copied.value = null)}
         onClick={async () => {
           copied.value = await navigator.clipboard.writeText(text).then(
@@ -31,8 +32,8 @@ export function Copy({ text, of }: { text: string; of: string }) {
         {copied.value ? <DoneIcon /> : <CopyIcon />}
       </button>
       <span class="unseen" role="status">
-        {copied.value === true && 'Copied.'}
-        {copied.value === false && 'The browser did not let it be copied.'}
+        {copied.value === true && t('Copied.')}
+        {copied.value === false && t('The browser did not let it be copied.')}
       </span>
     </>
   );

@@ -1,3 +1,4 @@
+import { t } from '@holdfast/kit/words.ts';
 import { passLanding } from '../address.ts';
 import { askWho, enterByLink, me } from '../session.ts';
 import { useWork } from '../work.ts';
@@ -11,23 +12,27 @@ export function Landing({ kind, code }: { kind: 'invitation' | 'recovery'; code:
   const invited = kind === 'invitation';
   return (
     <Threshold>
-      <h1>{invited ? 'You are invited to the support team' : 'Make a new passkey'}</h1>
+      <h1>{invited ? t('You are invited to the support team') : t('Make a new passkey')}</h1>
       <p>
         {invited
-          ? 'One tap makes your passkey: it is kept by this device or your password manager, and signs you in from now on. There is no password.'
-          : 'It is kept by this device or your password manager, and signs you in from now on. All your other sessions end.'}{' '}
-        This link works once.
-        {present && ` You are signed in as ${present.name} here; going on ends that.`}
+          ? t(
+              'One tap makes your passkey: it is kept by this device or your password manager, and signs you in from now on. There is no password.',
+            )
+          : t(
+              'It is kept by this device or your password manager, and signs you in from now on. All your other sessions end.',
+            )}{' '}
+        {t('This link works once.')}{' '}
+        {present && t('You are signed in as {name} here; going on ends that.', { name: present.name })}
       </p>
       <WorkButton
         work={work}
         kind="primary wide"
-        doing="Waiting for your passkey…"
+        doing={t('Waiting for your passkey…')}
         onClick={async () => {
           if (await work.run(() => enterByLink(code))) passLanding();
         }}
       >
-        Create passkey
+        {t('Create passkey')}
       </WorkButton>
       <button
         type="button"
@@ -37,7 +42,7 @@ export function Landing({ kind, code }: { kind: 'invitation' | 'recovery'; code:
           void askWho();
         }}
       >
-        Not now
+        {t('Not now')}
       </button>
       <Failed work={work} />
     </Threshold>

@@ -1,4 +1,6 @@
 import type { Link } from '@holdfast/api';
+import { rich } from '@holdfast/kit/rich.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { useComputed, useSignal } from '@preact/signals';
 import type { Qr } from '../qr.ts';
 import { useWork } from '../work.ts';
@@ -22,17 +24,17 @@ export function LinkMade({ title, text, link }: Props) {
     <Frame title={title} busy={kept} wide>
       <p>{text}</p>
       <label class="field">
-        <span>{link.url === null ? 'One-time code, for your app' : 'One-time link'}</span>
+        <span>{link.url === null ? t('One-time code, for your app') : t('One-time link')}</span>
         <textarea class="code" rows={2} readOnly value={shown} onFocus={(event) => event.currentTarget.select()} />
         <small>
-          Works once, until <When at={link.expires_at} />. It is shown only now.
+          {rich('Works once, until {when}. It is shown only now.', { when: <When at={link.expires_at} /> })}
         </small>
       </label>
       <QrCode text={shown} />
       <div class="ends">
         <p class="outcome" role="status">
-          {copied.value === true && 'Copied.'}
-          {copied.value === false && 'The browser did not let it be copied: select it and copy by hand.'}
+          {copied.value === true && t('Copied.')}
+          {copied.value === false && t('The browser did not let it be copied: select it and copy by hand.')}
         </p>
         <button
           type="button"
@@ -44,10 +46,10 @@ export function LinkMade({ title, text, link }: Props) {
             );
           }}
         >
-          Copy link
+          {t('Copy link')}
         </button>
         <button type="button" class="button" onClick={askNothing}>
-          Done
+          {t('Done')}
         </button>
       </div>
     </Frame>
@@ -66,14 +68,14 @@ function QrCode({ text }: { text: string }) {
           work={work}
           onClick={() => work.run(async () => (code.value = (await import('../qr.ts')).qr(text)))}
         >
-          Show as QR code
+          {t('Show as QR code')}
         </WorkButton>
         <Failed work={work} />
       </>
     );
   }
   return (
-    <svg class="qr" viewBox={`0 0 ${drawn.size} ${drawn.size}`} role="img" aria-label="The link as a QR code">
+    <svg class="qr" viewBox={`0 0 ${drawn.size} ${drawn.size}`} role="img" aria-label={t('The link as a QR code')}>
       <path d={drawn.path} shape-rendering="crispEdges" />
     </svg>
   );

@@ -1,10 +1,12 @@
-import type { Overview as Numbers, State } from '@holdfast/api';
+import type { Overview as Numbers } from '@holdfast/api';
+import { rich } from '@holdfast/kit/rich.ts';
+import { thousands } from '@holdfast/kit/when.ts';
+import { t } from '@holdfast/kit/words.ts';
 import type { ComponentChildren } from 'preact';
-import { useMemo } from 'preact/hooks';
+import { useId, useMemo } from 'preact/hooks';
 import { now } from '../clock.ts';
 import { type Days, fillDays, peak, share, total } from '../words/overview.ts';
-import { stateWords } from '../words/standing.ts';
-import { count } from '../words/time.ts';
+import { states, stateWords } from '../words/standing.ts';
 import { useLoaded } from '../work.ts';
 import { Plot } from './plot.tsx';
 import { Waiting } from './state.tsx';
@@ -19,12 +21,8 @@ export function Overview() {
   return (
     <>
       <div class="page-head">
-        <h1>Overview</h1>
-        {numbers && (
-          <p class="hint">
-            Counted <When at={numbers.counted_at} />
-          </p>
-        )}
+        <h1>{t('Overview')}</h1>
+        {numbers && <p class="hint">{rich('Counted {when}', { when: <When at={numbers.counted_at} /> })}</p>}
       </div>
       {loaded.failed.value !== null && numbers && <p class="outcome bad">{loaded.failed.value}</p>}
       {numbers ? <Shown numbers={numbers} /> : <Waiting failed={loaded.failed} retry={loaded.reload} />}
@@ -49,28 +47,34 @@ function Shown({ numbers }: { numbers: Numbers }) {
       <Attention numbers={numbers} />
       {customers.all > 0 && (
         <div class="plots">
-          <Month title="Sign-ups" days={days.signUps} none="Nobody has signed up in the last 30 days." />
-          <Month title="Revocations" days={days.revocations} none="Nothing was revoked in the last 30 days." />
-          <Card id="documents" title="Live documents" figure={documents.live}>
+          <Month title={t('Sign-ups')} days={days.signUps} none={t('Nobody has signed up in the last 30 days.')} />
+          <Month
+            title={t('Revocations')}
+            days={days.revocations}
+            none={t('Nothing was revoked in the last 30 days.')}
+          />
+          <Card id="documents" title={t('Live documents')} figure={documents.live}>
             {documents.live === 0 ? (
-              <p class="hint">No device holds a document with features now.</p>
+              <p class="hint">{t('No device holds a document with features now.')}</p>
             ) : (
               <>
                 <p class="hint">
-                  Devices that can use paid features offline, by the day on which that ends unless they renew it.
+                  {t('Devices that can use paid features offline, by the day on which that ends unless they renew it.')}
                 </p>
-                <Plot days={days.ends} what="Documents that end" />
+                <Plot days={days.ends} what={t('Documents that end')} />
               </>
             )}
           </Card>
-          <Card id="silent" title="Devices out of contact" figure={devices.silent_day}>
+          <Card id="silent" title={t('Devices out of contact')} figure={devices.silent_day}>
             <p class="hint">
-              Linked devices that are offline, or not used. {share(devices.silent_day, devices.linked)}.
+              {t('Linked devices that are offline, or not used. {share}.', {
+                share: share(devices.silent_day, devices.linked),
+              })}
             </p>
             <ul class="shares">
-              <Share label="24 hours or more" part={devices.silent_day} all={devices.linked} />
-              <Share label="7 days or more" part={devices.silent_week} all={devices.linked} />
-              <Share label="30 days or more" part={devices.silent_month} all={devices.linked} />
+              <Share label={t('24 hours or more')} part={devices.silent_day} all={devices.linked} />
+              <Share label={t('7 days or more')} part={devices.silent_week} all={devices.linked} />
+              <Share label={t('30 days or more')} part={devices.silent_month} all={devices.linked} />
             </ul>
           </Card>
         </div>
@@ -81,30 +85,33 @@ function Shown({ numbers }: { numbers: Numbers }) {
 
 function NoCustomers() {
   return (
-    <section class="card" aria-label="Customers">
-      <p class="headline">No customers yet.</p>
+    <section class="card" aria-label={t('Customers')}>
+      <p class="headline">{t('No customers yet.')}</p>
       <p class="hint">
-        They appear here when they sign up. You can also <a href="#/customers">prepare an account</a> for somebody who
-        is a customer already.
+        {rich('They appear here when they sign up. You can also {link} for somebody who is a customer already.', {
+          link: <a href="#/customers">{t('prepare an account')}</a>,
+        })}
       </p>
     </section>
   );
 }
 
-const states: readonly State[] = ['active', 'grace', 'expired', 'revoked', 'none'];
-
 function Customers({ customers }: { customers: Numbers['customers'] }) {
   return (
-    <section aria-label="Customers">
+    <section aria-label={t('Customers')}>
       <ul class="tiles">
-        <Tile label="Customers" figure={customers.all} href="#/customers" />
+        <Tile label={t('Customers')} figure={customers.all} href="#/customers" />
         {states.map((state) => (
           <Tile
             key={state}
-            label={stateWords[state].word}
+            label={stateWords(state).word}
             figure={customers[state]}
             href={`#/customers?state=${state}`}
-            note={state === 'active' && customers.trials > 0 ? count(customers.trials, 'trial') : null}
+            note={
+              state === 'active' && customers.trials > 0
+                ? t('with {trials, plural, one {# trial} other {# trials}}', { trials: customers.trials })
+                : null
+            }
           />
         ))}
       </ul>
@@ -124,8 +131,8 @@ function Tile({ label, figure, href, note = null }: TileProps) {
     <li>
       <a href={href}>
         <span>{label}</span>
-        <strong>{figure.toLocaleString('en-GB')}</strong>
-        {note !== null && <small>with {note}</small>}
+        <strong>{thousands(figure)}</strong>
+        {note !== null && <small>{note}</small>}
       </a>
     </li>
   );
@@ -136,31 +143,45 @@ function Attention({ numbers }: { numbers: Numbers }) {
   const { failing_webhooks: failing, abandoned_webhooks: abandoned, open_gaps: gaps } = numbers;
   return (
     <section class="card needs" aria-labelledby="attention">
-      <h2 id="attention">Needs attention</h2>
+      <h2 id="attention">{t('Needs attention')}</h2>
       {failing + abandoned + gaps === 0 ? (
-        <p>Nothing waits: all webhooks are delivered, and no gap is open.</p>
+        <p>{t('Nothing waits: all webhooks are delivered, and no gap is open.')}</p>
       ) : (
         <ul class="waits">
           {failing > 0 && (
             <li>
-              <a href="#/webhooks">{count(failing, 'webhook')} failing</a>, tried again by itself
+              {rich('{link}, tried again by itself', {
+                link: (
+                  <a href="#/webhooks">
+                    {t('{count, plural, one {# webhook} other {# webhooks}} failing', { count: failing })}
+                  </a>
+                ),
+              })}
             </li>
           )}
           {abandoned > 0 && (
             <li>
-              <a href="#/webhooks">{count(abandoned, 'webhook')} given up</a>, waiting to be sent again
+              {rich('{link}, waiting to be sent again', {
+                link: (
+                  <a href="#/webhooks">
+                    {t('{count, plural, one {# webhook} other {# webhooks}} given up', { count: abandoned })}
+                  </a>
+                ),
+              })}
             </li>
           )}
           {gaps > 0 && (
             <li>
-              <a href="#/gaps">{count(gaps, 'open gap')}</a>, to be checked since a backup was restored
+              {rich('{link}, to be checked since a backup was restored', {
+                link: <a href="#/gaps">{t('{gaps, plural, one {# open gap} other {# open gaps}}', { gaps })}</a>,
+              })}
             </li>
           )}
         </ul>
       )}
       <dl class="facts">
-        <End label="Keyset ends" at={numbers.keyset_ends_at} />
-        <End label="Signing key ends" at={numbers.signing_key_ends_at} />
+        <End label={t('Keyset ends')} at={numbers.keyset_ends_at} />
+        <End label={t('Signing key ends')} at={numbers.signing_key_ends_at} />
       </dl>
     </section>
   );
@@ -172,21 +193,22 @@ function End({ label, at }: { label: string; at: string }) {
     <div>
       <dt>{label}</dt>
       <dd>
-        <When at={at} /> {soon && <em class="badge attention">soon</em>}
+        <When at={at} /> {soon && <em class="badge attention">{t('soon')}</em>}
       </dd>
     </div>
   );
 }
 
 function Month({ title, days, none }: { title: string; days: Days; none: string }) {
+  const id = useId();
   const sum = total(days);
   return (
-    <Card id={title.toLowerCase()} title={title} figure={sum}>
+    <Card id={id} title={title} figure={sum}>
       {sum === 0 ? (
         <p class="hint">{none}</p>
       ) : (
         <>
-          <p class="hint">In the last 30 days. {peak(days)}</p>
+          <p class="hint">{t('In the last 30 days. {peak}', { peak: peak(days) })}</p>
           <Plot days={days} what={title} />
         </>
       )}
@@ -206,7 +228,7 @@ function Card({ id, title, figure, children }: CardProps) {
     <section class="card" aria-labelledby={id}>
       <div class="card-head">
         <h2 id={id}>{title}</h2>
-        <strong class="figure">{figure.toLocaleString('en-GB')}</strong>
+        <strong class="figure">{thousands(figure)}</strong>
       </div>
       {children}
     </section>
@@ -217,7 +239,7 @@ function Share({ label, part, all }: { label: string; part: number; all: number 
   return (
     <li>
       <span>{label}</span>
-      <strong>{part.toLocaleString('en-GB')}</strong>
+      <strong>{thousands(part)}</strong>
       <meter min={0} max={Math.max(1, all)} value={part} aria-hidden="true" />
     </li>
   );

@@ -1,4 +1,5 @@
 import type { Feature, Plan } from '@holdfast/api';
+import { t } from '@holdfast/kit/words.ts';
 import { useSignal } from '@preact/signals';
 import { useId } from 'preact/hooks';
 import type { Answer } from '../answer.ts';
@@ -18,22 +19,22 @@ export function Plans() {
   return (
     <>
       <div class="page-head">
-        <h1>Plans</h1>
+        <h1>{t('Plans')}</h1>
         {may('admin') && (
           <button type="button" class="button" onClick={() => ask(<Edit plan={null} changed={reload} />)}>
-            New plan…
+            {t('New plan…')}
           </button>
         )}
       </div>
-      <p class="hint">What a subscription to each plan gives. The higher its rank, the better the plan.</p>
+      <p class="hint">{t('What a subscription to each plan gives. The higher its rank, the better the plan.')}</p>
       {!plans ? (
         <Waiting failed={failed} retry={reload} />
       ) : plans.length === 0 ? (
-        <section class="card" aria-label="Plans">
-          <p>There is none yet.</p>
+        <section class="card" aria-label={t('Plans')}>
+          <p>{t('There is none yet.')}</p>
         </section>
       ) : (
-        <ul class="rows card" aria-label="All plans">
+        <ul class="rows card" aria-label={t('All plans')}>
           {plans.map((plan) => (
             <li key={plan.id}>
               <div>
@@ -44,10 +45,10 @@ export function Plans() {
                 <button
                   type="button"
                   class="button"
-                  aria-label={`Edit ${plan.id}`}
+                  aria-label={t('Edit {id}', { id: plan.id })}
                   onClick={() => ask(<Edit plan={plan} changed={reload} />)}
                 >
-                  Edit…
+                  {t('Edit…')}
                 </button>
               )}
             </li>
@@ -114,19 +115,19 @@ function Edit({ plan, changed, proposal = plan ?? empty }: EditProps) {
   return (
     <Act
       wide
-      title={plan ? `Edit ${plan.id}` : 'New plan'}
-      yes={plan ? 'Save for everybody who has it' : 'Make the plan'}
-      doing="Saving…"
+      title={plan ? t('Edit {id}', { id: plan.id }) : t('New plan')}
+      yes={plan ? t('Save for everybody who has it') : t('Make the plan')}
+      doing={t('Saving…')}
       disabled={!edited || (plan !== null && changes.length === 0)}
       act={async ({ reason }) => {
         const { id: name, ...members } = edited as Plan;
         const path = `/admin/v1/plans/${encodeURIComponent(name)}`;
         const saved = await call<Plan>('PUT', path, { body: { id: name, ...members, reason } }).finally(changed);
         said.value = {
-          text: `The plan ${name} is saved.`,
+          text: t('The plan {name} is saved.', { name }),
           ...(plan && {
             undo: {
-              label: 'Undo…',
+              label: t('Undo…'),
               act: () => ask(<Edit plan={saved} proposal={plan} changed={changed} />),
             },
           }),
@@ -135,7 +136,7 @@ function Edit({ plan, changed, proposal = plan ?? empty }: EditProps) {
     >
       {!plan && (
         <label class="field">
-          <span>Id</span>
+          <span>{t('Id')}</span>
           <input
             autocomplete="off"
             autocapitalize="none"
@@ -146,22 +147,22 @@ function Edit({ plan, changed, proposal = plan ?? empty }: EditProps) {
             value={id}
             onInput={(event) => (id.value = event.currentTarget.value)}
           />
-          <small>Small letters, digits, _ and -. Billing names the plan by it.</small>
+          <small>{t('Small letters, digits, _ and -. Billing names the plan by it.')}</small>
         </label>
       )}
       <Features rows={rows.value} onChange={(next) => (rows.value = next)} />
       <div class="pair-of-fields">
         <label class="field">
-          <span>Offline at most</span>
+          <span>{t('Offline at most')}</span>
           <input
             autocomplete="off"
-            placeholder="server’s own"
+            placeholder={t('server’s own')}
             value={life}
             onInput={(event) => (life.value = event.currentTarget.value)}
           />
         </label>
         <label class="field">
-          <span>Grace after the paid time</span>
+          <span>{t('Grace after the paid time')}</span>
           <input
             autocomplete="off"
             required
@@ -170,7 +171,7 @@ function Edit({ plan, changed, proposal = plan ?? empty }: EditProps) {
           />
         </label>
         <label class="field">
-          <span>Devices at most</span>
+          <span>{t('Devices at most')}</span>
           <input
             type="number"
             min={1}
@@ -181,7 +182,7 @@ function Edit({ plan, changed, proposal = plan ?? empty }: EditProps) {
           />
         </label>
         <label class="field">
-          <span>Rank</span>
+          <span>{t('Rank')}</span>
           <input
             type="number"
             min={-1_000_000}
@@ -192,21 +193,23 @@ function Edit({ plan, changed, proposal = plan ?? empty }: EditProps) {
           />
         </label>
       </div>
-      <p class="hint">Enter durations like 7 days, 36 h or 30 min, or none.</p>
+      <p class="hint">{t('Enter durations like 7 days, 36 h or 30 min, or none.')}</p>
       <div role="status">
-        {!edited && <p class="outcome bad">A length is not readable.</p>}
+        {!edited && <p class="outcome bad">{t('Enter a duration like 7 days.')}</p>}
         {changes.length > 0 && (
           <div class="callout">
-            <strong>For everybody who has {plan?.id}:</strong>
+            <strong>{t('For everybody who has {id}:', { id: plan?.id })}</strong>
             <ul>
               {changes.map(({ text, loss }) => (
                 <li key={text}>
-                  {loss && <span class="unseen">Less: </span>}
+                  {loss && <span class="unseen">{t('Less:')} </span>}
                   {text}
                 </li>
               ))}
             </ul>
-            <p>It counts from now on; devices take it over one after the other, when they are next in contact.</p>
+            <p>
+              {t('It counts from now on; devices take it over one after the other, when they are next in contact.')}
+            </p>
           </div>
         )}
       </div>
@@ -220,11 +223,11 @@ function Features({ rows, onChange }: { rows: readonly Row[]; onChange: (rows: r
     onChange(rows.map((row) => (row.key === key ? { ...row, ...change } : row)));
   return (
     <fieldset class="features">
-      <legend>Features</legend>
+      <legend>{t('Features')}</legend>
       {rows.map((row, index) => (
         <div class="feature" key={row.key}>
           <label class="field">
-            <span>Name</span>
+            <span>{t('Name')}</span>
             <input
               autocomplete="off"
               autocapitalize="none"
@@ -237,12 +240,12 @@ function Features({ rows, onChange }: { rows: readonly Row[]; onChange: (rows: r
             />
           </label>
           <label class="field">
-            <span>Limit</span>
+            <span>{t('Limit')}</span>
             <input
               type="number"
               min={0}
               max={Number.MAX_SAFE_INTEGER}
-              placeholder="none"
+              placeholder={t('none')}
               value={row.limit}
               onInput={(event) => put(row.key, { limit: event.currentTarget.value })}
             />
@@ -254,15 +257,15 @@ function Features({ rows, onChange }: { rows: readonly Row[]; onChange: (rows: r
               checked={row.offline}
               onChange={(event) => put(row.key, { offline: event.currentTarget.checked })}
             />
-            <span>offline, too</span>
+            <span>{t('offline, too')}</span>
           </label>
           <button
             type="button"
             class="button quiet"
-            aria-label={`Remove ${row.name || 'this feature'}`}
+            aria-label={t('Remove {name}', { name: row.name || t('this feature') })}
             onClick={() => onChange(rows.filter(({ key }) => key !== row.key))}
           >
-            Remove
+            {t('Remove')}
           </button>
         </div>
       ))}
@@ -271,7 +274,7 @@ function Features({ rows, onChange }: { rows: readonly Row[]; onChange: (rows: r
         class="button"
         onClick={() => onChange([...rows, { key: crypto.randomUUID(), name: '', limit: '', offline: true }])}
       >
-        Add a feature
+        {t('Add a feature')}
       </button>
     </fieldset>
   );

@@ -1,3 +1,5 @@
+import { thousands } from '@holdfast/kit/when.ts';
+import { locale, t } from '@holdfast/kit/words.ts';
 import { useEffect, useRef } from 'preact/hooks';
 import { type Days, dayWords } from '../words/overview.ts';
 
@@ -24,7 +26,11 @@ export function Plot({ days, what }: { days: Days; what: string }) {
       const bars = UPlot.paths.bars?.({ size: [0.72, 32], radius: 0.15 });
       const style = getComputedStyle(element);
       const color = (name: string) => style.getPropertyValue(name).trim();
-      const axis = { stroke: color('--ink-soft'), font: `12px ${color('--sans')}`, ticks: { show: false } };
+      const axis = {
+        stroke: color('--ink-soft'),
+        font: `12px ${color('--sans')}`,
+        ticks: { show: false },
+      };
       const grid = { stroke: color('--line'), width: 1 };
       drawn = new UPlot(
         {
@@ -47,7 +53,7 @@ export function Plot({ days, what }: { days: Days; what: string }) {
               incrs: [1, 2, 5]
                 .flatMap((n) => [n, 10 * n, 100 * n, 1e3 * n, 1e4 * n, 1e5 * n, 1e6 * n])
                 .sort((a, b) => a - b),
-              values: (_plot, counts) => counts.map((count) => compact.format(count)),
+              values: (_plot, counts) => counts.map((count) => compact(count)),
             },
           ],
           series: [
@@ -83,12 +89,13 @@ export function Plot({ days, what }: { days: Days; what: string }) {
       <div class="plot" ref={place} aria-hidden="true" />
       <details class="numbers">
         <summary>
-          The numbers<span class="unseen"> of {what}</span>
+          {t('The numbers')}
+          <span class="unseen">: {what}</span>
         </summary>
         <table>
           <thead>
             <tr>
-              <th scope="col">Day (UTC)</th>
+              <th scope="col">{t('Day (UTC)')}</th>
               <th scope="col">{what}</th>
             </tr>
           </thead>
@@ -96,7 +103,7 @@ export function Plot({ days, what }: { days: Days; what: string }) {
             {days.starts.map((start, n) => (
               <tr key={start}>
                 <th scope="row">{dayWords(start)}</th>
-                <td>{days.counts[n]?.toLocaleString('en-GB')}</td>
+                <td>{thousands(days.counts[n] ?? 0)}</td>
               </tr>
             ))}
           </tbody>
@@ -106,4 +113,4 @@ export function Plot({ days, what }: { days: Days; what: string }) {
   );
 }
 
-const compact = new Intl.NumberFormat('en-GB', { notation: 'compact' });
+const compact = (count: number) => new Intl.NumberFormat(locale(), { notation: 'compact' }).format(count);

@@ -1,13 +1,15 @@
 import type { ListedUser } from '@holdfast/api';
 import { SearchIcon } from '@holdfast/kit/icons.tsx';
+import { rich } from '@holdfast/kit/rich.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { signal, useSignal } from '@preact/signals';
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { go } from '../address.ts';
 import type { Answer } from '../answer.ts';
 import { call } from '../server.ts';
 import { may } from '../session.ts';
-import { standing, stateWords } from '../words/standing.ts';
-import { count, stamp, startOfDay } from '../words/time.ts';
+import { standing, states, stateWords } from '../words/standing.ts';
+import { stamp, startOfDay } from '../words/time.ts';
 import { useLoaded, usePaged } from '../work.ts';
 import { Act, ask } from './act.tsx';
 import { Copy } from './id.tsx';
@@ -34,7 +36,7 @@ const rounds = 10;
 /** With a `state`, as a link names it, the list shows all customers of that state. */
 export function Search({ state }: { state: string | undefined }) {
   useMemo(() => {
-    if (state === undefined || !(state in stateWords)) return;
+    if (state === undefined || !states.some((each) => each === state)) return;
     query.value = '';
     filters.value = { ...unfiltered, state };
   }, [state]);
@@ -67,14 +69,14 @@ export function Search({ state }: { state: string | undefined }) {
   return (
     <>
       <div class="page-head">
-        <h1>Customers</h1>
+        <h1>{t('Customers')}</h1>
         {may('support:write') && (
           <div class="actions">
             <a class="button" href="#/many">
-              Revoke many
+              {t('Revoke many')}
             </a>
             <button type="button" class="button" onClick={() => ask(<NewCustomer />)}>
-              New customer
+              {t('New customer')}
             </button>
           </div>
         )}
@@ -91,7 +93,7 @@ export function Search({ state }: { state: string | undefined }) {
         {found.failed.value ?? hint(asked, users, found.more.value, found.loading.value)}
       </p>
       {users && users.length > 0 && (
-        <ul class="found" aria-label="Found">
+        <ul class="found" aria-label={t('Found')}>
           {users.map((user) => (
             <li key={user.id}>
               <a href={`#/user/${user.id}`}>
@@ -100,11 +102,14 @@ export function Search({ state }: { state: string | undefined }) {
                   {user.plan} <em class={`badge ${standing(user).tone}`}>{standing(user).word}</em>
                 </span>
                 <span class="since">
-                  {user.external_id ?? 'no customer id'}, since <Timed words={() => stamp(new Date(user.created_at))} />
+                  {rich('{id}, since {when}', {
+                    id: user.external_id ?? t('no customer id'),
+                    when: <Timed words={() => stamp(new Date(user.created_at))} />,
+                  })}
                 </span>
                 <code>{user.id}</code>
               </a>
-              <Copy text={user.id} of={`the user id of ${user.name}`} />
+              <Copy text={user.id} of={t('the user id of {name}', { name: user.name })} />
             </li>
           ))}
         </ul>
@@ -135,8 +140,8 @@ export function SearchField({ submit }: { submit: () => void }) {
       <input
         ref={field}
         type="search"
-        aria-label="Search customers"
-        placeholder="Any part of a name, or a whole id"
+        aria-label={t('Search customers')}
+        placeholder={t('Any part of a name, or a whole id')}
         autocomplete="off"
         spellcheck={false}
         maxLength={200}
@@ -157,20 +162,20 @@ function Filters() {
   return (
     <div class="filters">
       <label>
-        <span>State</span>
+        <span>{t('State')}</span>
         <select value={state} onChange={(event) => set({ state: event.currentTarget.value })}>
-          <option value="">all</option>
-          {Object.entries(stateWords).map(([value, { word }]) => (
+          <option value="">{t('all')}</option>
+          {states.map((value) => (
             <option key={value} value={value}>
-              {word}
+              {stateWords(value).word}
             </option>
           ))}
         </select>
       </label>
       <label>
-        <span>Plan</span>
+        <span>{t('Plan')}</span>
         <select value={plan} onChange={(event) => set({ plan: event.currentTarget.value })}>
-          <option value="">all</option>
+          <option value="">{t('all')}</option>
           {data.value?.plans.map(({ id }) => (
             <option key={id} value={id}>
               {id}
@@ -179,19 +184,19 @@ function Filters() {
         </select>
       </label>
       <label>
-        <span>Signed up from</span>
+        <span>{t('Signed up from')}</span>
         <input type="date" value={from} onChange={(event) => set({ from: event.currentTarget.value })} />
       </label>
       <label>
-        <span>to</span>
+        <span>{t('to')}</span>
         <input type="date" value={to} onChange={(event) => set({ to: event.currentTarget.value })} />
       </label>
       <label>
-        <span>Sort</span>
+        <span>{t('Sort')}</span>
         <select value={sort} onChange={(event) => set({ sort: event.currentTarget.value })}>
-          <option value="newest">newest first</option>
-          <option value="oldest">oldest first</option>
-          <option value="name">by name</option>
+          <option value="newest">{t('newest first')}</option>
+          <option value="oldest">{t('oldest first')}</option>
+          <option value="name">{t('by name')}</option>
         </select>
       </label>
     </div>
@@ -209,12 +214,12 @@ function parameters(q: string, { state, plan, from, to, sort }: typeof filters.v
 function hint(asked: string, users: readonly ListedUser[] | null, more: boolean, loading: boolean): string {
   if (users === null || (loading && users.length === 0)) return '';
   if (users.length === 0) {
-    if (more) return 'None so far: there are more customers to look through.';
-    return asked === '' ? 'No customer matches.' : `No customer matches “${asked}”.`;
+    if (more) return t('None so far: there are more customers to look through.');
+    return asked === '' ? t('No customer matches.') : t('No customer matches “{asked}”.', { asked });
   }
   return more
-    ? `The first ${users.length}. Narrow the search, or show more.`
-    : `${count(users.length, 'customer')} found.`;
+    ? t('The first {shown}. Narrow the search, or show more.', { shown: users.length })
+    : t('{count, plural, one {# customer} other {# customers}} found.', { count: users.length });
 }
 
 function NewCustomer() {
@@ -222,27 +227,29 @@ function NewCustomer() {
   const id = useSignal('');
   return (
     <Act
-      title="Prepare an account for a customer?"
-      yes="Prepare account"
-      doing="Preparing…"
+      title={t('Prepare an account for a customer?')}
+      yes={t('Prepare account')}
+      doing={t('Preparing…')}
       act={async ({ reason, key }) => {
         const body = { name: name.peek().trim(), external_id: id.peek().trim(), reason };
         const made = await call<Answer<'createUser'>>('POST', '/admin/v1/users', { body, key: key(body) });
         query.value = made.user.external_id ?? made.user.name;
         ask(
           <LinkMade
-            title={`The account of ${made.user.name} is ready`}
-            text="Give this link to the customer: with it they make their first passkey. Nobody else may get it."
+            title={t('The account of {name} is ready', { name: made.user.name })}
+            text={t('Give this link to the customer: with it they make their first passkey. Nobody else may get it.')}
             link={made.enrolment}
           />,
         );
       }}
     >
       <p>
-        For somebody who is a customer already. You get a one-time link, good for 15 minutes, for their first passkey.
+        {t(
+          'For somebody who is a customer already. You get a one-time link, good for 15 minutes, for their first passkey.',
+        )}
       </p>
       <label class="field">
-        <span>Name</span>
+        <span>{t('Name')}</span>
         <input
           autocomplete="off"
           maxLength={100}
@@ -252,7 +259,7 @@ function NewCustomer() {
         />
       </label>
       <label class="field">
-        <span>Customer id</span>
+        <span>{t('Customer id')}</span>
         <input
           autocomplete="off"
           spellcheck={false}
@@ -260,7 +267,7 @@ function NewCustomer() {
           value={id}
           onInput={(event) => (id.value = event.currentTarget.value)}
         />
-        <small>What your other systems call them. It can be left out, but not added later.</small>
+        <small>{t('What your other systems call them. It can be left out, but not added later.')}</small>
       </label>
     </Act>
   );

@@ -1,3 +1,5 @@
+import { LanguageChoice } from '@holdfast/kit/language-choice.tsx';
+import { t } from '@holdfast/kit/words.ts';
 import { set, settings } from '../settings.ts';
 import { askNothing, Frame } from './act.tsx';
 
@@ -5,7 +7,7 @@ import { askNothing, Frame } from './act.tsx';
 export function Settings() {
   const { times, messages } = settings.value;
   return (
-    <Frame title="Settings of this browser">
+    <Frame title={t('Settings of this browser')}>
       <form
         method="dialog"
         onSubmit={(event) => {
@@ -14,26 +16,30 @@ export function Settings() {
         }}
       >
         <fieldset class="choices">
-          <legend>Times</legend>
+          <legend>{t('Times')}</legend>
           <Choice name="times" checked={times === 'local'} pick={() => set({ times: 'local' })}>
-            In this device’s time zone; under the pointer, in UTC
+            {t('In this device’s time zone; under the pointer, in UTC')}
           </Choice>
           <Choice name="times" checked={times === 'UTC'} pick={() => set({ times: 'UTC' })}>
-            In UTC
+            {t('In UTC')}
           </Choice>
         </fieldset>
         <fieldset class="choices">
-          <legend>The message about the last change</legend>
+          <legend>{t('The message about the last change')}</legend>
           <Choice name="messages" checked={messages === 'leave'} pick={() => set({ messages: 'leave' })}>
-            Leaves by itself once it was read. The key F8 leads to it
+            {t('Leaves by itself once it was read. The key F8 leads to it')}
           </Choice>
           <Choice name="messages" checked={messages === 'stay'} pick={() => set({ messages: 'stay' })}>
-            Stays until you close it
+            {t('Stays until you close it')}
           </Choice>
+        </fieldset>
+        <fieldset class="choices">
+          <legend>{t('Language')}</legend>
+          <LanguageChoice label={t('Language')} />
         </fieldset>
         <div class="ends">
           <button type="submit" class="button primary">
-            Done
+            {t('Done')}
           </button>
         </div>
       </form>

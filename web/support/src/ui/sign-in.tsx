@@ -1,4 +1,5 @@
 import { HoldfastError, passkeySupport } from '@holdfast/client';
+import { t } from '@holdfast/kit/words.ts';
 import { useSignal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
 import { enter, enterFromAutofill } from '../session.ts';
@@ -35,11 +36,11 @@ export function SignIn() {
   }, [offered.value, busy]);
   return (
     <Threshold>
-      <h1>Sign in</h1>
+      <h1>{t('Sign in')}</h1>
       {!usable.value && (
         <div class="callout" role="alert">
-          <strong>This browser cannot use passkeys.</strong>
-          <p>Open the console in an up-to-date Chrome, Edge, Firefox or Safari.</p>
+          <strong>{t('This browser cannot use passkeys.')}</strong>
+          <p>{t('Open the console in an up-to-date Chrome, Edge, Firefox or Safari.')}</p>
         </div>
       )}
       <form
@@ -50,18 +51,19 @@ export function SignIn() {
       >
         {offered.value && (
           <label class="field">
-            <span>Your name</span>
+            <span>{t('Your name')}</span>
             <input name="name" autocomplete="username webauthn" />
           </label>
         )}
-        <WorkButton work={work} kind="primary wide" doing="Waiting for your passkey…">
-          Sign in with a passkey
+        <WorkButton work={work} kind="primary wide" doing={t('Waiting for your passkey…')}>
+          {t('Sign in with a passkey')}
         </WorkButton>
       </form>
       <Failed work={work} />
       <p class="hint">
-        For staff alone. Lost your passkey, or new here? An administrator, or whoever runs the server, can give you a
-        one-time link.
+        {t(
+          'Staff only. Lost your passkey, or new here? An administrator, or whoever runs the server, can give you a one-time link.',
+        )}
       </p>
     </Threshold>
   );

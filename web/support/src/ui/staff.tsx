@@ -1,20 +1,22 @@
 import type { AdminSession, Role, StaffMember } from '@holdfast/api';
+import { rich } from '@holdfast/kit/rich.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { useSignal } from '@preact/signals';
 import type { Answer } from '../answer.ts';
 import { call } from '../server.ts';
 import { may, staff } from '../session.ts';
 import { learnNames } from '../surroundings.ts';
-import { count } from '../words/time.ts';
 import { said, useLoaded } from '../work.ts';
 import { Act, ask } from './act.tsx';
 import { LinkMade } from './link-made.tsx';
 import { NotAllowed, Waiting } from './state.tsx';
 import { When } from './when.tsx';
 
-const roleWords: Readonly<Record<Role, string>> = {
-  support: 'Looks customers up; revokes, reinstates and grants; helps customers back in.',
-  admin: 'All of that; plans, staff, webhooks, and the export of the trail, too.',
-};
+const roleWords = (role: Role) =>
+  ({
+    support: t('Looks customers up; revokes, reinstates and grants; helps customers back in.'),
+    admin: t('All of that; plans, staff, webhooks, and the export of the trail, too.'),
+  })[role];
 
 export function Staff() {
   const allowed = may('admin');
@@ -27,17 +29,17 @@ export function Staff() {
   return (
     <>
       <div class="page-head">
-        <h1>Staff</h1>
+        <h1>{t('Staff')}</h1>
         {allowed && (
           <button type="button" class="button" onClick={() => ask(<Invite changed={changed} />)}>
-            Invite…
+            {t('Invite…')}
           </button>
         )}
       </div>
       {!allowed ? (
         <NotAllowed />
       ) : list ? (
-        <ul class="rows card" aria-label="Staff members">
+        <ul class="rows card" aria-label={t('Staff members')}>
           {list.map((member) => (
             <li key={member.id}>
               <div>
@@ -45,30 +47,35 @@ export function Staff() {
                   <a href={`#/user/${member.id}`}>{member.name}</a>
                 </strong>
                 <em class="badge">{member.role}</em>
-                {member.id === staff()?.user?.id && <em class="badge good">you</em>}
+                {member.id === staff()?.user?.id && <em class="badge good">{t('you')}</em>}
                 <small>
-                  {member.passkeys === 0 ? 'Has no passkey yet' : count(member.passkeys, 'passkey')}. Since{' '}
-                  <When at={member.created_at} />.
-                  {member.id === staff()?.user?.id && ' Only another admin can remove you.'}
+                  {rich(
+                    '{passkeys, plural, =0 {Has no passkey yet} one {# passkey} other {# passkeys}}. Since {when}.',
+                    {
+                      passkeys: member.passkeys,
+                      when: <When at={member.created_at} />,
+                    },
+                  )}
+                  {member.id === staff()?.user?.id && ` ${t('Only another admin can remove you.')}`}
                 </small>
               </div>
               <div class="actions">
                 <button
                   type="button"
                   class="button"
-                  aria-label={`Recovery link for ${member.name}`}
+                  aria-label={t('Recovery link for {name}', { name: member.name })}
                   onClick={() => ask(<Recover member={member} />)}
                 >
-                  Recovery link…
+                  {t('Recovery link…')}
                 </button>
                 {member.id !== staff()?.user?.id && (
                   <button
                     type="button"
                     class="button danger"
-                    aria-label={`Remove ${member.name}`}
+                    aria-label={t('Remove {name}', { name: member.name })}
                     onClick={() => ask(<Remove member={member} changed={changed} />)}
                   >
-                    Remove…
+                    {t('Remove…')}
                   </button>
                 )}
               </div>
@@ -87,25 +94,28 @@ function Invite({ changed }: { changed: () => Promise<void> }) {
   const role = useSignal<Role>('support');
   return (
     <Act
-      reasons={['New colleague', 'New admin']}
-      title="Invite a staff member?"
-      yes="Make the invitation"
-      doing="Making…"
+      reasons={[t('New colleague'), t('New admin')]}
+      title={t('Invite a staff member?')}
+      yes={t('Make the invitation')}
+      doing={t('Making…')}
       act={async ({ reason, key }) => {
         const body = { name: name.peek().trim(), role: role.peek(), reason };
         const made = await call<Answer<'inviteStaff'>>('POST', '/admin/v1/staff', { body, key: key(body) });
         await changed();
         ask(
           <LinkMade
-            title={`The invitation of ${body.name}`}
-            text={`Give it to ${body.name}: with it they make their passkey and are in, as ${body.role}. Nobody else may get it.`}
+            title={t('The invitation of {name}', { name: body.name })}
+            text={t(
+              'Give it to {name}: with it they make their passkey and are in, as {role}. Nobody else may get it.',
+              { name: body.name, role: body.role },
+            )}
             link={made.invitation}
           />,
         );
       }}
     >
       <label class="field">
-        <span>Name</span>
+        <span>{t('Name')}</span>
         <input
           autocomplete="off"
           maxLength={100}
@@ -115,13 +125,13 @@ function Invite({ changed }: { changed: () => Promise<void> }) {
         />
       </label>
       <fieldset class="choices">
-        <legend>Role</legend>
+        <legend>{t('Role')}</legend>
         {(['support', 'admin'] as const).map((each) => (
           <label key={each}>
             <input type="radio" name="role" checked={role.value === each} onChange={() => (role.value = each)} />
             <span>
               <strong>{each}</strong>
-              <small>{roleWords[each]}</small>
+              <small>{roleWords(each)}</small>
             </span>
           </label>
         ))}
@@ -133,27 +143,32 @@ function Invite({ changed }: { changed: () => Promise<void> }) {
 function Recover({ member }: { member: StaffMember }) {
   return (
     <Act
-      reasons={['Lost all passkeys']}
-      title={`Make a recovery link for ${member.name}?`}
-      yes="Make the link"
-      doing="Making…"
+      reasons={[t('Lost all passkeys')]}
+      title={t('Make a recovery link for {name}?', { name: member.name })}
+      yes={t('Make the link')}
+      doing={t('Making…')}
       act={async ({ reason, key }) => {
         const body = { reason };
         const path = `/admin/v1/users/${member.id}/recovery`;
         const made = await call<Answer<'recoverUser'>>('POST', path, { body, key: key(body) });
         ask(
           <LinkMade
-            title={`A recovery link for ${member.name}`}
-            text={`Give it to ${member.name} in person: whoever opens it first is in, as ${member.role}.`}
+            title={t('A recovery link for {name}', { name: member.name })}
+            text={t('Give it to {name} in person: whoever opens it first is in, as {role}.', {
+              name: member.name,
+              role: member.role,
+            })}
             link={made.recovery}
           />,
         );
       }}
     >
       <p class="promise">
-        Whoever opens the link within 15 minutes can do here what {member.name} can. Be sure who asks.
+        {t('Whoever opens the link within 15 minutes can do here what {name} can. Be sure who asks.', {
+          name: member.name,
+        })}
       </p>
-      <p>It makes a new passkey and ends all sessions of {member.name}.</p>
+      <p>{t('It makes a new passkey and ends all sessions of {name}.', { name: member.name })}</p>
     </Act>
   );
 }
@@ -162,20 +177,22 @@ function Remove({ member, changed }: { member: StaffMember; changed: () => Promi
   return (
     <Act
       danger
-      reasons={['Has left', 'Other duties']}
-      title={`Remove ${member.name} from the staff?`}
-      yes="Remove now"
-      doing="Removing…"
+      reasons={[t('Has left'), t('Other duties')]}
+      title={t('Remove {name} from the staff?', { name: member.name })}
+      yes={t('Remove now')}
+      doing={t('Removing…')}
       act={async ({ reason }) => {
         await call('DELETE', `/admin/v1/staff/${member.id}`, { body: { reason } });
         await changed();
-        said.value = { text: `${member.name} is no longer staff.` };
+        said.value = { text: t('{name} is no longer staff.', { name: member.name }) };
       }}
     >
       <p class="promise">
-        {member.name} can do nothing here from now on: all sessions end, and open pages are refused.
+        {t('{name} can do nothing here from now on: all sessions end, and open pages are refused.', {
+          name: member.name,
+        })}
       </p>
-      <p>The account itself stays an ordinary one. To undo it, invite them again.</p>
+      <p>{t('The account itself stays an ordinary one. To undo it, invite them again.')}</p>
     </Act>
   );
 }

@@ -1,13 +1,14 @@
+import { t } from '@holdfast/kit/words.ts';
 import type { Signal } from '@preact/signals';
 
 /** Placeholder for missing data: why it is missing, or that it is loading, shown only after a while. */
 export function Waiting({ failed, retry }: { failed: Signal<string | null>; retry: () => unknown }) {
-  if (failed.value === null) return <p class="waiting">One moment…</p>;
+  if (failed.value === null) return <p class="waiting">{t('One moment…')}</p>;
   return (
     <div class="callout" role="alert">
       <p>{failed.value}</p>
       <button type="button" class="button" onClick={() => void retry()}>
-        Try again
+        {t('Try again')}
       </button>
     </div>
   );
@@ -17,8 +18,8 @@ export function Waiting({ failed, retry }: { failed: Signal<string | null>; retr
 export function NotAllowed() {
   return (
     <div class="callout" role="alert">
-      <strong>This takes an administrator.</strong>
-      <p>Your role is support. Ask an administrator to do it, or to change your role.</p>
+      <strong>{t('This takes an administrator.')}</strong>
+      <p>{t('Your role is support. Ask an administrator to do it, or to change your role.')}</p>
     </div>
   );
 }
@@ -33,7 +34,7 @@ export function More({ of }: { of: { more: Signal<boolean>; loading: Signal<bool
       aria-disabled={of.loading.value}
       onClick={() => !of.loading.peek() && void of.next()}
     >
-      Show more
+      {t('Show more')}
     </button>
   );
 }

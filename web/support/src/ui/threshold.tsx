@@ -1,3 +1,5 @@
+import { LanguageChoice } from '@holdfast/kit/language-choice.tsx';
+import { t } from '@holdfast/kit/words.ts';
 import type { ComponentChildren } from 'preact';
 import { Mark } from './mark.tsx';
 
@@ -7,9 +9,10 @@ export function Threshold({ children }: { children: ComponentChildren }) {
     <main class="threshold gate">
       <div class="threshold-card">
         <p class="brand">
-          <Mark /> Holdfast support
+          <Mark /> {t('Holdfast support')}
         </p>
         {children}
+        <LanguageChoice label={t('Language')} />
       </div>
     </main>
   );

@@ -1,3 +1,4 @@
+import { t } from '@holdfast/kit/words.ts';
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { settings } from '../settings.ts';
@@ -62,7 +63,7 @@ export function Toast() {
           onKeyDown={(event) => event.key === 'Escape' && close()}
         >
           <p>
-            {latest.text} <span class="unseen">The key F8 leads to this message.</span>
+            {latest.text} <span class="unseen">{t('The key F8 leads to this message.')}</span>
           </p>
           <div class="actions">
             {latest.undo && (
@@ -71,7 +72,7 @@ export function Toast() {
               </button>
             )}
             <button type="button" class="button quiet" onClick={close}>
-              Close
+              {t('Close')}
             </button>
           </div>
         </div>

@@ -1,7 +1,9 @@
 import type { AuditEntry } from '@holdfast/api';
+import { rich } from '@holdfast/kit/rich.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { useEffect, useRef } from 'preact/hooks';
 import { names as staffNames } from '../surroundings.ts';
-import { actionWords, actorWords, changes, objectOf, short } from '../words/trail.ts';
+import { actionWords, actorWords, changes, kindWords, objectOf, short } from '../words/trail.ts';
 import { usePaged } from '../work.ts';
 import { Id } from './id.tsx';
 import { More, Waiting } from './state.tsx';
@@ -38,7 +40,7 @@ export function Trail({ user, filter = '', seen: tell, version = '' }: Props) {
   if (!entries) return <Waiting failed={trail.failed} retry={trail.reload} />;
   return (
     <>
-      {entries.length === 0 && <p>{filter === '' ? 'Nothing yet.' : 'No entry matches.'}</p>}
+      {entries.length === 0 && <p>{filter === '' ? t('Nothing yet.') : t('No entry matches.')}</p>}
       <ol class={`trail ${user === null ? 'wide' : ''}`}>
         {entries.map((entry) => (
           <Entry key={entry.id} entry={entry} names={names} everybody={user === null} />
@@ -64,17 +66,16 @@ function Entry({ entry, names, everybody }: EntryProps) {
   return (
     <li>
       <p>
-        <strong>{actionWords(entry.action)}</strong> by {actorWords(entry.actor, entry.user, known)}
-        {everybody && entry.user && (
-          <>
-            , for <Customer id={entry.user} names={names} />
-          </>
-        )}
+        {rich('{action} by {actor}', {
+          action: <strong>{actionWords(entry.action)}</strong>,
+          actor: actorWords(entry.actor, entry.user, known),
+        })}
+        {everybody && entry.user && rich(', for {customer}', { customer: <Customer id={entry.user} names={names} /> })}
       </p>
       {entry.reason !== null && <p class="reason">“{entry.reason}”</p>}
       {object && (
         <p class="object">
-          {object.kind} <Id of={`the id of the ${object.kind}`}>{object.id}</Id>
+          {kindWords(object.kind)} <Id of={t('the id: {kind}', { kind: kindWords(object.kind) })}>{object.id}</Id>
         </p>
       )}
       {changed.length > 0 && (
@@ -92,5 +93,9 @@ function Entry({ entry, names, everybody }: EntryProps) {
 /** A customer by name, or that the account was deleted. */
 export function Customer({ id, names }: { id: string; names: ReadonlyMap<string, string> }) {
   const name = names.get(id);
-  return name === undefined ? <>a deleted account ({short(id)})</> : <a href={`#/user/${id}`}>{name}</a>;
+  return name === undefined ? (
+    t('a deleted account ({short})', { short: short(id) })
+  ) : (
+    <a href={`#/user/${id}`}>{name}</a>
+  );
 }

@@ -1,18 +1,23 @@
 import type { Action } from '@holdfast/api';
+import { t } from '@holdfast/kit/words.ts';
 
 /** What became of a recorded act, in a sentence. */
 export function verdictWords({ verdict, code }: Action): string {
-  if (verdict === 'accepted') return 'Accepted.';
-  if (verdict === 'superseded') return 'Taken back by support or the host.';
-  return `Refused: ${refusals[code ?? ''] ?? `the server’s reason is ${code}`}.`;
+  if (verdict === 'accepted') return t('Accepted.');
+  if (verdict === 'superseded') return t('Taken back by support or the host.');
+  return t('Refused: {why}.', {
+    why: refusals()[code ?? ''] ?? t('the server’s reason is {code}', { code }),
+  });
 }
 
-const refusals: Readonly<Record<string, string>> = {
-  revoked: 'the subscription was withheld, or the device removed, at some time when it may have happened',
-  expired: 'the paid time was over at some time when it may have happened',
-  not_granted: 'the plan did not include it at some time when it may have happened',
-  over_limit: 'the plan’s limit was reached',
-  too_old: 'it claims a time before its document, or came more than 90 days after that ended',
-  from_future: 'it claims a time that had not come yet',
-  quarantined: 'there are two copies of the device',
-};
+function refusals(): Readonly<Record<string, string>> {
+  return {
+    revoked: t('the subscription was withheld, or the device removed, at some time when it may have happened'),
+    expired: t('the paid time was over at some time when it may have happened'),
+    not_granted: t('the plan did not include it at some time when it may have happened'),
+    over_limit: t('the plan’s limit was reached'),
+    too_old: t('it claims a time before its document, or came more than 90 days after that ended'),
+    from_future: t('it claims a time that had not come yet'),
+    quarantined: t('there are two copies of the device'),
+  };
+}

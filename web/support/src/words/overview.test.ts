@@ -18,8 +18,8 @@ test('says how many there are, and when most', () => {
 });
 
 test('a share says when it is small, or of nothing', () => {
-  expect(share(0, 40)).toBe('0 % of 40 devices');
-  expect(share(1, 400)).toBe('less than 1 % of 400 devices');
-  expect(share(1, 2)).toBe('50 % of 2 devices');
+  expect(share(0, 40)).toBe('0% of 40 devices');
+  expect(share(1, 400)).toBe('less than 1% of 400 devices');
+  expect(share(1, 2)).toBe('50% of 2 devices');
   expect(share(0, 0)).toBe('no device is linked');
 });

@@ -1,8 +1,8 @@
 import type { DayCount } from '@holdfast/api';
-import { count } from './time.ts';
+import { thousands } from '@holdfast/kit/when.ts';
+import { locale, t } from '@holdfast/kit/words.ts';
 
 const day = 86_400_000;
-const short = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', day: 'numeric', month: 'short' });
 
 /** The numbers of consecutive days, for a plot and its table. */
 export interface Days {
@@ -22,7 +22,7 @@ export function fillDays(some: readonly DayCount[], first: Date, length: number)
 
 /** "3 Nov": a day of UTC. */
 export function dayWords(start: number): string {
-  return short.format(new Date(start * 1000));
+  return new Intl.DateTimeFormat(locale(), { timeZone: 'UTC', day: 'numeric', month: 'short' }).format(start * 1000);
 }
 
 export function total({ counts }: Days): number {
@@ -32,13 +32,16 @@ export function total({ counts }: Days): number {
 /** "Most on 3 Nov: 1,440.", or empty without any. */
 export function peak({ starts, counts }: Days): string {
   const most = Math.max(...counts);
-  return most > 0 ? `Most on ${dayWords(starts[counts.indexOf(most)] ?? 0)}: ${most.toLocaleString('en-GB')}.` : '';
+  if (most <= 0) return '';
+  return t('Most on {day}: {most}.', { day: dayWords(starts[counts.indexOf(most)] ?? 0), most: thousands(most) });
 }
 
-/** "12 % of 340 devices". */
+/** "12% of 340 devices". */
 export function share(part: number, all: number): string {
-  if (all === 0) return 'no device is linked';
-  const percent = (100 * part) / all;
-  const rounded = percent > 0 && percent < 1 ? 'less than 1' : Math.round(percent);
-  return `${rounded} % of ${count(all, 'device')}`;
+  if (all === 0) return t('no device is linked');
+  const percent = (of: number) => new Intl.NumberFormat(locale(), { style: 'percent' }).format(of);
+  const small = part > 0 && part / all < 0.01;
+  return small
+    ? t('less than {percent} of {all, plural, one {# device} other {# devices}}', { percent: percent(0.01), all })
+    : t('{percent} of {all, plural, one {# device} other {# devices}}', { percent: percent(part / all), all });
 }

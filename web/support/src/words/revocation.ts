@@ -1,4 +1,5 @@
 import type { Holder, Revocation } from '@holdfast/api';
+import { t } from '@holdfast/kit/words.ts';
 import { atLatest, relative } from './time.ts';
 
 /** The effect of a revoke on a device: it has been told, its document has ended, or it may still use it. */
@@ -33,43 +34,57 @@ const lately = 15 * 60_000;
 /** The words for a revoke or suspension and its end on devices. */
 export type Withdrawal = 'revoke' | 'suspend';
 
-const words = {
-  revoke: { later: 'Ends everywhere', now: 'Ended everywhere' },
-  suspend: { later: 'Paused everywhere', now: 'Paused everywhere' },
-};
-
 /**
  * Before the change: by when the features end everywhere, and which devices are told now. Support may tell the customer so.
  */
 export function promise(how: Withdrawal, devices: readonly Holder[], now: Date): string {
   const until = deadline(devices, now);
-  if (!until) return `${words[how].later} at once: no device holds a document that works offline.`;
+  if (!until) {
+    return how === 'revoke'
+      ? t('Ends everywhere at once: no device holds a document that works offline.')
+      : t('Paused everywhere at once: no device holds a document that works offline.');
+  }
   const holders = devices.filter((device) => live(device, now));
   const online = holders.filter((device) => now.getTime() - contact(device) <= lately).length;
-  const by = `${words[how].later} by ${atLatest(until, now)} at the latest (${relative(until, now)})`;
+  const by = latest(how, until, now);
   if (holders.length === 1) {
     return online === 1
-      ? `${by}; its one device should hear of it now.`
-      : `${by}; its one device was not in contact lately.`;
+      ? t('{by}; its one device should hear of it now.', { by })
+      : t('{by}; its one device was not in contact lately.', { by });
   }
-  if (online === 0) return `${by}; none of ${holders.length} devices was in contact lately.`;
-  return `${by}; ${online} of ${holders.length} devices should hear of it now.`;
+  if (online === 0) return t('{by}; none of {devices} devices was in contact lately.', { by, devices: holders.length });
+  return t('{by}; {online} of {devices} devices should hear of it now.', { by, online, devices: holders.length });
 }
 
 /** The progress after the change. An answer to a device may have been lost, so only the last end is certain. */
 export function standing(how: Withdrawal, devices: readonly Holder[], revision: number, now: Date): string {
   const until = deadline(devices, now);
-  if (!until) return `${words[how].now}: no device can use it any more.`;
+  if (!until) {
+    return how === 'revoke'
+      ? t('Ended everywhere: no device can use it any more.')
+      : t('Paused everywhere: no device can use it any more.');
+  }
   const told = devices.filter((device) => progress(device, revision, now) === 'told').length;
-  const by = `${words[how].later} by ${atLatest(until, now)} at the latest (${relative(until, now)})`;
-  return `${by}; ${toldOf(told, devices.length)}.`;
+  return `${latest(how, until, now)}; ${toldOf(told, devices.length)}.`;
+}
+
+function latest(how: Withdrawal, until: Date, now: Date): string {
+  const values = { latest: atLatest(until, now), relative: relative(until, now) };
+  return how === 'revoke'
+    ? t('Ends everywhere by {latest} at the latest ({relative})', values)
+    : t('Paused everywhere by {latest} at the latest ({relative})', values);
 }
 
 /** How many of the devices have been told. */
 export function toldOf(told: number, devices: number): string {
-  if (devices === 1) return `its one device ${told === 1 ? 'has been told' : 'has not been told yet'}`;
-  if (told === devices) return `all ${told} devices have been told`;
-  return `${told} of ${devices} devices ${told === 1 ? 'has' : 'have'} been told`;
+  if (devices === 1) {
+    return told === 1 ? t('its one device has been told') : t('its one device has not been told yet');
+  }
+  if (told === devices) return t('all {told} devices have been told', { told });
+  return t('{told, plural, one {# of {devices} devices has} other {# of {devices} devices have}} been told', {
+    told,
+    devices,
+  });
 }
 
 function end({ document_expires_at }: Holder): number {

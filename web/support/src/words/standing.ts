@@ -1,19 +1,25 @@
 import type { ListedUser, State } from '@holdfast/api';
+import { t } from '@holdfast/kit/words.ts';
 
 interface Standing {
   readonly word: string;
   readonly tone: 'good' | 'attention' | '';
 }
 
+export const states: readonly State[] = ['active', 'grace', 'expired', 'revoked', 'none'];
+
 /** The state of a customer's best subscription, in a word. */
-export const stateWords: Readonly<Record<State, Standing>> = {
-  active: { word: 'Active', tone: 'good' },
-  grace: { word: 'Grace', tone: 'attention' },
-  expired: { word: 'Over', tone: '' },
-  revoked: { word: 'Revoked', tone: 'attention' },
-  none: { word: 'Free', tone: '' },
-};
+export function stateWords(state: State): Standing {
+  return {
+    active: { word: t('Active'), tone: 'good' },
+    grace: { word: t('Grace'), tone: 'attention' },
+    expired: { word: t('Over'), tone: '' },
+    revoked: { word: t('Revoked'), tone: 'attention' },
+    none: { word: t('Free'), tone: '' },
+  }[state] as Standing;
+}
 
 export function standing({ state, trial }: Pick<ListedUser, 'state' | 'trial'>): Standing {
-  return trial && state === 'active' ? { ...stateWords.active, word: 'Trial' } : stateWords[state];
+  const words = stateWords(state);
+  return trial && state === 'active' ? { ...words, word: t('Trial') } : words;
 }

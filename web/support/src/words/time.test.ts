@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest';
-import { atLatest, count, duration, inUtc, moment, relative, span, stamp, startOfDay, utc, zone } from './time.ts';
+import { atLatest, inUtc, moment, relative, span, stamp, startOfDay, utc, zone } from './time.ts';
 
 const now = new Date('2026-11-26T14:00:00Z');
 const after = (seconds: number) => new Date(now.getTime() + seconds * 1000);
@@ -42,6 +42,7 @@ test('a promised latest moment is never early', () => {
 test.each([
   [0, 'now'],
   [0.9, 'now'],
+  [59.999, 'in 59 s'],
   [45, 'in 45 s'],
   [-45, '45 s ago'],
   [90, 'in 1 min 30 s'],
@@ -57,9 +58,8 @@ test.each([
   expect(relative(after(seconds), now)).toBe(words);
 });
 
-test('moments with relative times, and durations', () => {
+test('moments with relative times, and configured durations', () => {
   expect(moment(new Date('2026-12-03T14:00:00Z'), now)).toBe('3 Dec 2026, 14:00 UTC (in 7 days)');
-  expect(duration(59_999)).toBe('59 s');
   expect([0, 604_800, 86_400, 129_600, 90, 600].map(span)).toEqual([
     'none',
     '7 days',
@@ -68,5 +68,4 @@ test('moments with relative times, and durations', () => {
     '90 s',
     '10 min',
   ]);
-  expect([count(1, 'device'), count(100_000, 'device')]).toEqual(['1 device', '100,000 devices']);
 });

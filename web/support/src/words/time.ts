@@ -1,3 +1,4 @@
+import { locale, t } from '@holdfast/kit/words.ts';
 import { signal } from '@preact/signals';
 
 const day = 86_400_000;
@@ -42,10 +43,10 @@ const formatters = new Map<string, Intl.DateTimeFormat>();
 
 function formatter(chosen: string | undefined, to: 'minute' | 'second'): Intl.DateTimeFormat {
   const timeZone = forced ? 'UTC' : chosen;
-  const key = `${timeZone} ${to}`;
+  const key = `${locale()} ${timeZone} ${to}`;
   let made = formatters.get(key);
   if (!made) {
-    made = new Intl.DateTimeFormat('en-GB', {
+    made = new Intl.DateTimeFormat(locale(), {
       day: 'numeric',
       month: 'short',
       year: 'numeric',
@@ -61,38 +62,43 @@ function formatter(chosen: string | undefined, to: 'minute' | 'second'): Intl.Da
 }
 
 /**
- * "in 7 days", "in 2 h 13 min", "in 45 s", "5 min ago", "now". Rounded towards now, so that remaining time is never
- * overstated.
+ * "in 7 days", "in 6 days 4 h", "in 2 h 13 min", "in 45 s", "5 min ago", "now": the largest unit, and the next one where it
+ * matters. Rounded towards now, so that remaining time is never overstated.
  */
 export function relative(time: Date, now: Date): string {
   const difference = time.getTime() - now.getTime();
   const size = Math.abs(difference);
-  if (size < 1_000) return 'now';
-  const span = duration(size);
-  return difference > 0 ? `in ${span}` : `${span} ago`;
+  const later = difference > 0;
+  if (size < 1_000) return t('now');
+  const whole = (number: number, unit: 'year' | 'day') =>
+    new Intl.RelativeTimeFormat(locale()).format(later ? number : -number, unit);
+  if (size >= 730 * day) return whole(Math.floor(size / (365.25 * day)), 'year');
+  const days = Math.floor(size / day);
+  const hours = Math.floor((size % day) / hour);
+  if (days >= 14 || (days > 0 && hours === 0)) return whole(days, 'day');
+  if (days > 0) {
+    return later
+      ? t('in {days, plural, one {# day} other {# days}} {hours} h', { days, hours })
+      : t('{days, plural, one {# day} other {# days}} {hours} h ago', { days, hours });
+  }
+  const short = clockTime(size);
+  return later ? t('in {short}', { short }) : t('{short} ago', { short });
 }
 
-/**
- * "2 years", "14 days", "6 days 4 h", "2 h 13 min", "12 min", "45 s": the largest unit, and the next one where it matters.
- */
-export function duration(milliseconds: number): string {
-  const days = count(Math.floor(milliseconds / day), 'day');
-  if (milliseconds >= 730 * day) return count(Math.floor(milliseconds / (365.25 * day)), 'year');
-  if (milliseconds >= 14 * day) return days;
-  if (milliseconds >= day) return two(days, Math.floor((milliseconds % day) / hour), 'h');
-  if (milliseconds >= hour) {
-    return two(`${Math.floor(milliseconds / hour)} h`, Math.floor((milliseconds % hour) / minute), 'min');
-  }
-  if (milliseconds >= 10 * minute) return `${Math.floor(milliseconds / minute)} min`;
+/** "2 h 13 min", "12 min", "45 s". The units are written alike in all languages on offer. */
+function clockTime(milliseconds: number): string {
+  const hours = Math.floor(milliseconds / hour);
+  const minutes = Math.floor((milliseconds % hour) / minute);
   const seconds = Math.floor((milliseconds % minute) / 1_000);
-  if (milliseconds >= minute) return two(`${Math.floor(milliseconds / minute)} min`, seconds, 's');
-  return `${seconds} s`;
+  if (hours > 0) return two(`${hours} h`, minutes, 'min');
+  if (minutes >= 10) return `${minutes} min`;
+  return minutes > 0 ? two(`${minutes} min`, seconds, 's') : `${seconds} s`;
 }
 
 /** A configured duration, in whole units if possible: "7 days", "36 h", "90 s". */
 export function span(seconds: number): string {
-  if (seconds === 0) return 'none';
-  if (seconds % 86_400 === 0) return count(seconds / 86_400, 'day');
+  if (seconds === 0) return t('none');
+  if (seconds % 86_400 === 0) return days(seconds / 86_400);
   if (seconds % 3_600 === 0) return `${seconds / 3_600} h`;
   if (seconds % 60 === 0) return `${seconds / 60} min`;
   return `${seconds} s`;
@@ -103,9 +109,9 @@ export function moment(time: Date, now: Date): string {
   return `${stamp(time)} (${relative(time, now)})`;
 }
 
-/** "1 device", "3 devices". */
-export function count(number: number, one: string, many = `${one}s`): string {
-  return `${number.toLocaleString('en-GB')} ${number === 1 ? one : many}`;
+/** "7 days". */
+export function days(number: number): string {
+  return t('{number, plural, one {# day} other {# days}}', { number });
 }
 
 /** The start of a day as a date field holds it, or of the day so many days later, for the server; '' without a date. */

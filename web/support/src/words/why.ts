@@ -1,4 +1,6 @@
 import type { Decision, Dispute, Features, JudgedSubscription, Plan, Subscription } from '@holdfast/api';
+import { thousands } from '@holdfast/kit/when.ts';
+import { sentences, t } from '@holdfast/kit/words.ts';
 import { moment, stamp } from './time.ts';
 
 /** Whether a dispute removes the subscription's features. */
@@ -8,14 +10,14 @@ export function withholds({ withholds }: Dispute): boolean {
 
 /** The status of a dispute and its effect, in words. */
 export function disputeWords({ status, withholds }: Dispute): string {
-  return `${{ open: 'open', won: 'won', lost: 'lost' }[status]}; ${
-    {
-      nothing: 'it changes nothing',
-      for_now: 'no features until it is decided',
-      for_good: 'no features',
-      waived: 'waived by support',
-    }[withholds]
-  }`;
+  const so = { open: t('open'), won: t('won'), lost: t('lost') }[status];
+  const effect = {
+    nothing: t('it changes nothing'),
+    for_now: t('no features until it is decided'),
+    for_good: t('no features'),
+    waived: t('waived by support'),
+  }[withholds];
+  return `${so}; ${effect}`;
 }
 
 /** Why a subscription grants its features, or nothing. */
@@ -25,39 +27,53 @@ export function because({ paid_through, state, disputes, worth }: JudgedSubscrip
   const grace = end > paid;
   switch (worth.state) {
     case 'revoked':
+      if (worth.reason === 'suspended') {
+        return t('Support has suspended it. Only reinstating it brings it back: a payment does not.');
+      }
       if (worth.reason !== 'disputed') {
-        return `Support has ${worth.reason} it. Only reinstating it brings it back: a payment does not.`;
+        return t('Support has revoked it. Only reinstating it brings it back: a payment does not.');
       }
       return disputes.some(({ withholds }) => withholds === 'for_good')
-        ? 'A dispute about a payment was lost: the bank took the money back. Reinstating it waives the dispute.'
-        : 'A payment is disputed. Its features come back when the dispute is won; reinstating it waives the dispute.';
+        ? t('A dispute about a payment was lost: the bank took the money back. Reinstating it waives the dispute.')
+        : t(
+            'A payment is disputed. Its features come back when the dispute is won; reinstating it waives the dispute.',
+          );
     case 'active':
-      return `${paidWords[state]} until ${moment(paid, now)}.${grace ? ` Grace then lasts until ${stamp(end)}.` : ''}`;
+      return sentences(
+        runs(state, moment(paid, now)),
+        grace && t('Grace then lasts until {end}.', { end: stamp(end) }),
+      );
     case 'grace':
       return state === 'past_due'
-        ? `A payment is missing. Without it, it ends ${moment(end, now)}.`
-        : `The paid time ended ${moment(paid, now)}; grace lasts until ${moment(end, now)}.`;
+        ? t('A payment is missing. Without it, it ends {end}.', { end: moment(end, now) })
+        : t('The paid time ended {paid}; grace lasts until {end}.', { paid: moment(paid, now), end: moment(end, now) });
     case 'expired':
       return grace
-        ? `The paid time ended ${stamp(paid)}, and its grace ${moment(end, now)}.`
-        : `The paid time ended ${moment(paid, now)}.`;
+        ? t('The paid time ended {paid}, and its grace {end}.', { paid: stamp(paid), end: moment(end, now) })
+        : t('The paid time ended {paid}.', { paid: moment(paid, now) });
   }
 }
 
-const paidWords = {
-  trialing: 'A trial runs',
-  active: 'Paid',
-  past_due: 'Paid',
-  cancelled: 'Cancelled, and does not renew: paid',
-};
+function runs(state: Subscription['state'], until: string): string {
+  switch (state) {
+    case 'trialing':
+      return t('A trial runs until {until}.', { until });
+    case 'cancelled':
+      return t('Cancelled, and does not renew: paid until {until}.', { until });
+    default:
+      return t('Paid until {until}.', { until });
+  }
+}
 
 /** Billing's status, in words. */
-export const billingWords: Readonly<Record<Subscription['state'], string>> = {
-  trialing: 'trial',
-  active: 'active',
-  past_due: 'payment is missing',
-  cancelled: 'cancelled, does not renew',
-};
+export function billingWords(state: Subscription['state']): string {
+  return {
+    trialing: t('trial'),
+    active: t('active'),
+    past_due: t('payment is missing'),
+    cancelled: t('cancelled, does not renew'),
+  }[state];
+}
 
 export interface Headline {
   readonly tone: 'good' | 'attention' | 'calm';
@@ -67,55 +83,67 @@ export interface Headline {
 
 /** The user's current rights, in one sentence. */
 export function headline({ state, reason, since, paid_through }: Decision, now: Date): Headline {
-  const paid = paid_through === null ? null : new Date(paid_through);
-  const when = since ? `, ${moment(new Date(since), now)}` : '';
+  const until = paid_through === null ? null : moment(new Date(paid_through), now);
+  const when = since ? moment(new Date(since), now) : null;
   switch (state) {
     case 'active':
       return {
         tone: 'good',
-        badge: 'Active',
-        text: `Has paid features${paid ? `, until ${moment(paid, now)}` : ''}.`,
+        badge: t('Active'),
+        text: until ? t('Has paid features, until {until}.', { until }) : t('Has paid features.'),
       };
     case 'grace':
-      return { tone: 'attention', badge: 'Grace', text: 'Still has paid features, but a payment is missing.' };
+      return { tone: 'attention', badge: t('Grace'), text: t('Still has paid features, but a payment is missing.') };
     case 'expired':
       return {
         tone: 'calm',
-        badge: 'Over',
-        text: `Has no paid features: the subscription is over${paid ? `, paid until ${moment(paid, now)}` : ''}.`,
+        badge: t('Over'),
+        text: until
+          ? t('Has no paid features: the subscription is over, paid until {until}.', { until })
+          : t('Has no paid features: the subscription is over.'),
       };
     case 'revoked':
-      if (reason === 'disputed') {
-        return {
-          tone: 'attention',
-          badge: 'Disputed',
-          text: `Has no paid features: a payment is disputed${when}.`,
-        };
-      }
-      return reason === 'suspended'
-        ? {
-            tone: 'attention',
-            badge: 'Suspended',
-            text: `Has no paid features: support has suspended the subscription${when}.`,
-          }
-        : {
-            tone: 'attention',
-            badge: 'Revoked',
-            text: `Has no paid features: support has revoked the subscription${when}.`,
-          };
+      return { tone: 'attention', ...withheld(reason, when) };
     case 'none':
-      return { tone: 'calm', badge: 'Free', text: 'Has no paid features: there was never a subscription.' };
+      return { tone: 'calm', badge: t('Free'), text: t('Has no paid features: there was never a subscription.') };
   }
 }
 
-/** "notes without limit, export": the granted features, by name. */
+function withheld(reason: Decision['reason'], when: string | null): Pick<Headline, 'badge' | 'text'> {
+  switch (reason) {
+    case 'disputed':
+      return {
+        badge: t('Disputed'),
+        text: when
+          ? t('Has no paid features: a payment is disputed, {when}.', { when })
+          : t('Has no paid features: a payment is disputed.'),
+      };
+    case 'suspended':
+      return {
+        badge: t('Suspended'),
+        text: when
+          ? t('Has no paid features: support has suspended the subscription, {when}.', { when })
+          : t('Has no paid features: support has suspended the subscription.'),
+      };
+    default:
+      return {
+        badge: t('Revoked'),
+        text: when
+          ? t('Has no paid features: support has revoked the subscription, {when}.', { when })
+          : t('Has no paid features: support has revoked the subscription.'),
+      };
+  }
+}
+
+/** "notes up to 5,000, export": the granted features, by name. */
 export function featureWords(features: Features): string {
   const names = Object.keys(features).sort();
-  if (names.length === 0) return 'none';
+  if (names.length === 0) return t('none');
   return names
     .map((name) => {
       const { limit, offline } = features[name] ?? { offline: true };
-      return `${name}${limit === undefined ? '' : ` up to ${limit.toLocaleString('en-GB')}`}${offline ? '' : ' (online only)'}`;
+      const what = limit === undefined ? name : t('{name} up to {limit}', { name, limit: thousands(limit) });
+      return offline ? what : t('{feature} (online only)', { feature: what });
     })
     .join(', ');
 }

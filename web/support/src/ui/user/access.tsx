@@ -1,10 +1,12 @@
+import { rich } from '@holdfast/kit/rich.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { useSignal } from '@preact/signals';
 import type { Answer } from '../../answer.ts';
 import { now } from '../../clock.ts';
 import { call } from '../../server.ts';
 import { may } from '../../session.ts';
 import * as reasons from '../../words/reason.ts';
-import { atLatest, count, relative } from '../../words/time.ts';
+import { atLatest, relative } from '../../words/time.ts';
 import { said } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
 import { LinkMade } from '../link-made.tsx';
@@ -17,9 +19,9 @@ export function Access({ account, changed }: CardProps) {
   const linked = linkedDevices(account);
   return (
     <section class="card" aria-labelledby="access">
-      <h2 id="access">Who can get in</h2>
-      <h3>{passkeys.length === 0 ? 'No passkey' : count(passkeys.length, 'passkey')}</h3>
-      {passkeys.length === 0 && <p>Nobody can sign in. A recovery link leads to a first passkey.</p>}
+      <h2 id="access">{t('Who can get in')}</h2>
+      <h3>{t('{count, plural, =0 {No passkey} one {# passkey} other {# passkeys}}', { count: passkeys.length })}</h3>
+      {passkeys.length === 0 && <p>{t('Nobody can sign in. A recovery link leads to a first passkey.')}</p>}
       <ul class="rows">
         {passkeys.map((passkey) => (
           <li key={passkey.id}>
@@ -27,29 +29,31 @@ export function Access({ account, changed }: CardProps) {
               <strong>{passkey.name}</strong>
               <small>
                 {passkey.provider !== '' && passkey.provider !== passkey.name && `${passkey.provider}, `}
-                {passkey.synced ? 'synced between devices' : 'on one device only'}.{' '}
-                {passkey.last_used_at ? (
-                  <>
-                    Last used <When at={passkey.last_used_at} />.
-                  </>
-                ) : (
-                  'Not used since it was added.'
-                )}
+                {passkey.synced ? t('synced between devices') : t('on one device only')}.{' '}
+                {passkey.last_used_at
+                  ? rich('Last used {when}.', { when: <When at={passkey.last_used_at} /> })
+                  : t('Not used since it was added.')}
               </small>
             </div>
           </li>
         ))}
       </ul>
-      <h3>{sessions.length === 0 ? 'Not signed in anywhere' : count(sessions.length, 'open session')}</h3>
+      <h3>
+        {t('{count, plural, =0 {Not signed in anywhere} one {# open session} other {# open sessions}}', {
+          count: sessions.length,
+        })}
+      </h3>
       <ul class="rows">
         {sessions.map((session) => (
           <li key={session.id}>
             <div>
-              <strong>{session.user_agent || 'Unknown browser'}</strong>
+              <strong>{session.user_agent || t('Unknown browser')}</strong>
               <small>
-                Signed in <When at={session.authenticated_at} />. Active{' '}
-                {relative(new Date(session.last_active_at), now.value)}, ends{' '}
-                {relative(new Date(session.expires_at), now.value)}.
+                {rich('Signed in {when}. Active {active}, ends {ends}.', {
+                  when: <When at={session.authenticated_at} />,
+                  active: relative(new Date(session.last_active_at), now.value),
+                  ends: relative(new Date(session.expires_at), now.value),
+                })}
               </small>
             </div>
           </li>
@@ -58,7 +62,7 @@ export function Access({ account, changed }: CardProps) {
       {mayTouchAccess(account) ? (
         <div class="actions">
           <button type="button" class="button" onClick={() => ask(<Recovery account={account} changed={changed} />)}>
-            Recovery link…
+            {t('Recovery link…')}
           </button>
           {(sessions.length > 0 || linked > 0) && (
             <button
@@ -66,14 +70,14 @@ export function Access({ account, changed }: CardProps) {
               class="button danger"
               onClick={() => ask(<SignOut account={account} changed={changed} />)}
             >
-              Sign out everywhere…
+              {t('Sign out everywhere…')}
             </button>
           )}
         </div>
       ) : (
         may('support:write') && (
           <p class="hint">
-            This is a colleague’s account: recovery, sign-out and devices of staff take an administrator.
+            {t('This is a colleague’s account: recovery, sign-out and devices of staff take an administrator.')}
           </p>
         )
       )}
@@ -85,10 +89,10 @@ function Recovery({ account, changed }: CardProps) {
   const { name } = account.user;
   return (
     <Act
-      reasons={reasons.access}
-      title={`Make a recovery link for ${name}?`}
-      yes="Make the link"
-      doing="Making…"
+      reasons={reasons.access()}
+      title={t('Make a recovery link for {name}?', { name })}
+      yes={t('Make the link')}
+      doing={t('Making…')}
       act={async ({ reason, key }) => {
         const body = { reason };
         const path = `/admin/v1/users/${account.user.id}/recovery`;
@@ -96,17 +100,20 @@ function Recovery({ account, changed }: CardProps) {
         await changed();
         ask(
           <LinkMade
-            title={`A recovery link for ${name}`}
-            text={`Give it to ${name} in person or on a way that you trust: whoever opens it first has the account.`}
+            title={t('A recovery link for {name}', { name })}
+            text={t('Give it to {name} in person or in a way that you trust: whoever opens it first has the account.', {
+              name,
+            })}
             link={made.recovery}
           />,
         );
       }}
     >
-      <p class="promise">Whoever opens the link within 15 minutes gets into the account. Be sure who asks.</p>
+      <p class="promise">{t('Whoever opens the link within 15 minutes gets into the account. Be sure who asks.')}</p>
       <p>
-        It makes a new passkey, and its use ends all sessions. The passkeys and devices that are there stay; an earlier
-        link counts no more. They are told of it at their next sign-in.
+        {t(
+          'It makes a new passkey, and its use ends all sessions. The passkeys and devices that are there stay; an earlier link counts no more. They are told of it at their next sign-in.',
+        )}
       </p>
     </Act>
   );
@@ -124,25 +131,32 @@ function SignOut({ account, changed }: CardProps) {
   return (
     <Act
       danger
-      title={`Sign ${name} out everywhere?`}
-      yes="Sign out now"
-      doing="Signing out…"
+      title={t('Sign {name} out everywhere?', { name })}
+      yes={t('Sign out now')}
+      doing={t('Signing out…')}
       act={async ({ reason, key }) => {
         const body = { devices: devices.peek(), reason };
         await call('POST', `/admin/v1/users/${account.user.id}/sign-out`, { body, key: key(body) });
         await changed();
-        said.value = { text: `${name} is signed out everywhere. Their passkeys still sign in.` };
+        said.value = { text: t('{name} is signed out everywhere. Their passkeys still sign in.', { name }) };
       }}
     >
       <p class="promise">
-        {account.sessions.length === 0
-          ? 'No session is open'
-          : `${count(account.sessions.length, 'session')} end${account.sessions.length === 1 ? 's' : ''} now`}
-        {devices.value && `, and ${count(linked, 'device')} ${linked === 1 ? 'is' : 'are'} removed`}.
+        {devices.value
+          ? t(
+              '{sessions, plural, =0 {No session is open} one {# session ends now} other {# sessions end now}}, and {devices, plural, one {# device is removed} other {# devices are removed}}.',
+              { sessions: account.sessions.length, devices: linked },
+            )
+          : t('{sessions, plural, =0 {No session is open} one {# session ends now} other {# sessions end now}}.', {
+              sessions: account.sessions.length,
+            })}{' '}
         {devices.value && until && (
           <Timed
             words={() =>
-              ` Paid features end there by ${atLatest(until, now.value)} at the latest (${relative(until, now.value)}).`
+              t('Paid features end there by {latest} at the latest ({relative}).', {
+                latest: atLatest(until, now.value),
+                relative: relative(until, now.value),
+              })
             }
           />
         )}
@@ -155,12 +169,12 @@ function SignOut({ account, changed }: CardProps) {
             onChange={(event) => (devices.value = event.currentTarget.checked)}
           />
           <span>
-            <strong>Remove the devices, too</strong>
-            <small>Where they sign in again with a passkey, the device is linked again.</small>
+            <strong>{t('Remove the devices, too')}</strong>
+            <small>{t('Where they sign in again with a passkey, the device is linked again.')}</small>
           </span>
         </label>
       )}
-      <p>It is not undone from here: they sign in again with a passkey, and everything is as before.</p>
+      <p>{t('It is not undone from here: they sign in again with a passkey, and everything is as before.')}</p>
     </Act>
   );
 }

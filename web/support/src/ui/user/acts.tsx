@@ -1,9 +1,10 @@
 import type { Action } from '@holdfast/api';
+import { rich } from '@holdfast/kit/rich.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { useSignal } from '@preact/signals';
 import { call } from '../../server.ts';
 import { may } from '../../session.ts';
 import { verdictWords } from '../../words/act.ts';
-import { count } from '../../words/time.ts';
 import { said, usePaged } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
 import { More, Waiting } from '../state.tsx';
@@ -29,36 +30,39 @@ export function Acts({ account, changed }: CardProps) {
   return (
     <section class="card" aria-labelledby="acts">
       <div class="card-head">
-        <h2 id="acts">Recorded offline</h2>
+        <h2 id="acts">{t('Recorded offline')}</h2>
         <label class="check">
           <input
             type="checkbox"
             checked={refusedOnly.value}
             onChange={(event) => (refusedOnly.value = event.currentTarget.checked)}
           />
-          Only refused
+          {t('Only refused')}
         </label>
       </div>
-      <p class="hint">What devices have sent. What still waits on a device is known only there.</p>
+      <p class="hint">{t('What devices have sent. What still waits on a device is known only there.')}</p>
       {!list ? (
         <Waiting failed={acts.failed} retry={acts.reload} />
       ) : (
         <>
-          {list.length === 0 && <p>None was refused.</p>}
+          {list.length === 0 && <p>{t('None was refused.')}</p>}
           <ul class="rows">
             {list.map((act) => (
               <li key={act.id}>
                 <div>
                   <strong>{act.action}</strong>
-                  {act.verdict === 'rejected' && <em class="badge attention">refused</em>}
+                  {act.verdict === 'rejected' && <em class="badge attention">{t('refused')}</em>}
                   <small>{verdictWords(act)}</small>
                   <small>
-                    For {act.feature}, number {act.seq} of{' '}
-                    {account.devices.find(({ id }) => id === act.device)?.name ?? 'a device that is gone'}. Received{' '}
-                    <When at={act.received_at} />.
+                    {rich('For {feature}, number {number} of {device}. Received {when}.', {
+                      feature: act.feature,
+                      number: act.seq,
+                      device: account.devices.find(({ id }) => id === act.device)?.name ?? t('a device that is gone'),
+                      when: <When at={act.received_at} />,
+                    })}
                   </small>
                   <details>
-                    <summary>What it says</summary>
+                    <summary>{t('What it says')}</summary>
                     <pre>{JSON.stringify(act.payload, null, 2)}</pre>
                   </details>
                 </div>
@@ -66,20 +70,20 @@ export function Acts({ account, changed }: CardProps) {
                   <button
                     type="button"
                     class="button"
-                    aria-label={`Take back ${act.action} number ${act.seq}`}
+                    aria-label={t('Take back {action} number {seq}', { action: act.action, seq: act.seq })}
                     onClick={() => change([act], 'superseded')}
                   >
-                    Take back…
+                    {t('Take back…')}
                   </button>
                 )}
                 {may('support:write') && act.verdict !== 'accepted' && (
                   <button
                     type="button"
                     class="button"
-                    aria-label={`Accept ${act.action} number ${act.seq}`}
+                    aria-label={t('Accept {action} number {seq}', { action: act.action, seq: act.seq })}
                     onClick={() => change([act], 'accepted')}
                   >
-                    Accept…
+                    {t('Accept…')}
                   </button>
                 )}
               </li>
@@ -88,7 +92,7 @@ export function Acts({ account, changed }: CardProps) {
           <More of={acts} />
           {may('support:write') && refused.length > 1 && (
             <button type="button" class="button" onClick={() => change(refused, 'accepted')}>
-              Accept {count(refused.length, 'refused act')}…
+              {t('Accept {count, plural, one {# refused act} other {# refused acts}}…', { count: refused.length })}
             </button>
           )}
         </>
@@ -109,24 +113,36 @@ function Change({ acts, verdict, name, path, changed }: ChangeProps) {
   const accepts = verdict === 'accepted';
   return (
     <Act
-      title={`${accepts ? 'Accept' : 'Take back'} ${count(acts.length, 'act')} of ${name}?`}
-      reasons={accepts ? ['Checked with the customer', 'Our mistake', 'Goodwill'] : ['Asked by the customer', 'Abuse']}
-      yes={accepts ? 'Accept' : 'Take back'}
-      doing={accepts ? 'Accepting…' : 'Taking back…'}
+      title={
+        accepts
+          ? t('Accept {count, plural, one {# act} other {# acts}} of {name}?', { count: acts.length, name })
+          : t('Take back {count, plural, one {# act} other {# acts}} of {name}?', { count: acts.length, name })
+      }
+      reasons={
+        accepts
+          ? [t('Checked with the customer'), t('Our mistake'), t('Goodwill')]
+          : [t('Asked by the customer'), t('Abuse')]
+      }
+      yes={accepts ? t('Accept') : t('Take back')}
+      doing={accepts ? t('Accepting…') : t('Taking back…')}
       danger={!accepts}
       act={async ({ reason, key }) => {
         const body = { entries: acts.map(({ id }) => id), verdict, reason };
         await call('POST', `${path}/verdict`, { body, key: key(body) });
         await changed();
-        said.value = { text: `${count(acts.length, 'act')} of ${name} ${accepts ? 'accepted' : 'taken back'}.` };
+        said.value = {
+          text: accepts
+            ? t('{count, plural, one {# act} other {# acts}} of {name} accepted.', { count: acts.length, name })
+            : t('{count, plural, one {# act} other {# acts}} of {name} taken back.', { count: acts.length, name }),
+        };
       }}
     >
       <p class="promise">
         {accepts
-          ? 'The customer’s devices and the host’s systems hear of it as if it had just been done.'
-          : 'The customer’s devices and the host’s systems are told that it no longer counts.'}
+          ? t('The customer’s devices and the host’s systems hear of it as if it had just been done.')
+          : t('The customer’s devices and the host’s systems are told that it no longer counts.')}
       </p>
-      <p>The verdict can be changed again. The trail keeps who changed it, and why.</p>
+      <p>{t('The verdict can be changed again. The trail keeps who changed it, and why.')}</p>
     </Act>
   );
 }

@@ -1,9 +1,11 @@
 import type { HeldPlan } from '@holdfast/api';
+import { rich } from '@holdfast/kit/rich.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { useSignal } from '@preact/signals';
 import type { Answer } from '../../answer.ts';
 import { now } from '../../clock.ts';
 import { call } from '../../server.ts';
-import { count, stamp } from '../../words/time.ts';
+import { stamp } from '../../words/time.ts';
 import { planOf } from '../../words/why.ts';
 import { said, useLoaded } from '../../work.ts';
 import { Act, ask } from '../act.tsx';
@@ -26,9 +28,9 @@ export function Grant({ account, changed }: CardProps) {
   const { name } = account.user;
   return (
     <Act
-      title={`Grant days to ${name}?`}
-      yes="Grant"
-      doing="Granting…"
+      title={t('Grant days to {name}?', { name })}
+      yes={t('Grant')}
+      doing={t('Granting…')}
       disabled={!chosen}
       act={async ({ reason, key }) => {
         const body = { plan: chosen?.id, days: number, reason };
@@ -37,21 +39,25 @@ export function Grant({ account, changed }: CardProps) {
         await changed();
         const { subscription } = granted;
         said.value = {
-          text: `${name} has ${subscription.plan} until ${stamp(new Date(subscription.paid_through))}.`,
+          text: t('{name} has {plan} until {until}.', {
+            name,
+            plan: subscription.plan,
+            until: stamp(new Date(subscription.paid_through)),
+          }),
           undo: {
-            label: 'Undo…',
+            label: t('Undo…'),
             act: () => ask(<Withdraw how="revoke" account={account} changed={changed} subscription={subscription} />),
           },
         };
       }}
     >
       {plans === null && <Waiting failed={failed} retry={reload} />}
-      {plans?.length === 0 && <p class="callout">There is no plan yet.</p>}
+      {plans?.length === 0 && <p class="callout">{t('There is no plan yet.')}</p>}
       {plans && plans.length > 0 && (
         <>
           <div class="pair-of-fields">
             <label class="field">
-              <span>Plan</span>
+              <span>{t('Plan')}</span>
               <select value={chosen?.id} onChange={(event) => (plan.value = event.currentTarget.value)}>
                 {plans.map(({ id }) => (
                   <option key={id} value={id}>
@@ -61,7 +67,7 @@ export function Grant({ account, changed }: CardProps) {
               </select>
             </label>
             <label class="field">
-              <span>Days</span>
+              <span>{t('Days')}</span>
               <input
                 type="number"
                 inputMode="numeric"
@@ -76,11 +82,13 @@ export function Grant({ account, changed }: CardProps) {
           </div>
           {until && (
             <p class="promise">
-              They have {chosen?.id} until <Timed words={() => stamp(until)} />: {count(number, 'day')} on top of what
-              is left now. It does not renew, and costs nothing.
+              {rich(
+                'They have {plan} until {when}: {days, plural, one {# day} other {# days}} on top of what is left now. It does not renew, and costs nothing.',
+                { plan: chosen?.id, when: <Timed words={() => stamp(until)} />, days: number },
+              )}
             </p>
           )}
-          <p>It can be undone: it is a subscription of its own, which can be revoked.</p>
+          <p>{t('It can be undone: it is a subscription of its own, which can be revoked.')}</p>
         </>
       )}
     </Act>

@@ -1,4 +1,5 @@
 import type { Holder } from '@holdfast/api';
+import { t } from '@holdfast/kit/words.ts';
 import { now } from '../../clock.ts';
 import { live, type Progress } from '../../words/revocation.ts';
 import { atLatest, relative } from '../../words/time.ts';
@@ -14,19 +15,19 @@ interface Props {
 export function Holders({ devices, progress }: Props) {
   if (devices.length === 0) return null;
   return (
-    <ul class="holders" aria-label="Devices with documents">
+    <ul class="holders" aria-label={t('Devices with documents')}>
       {devices.map((device) => {
         const state = progress?.(device) ?? (live(device, now.value) ? 'live' : 'ended');
         return (
           <li key={device.id} class={state}>
             <span>
               <strong>{device.name}</strong>
-              {device.removed && <em class="badge">removed</em>}
-              {device.quarantined && <em class="badge attention">copied</em>}
+              {device.removed && <em class="badge">{t('removed')}</em>}
+              {device.quarantined && <em class="badge attention">{t('copied')}</em>}
               <small>{contactWords(device, now.value)}</small>
             </span>
             <span class="fate">
-              <strong>{stateWords[state][progress ? 'after' : 'before']}</strong>
+              <strong>{stateWords()[state][progress ? 'after' : 'before']}</strong>
               {state !== 'told' && device.document_expires_at && (
                 <small>
                   <Timed words={() => endWords(device.document_expires_at ?? '', now.value)} />
@@ -40,17 +41,21 @@ export function Holders({ devices, progress }: Props) {
   );
 }
 
-const stateWords = {
-  told: { before: '', after: 'Told' },
-  live: { before: 'Works offline', after: 'Not told yet' },
-  ended: { before: 'Ended', after: 'Ended' },
-};
+const stateWords = () => ({
+  told: { before: '', after: t('Told') },
+  live: { before: t('Works offline'), after: t('Not told yet') },
+  ended: { before: t('Ended'), after: t('Ended') },
+});
 
 function contactWords({ last_reconciled_at }: Holder, at: Date): string {
-  return last_reconciled_at === null ? 'never in contact' : `in contact ${relative(new Date(last_reconciled_at), at)}`;
+  return last_reconciled_at === null
+    ? t('never in contact')
+    : t('in contact {relative}', { relative: relative(new Date(last_reconciled_at), at) });
 }
 
 function endWords(ends: string, at: Date): string {
   const end = new Date(ends);
-  return end > at ? `until ${atLatest(end, at)} (${relative(end, at)})` : atLatest(end, at);
+  return end > at
+    ? t('until {latest} ({relative})', { latest: atLatest(end, at), relative: relative(end, at) })
+    : atLatest(end, at);
 }

@@ -1,7 +1,9 @@
 import type { JudgedSubscription } from '@holdfast/api';
+import { rich } from '@holdfast/kit/rich.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { now } from '../../clock.ts';
 import { may } from '../../session.ts';
-import { count, span } from '../../words/time.ts';
+import { span } from '../../words/time.ts';
 import { because, billingWords, disputeWords, featureWords, headline, planOf, withholds } from '../../words/why.ts';
 import { ask } from '../act.tsx';
 import { Id } from '../id.tsx';
@@ -20,7 +22,7 @@ export function Holdings({ account, changed }: CardProps) {
   return (
     <section class={`card ${said.tone}`} aria-labelledby="holdings">
       <div class="card-head">
-        <h2 id="holdings">What they have</h2>
+        <h2 id="holdings">{t('What they have')}</h2>
         <span class={`badge ${said.tone}`}>{said.badge}</span>
       </div>
       <p class="headline">
@@ -28,23 +30,23 @@ export function Holdings({ account, changed }: CardProps) {
       </p>
       <dl class="facts">
         <div>
-          <dt>Features now</dt>
+          <dt>{t('Features now')}</dt>
           <dd>{featureWords(decision.features)}</dd>
         </div>
         <div>
-          <dt>Offline at most</dt>
+          <dt>{t('Offline at most')}</dt>
           <dd>{span(account.offline_window)}</dd>
         </div>
         <div>
-          <dt>Free trial</dt>
-          <dd>{account.trial_started ? 'used' : 'not used'}</dd>
+          <dt>{t('Free trial')}</dt>
+          <dd>{account.trial_started ? t('used') : t('not used')}</dd>
         </div>
         <div>
-          <dt>Revision</dt>
+          <dt>{t('Revision')}</dt>
           <dd>{account.revision}</dd>
         </div>
       </dl>
-      {subscriptions.length > 0 && <h3>Why</h3>}
+      {subscriptions.length > 0 && <h3>{t('Why')}</h3>}
       {listed.map((subscription) => (
         <Item
           key={subscription.id}
@@ -57,7 +59,7 @@ export function Holdings({ account, changed }: CardProps) {
       {may('support:write') && (
         <div class="actions">
           <button type="button" class="button" onClick={() => ask(<Grant account={account} changed={changed} />)}>
-            Grant days…
+            {t('Grant days…')}
           </button>
         </div>
       )}
@@ -75,60 +77,65 @@ function Item({ account, changed, subscription, decides }: ItemProps) {
   const { revoked, suspended, disputes } = subscription;
   const disputed = disputes.some(withholds);
   return (
-    <article class="subscription" aria-label={`Subscription ${subscription.id}`}>
+    <article class="subscription" aria-label={t('Subscription {id}', { id: subscription.id })}>
       <div class="card-head">
         <h4>
-          {subscription.plan} <Id of={`the id of this subscription to ${subscription.plan}`}>{subscription.id}</Id>
+          {subscription.plan}{' '}
+          <Id of={t('the id of this subscription to {plan}', { plan: subscription.plan })}>{subscription.id}</Id>
         </h4>
-        {decides && <span class="badge good">decides</span>}
-        {revoked && <span class="badge attention">revoked</span>}
-        {suspended && <span class="badge attention">suspended</span>}
-        {disputed && <span class="badge attention">disputed</span>}
+        {decides && <span class="badge good">{t('decides')}</span>}
+        {revoked && <span class="badge attention">{t('revoked')}</span>}
+        {suspended && <span class="badge attention">{t('suspended')}</span>}
+        {disputed && <span class="badge attention">{t('disputed')}</span>}
       </div>
       <p>
         <Timed words={() => because(subscription, now.value)} />
       </p>
       <dl class="facts">
         <div>
-          <dt>Billing says</dt>
-          <dd>{billingWords[subscription.state]}</dd>
+          <dt>{t('Billing says')}</dt>
+          <dd>{billingWords(subscription.state)}</dd>
         </div>
         <div>
-          <dt>Paid until</dt>
+          <dt>{t('Paid until')}</dt>
           <dd>
             <When at={subscription.paid_through} />
           </dd>
         </div>
         <div>
-          <dt>Grace after it</dt>
-          <dd>{plan ? (subscription.ends ? 'none: no payment is awaited' : span(plan.grace)) : 'unknown plan'}</dd>
+          <dt>{t('Grace after it')}</dt>
+          <dd>
+            {plan ? (subscription.ends ? t('none: no payment is awaited') : span(plan.grace)) : t('unknown plan')}
+          </dd>
         </div>
         {disputes.map((dispute) => (
           <div key={dispute.id}>
-            <dt>
-              Dispute <Id of="the id of the dispute">{dispute.id}</Id>
-            </dt>
+            <dt>{rich('Dispute {id}', { id: <Id of={t('the id of the dispute')}>{dispute.id}</Id> })}</dt>
             <dd>
-              {disputeWords(dispute)}, since <When at={dispute.since} />
+              {rich('{dispute}, since {when}', {
+                dispute: disputeWords(dispute),
+                when: <When at={dispute.since} />,
+              })}
             </dd>
           </div>
         ))}
         {plan && (
           <div>
-            <dt>Plan gives</dt>
+            <dt>{t('Plan gives')}</dt>
             <dd>
-              {featureWords(plan.features)}; {count(plan.device_limit, 'device')}
+              {featureWords(plan.features)};{' '}
+              {t('{devices, plural, one {# device} other {# devices}}', { devices: plan.device_limit })}
             </dd>
           </div>
         )}
         {plan && plan.window !== null && (
           <div>
-            <dt>Offline at most</dt>
+            <dt>{t('Offline at most')}</dt>
             <dd>{span(plan.window)}</dd>
           </div>
         )}
         <div>
-          <dt>Last changed</dt>
+          <dt>{t('Last changed')}</dt>
           <dd>
             <When at={subscription.updated_at} />
           </dd>
@@ -143,7 +150,7 @@ function Item({ account, changed, subscription, decides }: ItemProps) {
               class="button primary"
               onClick={() => ask(<Reinstate account={account} changed={changed} subscription={subscription} />)}
             >
-              Reinstate…
+              {t('Reinstate…')}
             </button>
           )}
           {!revoked && (
@@ -154,7 +161,7 @@ function Item({ account, changed, subscription, decides }: ItemProps) {
                 ask(<Withdraw how="revoke" account={account} changed={changed} subscription={subscription} />)
               }
             >
-              Revoke…
+              {t('Revoke…')}
             </button>
           )}
           {!revoked && !suspended && (
@@ -165,7 +172,7 @@ function Item({ account, changed, subscription, decides }: ItemProps) {
                 ask(<Withdraw how="suspend" account={account} changed={changed} subscription={subscription} />)
               }
             >
-              Suspend…
+              {t('Suspend…')}
             </button>
           )}
         </div>

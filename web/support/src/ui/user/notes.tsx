@@ -1,4 +1,6 @@
 import type { Account, Note } from '@holdfast/api';
+import { rich } from '@holdfast/kit/rich.ts';
+import { t } from '@holdfast/kit/words.ts';
 import { useSignal } from '@preact/signals';
 import { useRef } from 'preact/hooks';
 import { call, keyring } from '../../server.ts';
@@ -19,25 +21,28 @@ export function Notes({ account, changed }: CardProps) {
   const path = `/admin/v1/users/${account.user.id}/notes`;
   return (
     <section class="card" aria-labelledby="notes-about">
-      <h2 id="notes-about">Notes</h2>
-      {account.notes.length === 0 && <p>None yet.</p>}
+      <h2 id="notes-about">{t('Notes')}</h2>
+      {account.notes.length === 0 && <p>{t('None yet.')}</p>}
       <ul class="rows">
         {account.notes.map((note) => (
           <li key={note.id}>
             <div>
               <p class="note">{note.text}</p>
               <small>
-                By {actorWords(note.author, account.user.id, names.value)}, <When at={note.at} />
+                {rich('By {author}, {when}', {
+                  author: actorWords(note.author, account.user.id, names.value),
+                  when: <When at={note.at} />,
+                })}
               </small>
             </div>
             {may('support:write') && (
               <button
                 type="button"
                 class="button"
-                aria-label={`Delete the note “${note.text.slice(0, 40)}”`}
+                aria-label={t('Delete the note “{text}”', { text: note.text.slice(0, 40) })}
                 onClick={() => ask(<Delete account={account} changed={changed} note={note} path={path} />)}
               >
-                Delete…
+                {t('Delete…')}
               </button>
             )}
           </li>
@@ -57,7 +62,7 @@ export function Notes({ account, changed }: CardProps) {
           }}
         >
           <label class="field">
-            <span>New note</span>
+            <span>{t('New note')}</span>
             <textarea
               class="prose"
               rows={2}
@@ -65,11 +70,15 @@ export function Notes({ account, changed }: CardProps) {
               value={text}
               onInput={(event) => (text.value = event.currentTarget.value)}
             />
-            <small>Colleagues read it here. So can {account.user.name}: an export of the account contains it.</small>
+            <small>
+              {t('Colleagues read it here. So can {name}: an export of the account contains it.', {
+                name: account.user.name,
+              })}
+            </small>
           </label>
           <Failed work={work} />
-          <WorkButton work={work} doing="Writing…" disabled={text.value.trim() === ''}>
-            Write note
+          <WorkButton work={work} doing={t('Writing…')} disabled={text.value.trim() === ''}>
+            {t('Write note')}
           </WorkButton>
         </form>
       )}
@@ -87,18 +96,18 @@ interface DeleteProps {
 function Delete({ account, changed, note, path }: DeleteProps) {
   return (
     <Act
-      title={`Delete the note about ${account.user.name}?`}
-      reasons={['Out of date', 'Asked by the customer']}
-      yes="Delete it"
-      doing="Deleting…"
+      title={t('Delete the note about {name}?', { name: account.user.name })}
+      reasons={[t('Out of date'), t('Asked by the customer')]}
+      yes={t('Delete it')}
+      doing={t('Deleting…')}
       act={async ({ reason }) => {
         await call('DELETE', `${path}/${note.id}`, { body: { reason } });
         await changed();
-        said.value = { text: 'The note is deleted.' };
+        said.value = { text: t('The note is deleted.') };
       }}
     >
       <p class="note">{note.text}</p>
-      <p>It cannot be brought back. The trail keeps that there was one, and never its text.</p>
+      <p>{t('It cannot be brought back. The trail keeps that there was one, and never its text.')}</p>
     </Act>
   );
 }

@@ -1,4 +1,5 @@
 import type { Revocation, Subscription } from '@holdfast/api';
+import { t } from '@holdfast/kit/words.ts';
 import { useEffect, useRef } from 'preact/hooks';
 import { now } from '../../clock.ts';
 import { goOn, reachOf } from '../../revocations.ts';
@@ -49,7 +50,7 @@ export function Reach({ subscription, changed }: { subscription: Subscription; c
         />
       </p>
       {reach.devices.length > 0 && (
-        <progress aria-label="Devices that have been told" max={reach.devices.length} value={told} />
+        <progress aria-label={t('Devices that have been told')} max={reach.devices.length} value={told} />
       )}
       <Holders devices={reach.devices} progress={(device) => progress(device, reach.revision, now.value)} />
       {/* Read out when a device is told, not with every second of the countdown. */}

@@ -1,5 +1,6 @@
 import type { Account } from '@holdfast/api';
 import { BackIcon } from '@holdfast/kit/icons.tsx';
+import { t } from '@holdfast/kit/words.ts';
 import { useLoaded } from '../../work.ts';
 import { Id } from '../id.tsx';
 import { Waiting } from '../state.tsx';
@@ -18,36 +19,38 @@ export function UserPage({ id }: { id: string }) {
   return (
     <>
       <a class="button quiet back" href="#/customers">
-        <BackIcon /> Customers
+        <BackIcon /> {t('Customers')}
       </a>
       {account ? (
         <>
           <header class="person">
             <h1>{account.user.name}</h1>
-            {account.role && <span class="badge attention">staff: {account.role}</span>}
+            {account.role && <span class="badge attention">{t('staff: {role}', { role: account.role })}</span>}
             <dl class="ids">
               <div>
-                <dt>Customer id</dt>
-                <dd>{account.user.external_id ? <Id of="the customer id">{account.user.external_id}</Id> : 'none'}</dd>
+                <dt>{t('Customer id')}</dt>
+                <dd>
+                  {account.user.external_id ? <Id of={t('the customer id')}>{account.user.external_id}</Id> : t('none')}
+                </dd>
               </div>
               <div>
-                <dt>User id</dt>
+                <dt>{t('User id')}</dt>
                 <dd>
-                  <Id of="the user id">{account.user.id}</Id>
+                  <Id of={t('the user id')}>{account.user.id}</Id>
                 </dd>
               </div>
               {account.billing_url !== null && (
                 <div>
-                  <dt>Billing</dt>
+                  <dt>{t('Billing')}</dt>
                   <dd>
                     <a href={account.billing_url} target="_blank" rel="noreferrer">
-                      open the customer there
+                      {t('open the customer there')}
                     </a>
                   </dd>
                 </div>
               )}
               <div>
-                <dt>Since</dt>
+                <dt>{t('Since')}</dt>
                 <dd>
                   <When at={account.user.created_at} />
                 </dd>
@@ -56,9 +59,11 @@ export function UserPage({ id }: { id: string }) {
           </header>
           {failed.value !== null && (
             <div class="callout" role="alert">
-              <p>{failed.value} What is shown may be out of date.</p>
+              <p>
+                {failed.value} {t('What is shown may be out of date.')}
+              </p>
               <button type="button" class="button" onClick={() => void reload()}>
-                Try again
+                {t('Try again')}
               </button>
             </div>
           )}
@@ -72,7 +77,7 @@ export function UserPage({ id }: { id: string }) {
               <Notes account={account} changed={reload} />
               <Access account={account} changed={reload} />
               <section class="card" aria-labelledby="trail">
-                <h2 id="trail">What was done</h2>
+                <h2 id="trail">{t('What was done')}</h2>
                 <Trail user={account.user.id} version={account.audit[0]?.id ?? ''} />
               </section>
             </div>
@@ -80,7 +85,7 @@ export function UserPage({ id }: { id: string }) {
         </>
       ) : (
         <>
-          <h1 class="unseen">Customer</h1>
+          <h1 class="unseen">{t('Customer')}</h1>
           <Waiting failed={failed} retry={reload} />
         </>
       )}

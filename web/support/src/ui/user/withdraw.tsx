@@ -1,4 +1,5 @@
 import type { Revocation, Subscription } from '@holdfast/api';
+import { t } from '@holdfast/kit/words.ts';
 import { now } from '../../clock.ts';
 import { begin, end } from '../../revocations.ts';
 import { call } from '../../server.ts';
@@ -27,19 +28,25 @@ export function Withdraw({ how, account, changed, subscription }: Props & { read
     <Act
       wide
       danger={revoke}
-      reasons={reasons.withdrawal}
-      title={`${revoke ? 'Revoke' : 'Suspend'} ${subscription.plan} of ${name}?`}
-      yes={revoke ? 'Revoke now' : 'Suspend now'}
-      doing={revoke ? 'Revoking…' : 'Suspending…'}
+      reasons={reasons.withdrawal()}
+      title={
+        revoke
+          ? t('Revoke {plan} of {name}?', { plan: subscription.plan, name })
+          : t('Suspend {plan} of {name}?', { plan: subscription.plan, name })
+      }
+      yes={revoke ? t('Revoke now') : t('Suspend now')}
+      doing={revoke ? t('Revoking…') : t('Suspending…')}
       disabled={preview === null}
       act={async ({ reason, key }) => {
         const body = { reason };
         begin(await call<Revocation>('POST', `${path}/${how}`, { body, key: key(body) }));
         await changed();
         said.value = {
-          text: `${revoke ? 'Revoked' : 'Suspended'} ${subscription.plan} of ${name}.`,
+          text: revoke
+            ? t('Revoked {plan} of {name}.', { plan: subscription.plan, name })
+            : t('Suspended {plan} of {name}.', { plan: subscription.plan, name }),
           undo: {
-            label: 'Undo…',
+            label: t('Undo…'),
             act: () => ask(<Reinstate account={account} changed={changed} subscription={subscription} />),
           },
         };
@@ -57,14 +64,20 @@ export function Withdraw({ how, account, changed, subscription }: Props & { read
       )}
       {rest.length > 0 && (
         <p class="callout">
-          They keep {rest.join(', ')} by another subscription: withdraw that one, too, if all of it has to go.
+          {t('They keep {features} by another subscription: withdraw that one, too, if all of it has to go.', {
+            features: rest.join(', '),
+          })}
         </p>
       )}
       <p>
         {revoke
-          ? 'Pages that are open lose premium within seconds; what is offline loses it when it is next in contact, or at its time above. '
-          : 'Like a revoke, but meant to be lifted: pages that are open lose premium within seconds, what is offline at its time above. '}
-        Nothing that they have made is deleted, and a payment changes nothing. Reinstating undoes it at any time.
+          ? t(
+              'Pages that are open lose premium within seconds; what is offline loses it when it is next in contact, or at its time above.',
+            )
+          : t(
+              'Like a revoke, but meant to be lifted: pages that are open lose premium within seconds, what is offline at its time above.',
+            )}
+        {t('Nothing that they have made is deleted, and a payment changes nothing. Reinstating undoes it at any time.')}
       </p>
     </Act>
   );
@@ -75,10 +88,10 @@ export function Reinstate({ account, changed, subscription }: Props) {
   const { name } = account.user;
   return (
     <Act
-      reasons={reasons.reinstatement}
-      title={`Reinstate ${subscription.plan} of ${name}?`}
-      yes="Reinstate now"
-      doing="Reinstating…"
+      reasons={reasons.reinstatement()}
+      title={t('Reinstate {plan} of {name}?', { plan: subscription.plan, name })}
+      yes={t('Reinstate now')}
+      doing={t('Reinstating…')}
       act={async ({ reason, key }) => {
         const body = { reason };
         const path = `/admin/v1/subscriptions/${encodeURIComponent(subscription.id)}/reinstate`;
@@ -86,17 +99,18 @@ export function Reinstate({ account, changed, subscription }: Props) {
         end(subscription.id);
         await changed();
         said.value = {
-          text: `Reinstated ${subscription.plan} of ${name}.`,
+          text: t('Reinstated {plan} of {name}.', { plan: subscription.plan, name }),
           undo: {
-            label: 'Undo…',
+            label: t('Undo…'),
             act: () => ask(<Withdraw how="revoke" account={account} changed={changed} subscription={subscription} />),
           },
         };
       }}
     >
       <p>
-        It counts again for as long as it is paid. Pages that are open have it back within seconds, every other device
-        when it is next in contact.
+        {t(
+          'It counts again for as long as it is paid. Pages that are open have it back within seconds, every other device when it is next in contact.',
+        )}
       </p>
     </Act>
   );
