@@ -1,7 +1,9 @@
-import type { Page } from '@playwright/test';
+import type { Page, TestInfo } from '@playwright/test';
+import { Authenticator } from './support/authenticator.ts';
 import type { Fieldbook } from './support/fieldbook.ts';
 import { look, phone } from './support/looks.ts';
-import { expect, test } from './support/test.ts';
+import type { Server } from './support/server.ts';
+import { expect, test, watch } from './support/test.ts';
 
 /** The app by its places, since its texts are in another language here. */
 async function enter(fieldbook: Fieldbook): Promise<void> {
@@ -75,19 +77,8 @@ test.describe('a pseudo-language, from right to left', () => {
 
   test('leaves no text untranslated, and nothing breaks', async ({ fieldbook, page, server }, info) => {
     test.slow();
-    await page.route(/\/assets\/de-[^/]+\.js$/, async (route) => {
-      const script = await (await route.fetch()).text();
-      const german = await import(`data:text/javascript,${encodeURIComponent(script)}`);
-      const body = `export default ${JSON.stringify(pseudo(german.default))}`;
-      await route.fulfill({ contentType: 'text/javascript', body });
-    });
-    const check = async (name: string) => {
-      await page.evaluate(() => {
-        document.documentElement.dir = 'rtl';
-      });
-      expect.soft(await untranslated(page), name).toEqual([]);
-      await look(page, info, `pseudo-${name}`);
-    };
+    await speakPseudo(page);
+    const check = (name: string) => checkPseudo(page, info, name);
     await fieldbook.open();
     await expect(page.getByText('⟦').first()).toBeVisible();
     await check('welcome');
@@ -118,6 +109,113 @@ test.describe('a pseudo-language, from right to left', () => {
     await check('list-revoked');
   });
 });
+
+test.describe('the console in German', () => {
+  test.use({ locale: 'de-DE', viewport: phone });
+
+  test('is spoken to staff who read it, until they choose English', async ({ page, server }) => {
+    await page.goto(`${server.origin}/support`);
+    await expect(page.getByRole('button', { name: 'Mit einem Passkey anmelden' })).toBeVisible();
+    await joinByPlaces(page, server);
+    await expect(page.getByRole('heading', { level: 1, name: 'Übersicht' })).toBeVisible();
+    await expect(page.locator('html')).toHaveAttribute('lang', 'de');
+    await page.getByRole('button', { name: 'Einstellungen' }).click();
+    await Promise.all([page.waitForEvent('load'), page.getByLabel('Sprache').selectOption('English')]);
+    await expect(page.getByRole('heading', { level: 1, name: 'Overview' })).toBeVisible();
+    await page.reload();
+    await expect(page.getByRole('heading', { level: 1, name: 'Overview' })).toBeVisible();
+  });
+
+  test('leaves no text untranslated in a pseudo-language from right to left', async ({
+    page,
+    server,
+    elsewhere,
+  }, info) => {
+    test.slow();
+    const troubles = await watch(page.context(), page);
+    await speakPseudo(page);
+    const check = (name: string) => checkPseudo(page, info, `console-${name}`);
+    await page.goto(`${server.origin}/support`);
+    await expect(page.getByText('⟦').first()).toBeVisible();
+    await check('sign-in');
+    await joinByPlaces(page, server);
+    await expect(page.locator('.console .card').first()).toBeVisible();
+    await check('overview-empty');
+    const customer = new Fieldbook(elsewhere, server.origin);
+    await customer.open();
+    await customer.createAccount('Ada');
+    await customer.startTrial();
+    const goTo = async (place: string, awaited: string) => {
+      await page.evaluate((place) => {
+        location.hash = `#/${place}`;
+      }, place);
+      await expect(page.locator(awaited).first()).toBeVisible();
+    };
+    await goTo('customers', '.found a');
+    await check('customers');
+    await page.locator('.found a').first().click();
+    await expect(page.locator('[aria-labelledby=trail] li').first()).toBeVisible();
+    await check('user');
+    for (const [button, name] of [
+      ['.subscription .danger', 'revoke'],
+      ['[aria-labelledby=holdings] > .actions .button', 'grant'],
+      ['[aria-labelledby=access] .danger', 'sign-out'],
+      ['[aria-labelledby=devices] li .button', 'remove-device'],
+      ['.who .button', 'settings'],
+    ] as const) {
+      await page.locator(button).first().click();
+      await expect(page.locator('dialog[open] .ends')).toBeVisible();
+      await expect(page.locator('dialog[open] .waiting')).toBeHidden();
+      await check(name);
+      await page.keyboard.press('Escape');
+    }
+    await server.support('revoke', 'Ada');
+    await page.reload();
+    await expect(page.locator('.reach')).toBeVisible();
+    await check('revoked');
+    await goTo('audit', '.trail li');
+    await check('audit');
+    await goTo('plans', '.rows li');
+    await check('plans');
+    await page.locator('.rows .button').first().click();
+    await expect(page.locator('dialog[open] .features')).toBeVisible();
+    await check('plan');
+    await page.keyboard.press('Escape');
+    await goTo('webhooks', '.card');
+    await check('webhooks');
+    await goTo('gaps', '.card');
+    await check('gaps');
+    await goTo('staff', '.rows li');
+    await check('staff');
+    expect(troubles()).toEqual([]);
+  });
+});
+
+/** Joins the console as an administrator, by the places of the page's parts. */
+async function joinByPlaces(page: Page, server: Server): Promise<void> {
+  await Authenticator.attach(page);
+  await page.goto((await server.staff('invite', '--name', 'Grace', '--role', 'admin')).trim());
+  await page.locator('.threshold-card .primary').click();
+  await expect(page.locator('.console')).toBeVisible();
+}
+
+/** Replaces the German catalogue. */
+async function speakPseudo(page: Page): Promise<void> {
+  await page.route(/\/assets\/de-[^/]+\.js$/, async (route) => {
+    const script = await (await route.fetch()).text();
+    const german = await import(`data:text/javascript,${encodeURIComponent(script)}`);
+    const body = `export default ${JSON.stringify(pseudo(german.default))}`;
+    await route.fulfill({ contentType: 'text/javascript', body });
+  });
+}
+
+async function checkPseudo(page: Page, info: TestInfo, name: string): Promise<void> {
+  await page.evaluate(() => {
+    document.documentElement.dir = 'rtl';
+  });
+  expect.soft(await untranslated(page), name).toEqual([]);
+  await look(page, info, `pseudo-${name}`);
+}
 
 /** Marks every text of a compiled catalogue, and makes it longer. */
 function pseudo(catalogue: Record<string, string | unknown[]>): Record<string, unknown[]> {

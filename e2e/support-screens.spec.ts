@@ -236,7 +236,7 @@ test.describe('on a phone', () => {
     await shoot('overview');
     await support.card('silent').scrollIntoViewIfNeeded();
     await shoot('overview-end');
-    await page.getByText('The numbers of Revocations').click();
+    await page.getByText('The numbers: Revocations').click();
     await expect(page.getByRole('table')).toContainText('Revocations');
     await shoot('overview-numbers');
 
