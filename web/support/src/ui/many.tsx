@@ -1,3 +1,4 @@
+import { t } from '@holdfast/kit/words.ts';
 import { useSignal } from '@preact/signals';
 import {
   batch,
@@ -17,7 +18,7 @@ import {
 import { now } from '../clock.ts';
 import { staff } from '../session.ts';
 import * as reasons from '../words/reason.ts';
-import { atLatest, count, relative } from '../words/time.ts';
+import { atLatest, relative } from '../words/time.ts';
 import { useWork } from '../work.ts';
 import { Act, ask } from './act.tsx';
 import { Failed, WorkButton } from './button.tsx';
@@ -30,7 +31,7 @@ export function Many() {
   return (
     <>
       <div class="page-head">
-        <h1>Revoke many</h1>
+        <h1>{t('Revoke many')}</h1>
       </div>
       {own ? <Progress items={own.items} /> : <Choose />}
     </>
@@ -46,7 +47,7 @@ function Choose() {
   const items = shown.value?.items ?? [];
   return (
     <section class="card" aria-labelledby="choose">
-      <h2 id="choose">Whose?</h2>
+      <h2 id="choose">{t('Whose?')}</h2>
       <form
         onSubmit={async (event) => {
           event.preventDefault();
@@ -57,7 +58,7 @@ function Choose() {
         }}
       >
         <label class="field">
-          <span>Ids of customers or subscriptions</span>
+          <span>{t('Ids of customers or subscriptions')}</span>
           <textarea
             class="prose"
             rows={6}
@@ -69,17 +70,19 @@ function Choose() {
             }}
           />
           <small>
-            User ids, customer ids or subscription ids, one in a line. Nothing changes before you have seen what they
-            stand for. {ids.length > most && `At most ${most} at once; these are ${ids.length}.`}
+            {t(
+              'User ids, customer ids or subscription ids, one in a line. Nothing changes before you have seen what they stand for.',
+            )}{' '}
+            {ids.length > most && t('At most {most} at once; these are {ids}.', { most, ids: ids.length })}
           </small>
         </label>
         <Failed work={work} />
         <WorkButton
           work={work}
-          doing={`Looking up ${done.value} of ${ids.length}…`}
+          doing={t('Looking up {done} of {ids}…', { done: done.value, ids: ids.length })}
           disabled={ids.length === 0 || ids.length > most}
         >
-          Look up
+          {t('Look up')}
         </WorkButton>
       </form>
       {shown.value && (
@@ -91,7 +94,7 @@ function Choose() {
           <SkippedList skipped={shown.value.skipped} />
           {items.length > 0 && (
             <button type="button" class="button danger solid" onClick={() => ask(<Confirm items={items} />)}>
-              Revoke {count(items.length, 'subscription')}…
+              {t('Revoke {count, plural, one {# subscription} other {# subscriptions}}…', { count: items.length })}
             </button>
           )}
         </>
@@ -102,23 +105,30 @@ function Choose() {
 
 /** By when everything ends. */
 function promiseOf(items: readonly Item[], at: Date): string {
-  if (items.length === 0) return 'There is nothing to revoke.';
-  const people = count(new Set(items.map(({ user }) => user)).size, 'customer');
-  const what = `${count(items.length, 'subscription')} of ${people}`;
+  if (items.length === 0) return t('There is nothing to revoke.');
+  const what = t(
+    '{items, plural, one {# subscription} other {# subscriptions}} of {people, plural, one {# customer} other {# customers}}',
+    { items: items.length, people: new Set(items.map(({ user }) => user)).size },
+  );
   const last = Math.max(...items.map(({ offlineUntil }) => (offlineUntil === null ? 0 : Date.parse(offlineUntil))));
-  if (last <= at.getTime()) return `${what}. Ends everywhere at once: no device holds a document that works offline.`;
+  if (last <= at.getTime())
+    return t('{what}. Ends everywhere at once: no device holds a document that works offline.', { what });
   const until = new Date(last);
-  return `${what}. Ends everywhere by ${atLatest(until, at)} at the latest (${relative(until, at)}).`;
+  return t('{what}. Ends everywhere by {latest} at the latest ({relative}).', {
+    what,
+    latest: atLatest(until, at),
+    relative: relative(until, at),
+  });
 }
 
 function Confirm({ items }: { items: readonly Item[] }) {
   return (
     <Act
       danger
-      title={`Revoke ${count(items.length, 'subscription')}?`}
-      reasons={reasons.withdrawal}
-      yes="Revoke now"
-      doing="Beginning…"
+      title={t('Revoke {count, plural, one {# subscription} other {# subscriptions}}?', { count: items.length })}
+      reasons={reasons.withdrawal()}
+      yes={t('Revoke now')}
+      doing={t('Beginning…')}
       act={async ({ reason }) => {
         void revokeAll(items, reason);
       }}
@@ -126,7 +136,7 @@ function Confirm({ items }: { items: readonly Item[] }) {
       <p class="promise">
         <Timed words={() => promiseOf(items, now.value)} />
       </p>
-      <p>Each is revoked by itself, with this reason in its trail. You can undo all of it afterwards.</p>
+      <p>{t('Each is revoked by itself, with this reason in its trail. You can undo all of it afterwards.')}</p>
     </Act>
   );
 }
@@ -140,12 +150,12 @@ function Progress({ items }: { items: readonly Item[] }) {
   const failed = items.filter((item) => item.failed).length;
   return (
     <section class="card" aria-labelledby="progress">
-      <h2 id="progress">{undoing ? 'Undoing' : 'Revoking'}</h2>
+      <h2 id="progress">{undoing ? t('Undoing') : t('Revoking')}</h2>
       <progress aria-labelledby="progress" max={all} value={done} />
       <p class="promise" role="status">
-        {done} of {all} {undoing ? 'reinstated' : 'revoked'}.
-        {failed > 0 && !running.value && ` ${failed} failed: try again.`}
-        {left > 0 && failed === 0 && !running.value && ' Stopped.'}
+        {undoing ? t('{done} of {all} reinstated.', { done, all }) : t('{done} of {all} revoked.', { done, all })}{' '}
+        {failed > 0 && !running.value && t('{failed} failed: try again.', { failed })}
+        {left > 0 && failed === 0 && !running.value && t('Stopped.')}
       </p>
       {done > 0 && !undoing && (
         <p>
@@ -162,22 +172,22 @@ function Progress({ items }: { items: readonly Item[] }) {
       <div class="actions">
         {running.value && (
           <button type="button" class="button" onClick={stop}>
-            Stop
+            {t('Stop')}
           </button>
         )}
         {!running.value && left > 0 && (
           <button type="button" class="button primary" onClick={() => void goOn()}>
-            Go on with {left}
+            {t('Go on with {left}', { left })}
           </button>
         )}
         {!running.value && of('revoked') > 0 && (
           <button type="button" class="button" onClick={() => ask(<Undo revoked={of('revoked')} />)}>
-            Undo…
+            {t('Undo…')}
           </button>
         )}
         {!running.value && (
           <button type="button" class="button" onClick={forget}>
-            {left > 0 ? 'Leave the rest' : 'Done'}
+            {left > 0 ? t('Leave the rest') : t('Done')}
           </button>
         )}
       </div>
@@ -189,38 +199,39 @@ function Progress({ items }: { items: readonly Item[] }) {
 function Undo({ revoked }: { revoked: number }) {
   return (
     <Act
-      title={`Reinstate ${count(revoked, 'subscription')}?`}
-      reasons={reasons.reinstatement}
-      yes="Reinstate now"
-      doing="Beginning…"
+      title={t('Reinstate {count, plural, one {# subscription} other {# subscriptions}}?', { count: revoked })}
+      reasons={reasons.reinstatement()}
+      yes={t('Reinstate now')}
+      doing={t('Beginning…')}
       act={async ({ reason }) => {
         void undoAll(reason);
       }}
     >
-      <p>Those that this page has revoked count again for as long as they are paid.</p>
+      <p>{t('Those that this page has revoked count again for as long as they are paid.')}</p>
     </Act>
   );
 }
 
-const badges: Readonly<Record<Item['state'], readonly [word: string, tone: string]>> = {
-  waiting: ['to be revoked', ''],
-  revoked: ['revoked', 'attention'],
-  undoing: ['to be reinstated', ''],
-  reinstated: ['reinstated', 'good'],
-};
+const badges = (): Readonly<Record<Item['state'], readonly [word: string, tone: string]>> => ({
+  waiting: [t('to be revoked'), ''],
+  revoked: [t('revoked'), 'attention'],
+  undoing: [t('to be reinstated'), ''],
+  reinstated: [t('reinstated'), 'good'],
+});
 
 function Items({ items }: { items: readonly Item[] }) {
   return (
-    <ul class="rows" aria-label="Subscriptions">
+    <ul class="rows" aria-label={t('Subscriptions')}>
       {items.map((item) => (
         <li key={item.subscription}>
           <div>
             <strong>
               <a href={`#/user/${item.user}`}>{item.name}</a>
             </strong>{' '}
-            <em class={`badge ${badges[item.state][1]}`}>{badges[item.state][0]}</em>
+            <em class={`badge ${badges()[item.state][1]}`}>{badges()[item.state][0]}</em>
             <small>
-              {item.plan} <Id of={`the id of the subscription of ${item.name}`}>{item.subscription}</Id>
+              {item.plan}{' '}
+              <Id of={t('the id of the subscription of {name}', { name: item.name })}>{item.subscription}</Id>
             </small>
             {item.failed && <small class="outcome bad">{item.failed}</small>}
           </div>
@@ -230,24 +241,24 @@ function Items({ items }: { items: readonly Item[] }) {
   );
 }
 
-const whys: Readonly<Record<Skipped['why'], string>> = {
-  unknown: 'no customer and no subscription has this id',
-  revoked: 'revoked already',
-  nothing: 'there is nothing to revoke',
-};
+const whys = (): Readonly<Record<Skipped['why'], string>> => ({
+  unknown: t('no customer and no subscription has this id'),
+  revoked: t('revoked already'),
+  nothing: t('there is nothing to revoke'),
+});
 
 function SkippedList({ skipped }: { skipped: readonly Skipped[] }) {
   if (skipped.length === 0) return null;
   return (
     <>
-      <h3>Left out: {count(skipped.length, 'id')}</h3>
-      <ul class="rows" aria-label="Left out">
+      <h3>{t('Left out: {count, plural, one {# id} other {# ids}}', { count: skipped.length })}</h3>
+      <ul class="rows" aria-label={t('Left out')}>
         {skipped.map(({ id, why, user, name }) => (
           <li key={id}>
             <div>
               {user ? <a href={`#/user/${user}`}>{name}</a> : <code>{id}</code>}
               <small>
-                {user && <code>{id}</code>} {whys[why]}
+                {user && <code>{id}</code>} {whys()[why]}
               </small>
             </div>
           </li>
