@@ -111,7 +111,7 @@ test('staff find a customer among many, revoke with a known end, and undo it', a
   await expect(support.card('devices').getByRole('heading')).toHaveText('1 device');
   await expect(page.getByRole('button', { name: 'Remove Chrome' })).toHaveCount(1);
   const removed = support.card('devices').getByRole('listitem').filter({ hasText: 'removed' });
-  await expect(removed).toContainText("Counts against the plan's limit. Frees up");
+  await expect(removed).toContainText('Counts against the plan’s limit. Frees up');
   await page.getByRole('button', { name: 'Free the place of Chrome' }).click();
   await support.answer('Free place', 'It is at the police');
   await expect(support.card('devices').getByRole('listitem')).toHaveCount(1);
