@@ -1,6 +1,6 @@
 import type { Page, TestInfo } from '@playwright/test';
 import { Authenticator } from './support/authenticator.ts';
-import type { Fieldbook } from './support/fieldbook.ts';
+import { Fieldbook } from './support/fieldbook.ts';
 import { look, phone } from './support/looks.ts';
 import type { Server } from './support/server.ts';
 import { expect, test, watch } from './support/test.ts';
