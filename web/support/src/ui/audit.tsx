@@ -7,6 +7,7 @@ import { startOfDay } from '../words/time.ts';
 import { actions, actorWords, tokenWords } from '../words/trail.ts';
 import { useWork } from '../work.ts';
 import { Failed, WorkButton } from './button.tsx';
+import { Select } from './select.tsx';
 import { Trail } from './trail.tsx';
 
 /** The whole trail: what was done, by whom and why. */
@@ -55,33 +56,22 @@ function Filters() {
   const wrong = id.value.trim() !== '' && !uuid.test(id.value.trim());
   return (
     <div class="filters">
-      <label>
-        <span>{t('Who')}</span>
-        <select value={actor} onChange={(event) => set({ actor: event.currentTarget.value })}>
-          <option value="">{t('everybody')}</option>
-          {[...people].map(([value, name]) => (
-            <option key={value} value={value}>
-              {name}
-            </option>
-          ))}
-          {machines.map((each) => (
-            <option key={each} value={each}>
-              {actorWords(each, null, names.value)}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label>
-        <span>{t('What')}</span>
-        <select value={action} onChange={(event) => set({ action: event.currentTarget.value })}>
-          <option value="">{t('everything')}</option>
-          {Object.entries(actions()).map(([value, words]) => (
-            <option key={value} value={value}>
-              {words}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Select
+        label={t('Who')}
+        value={actor}
+        options={[
+          ['', t('everybody')],
+          ...people,
+          ...machines.map((each) => [each, actorWords(each, null, names.value)] as const),
+        ]}
+        choose={(actor) => set({ actor })}
+      />
+      <Select
+        label={t('What')}
+        value={action}
+        options={[['', t('everything')], ...Object.entries(actions())]}
+        choose={(action) => set({ action })}
+      />
       <label>
         <span>{t('From')}</span>
         <input type="date" value={from} onChange={(event) => set({ from: event.currentTarget.value })} />

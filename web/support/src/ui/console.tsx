@@ -42,6 +42,7 @@ export function Console({ me }: { me: AdminSession }) {
   const at = place.value;
   const scroller = useRef<HTMLDivElement>(null);
   const main = useRef<HTMLElement>(null);
+  const fresh = useRef(true);
   const key = at.at === 'user' ? at.id : at.at;
   useEffect(() => {
     void lookForGaps();
@@ -53,8 +54,9 @@ export function Console({ me }: { me: AdminSession }) {
     askNothing();
     said.value = null;
     scroller.current?.scrollTo(0, 0);
-    // So that the keys scroll the page. The search takes focus itself.
-    if (at.at !== 'search') main.current?.focus({ preventScroll: true });
+    // So that the keys scroll the page. The search takes focus itself; a page that has just loaded leaves it alone.
+    if (at.at !== 'search' && !(at.at === 'overview' && fresh.current)) main.current?.focus({ preventScroll: true });
+    fresh.current = false;
   }, [key]);
   return (
     <div class="console">

@@ -9,6 +9,7 @@ import { type Days, fillDays, peak, share, total } from '../words/overview.ts';
 import { states, stateWords } from '../words/standing.ts';
 import { useLoaded } from '../work.ts';
 import { Plot } from './plot.tsx';
+import { SearchField, searchFor } from './search.tsx';
 import { Waiting } from './state.tsx';
 import { When } from './when.tsx';
 
@@ -24,6 +25,7 @@ export function Overview() {
         <h1>{t('Overview')}</h1>
         {numbers && <p class="hint">{rich('Counted {when}', { when: <When at={numbers.counted_at} /> })}</p>}
       </div>
+      <SearchField submit={searchFor} quiet />
       {loaded.failed.value !== null && numbers && <p class="outcome bad">{loaded.failed.value}</p>}
       {numbers ? <Shown numbers={numbers} /> : <Waiting failed={loaded.failed} retry={loaded.reload} />}
     </>

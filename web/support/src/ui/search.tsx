@@ -14,6 +14,7 @@ import { useLoaded, usePaged } from '../work.ts';
 import { Act, ask } from './act.tsx';
 import { Copy } from './id.tsx';
 import { LinkMade } from './link-made.tsx';
+import { Select } from './select.tsx';
 import { More } from './state.tsx';
 import { Timed } from './when.tsx';
 
@@ -119,15 +120,19 @@ export function Search({ state }: { state: string | undefined }) {
   );
 }
 
-/** Opens the list of customers with the text searched for; a single match opens. */
+/** Opens the list of all customers with the text searched for; a single match opens. */
 export function searchFor(): void {
   entered = true;
+  filters.value = unfiltered;
   go({ at: 'search' });
 }
 
-export function SearchField({ submit }: { submit: () => void }) {
+/** Takes focus unless it is `quiet`. */
+export function SearchField({ submit, quiet = false }: { submit: () => void; quiet?: boolean }) {
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus({ preventScroll: true }), []);
+  useEffect(() => {
+    if (!quiet) field.current?.focus({ preventScroll: true });
+  }, [quiet]);
   return (
     <form
       class="search"
@@ -161,28 +166,18 @@ function Filters() {
   const { state, plan, from, to, sort } = filters.value;
   return (
     <div class="filters">
-      <label>
-        <span>{t('State')}</span>
-        <select value={state} onChange={(event) => set({ state: event.currentTarget.value })}>
-          <option value="">{t('all')}</option>
-          {states.map((value) => (
-            <option key={value} value={value}>
-              {stateWords(value).word}
-            </option>
-          ))}
-        </select>
-      </label>
-      <label>
-        <span>{t('Plan')}</span>
-        <select value={plan} onChange={(event) => set({ plan: event.currentTarget.value })}>
-          <option value="">{t('all')}</option>
-          {data.value?.plans.map(({ id }) => (
-            <option key={id} value={id}>
-              {id}
-            </option>
-          ))}
-        </select>
-      </label>
+      <Select
+        label={t('State')}
+        value={state}
+        options={[['', t('all')], ...states.map((each) => [each, stateWords(each).word] as const)]}
+        choose={(state) => set({ state })}
+      />
+      <Select
+        label={t('Plan')}
+        value={plan}
+        options={[['', t('all')], ...(data.value?.plans ?? []).map(({ id }) => [id, id] as const)]}
+        choose={(plan) => set({ plan })}
+      />
       <label>
         <span>{t('Signed up from')}</span>
         <input type="date" value={from} onChange={(event) => set({ from: event.currentTarget.value })} />
@@ -191,14 +186,16 @@ function Filters() {
         <span>{t('to')}</span>
         <input type="date" value={to} onChange={(event) => set({ to: event.currentTarget.value })} />
       </label>
-      <label>
-        <span>{t('Sort')}</span>
-        <select value={sort} onChange={(event) => set({ sort: event.currentTarget.value })}>
-          <option value="newest">{t('newest first')}</option>
-          <option value="oldest">{t('oldest first')}</option>
-          <option value="name">{t('by name')}</option>
-        </select>
-      </label>
+      <Select
+        label={t('Sort')}
+        value={sort}
+        options={[
+          ['newest', t('newest first')],
+          ['oldest', t('oldest first')],
+          ['name', t('by name')],
+        ]}
+        choose={(sort) => set({ sort })}
+      />
     </div>
   );
 }

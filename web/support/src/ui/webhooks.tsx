@@ -8,6 +8,7 @@ import { deliveryWords, tries } from '../words/webhook.ts';
 import { said, usePaged } from '../work.ts';
 import { Act, ask } from './act.tsx';
 import { Id } from './id.tsx';
+import { Select } from './select.tsx';
 import { More, Waiting } from './state.tsx';
 import { Customer } from './trail.tsx';
 import { When } from './when.tsx';
@@ -22,17 +23,16 @@ export function Webhooks() {
     <>
       <div class="page-head">
         <h1>{t('Webhooks')}</h1>
-        <label class="filter">
-          <span>{t('Show')}</span>
-          <select value={state} onChange={(event) => (state.value = event.currentTarget.value)}>
-            <option value="">{t('all')}</option>
-            {(['pending', 'dead', 'delivered'] as const).map((each) => (
-              <option key={each} value={each}>
-                {deliveryWords(each)}
-              </option>
-            ))}
-          </select>
-        </label>
+        <Select
+          kind="filter"
+          label={t('Show')}
+          value={state.value}
+          options={[
+            ['', t('all')],
+            ...(['pending', 'dead', 'delivered'] as const).map((each) => [each, deliveryWords(each)] as const),
+          ]}
+          choose={(value) => (state.value = value)}
+        />
       </div>
       <p class="hint">
         {t(

@@ -1,10 +1,12 @@
 import type { JudgedSubscription } from '@holdfast/api';
 import { rich } from '@holdfast/kit/rich.ts';
 import { t } from '@holdfast/kit/words.ts';
+import type { Answer } from '../../answer.ts';
 import { now } from '../../clock.ts';
 import { may } from '../../session.ts';
 import { span } from '../../words/time.ts';
 import { because, billingWords, disputeWords, featureWords, headline, planOf, withholds } from '../../words/why.ts';
+import { useLoaded } from '../../work.ts';
 import { ask } from '../act.tsx';
 import { Id } from '../id.tsx';
 import { Timed, When } from '../when.tsx';
@@ -17,6 +19,7 @@ import { Reinstate, Withdraw } from './withdraw.tsx';
 export function Holdings({ account, changed }: CardProps) {
   const { decision, subscriptions } = account;
   const said = headline(decision, now.value);
+  const plans = useLoaded<Answer<'listPlans'>>(may('support:write') ? '/admin/v1/plans' : null).data.value?.plans;
   // The deciding subscription first, since support asks about it most.
   const listed = [...subscriptions].sort((a, b) => Number(b.worth.decides) - Number(a.worth.decides));
   return (
@@ -56,7 +59,7 @@ export function Holdings({ account, changed }: CardProps) {
           decides={subscriptions.length > 1 && subscription.worth.decides}
         />
       ))}
-      {may('support:write') && (
+      {may('support:write') && plans?.length !== 0 && (
         <div class="actions">
           <button type="button" class="button" onClick={() => ask(<Grant account={account} changed={changed} />)}>
             {t('Grant days…')}
@@ -76,6 +79,8 @@ function Item({ account, changed, subscription, decides }: ItemProps) {
   const plan = planOf(account.plans, subscription.plan);
   const { revoked, suspended, disputes } = subscription;
   const disputed = disputes.some(withholds);
+  // What has ended, and awaits no payment, has nothing to lose.
+  const over = subscription.worth.state === 'expired' && subscription.ends;
   return (
     <article class="subscription" aria-label={t('Subscription {id}', { id: subscription.id })}>
       <div class="card-head">
@@ -153,7 +158,7 @@ function Item({ account, changed, subscription, decides }: ItemProps) {
               {t('Reinstate…')}
             </button>
           )}
-          {!revoked && (
+          {!revoked && !over && (
             <button
               type="button"
               class="button danger"
@@ -164,7 +169,7 @@ function Item({ account, changed, subscription, decides }: ItemProps) {
               {t('Revoke…')}
             </button>
           )}
-          {!revoked && !suspended && (
+          {!revoked && !suspended && !over && (
             <button
               type="button"
               class="button"
