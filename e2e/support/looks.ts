@@ -6,11 +6,14 @@ const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 
 export const phone = { width: 390, height: 844 };
 const looks = { desktop: { width: 1280, height: 800 }, phone };
+/** The desktop's window at 200 % zoom. */
+const zoomed = { width: 640, height: 400 };
+const full = process.env.HOLDFAST_DRILLS === 'full';
 const colours = ['color-contrast', 'link-in-text-block'];
 
 /**
- * Checks that the page is accessible and fits the window, at desktop and phone size, in light and dark mode, which differ
- * only in colours. With HOLDFAST_DRILLS=full it also takes screenshots for review.
+ * Checks that the page is accessible and fits the window, at desktop and phone size and at 200 % zoom, in light and dark mode,
+ * which differ only in colours. With HOLDFAST_DRILLS=full it also takes screenshots for review, one in forced colours.
  */
 export async function look(page: Page, info: TestInfo, name: string): Promise<void> {
   await expect(page.getByRole('main')).toBeVisible();
@@ -21,13 +24,21 @@ export async function look(page: Page, info: TestInfo, name: string): Promise<vo
       await page.emulateMedia({ colorScheme });
       await settle(page);
       const look = `${name}-${size}-${colorScheme}`;
-      if (process.env.HOLDFAST_DRILLS === 'full') await page.screenshot({ path: info.outputPath(`${look}.png`) });
+      if (full) await page.screenshot({ path: info.outputPath(`${look}.png`) });
       expect.soft(await violations(page, colorScheme === 'light' ? undefined : colours), look).toEqual([]);
     }
-    expect.soft(await overflow(page), `${name}: wider than the window`).toBeLessThanOrEqual(0);
-    expect.soft(await cutOff(page), `${name}: cut off by the window`).toEqual([]);
+    await fits(page, `${name}-${size}`);
   }
   await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize(zoomed);
+  await fits(page, `${name}-zoomed`);
+  if (full) {
+    await page.screenshot({ path: info.outputPath(`${name}-zoomed.png`) });
+    await page.emulateMedia({ forcedColors: 'active' });
+    await page.setViewportSize(looks.desktop);
+    await page.screenshot({ path: info.outputPath(`${name}-forced-colours.png`) });
+    await page.emulateMedia({ forcedColors: 'none' });
+  }
   await page.setViewportSize(before);
 }
 
@@ -38,8 +49,20 @@ async function settle(page: Page): Promise<void> {
   );
 }
 
+async function fits(page: Page, look: string): Promise<void> {
+  expect.soft(await overflow(page), `${look}: wider than the window`).toBeLessThanOrEqual(0);
+  expect.soft(await cutOff(page), `${look}: cut off by the window`).toEqual([]);
+}
+
+/** By how much the page, or a part of it that scrolls by itself, is wider than its place. */
 async function overflow(page: Page): Promise<number> {
-  return page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  return page.evaluate(() =>
+    Math.max(
+      ...[document.documentElement, ...document.querySelectorAll('.scroller, dialog[open]')].map(
+        ({ scrollWidth, clientWidth }) => scrollWidth - clientWidth,
+      ),
+    ),
+  );
 }
 
 /** The controls that lie beyond the window's edge and cannot be scrolled into view; they do not make the page wider. */
