@@ -17,7 +17,7 @@ vi.mock('@holdfast/client', async (original) => ({
   openHoldfast: async () => holdfast,
 }));
 
-let app: typeof import('./client.ts');
+let app: typeof import('./client.ts') & typeof import('./account-actions.ts');
 let trial: typeof import('./trial.ts');
 const persist = vi.fn(async () => true);
 
@@ -30,7 +30,8 @@ beforeEach(async () => {
   vi.spyOn(console, 'error').mockImplementation(() => {});
   vi.resetModules();
   persist.mockClear();
-  [app, trial] = await Promise.all([import('./client.ts'), import('./trial.ts')]);
+  trial = await import('./trial.ts');
+  app = { ...(await import('./client.ts')), ...(await import('./account-actions.ts')) };
   await app.openClient();
 });
 

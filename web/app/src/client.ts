@@ -8,7 +8,6 @@ import {
   openHoldfast,
   type PasskeySupport,
   passkeySupport,
-  type ReconcileResult,
   type Session,
   type SignInOptions,
   type StorageHealth,
@@ -16,12 +15,9 @@ import {
 } from '@holdfast/client';
 import { t } from '@holdfast/kit/words.ts';
 import { batch, computed, effect, signal } from '@preact/signals';
-import { wipeBook } from './notes/book.ts';
-import { askNotices, forgetNotices, recallNotices } from './notices.ts';
+import { askNotices, recallNotices } from './notices.ts';
 import { reached } from './reached.ts';
 import { go } from './route.ts';
-import { forgetTrial, noTrialHere, trialHad } from './trial.ts';
-import { lookForUpdate } from './update.ts';
 import type { Action } from './words/failure.ts';
 
 /** The user signed in on this device, also offline. */
@@ -96,7 +92,8 @@ const unasked: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['cancelled', 'not_su
 /** Milliseconds before an autofill is offered again after its passkey failed. */
 const breath = 5_000;
 
-let holdfast: Holdfast;
+/** Set before the app is shown. */
+export let holdfast: Holdfast;
 
 /** Opens the SDK and mirrors it into signals. Needs no network once the app is installed. */
 export async function openClient(): Promise<void> {
@@ -196,78 +193,11 @@ export function replaceDevice(id: string): Promise<boolean> {
   });
 }
 
-export function startTrial(): Promise<boolean> {
-  const asker = user.value?.id ?? '';
-  return attempt('trial', async () => {
-    try {
-      await confirmed(await requireSession(), () => holdfast.startTrial());
-      trialHad(asker);
-      return good(t('Premium is on. Enjoy the trial.'));
-    } catch (error) {
-      if (!(error instanceof HoldfastError)) throw error;
-      if (error.code === 'conflict') {
-        trialHad(asker);
-        return bad(t('This account has had its trial already.'));
-      }
-      if (error.code === 'not_found') {
-        noTrialHere();
-        return bad(t('There is no trial here.'));
-      }
-      throw error;
-    }
-  });
-}
-
 /** Locks all tabs until the user opens them with a passkey. */
 export function lock(): Promise<boolean> {
   return attempt('lock', async () => {
     await holdfast.lock();
     return null;
-  });
-}
-
-/** Unlocks this tab with a passkey, also offline. */
-export function unlock(): Promise<boolean> {
-  return attempt('unlock', async () => {
-    await holdfast.unlock();
-    return null;
-  });
-}
-
-/** Sets when the app locks automatically. */
-export function setLock(options: LockOptions): Promise<boolean> {
-  return attempt('lock', async () => {
-    await holdfast.setLock(options);
-    return null;
-  });
-}
-
-/** Reconciles with the server. */
-export function checkNow(): Promise<boolean> {
-  return attempt('check', async () => verdict(await holdfast.reconcile()));
-}
-
-/**
- * Signs out on this device; with `wipe`, the notes are deleted first, so that nobody is signed out with their notes still
- * there.
- */
-export function signOut(wipe: boolean): Promise<boolean> {
-  const leaving = user.value?.id;
-  return attempt('sign-out', async () => {
-    if (wipe && leaving) {
-      await wipeBook(leaving).catch((cause: unknown) => {
-        throw new HoldfastError('storage_unavailable', undefined, { cause });
-      });
-      forgetTrial(leaving);
-    }
-    forgetNotices();
-    const told = await holdfast.signOut();
-    go({ at: 'list' }, true);
-    const said = [
-      wipe && t('Your notes are erased from this browser.'),
-      !told && t('You are signed out here. The server hears of it at the next contact, or when you sign in again.'),
-    ].filter(Boolean);
-    return said.length > 0 ? good(said.join(' ')) : null;
   });
 }
 
@@ -304,7 +234,7 @@ function keepStorage(): void {
 export type Said = Omit<Outcome, 'action'> | null;
 
 export const good = (text: string): Said => ({ good: true, text });
-const bad = (text: string): Said => ({ good: false, text });
+export const bad = (text: string): Said => ({ good: false, text });
 
 /** Runs one action of the user at a time and reports its outcome. True: nothing failed. */
 export async function attempt(action: Action, work: () => Promise<Said>): Promise<boolean> {
@@ -354,39 +284,6 @@ async function tell(action: Action, error: unknown): Promise<void> {
     outcome.value = { action, good: error.code === 'cancelled', text, signIn };
     replaceable.value = error.devices;
   });
-}
-
-function verdict(result: ReconcileResult): Said {
-  switch (result.outcome) {
-    case 'reconciled':
-    case 'superseded':
-    case 'forked':
-      return good(t('Up to date.'));
-    case 'no_contact':
-      return bad(t('The server cannot be reached right now. What you have keeps working.'));
-    case 'sign_in_needed':
-    case 'signed_out':
-      return { good: false, text: t('The server does not know this device. Sign in with your passkey.'), signIn: true };
-    case 'refused':
-      if (result.code === 'root_unknown' || result.code === 'key_unknown') {
-        lookForUpdate().catch(() => {}); // server not reached or no worker: a reload checks too
-        return bad(
-          t(
-            'This version of Fieldbook does not know the keys of this server ({code}). Reload when a new one is offered.',
-            { code: result.code },
-          ),
-        );
-      }
-      return bad(t('The answer was not taken: it does not prove itself ({code}).', { code: result.code }));
-    case 'storage_unavailable':
-      return bad(
-        holdfast.storage === 'full'
-          ? t(
-              "The answer could not be kept: this browser's storage is full. Free some space on this device, then check again.",
-            )
-          : t('The answer could not be kept: the disk may be full, or site data blocked for this page.'),
-      );
-  }
 }
 
 /** Mirrors changes from the SDK, and clears messages about the previous state. */

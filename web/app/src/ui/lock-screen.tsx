@@ -1,7 +1,8 @@
 import type { User } from '@holdfast/client';
 import { t } from '@holdfast/kit/words.ts';
 import { useEffect, useRef } from 'preact/hooks';
-import { outcome, signIn, signOut, unlock } from '../client.ts';
+import { signOut, unlock } from '../account-actions.ts';
+import { outcome, signIn } from '../client.ts';
 import { line } from '../standing.ts';
 import { ActionButton } from './action-button.tsx';
 import { Mark } from './mark.tsx';

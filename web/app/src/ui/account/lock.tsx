@@ -1,7 +1,8 @@
 import type { LockOptions } from '@holdfast/client';
 import { lasting } from '@holdfast/kit/when.ts';
 import { t } from '@holdfast/kit/words.ts';
-import { busy, lock, lockOptions, setLock } from '../../client.ts';
+import { setLock } from '../../account-actions.ts';
+import { busy, lock, lockOptions } from '../../client.ts';
 import { ActionButton } from '../action-button.tsx';
 import { Outcome } from '../outcome.tsx';
 

@@ -1,6 +1,7 @@
 import { lasting } from '@holdfast/kit/when.ts';
 import { t } from '@holdfast/kit/words.ts';
-import { checkNow, entitlement, now, outcome, replaceable, signIn, startTrial } from '../../client.ts';
+import { checkNow, startTrial } from '../../account-actions.ts';
+import { entitlement, now, outcome, replaceable, signIn } from '../../client.ts';
 import { here } from '../../standing.ts';
 import { timeline } from '../../timeline.ts';
 import { trialLength } from '../../trial.ts';

@@ -2,7 +2,7 @@ import { t } from '@holdfast/kit/words.ts';
 import { type Signal, useSignal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
-import { signOut } from '../../client.ts';
+import { signOut } from '../../account-actions.ts';
 import { notes } from '../../notes/book.ts';
 import { Question } from '../question.tsx';
 

@@ -2,7 +2,7 @@ import { thousands } from '@holdfast/kit/when.ts';
 import { locale, t } from '@holdfast/kit/words.ts';
 import { useSignal } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
-import { signOut } from '../../client.ts';
+import { signOut } from '../../account-actions.ts';
 import { copied, downloadCopy } from '../../copy.ts';
 import { notes } from '../../notes/book.ts';
 import { storageHere } from '../../standing.ts';
