@@ -20,7 +20,7 @@ import (
 const (
 	subscribers = 6                      // users who are revoked and reinstated, each with a device at each of the other targets
 	pace        = 120 * time.Millisecond // between two operations of one worker
-	patience    = 15 * time.Second       // of a worker, for one operation
+	patience    = 30 * time.Second       // of a worker, for one operation of up to three requests
 )
 
 // load is the mixed load of the drill, and the log of it. Each worker sends all its requests to one target, so that a target
