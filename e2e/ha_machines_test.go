@@ -32,6 +32,7 @@ type machine struct {
 	of                          *machines
 	name, address, space, cable string
 	log                         *os.File
+	restarts                    bool // programs that fail are started again, as by systemd with Restart=always; not those that are killed
 }
 
 // tagged begins the names of all the drill's namespaces and links; the process id of the drill follows.
@@ -149,14 +150,19 @@ func (b *machine) wrapper(user string) []string {
 // start starts a program on the machine as a user.
 func (b *machine) start(user string, command ...string) {
 	b.of.t.Helper()
-	command = append(b.wrapper(user), command...)
-	cmd := exec.Command(command[0], command[1:]...)
+	wrapped := append(b.wrapper(user), command...)
+	cmd := exec.Command(wrapped[0], wrapped[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = b.of.folder, b.log, b.log
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "HOME=" + b.of.folder, "LANG=C.UTF-8"}
 	if err := cmd.Start(); err != nil {
 		b.of.t.Fatal(err)
 	}
-	go func() { _ = cmd.Wait() }()
+	go func() {
+		if err := cmd.Wait(); err != nil && cmd.ProcessState.Exited() && b.restarts {
+			time.Sleep(100 * time.Millisecond) // RestartSec
+			b.start(user, command...)
+		}
+	}()
 }
 
 // signal sends a signal to the programs of the machine, or to those of one name, and returns how many there are.

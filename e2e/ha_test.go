@@ -182,6 +182,7 @@ func bringUp(t *testing.T) *drill {
 	d.starts[proxy]()
 	m.add("proxy2", 14).start("haproxy", "haproxy", "-db", "-f", m.deployed("haproxy-postgres.cfg", "haproxy-2.cfg", "10.0.0.10:", "10.0.0.14:"))
 	d.pooler = m.add("pooler", 13)
+	d.pooler.restarts = true
 	users := m.write("userlist.txt", `"holdfast_runtime" "RUNTIME_PASSWORD"`)
 	pooler := m.deployed("pgbouncer.ini", "pgbouncer.ini", "/etc/pgbouncer/userlist.txt", users)
 	d.starts[d.pooler] = func() { d.pooler.start("postgres", "pgbouncer", pooler) }
