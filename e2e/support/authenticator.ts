@@ -14,7 +14,7 @@ export class Authenticator {
   }
 
   /** It would also answer a pending autofill, so autofill is disabled unless `autofill` is set. */
-  static async attach(page: Page, { verifying = true, autofill = false } = {}): Promise<Authenticator> {
+  static async attach(page: Page, { verifying = true, autofill = false, prf = false } = {}): Promise<Authenticator> {
     if (!autofill) {
       await page.addInitScript(() => {
         // An empty page has no passkeys.
@@ -33,6 +33,7 @@ export class Authenticator {
         hasResidentKey: true,
         hasUserVerification: true,
         isUserVerified: verifying,
+        hasPrf: prf,
         automaticPresenceSimulation: true,
         defaultBackupEligibility: true,
         defaultBackupState: true,

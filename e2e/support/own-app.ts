@@ -21,6 +21,7 @@ export class OwnApp {
       input: {
         sdk: fileURLToPath(new URL('sdk/src/index.ts', web)),
         ledger: fileURLToPath(new URL('sdk/src/ledger.ts', web)),
+        vault: fileURLToPath(new URL('sdk/src/vault.ts', web)),
       },
       platform: 'browser',
     });
