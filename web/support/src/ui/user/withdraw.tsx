@@ -76,7 +76,7 @@ export function Withdraw({ how, account, changed, subscription }: Props & { read
             )
           : t(
               'Like a revoke, but meant to be lifted: pages that are open lose premium within seconds, what is offline at its time above.',
-            )}
+            )}{' '}
         {t('Nothing that they have made is deleted, and a payment changes nothing. Reinstating undoes it at any time.')}
       </p>
     </Act>
