@@ -68,7 +68,7 @@ type HandedKeys struct {
 	Device    DeviceID     `json:"device"`
 	Proof     string       `json:"proof"` // the jti of the proof that this answers
 	Vault     *HandedVault `json:"vault,omitempty"`
-	Keys      []HandedKey  `json:"keys"` // of the granted features, by epoch
+	Keys      []HandedKey  `json:"keys"` // of the granted features, in any order
 }
 
 // HandedVault says which epoch encrypts. It is present while the vault is granted.
