@@ -129,7 +129,7 @@ test.describe('the console in German', () => {
   test('leaves no text untranslated in a pseudo-language from right to left', async ({
     page,
     server,
-    elsewhere,
+    browser,
   }, info) => {
     test.slow();
     const troubles = await watch(page.context(), page);
@@ -141,9 +141,11 @@ test.describe('the console in German', () => {
     await joinByPlaces(page, server);
     await expect(page.locator('.console .card').first()).toBeVisible();
     await check('overview-empty');
-    const customer = new Fieldbook(elsewhere, server.origin);
+    const elsewhere = await browser.newContext({ locale: 'en-GB' });
+    const customer = new Fieldbook(await elsewhere.newPage(), server.origin);
     await customer.open();
     await customer.createAccount('Ada');
+    await customer.write('First note', 'It works.');
     await customer.startTrial();
     const goTo = async (place: string, awaited: string) => {
       await page.evaluate((place) => {
@@ -188,6 +190,7 @@ test.describe('the console in German', () => {
     await goTo('staff', '.rows li');
     await check('staff');
     expect(troubles()).toEqual([]);
+    await elsewhere.close();
   });
 });
 
@@ -241,23 +244,33 @@ function pseudo(catalogue: Record<string, string | unknown[]>): Record<string, u
 function untranslated(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const days = 'heute|gestern|morgen|Montag|Dienstag|Mittwoch|Donnerstag|Freitag|Samstag|Sonntag';
+    const short = 'Jan|Feb|März|Apr|Mai|Juni|Juli|Aug|Sept|Okt|Nov|Dez|MEZ|MESZ|UTC|in|vor|Tag|Tagen|min';
+    const data = 'Grace|admin|premium|export|notes|trialing|aaguid|synced|test|offline|true';
     const months = 'Januar|Februar|März|April|Mai|Juni|Juli|August|September|Oktober|November|Dezember';
     const names =
       'Fieldbook|English|Deutsch|Ada|Passkey|Chrom\\w+|Headless\\w+|on|Linux|Tage|Stunden?|Minuten?|localhost';
-    const known = new RegExp(`^(${days}|${months}|${names}|[kMG]B)$`);
-    const shown = (text: string) => text.replace(/⟦[^⟦⟧]*⟧/g, '').replace(/⟦[^⟦⟧]*⟧/g, '');
+    const known = new RegExp(`^(${days}|${months}|${short}|${data}|${names}|[kMG]B)$`);
+    // What is inside of a marked text belongs to it, also in other elements: a placeholder may hold them.
+    let depth = 0;
+    const outside = (text: string) => {
+      let rest = '';
+      for (const letter of text) {
+        if (letter === '⟦') depth++;
+        else if (letter === '⟧') depth--;
+        else if (depth === 0) rest += letter;
+      }
+      return rest;
+    };
     const found = new Set<string>();
     const take = (text: string | null) => {
-      for (const [word] of shown(text ?? '').matchAll(/\p{L}{2,}/gu))
+      for (const [word] of outside(text ?? '').matchAll(/\p{L}{2,}/gu))
         if (!known.test(word)) found.add(`${word}: ${text}`);
     };
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-    // Texts of one element belong together: a placeholder may hold other texts.
-    const elements = new Set<Element>();
-    while (walker.nextNode()) if (walker.currentNode.parentElement) elements.add(walker.currentNode.parentElement);
-    for (const element of elements) {
-      if (element.closest('script, style, noscript')) continue;
-      for (const node of element.childNodes) if (node.nodeType === Node.TEXT_NODE) take(node.textContent);
+    while (walker.nextNode()) {
+      // Ids and other data are in code.
+      if (!walker.currentNode.parentElement?.closest('script, style, noscript, code'))
+        take(walker.currentNode.textContent);
     }
     for (const element of document.body.querySelectorAll('[aria-label], [placeholder], [title], [alt]')) {
       for (const name of ['aria-label', 'placeholder', 'title', 'alt']) take(element.getAttribute(name));
