@@ -4,10 +4,13 @@ import { isObject, type JsonObject } from '../base/strict-json.ts';
 import { canPrompt } from './can-prompt.ts';
 import { readCreationOptions, readRequestOptions, writeCredential } from './passkey-json.ts';
 
+/** Bytes that WebCrypto takes, in words that TypeScript 5.4 knows too. */
+type Bytes = ReturnType<Uint8ArrayConstructor['from']>;
+
 /** An assertion, and the PRF output that never leaves the device; null: the authenticator has no PRF. */
 export interface Evaluated {
   readonly assertion: JsonObject;
-  readonly output: Uint8Array<ArrayBuffer> | null;
+  readonly output: Bytes | null;
 }
 
 /**
@@ -31,11 +34,7 @@ export async function pickPasskey(
 }
 
 /** Lets the user pick a passkey that also evaluates its PRF (WebAuthn L3 §10.1.4) for `input`. */
-export async function evaluatePasskey(
-  options: JsonObject,
-  input: Uint8Array<ArrayBuffer>,
-  signal: AbortSignal,
-): Promise<Evaluated> {
+export async function evaluatePasskey(options: JsonObject, input: Bytes, signal: AbortSignal): Promise<Evaluated> {
   const publicKey = { ...readRequestOptions(options), extensions: { prf: { eval: { first: input } } } };
   const read = (credential: Credential): Evaluated => {
     const { first } = (credential as PublicKeyCredential).getClientExtensionResults().prf?.results ?? {};

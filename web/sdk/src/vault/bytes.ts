@@ -1,5 +1,5 @@
-/** Bytes that WebCrypto takes. */
-export type Bytes = Uint8Array<ArrayBuffer>;
+/** Bytes that WebCrypto takes, in words that TypeScript 5.4 knows too. */
+export type Bytes = ReturnType<Uint8ArrayConstructor['from']>;
 
 export const utf8 = (text: string): Bytes => new TextEncoder().encode(text);
 
@@ -13,4 +13,9 @@ export function equal(left: Uint8Array, right: Uint8Array): boolean {
 }
 
 /** HKDF-SHA-256 (RFC 5869) with these inputs, for `deriveKey` and `deriveBits`. */
-export const hkdf = (salt: Bytes, info: Bytes) => ({ name: 'HKDF', hash: 'SHA-256', salt, info });
+export const hkdf = (salt: Bytes, info: Bytes): { name: string; hash: string; salt: Bytes; info: Bytes } => ({
+  name: 'HKDF',
+  hash: 'SHA-256',
+  salt,
+  info,
+});

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../base/error-code.ts';
+import type { Bytes } from './bytes.ts';
 
 /**
  * Content that only a passkey of its user opens, also offline. All methods reject with {@link HoldfastError} alone.
@@ -30,27 +31,27 @@ export interface Vault {
    * `vault_epoch_rollback` (the newest key could not be fetched), `payload_too_large`, `vault_tampered` (the vault's own
    * records) or `storage_unavailable`.
    */
-  seal(id: string, data: string | BufferSource | Blob): Promise<Uint8Array<ArrayBuffer>>;
+  seal(id: string, data: string | BufferSource | Blob): Promise<Bytes>;
   /**
    * Decrypts. Rejects as `seal` does, but for the document, or with `malformed`, `vault_id_mismatch`, `vault_tampered`,
    * `vault_truncated`, `vault_reordered`, `vault_epoch_unknown`, `vault_epoch_rollback` or `vault_replayed`.
    */
-  open(id: string, sealed: BufferSource | Blob, options?: OpenOptions): Promise<Uint8Array<ArrayBuffer>>;
+  open(id: string, sealed: BufferSource | Blob, options?: OpenOptions): Promise<Bytes>;
   /** As `open`, for text. */
   openText(id: string, sealed: BufferSource | Blob, options?: OpenOptions): Promise<string>;
   /** As `seal`, for content that does not fit in memory. */
-  sealStream(id: string): Promise<ReadableWritablePair<Uint8Array<ArrayBuffer>, Uint8Array>>;
+  sealStream(id: string): Promise<ReadableWritablePair<Bytes, Uint8Array>>;
   /**
    * As `open`, for content that does not fit in memory. Each chunk is genuine, but only the stream's end shows that none is
    * missing: what came before an error is not the whole.
    */
-  openStream(id: string, options?: OpenOptions): Promise<ReadableWritablePair<Uint8Array<ArrayBuffer>, Uint8Array>>;
+  openStream(id: string, options?: OpenOptions): Promise<ReadableWritablePair<Bytes, Uint8Array>>;
   /**
    * Decrypts a content pack that the host has encrypted with a key of the feature. Rejects with `not_granted` unless `feature`
    * may be used now, `vault_locked`, `malformed`, `header_invalid`, `vault_id_mismatch`, `vault_epoch_unknown` or
    * `vault_tampered`.
    */
-  openPack(feature: string, jwe: string): Promise<Uint8Array<ArrayBuffer>>;
+  openPack(feature: string, jwe: string): Promise<Bytes>;
   /** Locks the vault and stops its timers. Methods reject with `closed` afterwards. */
   close(): void;
 }
