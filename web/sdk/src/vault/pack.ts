@@ -13,7 +13,9 @@ export function packEpoch(feature: string, jwe: string): number {
   const [head = '', ...rest] = jwe.split('.');
   const bytes = decodeBase64url(head);
   const header = bytes && parseJsonObject(bytes);
-  if (!header || rest.length !== 4) throw new HoldfastError('malformed');
+  // jose takes several spellings of the same bytes.
+  const spelled = rest.length === 4 && rest.every((part) => decodeBase64url(part) !== null);
+  if (!header || !spelled) throw new HoldfastError('malformed');
   const { alg, enc, kid } = header;
   const exact = Object.keys(header).sort().join() === 'alg,enc,kid' && alg === 'dir' && enc === 'A256GCM';
   const [, name, epoch] = typeof kid === 'string' ? (/^(.+)\.([1-9]\d{0,8})$/.exec(kid) ?? []) : [];
