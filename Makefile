@@ -148,7 +148,7 @@ verify: tools-verify build e2e/node_modules/.package-lock.json web/examples/node
 	HOLDFAST_DRILLS=full go test -race -count=1 -timeout 60m ./e2e
 	HOLDFAST_DRILLS=full go test -count=1 -timeout 30m ./sql
 	HOLDFAST_DRILLS=full go test -count=1 -run Deployed ./cmd/holdfast
-	HOLDFAST_DRILLS=full npm --prefix e2e run --silent test -- kills.spec heal.spec examples.spec
+	HOLDFAST_DRILLS=full npm --prefix e2e run --silent test -- kills.spec heal.spec examples.spec ledger-large.spec
 	$(MAKE) test-ha
 	@# Before Go 1.27, fuzzing can fail for its deadline alone (go.dev/issue/75804). An input that fails is kept, and fails again.
 	@for package in $$(grep -l '^func Fuzz' $(go_sources) | xargs -n 1 dirname | sort -u); do \

@@ -9,9 +9,11 @@ const web = new URL('../../web/', import.meta.url);
 export class OwnApp {
   readonly origin: string;
   readonly #server: Server;
+  readonly #files: Map<string, string>;
 
-  private constructor(server: Server) {
+  private constructor(server: Server, files: Map<string, string>) {
     this.#server = server;
+    this.#files = files;
     this.origin = `http://localhost:${(server.address() as AddressInfo).port}`;
   }
 
@@ -22,6 +24,7 @@ export class OwnApp {
         sdk: fileURLToPath(new URL('sdk/src/index.ts', web)),
         ledger: fileURLToPath(new URL('sdk/src/ledger.ts', web)),
         vault: fileURLToPath(new URL('sdk/src/vault.ts', web)),
+        worker: fileURLToPath(new URL('sdk/src/worker.ts', web)),
       },
       platform: 'browser',
     });
@@ -35,7 +38,17 @@ export class OwnApp {
       response.end(code ?? '<!doctype html><title>Own app</title><link rel="icon" href="data:,">');
     });
     await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
-    return new OwnApp(server);
+    return new OwnApp(server, files);
+  }
+
+  /** Gives the app a service worker, `/sw.js`: a module, which uploads acts when the browser wakes it. It never dawdles. */
+  addWorker(origin: string, roots: string): void {
+    this.#files.set(
+      '/sw.js',
+      `import { ledgerUploads, reconcileInBackground } from '/worker.js';
+      Math.random = () => 0;
+      reconcileInBackground({ origin: ${JSON.stringify(origin)}, roots: ${roots}, ledger: ledgerUploads });`,
+    );
   }
 
   close(): void {

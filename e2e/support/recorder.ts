@@ -5,7 +5,10 @@ import { expect } from './test.ts';
 
 type Sdk = typeof import('../../web/sdk/src/index.ts');
 type LedgerModule = typeof import('../../web/sdk/src/ledger.ts');
-type Opened = { hf: Awaited<ReturnType<Sdk['openHoldfast']>>; ledger: Awaited<ReturnType<LedgerModule['openLedger']>> };
+export type Opened = {
+  hf: Awaited<ReturnType<Sdk['openHoldfast']>>;
+  ledger: Awaited<ReturnType<LedgerModule['openLedger']>>;
+};
 
 /** The SDK's database. */
 const database = 'holdfast';

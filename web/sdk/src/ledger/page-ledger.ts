@@ -13,7 +13,7 @@ import { type AppStore, appStore } from './app-store.ts';
 import { decodeEntry, type Entry, encodeEntry } from './entry.ts';
 import type { Feed } from './feed.ts';
 import type { ActionsOptions, Ledger, RecordedAct, RecordOptions } from './ledger.ts';
-import { allOf, count, countOf, readRecord } from './record.ts';
+import { allOf, count, countOf, readRecord, total } from './record.ts';
 import { Uploader } from './uploader.ts';
 
 /** The most bytes of a payload as JSON. */
@@ -197,20 +197,22 @@ export class PageLedger implements Ledger, LedgerPart {
     return document.jti;
   }
 
+  /** Counts no act that waits: IndexedDB reads each record that it counts. */
   async #count(): Promise<Omit<LedgerStatus, 'problem'>> {
     const { store } = this.#state.context;
     return store.transact(['state', 'ledger'], 'readonly', async (transaction) => {
-      const { user, device } = await readAll(transaction);
+      const held = await readAll(transaction);
+      const { user, device } = held;
       if (!user) return { waiting: 0, oldest: null, refused: 0 };
       const entries = transaction.objectStore('ledger');
       const own = allOf(user.id, 0, device?.id ?? '');
-      const [all, waiting, [first]] = await Promise.all([
-        entries.count(allOf(user.id)),
-        entries.count(own),
+      const [before, after, [first]] = await Promise.all([
+        entries.count(IDBKeyRange.bound([user.id], own.lower, false, true)),
+        entries.count(IDBKeyRange.bound(own.upper, [user.id, []])),
         entries.getAll(own, 1),
       ]);
       const oldest = first ? new Date(decodeEntry(first.text).at * 1000) : null;
-      return { waiting, oldest, refused: all - waiting };
+      return { waiting: total(readRecord(held).waiting), oldest, refused: before + after };
     });
   }
 

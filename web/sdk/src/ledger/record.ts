@@ -30,6 +30,11 @@ export function countOf(counts: Readonly<Record<string, number>>, feature: strin
   return Object.hasOwn(counts, feature) ? (counts[feature] ?? 0) : 0;
 }
 
+/** The number of acts over all features. */
+export function total(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, each) => sum + each, 0);
+}
+
 /** The range of all keys that begin with these parts. */
 export function allOf(...parts: (string | number)[]): IDBKeyRange {
   return IDBKeyRange.bound(parts, [...parts, []]);

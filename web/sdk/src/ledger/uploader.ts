@@ -11,7 +11,7 @@ import type { KeptEntry, LedgerProblem } from '../storage/ledger-record.ts';
 import type { Held } from '../storage/store.ts';
 import { isCount } from '../verify/claims.ts';
 import { decodeEntry, type Entry } from './entry.ts';
-import { allOf, count, readRecord } from './record.ts';
+import { allOf, count, readRecord, total } from './record.ts';
 
 /** The most acts of a batch, and the most characters of their texts: few enough for a slow network. */
 const [mostEntries, mostText] = [100, 256 * 1024];
@@ -110,7 +110,7 @@ export class Uploader implements LedgerPart {
             accepted: accepted ? count(record.accepted, feature, 1) : record.accepted,
           };
         }
-        left = Object.values(record.waiting).reduce((sum, each) => sum + each, 0);
+        left = total(record.waiting);
         // Its record was lost here: the chain goes on where the server's ends.
         if (
           left === 0 &&
