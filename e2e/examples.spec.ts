@@ -149,6 +149,45 @@ if (full) {
     }
   });
 
+  test('the example crdt: two devices edit one text offline, and both have both edits', async ({
+    page,
+    elsewhere,
+    start,
+  }) => {
+    const { server, example } = await start('crdt', ['sdk', 'vite']);
+    const status = (page: Page) => page.getByRole('status');
+    const text = (page: Page) => page.getByLabel('Text');
+    const passkey = await Authenticator.attach(page);
+    await page.goto(example.origin);
+    await page.getByLabel('Name').fill('Ada');
+    await page.getByRole('button', { name: 'Create account' }).click();
+    await page.getByRole('button', { name: 'Start trial' }).click();
+    await expect(status(page)).toHaveText('Ada: active, waiting: 0');
+    await text(page).fill('tea');
+    const other = await Authenticator.attach(elsewhere);
+    await other.sync(await passkey.passkeys());
+    await elsewhere.goto(example.origin);
+    await elsewhere.getByRole('button', { name: 'Sign in' }).click();
+    await expect(text(elsewhere)).toHaveValue('tea');
+
+    await server.stop();
+    await text(page).fill('green tea');
+    await text(elsewhere).fill('tea with milk');
+    for (const one of [page, elsewhere]) {
+      await expect(status(one)).toHaveText('Ada: active, waiting: 1');
+      await one.reload();
+    }
+    await expect(text(page)).toHaveValue('green tea');
+    await server.start();
+    for (const one of [page, elsewhere]) {
+      await one.evaluate(() => dispatchEvent(new Event('online')));
+      await expect(status(one)).toHaveText('Ada: active, waiting: 0');
+    }
+    for (const one of [page, elsewhere]) await expect(text(one)).toHaveValue('green tea with milk');
+    await page.reload();
+    await expect(text(page)).toHaveValue('green tea with milk');
+  });
+
   test('the example passwords: a member who has logged in adds a passkey, once', async ({ page, elsewhere, start }) => {
     const { server, example } = await start('passwords', ['sdk', 'vite'], {
       settings: async (server) => ({ HOLDFAST_TOKEN: await server.token('support:read', 'support:write') }),
