@@ -10,6 +10,9 @@ import { checkPack } from './packed.js';
 /** The most bytes that opening, verifying and reconciling may add to a page. */
 const limit = 12_000;
 
+/** The most bytes that the ledger may add, once the app loads it. */
+const ledgerLimit = 4_096;
+
 const oneFile = ['holdfast', 'worker'].flatMap((name) => [
   `dist/standalone/${name}.js`,
   `dist/standalone/${name}.js.map`,
@@ -22,26 +25,53 @@ const app = checkPack({
   extra: oneFile,
 });
 
-test('the core is small as a bundler makes it', async () => {
+/** What Vite makes of a page with the core; `also` is further code of its script. */
+async function buildPage(also = '') {
   const root = app.folder();
   writeFileSync(join(root, 'index.html'), '<!doctype html><script type="module" src="page.js"></script>');
   writeFileSync(
     join(root, 'page.js'),
-    `import { openHoldfast } from '@holdfast/client'; globalThis.opened = openHoldfast({ origin: location.origin, roots: {} });`,
+    `import { openHoldfast } from '@holdfast/client'; globalThis.opened = openHoldfast({ origin: location.origin, roots: {} }); ${also}`,
   );
   const { output } = await build({ root, configFile: false, logLevel: 'silent', build: { write: false } });
-  const entry = output.find(({ isEntry }) => isEntry);
-  // The bundler may put what later files share into files beside the entry, which the page loads with it.
-  const names = new Set([entry.fileName]);
+  return output;
+}
+
+/**
+ * The files that are loaded with one. The bundler may put what later files share into files beside the entry, which the page
+ * loads with it.
+ */
+function loadedWith(chunk, output) {
+  const names = new Set([chunk.fileName]);
   for (const name of names)
     for (const next of output.find(({ fileName }) => fileName === name).imports) names.add(next);
-  const files = output.filter(({ fileName }) => names.has(fileName));
+  return output.filter(({ fileName }) => names.has(fileName));
+}
+
+const sizeOf = (files) => files.reduce((sum, { code }) => sum + gzipSync(code, { level: 9 }).length, 0);
+
+test('the core is small as a bundler makes it', async () => {
+  const output = await buildPage();
+  const entry = output.find(({ isEntry }) => isEntry);
+  const files = loadedWith(entry, output);
   expect(files.some(({ moduleIds }) => moduleIds.some((id) => id.includes('/idb/')))).toBe(true);
   // Signing in and out, locking, automatic work, requests to other back ends, and diagnoses are loaded on demand.
   expect(entry.dynamicImports).toHaveLength(4);
-  const size = files.reduce((sum, { code }) => sum + gzipSync(code, { level: 9 }).length, 0);
+  const size = sizeOf(files);
   console.log(`SDK core in a page built by Vite: ${size} of ${limit} bytes, gzipped`);
   expect(size).toBeLessThanOrEqual(limit);
+});
+
+test('the ledger is small, and loaded when the app asks for it', async () => {
+  const output = await buildPage(`globalThis.later = () => import('@holdfast/client/ledger');`);
+  const core = loadedWith(
+    output.find(({ isEntry }) => isEntry),
+    output,
+  );
+  const ledger = output.find(({ facadeModuleId }) => facadeModuleId?.endsWith('/dist/ledger.js'));
+  const size = sizeOf(loadedWith(ledger, output).filter((file) => !core.includes(file)));
+  console.log(`ledger, beside the core: ${size} of ${ledgerLimit} bytes, gzipped`);
+  expect(size).toBeLessThanOrEqual(ledgerLimit);
 });
 
 test('the one-file builds import nothing', () => {
