@@ -22,12 +22,13 @@ type delivery struct {
 	LastStatus    *int         `json:"last_status"`
 	LastError     *string      `json:"last_error"`
 	FailingSince  *time.Time   `json:"failing_since"`
+	Configured    bool         `json:"endpoint_configured"`
 }
 
 func deliveryOf(d outbox.Delivery) delivery {
 	shown := delivery{
 		ID: d.ID, Message: d.Message, Type: d.Type, Endpoint: d.Endpoint, User: orNull(d.User), State: d.State, Attempts: d.Attempts,
-		CreatedAt: d.CreatedAt.UTC(), DeliveredAt: utc(d.DeliveredAt), LastError: orNull(string(d.LastError)), FailingSince: utc(d.FailingSince),
+		CreatedAt: d.CreatedAt.UTC(), DeliveredAt: utc(d.DeliveredAt), LastError: orNull(string(d.LastError)), FailingSince: utc(d.FailingSince), Configured: d.Configured,
 	}
 	if d.State == outbox.Pending {
 		shown.NextAttemptAt = utc(&d.NextAttemptAt)

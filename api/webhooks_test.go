@@ -126,8 +126,9 @@ func TestWebhooks(t *testing.T) {
 	w.metrics, w.webhooks = api.NewMetrics(), outbox.Config{Now: w.clock.now}
 	w.start(api.New)
 	ada.admin("POST", resend, nil).want(t, http.StatusConflict, "conflict")
-	if kept := ada.admin("GET", "/admin/v1/webhooks", nil).want(t, 200, ""); len(kept.member("deliveries").([]any)) != 10 {
-		t.Errorf("kept: %s", kept.body)
+	kept := ada.admin("GET", "/admin/v1/webhooks", nil).want(t, 200, "").member("deliveries").([]any)
+	if len(kept) != 10 || kept[0].(map[string]any)["endpoint_configured"] != false {
+		t.Errorf("kept: %v", kept)
 	}
 }
 

@@ -83,7 +83,7 @@ func writeDeliveries(ctx context.Context, tx *sqlx.Tx, user string, at time.Time
 
 // deliveryColumns are the columns of a delivery d to the endpoint e.
 const deliveryColumns = `d.id, d.message_id, d.type, e.shown AS endpoint, d.user_id, d.payload, d.state, d.attempts,
-	d.created_at, d.next_attempt_at, d.delivered_at, d.last_status, d.last_error, d.failing_since`
+	d.created_at, d.next_attempt_at, d.delivered_at, d.last_status, d.last_error, d.failing_since, e.active`
 
 // Claim implements [outbox.Store].
 func (o *Outbox) Claim(ctx context.Context, endpoint int64, limit int, now, until time.Time) ([]outbox.Delivery, error) {
@@ -175,12 +175,9 @@ func (o *Outbox) Resend(ctx context.Context, id string, at time.Time, entry enti
 		if err != nil && !errors.Is(err, stdsql.ErrNoRows) { // an erased user has no trail any longer
 			return failed("lock user", err)
 		}
-		var row struct {
-			deliveryRow
-			Active bool
-		}
+		var row deliveryRow
 		err = tx.GetContext(ctx, &row, `
-			SELECT `+deliveryColumns+`, e.active FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint
+			SELECT `+deliveryColumns+` FROM webhook_deliveries d JOIN webhook_endpoints e ON e.id = d.endpoint
 			WHERE d.user_id = $1 AND d.id = $2 FOR UPDATE OF d`, user, id)
 		switch {
 		case errors.Is(err, stdsql.ErrNoRows):
@@ -190,7 +187,7 @@ func (o *Outbox) Resend(ctx context.Context, id string, at time.Time, entry enti
 		case !row.Active:
 			return outbox.ErrConflict
 		}
-		err = tx.GetContext(ctx, &row.deliveryRow, `
+		err = tx.GetContext(ctx, &row, `
 			UPDATE webhook_deliveries d SET state = 'pending', attempts = 0, next_attempt_at = $2, delivered_at = NULL, failing_since = NULL
 			FROM webhook_endpoints e WHERE d.user_id = $3 AND d.id = $1 AND e.id = d.endpoint RETURNING `+deliveryColumns, id, at, user)
 		if err != nil {
@@ -221,6 +218,7 @@ type deliveryRow struct {
 	LastStatus    stdsql.NullInt32  `db:"last_status"`
 	LastError     stdsql.NullString `db:"last_error"`
 	FailingSince  *time.Time        `db:"failing_since"`
+	Active        bool
 }
 
 func (r deliveryRow) delivery() outbox.Delivery {
@@ -228,6 +226,6 @@ func (r deliveryRow) delivery() outbox.Delivery {
 		ID: r.ID, Message: r.Message, Type: r.Type, Endpoint: r.Endpoint, User: r.User, Payload: r.Payload,
 		State: r.State, Attempts: r.Attempts, CreatedAt: r.CreatedAt.UTC(), NextAttemptAt: r.NextAttemptAt.UTC(),
 		DeliveredAt: utc(r.DeliveredAt), LastStatus: int(r.LastStatus.Int32), LastError: outbox.Failure(r.LastError.String),
-		FailingSince: utc(r.FailingSince),
+		FailingSince: utc(r.FailingSince), Configured: r.Active,
 	}
 }

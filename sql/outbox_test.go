@@ -308,7 +308,7 @@ func TestRegister(t *testing.T) {
 	}
 	o.sweep(t)
 	dead := o.list(t, outbox.Dead)
-	if len(dead) != 1 || dead[0].LastError != outbox.EndpointRemoved || dead[0].Endpoint != "https://a.example.org" {
+	if len(dead) != 1 || dead[0].LastError != outbox.EndpointRemoved || dead[0].Configured || dead[0].Endpoint != "https://a.example.org" {
 		t.Fatalf("dead: %+v", dead)
 	}
 	o.subscribe(t, user, "sub", 2*time.Hour)

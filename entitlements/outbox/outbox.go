@@ -86,6 +86,7 @@ type Delivery struct {
 	LastStatus    int // 0: no answer
 	LastError     Failure
 	FailingSince  *time.Time // the first failed attempt since it was made or resent; nil: none, or delivered
+	Configured    bool       // whether its endpoint is still configured: others are sent nothing
 }
 
 // Query selects deliveries: of all states if State is empty; older than Before, if it is not "".

@@ -81,7 +81,7 @@ export function Webhooks() {
                   </small>
                 )}
               </div>
-              {may('admin') && delivery.state === 'dead' && (
+              {may('admin') && delivery.state === 'dead' && delivery.endpoint_configured && (
                 <button
                   type="button"
                   class="button"
