@@ -11,16 +11,17 @@ import (
 // State is the state of the user's subscriptions in a document: that of the best one.
 type State string
 
-// The states, best first.
+// The states, best first. Revoked comes before expired: many have an old trial beside what was taken from them, and the
+// answer to why they have nothing is that it was taken.
 const (
 	StateActive  State = "active"
 	StateGrace   State = "grace"
-	StateExpired State = "expired"
 	StateRevoked State = "revoked"
+	StateExpired State = "expired"
 	StateNone    State = "none"
 )
 
-var stateRank = map[State]int{StateActive: 4, StateGrace: 3, StateExpired: 2, StateRevoked: 1, StateNone: 0}
+var stateRank = map[State]int{StateActive: 4, StateGrace: 3, StateRevoked: 2, StateExpired: 1, StateNone: 0}
 
 // Reason explains why there are no features; empty if nothing needs explaining.
 type Reason string

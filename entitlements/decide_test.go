@@ -89,7 +89,7 @@ func TestDecide(t *testing.T) {
 		"what adds something bounds":         {subs{sub("premium", active, 90*day), sub("addon", active, day)}, "active", "", []string{"export", "maps", "notes"}, 2 * day, 90 * day, 0, 5},
 		"active beats grace":                 {subs{sub("premium", pastDue, day), sub("basic", active, 9*day)}, "active", "", []string{"export", "notes"}, 4 * day, 9 * day, 0, 5},
 		"grace beats expired":                {subs{sub("basic", active, -day), sub("premium", active, -day)}, "grace", "", []string{"export", "notes"}, 2 * day, -day, 0, 5},
-		"expired beats revoked":              {subs{revoked(sub("premium", active, day)), sub("basic", active, -day)}, "expired", "lapsed", nil, 0, -day, 0, 5},
+		"revoked beats expired":              {subs{revoked(sub("premium", active, day)), sub("basic", active, -day)}, "revoked", "revoked", nil, 0, day, 0, 5},
 		"active beside revoked":              {subs{revoked(sub("premium", active, day)), sub("basic", active, day)}, "active", "", []string{"notes"}, day, day, 100, 2},
 		"online only":                        {subs{sub("support", active, day)}, "active", "", []string{"chat"}, 0, day, 0, 1},
 		"online only beside offline":         {subs{sub("support", active, day), sub("basic", active, 9*day)}, "active", "", []string{"chat", "notes"}, 9 * day, day, 100, 2},
