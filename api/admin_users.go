@@ -61,6 +61,12 @@ func (s *server) findUsers(w http.ResponseWriter, r *http.Request, _ caller) err
 	if err := filter.Check(); err != nil {
 		return err
 	}
+	switch trial := query.Get("trial"); trial {
+	case "", "true":
+		filter.Trial = trial != ""
+	default:
+		return refusal{invalidRequest.status, invalidRequest.code, "trial must be true, or missing."}
+	}
 	search := passkey.UserQuery{Text: query.Get("q"), Order: passkey.UserOrder(query.Get("sort")), Cursor: query.Get("cursor"), Limit: limit}
 	if search.From, err = queryTime(r, "from"); err != nil {
 		return err

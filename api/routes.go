@@ -89,7 +89,7 @@ func (s *server) routes() []route {
 
 		{method: get, path: "/admin/v1/session", access: scoped, scope: read, handler: s.showAdminSession},
 		{method: get, path: "/admin/v1/overview", access: scoped, scope: read, handler: s.showOverview},
-		{method: get, path: "/admin/v1/users", access: scoped, scope: read, handler: s.findUsers, query: []string{"q", "sort", "state", "plan", "from", "to", "limit", "cursor"}},
+		{method: get, path: "/admin/v1/users", access: scoped, scope: read, handler: s.findUsers, query: []string{"q", "sort", "state", "plan", "trial", "from", "to", "limit", "cursor"}},
 		{method: post, path: "/admin/v1/users", access: scoped, scope: write, handler: s.createUser},
 		{method: get, path: "/admin/v1/users/{id}", access: scoped, scope: read, handler: s.showUser},
 		{method: patch, path: "/admin/v1/users/{id}", access: scoped, scope: write, handler: s.changeUser},

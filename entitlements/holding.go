@@ -14,10 +14,13 @@ type Holding struct {
 	Trial bool   // whether the best subscription is a trial
 }
 
+func (h Holding) runningTrial() bool { return h.Trial && h.State == StateActive }
+
 // HoldingFilter selects holdings. A zero member selects all.
 type HoldingFilter struct {
 	State State
 	Plan  PlanID
+	Trial bool // only trials that grant
 }
 
 // Check returns [ErrInvalid] for a state that does not exist.
@@ -30,7 +33,7 @@ func (f HoldingFilter) Check() error {
 
 // Selects reports whether the filter selects the holding.
 func (f HoldingFilter) Selects(h Holding) bool {
-	return (f.State == "" || f.State == h.State) && (f.Plan == "" || f.Plan == h.Plan)
+	return (f.State == "" || f.State == h.State) && (f.Plan == "" || f.Plan == h.Plan) && (!f.Trial || h.runningTrial())
 }
 
 // Holdings returns what each of the users has now.
@@ -77,7 +80,7 @@ type Class struct {
 }
 
 // RunningTrial reports whether the class is of trials that grant.
-func (c Class) RunningTrial() bool { return c.Holding.Trial && c.Holding.State == StateActive }
+func (c Class) RunningTrial() bool { return c.Holding.runningTrial() }
 
 // classes returns the classes of all subscriptions at now, best first. [Decide] judges a member of each.
 func classes(catalogue map[PlanID]Plan, now time.Time) []Class {
@@ -127,7 +130,7 @@ func classes(catalogue map[PlanID]Plan, now time.Time) []Class {
 }
 
 // Candidates returns the users that the filter, which must not be zero, selects now, if there are at most limit; otherwise
-// few is false.
+// few is false. With a plan or Trial, a few of them may have something as good, or better, that is not selected.
 func (s *Service) Candidates(ctx context.Context, filter HoldingFilter, limit int) (users []UserID, few bool, err error) {
 	catalogue, err := s.catalogue(ctx)
 	if err != nil {
@@ -135,9 +138,9 @@ func (s *Service) Candidates(ctx context.Context, filter HoldingFilter, limit in
 	}
 	all := classes(catalogue, s.instant())
 	var selected []int
-	for _, class := range all {
-		if filter.Selects(class.Holding) && !slices.Contains(selected, class.Rank) {
-			selected = append(selected, class.Rank)
+	for i, class := range all {
+		if filter.Selects(class.Holding) {
+			selected = append(selected, i)
 		}
 	}
 	if filter.Selects(Holding{State: StateNone}) {

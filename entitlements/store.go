@@ -33,9 +33,9 @@ type Store interface {
 	// Subscriptions reads the subscriptions of users in one snapshot.
 	Subscriptions(ctx context.Context, users []UserID) ([]Subscription, error)
 
-	// Subscribers reads at most limit users whose best subscription is in a class of one of the ranks: they have a
-	// subscription in such a class, and none in a class of a lower rank. Unsubscribed reads users without subscriptions.
-	Subscribers(ctx context.Context, classes []Class, ranks []int, limit int) ([]UserID, error)
+	// Subscribers reads at most limit users who have a subscription in one of the selected classes, named by their places
+	// in classes, and none in a class of a lower rank than all of those. Unsubscribed reads users without subscriptions.
+	Subscribers(ctx context.Context, classes []Class, selected []int, limit int) ([]UserID, error)
 	Unsubscribed(ctx context.Context, limit int) ([]UserID, error)
 	// Figures counts for the overview; [Figures] says what.
 	Figures(ctx context.Context, classes []Class, now time.Time) (Figures, error)

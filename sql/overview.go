@@ -16,7 +16,7 @@ import (
 // classTable is the classes as a table c. Its arguments, which classArgs returns, are the first eight of a statement.
 const classTable = `classes AS MATERIALIZED (
 	SELECT * FROM unnest($1::text[], $2::text[], $3::bool[], $4::bool[], $5::timestamptz[], $6::timestamptz[], $7::int[], $8::bool[])
-		AS c (plan, state, ends, withdrawn, paid_from, paid_until, rank, trial)
+		WITH ORDINALITY AS c (plan, state, ends, withdrawn, paid_from, paid_until, rank, trial, place)
 )`
 
 func classArgs(classes []entitlements.Class) []any {
@@ -56,23 +56,24 @@ func ofClass(classes string) string {
 // fewSubscriptions is how many subscriptions are looked up one by one for better ones of the same user.
 const fewSubscriptions = 2000
 
-// subscribers finds the subscriptions of the wanted classes by index. It looks up whether the users of few have a better
+// subscribers finds the subscriptions of the selected classes by index. It looks up whether the users of few have a better
 // subscription; of many, it subtracts the users of all better ones.
 var subscribers = `WITH ` + classTable + `,
-	better AS MATERIALIZED (SELECT * FROM classes WHERE rank < (SELECT min(r) FROM unnest($9::int[]) r)),
-	few AS MATERIALIZED (SELECT s.user_id FROM ` + ofClass("classes") + ` WHERE c.rank = ANY($9) LIMIT ` + strconv.Itoa(fewSubscriptions+1) + `),
+	selected AS MATERIALIZED (SELECT * FROM classes WHERE place - 1 = ANY($9::int[])),
+	better AS MATERIALIZED (SELECT * FROM classes WHERE rank < (SELECT min(rank) FROM selected)),
+	few AS MATERIALIZED (SELECT s.user_id FROM ` + ofClass("selected") + ` LIMIT ` + strconv.Itoa(fewSubscriptions+1) + `),
 	many AS MATERIALIZED (SELECT count(*) > ` + strconv.Itoa(fewSubscriptions) + ` FROM few)
 	SELECT DISTINCT user_id FROM few WHERE NOT (SELECT * FROM many) AND NOT EXISTS (
 		SELECT FROM subscriptions s JOIN better c ON ` + inClass("s", "c") + ` WHERE s.user_id = few.user_id)
 	UNION ALL (
-		SELECT s.user_id FROM ` + ofClass("classes") + ` WHERE (SELECT * FROM many) AND c.rank = ANY($9)
+		SELECT s.user_id FROM ` + ofClass("selected") + ` WHERE (SELECT * FROM many)
 		EXCEPT SELECT s.user_id FROM ` + ofClass("better") + ` WHERE (SELECT * FROM many))
 	LIMIT $10`
 
 // Subscribers implements [entitlements.Store].
-func (s *Entitlements) Subscribers(ctx context.Context, classes []entitlements.Class, ranks []int, limit int) ([]entitlements.UserID, error) {
+func (s *Entitlements) Subscribers(ctx context.Context, classes []entitlements.Class, selected []int, limit int) ([]entitlements.UserID, error) {
 	var users []entitlements.UserID
-	err := s.db.SelectContext(ctx, &users, subscribers, append(classArgs(classes), pq.Array(ranks), limit)...)
+	err := s.db.SelectContext(ctx, &users, subscribers, append(classArgs(classes), pq.Array(selected), limit)...)
 	return users, failed("read subscribers", err)
 }
 

@@ -37,7 +37,7 @@ const rounds = 10;
 /** With a `state`, as a link names it, the list shows all customers of that state. */
 export function Search({ state }: { state: string | undefined }) {
   useMemo(() => {
-    if (state === undefined || !states.some((each) => each === state)) return;
+    if (state === undefined || !(state === 'trial' || states.some((each) => each === state))) return;
     query.value = '';
     filters.value = { ...unfiltered, state };
   }, [state]);
@@ -169,7 +169,11 @@ function Filters() {
       <Select
         label={t('State')}
         value={state}
-        options={[['', t('all')], ...states.map((each) => [each, stateWords(each).word] as const)]}
+        options={[
+          ['', t('all')],
+          ...states.map((each) => [each, stateWords(each).word] as const),
+          ['trial', t('Trial')],
+        ]}
         choose={(state) => set({ state })}
       />
       <Select
@@ -201,7 +205,8 @@ function Filters() {
 }
 
 function parameters(q: string, { state, plan, from, to, sort }: typeof filters.value): URLSearchParams {
-  const all = { q, state, plan, sort, from: startOfDay(from, 0), to: startOfDay(to, 1) };
+  const has = state === 'trial' ? { trial: 'true' } : { state };
+  const all = { q, ...has, plan, sort, from: startOfDay(from, 0), to: startOfDay(to, 1) };
   return new URLSearchParams([
     ['limit', String(size)],
     ...Object.entries(all).filter(([, value]) => value !== ''),
