@@ -89,4 +89,9 @@ func TestOverview(t *testing.T) {
 			t.Errorf("%d listed as %s, %d counted", len(listed), state, full.Customers[state])
 		}
 	}
+	trials := support.admin("GET", "/admin/v1/users?trial=true", nil).want(t, 200, "").member("users").([]any)
+	if len(trials) != full.Customers["trials"] || trials[0].(map[string]any)["trial"] != true {
+		t.Errorf("listed %v on trial, %d counted", trials, full.Customers["trials"])
+	}
+	support.admin("GET", "/admin/v1/users?trial=yes", nil).want(t, 400, "invalid_request")
 }
