@@ -306,6 +306,7 @@ func TestBadRequests(t *testing.T) {
 		{nobody, "PUT", "/admin/v1/plans/team", `{"features":{},"device_limit":2147483648}`, admin, 400, "invalid_request"},
 		{nobody, "PUT", "/admin/v1/plans/team", `{"features":{},"device_limit":5,"rank":99999999999}`, admin, 400, "invalid_request"},
 		{nobody, "GET", "/admin/v1/packs/atlas/keys?limit=1", nil, admin, 400, "invalid_request"},
+		{nobody, "GET", "/admin/v1/packs/%E2%98%83/keys", nil, admin, 400, "invalid_request"},
 		{ada, "GET", "/admin/v1/packs/atlas/keys", nil, nil, 403, "forbidden"},
 		{nobody, "POST", "/admin/v1/packs/vault/epochs", `{"reason":"x"}`, admin, 400, "invalid_request"},
 		{nobody, "POST", "/admin/v1/packs/atlas/epochs", `{}`, admin, 400, "invalid_request"},

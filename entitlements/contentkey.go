@@ -211,10 +211,21 @@ type OpenKey struct {
 	MadeAt time.Time
 }
 
-// PackKeys returns the keys of the content pack of a feature, the oldest first. It fails with [ErrNoVault].
-func (s *Service) PackKeys(ctx context.Context, feature string) ([]OpenKey, error) {
+// checkPack fails with [ErrInvalid] for a name that no content pack can have, and with [ErrNoVault].
+func (s *Service) checkPack(feature string) error {
+	if !featureName.MatchString(feature) || feature == VaultFeature {
+		return fmt.Errorf("%w: a content pack is named like a feature, and not %q", ErrInvalid, VaultFeature)
+	}
 	if s.config.Vault == nil {
-		return nil, ErrNoVault
+		return ErrNoVault
+	}
+	return nil
+}
+
+// PackKeys returns the keys of the content pack of a feature, the oldest first. It fails as checkPack does.
+func (s *Service) PackKeys(ctx context.Context, feature string) ([]OpenKey, error) {
+	if err := s.checkPack(feature); err != nil {
+		return nil, err
 	}
 	stored, err := s.store.PackKeys(ctx, feature)
 	if err != nil {
@@ -238,11 +249,8 @@ func (s *Service) NewPackEpoch(ctx context.Context, actor, feature, reason strin
 	if err := requireReason(reason); err != nil {
 		return 0, err
 	}
-	if s.config.Vault == nil {
-		return 0, ErrNoVault
-	}
-	if !featureName.MatchString(feature) || feature == VaultFeature {
-		return 0, fmt.Errorf("%w: a content pack is named like a feature, and not %q", ErrInvalid, VaultFeature)
+	if err := s.checkPack(feature); err != nil {
+		return 0, err
 	}
 	stored, err := s.store.PackKeys(ctx, feature)
 	if err != nil {
